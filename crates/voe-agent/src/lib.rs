@@ -1,0 +1,1 @@
+//! One attempt: the loop, the conversation, strategies, evidence, compaction, stuck detection.

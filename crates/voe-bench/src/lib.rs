@@ -1,0 +1,1 @@
+//! Suites, workspaces for tasks, the run queue, resuming and predictions.

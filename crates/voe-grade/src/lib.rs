@@ -1,0 +1,1 @@
+//! SWE-bench's verdict: a test log becomes statuses, statuses become a verdict. Pure.

@@ -1,0 +1,1 @@
+//! Talking to models: providers, streaming, repairing calls, probing, replaying.

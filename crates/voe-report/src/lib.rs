@@ -1,0 +1,1 @@
+//! Statistics, tables, charts and the viewer: folds of trajectories and grades.

@@ -1,0 +1,1 @@
+//! Where work happens: isolation backends, limits, snapshots and forks.

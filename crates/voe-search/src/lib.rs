@@ -1,0 +1,1 @@
+//! Several attempts as one, chosen by evidence.

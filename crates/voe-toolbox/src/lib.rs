@@ -1,0 +1,1 @@
+//! What runs inside the isolation: the tools, and what they changed.

@@ -1,0 +1,214 @@
+//! Appending to a trajectory and reading it back.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::event::{Event, Record};
+
+/// The version written: `major.minor`. A new kind of event or field is a new minor; readers pass over what they don't know.
+pub const FORMAT: &str = "1.0";
+
+/// A line longer than this is not one of ours: reading refuses it instead of filling the memory. Bytes.
+const LONGEST_LINE: u64 = 256 << 20;
+
+/// A trajectory could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the record {path}: {source}")]
+pub struct WriteError {
+    /// The file.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// A trajectory could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file could not be opened or read.
+    #[error("cannot read the record {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Its first line is not the start of a trajectory.
+    #[error("{0} is not a trajectory: its first line is no start event")]
+    NotATrajectory(PathBuf),
+    /// Written by a later major version.
+    #[error("{path} has format {found}; this voe reads {FORMAT} (use a newer voe)")]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: String,
+    },
+}
+
+/// Appends events to a trajectory. Each is one `write`, so a kill tears at most the last line.
+#[derive(Debug)]
+pub struct Writer {
+    file: File,
+    path: PathBuf,
+    began: Instant,
+    /// Seconds that the attempt had lasted before this writer was opened.
+    before: f64,
+    line: Vec<u8>,
+}
+
+impl Writer {
+    /// Starts a new trajectory; refuses to overwrite one.
+    pub fn create(path: &Path) -> Result<Self, WriteError> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(path)
+            .map_err(|source| WriteError { path: path.to_owned(), source })?;
+        Ok(Self { file, path: path.to_owned(), began: Instant::now(), before: 0.0, line: Vec::new() })
+    }
+
+    /// Goes on with a trajectory that was cut off: drops a torn last line, and counts time on from `before` seconds.
+    pub fn append(path: &Path, before: f64) -> Result<Self, WriteError> {
+        let open = || -> io::Result<File> {
+            let mut file = OpenOptions::new().read(true).append(true).open(path)?;
+            let whole = whole_lines(&mut file)?;
+            file.set_len(whole)?;
+            Ok(file)
+        };
+        let file = open().map_err(|source| WriteError { path: path.to_owned(), source })?;
+        Ok(Self { file, path: path.to_owned(), began: Instant::now(), before, line: Vec::new() })
+    }
+
+    /// Where the trajectory is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Seconds since the attempt began.
+    pub fn elapsed(&self) -> f64 {
+        self.before + self.began.elapsed().as_secs_f64()
+    }
+
+    /// Appends one event and hands back the record as written.
+    pub fn write(&mut self, event: Event) -> Result<Record, WriteError> {
+        let record = Record { at: (self.elapsed() * 1e3).round() / 1e3, event };
+        self.line.clear();
+        let written = serde_json::to_writer(&mut self.line, &record).map_err(io::Error::from).and_then(|()| {
+            self.line.push(b'\n');
+            self.file.write_all(&self.line)
+        });
+        written.map_err(|source| WriteError { path: self.path.clone(), source })?;
+        Ok(record)
+    }
+
+    /// Asks the disk to keep what was written: at the end of an attempt, not at each step.
+    pub fn sync(&self) -> Result<(), WriteError> {
+        self.file.sync_data().map_err(|source| WriteError { path: self.path.clone(), source })
+    }
+}
+
+/// The length in bytes of the file's complete lines.
+fn whole_lines(file: &mut File) -> io::Result<u64> {
+    let mut end = file.seek(SeekFrom::End(0))?;
+    let mut block = [0_u8; 8192];
+    while end > 0 {
+        let begin = end.saturating_sub(block.len() as u64);
+        let part = &mut block[..(end - begin) as usize];
+        file.seek(SeekFrom::Start(begin))?;
+        file.read_exact(part)?;
+        if let Some(at) = part.iter().rposition(|&b| b == b'\n') {
+            return Ok(begin + at as u64 + 1);
+        }
+        end = begin;
+    }
+    Ok(0)
+}
+
+/// A trajectory read whole. For attempts too many to hold, stream them with [`Trajectory::stream`].
+#[derive(Debug, Clone)]
+pub struct Trajectory {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// Its events, in order.
+    pub records: Vec<Record>,
+    /// Lines that could not be read (a torn last one, damage) and were passed over.
+    pub skipped: usize,
+}
+
+impl Trajectory {
+    /// Reads a trajectory. A torn last line, damaged lines and unknown events are passed over.
+    pub fn read(path: &Path) -> Result<Self, ReadError> {
+        let mut records = Vec::new();
+        let skipped = Self::stream(path, |record| records.push(record))?;
+        Ok(Self { path: path.to_owned(), records, skipped })
+    }
+
+    /// Reads a trajectory one record at a time and returns the number of lines passed over.
+    pub fn stream(path: &Path, mut each: impl FnMut(Record)) -> Result<usize, ReadError> {
+        let io_error = |source| ReadError::Io { path: path.to_owned(), source };
+        let mut lines = BufReader::new(File::open(path).map_err(io_error)?);
+        let (mut line, mut first, mut skipped) = (Vec::new(), true, 0);
+        loop {
+            line.clear();
+            if (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(io_error)? == 0 {
+                break;
+            }
+            // A line without its end was being written when voe died, even if what is there happens to parse.
+            let whole = line.last() == Some(&b'\n');
+            let record = if whole { serde_json::from_slice::<Record>(&line).ok() } else { None };
+            if first {
+                first = false;
+                match record.as_ref().map(|r| &r.event) {
+                    Some(Event::Start(start)) if major(&start.format) > major(FORMAT) => {
+                        return Err(ReadError::TooNew { path: path.to_owned(), found: start.format.clone() });
+                    }
+                    Some(Event::Start(_)) => {}
+                    _ => return Err(not_ours(path, &line)),
+                }
+            }
+            match record {
+                Some(record) => each(record),
+                None => skipped += 1,
+            }
+        }
+        if first {
+            return Err(ReadError::NotATrajectory(path.to_owned()));
+        }
+        Ok(skipped)
+    }
+
+    /// The start event.
+    pub fn start(&self) -> Option<&crate::event::Start> {
+        self.records.iter().find_map(|r| match &r.event {
+            Event::Start(start) => Some(&**start),
+            _ => None,
+        })
+    }
+
+    /// The last finish event, if the attempt ended in order.
+    pub fn finish(&self) -> Option<&crate::event::Finish> {
+        self.records.iter().rev().find_map(|r| match &r.event {
+            Event::Finish(finish) => Some(&**finish),
+            _ => None,
+        })
+    }
+}
+
+/// A first line that does not parse as ours may still be a start event of a later major version.
+fn not_ours(path: &Path, line: &[u8]) -> ReadError {
+    let found = serde_json::from_slice::<serde_json::Value>(line)
+        .ok()
+        .filter(|value| value["event"] == "start")
+        .and_then(|value| value["format"].as_str().map(str::to_owned))
+        .filter(|found| major(found) > major(FORMAT));
+    match found {
+        Some(found) => ReadError::TooNew { path: path.to_owned(), found },
+        None => ReadError::NotATrajectory(path.to_owned()),
+    }
+}
+
+fn major(format: &str) -> u64 {
+    format.split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0)
+}

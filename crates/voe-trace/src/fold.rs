@@ -1,0 +1,58 @@
+//! The conversation and the totals of an attempt, folded from its events.
+
+use crate::chat::{Message, Usage};
+use crate::event::{Event, Record};
+
+/// What the next request to the model holds, and what has been spent. The loop and a reader of its record fold the same
+/// events, so they cannot disagree.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Conversation {
+    /// The messages, in order.
+    pub messages: Vec<Message>,
+    /// The number of the last step begun.
+    pub step: u32,
+    /// Calls of the last reply that have no result yet.
+    pub open_calls: usize,
+    /// Tokens so far.
+    pub usage: Usage,
+    /// Seconds spent waiting for the model.
+    pub model_seconds: f64,
+    /// Seconds spent in tools.
+    pub tool_seconds: f64,
+}
+
+impl Conversation {
+    /// The conversation after `records`.
+    pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
+        let mut conversation = Self::default();
+        for record in records {
+            conversation.apply(&record.event);
+        }
+        conversation
+    }
+
+    /// Takes one more event into account.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Message { message, .. } => self.messages.push(message.clone()),
+            Event::Reply(reply) => {
+                self.step = reply.step;
+                self.open_calls = reply.message.tool_calls.len();
+                self.usage += reply.usage;
+                self.model_seconds += reply.seconds;
+                self.messages.push(reply.message.clone());
+            }
+            Event::Result(result) => {
+                self.open_calls = self.open_calls.saturating_sub(1);
+                self.tool_seconds += result.seconds;
+                self.messages.push(Message::tool(&result.call_id, &result.text));
+            }
+            Event::Compaction(compaction) => {
+                self.usage += compaction.usage;
+                self.model_seconds += compaction.seconds;
+                self.messages.clone_from(&compaction.messages);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The record of an attempt.
+//!
+//! A trajectory is an append-only file of [`Event`]s, one JSON object a line. Everything that voe shows, resumes, replays
+//! or reports is a fold of that file: what is not in it did not happen.
+//!
+//! - [`chat`]: messages, tool calls and token counts, in the form in which they are recorded
+//! - [`event`]: what can happen in an attempt
+//! - [`evidence`]: what a check showed
+//! - [`file`](mod@file): appending to a trajectory and reading it back, torn lines and newer versions included
+//! - [`fold`]: the conversation and the totals of an attempt, folded from its events
+
+pub mod chat;
+pub mod event;
+pub mod evidence;
+pub mod file;
+pub mod fold;
+
+pub use chat::{Message, Role, ToolCall, Usage};
+pub use event::{Change, ChangeKind, Event, Finish, Reason, Record};
+pub use evidence::{Check, Level, Outcome};
+pub use file::{FORMAT, ReadError, Trajectory, Writer, WriteError};
+pub use fold::Conversation;
