@@ -41,7 +41,14 @@ pub struct Message {
 
 impl Message {
     fn plain(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into(), reasoning: None, tool_calls: Vec::new(), tool_call_id: None, provider: None }
+        Self {
+            role,
+            content: content.into(),
+            reasoning: None,
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+            provider: None,
+        }
     }
 
     /// The standing instructions.
