@@ -1,0 +1,143 @@
+//! voe's end of the pipe.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use crate::protocol::{Answer, AnswerBody, Bytes, CallResult, Export, FileState, Hello, Op, Request, Setup, State};
+
+/// Talking to the toolbox failed. After [`ClientError::Died`] and [`ClientError::Silent`] it must be started anew.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// It could not be started.
+    #[error("cannot start the toolbox: {0}")]
+    Start(std::io::Error),
+    /// It ended.
+    #[error("the toolbox ended unasked ({0})")]
+    Died(String),
+    /// It did not answer in time.
+    #[error("the toolbox did not answer within {0} s")]
+    Silent(u64),
+    /// It answered with an error or with something that is no answer.
+    #[error("the toolbox answered: {0}")]
+    Answer(String),
+}
+
+impl ClientError {
+    /// Whether the toolbox is gone and may be started again on the same workspace.
+    pub fn is_fatal(&self) -> bool {
+        !matches!(self, Self::Answer(_))
+    }
+}
+
+/// A running toolbox. Dropping it ends the process.
+#[derive(Debug)]
+pub struct Toolbox {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+    next: u64,
+}
+
+/// Seconds that the toolbox may take beyond a command's own limit: a look at a large workspace on a busy machine.
+const GRACE: Duration = Duration::from_secs(120);
+
+impl Toolbox {
+    /// Starts `command` (whatever puts `voe toolbox` in its place) and introduces `setup` to it.
+    pub async fn start(mut command: Command, setup: &Setup) -> Result<(Self, Hello), ClientError> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(ClientError::Start)?;
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(ClientError::Died("no pipes".into()));
+        };
+        let mut toolbox = Self { child, stdin, stdout: BufReader::new(stdout), next: 0 };
+        let hello = toolbox.ask(Op::Hello(Box::new(setup.clone())), GRACE).await?;
+        Ok((toolbox, hello))
+    }
+
+    /// The process id, for a test that kills it.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Runs a tool. `limit`: the longest that the call itself may take.
+    pub async fn call(&mut self, tool: &str, arguments: Value, limit: Duration) -> Result<CallResult, ClientError> {
+        self.ask(Op::Call { tool: tool.to_owned(), arguments }, limit + GRACE).await
+    }
+
+    /// Runs a command of voe's own.
+    pub async fn check(&mut self, command: &str, limit: Duration) -> Result<CallResult, ClientError> {
+        let op = Op::Check { command: command.to_owned(), timeout_s: limit.as_secs_f64() };
+        self.ask(op, limit + GRACE).await
+    }
+
+    /// How the workspace differs from base.
+    pub async fn state(&mut self) -> Result<State, ClientError> {
+        self.ask(Op::State, GRACE).await
+    }
+
+    /// The same with contents.
+    pub async fn export(&mut self) -> Result<Export, ClientError> {
+        self.ask(Op::Export, GRACE).await
+    }
+
+    /// Writes files into the workspace.
+    pub async fn import(&mut self, files: Vec<(Bytes, Option<FileState>)>) -> Result<State, ClientError> {
+        self.ask(Op::Import { files }, GRACE).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&mut self, op: Op, limit: Duration) -> Result<T, ClientError> {
+        match tokio::time::timeout(limit, self.exchange(op)).await {
+            Ok(Ok(value)) => serde_json::from_value(value).map_err(|e| ClientError::Answer(e.to_string())),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(ClientError::Silent(limit.as_secs())),
+        }
+    }
+
+    async fn exchange(&mut self, op: Op) -> Result<Value, ClientError> {
+        self.next += 1;
+        let request = Request { id: self.next, op };
+        let mut line = serde_json::to_vec(&request).map_err(|e| ClientError::Answer(e.to_string()))?;
+        line.push(b'\n');
+        if self.stdin.write_all(&line).await.is_err() || self.stdin.flush().await.is_err() {
+            return Err(self.died().await);
+        }
+        loop {
+            let mut line = Vec::new();
+            match self.stdout.read_until(b'\n', &mut line).await {
+                Ok(n) if n > 0 && line.last() == Some(&b'\n') => {}
+                _ => return Err(self.died().await),
+            }
+            let answer: Answer =
+                serde_json::from_slice(&line).map_err(|e| ClientError::Answer(format!("no answer but {e}")))?;
+            // The answer to a request that was given up on (its future was dropped) may still come.
+            if answer.id < self.next {
+                continue;
+            }
+            return match answer.body {
+                AnswerBody::Ok(value) => Ok(value),
+                AnswerBody::Error(error) => Err(ClientError::Answer(error)),
+            };
+        }
+    }
+
+    async fn died(&mut self) -> ClientError {
+        let status = tokio::time::timeout(Duration::from_secs(2), self.child.wait()).await;
+        ClientError::Died(match status {
+            Ok(Ok(status)) => status.to_string(),
+            _ => "its pipe closed".into(),
+        })
+    }
+
+    /// Ends the toolbox and waits for it.
+    pub async fn close(mut self) {
+        drop(self.stdin);
+        if tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await.is_err() {
+            let _ = self.child.kill().await;
+        }
+    }
+}
