@@ -1,1 +1,26 @@
 //! Talking to models: providers, streaming, repairing calls, probing, replaying.
+//!
+//! - [`model`]: what a model is asked and what it answers; the [`Model`] trait
+//! - [`error`]: what can go wrong for good, by class
+//! - [`openai`]: Chat Completions over HTTP, streamed or not, with retries
+//! - [`probe`]: what a server is and what it can do, asked for
+//! - [`recorded`]: replies from a trajectory or from a file, for replay, demos and tests
+//! - [`secret`]: keys, which never reach a log
+//! - [`tokens`]: how many tokens a text is about, and how many a reply may have
+
+pub mod error;
+pub mod model;
+pub mod openai;
+pub mod probe;
+pub mod recorded;
+pub mod secret;
+pub mod tokens;
+
+pub use error::ModelError;
+pub use model::{Delta, Model, Reply, ReplyFuture, Request, Sampling, ToolSpec};
+pub use openai::{History, Idle, OpenAi, OpenAiConfig, RetryPolicy};
+pub use probe::{Probe, ProbeTools, ServerKind, ServerModel, probe, probe_tools};
+pub use recorded::{Replay, ScriptError, Scripted};
+pub use secret::Secret;
+pub use tokens::{Estimator, estimate_tokens, fit_max_tokens};
+pub use voe_trace::chat::{Message, Role, ToolCall, Usage};

@@ -1,0 +1,187 @@
+//! What can go wrong for good, by class.
+
+use std::time::Duration;
+
+/// A request that failed and is not made again.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The prompt does not fit the window. The one error that a caller can do something about: compact, then ask again.
+    #[error("the prompt{} does not fit the context window{}; shorten the conversation or serve the model with a larger window: {message}", of(.prompt), of(.window))]
+    ContextOverflow {
+        /// Tokens of the prompt, where the server said (vLLM's number is a lower bound).
+        prompt: Option<u64>,
+        /// Tokens of the window, where the server said.
+        window: Option<u64>,
+        /// The server's words.
+        message: String,
+    },
+    /// The key is missing or wrong.
+    #[error(
+        "{server} refuses the API key ({status}): {message}; put a valid key into the environment variable given by --api-key-env"
+    )]
+    Auth {
+        /// The server's address.
+        server: String,
+        /// HTTP status.
+        status: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// The server does not know the model.
+    #[error("{server} has no model {model:?}; {}", choice(.available))]
+    NotFound {
+        /// The server's address.
+        server: String,
+        /// The name that was asked for.
+        model: String,
+        /// The names that the server lists.
+        available: Vec<String>,
+    },
+    /// Nothing of the kind is at that address.
+    #[error(
+        "nothing answers Chat Completions at {url} ({status}: {message}); check --base-url (most servers end it in /v1)"
+    )]
+    Gone {
+        /// The address asked.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// No connection.
+    #[error("cannot reach {server}: {message}; start the server or give its address with --base-url")]
+    Unreachable {
+        /// The server's address.
+        server: String,
+        /// What the system said.
+        message: String,
+    },
+    /// The server understood the request and refuses it.
+    #[error(
+        "the server refuses the request ({status}): {message}; check the sampling settings and extra fields of the strategy"
+    )]
+    BadRequest {
+        /// HTTP status.
+        status: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// The server has too much to do.
+    #[error(
+        "the server is overloaded ({status}) and stayed so: {message}; try again later or with fewer attempts at a time"
+    )]
+    Overloaded {
+        /// HTTP status.
+        status: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// The account has asked too often or spent too much.
+    #[error("the server limits the rate of requests{}: {message}; try again later", after(.wait))]
+    RateLimited {
+        /// What the server asked to wait for, where that is more than voe waits.
+        wait: Option<Duration>,
+        /// The server's words.
+        message: String,
+    },
+    /// The server has not loaded the model yet.
+    #[error(
+        "the server was still loading the model when voe gave up: {message}; wait for it to be ready (voe doctor says when)"
+    )]
+    Loading {
+        /// The server's words.
+        message: String,
+    },
+    /// The server failed on its own.
+    #[error("the server failed ({status}): {message}; its log says why")]
+    Server {
+        /// HTTP status; 200 where the error came within a reply.
+        status: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// The reply broke off or was no reply.
+    #[error("the reply broke off: {message}; the server's log says why")]
+    BrokenStream {
+        /// What was seen.
+        message: String,
+    },
+    /// Nothing came for too long.
+    #[error("no {} from the server for {} s; raise the idle limit if the model is that slow", if *.first { "first token" } else { "further token" }, .after.as_secs_f64())]
+    IdleTimeout {
+        /// Whether the first token was being waited for.
+        first: bool,
+        /// The limit.
+        after: Duration,
+    },
+    /// A recorded or scripted model has no replies left.
+    #[error(
+        "the {what} has no reply left after {served}; it went another way than the record, or the script is too short"
+    )]
+    OutOfReplies {
+        /// "trajectory" or "script".
+        what: &'static str,
+        /// How many replies were served.
+        served: usize,
+    },
+    /// The client itself could not be set up.
+    #[error("cannot set up the client: {message}")]
+    Setup {
+        /// What is wrong, and what to do.
+        message: String,
+    },
+}
+
+impl ModelError {
+    /// The error's class, one word, as the record has it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::ContextOverflow { .. } => "context_overflow",
+            Self::Auth { .. } => "auth",
+            Self::NotFound { .. } => "not_found",
+            Self::Gone { .. } => "gone",
+            Self::Unreachable { .. } => "unreachable",
+            Self::BadRequest { .. } => "bad_request",
+            Self::Overloaded { .. } => "overloaded",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Loading { .. } => "loading",
+            Self::Server { .. } => "server",
+            Self::BrokenStream { .. } => "broken_stream",
+            Self::IdleTimeout { .. } => "idle_timeout",
+            Self::OutOfReplies { .. } => "out_of_replies",
+            Self::Setup { .. } => "setup",
+        }
+    }
+
+    /// Whether the same request may go well a little later.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Overloaded { .. }
+                | Self::RateLimited { .. }
+                | Self::Loading { .. }
+                | Self::Server { .. }
+                | Self::BrokenStream { .. }
+                | Self::IdleTimeout { .. }
+        )
+    }
+}
+
+fn of(tokens: &Option<u64>) -> String {
+    tokens.map(|n| format!(" of {n} tokens")).unwrap_or_default()
+}
+
+fn after(wait: &Option<Duration>) -> String {
+    wait.map(|wait| format!(" (asked for {} s)", wait.as_secs())).unwrap_or_default()
+}
+
+fn choice(available: &[String]) -> String {
+    if available.is_empty() {
+        "give one that it serves with --model (voe doctor lists them)".to_owned()
+    } else {
+        format!("give one of these with --model: {}", available.join(", "))
+    }
+}
