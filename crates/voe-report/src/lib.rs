@@ -1,1 +1,5 @@
-//! Statistics, tables, charts and the viewer: folds of trajectories and grades.
+//! Reports, comparisons and the viewer: folds of trajectories and grades.
+//!
+//! - [`stats`]: intervals, tests, power
+
+pub mod stats;

@@ -1,0 +1,33 @@
+//! The statistics of paired experiments. Formulas and their sources are in `docs/statistics.md`.
+//!
+//! - [`proportion`]: the Wilson interval of one rate
+//! - [`paired`]: exact McNemar and the Tango interval of a paired difference
+//! - [`power`]: what a planned paired experiment can show
+//! - [`bootstrap`]: resampling tasks by repository, for several trials
+//! - [`trials`]: spread between trials, pass@k, pass^k
+//! - [`multiple`]: Holm's correction
+
+pub mod bootstrap;
+pub mod multiple;
+pub mod paired;
+pub mod power;
+pub mod proportion;
+pub mod trials;
+
+mod binomial;
+mod random;
+
+use serde::Serialize;
+
+/// An interval, lower end first, in the unit of what it is an interval of.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Interval(pub f64, pub f64);
+
+/// The confidence of all intervals that are shown.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// The two-sided level of all tests that are shown.
+pub const ALPHA: f64 = 0.05;
+
+/// The quantile of the standard normal distribution that leaves half of `1 - CONFIDENCE` above it.
+pub const Z: f64 = 1.959_963_984_540_054;
