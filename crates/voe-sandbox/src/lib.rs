@@ -1,1 +1,23 @@
 //! Where work happens: isolation backends, limits, snapshots and forks.
+//!
+//! The toolbox runs *inside* the isolation and speaks with voe over its standard input and output; a backend is how that
+//! process is started in there, and how it is forked.
+//!
+//! - [`Spec`], [`Choice`]: what is asked for
+//! - [`Sandbox`]: what was got; [`Snapshot`]: a moment of it
+//! - [`probe`]: which backends work here, and what to do about those that don't
+//! - [`helper`]: what the hidden subcommand `voe sandbox-init` runs
+//! - [`sweep`]: cleans up after a voe that was killed
+
+mod choice;
+mod environment;
+mod error;
+mod none;
+mod sandbox;
+mod spec;
+
+pub use choice::{Choice, UnknownChoice};
+pub use environment::allowed as allowed_environment;
+pub use error::SandboxError;
+pub use sandbox::{Sandbox, Snapshot};
+pub use spec::Spec;

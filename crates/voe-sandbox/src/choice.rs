@@ -1,0 +1,74 @@
+//! Which isolation is asked for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Which isolation is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// The strongest that works without being told more: `local`, else `landlock`, else a container if an image is named.
+    #[default]
+    Auto,
+    /// Namespaces and an overlay.
+    Local,
+    /// Landlock and seccomp, in place.
+    Landlock,
+    /// A container of Docker's.
+    Docker,
+    /// A container of Podman's, over the same API.
+    Podman,
+    /// No isolation.
+    None,
+}
+
+impl Choice {
+    /// All of them, strongest isolation first, as `auto` goes through them.
+    pub const ALL: [Self; 6] = [Self::Auto, Self::Local, Self::Docker, Self::Podman, Self::Landlock, Self::None];
+
+    /// The word on the command line and in records.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Local => "local",
+            Self::Landlock => "landlock",
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+            Self::None => "none",
+        }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// A word that names no backend.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no sandbox is called {0:?}: use auto, local, landlock, docker, podman or none")]
+pub struct UnknownChoice(pub String);
+
+impl FromStr for Choice {
+    type Err = UnknownChoice;
+
+    fn from_str(word: &str) -> Result<Self, UnknownChoice> {
+        Self::ALL.into_iter().find(|choice| choice.word() == word).ok_or_else(|| UnknownChoice(word.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_choice_is_read_back_from_its_word() {
+        for choice in Choice::ALL {
+            assert_eq!(choice.to_string().parse(), Ok(choice));
+        }
+        assert!("jail".parse::<Choice>().is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! A sandbox, whichever backend holds it.
+
+use std::path::{Path, PathBuf};
+
+use voe_toolbox::client::Toolbox;
+use voe_toolbox::protocol::{CallResult, Hello, Setup};
+use voe_trace::event::SandboxFacts;
+
+use crate::choice::Choice;
+use crate::error::SandboxError;
+use crate::none;
+use crate::spec::Spec;
+
+/// A place to work in. Dropping it ends what runs inside and removes what it put into [`Spec::home`].
+#[derive(Debug)]
+pub struct Sandbox(Backend);
+
+#[derive(Debug)]
+enum Backend {
+    None(none::None),
+}
+
+/// A workspace at a moment. Keeps what it needs as long as it lives.
+#[derive(Debug, Clone)]
+pub struct Snapshot(pub(crate) At);
+
+/// Which moment, as the backends tell it.
+#[derive(Debug, Clone)]
+pub(crate) enum At {
+    /// The workspace as it was when the attempt began.
+    Base,
+    /// A copy on the host.
+    Copy(std::sync::Arc<none::Copy>),
+}
+
+impl Sandbox {
+    /// Opens what `spec` asks for. Nothing runs inside until [`Sandbox::toolbox`].
+    pub async fn open(spec: Spec) -> Result<Self, SandboxError> {
+        match spec.choice {
+            Choice::None => Ok(Self(Backend::None(none::None::open(spec).await?))),
+            other => Err(SandboxError::Unavailable {
+                choice: other,
+                problem: "not built into this version".into(),
+                remedy: "use --sandbox none".into(),
+            }),
+        }
+    }
+
+    /// What to record about it.
+    pub fn facts(&self) -> SandboxFacts {
+        match &self.0 {
+            Backend::None(none) => none.facts(),
+        }
+    }
+
+    /// The workspace's path inside.
+    pub fn workspace(&self) -> &Path {
+        match &self.0 {
+            Backend::None(none) => none.workspace(),
+        }
+    }
+
+    /// Whether edits land in the user's own tree.
+    pub fn in_place(&self) -> bool {
+        match &self.0 {
+            Backend::None(none) => none.in_place(),
+        }
+    }
+
+    /// Where the workspace as it was at the start can be read from inside, if there is such a place.
+    pub fn base_inside(&self) -> Option<PathBuf> {
+        match &self.0 {
+            Backend::None(_) => None,
+        }
+    }
+
+    /// Starts the toolbox, or starts it again on the same workspace after it died. `setup`'s workspace, scratch, environment
+    /// and the limits on memory, processes and files are filled in here. There is one toolbox at a time: the caller drops
+    /// a dead one first.
+    pub async fn toolbox(&self, setup: Setup) -> Result<(Toolbox, Hello), SandboxError> {
+        match &self.0 {
+            Backend::None(none) => none.toolbox(setup).await,
+        }
+    }
+
+    /// Says in `result` which limit of the sandbox was hit since the last time it was asked, in words for the model.
+    /// To be called after each call.
+    pub fn annotate(&self, result: &mut CallResult) {
+        match &self.0 {
+            Backend::None(_) => {
+                let _ = result;
+            }
+        }
+    }
+
+    /// The workspace as it was when the attempt began.
+    pub fn base(&self) -> Snapshot {
+        Snapshot(At::Base)
+    }
+
+    /// Keeps the workspace as it is now. To be called between two calls of the toolbox, which may go on afterwards.
+    pub async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
+        match &self.0 {
+            Backend::None(none) => none.snapshot().await,
+        }
+    }
+
+    /// A second sandbox whose workspace is as it was `at` that moment, sharing nothing writable with this one. A fork of
+    /// [`Sandbox::base`] has a copy of the private `/tmp` as it is now (that is what a counterfactual needs).
+    pub async fn fork(&self, at: &Snapshot) -> Result<Self, SandboxError> {
+        match &self.0 {
+            Backend::None(none) => Ok(Self(Backend::None(none.fork(at).await?))),
+        }
+    }
+
+    /// Ends it and says what could not be cleaned up. Drop the toolbox first.
+    pub async fn close(self) -> Result<(), SandboxError> {
+        match self.0 {
+            Backend::None(none) => none.close().await,
+        }
+    }
+}

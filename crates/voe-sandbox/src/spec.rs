@@ -1,0 +1,58 @@
+//! What is asked for.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use voe_toolbox::protocol::Limits;
+
+use crate::choice::Choice;
+
+/// What is asked for. Build it with [`Spec::new`] and set what differs.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Which backend.
+    pub choice: Choice,
+    /// The voe binary.
+    pub program: PathBuf,
+    /// The workspace on the host.
+    pub workspace: PathBuf,
+    /// voe's own directory for this attempt on the host: upper layers, private `/tmp`, scratch. Created if it isn't there;
+    /// what the sandbox put into it is removed when it is closed. It must not lie inside the workspace.
+    pub home: PathBuf,
+    /// Whether commands may use the network.
+    pub network: bool,
+    /// More paths that commands may read although they lie in a home directory.
+    pub read: Vec<PathBuf>,
+    /// The image, for containers.
+    pub image: Option<String>,
+    /// Bounds on commands.
+    pub limits: Limits,
+    /// Bytes that workspace changes, private `/tmp` and home may take together, where the sandbox can hold it.
+    pub disk_bytes: u64,
+    /// The user's additions to the commands' environment.
+    pub env: BTreeMap<String, String>,
+    /// The workspace's path inside, if it differs (`/testbed`); backends without a file system of their own refuse it.
+    pub mount_at: Option<PathBuf>,
+    /// Another root for the file system inside instead of the host's, read-only (`local` only).
+    pub root: Option<PathBuf>,
+}
+
+impl Spec {
+    /// A spec with voe's defaults: `auto`, no network, 8 GiB of disk.
+    pub fn new(program: impl Into<PathBuf>, workspace: impl Into<PathBuf>, home: impl Into<PathBuf>) -> Self {
+        Self {
+            choice: Choice::Auto,
+            program: program.into(),
+            workspace: workspace.into(),
+            home: home.into(),
+            network: false,
+            read: Vec::new(),
+            image: None,
+            limits: Limits::default(),
+            disk_bytes: 8 << 30,
+            env: BTreeMap::new(),
+            mount_at: None,
+            root: None,
+        }
+    }
+}
