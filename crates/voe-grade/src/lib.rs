@@ -1,1 +1,41 @@
-//! SWE-bench's verdict: a test log becomes statuses, statuses become a verdict. Pure.
+//! SWE-bench's verdict: a test log becomes statuses, statuses become a verdict. Pure: no file is read, nothing is run.
+//!
+//! The reference is the official package, `swebench` 5.0.2: what it says of a row and a log is what [`grade`] says, test
+//! by test, in the same order.
+//!
+//! - [`instance`]: one row of a suite, with SWE-bench's field names
+//! - [`log`]: where the tests' output stands in a log, and what the log says besides it
+//! - [`parser`]: the seven parsers that Verified and Lite need
+//! - [`status`]: what a test came out as, and the map of all of a log's tests
+//! - [`verdict`]: from a row and a log to the verdict
+//! - [`infra`]: signs in a log that the environment broke, not the patch
+//! - [`report`]: the official report of one task
+//! - [`run_report`]: the official report of a run (schema 2), and where official files lie
+//! - [`prediction`]: reading, writing and checking predictions
+//! - [`log_files`]: which task a log belongs to, by its file name
+//! - [`eval_script`]: the eval script as the official runner changes it before it runs
+//! - [`text`]: text as Python sees it
+
+pub mod eval_script;
+pub mod infra;
+pub mod instance;
+pub mod log;
+pub mod log_files;
+mod official_json;
+pub mod parser;
+pub mod prediction;
+pub mod report;
+pub mod run_report;
+pub mod status;
+pub mod text;
+pub mod verdict;
+
+pub use infra::{InfraFailure, Tier};
+pub use instance::{EvalType, Instance, RowError};
+pub use log_files::LogNames;
+pub use parser::{LogParser, ParserStops, UnsupportedParser, parse_log};
+pub use prediction::{Prediction, Predictions, PredictionsError, Problem};
+pub use report::{InstanceReport, Outcomes, TestsStatus};
+pub use run_report::{Outcome, RunReport};
+pub use status::{Status, Statuses};
+pub use verdict::{GradeError, Graded, NotFound, Resolution, grade};

@@ -1,0 +1,53 @@
+//! The eval script as the official runner changes it before it runs.
+
+use crate::log::{END_MARKER, EXIT_CODE_MARKER};
+use crate::text::strip;
+
+/// The script with two lines more: one keeps the test command's exit code, one prints it behind the end marker, where
+/// [`grade`](crate::grade) looks for it. Without an end marker nothing is added.
+///
+/// The exit code of the script itself says nothing of the tests: its last command puts the test files back.
+pub fn record_exit_code(eval_script: &str) -> String {
+    let mut out = String::from("#!/bin/bash\nset -uxo pipefail\n");
+    let mut recorded = false;
+    for line in strip(eval_script).split('\n') {
+        if matches!(line, "#!/bin/bash" | "set -uxo pipefail") {
+            continue;
+        }
+        let ends_tests = !recorded && line.contains(END_MARKER);
+        if ends_tests {
+            out.push_str("SWEBENCH_TEST_EXIT_CODE=$?\n");
+        }
+        out.push_str(line);
+        out.push('\n');
+        if ends_tests {
+            out.push_str(&format!("echo \"{EXIT_CODE_MARKER}: $SWEBENCH_TEST_EXIT_CODE\"\n"));
+            recorded = true;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_is_kept_before_the_first_end_marker_and_printed_behind_it() {
+        let script = "#!/bin/bash\nset -uxo pipefail\npytest\n: '>>>>> End Test Output'\ngit checkout x\n";
+        insta::assert_snapshot!(record_exit_code(script), @r#"
+        #!/bin/bash
+        set -uxo pipefail
+        pytest
+        SWEBENCH_TEST_EXIT_CODE=$?
+        : '>>>>> End Test Output'
+        echo ">>>>> Test Exit Code: $SWEBENCH_TEST_EXIT_CODE"
+        git checkout x
+        "#);
+    }
+
+    #[test]
+    fn a_script_of_another_shape_is_left_as_it_is() {
+        assert_eq!(record_exit_code("pytest"), "#!/bin/bash\nset -uxo pipefail\npytest\n");
+    }
+}

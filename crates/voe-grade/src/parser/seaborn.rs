@@ -1,0 +1,41 @@
+//! seaborn: pytest in verbose mode, of whose results only FAILED and PASSED are taken.
+
+use crate::status::{Status, Statuses};
+use crate::text::words;
+
+pub(super) fn parse(log: &str) -> Statuses {
+    let mut statuses = Statuses::default();
+    for line in log.split('\n') {
+        let mut words = words(line);
+        let (Some(first), Some(second)) = (words.next(), words.next()) else { continue };
+        if line.starts_with("FAILED") {
+            statuses.insert(second, Status::Failed);
+        } else if line.contains(" PASSED ") {
+            // a line with PASSED somewhere else is not tried as a summary line either
+            if second == "PASSED" {
+                statuses.insert(first, Status::Passed);
+            }
+        } else if line.starts_with("PASSED") {
+            statuses.insert(second, Status::Passed);
+        }
+    }
+    statuses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parser::pairs;
+
+    #[test]
+    fn results_stand_before_or_behind_the_id() {
+        let log = "t.py::a PASSED [ 1%]\nPASSED t.py::b\nFAILED t.py::c - why\nFAILED\nSKIPPED t.py::d\nERROR t.py::e";
+        assert_eq!(pairs(&parse(log)), [("t.py::a", "PASSED"), ("t.py::b", "PASSED"), ("t.py::c", "FAILED")]);
+    }
+
+    #[test]
+    fn passed_in_the_wrong_place_hides_the_line() {
+        assert_eq!(pairs(&parse("PASSED t.py::a PASSED x\nt.py::b\tPASSED x\nt.py::c PASSED")), []);
+        assert_eq!(pairs(&parse("FAILED t PASSED x\nFAILEDu t")), [("t", "FAILED")]);
+    }
+}
