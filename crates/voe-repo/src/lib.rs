@@ -1,1 +1,36 @@
 //! The repository that is worked on: its base, the patch, applying it, undoing it.
+//!
+//! - [`Repo`]: the user's repository, found from a directory in it.
+//! - [`Base`]: its work tree as it stands, uncommitted work included, recorded in a git directory of voe's own.
+//! - [`make_patch`]: what an attempt changed, as `git apply` takes it; with the [`Hazard`]s that forbid applying it.
+//! - [`Repo::apply`]: the patch into the user's tree, all of it or nothing.
+//! - [`UndoPoint`]: putting everything back.
+//! - [`throw_away_copy`], [`sealed_checkout`]: repositories for the demo and for suite tasks.
+//!
+//! Everything is done by the `git` program (2.25 or newer), in a clean environment, under a time limit. Nothing that
+//! the repository configures is run: no hooks, filters, diff drivers, file system monitors. All calls block: an
+//! asynchronous caller wraps them (`spawn_blocking`).
+
+mod apply;
+mod base;
+mod copy;
+mod error;
+mod git;
+mod objects;
+mod patch;
+mod repo;
+mod sealed;
+mod snapshot;
+mod undo;
+
+pub use apply::{Applied, Conflict};
+pub use base::Base;
+pub use copy::throw_away_copy;
+pub use error::RepoError;
+pub use patch::{Hazard, Patch, make_patch};
+pub use repo::Repo;
+pub use sealed::{Sealed, sealed_checkout};
+pub use undo::{Report, UndoPoint};
+
+/// The result of this crate's functions.
+pub type Result<T> = std::result::Result<T, RepoError>;

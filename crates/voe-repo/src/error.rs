@@ -1,0 +1,109 @@
+//! What can go wrong, one line each: what happened, to which thing, what to do next.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A repository could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RepoError {
+    /// There is no `git` program.
+    #[error("git was not found on PATH; install git 2.25 or newer")]
+    GitMissing,
+    /// `git` is older than what is needed.
+    #[error("git {0} is too old; install git 2.25 or newer")]
+    GitTooOld(String),
+    /// The directory does not exist or is not one.
+    #[error("{0} is not a directory; name one that is inside a git repository")]
+    NoDirectory(PathBuf),
+    /// The directory is not in a repository.
+    #[error(
+        "{0} is not in a git repository; run `git init` there, or change to the directory of the project you want fixed"
+    )]
+    NotARepository(PathBuf),
+    /// The repository has no work tree.
+    #[error("{0} is a bare repository; voe needs a work tree: make one with `git worktree add` or `git clone`")]
+    Bare(PathBuf),
+    /// The directory is git's own.
+    #[error("{0} is inside a .git directory; change to the work tree")]
+    InsideGitDir(PathBuf),
+    /// The repository belongs to another user, and git does not trust it.
+    #[error(
+        "{0} belongs to another user, so git refuses it (safe.directory); if you trust it: git config --global --add safe.directory {0:?}"
+    )]
+    NotTrusted(PathBuf),
+    /// A run of git failed.
+    #[error("git {command} failed: {detail}")]
+    Git {
+        /// The subcommand.
+        command: String,
+        /// What git said last.
+        detail: String,
+    },
+    /// A run of git took too long and was ended.
+    #[error("git {command} took longer than {seconds} s and was ended; is the file system slow or the disk full?")]
+    GitTimeout {
+        /// The subcommand.
+        command: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// git said something that could not be understood.
+    #[error("git {command} answered in a form that is not known: {detail}")]
+    GitAnswer {
+        /// The subcommand.
+        command: String,
+        /// What it was.
+        detail: String,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// "read", "write", "remove" …
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What the toolbox exported contradicts itself; nothing was made of it.
+    #[error("the export of the workspace contradicts itself at {path}: {why}")]
+    Export {
+        /// The path, made printable.
+        path: String,
+        /// How.
+        why: &'static str,
+    },
+    /// Files that undo would write were changed after the attempt. Nothing was written.
+    #[error("{} changed since the attempt ended: {}; --force puts back the older state (a copy of the newer one is kept)", if paths.len() == 1 { "this file was" } else { "these files were" }, paths.join(", "))]
+    ChangedSince {
+        /// The files, relative to the work tree; git's own begin with `.git/`.
+        paths: Vec<String>,
+    },
+    /// There is nothing to undo for this repository.
+    #[error("there is no attempt to undo in {0}")]
+    NothingToUndo(PathBuf),
+    /// This point was undone before.
+    #[error("this attempt was undone already; nothing was changed")]
+    AlreadyUndone,
+    /// The undo point can't be read.
+    #[error("the undo point {path} cannot be used: {why}")]
+    UndoBroken {
+        /// Its directory.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Another git process holds a lock.
+    #[error(
+        "another git process is at work in this repository ({0} exists); wait for it, or remove that file if it crashed"
+    )]
+    Busy(PathBuf),
+}
+
+impl RepoError {
+    /// For `map_err`: an error of the system with what was tried on which file.
+    pub(crate) fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+}

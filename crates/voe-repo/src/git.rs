@@ -1,0 +1,300 @@
+//! Running git: a clean environment, nothing of the repository's configuration that runs code, a time limit.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::{RepoError, Result};
+
+/// How long one run of git may take. Even hashing a work tree of many gigabytes is done by then.
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(600);
+
+/// Variables that git may see: how to find programs, the user's own configuration, where to put temporary files.
+const INHERITED: [&str; 6] = ["HOME", "XDG_CONFIG_HOME", "TMPDIR", "USER", "LOGNAME", "LD_LIBRARY_PATH"];
+
+/// Settings that win over every configuration file. An empty `core.fsmonitor` is off for git before 2.36, which would
+/// run a program called `false`, and after.
+const SETTINGS: [&str; 14] = [
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=",
+    "core.untrackedCache=false",
+    "core.splitIndex=false",
+    "core.pager=cat",
+    "core.quotePath=true",
+    "core.commitGraph=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "protocol.allow=never",
+    "credential.helper=",
+    "submodule.recurse=false",
+    "color.ui=false",
+    "init.defaultBranch=main",
+];
+
+/// How git is to be run: in which repository and with what configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Git {
+    directory: PathBuf,
+    settings: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    limit: Duration,
+}
+
+/// What a run left.
+pub(crate) struct Output {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Git {
+    /// The repository around `directory`, with its own and the user's configuration.
+    pub(crate) fn around(directory: &Path) -> Self {
+        let mut environment: Vec<(OsString, OsString)> = Vec::new();
+        for name in INHERITED {
+            if let Some(value) = std::env::var_os(name) {
+                environment.push((name.into(), value));
+            }
+        }
+        for (name, value) in [
+            ("LC_ALL", "C"),
+            ("GIT_TERMINAL_PROMPT", "0"),
+            ("GIT_OPTIONAL_LOCKS", "0"),
+            ("GIT_NO_LAZY_FETCH", "1"),
+            ("GIT_NO_REPLACE_OBJECTS", "1"),
+            ("GIT_LITERAL_PATHSPECS", "1"),
+        ] {
+            environment.push((name.into(), value.into()));
+        }
+        environment.push(("PATH".into(), absolute_path_entries()));
+        let settings = SETTINGS.iter().map(OsString::from).collect();
+        Self { directory: directory.to_path_buf(), settings, environment, limit: TIME_LIMIT }
+    }
+
+    /// The git directory `git_dir`, with no configuration but what is in it: no filter or driver is defined there.
+    pub(crate) fn private(git_dir: &Path) -> Self {
+        let mut git = Self::around(git_dir);
+        for (name, value) in [
+            ("GIT_DIR", git_dir.as_os_str()),
+            ("HOME", git_dir.as_os_str()),
+            ("XDG_CONFIG_HOME", git_dir.as_os_str()),
+            ("GIT_CONFIG_NOSYSTEM", OsStr::new("1")),
+            ("GIT_CONFIG_GLOBAL", OsStr::new("/dev/null")),
+            ("GIT_ATTR_NOSYSTEM", OsStr::new("1")),
+        ] {
+            git.set(name, value);
+        }
+        // The work tree's names are the user's own, whatever other systems think of them.
+        git.settings.extend(["core.protectNTFS=false".into(), "core.protectHFS=false".into()]);
+        git
+    }
+
+    /// The same with this work tree, in which it runs.
+    pub(crate) fn work_tree(mut self, directory: &Path) -> Self {
+        self.set("GIT_WORK_TREE", directory.as_os_str());
+        self.directory = directory.to_path_buf();
+        self
+    }
+
+    /// The same with this index file.
+    pub(crate) fn index(mut self, file: &Path) -> Self {
+        self.set("GIT_INDEX_FILE", file.as_os_str());
+        self
+    }
+
+    /// The same with a setting, `name=value`.
+    pub(crate) fn setting(mut self, setting: impl Into<OsString>) -> Self {
+        self.settings.push(setting.into());
+        self
+    }
+
+    /// The same with a variable.
+    pub(crate) fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.set(name, value.as_ref());
+        self
+    }
+
+    fn set(&mut self, name: &str, value: &OsStr) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.into(), value.into()));
+    }
+
+    /// Runs it and gives its standard output; an exit code other than 0 is an error.
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Vec<u8>> {
+        self.run_with(args, &[])
+    }
+
+    /// The same with standard input.
+    pub(crate) fn run_with<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> Result<Vec<u8>> {
+        let output = self.output(args, input)?;
+        if output.code == Some(0) { Ok(output.stdout) } else { Err(failure(&name(args), &output)) }
+    }
+
+    /// The same for an answer of one line.
+    pub(crate) fn line<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<String> {
+        let out = self.run(args)?;
+        Ok(String::from_utf8_lossy(&out).trim_end().to_owned())
+    }
+
+    /// Runs it and gives whatever came of it.
+    pub(crate) fn output<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> Result<Output> {
+        let mut running = self.start(args)?;
+        let mut stdout = Vec::new();
+        let result = thread::scope(|scope| {
+            let mut stdin = running.child.stdin.take();
+            // A git that stops reading early says why on its standard error; a broken pipe adds nothing to that.
+            scope.spawn(move || stdin.as_mut().map(|pipe| pipe.write_all(input)));
+            running.child.stdout.take().map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut stdout))
+        });
+        result.map_err(RepoError::io("read", "git's output"))?;
+        let (code, stderr) = running.finish()?;
+        Ok(Output { code, stdout, stderr })
+    }
+
+    /// Starts it with pipes on all three ends.
+    pub(crate) fn start<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Running> {
+        let mut command = Command::new("git");
+        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.current_dir(&self.directory);
+        for setting in &self.settings {
+            command.arg("-c").arg(setting);
+        }
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Its own group: a Ctrl-C on the terminal is for voe to handle, and the time limit ends what git starts too.
+        command.process_group(0);
+        let mut child = command.spawn().map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound if self.directory.is_dir() => RepoError::GitMissing,
+            io::ErrorKind::NotFound => RepoError::NoDirectory(self.directory.clone()),
+            _ => RepoError::Io { action: "start", path: "git".into(), source },
+        })?;
+        let mut pipe = child.stderr.take();
+        let stderr = thread::spawn(move || {
+            let mut text = Vec::new();
+            if let Some(pipe) = &mut pipe {
+                // What was read until an error is what there is to show.
+                let _ = pipe.read_to_end(&mut text);
+            }
+            String::from_utf8_lossy(&text).into_owned()
+        });
+        let watchdog = Watchdog::over(&child, self.limit);
+        Ok(Running { child, stderr: Some(stderr), watchdog, command: name(args), limit: self.limit })
+    }
+}
+
+/// A git that runs.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    stderr: Option<JoinHandle<String>>,
+    watchdog: Watchdog,
+    command: String,
+    limit: Duration,
+}
+
+impl Running {
+    /// Waits for its end. Its standard output must have been read to the end.
+    pub(crate) fn finish(&mut self) -> Result<(Option<i32>, String)> {
+        drop(self.child.stdin.take());
+        let stderr = self.stderr.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
+        // Only now is the process waited for: until then its id is its own, and the watchdog can't hit another.
+        let fired = self.watchdog.stop();
+        let status = self.child.wait().map_err(RepoError::io("wait for", "git"))?;
+        if fired {
+            return Err(RepoError::GitTimeout { command: self.command.clone(), seconds: self.limit.as_secs() });
+        }
+        Ok((status.code(), stderr))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.stderr.is_some() {
+            self.watchdog.stop();
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Ends a process group when its time is over.
+struct Watchdog {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<bool>>,
+}
+
+impl Watchdog {
+    fn over(child: &Child, limit: Duration) -> Self {
+        let group = Pid::from_child(child);
+        let (stop, stopped) = mpsc::channel::<()>();
+        let thread = thread::spawn(move || {
+            let fired = matches!(stopped.recv_timeout(limit), Err(mpsc::RecvTimeoutError::Timeout));
+            if fired {
+                // It may have ended by itself a moment ago.
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            fired
+        });
+        Self { stop: Some(stop), thread: Some(thread) }
+    }
+
+    fn stop(&mut self) -> bool {
+        drop(self.stop.take());
+        self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
+    }
+}
+
+/// The subcommand, for messages.
+fn name<S: AsRef<OsStr>>(args: &[S]) -> String {
+    args.first().map(|arg| arg.as_ref().to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The error for a run that failed.
+pub(crate) fn failure(command: &str, output: &Output) -> RepoError {
+    let said = output.stderr.trim();
+    let line = said.lines().rev().find(|line| line.starts_with("fatal:") || line.starts_with("error:"));
+    let detail = match line.or_else(|| said.lines().last()) {
+        Some(line) => line.to_owned(),
+        None => match output.code {
+            Some(code) => format!("exit code {code}"),
+            None => "it was killed".to_owned(),
+        },
+    };
+    RepoError::Git { command: command.to_owned(), detail }
+}
+
+/// `PATH` without entries that depend on the current directory: git runs inside the user's repository.
+fn absolute_path_entries() -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+    let kept = std::env::split_paths(&path).filter(|entry| entry.is_absolute());
+    std::env::join_paths(kept).unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_git_that_takes_too_long_is_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut git = Git::private(dir.path());
+        git.limit = Duration::from_millis(50);
+        // Waits for its standard input, which stays open.
+        let mut running = git.start(&["hash-object", "--stdin"]).unwrap();
+        let mut out = Vec::new();
+        running.child.stdout.take().unwrap().read_to_end(&mut out).unwrap();
+        assert!(matches!(running.finish(), Err(RepoError::GitTimeout { .. })));
+    }
+
+    #[test]
+    fn a_failure_says_what_git_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Git::private(dir.path()).run(&["cat-file", "-t", "HEAD"]).unwrap_err();
+        assert!(error.to_string().starts_with("git cat-file failed: fatal:"), "{error}");
+    }
+}

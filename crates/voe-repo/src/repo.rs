@@ -1,0 +1,121 @@
+//! The user's repository, found from a directory in it.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use crate::git::{Git, failure};
+use crate::{RepoError, Result};
+
+/// The oldest git whose options are relied upon.
+const OLDEST_GIT: (u32, u32) = (2, 25);
+
+/// The user's repository: one work tree and what git keeps about it.
+#[derive(Debug, Clone)]
+pub struct Repo {
+    pub(crate) top: PathBuf,
+    pub(crate) git_dir: PathBuf,
+    pub(crate) common_dir: PathBuf,
+    /// `sha1` or `sha256`.
+    pub(crate) object_format: String,
+}
+
+impl Repo {
+    /// The repository whose work tree `start` is in. Linked work trees and submodules are repositories of their own.
+    ///
+    /// # Errors
+    /// No git, a git older than 2.25, not in a repository, a bare one, one that git does not trust.
+    pub fn discover(start: &Path) -> Result<Self> {
+        if !start.is_dir() {
+            return Err(RepoError::NoDirectory(start.to_path_buf()));
+        }
+        let start = start.canonicalize().map_err(RepoError::io("read", start))?;
+        let git = Git::around(&start);
+        check_version(&git)?;
+        let output = git.output(&["rev-parse", "--is-bare-repository", "--is-inside-work-tree"], &[])?;
+        if output.code != Some(0) {
+            let said = &output.stderr;
+            return Err(if said.contains("dubious ownership") || said.contains("unsafe repository") {
+                RepoError::NotTrusted(start)
+            } else if said.contains("not a git repository") {
+                RepoError::NotARepository(start)
+            } else {
+                failure("rev-parse", &output)
+            });
+        }
+        match String::from_utf8_lossy(&output.stdout).lines().collect::<Vec<_>>()[..] {
+            [_, "true"] => {}
+            ["true", _] => return Err(RepoError::Bare(start)),
+            _ => return Err(RepoError::InsideGitDir(start)),
+        }
+        // One question a run: a path may hold newlines.
+        let top = path_answer(&git, &["rev-parse", "--show-toplevel"])?;
+        let git_dir = path_answer(&git, &["rev-parse", "--absolute-git-dir"])?;
+        let common_dir = start.join(path_answer(&git, &["rev-parse", "--git-common-dir"])?);
+        let common_dir = common_dir.canonicalize().map_err(RepoError::io("read", &common_dir))?;
+        let format = git.output(&["config", "--get", "extensions.objectFormat"], &[])?;
+        let format = String::from_utf8_lossy(&format.stdout).trim().to_lowercase();
+        let object_format = if format == "sha256" { format } else { "sha1".to_owned() };
+        Ok(Self { top, git_dir, common_dir, object_format })
+    }
+
+    /// The work tree's top directory, absolute.
+    pub fn top(&self) -> &Path {
+        &self.top
+    }
+
+    /// The work tree's git directory, absolute: `.git`, or one below `worktrees` or `modules` of another.
+    pub fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// The git directory that holds objects and branches, absolute; another than [`Repo::git_dir`] in a linked work tree.
+    pub fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
+    /// The commit that is checked out; `None` before the first one.
+    ///
+    /// # Errors
+    /// git failed.
+    pub fn head(&self) -> Result<Option<String>> {
+        let output = self.git().output(&["rev-parse", "--quiet", "--verify", "HEAD^{commit}"], &[])?;
+        let id = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok((output.code == Some(0)).then_some(id))
+    }
+
+    /// The branch that is checked out, also before its first commit; `None` on a detached HEAD.
+    ///
+    /// # Errors
+    /// git failed.
+    pub fn branch(&self) -> Result<Option<String>> {
+        let output = self.git().output(&["symbolic-ref", "--quiet", "--short", "HEAD"], &[])?;
+        let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok((output.code == Some(0)).then_some(name))
+    }
+
+    /// git in this repository, with its configuration.
+    pub(crate) fn git(&self) -> Git {
+        Git::around(&self.top)
+    }
+}
+
+fn check_version(git: &Git) -> Result<()> {
+    let said = git.line(&["--version"])?;
+    let version = said.trim_start_matches("git version ").split(' ').next().unwrap_or_default().to_owned();
+    let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) if (major, minor) < OLDEST_GIT => Err(RepoError::GitTooOld(version)),
+        // A version in a form that is not known is more likely newer than older.
+        _ => Ok(()),
+    }
+}
+
+/// An answer that is a path: all but the last newline belongs to it.
+pub(crate) fn path_answer(git: &Git, args: &[&str]) -> Result<PathBuf> {
+    let mut out = git.run(args)?;
+    if out.last() == Some(&b'\n') {
+        out.pop();
+    }
+    Ok(PathBuf::from(OsString::from_vec(out)))
+}

@@ -1,0 +1,409 @@
+//! The work tree as a git tree, byte for byte, without touching the repository.
+//!
+//! The work is done in a git directory of voe's own (the store) with an index of its own, which starts as a copy of the
+//! user's index: most files need no more than a look at their times. In the store no attribute has a meaning, so no
+//! filter runs and no line end is converted; files for which the user's index holds something else than their bytes
+//! (a filter, line ends, an encoding) are read anew.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use std::collections::BTreeSet;
+
+use crate::git::Git;
+use crate::objects::{init_bare, printable, unknown};
+use crate::repo::path_answer;
+use crate::{Repo, RepoError, Result};
+
+/// In the store all contents are taken as they are. This file has the highest precedence of all attributes.
+const NO_ATTRIBUTES: &str = "* -text !eol !crlf -ident !filter !working-tree-encoding !diff !merge\n";
+
+/// How deep repositories inside of repositories are followed.
+const DEEPEST_NESTING: usize = 8;
+
+/// Which files of the work tree belong to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// Those that the user's index holds, and those that are new and not ignored.
+    UserIndex,
+    /// Those that the last snapshot in this store held, and those that are new and not ignored.
+    LastSnapshot,
+}
+
+/// A work tree at a moment.
+pub(crate) struct Snapshot {
+    pub(crate) tree: String,
+    pub(crate) skipped: Vec<String>,
+}
+
+/// Makes the store if it is missing.
+pub(crate) fn open_store(repo: &Repo, store: &Path) -> Result<PathBuf> {
+    if !store.join("HEAD").exists() || !store.join("info/attributes").exists() {
+        init_bare(store, &repo.object_format)?;
+        write(&store.join("info/attributes"), NO_ATTRIBUTES.as_bytes())?;
+    }
+    store.canonicalize().map_err(RepoError::io("read", store))
+}
+
+/// Takes the snapshot.
+pub(crate) fn take(repo: &Repo, store: &Path, since: Since) -> Result<Snapshot> {
+    let mut skipped = Vec::new();
+    let tree = Nesting { store, since, skipped: &mut skipped }.tree_of(repo, b"", 0)?;
+    Ok(Snapshot { tree, skipped })
+}
+
+struct Nesting<'a> {
+    store: &'a Path,
+    since: Since,
+    skipped: &'a mut Vec<String>,
+}
+
+impl Nesting<'_> {
+    /// The tree of one repository's files; `prefix` is its place in the outermost work tree (empty or ending in `/`).
+    fn tree_of(&mut self, repo: &Repo, prefix: &[u8], depth: usize) -> Result<String> {
+        borrow_objects(self.store, repo)?;
+        let kept = self.store.join(index_name(prefix));
+        let index = tempfile::Builder::new()
+            .prefix("index-")
+            .tempfile_in(self.store)
+            .map_err(RepoError::io("write", self.store))?
+            .into_temp_path();
+        let fresh = self.since == Since::UserIndex || !kept.exists();
+        if fresh {
+            copy_index(repo, self.store, &index)?;
+        } else {
+            std::fs::copy(&kept, &index).map_err(RepoError::io("copy", &kept))?;
+        }
+        let git = Git::private(self.store).work_tree(&repo.top).index(&index);
+        let nested = self.refresh(repo, &git, prefix, fresh)?;
+        std::fs::copy(&index, &kept).map_err(RepoError::io("write", &kept))?;
+        for path in nested {
+            self.graft(repo, &git, prefix, &path, depth)?;
+        }
+        git.line(&["write-tree", "--missing-ok"])
+    }
+
+    /// Brings the index up to the work tree; gives the directories that are repositories of their own.
+    fn refresh(&mut self, repo: &Repo, git: &Git, prefix: &[u8], fresh: bool) -> Result<BTreeSet<Vec<u8>>> {
+        let mut nested = BTreeSet::new();
+        let mut update = BTreeSet::new();
+        let mut remove = BTreeSet::new();
+        if fresh {
+            let listed = list_index(git)?;
+            mark(git, "--no-assume-unchanged", listed.iter().filter(|entry| entry.tag.is_ascii_lowercase()))?;
+            mark(git, "--no-skip-worktree", listed.iter().filter(|entry| entry.tag.eq_ignore_ascii_case(&b's')))?;
+            for entry in &listed {
+                if entry.mode == 0o160000 {
+                    nested.insert(entry.path.clone());
+                    remove.insert(entry.path.clone());
+                } else if entry.stage != 0 {
+                    update.insert(entry.path.clone());
+                }
+            }
+            for path in converted(repo, git, &listed)? {
+                // Forgotten, so that it is read anew whatever its times say.
+                remove.insert(path.clone());
+                update.insert(path);
+            }
+        }
+        feed(git, &["update-index", "-z", "--force-remove", "--stdin"], &remove)?;
+        for (tag, path) in list_changes(repo, git)? {
+            match path.strip_suffix(b"/") {
+                Some(directory) => nested.insert(directory.to_vec()),
+                None if tag == b'?' && repo.top.join(as_path(&path)).join(".git").exists() => nested.insert(path),
+                None => update.insert(path),
+            };
+        }
+        let (mut present, mut absent) = (BTreeSet::new(), BTreeSet::new());
+        for path in update {
+            match standing(&repo.top, &path) {
+                Standing::There => present.insert(path),
+                Standing::Gone => absent.insert(path),
+                Standing::Skipped(why) => {
+                    self.skipped.push(format!("{}{}: {why}", printable(prefix), printable(&path)));
+                    absent.insert(path)
+                }
+            };
+        }
+        feed(git, &["update-index", "-z", "--force-remove", "--stdin"], &absent)?;
+        feed(git, &["update-index", "-z", "--add", "--remove", "--replace", "--stdin"], &present)?;
+        Ok(nested)
+    }
+
+    /// Puts the files of a repository inside this one into the index at its place.
+    fn graft(&mut self, repo: &Repo, git: &Git, prefix: &[u8], path: &[u8], depth: usize) -> Result<()> {
+        let directory = repo.top.join(as_path(path));
+        let place = [prefix, path, b"/"].concat();
+        let is_link = directory.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+        // A submodule that is not checked out is an empty directory: it has no files, so it is not in the tree.
+        if is_link || !directory.join(".git").exists() {
+            return Ok(());
+        }
+        let inner = match Repo::discover(&directory) {
+            Ok(inner) if inner.top == directory && depth < DEEPEST_NESTING => inner,
+            Ok(_) => {
+                self.skipped.push(format!("{}: a repository too deep inside others", printable(&place)));
+                return Ok(());
+            }
+            Err(error) => {
+                self.skipped.push(format!("{}: {error}", printable(&place)));
+                return Ok(());
+            }
+        };
+        if inner.object_format != repo.object_format {
+            self.skipped.push(format!("{}: a repository with another hash", printable(&place)));
+            return Ok(());
+        }
+        let tree = self.tree_of(&inner, &place, depth + 1)?;
+        let mut at = OsString::from("--prefix=");
+        at.push(as_path(path));
+        at.push("/");
+        git.run(&["read-tree".as_ref(), at.as_os_str(), tree.as_ref()])?;
+        Ok(())
+    }
+}
+
+/// An entry of an index.
+struct Listed {
+    /// Lower case: assumed unchanged; `S`: not in the work tree (sparse checkout).
+    tag: u8,
+    mode: u32,
+    id: String,
+    stage: u8,
+    path: Vec<u8>,
+}
+
+fn list_index(git: &Git) -> Result<Vec<Listed>> {
+    let out = git.run(&["ls-files", "-z", "-v", "--stage"])?;
+    let mut listed = Vec::new();
+    for record in out.split(|byte| *byte == 0).filter(|record| !record.is_empty()) {
+        let tab = record.iter().position(|byte| *byte == b'\t').ok_or_else(|| unknown("ls-files", "no tab"))?;
+        let head = String::from_utf8_lossy(&record[..tab]);
+        let words: Vec<&str> = head.split(' ').collect();
+        let [tag, mode, id, stage] = words[..] else { return Err(unknown("ls-files", &head)) };
+        let parsed = (tag.bytes().next(), u32::from_str_radix(mode, 8), stage.parse());
+        let (Some(tag), Ok(mode), Ok(stage)) = parsed else { return Err(unknown("ls-files", &head)) };
+        listed.push(Listed { tag, mode, id: id.to_owned(), stage, path: record[tab + 1..].to_vec() });
+    }
+    Ok(listed)
+}
+
+/// The paths of which the user's index may hold something else than their bytes, however fresh it says they are.
+fn converted(repo: &Repo, git: &Git, listed: &[Listed]) -> Result<Vec<Vec<u8>>> {
+    let own = repo.git();
+    let set = |name: &str| -> Result<Vec<u8>> { Ok(own.output(&["config", "--get", name], &[])?.stdout) };
+    let autocrlf = set("core.autocrlf")?;
+    let files: Vec<&Listed> =
+        listed.iter().filter(|entry| entry.stage == 0 && matches!(entry.mode, 0o100644 | 0o100755)).collect();
+    let by_attributes = files.iter().any(|entry| entry.path.ends_with(b".gitattributes"))
+        || repo.top.join(".gitattributes").exists()
+        || repo.common_dir.join("info/attributes").exists()
+        || !set("core.attributesFile")?.is_empty()
+        || Path::new("/etc/gitattributes").exists()
+        || user_file("attributes").is_some_and(|file| file.exists())
+        || untracked_attributes(repo, git)?;
+    if !by_attributes && (autocrlf.is_empty() || autocrlf.starts_with(b"false")) {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    // A conversion of line ends changes the size.
+    let ids: String = files.iter().map(|entry| format!("{}\n", entry.id)).collect();
+    let sizes = git.run_with(&["cat-file", "--batch-check=%(objectsize)"], ids.as_bytes())?;
+    for (entry, size) in files.iter().zip(sizes.split(|byte| *byte == b'\n')) {
+        let size: Option<u64> = std::str::from_utf8(size).ok().and_then(|size| size.parse().ok());
+        let there = repo.top.join(as_path(&entry.path)).symlink_metadata().ok().map(|meta| meta.len());
+        if there.is_some() && there != size {
+            found.push(entry.path.clone());
+        }
+    }
+    if by_attributes {
+        let paths: Vec<u8> = files.iter().flat_map(|entry| [&entry.path[..], b"\0"].concat()).collect();
+        let out = own.run_with(&["check-attr", "-z", "--stdin", "filter", "working-tree-encoding"], &paths)?;
+        let fields: Vec<&[u8]> = out.split(|byte| *byte == 0).collect();
+        for triple in fields.chunks_exact(3) {
+            if !matches!(triple[2], b"unspecified" | b"unset") {
+                found.push(triple[0].to_vec());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a file of attributes is in the work tree that the index does not know.
+fn untracked_attributes(repo: &Repo, git: &Git) -> Result<bool> {
+    let out =
+        git.clone().variable("GIT_LITERAL_PATHSPECS", "0").run(&["ls-files", "-z", "-o", "--", "*.gitattributes"])?;
+    let _ = repo;
+    Ok(!out.is_empty())
+}
+
+/// What in the work tree differs from the index: `C` changed, `R` removed, `?` new and not ignored. A directory that is a
+/// repository of its own ends in `/`.
+fn list_changes(repo: &Repo, git: &Git) -> Result<Vec<(u8, Vec<u8>)>> {
+    let (git, args) = ignoring(repo, git)?;
+    let mut all: Vec<OsString> =
+        ["ls-files", "-z", "-t", "--modified", "--deleted", "--others"].map(OsString::from).to_vec();
+    all.extend(args);
+    let out = git.run(&all)?;
+    let records = out.split(|byte| *byte == 0).filter(|record| record.len() > 2);
+    Ok(records.map(|record| (record[0], record[2..].to_vec())).collect())
+}
+
+/// What the repository ignores: files, and directories (ending in `/`) in which everything is.
+pub(crate) fn list_ignored(repo: &Repo, store: &Path) -> Result<Vec<Vec<u8>>> {
+    let index = store.join(index_name(b""));
+    let (git, args) = ignoring(repo, &Git::private(store).work_tree(&repo.top).index(&index))?;
+    let mut all: Vec<OsString> =
+        ["ls-files", "-z", "--others", "--ignored", "--directory"].map(OsString::from).to_vec();
+    all.extend(args);
+    let out = git.run(&all)?;
+    Ok(out.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(<[u8]>::to_vec).collect())
+}
+
+/// What is neither known to the last snapshot nor ignored.
+pub(crate) fn list_untracked(repo: &Repo, store: &Path) -> Result<Vec<Vec<u8>>> {
+    let index = store.join(index_name(b""));
+    let (git, args) = ignoring(repo, &Git::private(store).work_tree(&repo.top).index(&index))?;
+    let mut all: Vec<OsString> = ["ls-files", "-z", "--others"].map(OsString::from).to_vec();
+    all.extend(args);
+    let out = git.run(&all)?;
+    Ok(out.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(<[u8]>::to_vec).collect())
+}
+
+/// The rules by which the user's own git ignores files: `.gitignore`, `info/exclude`, the user's excludes file.
+fn ignoring(repo: &Repo, git: &Git) -> Result<(Git, Vec<OsString>)> {
+    let own = repo.git();
+    let configured = own.output(&["config", "--type=path", "--get", "core.excludesFile"], &[])?;
+    let file = if configured.code == Some(0) {
+        Some(path_answer(&own, &["config", "--type=path", "--get", "core.excludesFile"])?)
+    } else {
+        user_file("ignore")
+    };
+    let mut setting = OsString::from("core.excludesFile=");
+    setting.push(file.unwrap_or_else(|| "/dev/null".into()));
+    let mut args = vec![OsString::from("--exclude-standard")];
+    let exclude = repo.common_dir.join("info/exclude");
+    if exclude.is_file() {
+        let mut arg = OsString::from("--exclude-from=");
+        arg.push(exclude);
+        args.push(arg);
+    }
+    Ok((git.clone().setting(setting), args))
+}
+
+/// A file of the user's own git configuration.
+fn user_file(name: &str) -> Option<PathBuf> {
+    let set = |variable| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let config = set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")))?;
+    Some(config.join("git").join(name))
+}
+
+/// What became of a path that differs from the index.
+enum Standing {
+    There,
+    Gone,
+    Skipped(String),
+}
+
+fn standing(top: &Path, path: &[u8]) -> Standing {
+    // A file seen through a symbolic link is not at this path.
+    let mut at = top.to_path_buf();
+    let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
+    for part in &parts[..parts.len() - 1] {
+        at.push(as_path(part));
+        if !at.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+            return Standing::Gone;
+        }
+    }
+    at.push(as_path(parts[parts.len() - 1]));
+    match at.symlink_metadata() {
+        Ok(meta) if meta.is_symlink() => Standing::There,
+        Ok(meta) if meta.is_file() => match std::fs::File::open(&at) {
+            Ok(_) => Standing::There,
+            Err(error) => Standing::Skipped(error.to_string()),
+        },
+        Ok(meta) if meta.is_dir() => Standing::Gone,
+        Ok(_) => Standing::Skipped("neither a file nor a symbolic link".to_owned()),
+        Err(_) => Standing::Gone,
+    }
+}
+
+/// Copies the user's index, the part of it that several may share included.
+pub(crate) fn copy_index(repo: &Repo, store: &Path, to: &Path) -> Result<()> {
+    let index = repo.git_dir.join("index");
+    // git takes an empty file for no index only if it is missing.
+    std::fs::remove_file(to).map_err(RepoError::io("remove", to))?;
+    if !index.exists() {
+        return Ok(());
+    }
+    std::fs::copy(&index, to).map_err(RepoError::io("copy", &index))?;
+    for entry in std::fs::read_dir(&repo.git_dir).map_err(RepoError::io("read", &repo.git_dir))? {
+        let entry = entry.map_err(RepoError::io("read", &repo.git_dir))?;
+        if entry.file_name().as_bytes().starts_with(b"sharedindex.") {
+            std::fs::copy(entry.path(), store.join(entry.file_name())).map_err(RepoError::io("copy", entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets the store read the repository's objects.
+fn borrow_objects(store: &Path, repo: &Repo) -> Result<()> {
+    let file = store.join("objects/info/alternates");
+    let mut text = std::fs::read(&file).unwrap_or_default();
+    let line = alternate(&repo.common_dir.join("objects"));
+    if text.split(|byte| *byte == b'\n').any(|known| known == line) {
+        return Ok(());
+    }
+    text.extend_from_slice(&line);
+    text.push(b'\n');
+    write(&file, &text)
+}
+
+/// A path as `objects/info/alternates` takes it; one with a newline needs quotes.
+fn alternate(objects: &Path) -> Vec<u8> {
+    let path = objects.as_os_str().as_bytes();
+    if !path.contains(&b'\n') {
+        return path.to_vec();
+    }
+    let mut quoted = vec![b'"'];
+    for byte in path {
+        match byte {
+            b'\n' => quoted.extend_from_slice(b"\\n"),
+            b'"' | b'\\' => quoted.extend_from_slice(&[b'\\', *byte]),
+            _ => quoted.push(*byte),
+        }
+    }
+    quoted.push(b'"');
+    quoted
+}
+
+fn mark<'a>(git: &Git, flag: &str, entries: impl Iterator<Item = &'a Listed>) -> Result<()> {
+    // Entries in conflict have no flags.
+    let paths = entries.filter(|entry| entry.stage == 0).map(|entry| entry.path.clone()).collect();
+    feed(git, &["update-index", flag, "-z", "--stdin"], &paths)
+}
+
+fn feed(git: &Git, args: &[&str], paths: &BTreeSet<Vec<u8>>) -> Result<()> {
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let input: Vec<u8> = paths.iter().flat_map(|path| [&path[..], b"\0"].concat()).collect();
+    git.run_with(args, &input)?;
+    Ok(())
+}
+
+fn index_name(prefix: &[u8]) -> String {
+    if prefix.is_empty() { "index".to_owned() } else { format!("index-of-{}", &blake3::hash(prefix).to_hex()[..16]) }
+}
+
+pub(crate) fn as_path(bytes: &[u8]) -> &Path {
+    Path::new(std::ffi::OsStr::from_bytes(bytes))
+}
+
+fn write(file: &Path, content: &[u8]) -> Result<()> {
+    if let Some(parent) = file.parent() {
+        std::fs::create_dir_all(parent).map_err(RepoError::io("make", parent))?;
+    }
+    std::fs::write(file, content).map_err(RepoError::io("write", file))
+}
