@@ -53,6 +53,15 @@ pub enum Event {
     Reply(Box<Reply>),
     /// A tool call's result; the conversation gets `text`.
     Result(Box<ToolResult>),
+    /// The patch as it stands after a call that edited: what is left of the work if everything else is lost.
+    Patch {
+        /// The step.
+        step: u32,
+        /// Hash over all files that differ from base.
+        tree: String,
+        /// As `git apply` takes it.
+        patch: String,
+    },
     /// A remark of voe's to the user that the model does not see.
     Note {
         /// One line.

@@ -1,6 +1,6 @@
 //! The conversation and the totals of an attempt, folded from its events.
 
-use crate::chat::{Message, Usage};
+use crate::chat::{Message, ToolCall, Usage};
 use crate::event::{Event, Record};
 
 /// What the next request to the model holds, and what has been spent. The loop and a reader of its record fold the same
@@ -12,7 +12,7 @@ pub struct Conversation {
     /// The number of the last step begun.
     pub step: u32,
     /// Calls of the last reply that have no result yet.
-    pub open_calls: usize,
+    pub open_calls: Vec<ToolCall>,
     /// Tokens so far.
     pub usage: Usage,
     /// Seconds spent waiting for the model.
@@ -37,13 +37,15 @@ impl Conversation {
             Event::Message { message, .. } => self.messages.push(message.clone()),
             Event::Reply(reply) => {
                 self.step = reply.step;
-                self.open_calls = reply.message.tool_calls.len();
+                self.open_calls.clone_from(&reply.message.tool_calls);
                 self.usage += reply.usage;
                 self.model_seconds += reply.seconds;
                 self.messages.push(reply.message.clone());
             }
             Event::Result(result) => {
-                self.open_calls = self.open_calls.saturating_sub(1);
+                if let Some(at) = self.open_calls.iter().position(|call| call.id == result.call_id) {
+                    self.open_calls.remove(at);
+                }
                 self.tool_seconds += result.seconds;
                 self.messages.push(Message::tool(&result.call_id, &result.text));
             }

@@ -1,0 +1,106 @@
+//! Asking the model for the next reply, within the window and the limits.
+
+use voe_model::{Delta, ModelError, Request, fit_max_tokens};
+use voe_trace::event::Reply;
+use voe_trace::{Event, Message, Reason};
+
+use crate::attempt::{Attempt, End, sleep_until, stopped};
+use crate::log::Log;
+
+/// Overflows in a row that compaction is tried against.
+const OVERFLOWS: u32 = 3;
+
+impl Attempt {
+    /// The model's next reply, written to the record.
+    pub(crate) async fn ask(&mut self) -> Result<Reply, End> {
+        let mut overflows = 0;
+        loop {
+            let messages = self.log.conversation.messages.len();
+            match self.request(None).await? {
+                Ok(reply) => {
+                    let reply = self.recorded(reply, messages);
+                    self.measured = (reply.usage.prompt + reply.usage.output, messages + 1);
+                    self.log.write(Event::Reply(Box::new(reply.clone())))?;
+                    return Ok(reply);
+                }
+                Err(ModelError::ContextOverflow { window, .. }) if overflows < OVERFLOWS => {
+                    overflows += 1;
+                    // The server knows its window better than what it was probed for.
+                    self.window = window.or(self.window);
+                    self.compact(true).await?;
+                }
+                Err(error) => return Err(End::Model(error)),
+            }
+        }
+    }
+
+    /// One request. `instead`: other messages than the conversation, without tools (a summary, a question of voe's own).
+    pub(crate) async fn request(
+        &mut self,
+        instead: Option<&[Message]>,
+    ) -> Result<Result<voe_model::Reply, ModelError>, End> {
+        let prompt = match instead {
+            Some(messages) => self.estimator.estimate(messages, &[]),
+            None => self.prompt_tokens(),
+        };
+        let (deadline, step) = (self.deadline, self.log.conversation.step + 1);
+        let Log { conversation, observer, .. } = &mut self.log;
+        let request = Request {
+            messages: instead.unwrap_or(&conversation.messages),
+            tools: if instead.is_some() { &[] } else { &self.tools },
+            sampling: &self.strategy.sampling,
+            max_tokens: fit_max_tokens(Some(self.strategy.limits.reply_tokens), self.window, prompt),
+            stream: self.stream,
+        };
+        let mut retries = Vec::new();
+        let mut on = |delta: Delta<'_>| {
+            if let Delta::Retry { kind, error, wait } = delta {
+                let (kind, error) = (kind.to_owned(), error.to_owned());
+                retries.push(Event::Retry { step, kind, error, wait: wait.as_secs_f64() });
+            }
+            observer.delta(delta);
+        };
+        let reply = tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => Err(Reason::Interrupted),
+            () = sleep_until(deadline) => Err(Reason::MaxWall),
+            reply = self.model.complete(request, &mut on) => Ok(reply),
+        };
+        for retry in retries {
+            self.log.write(retry)?;
+        }
+        reply.map_err(End::Reason)
+    }
+
+    /// Tokens that the conversation takes, by the server's last count and an estimate of what came since. Constant work a
+    /// step.
+    pub(crate) fn prompt_tokens(&self) -> u64 {
+        let messages = &self.log.conversation.messages;
+        match self.measured {
+            (counted, seen) if counted > 0 && seen <= messages.len() => {
+                counted + self.estimator.estimate(&messages[seen..], &[])
+            }
+            _ => self.estimator.estimate(messages, &self.tools),
+        }
+    }
+
+    fn recorded(&mut self, reply: voe_model::Reply, messages: usize) -> Reply {
+        // Learning once is enough, and looking at the whole conversation each time would cost more and more.
+        if self.measured.0 == 0 && !reply.estimated {
+            self.estimator.learn(&self.log.conversation.messages, &self.tools, &reply.usage);
+        }
+        Reply {
+            step: self.log.conversation.step + 1,
+            message: reply.message,
+            finish_reason: reply.finish_reason,
+            usage: reply.usage,
+            estimated: reply.estimated,
+            seconds: reply.seconds,
+            first_token: reply.first_token,
+            repairs: reply.repairs,
+            malformed: reply.malformed,
+            request_messages: messages,
+            request_bytes: reply.request_bytes,
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! One attempt: the loop.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::watch;
+use voe_model::{Estimator, Model, ModelError, ToolSpec};
+use voe_sandbox::Sandbox;
+use voe_toolbox::protocol::{CallResult, Limits, Pristine, Setup, State};
+use voe_trace::event::{Origin, Reply, Start, Task, ToolResult};
+use voe_trace::{Check, Event, Level, Message, Outcome, Reason, Record, ToolCall, WriteError, Writer};
+
+use crate::counterfactual::Counterfactuals;
+use crate::log::{Log, Observer};
+use crate::nudge::{CallSeen, Nudger};
+use crate::prompt::{self, HARNESS};
+use crate::strategy::{NudgeOn, Placement, Strategy};
+use crate::stuck::{Seen, Watch};
+use crate::workspace::{Called, Workspace, WorkspaceError};
+use crate::{done, tools};
+
+/// What an attempt needs.
+pub struct Plan {
+    /// What is to be done.
+    pub task: Task,
+    /// How. Limits that the user gave are already in it.
+    pub strategy: Strategy,
+    /// Who answers.
+    pub model: Arc<dyn Model>,
+    /// Where the tools run.
+    pub sandbox: Sandbox,
+    /// Where the base's contents are.
+    pub pristine: Pristine,
+    /// The repository's AGENTS.md, or empty.
+    pub notes: String,
+    /// Whether replies are shown while they come.
+    pub stream: bool,
+    /// Set to `true` to end the attempt in order: the patch is taken.
+    pub stop: watch::Receiver<bool>,
+    /// UTC time, RFC 3339, for the record.
+    pub time: String,
+}
+
+/// The attempt cannot be recorded or its workspace cannot be reached: what is known is in the record.
+#[derive(Debug, thiserror::Error)]
+pub enum AttemptError {
+    /// The record.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The workspace.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+}
+
+/// Why the loop ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// In order.
+    Reason(Reason),
+    /// The model or its server failed for good.
+    Model(ModelError),
+    /// voe failed.
+    Failed(AttemptError),
+}
+
+impl<E: Into<AttemptError>> From<E> for End {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// One attempt.
+pub struct Attempt {
+    pub(crate) task: Task,
+    pub(crate) strategy: Strategy,
+    pub(crate) model: Arc<dyn Model>,
+    pub(crate) workspace: Workspace,
+    pub(crate) log: Log,
+    pub(crate) tools: Vec<ToolSpec>,
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) stream: bool,
+    pub(crate) window: Option<u64>,
+    pub(crate) estimator: Estimator,
+    /// Tokens that the conversation held at the last reply, and how many messages that was.
+    pub(crate) measured: (u64, usize),
+    pub(crate) counterfactuals: Counterfactuals,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) refusals: u32,
+    nudger: Nudger,
+    watch: Watch,
+    /// Replies in a row that called nothing.
+    idle: u32,
+    /// What is to be said as a user message after the step.
+    after_step: Vec<String>,
+}
+
+impl Attempt {
+    /// Starts the tools and writes the beginning of the record.
+    pub async fn start(plan: Plan, writer: Writer, observer: Box<dyn Observer>) -> Result<Self, AttemptError> {
+        let (time, notes) = (plan.time.clone(), plan.notes.clone());
+        let mut attempt = Self::open(plan, writer, observer, &[]).await?;
+        let start = Start {
+            format: voe_trace::FORMAT.into(),
+            voe: env!("CARGO_PKG_VERSION").into(),
+            time,
+            task: attempt.task.clone(),
+            strategy: attempt.strategy.name.clone(),
+            strategy_text: crate::load::show(&attempt.strategy),
+            model: attempt.model.facts(),
+            sandbox: attempt.workspace.sandbox().facts(),
+            tools: attempt.tools.iter().filter_map(|tool| serde_json::to_value(tool).ok()).collect(),
+            settings: Value::Null,
+        };
+        attempt.log.write(Event::Start(Box::new(start)))?;
+        let system = prompt::system(&attempt.strategy, &attempt.task);
+        if !system.is_empty() {
+            attempt.say(Origin::System, Message::system(system))?;
+        }
+        let task = prompt::task(&attempt.strategy, &attempt.task, &notes);
+        attempt.say(Origin::Task, Message::user(task))?;
+        Ok(attempt)
+    }
+
+    /// Goes on from `records`, which `writer`'s file holds; the workspace in `plan` is as they left it. Calls of the last
+    /// reply that have no result are answered with the fact that they were cut off.
+    pub async fn resume(
+        plan: Plan,
+        writer: Writer,
+        observer: Box<dyn Observer>,
+        records: &[Record],
+        how: &str,
+    ) -> Result<Self, AttemptError> {
+        let mut attempt = Self::open(plan, writer, observer, records).await?;
+        let step = attempt.log.conversation.step;
+        attempt.log.write(Event::Resume { step, how: how.to_owned() })?;
+        for call in attempt.log.conversation.open_calls.clone() {
+            let text = format!(
+                "{HARNESS} The harness was stopped during this call. It may have taken effect in part: look before you go on."
+            );
+            let state = attempt.workspace.state().await?;
+            attempt.result(&call, CallResult { state, ..CallResult::default() }, text)?;
+        }
+        Ok(attempt)
+    }
+
+    async fn open(
+        plan: Plan,
+        writer: Writer,
+        observer: Box<dyn Observer>,
+        records: &[Record],
+    ) -> Result<Self, AttemptError> {
+        let log = Log::new(writer, observer, records);
+        let keys = &plan.strategy;
+        let setup = Setup {
+            pristine: plan.sandbox.base_inside().map_or(plan.pristine, Pristine::Dir),
+            limits: Limits {
+                timeout_s: keys.tools.timeout_s,
+                output_chars: keys.tools.output_chars,
+                ..Limits::default()
+            },
+            syntax: keys.tools.syntax,
+            resumed: !records.is_empty(),
+            workspace: plan.sandbox.workspace().to_owned(),
+            scratch: std::path::PathBuf::new(),
+            env: std::collections::BTreeMap::new(),
+            byproducts: Vec::new(),
+        };
+        let wall = Duration::try_from_secs_f64(keys.limits.wall_s - log.elapsed()).unwrap_or_default();
+        Ok(Self {
+            tools: tools::offered(keys),
+            window: plan.model.facts().window,
+            deadline: (keys.limits.wall_s > 0.0).then(|| Instant::now() + wall),
+            watch: Watch::new(keys.stuck.repeats),
+            counterfactuals: Counterfactuals::new(&keys.evidence),
+            workspace: Workspace::open(plan.sandbox, setup).await?,
+            task: plan.task,
+            strategy: plan.strategy,
+            model: plan.model,
+            log,
+            stop: plan.stop,
+            stream: plan.stream,
+            estimator: Estimator::default(),
+            measured: (0, 0),
+            refusals: 0,
+            nudger: Nudger::default(),
+            idle: 0,
+            after_step: Vec::new(),
+        })
+    }
+
+    /// Runs to the end and says why it ended. What comes next is [`Attempt::finish`].
+    pub async fn run(&mut self) -> (Reason, Option<String>) {
+        loop {
+            match self.step().await {
+                Ok(()) => {}
+                Err(End::Reason(reason)) => return (reason, None),
+                Err(End::Model(ModelError::ContextOverflow { .. })) => return (Reason::Context, None),
+                Err(End::Model(error)) => return (Reason::ModelError, Some(error.to_string())),
+                Err(End::Failed(error)) => return (Reason::Internal, Some(error.to_string())),
+            }
+        }
+    }
+
+    /// One reply and what follows from it.
+    async fn step(&mut self) -> Result<(), End> {
+        self.check_limits()?;
+        self.make_room().await?;
+        let reply = self.ask().await?;
+        let calls = reply.message.tool_calls.clone();
+        if calls.is_empty() {
+            return self.without_call(&reply).await;
+        }
+        self.idle = 0;
+        for (i, call) in calls.iter().enumerate() {
+            self.call(call, i + 1 == calls.len()).await?;
+        }
+        if let Some(malformed) = reply.malformed {
+            self.after_step.push(format!("{HARNESS} {malformed}"));
+        }
+        if !self.after_step.is_empty() {
+            let text = std::mem::take(&mut self.after_step).join("\n\n");
+            self.say(Origin::Nudge, Message::user(text))?;
+        }
+        Ok(())
+    }
+
+    /// A reply without a call: the end, a call that could not be read, or a slip.
+    async fn without_call(&mut self, reply: &Reply) -> Result<(), End> {
+        if reply.malformed.is_none() && done::declares_done(&reply.message.content, &self.strategy.done.marker) {
+            return match self.gate().await? {
+                None => Err(End::Reason(Reason::Completed)),
+                Some(refusal) => Ok(self.say(Origin::Gate, Message::user(refusal))?),
+            };
+        }
+        self.idle += 1;
+        if self.idle >= self.strategy.done.reminders.max(1) {
+            return Err(End::Reason(Reason::Stuck));
+        }
+        let (origin, text) = match &reply.malformed {
+            Some(malformed) => (Origin::Malformed, format!("{HARNESS} {malformed}")),
+            None => (Origin::Reminder, prompt::reminder(&self.strategy, &self.task)),
+        };
+        self.log.write(Event::Nudge { step: reply.step, kind: "reminder".into(), text: text.clone() })?;
+        Ok(self.say(origin, Message::user(text))?)
+    }
+
+    /// Runs one call, writes its result and what voe has to say about it.
+    async fn call(&mut self, call: &ToolCall, last: bool) -> Result<(), End> {
+        if call.name == tools::FINISH && self.strategy.done.finish_tool {
+            let refusal = self.gate().await?;
+            let accepted = refusal.is_none();
+            let text = refusal.unwrap_or_else(|| "Accepted.".into());
+            self.result(call, CallResult { ok: accepted, text: text.clone(), ..CallResult::default() }, text)?;
+            return if accepted { Err(End::Reason(Reason::Completed)) } else { Ok(()) };
+        }
+        let result = self.run_tool(call).await?;
+        let step = self.log.conversation.step;
+        let before = self.log.ledger.code_tree().to_owned();
+        let files: Vec<String> = result.changes.iter().map(|change| change.path.clone()).collect();
+        let check = check_of(call, &result, &before, step);
+
+        let mut said = Vec::new();
+        let facts = self.counterfactuals.due(&mut self.log).await?;
+        if self.strategy.evidence.counterfactual == crate::strategy::Counterfactual::Tell {
+            said.extend(facts);
+        }
+        let mut text = result.text.clone();
+        if let Seen::Circle(times) = self.note(call, &result.text)? {
+            let nudge = format!(
+                "{HARNESS} This is the same call with the same result, {times} times over. Repeating it changes nothing: \
+                 do something else."
+            );
+            self.log.write(Event::Nudge { step, kind: "stuck".into(), text: nudge.clone() })?;
+            said.push(nudge);
+        }
+        let unproven = !result.state.code_tree.is_empty() && self.log.ledger.level() != Level::Proven;
+        let seen = CallSeen { tool: &call.name, files: &files, check: check.is_some(), last, unproven };
+        let nudged = self.nudger.after(&self.strategy.nudge, seen);
+        if !nudged.is_empty() {
+            let nudge = prompt::nudge(&self.strategy, &nudged);
+            self.log.write(Event::Nudge { step, kind: "verify".into(), text: nudge.clone() })?;
+            match self.strategy.nudge.placement {
+                Placement::ToolResult => said.push(nudge),
+                Placement::User => self.after_step.push(nudge),
+            }
+        }
+        for said in said {
+            text = format!("{}\n\n{said}", text.trim_end());
+        }
+        let edited = result.state.tree.clone();
+        self.result(call, result, text)?;
+        if !files.is_empty() {
+            self.keep_patch(&edited).await?;
+        }
+        if let Some(check) = check {
+            self.log.write(Event::Check(Box::new(check.clone())))?;
+            self.counterfactuals.consider(&check, &mut self.workspace, &mut self.log).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a tool, within the time that is left, unless the user stops it.
+    async fn run_tool(&mut self, call: &ToolCall) -> Result<CallResult, End> {
+        let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+        if !self.tools.iter().any(|tool| tool.name == call.name) {
+            let names: Vec<_> = self.tools.iter().map(|tool| tool.name.as_str()).collect();
+            let text = format!("There is no tool {:?}. The tools are: {}.", call.name, names.join(", "));
+            return Ok(CallResult { text, state: self.state_before(), ..CallResult::default() });
+        }
+        if let Some(refusal) = self.refused(call, &arguments) {
+            return Ok(CallResult { text: refusal, state: self.state_before(), ..CallResult::default() });
+        }
+        let limit = Duration::from_secs_f64(Limits::default().max_timeout_s);
+        let deadline = self.deadline;
+        let called = tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => Err(Reason::Interrupted),
+            () = sleep_until(deadline) => Err(Reason::MaxWall),
+            called = self.workspace.call(&call.name, &arguments, limit) => Ok(called?),
+        };
+        match called {
+            Ok(Called::Result(result)) => Ok(*result),
+            Ok(Called::Died(why)) => {
+                let step = self.log.conversation.step;
+                self.log.write(Event::ToolboxRestarted { step, why: why.clone() })?;
+                let state = self.workspace.state().await?;
+                let text = format!(
+                    "{HARNESS} The tools' process ended during this call ({why}) and was started again. The call may have \
+                     taken effect in part: look before you go on."
+                );
+                Ok(CallResult { text, state, ..CallResult::default() })
+            }
+            Err(reason) => {
+                self.workspace.interrupt();
+                Err(End::Reason(reason))
+            }
+        }
+    }
+
+    /// What the strategy forbids, as an answer to the model.
+    fn refused(&self, call: &ToolCall, arguments: &Value) -> Option<String> {
+        let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
+        (self.strategy.tools.refuse_installs && crate::installs::installs_packages(command)).then(|| {
+            "Refused: installing packages is not allowed here; the environment is complete. Work with what is there.".into()
+        })
+    }
+
+    /// The state of the workspace before a call that did not happen.
+    fn state_before(&self) -> State {
+        let ledger = &self.log.ledger;
+        State { tree: ledger.tree().to_owned(), code_tree: ledger.code_tree().to_owned(), ..State::default() }
+    }
+
+    /// Takes note of a call for the watch over circles.
+    fn note(&mut self, call: &ToolCall, result: &str) -> Result<Seen, End> {
+        match self.watch.call(&call.name, &call.arguments, result) {
+            Seen::Hopeless => Err(End::Reason(Reason::Stuck)),
+            seen => Ok(seen),
+        }
+    }
+
+    /// Writes the result of a call.
+    fn result(&mut self, call: &ToolCall, result: CallResult, text: String) -> Result<(), WriteError> {
+        self.log.write(Event::Result(Box::new(ToolResult {
+            step: self.log.conversation.step,
+            call_id: call.id.clone(),
+            tool: call.name.clone(),
+            arguments: serde_json::from_str(&call.arguments).unwrap_or_default(),
+            text,
+            ok: result.ok,
+            exit: result.exit,
+            killed: result.killed,
+            seconds: result.seconds,
+            changes: result.changes,
+            byproducts: result.byproducts,
+            diff: result.diff,
+            tree: result.state.tree,
+            code_tree: result.state.code_tree,
+        })))
+    }
+
+    /// Puts the patch as it stands into the record: what a crash, a lost container or a search needs.
+    async fn keep_patch(&mut self, tree: &str) -> Result<(), End> {
+        let (patch, _) = self.workspace.patch().await?;
+        let step = self.log.conversation.step;
+        let patch = patch.text;
+        Ok(self.log.write(Event::Patch { step, tree: tree.to_owned(), patch })?)
+    }
+
+    /// Puts a message into the conversation.
+    pub(crate) fn say(&mut self, origin: Origin, message: Message) -> Result<(), WriteError> {
+        let step = self.log.conversation.step;
+        self.log.write(Event::Message { step, origin, message })
+    }
+
+    fn check_limits(&mut self) -> Result<(), End> {
+        let (limits, so_far) = (&self.strategy.limits, &self.log.conversation);
+        let tokens = so_far.usage.prompt + so_far.usage.output;
+        let reason = if *self.stop.borrow() {
+            Reason::Interrupted
+        } else if limits.steps > 0 && so_far.step >= limits.steps {
+            Reason::MaxSteps
+        } else if (limits.tokens > 0 && tokens >= limits.tokens)
+            || (limits.cost > 0.0 && so_far.usage.cost.unwrap_or(0.0) >= limits.cost)
+        {
+            Reason::MaxTokens
+        } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            Reason::MaxWall
+        } else {
+            return Ok(());
+        };
+        Err(End::Reason(reason))
+    }
+
+    /// Whether nudges of this strategy depend on proofs.
+    pub(crate) fn wants_proof(&self) -> bool {
+        self.strategy.nudge.on == NudgeOn::Unproven
+            || self.strategy.gate.require == crate::strategy::Require::Proven
+    }
+}
+
+/// The call as a check, if it is one: a command that does more than look, ran on edited code, and did not change that code
+/// itself (run again elsewhere, such a command would bring the edit along).
+fn check_of(call: &ToolCall, result: &CallResult, before: &str, step: u32) -> Option<Check> {
+    let arguments: Value = serde_json::from_str(&call.arguments).ok()?;
+    let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
+    let code = &result.state.code_tree;
+    let ended = result.exit.is_some() || result.killed.is_some();
+    if code.is_empty() || code != before || !ended || voe_toolbox::looks_only(command) {
+        return None;
+    }
+    let level = if result.exit == Some(0) { Level::Ran } else { Level::Refuted };
+    Some(Check {
+        command: command.to_owned(),
+        step,
+        tree: code.clone(),
+        level,
+        with: outcome(result),
+        without: None,
+        why: None,
+    })
+}
+
+/// How a command ended, for the record of a check.
+pub(crate) fn outcome(result: &CallResult) -> Outcome {
+    Outcome {
+        exit: result.exit,
+        killed: result.killed.clone(),
+        seconds: result.seconds,
+        tail: result.tail.clone(),
+    }
+}
+
+/// Resolves when the user stops the attempt; never if nobody can any more.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Resolves at `deadline`; never without one.
+pub(crate) async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

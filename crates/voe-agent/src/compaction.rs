@@ -1,0 +1,240 @@
+//! Keeping the conversation within the window.
+//!
+//! First old tool results are shortened. Where that is not enough, the model summarises everything but the newest steps,
+//! which stay verbatim, and voe restates the facts that must not depend on a model's memory. Both are recorded with the
+//! conversation that results; between two of them the conversation only grows, so that the server's prefix cache holds.
+
+use voe_model::estimate_tokens;
+use voe_trace::event::Compaction;
+use voe_trace::{Event, Message, Role, Usage};
+
+use crate::attempt::{Attempt, End};
+use crate::ledger::Ledger;
+use crate::prompt::HARNESS;
+
+/// After compaction the conversation should take at most this share of where compaction begins: else it begins again at once.
+const ENOUGH: f64 = 0.7;
+
+/// What stands between the task and what voe adds to it.
+const SUMMARY: &str = "\n\n[voe] The conversation was shortened.";
+
+impl Attempt {
+    /// Compacts when the next request would come near the window.
+    pub(crate) async fn make_room(&mut self) -> Result<(), End> {
+        let (Some(window), at) = (self.window, self.strategy.compaction.at) else { return Ok(()) };
+        if at > 0.0 && self.prompt_tokens() as f64 > at * window as f64 {
+            self.compact(false).await?;
+        }
+        Ok(())
+    }
+
+    /// Compacts. `overflowed`: the server refused the conversation, so that shortening a little can't be trusted to do.
+    pub(crate) async fn compact(&mut self, overflowed: bool) -> Result<(), End> {
+        let keys = self.strategy.compaction.clone();
+        let before = self.prompt_tokens();
+        let share = if keys.at > 0.0 { keys.at } else { 1.0 };
+        let aim = (self.window.unwrap_or(before) as f64 * share * ENOUGH) as u64;
+        let messages = &self.log.conversation.messages;
+        let keep = keep_from(messages, keys.keep_steps, aim / 2);
+        let shortened = shorten(messages, keep, keys.result_chars);
+        let tokens = self.estimator.estimate(&shortened, &self.tools);
+        if tokens <= aim && !overflowed && shortened != *messages {
+            return self.rewritten("shorten", before, shortened, Usage::default(), 0.0);
+        }
+        let (summary, usage, seconds) = self.summarise(&shortened, keep, aim).await?;
+        let facts = restate(&self.log.ledger);
+        let rewritten = replace(&shortened, keep, &summary, &facts);
+        // Newest steps that are too large by themselves are shortened too.
+        let rewritten = if self.estimator.estimate(&rewritten, &self.tools) > aim {
+            shorten(&rewritten, rewritten.len(), keys.result_chars)
+        } else {
+            rewritten
+        };
+        self.rewritten("summary", before, rewritten, usage, seconds)
+    }
+
+    /// The model's own summary of what comes before `keep`, or nothing if it can't give one.
+    async fn summarise(
+        &mut self,
+        messages: &[Message],
+        keep: usize,
+        aim: u64,
+    ) -> Result<(String, Usage, f64), End> {
+        let mut asked = flatten(&messages[..keep]);
+        while estimate_tokens(&asked, &[]) > aim && asked.len() > 3 {
+            // Too long even so: the oldest steps after the task go first.
+            asked.remove(asked.len().min(2));
+        }
+        asked.push(Message::user(format!("{HARNESS} {}", self.strategy.compaction.ask)));
+        match self.request(Some(&merge_users(asked))).await? {
+            Ok(reply) => Ok((reply.message.content.trim().to_owned(), reply.usage, reply.seconds)),
+            Err(_) => Ok((String::new(), Usage::default(), 0.0)),
+        }
+    }
+
+    fn rewritten(
+        &mut self,
+        kind: &str,
+        before: u64,
+        messages: Vec<Message>,
+        usage: Usage,
+        seconds: f64,
+    ) -> Result<(), End> {
+        let after = self.estimator.estimate(&messages, &self.tools);
+        self.measured = (0, 0);
+        let step = self.log.conversation.step;
+        let compaction = Compaction { step, kind: kind.into(), before, after, usage, seconds, messages };
+        Ok(self.log.write(Event::Compaction(Box::new(compaction)))?)
+    }
+}
+
+/// Where the newest steps begin that stay verbatim: at most `steps` of them, at least one, of at most `tokens`.
+fn keep_from(messages: &[Message], steps: usize, tokens: u64) -> usize {
+    let begins: Vec<usize> =
+        (0..messages.len()).filter(|&i| messages[i].role == Role::Assistant).rev().take(steps.max(1)).collect();
+    let fits = |&&i: &&usize| estimate_tokens(&messages[i..], &[]) <= tokens;
+    let newest = begins.first().copied().unwrap_or(messages.len());
+    begins.iter().take_while(fits).last().copied().unwrap_or(newest)
+}
+
+/// `messages` with the tool results before `keep` cut to head and tail.
+fn shorten(messages: &[Message], keep: usize, chars: usize) -> Vec<Message> {
+    let mut messages = messages.to_vec();
+    for message in messages[..keep].iter_mut().filter(|m| m.role == Role::Tool) {
+        if let Some(short) = cut(&message.content, chars) {
+            message.content = short;
+        }
+    }
+    messages
+}
+
+/// Head and tail of `text`, if it is longer than `chars` by enough to be worth it.
+fn cut(text: &str, chars: usize) -> Option<String> {
+    let total = text.chars().count();
+    if total <= chars + 100 {
+        return None;
+    }
+    let head: String = text.chars().take(chars / 2).collect();
+    let tail: String = text.chars().skip(total - chars / 2).collect();
+    Some(format!("{head}\n{HARNESS} {} characters of this old result are left out.\n{tail}", total - chars / 2 * 2))
+}
+
+/// The task with the summary and the facts, then what is kept.
+fn replace(messages: &[Message], keep: usize, summary: &str, facts: &str) -> Vec<Message> {
+    let head = messages.iter().take_while(|m| m.role != Role::Assistant).count().min(keep);
+    let mut out = messages[..head].to_vec();
+    let mut text = SUMMARY.to_owned();
+    if summary.is_empty() {
+        text.push_str(" No summary could be made: look at the workspace before you go on.");
+    } else {
+        text.push_str(&format!(" Summary of the work so far, in your own words:\n\n{summary}"));
+    }
+    text.push_str(facts);
+    match out.iter_mut().rev().find(|m| m.role == Role::User) {
+        Some(task) => {
+            // A task that was extended before keeps only its own text: the new summary covers the old one.
+            let own = task.content.find(SUMMARY).unwrap_or(task.content.len());
+            task.content.truncate(own);
+            task.content.push_str(&text);
+        }
+        None => out.push(Message::user(text)),
+    }
+    out.extend_from_slice(&messages[keep..]);
+    out
+}
+
+/// What voe knows for itself and does not leave to a summary.
+fn restate(ledger: &Ledger) -> String {
+    let mut text = String::new();
+    let files = ledger.files();
+    if files.is_empty() {
+        text.push_str("\n\nFiles changed so far: none.");
+    } else {
+        text.push_str(&format!("\n\nFiles changed so far: {}.", files.join(", ")));
+    }
+    for check in ledger.current() {
+        let exit = check.with.exit.map_or("ended at a limit".to_owned(), |exit| format!("exit code {exit}"));
+        text.push_str(&format!("\nCheck of the present code: `{}`: {exit} ({}).", check.command, check.level));
+    }
+    let unchecked = ledger.unchecked();
+    if !unchecked.is_empty() {
+        text.push_str(&format!("\nNot checked since their last edit: {}.", unchecked.join(", ")));
+    }
+    text
+}
+
+/// The conversation as plain text, for a request without tools: some servers refuse calls in it then.
+fn flatten(messages: &[Message]) -> Vec<Message> {
+    let flat = |m: &Message| match m.role {
+        Role::System => m.clone(),
+        Role::User => m.clone(),
+        Role::Tool => Message::user(format!("[result]\n{}", m.content)),
+        Role::Assistant => {
+            let mut text = m.content.clone();
+            for call in &m.tool_calls {
+                text.push_str(&format!("\n[call {} {}]", call.name, call.arguments));
+            }
+            Message::assistant(text)
+        }
+    };
+    messages.iter().map(flat).collect()
+}
+
+/// Neighbouring user messages as one: some templates demand that roles alternate.
+fn merge_users(messages: Vec<Message>) -> Vec<Message> {
+    let mut out: Vec<Message> = Vec::new();
+    for message in messages {
+        match out.last_mut() {
+            Some(last) if last.role == Role::User && message.role == Role::User => {
+                last.content.push_str("\n\n");
+                last.content.push_str(&message.content);
+            }
+            _ => out.push(message),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn long_conversation(steps: usize) -> Vec<Message> {
+        let mut messages = vec![Message::system("rules"), Message::user("the task")];
+        for i in 0..steps {
+            messages.push(Message::assistant(format!("step {i}")));
+            messages.push(Message::tool(format!("c{i}"), format!("result {i} {}", "x".repeat(4000))));
+        }
+        messages
+    }
+
+    #[test]
+    fn old_results_are_cut_and_the_newest_steps_stay_verbatim() {
+        let messages = long_conversation(6);
+        let keep = keep_from(&messages, 2, 1 << 20);
+        let short = shorten(&messages, keep, 600);
+        assert_eq!(short[keep..], messages[keep..]);
+        assert_eq!(messages.len() - keep, 4);
+        assert!(short[3].content.len() < 800 && short[3].content.starts_with("result 0"));
+    }
+
+    #[test]
+    fn a_summary_keeps_the_task_in_a_user_message_and_replaces_an_older_summary() {
+        let messages = long_conversation(6);
+        let keep = keep_from(&messages, 2, 1 << 20);
+        let once = replace(&messages, keep, "first summary", "\n\nfacts one");
+        let twice = replace(&once, once.len() - 2, "second summary", "\n\nfacts two");
+        let task = &twice[1];
+        assert_eq!(task.role, Role::User);
+        assert!(task.content.starts_with("the task\n\n[voe]"));
+        assert!(task.content.contains("second summary") && !task.content.contains("first summary"));
+        assert_eq!(twice.iter().filter(|m| m.role == Role::System).count(), 1);
+        assert_eq!(twice.last(), messages.last());
+    }
+
+    #[test]
+    fn steps_too_large_for_the_window_are_kept_one_at_least() {
+        let messages = long_conversation(3);
+        assert_eq!(keep_from(&messages, 3, 10), messages.len() - 2);
+    }
+}

@@ -1,0 +1,166 @@
+//! Running a passing check again without the edits.
+//!
+//! The check runs in a fork of the base that also holds the agent's scratch files and the tests that it added or changed,
+//! beside the model's next reply. Its outcome is waited for at the next tool result (or at the gate), always: what the
+//! conversation holds never depends on which of the two was faster.
+
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use voe_toolbox::protocol::{Bytes, FileState};
+use voe_trace::{Check, Event, Level, Outcome};
+
+use crate::attempt::{AttemptError, outcome};
+use crate::log::Log;
+use crate::prompt::HARNESS;
+use crate::red;
+use crate::strategy::{Counterfactual, EvidenceKeys};
+use crate::workspace::{Called, Workspace, WorkspaceError};
+
+/// The counterfactual runs of an attempt.
+pub(crate) struct Counterfactuals {
+    mode: Counterfactual,
+    limit: Duration,
+    skip_over: f64,
+    /// (command, code) pairs that were run already.
+    seen: HashSet<(String, String)>,
+    pending: Vec<Pending>,
+}
+
+struct Pending {
+    check: Check,
+    /// Paths of the patch that the fork does not hold.
+    absent: BTreeSet<String>,
+    run: JoinHandle<Result<Outcome, String>>,
+}
+
+impl Counterfactuals {
+    pub(crate) fn new(keys: &EvidenceKeys) -> Self {
+        Self {
+            mode: keys.counterfactual,
+            limit: Duration::try_from_secs_f64(keys.timeout_s).unwrap_or_default(),
+            skip_over: keys.skip_over_s,
+            seen: HashSet::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    /// Starts the run of `check` without the edits, if it is worth one: it passed, and was not run on this code before.
+    pub(crate) async fn consider(
+        &mut self,
+        check: &Check,
+        workspace: &mut Workspace,
+        log: &mut Log,
+    ) -> Result<(), AttemptError> {
+        if check.with.exit == Some(0) { self.start(check, workspace, log).await } else { Ok(()) }
+    }
+
+    /// Starts the run of `check` without the edits, whatever it showed with them.
+    pub(crate) async fn start(
+        &mut self,
+        check: &Check,
+        workspace: &mut Workspace,
+        log: &mut Log,
+    ) -> Result<(), AttemptError> {
+        if self.mode == Counterfactual::Off || !self.seen.insert((check.command.clone(), check.tree.clone())) {
+            return Ok(());
+        }
+        if voe_toolbox::reads_source_only(&check.command) {
+            let why = "it only reads source text".to_owned();
+            log.write(Event::Check(Box::new(Check { level: Level::Unrunnable, why: Some(why), ..check.clone() })))?;
+            return Ok(());
+        }
+        if check.with.seconds > self.skip_over {
+            let why = format!("not run without the edits: it takes longer than {} s", self.skip_over);
+            log.write(Event::Check(Box::new(Check { why: Some(why), ..check.clone() })))?;
+            return Ok(());
+        }
+        let export = workspace.export().await?;
+        let (tests, code): (Vec<_>, Vec<_>) = export.files.into_iter().partition(|file| file.test);
+        let absent = code
+            .iter()
+            .filter(|file| file.base.is_none())
+            .map(|file| String::from_utf8_lossy(&file.path.0).into_owned())
+            .collect();
+        let files: Vec<(Bytes, Option<FileState>)> = tests.into_iter().map(|file| (file.path, file.now)).collect();
+        match workspace.fork_base(files).await {
+            Ok(fork) => {
+                let run = tokio::spawn(run(fork, check.command.clone(), self.limit));
+                self.pending.push(Pending { check: check.clone(), absent, run });
+            }
+            Err(WorkspaceError::Sandbox(error)) => {
+                // This sandbox can't fork: said once, and the level stays at `ran`.
+                self.mode = Counterfactual::Off;
+                log.write(Event::Note { text: format!("checks are not run without the edits: {error}") })?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Waits for the runs under way, records what they show, and says it in words for the model.
+    pub(crate) async fn due(&mut self, log: &mut Log) -> Result<Vec<String>, AttemptError> {
+        let mut facts = Vec::new();
+        for pending in std::mem::take(&mut self.pending) {
+            let (check, absent) = (pending.check, pending.absent);
+            let judged = match pending.run.await {
+                Ok(Ok(without)) => {
+                    let (level, why) = red::judge(&check.command, &check.with, &without, &absent, self.limit);
+                    Check { level, why, without: Some(without), ..check }
+                }
+                Ok(Err(error)) => Check { why: Some(format!("not run without the edits: {error}")), ..check },
+                Err(error) => Check { why: Some(format!("not run without the edits: {error}")), ..check },
+            };
+            facts.push(fact(&judged));
+            log.write(Event::Check(Box::new(judged)))?;
+        }
+        Ok(facts)
+    }
+}
+
+async fn run(mut fork: Workspace, command: String, limit: Duration) -> Result<Outcome, String> {
+    let called = fork.check(&command, limit).await.map_err(|e| e.to_string());
+    let sandbox = fork.close().await;
+    // What could not be cleaned up is swept at the next start.
+    let _ = sandbox.close().await;
+    match called? {
+        Called::Result(result) => Ok(outcome(&result)),
+        Called::Died(why) => Err(why),
+    }
+}
+
+/// What a check showed, in words for the model.
+pub(crate) fn fact(check: &Check) -> String {
+    let name = short(&check.command);
+    let ended = |outcome: &Outcome| {
+        outcome.exit.map_or_else(|| outcome.killed.clone().unwrap_or_else(|| "did not end".into()), |exit| format!("exit code {exit}"))
+    };
+    let with = ended(&check.with);
+    let Some(without) = check.without.as_ref().map(ended) else {
+        return format!("{HARNESS} `{name}`: {}.", check.why.as_deref().unwrap_or("no run without your changes was made"));
+    };
+    let both = format!("{HARNESS} `{name}` was also run on a copy without your changes: {without}; with them: {with}.");
+    match check.level {
+        Level::Proven => {
+            let line = check.why.as_ref().map(|line| format!(" Without them it says: {line}")).unwrap_or_default();
+            format!("{both} So it shows that the change makes the difference.{line}")
+        }
+        Level::Vacuous => format!(
+            "{both} It passes either way, so it shows nothing about your change. A check that shows something fails \
+             without the change."
+        ),
+        Level::Refuted if check.without.as_ref().is_some_and(|w| w.exit == Some(0)) => {
+            format!("{both} So your changes break it.")
+        }
+        Level::Refuted => format!("{both} It failed before your changes too."),
+        _ => format!("{both} That proves nothing: {}.", check.why.as_deref().unwrap_or("it could not run without them")),
+    }
+}
+
+/// A command in one short line.
+pub(crate) fn short(command: &str) -> String {
+    let line = command.lines().next().unwrap_or_default();
+    let cut: String = line.chars().take(100).collect();
+    if cut.len() < command.trim_end().len() { format!("{cut} …") } else { cut }
+}

@@ -1,0 +1,199 @@
+//! How an attempt ends: the gate, the last look at the evidence, the patch.
+
+use std::time::Duration;
+
+use voe_repo::Patch;
+use voe_toolbox::protocol::Export;
+use voe_trace::event::{Applied, Finish, Seconds};
+use voe_trace::{Check, Event, Level, Reason};
+
+use crate::attempt::{Attempt, AttemptError, End, outcome};
+use crate::counterfactual::{fact, short};
+use crate::prompt::HARNESS;
+use crate::strategy::{Counterfactual, Require};
+use crate::workspace::Called;
+
+/// Proofs older than the last edit that are run again at the end, and failing checks that are looked into.
+const AGAIN: usize = 5;
+
+/// What an attempt ends with.
+pub struct Ended {
+    /// The finish event, not yet written: the caller first applies the patch and says what came of it.
+    pub finish: Finish,
+    /// The patch.
+    pub patch: Patch,
+    /// The files that it was made from.
+    pub export: Export,
+}
+
+impl Attempt {
+    /// The model says that it is done. `None`: so it is; else what the model is told.
+    pub(crate) async fn gate(&mut self) -> Result<Option<String>, End> {
+        let facts = self.counterfactuals.due(&mut self.log).await?;
+        let step = self.log.conversation.step;
+        let level = self.log.ledger.level();
+        let require = self.strategy.gate.require;
+        let holds = match require {
+            Require::Nothing => true,
+            Require::Ran => level >= Level::Ran,
+            Require::Proven => level == Level::Proven,
+        };
+        if holds || self.refusals >= self.strategy.gate.refusals {
+            self.log.write(Event::Gate { step, accepted: true, level, text: String::new() })?;
+            return Ok(None);
+        }
+        self.refusals += 1;
+        let told = self.strategy.evidence.counterfactual == Counterfactual::Tell;
+        let mut parts: Vec<String> = if told { facts } else { Vec::new() };
+        parts.push(format!("{HARNESS} {}", self.refusal(level)));
+        let text = parts.join("\n\n");
+        self.log.write(Event::Gate { step, accepted: false, level, text: text.clone() })?;
+        Ok(Some(text))
+    }
+
+    /// Why the gate does not hold yet, and the way out.
+    fn refusal(&self, level: Level) -> String {
+        let ledger = &self.log.ledger;
+        let marker = &self.strategy.done.marker;
+        if !ledger.edited() {
+            return format!("Not yet: the source is unchanged. If nothing is to be changed, answer {marker} again.");
+        }
+        if let Some(broken) = ledger.regression() {
+            return format!(
+                "Not yet: `{}` passes without your changes and fails with them. Mend that, run it again, then answer {marker}.",
+                short(&broken.command)
+            );
+        }
+        let state = match level {
+            Level::None => "nothing was run since your last edit".to_owned(),
+            Level::Refuted => "the checks that were run since your last edit failed".to_owned(),
+            Level::Vacuous => "the checks that passed pass without your changes too, so they show nothing".to_owned(),
+            Level::Unrunnable => "the checks that passed could not run without your changes, so they show nothing".to_owned(),
+            Level::Ran | Level::Proven => "no check was seen to fail without your changes and pass with them".to_owned(),
+        };
+        match self.strategy.gate.require {
+            Require::Proven => format!(
+                "Not yet: {state}. Write a script in /tmp that shows the problem from the statement (it must fail on the old \
+                 code and pass on the new) and run it; voe runs it on a copy without your changes by itself. If the problem \
+                 can't be shown by a command, answer {marker} again."
+            ),
+            _ => format!("Not yet: {state}. Run a check of your change, then answer {marker}."),
+        }
+    }
+
+    /// The last look at the evidence, the patch, and the finish event for the caller to complete and to write. The patch
+    /// is taken whatever the reason.
+    pub async fn finish(
+        &mut self,
+        reason: Reason,
+        error: Option<String>,
+        trajectory: String,
+    ) -> Result<Ended, AttemptError> {
+        self.counterfactuals.due(&mut self.log).await?;
+        let mut check = None;
+        if reason != Reason::Interrupted {
+            check = self.users_check().await?;
+            self.settle_evidence().await?;
+        }
+        let (patch, export) = self.workspace.patch().await?;
+        let state = self.workspace.state().await?;
+        let conversation = &self.log.conversation;
+        let finish = Finish {
+            reason,
+            error,
+            patch: patch.text.clone(),
+            applied: Applied::No,
+            steps: conversation.step,
+            usage: conversation.usage,
+            seconds: Seconds {
+                model: conversation.model_seconds,
+                tools: conversation.tool_seconds,
+                total: self.log.elapsed(),
+            },
+            evidence: self.log.ledger.evidence(&state.changes),
+            check,
+            changes: state.changes,
+            byproducts: state.byproducts,
+            resolved: None,
+            trajectory,
+        };
+        Ok(Ended { finish, patch, export })
+    }
+
+    /// Writes the end of the record. Nothing comes after it.
+    pub async fn close(mut self, finish: Finish) -> Result<(), AttemptError> {
+        self.log.write(Event::Finish(Box::new(finish)))?;
+        self.log.sync()?;
+        let sandbox = self.workspace.close().await;
+        sandbox.close().await.map_err(|e| AttemptError::Workspace(e.into()))
+    }
+
+    /// Runs the user's own check, with its counterfactual, and hands back what it showed.
+    async fn users_check(&mut self) -> Result<Option<Check>, AttemptError> {
+        let Some(command) = self.task.check.clone() else { return Ok(None) };
+        let check = self.run_check(&command).await?;
+        if let Some(check) = &check
+            && self.log.ledger.edited()
+        {
+            self.counterfactuals.start(check, &mut self.workspace, &mut self.log).await?;
+            self.counterfactuals.due(&mut self.log).await?;
+        }
+        Ok(self.log.ledger.find(&command).cloned().or(check))
+    }
+
+    /// Runs proofs again that are older than the last edit, and looks into failing checks: did they pass at base?
+    async fn settle_evidence(&mut self) -> Result<(), AttemptError> {
+        if !self.log.ledger.edited() || self.strategy.evidence.counterfactual == Counterfactual::Off {
+            return Ok(());
+        }
+        let ledger = &self.log.ledger;
+        let mut stale: Vec<String> = Vec::new();
+        for check in ledger.checks().iter().rev() {
+            let again = check.level == Level::Proven && ledger.find(&check.command).is_none();
+            if again && !stale.contains(&check.command) && stale.len() < AGAIN {
+                stale.push(check.command.clone());
+            }
+        }
+        for command in stale {
+            if let Some(check) = self.run_check(&command).await? {
+                self.counterfactuals.start(&check, &mut self.workspace, &mut self.log).await?;
+            }
+        }
+        let failing: Vec<Check> =
+            self.log.ledger.current().filter(|c| c.level == Level::Refuted && c.without.is_none()).cloned().collect();
+        for check in failing.iter().rev().take(AGAIN) {
+            self.counterfactuals.start(check, &mut self.workspace, &mut self.log).await?;
+        }
+        self.counterfactuals.due(&mut self.log).await?;
+        Ok(())
+    }
+
+    /// Runs a command of voe's own as a check of the code as it stands.
+    async fn run_check(&mut self, command: &str) -> Result<Option<Check>, AttemptError> {
+        let limit = Duration::from_secs_f64(self.strategy.tools.timeout_s.max(self.strategy.evidence.timeout_s));
+        let result = match self.workspace.check(command, limit).await? {
+            Called::Result(result) => result,
+            Called::Died(why) => {
+                let step = self.log.conversation.step;
+                self.log.write(Event::ToolboxRestarted { step, why })?;
+                return Ok(None);
+            }
+        };
+        let check = Check {
+            command: command.to_owned(),
+            step: self.log.conversation.step,
+            tree: result.state.code_tree.clone(),
+            level: if result.exit == Some(0) { Level::Ran } else { Level::Refuted },
+            with: outcome(&result),
+            without: None,
+            why: None,
+        };
+        self.log.write(Event::Check(Box::new(check.clone())))?;
+        Ok(Some(check))
+    }
+
+    /// What the evidence says, a line a check; for the model and for people.
+    pub fn facts(&self) -> Vec<String> {
+        self.log.ledger.current().map(fact).collect()
+    }
+}

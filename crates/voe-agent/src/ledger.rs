@@ -1,0 +1,152 @@
+//! The ledger of evidence: which files were edited, what was run since, and what that shows. A fold of the trajectory.
+
+use std::collections::BTreeMap;
+
+use voe_trace::event::{Change, ChangeKind, Evidence};
+use voe_trace::{Check, Event, Level};
+
+/// What is known about the edits so far.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    edits: BTreeMap<String, Edit>,
+    checks: Vec<Check>,
+    byproducts: Vec<String>,
+    /// Hash of the changed files, after the last call.
+    tree: String,
+    /// The same without tests.
+    code_tree: String,
+    /// Counts calls, so that "since the last edit" has a meaning within a step too.
+    clock: u64,
+    last_edit: u64,
+    last_check: u64,
+    /// The base cannot be relied on: somebody else changed the tree meanwhile.
+    void: Option<String>,
+}
+
+/// An edited file.
+#[derive(Debug, Clone)]
+struct Edit {
+    at: u64,
+    step: u32,
+}
+
+impl Ledger {
+    /// Takes one more event into account.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Result(result) => {
+                self.clock += 1;
+                if !result.changes.is_empty() {
+                    self.last_edit = self.clock;
+                }
+                for change in &result.changes {
+                    self.edits.insert(change.path.clone(), Edit { at: self.clock, step: result.step });
+                }
+                for path in &result.byproducts {
+                    if !self.byproducts.contains(path) {
+                        self.byproducts.push(path.clone());
+                    }
+                }
+                self.tree.clone_from(&result.tree);
+                self.code_tree.clone_from(&result.code_tree);
+            }
+            Event::Check(check) => {
+                self.last_check = self.clock;
+                self.checks.retain(|old| old.command != check.command || old.tree != check.tree);
+                self.checks.push((**check).clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// Marks all evidence as void from now on: the user changed the tree.
+    pub fn set_void(&mut self, why: String) {
+        self.void = Some(why);
+    }
+
+    /// Whether anything differs from base, tests left out.
+    pub fn edited(&self) -> bool {
+        !self.code_tree.is_empty()
+    }
+
+    /// Hash of the changed files, after the last call.
+    pub fn tree(&self) -> &str {
+        &self.tree
+    }
+
+    /// Hash of the changed files without tests, after the last call.
+    pub fn code_tree(&self) -> &str {
+        &self.code_tree
+    }
+
+    /// Whether the last edit is newer than the last check.
+    pub fn unchecked_edit(&self) -> bool {
+        self.edited() && self.last_edit > self.last_check
+    }
+
+    /// All checks, newest last.
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// Checks of the code as it stands now.
+    pub fn current(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| check.tree == self.code_tree)
+    }
+
+    /// What `command` showed of the code as it stands now.
+    pub fn find(&self, command: &str) -> Option<&Check> {
+        self.current().find(|check| check.command == command)
+    }
+
+    /// Files edited and not checked since, the oldest edit first.
+    pub fn unchecked(&self) -> Vec<String> {
+        let mut files: Vec<_> = self.edits.iter().filter(|(_, edit)| edit.at > self.last_check).collect();
+        files.sort_by_key(|(_, edit)| edit.at);
+        files.into_iter().map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Files edited in `step`.
+    pub fn edited_in(&self, step: u32) -> Vec<String> {
+        self.edits.iter().filter(|(_, edit)| edit.step == step).map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Files that were edited, by path; some may have been put back since.
+    pub fn files(&self) -> Vec<String> {
+        if self.tree.is_empty() { Vec::new() } else { self.edits.keys().cloned().collect() }
+    }
+
+    /// What checks and builds left behind.
+    pub fn byproducts(&self) -> &[String] {
+        &self.byproducts
+    }
+
+    /// The level of the code as it stands now: the best that a check shows of it, unless one that passed at base fails.
+    pub fn level(&self) -> Level {
+        if !self.edited() || self.void.is_some() {
+            return Level::None;
+        }
+        if self.regression().is_some() {
+            return Level::Refuted;
+        }
+        let shown = self.current().map(|check| check.level);
+        shown.max().unwrap_or(Level::None)
+    }
+
+    /// A check that passes without the edits and fails with them.
+    pub fn regression(&self) -> Option<&Check> {
+        self.current().find(|check| {
+            check.level == Level::Refuted && check.without.as_ref().is_some_and(|without| without.exit == Some(0))
+        })
+    }
+
+    /// The patch's evidence. `changes`: what the patch holds; files that were edited and put back don't count.
+    pub fn evidence(&self, changes: &[Change]) -> Evidence {
+        let kept = |path: &String| changes.iter().any(|c| c.path == *path && c.kind != ChangeKind::Deleted);
+        Evidence {
+            level: self.level(),
+            checks: self.current().cloned().collect(),
+            unchecked: self.unchecked().into_iter().filter(kept).collect(),
+        }
+    }
+}

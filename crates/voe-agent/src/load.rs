@@ -1,0 +1,133 @@
+//! Finding strategies: the shipped ones by name, a user's by path, each on top of what it extends.
+
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use crate::strategy::Strategy;
+
+/// The shipped strategies: name and text, in the order in which they are listed.
+pub const SHIPPED: &[(&str, &str)] = &[
+    ("baseline", include_str!("../../../strategies/baseline.toml")),
+    ("verify-at-last", include_str!("../../../strategies/verify-at-last.toml")),
+    ("verify-on-edit", include_str!("../../../strategies/verify-on-edit.toml")),
+];
+
+/// How many files may extend one another: more is a circle or a mistake.
+const DEPTH: usize = 8;
+
+/// A strategy could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// No such file, no such name.
+    #[error("no strategy {name:?}: it is neither a file nor one of {}", names())]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// The file could not be read.
+    #[error("cannot read the strategy {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not TOML, or not a strategy.
+    #[error("the strategy {name}: {error}")]
+    Invalid {
+        /// Name or path.
+        name: String,
+        /// What is wrong, one line.
+        error: String,
+    },
+    /// It extends itself.
+    #[error("the strategy {name} extends itself, or more than {DEPTH} files deep")]
+    Circle {
+        /// Name or path.
+        name: String,
+    },
+}
+
+fn names() -> String {
+    SHIPPED.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
+/// The strategy `what`: a path to a TOML file, or the name of a shipped one. `dir`: where a relative path starts.
+pub fn load(what: &str, dir: &Path) -> Result<Strategy, LoadError> {
+    let mut table = resolve(what, dir, 0)?;
+    table.remove("extends");
+    let strategy: Strategy = Value::Table(table)
+        .try_into()
+        .map_err(|e: toml::de::Error| LoadError::Invalid { name: what.into(), error: one_line(e.message()) })?;
+    crate::prompt::validate(&strategy).map_err(|error| LoadError::Invalid { name: what.into(), error })?;
+    Ok(strategy)
+}
+
+/// The strategy as a complete TOML text, every key with its value.
+pub fn show(strategy: &Strategy) -> String {
+    toml::to_string_pretty(strategy).unwrap_or_else(|e| format!("# {e}"))
+}
+
+/// Reads a strategy back from the text in a record.
+pub fn parse(text: &str) -> Result<Strategy, LoadError> {
+    toml::from_str(text)
+        .map_err(|e| LoadError::Invalid { name: "in the record".into(), error: one_line(e.message()) })
+}
+
+fn resolve(what: &str, dir: &Path, depth: usize) -> Result<Table, LoadError> {
+    if depth > DEPTH {
+        return Err(LoadError::Circle { name: what.into() });
+    }
+    let shipped = SHIPPED.iter().find(|(name, _)| *name == what);
+    let path = dir.join(what);
+    let (text, stem, beside) = match shipped {
+        Some((name, text)) => ((*text).to_owned(), (*name).to_owned(), dir.to_owned()),
+        None if what.ends_with(".toml") || path.is_file() => {
+            let text =
+                std::fs::read_to_string(&path).map_err(|source| LoadError::Io { path: path.clone(), source })?;
+            let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+            (text, stem, path.parent().unwrap_or(dir).to_owned())
+        }
+        None => return Err(LoadError::Unknown { name: what.into() }),
+    };
+    let mut table: Table = text.parse().map_err(|e: toml::de::Error| LoadError::Invalid {
+        name: what.into(),
+        error: format!("{}{}", one_line(e.message()), line_of(&text, &e)),
+    })?;
+    // The parent's name and description are its own.
+    table.entry("name").or_insert(Value::String(stem));
+    table.entry("about").or_insert(Value::String(String::new()));
+    match table.get("extends").cloned() {
+        None => Ok(table),
+        Some(Value::String(parent)) => {
+            let mut base = resolve(&parent, &beside, depth + 1)?;
+            merge(&mut base, table);
+            Ok(base)
+        }
+        Some(_) => Err(LoadError::Invalid { name: what.into(), error: "`extends` is the name of one strategy".into() }),
+    }
+}
+
+/// Lays `over` on `base`, table by table.
+fn merge(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(base)), Value::Table(over)) => merge(base, over),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+fn line_of(text: &str, error: &toml::de::Error) -> String {
+    error
+        .span()
+        .map(|span| format!(" (line {})", text[..span.start.min(text.len())].matches('\n').count() + 1))
+        .unwrap_or_default()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

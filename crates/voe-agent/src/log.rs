@@ -1,0 +1,67 @@
+//! The record while it is being written, with what is folded from it. The attempt has no other memory.
+
+use voe_model::Delta;
+use voe_trace::{Conversation, Event, Record, WriteError, Writer};
+
+use crate::ledger::Ledger;
+
+/// Who watches an attempt: a terminal, a test, a run's progress.
+pub trait Observer: Send {
+    /// An event was written.
+    fn record(&mut self, record: &Record);
+    /// A part of a reply came.
+    fn delta(&mut self, _delta: Delta<'_>) {}
+}
+
+/// Nobody watches.
+impl Observer for () {
+    fn record(&mut self, _record: &Record) {}
+}
+
+/// The record and its folds.
+pub struct Log {
+    writer: Writer,
+    /// Who watches.
+    pub observer: Box<dyn Observer>,
+    /// What the next request holds, and what was spent.
+    pub conversation: Conversation,
+    /// What is known about the edits.
+    pub ledger: Ledger,
+}
+
+impl Log {
+    /// Goes on from `records`, which `writer`'s file already holds (none for a new attempt).
+    pub fn new(writer: Writer, observer: Box<dyn Observer>, records: &[Record]) -> Self {
+        let mut log =
+            Self { writer, observer, conversation: Conversation::default(), ledger: Ledger::default() };
+        for record in records {
+            log.conversation.apply(&record.event);
+            log.ledger.apply(&record.event);
+        }
+        log
+    }
+
+    /// Writes an event and folds it in.
+    pub fn write(&mut self, event: Event) -> Result<(), WriteError> {
+        let record = self.writer.write(event)?;
+        self.conversation.apply(&record.event);
+        self.ledger.apply(&record.event);
+        self.observer.record(&record);
+        Ok(())
+    }
+
+    /// Seconds since the attempt began.
+    pub fn elapsed(&self) -> f64 {
+        self.writer.elapsed()
+    }
+
+    /// The record's file.
+    pub fn path(&self) -> &std::path::Path {
+        self.writer.path()
+    }
+
+    /// Asks the disk to keep what was written.
+    pub fn sync(&self) -> Result<(), WriteError> {
+        self.writer.sync()
+    }
+}

@@ -1,0 +1,83 @@
+//! Templates of a strategy, filled in.
+
+use minijinja::{Environment, context};
+use voe_trace::event::Task;
+
+use crate::strategy::Strategy;
+
+/// How voe marks what it says of its own accord, so that the model can tell it from the user and from a program's output.
+pub const HARNESS: &str = "[voe]";
+
+/// Fills in `template`; a template that fails is shown as it stands (it was validated when it was loaded).
+fn render(template: &str, values: minijinja::Value) -> String {
+    Environment::new().render_str(template, values).unwrap_or_else(|_| template.to_owned()).trim().to_owned()
+}
+
+/// The standing instructions.
+pub fn system(strategy: &Strategy, task: &Task) -> String {
+    render(&strategy.prompt.system, values(strategy, task, ""))
+}
+
+/// The first user message. `notes`: the repository's AGENTS.md, or empty.
+pub fn task(strategy: &Strategy, task: &Task, notes: &str) -> String {
+    let mut notes = notes.trim();
+    if let Some((at, _)) = notes.char_indices().nth(strategy.prompt.project_notes_chars) {
+        notes = &notes[..at];
+    }
+    render(&strategy.prompt.task, values(strategy, task, notes))
+}
+
+/// What is said when a reply has neither call nor marker.
+pub fn reminder(strategy: &Strategy, task: &Task) -> String {
+    format!("{HARNESS} {}", render(&strategy.prompt.reminder, values(strategy, task, "")))
+}
+
+/// The nudge after an edit of `files`.
+pub fn nudge(strategy: &Strategy, files: &[String]) -> String {
+    format!("{HARNESS} {}", render(&strategy.nudge.text, context! { files => files.to_vec(), marker => &strategy.done.marker }))
+}
+
+fn values(strategy: &Strategy, task: &Task, notes: &str) -> minijinja::Value {
+    context! {
+        workspace => &task.workspace,
+        task_id => &task.id,
+        statement => task.statement.trim(),
+        check => &task.check,
+        notes => notes,
+        marker => &strategy.done.marker,
+        tools => &strategy.tools.offer,
+    }
+}
+
+/// What is wrong with the strategy, if anything, in one line.
+pub fn validate(strategy: &Strategy) -> Result<(), String> {
+    let templates = [
+        ("prompt.system", &strategy.prompt.system),
+        ("prompt.task", &strategy.prompt.task),
+        ("prompt.reminder", &strategy.prompt.reminder),
+        ("nudge.text", &strategy.nudge.text),
+    ];
+    for (key, template) in templates {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(minijinja::UndefinedBehavior::Lenient);
+        environment.template_from_str(template).map(|_| ()).map_err(|e| format!("{key}: {e}"))?;
+    }
+    if !strategy.prompt.task.contains("statement") {
+        return Err("prompt.task does not mention `statement`: the model would not learn what to do".into());
+    }
+    if strategy.done.marker.trim().is_empty() && !strategy.done.finish_tool {
+        return Err("done.marker is empty and done.finish_tool is off: the model could never end".into());
+    }
+    if !(0.0..1.0).contains(&strategy.compaction.at) {
+        return Err(format!("compaction.at is a share of the window from 0 to 1, not {}", strategy.compaction.at));
+    }
+    if strategy.nudge.on != crate::strategy::NudgeOn::Off && strategy.nudge.text.trim().is_empty() {
+        return Err("nudge.on is set but nudge.text is empty".into());
+    }
+    for tool in &strategy.tools.offer {
+        if !crate::tools::known(tool) {
+            return Err(format!("tools.offer: there is no tool {tool:?}"));
+        }
+    }
+    Ok(())
+}

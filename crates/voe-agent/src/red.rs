@@ -1,0 +1,144 @@
+//! What a run without the edits says: whether red is red for the check's own reason.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use voe_trace::{Level, Outcome};
+
+/// The level of a check from its two runs, and one line on why: for `proven`, the line in which they differ.
+///
+/// `absent`: paths that the edits added and that the run without them therefore did not have. `limit`: the time limit of
+/// the run without the edits.
+pub fn judge(
+    command: &str,
+    with: &Outcome,
+    without: &Outcome,
+    absent: &BTreeSet<String>,
+    limit: Duration,
+) -> (Level, Option<String>) {
+    if with.exit != Some(0) {
+        return (Level::Refuted, None);
+    }
+    let unrunnable = |why: String| (Level::Unrunnable, Some(why));
+    match without.exit {
+        Some(0) => return (Level::Vacuous, None),
+        // A change may cure an endless loop, but a check that is slow in itself must not count as one.
+        None if with.seconds * 4.0 < limit.as_secs_f64() && without.killed.as_deref().is_some_and(|k| k.contains("time limit")) => {
+            return (Level::Proven, Some(format!("it did not end within {} s", limit.as_secs())));
+        }
+        None => return unrunnable(without.killed.clone().unwrap_or_else(|| "it did not end".into())),
+        Some(126 | 127) => return unrunnable("the command could not be started without the changes".into()),
+        Some(_) => {}
+    }
+    if let Some(why) = nothing_tested(command, without) {
+        return unrunnable(why);
+    }
+    if let Some(path) = absent.iter().find(|path| misses(&without.tail, path)) {
+        return unrunnable(format!("it failed because {path} is not there without the changes"));
+    }
+    (Level::Proven, telling_line(&with.tail, &without.tail))
+}
+
+/// Whether the runner says that it found nothing to test.
+fn nothing_tested(command: &str, without: &Outcome) -> Option<String> {
+    // pytest: 4 is a usage error (a path that is not there), 5 is "no tests were collected".
+    // https://docs.pytest.org/en/stable/reference/exit-codes.html
+    if command.contains("pytest") && matches!(without.exit, Some(4 | 5)) {
+        return Some(format!("pytest found nothing to run without the changes (exit code {})", without.exit.unwrap_or(5)));
+    }
+    let nothing = ["no tests ran", "collected 0 items", "Ran 0 tests", "NO TESTS RAN", "No tests found", "no tests to run",
+        "No rule to make target", "make: *** No targets"];
+    let said = nothing.iter().find(|said| without.tail.contains(**said))?;
+    Some(format!("nothing was tested without the changes (\"{said}\")"))
+}
+
+/// Whether `tail` complains that `path`, or the module that it is, is missing.
+fn misses(tail: &str, path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let stem = file.split('.').next().unwrap_or(file);
+    let package = path.strip_suffix("/__init__.py").and_then(|dir| dir.rsplit('/').next());
+    let names: Vec<&str> = [Some(path), Some(file), Some(stem), package].into_iter().flatten().filter(|n| !n.is_empty()).collect();
+    tail.lines().any(|line| {
+        let complains = ["No module named", "ModuleNotFoundError", "No such file or directory", "can't open file",
+            "Cannot find module", "ERR_MODULE_NOT_FOUND", "file not found for module", "unresolved import", "not found",
+            "does not exist", "No rule to make target"]
+        .iter()
+        .any(|said| line.contains(said));
+        complains && names.iter().any(|name| has_word(line, name))
+    })
+}
+
+/// Whether `word` stands in `line` with no letter or digit next to it.
+fn has_word(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + word.len()..].chars().next();
+        let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        !part(before) && !part(after)
+    })
+}
+
+/// The line of the failing output that tells most: the last one that the passing output does not have and that looks like
+/// an error, else the last that it does not have.
+fn telling_line(with: &str, without: &str) -> Option<String> {
+    let known: BTreeSet<&str> = with.lines().map(str::trim).collect();
+    let own = || without.lines().map(str::trim).filter(|line| line.chars().any(char::is_alphanumeric) && !known.contains(line));
+    let error = |line: &&str| {
+        ["Error", "error:", "Exception", "panicked", "assert", "FAILED", "FAIL:", "expected"].iter().any(|word| line.contains(word))
+    };
+    let line = own().filter(error).last().or_else(|| own().last())?;
+    Some(line.chars().take(300).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(exit: Option<i32>, tail: &str) -> Outcome {
+        let killed = exit.is_none().then(|| "time limit 120 s".to_owned());
+        Outcome { exit, killed, seconds: 0.1, tail: tail.into() }
+    }
+
+    fn level(command: &str, without: &Outcome, absent: &[&str]) -> Level {
+        let absent = absent.iter().map(|p| (*p).to_owned()).collect();
+        judge(command, &ended(Some(0), "OK"), without, &absent, Duration::from_secs(120)).0
+    }
+
+    #[test]
+    fn red_for_its_own_reason_is_a_proof_and_names_the_line() {
+        let without = ended(Some(1), "Traceback\nIndexError: list index out of range");
+        let (level, line) = judge("python t.py", &ended(Some(0), "OK"), &without, &BTreeSet::new(), Duration::from_secs(9));
+        assert_eq!((level, line.as_deref()), (Level::Proven, Some("IndexError: list index out of range")));
+    }
+
+    #[test]
+    fn red_for_want_of_what_the_patch_adds_is_none() {
+        let missing = ended(Some(1), "ModuleNotFoundError: No module named 'pkg.newmod'");
+        assert_eq!(level("python t.py", &missing, &["src/pkg/newmod.py"]), Level::Unrunnable);
+        // A module that the patch does not add is the environment's matter: red, as it was before.
+        assert_eq!(level("python t.py", &missing, &["src/other.py"]), Level::Proven);
+        let file = ended(Some(2), "python3: can't open file '/repo/tool.py': [Errno 2] No such file or directory");
+        assert_eq!(level("python3 tool.py", &file, &["tool.py"]), Level::Unrunnable);
+    }
+
+    #[test]
+    fn nothing_collected_and_not_started_are_no_proof() {
+        assert_eq!(level("pytest -q t.py", &ended(Some(5), "no tests ran in 0.01s"), &[]), Level::Unrunnable);
+        assert_eq!(level("pytest -q t.py", &ended(Some(4), "ERROR: not found: t.py"), &[]), Level::Unrunnable);
+        assert_eq!(level("python3 -m unittest", &ended(Some(5), "Ran 0 tests in 0.000s"), &[]), Level::Unrunnable);
+        assert_eq!(level("foo", &ended(Some(127), "foo: command not found"), &[]), Level::Unrunnable);
+    }
+
+    #[test]
+    fn green_without_the_edits_shows_nothing() {
+        assert_eq!(level("python t.py", &ended(Some(0), "OK"), &[]), Level::Vacuous);
+    }
+
+    #[test]
+    fn a_cured_endless_loop_is_a_proof_and_a_slow_check_is_not() {
+        assert_eq!(level("python t.py", &ended(None, ""), &[]), Level::Proven);
+        let slow = Outcome { seconds: 100.0, ..ended(Some(0), "OK") };
+        let judged = judge("python t.py", &slow, &ended(None, ""), &BTreeSet::new(), Duration::from_secs(120));
+        assert_eq!(judged.0, Level::Unrunnable);
+    }
+}

@@ -1,0 +1,161 @@
+//! The workspace as the loop sees it: a toolbox in a sandbox that is started again when it dies.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use voe_repo::Patch;
+use voe_sandbox::{Sandbox, SandboxError};
+use voe_toolbox::client::{ClientError, Toolbox};
+use voe_toolbox::protocol::{Bytes, CallResult, Export, FileState, Setup, State};
+
+/// Deaths of the toolbox in a row after which it is not started again.
+const RESTARTS: u32 = 3;
+
+/// The workspace cannot be reached any more.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkspaceError {
+    /// The sandbox failed.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The toolbox failed, again and again.
+    #[error(transparent)]
+    Toolbox(#[from] ClientError),
+    /// The patch could not be made.
+    #[error("cannot make the patch: {0}")]
+    Patch(String),
+}
+
+/// What came of a call.
+pub enum Called {
+    /// Its result.
+    Result(Box<CallResult>),
+    /// The toolbox died over it and was started again: why.
+    Died(String),
+}
+
+/// A toolbox in a sandbox.
+pub struct Workspace {
+    sandbox: Sandbox,
+    setup: Setup,
+    toolbox: Option<Toolbox>,
+    deaths: u32,
+}
+
+impl Workspace {
+    /// Starts the toolbox.
+    pub async fn open(sandbox: Sandbox, setup: Setup) -> Result<Self, WorkspaceError> {
+        let (toolbox, _) = sandbox.toolbox(setup.clone()).await?;
+        Ok(Self { sandbox, setup, toolbox: Some(toolbox), deaths: 0 })
+    }
+
+    /// Where it works.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// Runs a tool.
+    pub async fn call(&mut self, tool: &str, arguments: &Value, limit: Duration) -> Result<Called, WorkspaceError> {
+        match self.toolbox().await?.call(tool, arguments.clone(), limit).await {
+            Ok(mut result) => {
+                self.deaths = 0;
+                self.sandbox.annotate(&mut result);
+                Ok(Called::Result(Box::new(result)))
+            }
+            Err(error) if error.is_fatal() => self.revive(error).await.map(Called::Died),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Runs a command of voe's own.
+    pub async fn check(&mut self, command: &str, limit: Duration) -> Result<Called, WorkspaceError> {
+        match self.toolbox().await?.check(command, limit).await {
+            Ok(mut result) => {
+                self.sandbox.annotate(&mut result);
+                Ok(Called::Result(Box::new(result)))
+            }
+            Err(error) if error.is_fatal() => self.revive(error).await.map(Called::Died),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// How the workspace differs from base.
+    pub async fn state(&mut self) -> Result<State, WorkspaceError> {
+        Ok(self.toolbox().await?.state().await?)
+    }
+
+    /// The same with contents. A toolbox that died is started again for it: the patch must not be lost.
+    pub async fn export(&mut self) -> Result<Export, WorkspaceError> {
+        match self.toolbox().await?.export().await {
+            Err(error) if error.is_fatal() => {
+                self.revive(error).await?;
+                Ok(self.toolbox().await?.export().await?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Writes files into the workspace.
+    pub async fn import(&mut self, files: Vec<(Bytes, Option<FileState>)>) -> Result<State, WorkspaceError> {
+        Ok(self.toolbox().await?.import(files).await?)
+    }
+
+    /// The patch as it stands, and what was exported for it.
+    pub async fn patch(&mut self) -> Result<(Patch, Export), WorkspaceError> {
+        let export = self.export().await?;
+        make_patch(export).await
+    }
+
+    /// A second workspace that starts from the base, with `files` laid over it.
+    pub async fn fork_base(&self, files: Vec<(Bytes, Option<FileState>)>) -> Result<Self, WorkspaceError> {
+        let fork = self.sandbox.fork(&self.sandbox.base()).await?;
+        let mut fork = Self::open(fork, self.setup.clone()).await?;
+        if !files.is_empty() {
+            fork.import(files).await?;
+        }
+        Ok(fork)
+    }
+
+    /// Ends whatever runs in there; the workspace stays and the next call starts the toolbox again.
+    pub fn interrupt(&mut self) {
+        self.setup.resumed = true;
+        // Dropping the client kills the process.
+        self.toolbox = None;
+    }
+
+    /// Ends the toolbox and gives the sandbox back.
+    pub async fn close(mut self) -> Sandbox {
+        if let Some(toolbox) = self.toolbox.take() {
+            toolbox.close().await;
+        }
+        self.sandbox
+    }
+
+    async fn toolbox(&mut self) -> Result<&mut Toolbox, WorkspaceError> {
+        if self.toolbox.is_none() {
+            let (toolbox, _) = self.sandbox.toolbox(self.setup.clone()).await?;
+            self.toolbox = Some(toolbox);
+        }
+        self.toolbox.as_mut().ok_or_else(|| WorkspaceError::Toolbox(ClientError::Died("it did not start".into())))
+    }
+
+    async fn revive(&mut self, error: ClientError) -> Result<String, WorkspaceError> {
+        self.deaths += 1;
+        self.interrupt();
+        if self.deaths > RESTARTS {
+            return Err(error.into());
+        }
+        self.toolbox().await?;
+        Ok(error.to_string())
+    }
+}
+
+/// Makes the patch off the loop's thread: it runs git.
+async fn make_patch(export: Export) -> Result<(Patch, Export), WorkspaceError> {
+    if export.files.is_empty() {
+        return Ok((Patch::default(), export));
+    }
+    tokio::task::spawn_blocking(move || voe_repo::make_patch(&export, None).map(|patch| (patch, export)))
+        .await
+        .map_err(|e| WorkspaceError::Patch(e.to_string()))?
+        .map_err(|e| WorkspaceError::Patch(e.to_string()))
+}
