@@ -1,5 +1,7 @@
 //! No text brings a parser down, and the kind of line end doesn't matter.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use proptest::prelude::*;
 use serde_json::json;
 use voe_grade::{Instance, LogNames, LogParser, Predictions, grade, parse_log};
@@ -71,7 +73,7 @@ fn row(parser: &str, test: &str) -> Instance {
         "repo": "a/b", "instance_id": "a__b-1", "base_commit": "c", "patch": "", "test_patch": "",
         "problem_statement": "", "version": "1", "log_parser": parser, "FAIL_TO_PASS": [test], "PASS_TO_PASS": ["t"]
     }))
-    .unwrap_or_else(|error| panic!("{error}"))
+    .unwrap()
 }
 
 proptest! {
