@@ -41,6 +41,10 @@ pub struct Toolbox {
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
     next: u64,
+    /// What is still to be written and what has been read of a line: a request whose future is dropped half-way must not
+    /// leave the pipe in the middle of one.
+    unsent: Vec<u8>,
+    line: Vec<u8>,
 }
 
 /// Seconds that the toolbox may take beyond a command's own limit: a look at a large workspace on a busy machine.
@@ -50,11 +54,14 @@ impl Toolbox {
     /// Starts `command` (whatever puts `voe toolbox` in its place) and introduces `setup` to it.
     pub async fn start(mut command: Command, setup: &Setup) -> Result<(Self, Hello), ClientError> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        // A Ctrl-C at the terminal is for voe: the toolbox lives on until the patch is taken.
+        command.process_group(0);
         let mut child = command.spawn().map_err(ClientError::Start)?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(ClientError::Died("no pipes".into()));
         };
-        let mut toolbox = Self { child, stdin, stdout: BufReader::new(stdout), next: 0 };
+        let stdout = BufReader::new(stdout);
+        let mut toolbox = Self { child, stdin, stdout, next: 0, unsent: Vec::new(), line: Vec::new() };
         let hello = toolbox.ask(Op::Hello(Box::new(setup.clone())), GRACE).await?;
         Ok((toolbox, hello))
     }
@@ -101,17 +108,24 @@ impl Toolbox {
     async fn exchange(&mut self, op: Op) -> Result<Value, ClientError> {
         self.next += 1;
         let request = Request { id: self.next, op };
-        let mut line = serde_json::to_vec(&request).map_err(|e| ClientError::Answer(e.to_string()))?;
-        line.push(b'\n');
-        if self.stdin.write_all(&line).await.is_err() || self.stdin.flush().await.is_err() {
+        let line = serde_json::to_vec(&request).map_err(|e| ClientError::Answer(e.to_string()))?;
+        self.unsent.extend_from_slice(&line);
+        self.unsent.push(b'\n');
+        while !self.unsent.is_empty() {
+            match self.stdin.write(&self.unsent).await {
+                Ok(n) if n > 0 => drop(self.unsent.drain(..n)),
+                _ => return Err(self.died().await),
+            }
+        }
+        if self.stdin.flush().await.is_err() {
             return Err(self.died().await);
         }
         loop {
-            let mut line = Vec::new();
-            match self.stdout.read_until(b'\n', &mut line).await {
-                Ok(n) if n > 0 && line.last() == Some(&b'\n') => {}
+            match self.stdout.read_until(b'\n', &mut self.line).await {
+                Ok(n) if n > 0 && self.line.last() == Some(&b'\n') => {}
                 _ => return Err(self.died().await),
             }
+            let line = std::mem::take(&mut self.line);
             let answer: Answer =
                 serde_json::from_slice(&line).map_err(|e| ClientError::Answer(format!("no answer but {e}")))?;
             // The answer to a request that was given up on (its future was dropped) may still come.

@@ -5,7 +5,30 @@
 //!
 //! - [`protocol`]: what is said over the pipe
 //! - [`client`]: voe's end of it
-//! - `server` and the tools themselves: the other end
+//! - [`server`]: the other end; `session` holds what it knows, `inbox` reads the requests
+//! - [`specs`]: the tools as the model is told of them; each is a file in `tools/`
+//! - `text`: editing without touching what was not meant ([`edit`] is the pure part)
+//! - `process`: running a command until nothing of it is left
+//! - `place`, `names`: where the file tools may go, and how paths are shown
+//! - `syntax`: whether a file still parses
 
 pub mod client;
+mod inbox;
+mod names;
+mod place;
+mod process;
 pub mod protocol;
+pub mod server;
+mod session;
+mod syntax;
+mod text;
+mod tools;
+mod write;
+
+/// One edit of a text, without any file: for tests, fuzzing and measuring.
+pub mod edit {
+    pub use crate::text::edit::{Edit, EditError, Edited, apply};
+    pub use crate::text::nearest::Candidate;
+}
+
+pub use tools::specs;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use voe_trace::Change;
 
-/// A request to the toolbox. Requests are answered one at a time, in order.
+/// A request to the toolbox. Requests are answered one at a time, in order. One that comes while a command runs means that
+/// nobody waits for that command any more: it is ended, and both are answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// Comes back in the answer.

@@ -1,0 +1,118 @@
+//! Takes out of a command's output what only a terminal understands.
+
+/// What the bytes so far lead one to expect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum State {
+    #[default]
+    Text,
+    /// A carriage return whose successor is not known yet.
+    Return,
+    /// After ESC.
+    Escape,
+    /// After ESC and an intermediate byte (`ESC ( B`).
+    Intermediate,
+    /// In `ESC [ …`, up to a letter.
+    Control,
+    /// In `ESC ] …` and its like, up to BEL or ESC \.
+    Text2,
+    /// An ESC in there.
+    Text2Escape,
+}
+
+/// A filter over a stream of bytes: drops escape sequences, NULs and other control characters, and makes line feeds of
+/// carriage returns (a progress bar becomes lines; nothing is lost).
+#[derive(Debug, Default)]
+pub(crate) struct Cleaner {
+    state: State,
+}
+
+impl Cleaner {
+    /// Appends to `out` what is left of `bytes`.
+    pub(crate) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        for &byte in bytes {
+            self.step(byte, out);
+        }
+    }
+
+    fn step(&mut self, byte: u8, out: &mut Vec<u8>) {
+        self.state = match self.state {
+            State::Text => Self::text(byte, out),
+            State::Return => match byte {
+                b'\n' => {
+                    out.push(b'\n');
+                    State::Text
+                }
+                b'\r' => State::Return,
+                _ => {
+                    out.push(b'\n');
+                    Self::text(byte, out)
+                }
+            },
+            State::Escape => match byte {
+                b'[' => State::Control,
+                b']' | b'P' | b'X' | b'^' | b'_' => State::Text2,
+                0x20..=0x2f => State::Intermediate,
+                b'\n' => Self::text(byte, out),
+                _ => State::Text,
+            },
+            State::Intermediate => State::Text,
+            State::Control => match byte {
+                0x20..=0x3f => State::Control,
+                0x40..=0x7e => State::Text,
+                _ => Self::text(byte, out),
+            },
+            State::Text2 => match byte {
+                0x07 => State::Text,
+                0x1b => State::Text2Escape,
+                // One that was never ended must not swallow the rest.
+                b'\n' => Self::text(byte, out),
+                _ => State::Text2,
+            },
+            State::Text2Escape => State::Text,
+        };
+    }
+
+    fn text(byte: u8, out: &mut Vec<u8>) -> State {
+        match byte {
+            0x1b => return State::Escape,
+            b'\r' => return State::Return,
+            b'\n' | b'\t' => out.push(byte),
+            0..=0x1f | 0x7f => {}
+            _ => out.push(byte),
+        }
+        State::Text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn clean(text: &[u8]) -> String {
+        let mut out = Vec::new();
+        Cleaner::default().push(text, &mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn colours_titles_and_nuls_are_dropped_and_text_is_kept() {
+        assert_eq!(clean("\x1b[1;31mred\x1b[0m\0 \x1b]0;title\x07plain\x1b(B é\tx\n".as_bytes()), "red plain é\tx\n");
+        assert_eq!(clean(b"a\r\nb\r\r\nc\rd"), "a\nb\nc\nd");
+        assert_eq!(clean(b"\x1b]never ended\nnext"), "\nnext");
+    }
+
+    proptest! {
+        #[test]
+        fn cutting_the_stream_anywhere_changes_nothing(text in proptest::collection::vec(any::<u8>(), 0..200), at in 0_usize..200) {
+            let at = at.min(text.len());
+            let (mut whole, mut parts) = (Vec::new(), Vec::new());
+            Cleaner::default().push(&text, &mut whole);
+            let mut cleaner = Cleaner::default();
+            cleaner.push(&text[..at], &mut parts);
+            cleaner.push(&text[at..], &mut parts);
+            prop_assert_eq!(&whole, &parts);
+            prop_assert!(!whole.iter().any(|b| *b < 0x20 && *b != b'\n' && *b != b'\t'));
+        }
+    }
+}

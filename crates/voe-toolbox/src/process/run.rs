@@ -1,0 +1,269 @@
+//! One command, from its start until nothing of it is left.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pipe::PipeFlags;
+use rustix::process::{
+    Pid, PidfdFlags, Resource, Rlimit, Signal, getrlimit, pidfd_open, set_parent_process_death_signal, setrlimit,
+    setsid,
+};
+
+use super::descendants::Descendants;
+use super::output::{Output, Shown};
+use crate::inbox::Inbox;
+use crate::protocol::Limits;
+
+/// What to run and how.
+#[derive(Debug)]
+pub(crate) struct Job<'a> {
+    pub(crate) command: &'a str,
+    pub(crate) directory: &'a Path,
+    pub(crate) env: &'a BTreeMap<String, String>,
+    pub(crate) limit: Duration,
+    pub(crate) limits: &'a Limits,
+    /// Where the whole output goes if it is too long to be shown.
+    pub(crate) output_file: PathBuf,
+    /// Where the command goes if it is too long for an argument.
+    pub(crate) script_file: PathBuf,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The shell's exit code; a signal counts as 128 + its number; `None` if a limit ended it.
+    pub(crate) exit: Option<i32>,
+    pub(crate) killed: Option<String>,
+    pub(crate) output: Shown,
+    /// Processes that it left running, and that were ended.
+    pub(crate) left: Vec<String>,
+    /// Processes that could not be ended, if any.
+    pub(crate) stuck: bool,
+    pub(crate) seconds: f64,
+}
+
+/// The longest argument that Linux takes is 128 KiB.
+const LONGEST_ARGUMENT: usize = 100 << 10;
+/// Between SIGTERM and SIGKILL when a limit has been hit.
+const GRACE: Duration = Duration::from_millis(500);
+/// The same for what a finished command left running.
+const GRACE_FOR_LEFT: Duration = Duration::from_millis(200);
+/// How long output may still come from processes that outlive the shell (`exec > >(tee log)`).
+const DRAIN: Duration = Duration::from_millis(250);
+/// A command that prints this many times what is kept of its output is ended: nobody will read it.
+const FLOOD: u64 = 16;
+
+/// Runs a command to its end. `inbox` ends it early, if nobody waits for it any more.
+pub(crate) fn run(job: &Job<'_>, processes: &Descendants, inbox: &mut Inbox) -> io::Result<Ended> {
+    let began = Instant::now();
+    let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&read, true)?;
+    let mut child = start(job, write)?;
+    let mut pipe = Pipe {
+        fd: Some(read),
+        output: Output::new(job.limits.output_chars, &job.output_file, job.limits.output_file_bytes),
+    };
+    let end = wait(job, &mut child, &mut pipe, inbox, began)?;
+    let spare = Pid::from_raw(child.id() as i32);
+    let mut left = Vec::new();
+    let stuck;
+    match &end {
+        End::Exited(_) => {
+            pipe.drain();
+            let mut living = processes.living(spare);
+            if !living.is_empty() {
+                pipe.wait_for_end(DRAIN);
+                living = processes.living(spare);
+                left = Descendants::names(&living, 8);
+            }
+            let gone = living.is_empty() || processes.terminate(spare, GRACE_FOR_LEFT, &mut || pipe.drain());
+            stuck = !gone && !processes.kill(spare);
+        }
+        End::Killed(_) | End::GivenUp => {
+            let grace = if matches!(end, End::GivenUp) { Duration::ZERO } else { GRACE };
+            let gone = processes.terminate(spare, grace, &mut || pipe.drain());
+            stuck = !gone && !processes.kill(spare);
+            // Without /proc the tree cannot be seen: the shell's own group at the least.
+            if let Some(group) = spare {
+                let _ = rustix::process::kill_process_group(group, Signal::KILL);
+            }
+            if !stuck {
+                let _ = child.wait();
+            }
+        }
+    }
+    pipe.drain();
+    let (exit, killed) = match end {
+        End::Exited(status) => verdict(status, job.limits),
+        End::Killed(why) => (None, Some(why)),
+        End::GivenUp => (None, Some("nobody waits for it any more".into())),
+    };
+    Ok(Ended { exit, killed, output: pipe.output.finish(), left, stuck, seconds: began.elapsed().as_secs_f64() })
+}
+
+/// Why waiting for the shell ended.
+#[derive(Debug)]
+enum End {
+    Exited(ExitStatus),
+    Killed(String),
+    GivenUp,
+}
+
+fn start(job: &Job<'_>, output: OwnedFd) -> io::Result<Child> {
+    let mut command = Command::new(shell(job.env));
+    if job.command.len() > LONGEST_ARGUMENT {
+        std::fs::write(&job.script_file, job.command)?;
+        command.arg(&job.script_file);
+    } else {
+        command.arg("-c").arg(job.command);
+    }
+    command.current_dir(job.directory).env_clear().envs(job.env);
+    command.stdin(Stdio::null()).stdout(Stdio::from(output.try_clone()?)).stderr(Stdio::from(output));
+    let file_bytes = job.limits.file_bytes;
+    #[allow(unsafe_code)]
+    // SAFETY: between fork and exec only system calls are made, none of which allocates or takes a lock.
+    unsafe {
+        command.pre_exec(move || {
+            setsid()?;
+            // If the toolbox is killed, its shell must not run on.
+            set_parent_process_death_signal(Some(Signal::KILL))?;
+            lower(Resource::Fsize, file_bytes)?;
+            lower(Resource::Core, 0)?;
+            Ok(())
+        });
+    }
+    // Dropping `command` closes our copies of the pipe's writing end.
+    command.spawn()
+}
+
+/// Lowers a limit for good; one that is lower already stays.
+fn lower(resource: Resource, to: u64) -> io::Result<()> {
+    let to = getrlimit(resource).maximum.map_or(to, |maximum| maximum.min(to));
+    Ok(setrlimit(resource, Rlimit { current: Some(to), maximum: Some(to) })?)
+}
+
+/// bash where there is one, else the system's shell.
+fn shell(env: &BTreeMap<String, String>) -> PathBuf {
+    let path = env.get("PATH").map(String::as_str).unwrap_or_default();
+    path.split(':')
+        .filter(|part| part.starts_with('/'))
+        .chain(["/bin", "/usr/bin", "/usr/local/bin"])
+        .map(|part| Path::new(part).join("bash"))
+        .find(|bash| bash.is_file())
+        .unwrap_or_else(|| PathBuf::from("/bin/sh"))
+}
+
+fn wait(job: &Job<'_>, child: &mut Child, pipe: &mut Pipe, inbox: &mut Inbox, began: Instant) -> io::Result<End> {
+    let pid = Pid::from_raw(child.id() as i32).ok_or_else(|| io::Error::other("the shell has no process id"))?;
+    // Kernels before 5.3 and some filters have no pidfd: then the shell is looked after every few milliseconds.
+    let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok();
+    let most = job.limits.output_file_bytes.saturating_mul(FLOOD);
+    loop {
+        let left = job.limit.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return Ok(End::Killed(format!("time limit {} s", job.limit.as_secs_f64())));
+        }
+        let timeout = if pidfd.is_some() { left } else { left.min(Duration::from_millis(5)) };
+        let (exited, called) = {
+            let mut fds = vec![PollFd::from_borrowed_fd(inbox.fd(), PollFlags::IN)];
+            fds.extend(pidfd.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+            fds.extend(pipe.fd.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+            match poll(&mut fds, Some(&timespec(timeout))) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            (pidfd.is_none() || !fds[1].revents().is_empty(), !fds[0].revents().is_empty())
+        };
+        pipe.read();
+        if exited && let Some(status) = child.try_wait()? {
+            return Ok(End::Exited(status));
+        }
+        if called && inbox.interrupted() {
+            return Ok(End::GivenUp);
+        }
+        if pipe.output.printed() > most {
+            return Ok(End::Killed(format!("output limit {}", size(most))));
+        }
+    }
+}
+
+/// The reading end of the command's output.
+struct Pipe {
+    fd: Option<OwnedFd>,
+    output: Output,
+}
+
+impl Pipe {
+    /// One read, without waiting; true if there may be more at once.
+    fn read(&mut self) -> bool {
+        let Some(fd) = &self.fd else { return false };
+        let mut block = [0_u8; 65536];
+        match rustix::io::read(fd, &mut block) {
+            Ok(n) if n > 0 => {
+                self.output.push(&block[..n]);
+                true
+            }
+            Err(rustix::io::Errno::INTR) => true,
+            Err(rustix::io::Errno::AGAIN) => false,
+            _ => {
+                self.fd = None;
+                false
+            }
+        }
+    }
+
+    /// Takes what is there, up to what a pipe can hold.
+    fn drain(&mut self) {
+        for _ in 0..32 {
+            if !self.read() {
+                return;
+            }
+        }
+    }
+
+    /// Reads on until all writers are gone, at most `limit`.
+    fn wait_for_end(&mut self, limit: Duration) {
+        let until = Instant::now() + limit;
+        loop {
+            self.drain();
+            let left = until.saturating_duration_since(Instant::now());
+            let Some(fd) = &self.fd else { return };
+            if left.is_zero() {
+                return;
+            }
+            let _ = poll(&mut [PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)], Some(&timespec(left)));
+        }
+    }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: i64::from(duration.subsec_nanos()) }
+}
+
+/// The exit code, and which limit it speaks of.
+fn verdict(status: ExitStatus, limits: &Limits) -> (Option<i32>, Option<String>) {
+    const SIGKILL: i32 = 9;
+    const SIGXFSZ: i32 = 25;
+    let exit = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    let killed = match exit {
+        Some(code) if code == 128 + SIGKILL => {
+            Some(format!("SIGKILL, probably out of memory (limit {})", size(limits.memory_bytes)))
+        }
+        Some(code) if code == 128 + SIGXFSZ => Some(format!("file size limit {}", size(limits.file_bytes))),
+        _ => None,
+    };
+    (exit, killed)
+}
+
+/// Bytes in the largest unit that leaves a whole number.
+pub(crate) fn size(bytes: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let unit = units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));
+    unit.map_or_else(|| format!("{bytes} bytes"), |(unit, name)| format!("{} {name}", bytes / unit))
+}

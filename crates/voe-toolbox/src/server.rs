@@ -1,0 +1,78 @@
+//! The end of the pipe that runs inside: one request after the other, on one thread.
+
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::inbox::Inbox;
+use crate::protocol::{Answer, AnswerBody, Op, Request};
+use crate::session::Session;
+
+/// Serves requests from standard input until it ends: `voe toolbox`. Everything that it started has ended by then.
+pub fn run() -> ExitCode {
+    // Orphans of a command become our children, so that they can be found and ended. Without it (an old kernel, a filter) the
+    // process group is still ended.
+    let _ = set_child_subreaper(Some(getpid()));
+    // What runs in here may have our user id: it must not read our pipes or our memory through /proc.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let mut inbox = Inbox::new();
+    let mut session = None;
+    while let Some(line) = inbox.next_line() {
+        let answer = answer(&line, &mut session, &mut inbox);
+        if inbox.ended() || send(&answer).is_err() {
+            break;
+        }
+    }
+    if let Some(session) = &session {
+        session.processes().kill(None);
+    }
+    ExitCode::SUCCESS
+}
+
+fn send(answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(&line)?;
+    stdout.flush()
+}
+
+fn answer(line: &[u8], session: &mut Option<Session>, inbox: &mut Inbox) -> Answer {
+    let request: Request = match serde_json::from_slice(line) {
+        Ok(request) => request,
+        Err(error) => return Answer { id: id_of(line), body: AnswerBody::Error(format!("not a request: {error}")) },
+    };
+    // A bug in one call must not cost the attempt its toolbox.
+    let body = catch_unwind(AssertUnwindSafe(|| carry_out(request.op, session, inbox)))
+        .unwrap_or_else(|_| Err("a bug in the toolbox ended this call".into()));
+    Answer { id: request.id, body: body.map_or_else(AnswerBody::Error, AnswerBody::Ok) }
+}
+
+/// The id of a request that is not understood, so that its sender learns of it.
+fn id_of(line: &[u8]) -> u64 {
+    serde_json::from_slice::<Value>(line).ok().and_then(|value| value["id"].as_u64()).unwrap_or(0)
+}
+
+fn carry_out(op: Op, session: &mut Option<Session>, inbox: &mut Inbox) -> Result<Value, String> {
+    if let Op::Hello(setup) = op {
+        let workspace = setup.workspace.display().to_string();
+        let (new, hello) = Session::new(*setup).map_err(|error| format!("cannot work in {workspace}: {error}"))?;
+        *session = Some(new);
+        return value(hello);
+    }
+    let session = session.as_mut().ok_or("the first request must be hello")?;
+    match op {
+        Op::Hello(_) => Err("greeted already".into()),
+        Op::Call { tool, arguments } => value(session.call(&tool, &arguments, inbox)),
+        Op::Check { command, timeout_s } => value(session.check(&command, timeout_s, inbox)),
+        Op::State | Op::Export | Op::Import { .. } => Err("not yet".into()),
+    }
+}
+
+fn value(answer: impl Serialize) -> Result<Value, String> {
+    serde_json::to_value(answer).map_err(|error| format!("the answer cannot be written: {error}"))
+}

@@ -1,0 +1,9 @@
+//! Editing a file's text without touching what was not meant.
+//!
+//! - [`view`]: a file as the model sees it, and the way back to its bytes
+//! - [`edit`]: one edit
+//! - [`nearest`]: what comes closest to a text that is not there
+
+pub(crate) mod edit;
+pub(crate) mod nearest;
+pub(crate) mod view;

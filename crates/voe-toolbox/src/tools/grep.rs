@@ -1,0 +1,175 @@
+//! `grep`: lines by a regular expression, by ripgrep's own libraries.
+
+use std::fmt::Write as _;
+use std::io;
+
+use grep_regex::{RegexMatcher, RegexMatcherBuilder};
+use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkMatch};
+use ignore::overrides::OverrideBuilder;
+use serde_json::{Value, json};
+
+use super::{Arguments, Done, Tool, walk};
+use crate::inbox::Inbox;
+use crate::place::Access;
+use crate::session::Session;
+
+pub(super) const TOOL: Tool = Tool {
+    name: "grep",
+    description: "Search files for a regular expression. Ignored files are not searched.",
+    parameters,
+    run,
+};
+
+fn parameters() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "pattern": {"type": "string"},
+            "path": {"type": "string", "description": "File or directory"},
+            "glob": {"type": "string", "description": "Only such files, e.g. *.py"},
+            "context": {"type": "integer", "description": "Lines around each match"}
+        },
+        "required": ["pattern"]
+    })
+}
+
+/// Matching lines that are shown.
+const MOST_MATCHES: usize = 200;
+/// Characters of a line that are shown.
+const LINE_CHARACTERS: usize = 300;
+/// Lines around a match that can be asked for.
+const MOST_CONTEXT: usize = 20;
+
+fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Result<Done, String> {
+    let pattern = arguments.text("pattern")?;
+    let place = session.places.resolve(arguments.maybe_text("path")?.unwrap_or("."), Access::Read)?;
+    if !place.path.exists() {
+        return Err(format!("{} does not exist", place.shown()));
+    }
+    let workspace = session.places.workspace();
+    let (matcher, note) = matcher(pattern)?;
+    let context = arguments.maybe_count("context")?.unwrap_or(0).min(MOST_CONTEXT);
+    let mut searcher = SearcherBuilder::new()
+        .binary_detection(BinaryDetection::quit(0))
+        .multi_line(pattern.contains("\\n") || pattern.contains('\n'))
+        .before_context(context)
+        .after_context(context)
+        .build();
+    let only = match arguments.maybe_text("glob")?.filter(|glob| !glob.is_empty()) {
+        None => None,
+        Some(glob) => {
+            let mut builder = OverrideBuilder::new(&place.path);
+            builder
+                .add(glob)
+                .and_then(|b| b.build())
+                .map(Some)
+                .map_err(|error| format!("{glob} is not a pattern: {error}"))?
+        }
+    };
+    let mut found =
+        Found { text: String::new(), matches: 0, name: String::new(), room: session.setup.limits.output_chars };
+    for entry in walk::files(&place, workspace).flatten() {
+        if found.full() || inbox.ended() {
+            break;
+        }
+        let wanted = entry.file_type().is_some_and(|kind| kind.is_file())
+            && only.as_ref().is_none_or(|only| only.matched(entry.path(), false).is_whitelist());
+        if wanted {
+            found.name = walk::shown(entry.path(), workspace);
+            let before = found.text.len();
+            // A file that cannot be read is passed over, as ripgrep does.
+            let _ = searcher.search_path(&matcher, entry.path(), &mut found);
+            if context > 0 && found.text.len() > before && !found.text.ends_with("--\n") {
+                found.text.push_str("--\n");
+            }
+        }
+    }
+    Ok(Done::said(found.said(pattern, &place.shown(), note)))
+}
+
+/// The expression; one that is none is searched for as plain text, which is what the model most likely meant.
+fn matcher(pattern: &str) -> Result<(RegexMatcher, Option<String>), String> {
+    let builder = || {
+        let mut builder = RegexMatcherBuilder::new();
+        builder.multi_line(true);
+        builder
+    };
+    match builder().build(pattern) {
+        Ok(matcher) => Ok((matcher, None)),
+        Err(error) => {
+            let plain = builder().fixed_strings(true).build(pattern).map_err(|_| format!("{pattern}: {error}"))?;
+            Ok((plain, Some("not a regular expression: searched for as plain text".into())))
+        }
+    }
+}
+
+/// Lines found so far.
+struct Found {
+    text: String,
+    matches: usize,
+    /// The file being searched.
+    name: String,
+    /// Bytes that may still be shown.
+    room: usize,
+}
+
+impl Found {
+    fn full(&self) -> bool {
+        self.matches >= MOST_MATCHES || self.text.len() >= self.room
+    }
+
+    fn line(&mut self, number: Option<u64>, mark: char, bytes: &[u8]) {
+        let number = number.unwrap_or(0);
+        for (n, line) in bytes.split_inclusive(|&b| b == b'\n').enumerate() {
+            let line = String::from_utf8_lossy(line);
+            let line = line.trim_end_matches(['\n', '\r']);
+            let _ = write!(self.text, "{}{mark}{}{mark}", self.name, number + n as u64);
+            match line.char_indices().nth(LINE_CHARACTERS) {
+                Some((at, _)) => {
+                    let _ = writeln!(self.text, "{} […]", &line[..at]);
+                }
+                None => {
+                    let _ = writeln!(self.text, "{line}");
+                }
+            }
+        }
+    }
+
+    fn said(self, pattern: &str, place: &str, note: Option<String>) -> String {
+        let full = self.full();
+        let mut text = self.text;
+        if text.ends_with("--\n") {
+            text.truncate(text.len() - 3);
+        }
+        if self.matches == 0 {
+            text = format!("no match for {pattern} in {place} (ignored and binary files are not searched)\n");
+        }
+        if full {
+            let _ = writeln!(text, "[only the first {} matching lines; narrow the search]", self.matches);
+        }
+        if let Some(note) = note {
+            let _ = writeln!(text, "[{note}]");
+        }
+        text.trim_end().to_owned()
+    }
+}
+
+impl Sink for Found {
+    type Error = io::Error;
+
+    fn matched(&mut self, _: &Searcher, found: &SinkMatch<'_>) -> Result<bool, io::Error> {
+        self.matches += 1;
+        self.line(found.line_number(), ':', found.bytes());
+        Ok(!self.full())
+    }
+
+    fn context(&mut self, _: &Searcher, context: &SinkContext<'_>) -> Result<bool, io::Error> {
+        self.line(context.line_number(), '-', context.bytes());
+        Ok(true)
+    }
+
+    fn context_break(&mut self, _: &Searcher) -> Result<bool, io::Error> {
+        self.text.push_str("--\n");
+        Ok(true)
+    }
+}

@@ -1,0 +1,105 @@
+//! The tools, one a file, and the table of them.
+
+mod arguments;
+mod bash;
+mod file_edit;
+mod file_read;
+mod file_write;
+mod glob;
+mod grep;
+mod walk;
+
+use serde_json::Value;
+
+use crate::inbox::Inbox;
+use crate::place::Place;
+use crate::session::Session;
+pub(crate) use arguments::Arguments;
+pub(crate) use bash::run_command;
+
+/// A tool: what the model is told of it, and what it does.
+pub(crate) struct Tool {
+    name: &'static str,
+    description: &'static str,
+    /// Its parameters, as a JSON schema.
+    parameters: fn() -> Value,
+    run: fn(&mut Session, &Arguments, &mut Inbox) -> Result<Done, String>,
+}
+
+/// What a tool did.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) text: String,
+    /// It could not do what it was asked to, which `text` explains.
+    pub(crate) failed: bool,
+    pub(crate) exit: Option<i32>,
+    pub(crate) killed: Option<String>,
+    pub(crate) tail: String,
+    pub(crate) effect: Effect,
+}
+
+/// What a tool may have changed.
+#[derive(Debug, Default)]
+pub(crate) enum Effect {
+    /// Nothing: the workspace need not be looked at.
+    #[default]
+    None,
+    /// This file.
+    File(Place),
+    /// Anything, by this command.
+    Command(String),
+}
+
+impl Done {
+    /// A text and no effect.
+    pub(crate) fn said(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+}
+
+const TOOLS: [Tool; 6] = [bash::TOOL, file_read::TOOL, file_edit::TOOL, file_write::TOOL, grep::TOOL, glob::TOOL];
+
+/// The tools as the model is told of them: name, description, parameters (a JSON schema).
+pub fn specs() -> Vec<(&'static str, &'static str, Value)> {
+    TOOLS.iter().map(|tool| (tool.name, tool.description, (tool.parameters)())).collect()
+}
+
+/// Runs the tool of that name. The error is for the model: what it did wrong.
+pub(crate) fn run(session: &mut Session, name: &str, arguments: &Value, inbox: &mut Inbox) -> Result<Done, String> {
+    let Some(tool) = TOOLS.iter().find(|tool| tool.name == name) else {
+        let names: Vec<&str> = TOOLS.iter().map(|tool| tool.name).collect();
+        return Err(format!("there is no tool {name}; the tools are {}", names.join(", ")));
+    };
+    let arguments = Arguments::new(tool.name, arguments, &(tool.parameters)())?;
+    (tool.run)(session, &arguments, inbox)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tool_is_told_of_with_its_fixed_parameters_in_few_words() {
+        let interface: Vec<String> = specs()
+            .iter()
+            .map(|(name, _, schema)| {
+                let required = schema["required"].as_array().unwrap();
+                let parameters = schema["properties"].as_object().unwrap().keys();
+                let parameters: Vec<String> = parameters
+                    .map(|p| if required.contains(&Value::from(p.as_str())) { p.clone() } else { format!("{p}?") })
+                    .collect();
+                format!("{name}({})", parameters.join(", "))
+            })
+            .collect();
+        insta::assert_snapshot!(interface.join("\n"), @r"
+        bash(command, timeout_s?)
+        file_read(path, offset?, limit?)
+        file_edit(path, old_string, new_string, line?)
+        file_write(path, content)
+        grep(pattern, path?, glob?, context?)
+        glob(pattern, path?)
+        ");
+        let size: usize = specs().iter().map(|(n, d, s)| n.len() + d.len() + s.to_string().len() + 60).sum();
+        assert!(size < 4000, "the tools take {size} bytes of the first request");
+    }
+}

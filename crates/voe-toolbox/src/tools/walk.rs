@@ -1,0 +1,28 @@
+//! The files that `grep` and `glob` go through.
+
+use std::path::Path;
+
+use ignore::{Walk, WalkBuilder};
+
+use crate::place::Place;
+
+/// All files below a place that are not ignored, hidden ones included, in the order of their names. Links are not followed.
+pub(super) fn files(place: &Place, workspace: &Path) -> Walk {
+    let mut builder = WalkBuilder::new(&place.path);
+    builder
+        .hidden(false)
+        .git_global(false)
+        .require_git(false)
+        // Ignore files above the workspace are nobody's intention here.
+        .parents(place.path != workspace && place.path.starts_with(workspace))
+        .follow_links(false)
+        .filter_entry(|entry| entry.file_name() != ".git")
+        .sort_by_file_name(std::cmp::Ord::cmp);
+    builder.build()
+}
+
+/// A path for a line of text: relative to the workspace where it lies in there.
+pub(super) fn shown(path: &Path, workspace: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    crate::names::shown(path.strip_prefix(workspace).unwrap_or(path).as_os_str().as_bytes())
+}
