@@ -1,5 +1,16 @@
 //! Reports, comparisons and the viewer: folds of trajectories and grades.
 //!
+//! - [`data`]: suites, official reports, attempts, and the arms made of them
+//! - [`report`]: arms side by side
 //! - [`stats`]: intervals, tests, power
+//! - [`commands`]: what the commands of the same names do, without a command line
 
+pub mod commands;
+pub mod data;
+pub mod report;
 pub mod stats;
+
+mod error;
+mod format;
+
+pub use error::Error;

@@ -39,9 +39,24 @@ pub(super) fn pmf(n: u64, k: u64, p: f64) -> f64 {
     (ln_choose(n, k) + k as f64 * p.ln() + (n - k) as f64 * (1.0 - p).ln()).exp()
 }
 
-/// The probability of at most `k` successes.
+/// The probability of at most `k` successes: summed downwards from `k`, each term from the one above it, until nothing is
+/// added any more.
 pub(super) fn cdf(n: u64, k: u64, p: f64) -> f64 {
-    (0..=k.min(n)).map(|i| pmf(n, i, p)).sum::<f64>().min(1.0)
+    if k >= n || p <= 0.0 {
+        return 1.0;
+    }
+    let odds = (1.0 - p) / p;
+    let mean = n as f64 * p;
+    let mut term = pmf(n, k, p);
+    let mut sum = term;
+    for i in (1..=k).rev() {
+        term *= i as f64 / (n - i + 1) as f64 * odds;
+        sum += term;
+        if (i as f64) < mean && term < sum * 1e-17 {
+            break;
+        }
+    }
+    sum.min(1.0)
 }
 
 /// The counts that hold all but a share below 1e-20 of the probability: ten standard deviations and some.

@@ -1,5 +1,6 @@
 //! What a planned paired experiment can show.
 
+use super::Z;
 use super::binomial::{bulk, cdf, pmf};
 
 /// A planned comparison of two arms on the same tasks.
@@ -40,9 +41,9 @@ impl Plan {
         power.min(1.0)
     }
 
-    /// The smallest number of pairs with at least this power, searched to 1 in 500; `None` above a million.
+    /// The smallest number of pairs with at least this power, searched to 1 in 500; `None` above 100 000.
     pub fn pairs_for(&self, power: f64) -> Option<u64> {
-        const MOST: u64 = 1_000_000;
+        const MOST: u64 = 100_000;
         if self.gain == 0.0 || self.gain.abs() > self.discordance {
             return None;
         }
@@ -87,11 +88,15 @@ impl Plan {
 
 /// The largest number of losses among `discordant` pairs at which the test rejects, given that of fewer pairs.
 fn next_critical(discordant: u64, before: Option<u64>, alpha: f64) -> Option<u64> {
-    let rejects = |losses: u64| 2.0 * lower_tail(discordant, losses, 0.5) <= alpha;
+    let rejects = |losses: u64| 2.0 * cdf(discordant, losses, 0.5) <= alpha;
     let mut critical = match before {
         Some(c) if rejects(c) => c,
         Some(c) => return c.checked_sub(1).filter(|&c| rejects(c)),
-        None if rejects(0) => 0,
+        None if rejects(0) => {
+            // Where the normal approximation puts it, and a little below, to begin with.
+            let guess = (discordant as f64 - Z * (discordant as f64).sqrt()) / 2.0 - 3.0;
+            Some(guess.max(0.0) as u64).filter(|&c| rejects(c)).unwrap_or(0)
+        }
         None => return None,
     };
     while 2 * (critical + 1) < discordant && rejects(critical + 1) {
@@ -102,13 +107,7 @@ fn next_critical(discordant: u64, before: Option<u64>, alpha: f64) -> Option<u64
 
 /// The probability of at most `most` losses or at most `most` wins.
 fn rejected(discordant: u64, most: u64, wins: f64) -> f64 {
-    lower_tail(discordant, most, 1.0 - wins) + lower_tail(discordant, most, wins)
-}
-
-/// The distribution function without what is too far from the mean to matter.
-fn lower_tail(n: u64, k: u64, p: f64) -> f64 {
-    let low = *bulk(n, p).start();
-    if low == 0 { cdf(n, k, p) } else { (low..=k.min(n)).map(|i| pmf(n, i, p)).sum::<f64>().min(1.0) }
+    cdf(discordant, most, 1.0 - wins) + cdf(discordant, most, wins)
 }
 
 #[cfg(test)]

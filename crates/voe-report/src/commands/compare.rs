@@ -1,0 +1,376 @@
+//! `voe compare`: two arms on the same tasks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::power::pairs_in_words;
+use crate::Error;
+use crate::data::arm::Arm;
+use crate::data::load;
+use crate::data::suite::{Suite, TaskFacts, difficulty_rank};
+use crate::format::{mean_count, p_value, percent, points};
+use crate::stats::bootstrap::{self, FEW_CLUSTERS};
+use crate::stats::{ALPHA, CONFIDENCE, Interval, multiple::holm, paired, power::Plan};
+
+/// What is compared.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The first arm: a run's arm or a report.
+    pub a: String,
+    /// The second.
+    pub b: String,
+    /// The tasks that count; without it, the union of what both submitted.
+    pub suite: Option<Suite>,
+    /// Whether to compare group by group too.
+    pub by: Option<By>,
+}
+
+/// How tasks are grouped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// By repository.
+    Repo,
+    /// By difficulty.
+    Difficulty,
+}
+
+impl By {
+    /// The group that a task belongs to.
+    pub(crate) fn group(self, task: &TaskFacts) -> String {
+        let (name, unknown) = match self {
+            Self::Repo => (&task.repo, "unknown"),
+            Self::Difficulty => (&task.difficulty, "not stated"),
+        };
+        if name.is_empty() { unknown.to_owned() } else { name.clone() }
+    }
+
+    /// Repositories by name, difficulties from the easiest.
+    pub(crate) fn sort(self, groups: &mut [String]) {
+        match self {
+            Self::Repo => groups.sort(),
+            Self::Difficulty => groups.sort_by(|a, b| difficulty_rank(a).cmp(&difficulty_rank(b))),
+        }
+    }
+}
+
+/// Two arms, paired.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The first arm's name.
+    pub a: String,
+    /// The second's.
+    pub b: String,
+    /// The number of tasks.
+    pub tasks: usize,
+    /// What they are.
+    pub denominator: String,
+    /// Trials of each arm.
+    pub trials: [usize; 2],
+    /// Tasks that each arm resolved, mean over trials.
+    pub resolved: [f64; 2],
+    /// Tasks that A resolved and B did not (with several trials: A more often than B).
+    pub won: usize,
+    /// The reverse.
+    pub lost: usize,
+    /// Resolved by both (as often, at least half of the time).
+    pub both: usize,
+    /// Resolved by neither (as often, less than half of the time).
+    pub neither: usize,
+    /// Exact McNemar, two-sided.
+    pub p: f64,
+    /// A's rate minus B's.
+    pub difference: f64,
+    /// Its interval.
+    pub interval: Interval,
+    /// How the interval was made: "tango" or "bootstrap clustered by repository".
+    pub interval_method: &'static str,
+    /// The interval from resampling repositories.
+    pub interval_clustered: Interval,
+    /// The number of repositories resampled.
+    pub clusters: usize,
+    /// Of both intervals.
+    pub confidence: f64,
+    /// The share of tasks won or lost.
+    pub discordance: f64,
+    /// Tasks needed to see such a difference at this discordance with power 0.8.
+    pub tasks_for_80: Option<u64>,
+    /// What the numbers say, in plain words.
+    pub sentence: String,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+    /// The tasks won.
+    pub won_tasks: Vec<String>,
+    /// The tasks lost.
+    pub lost_tasks: Vec<String>,
+    /// Group by group, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<Vec<Group>>,
+}
+
+/// One group of tasks.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Group {
+    /// Its name.
+    pub group: String,
+    /// Its tasks.
+    pub tasks: usize,
+    /// As in [`Comparison`].
+    pub won: usize,
+    /// As in [`Comparison`].
+    pub lost: usize,
+    /// As in [`Comparison`].
+    pub both: usize,
+    /// As in [`Comparison`].
+    pub neither: usize,
+    /// Exact McNemar within the group.
+    pub p: f64,
+    /// The same after Holm's correction over the groups.
+    pub p_holm: f64,
+    /// A's rate minus B's.
+    pub difference: f64,
+    /// Its interval (Tango).
+    pub interval: Interval,
+}
+
+/// Loads both arms and compares them.
+pub fn compare(options: &Options) -> Result<Comparison, Error> {
+    let (mut a, mut b) = (load::arm(&options.a)?, load::arm(&options.b)?);
+    if a.name == b.name {
+        (a.name, b.name) = (options.a.clone(), options.b.clone());
+    }
+    let (suite, note) = denominator(options.suite.as_ref(), &[&a, &b]);
+    let mut comparison = of_arms(&a, &b, &suite)
+        .ok_or_else(|| Error::Usage("there is nothing to compare: the suite has no tasks".to_owned()))?;
+    comparison.notes.extend(note);
+    if let Some(by) = options.by {
+        comparison.by = Some(groups(&a, &b, &suite, by));
+    }
+    Ok(comparison)
+}
+
+/// The suite given, or the union of what the arms submitted; and what is to be said about it.
+pub(crate) fn denominator(suite: Option<&Suite>, arms: &[&Arm]) -> (Suite, Vec<String>) {
+    let submitted: BTreeSet<String> = arms.iter().flat_map(|arm| arm.submitted()).collect();
+    let mut notes: Vec<String> = Vec::new();
+    let suite = if let Some(suite) = suite {
+        for arm in arms {
+            let (own, all) = (arm.submitted(), suite.tasks.len());
+            let inside = own.iter().filter(|id| suite.tasks.contains_key(*id)).count();
+            if inside < all {
+                notes.push(format!(
+                    "{} submitted {inside} of the {all} tasks; the other {} count as unresolved",
+                    arm.name,
+                    all - inside
+                ));
+            }
+            if inside < own.len() {
+                notes.push(format!(
+                    "{} submitted {} tasks outside the suite; they are left out",
+                    arm.name,
+                    own.len() - inside
+                ));
+            }
+        }
+        suite.clone()
+    } else {
+        let n = submitted.len();
+        notes.push(format!(
+            "no suite given: the {n} tasks are the union of what was submitted (--suite sets the denominator)"
+        ));
+        Suite::of_ids(format!("the union of the submitted tasks ({n})"), submitted)
+    };
+    notes.extend(arms.iter().flat_map(|arm| arm.notes.iter().cloned()));
+    (suite, notes)
+}
+
+/// Won, lost, both and neither among some tasks.
+struct Table<'a> {
+    won: Vec<&'a str>,
+    lost: Vec<&'a str>,
+    both: usize,
+    neither: usize,
+    differences: Vec<(&'a str, f64)>,
+}
+
+fn table<'a>(a: &Arm, b: &Arm, tasks: impl Iterator<Item = (&'a String, &'a TaskFacts)>) -> Table<'a> {
+    let mut table = Table { won: Vec::new(), lost: Vec::new(), both: 0, neither: 0, differences: Vec::new() };
+    for (task, facts) in tasks {
+        let (rate_a, rate_b) = (a.rate(task), b.rate(task));
+        table.differences.push((&facts.repo, rate_a - rate_b));
+        if rate_a > rate_b {
+            table.won.push(task);
+        } else if rate_a < rate_b {
+            table.lost.push(task);
+        } else if rate_a >= 0.5 {
+            table.both += 1;
+        } else {
+            table.neither += 1;
+        }
+    }
+    table
+}
+
+/// Compares two arms on a suite; `None` if it has no tasks.
+pub fn of_arms(a: &Arm, b: &Arm, suite: &Suite) -> Option<Comparison> {
+    let n = suite.tasks.len();
+    let Table { won, lost, both, neither, differences } = table(a, b, suite.tasks.iter());
+    let clustered = bootstrap::clustered(&differences)?;
+    let single = a.trials.len() <= 1 && b.trials.len() <= 1;
+    let (interval, interval_method) = if single {
+        (paired::tango(won.len(), lost.len(), n)?, "tango")
+    } else {
+        (clustered.interval, "bootstrap clustered by repository")
+    };
+    let discordance = (won.len() + lost.len()) as f64 / n as f64;
+    let gain = if clustered.mean == 0.0 { 0.04 } else { clustered.mean.abs() };
+    let plan = Plan { pairs: 1, discordance: discordance.max(gain), gain, alpha: ALPHA };
+    let mut notes = Vec::new();
+    if !single && clustered.clusters < FEW_CLUSTERS {
+        notes.push(format!(
+            "the interval rests on {} repositories; with fewer than {FEW_CLUSTERS} it tends to be too narrow",
+            clustered.clusters
+        ));
+    }
+    let mut comparison = Comparison {
+        a: a.name.clone(),
+        b: b.name.clone(),
+        tasks: n,
+        denominator: suite.name.clone(),
+        trials: [a.trials.len(), b.trials.len()],
+        resolved: [a.mean_resolved(suite), b.mean_resolved(suite)],
+        p: paired::mcnemar(won.len(), lost.len()),
+        won: won.len(),
+        lost: lost.len(),
+        both,
+        neither,
+        difference: clustered.mean,
+        interval,
+        interval_method,
+        interval_clustered: clustered.interval,
+        clusters: clustered.clusters,
+        confidence: CONFIDENCE,
+        discordance,
+        tasks_for_80: plan.pairs_for(0.8),
+        sentence: String::new(),
+        notes,
+        won_tasks: won.into_iter().map(str::to_owned).collect(),
+        lost_tasks: lost.into_iter().map(str::to_owned).collect(),
+        by: None,
+    };
+    comparison.sentence = comparison.in_words();
+    Some(comparison)
+}
+
+/// The same group by group, with Holm's correction over the groups.
+pub(crate) fn groups(a: &Arm, b: &Arm, suite: &Suite, by: By) -> Vec<Group> {
+    let mut members: BTreeMap<String, Vec<(&String, &TaskFacts)>> = BTreeMap::new();
+    for (task, facts) in &suite.tasks {
+        members.entry(by.group(facts)).or_default().push((task, facts));
+    }
+    let mut names: Vec<String> = members.keys().cloned().collect();
+    by.sort(&mut names);
+    let mut groups: Vec<Group> = names
+        .into_iter()
+        .map(|group| {
+            let tasks = &members[&group];
+            let Table { won, lost, both, neither, differences } = table(a, b, tasks.iter().copied());
+            let (won, lost, n) = (won.len(), lost.len(), tasks.len());
+            Group {
+                group,
+                tasks: n,
+                won,
+                lost,
+                both,
+                neither,
+                p: paired::mcnemar(won, lost),
+                p_holm: 1.0,
+                difference: differences.iter().map(|(_, d)| d).sum::<f64>() / n as f64,
+                interval: paired::tango(won, lost, n).unwrap_or(Interval(-1.0, 1.0)),
+            }
+        })
+        .collect();
+    let adjusted = holm(&groups.iter().map(|g| g.p).collect::<Vec<_>>());
+    groups.iter_mut().zip(adjusted).for_each(|(group, p)| group.p_holm = p);
+    groups
+}
+
+impl Comparison {
+    fn in_words(&self) -> String {
+        let Interval(low, high) = self.interval;
+        let effect = format!("{} points, 95 % interval {} to {}", points(self.difference), points(low), points(high));
+        let head = format!("{} won, {} lost of {}", self.won, self.lost, self.tasks);
+        if self.p <= ALPHA {
+            let (better, worse) = if self.won > self.lost { (&self.a, &self.b) } else { (&self.b, &self.a) };
+            return format!(
+                "{head}: {better} resolves more than {worse}, beyond what chance explains ({effect}; p = {}).",
+                p_value(self.p)
+            );
+        }
+        let size =
+            if self.difference == 0.0 { "4".to_owned() } else { format!("{:.1}", 100.0 * self.difference.abs()) };
+        format!(
+            "{head}: this data can't tell the two apart ({effect}; p = {}); to see a gain of {size} points you need {}.",
+            p_value(self.p),
+            pairs_in_words(self.tasks_for_80)
+        )
+    }
+
+    /// For a terminal.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        let width = self.a.chars().count().max(self.b.chars().count());
+        let _ = writeln!(out, "{} tasks: {}\n", self.tasks, self.denominator);
+        for (letter, name, i) in [('A', &self.a, 0), ('B', &self.b, 1)] {
+            let rate = percent(self.resolved[i] / self.tasks as f64);
+            let trials =
+                if self.trials[i] > 1 { format!("  mean of {} trials", self.trials[i]) } else { String::new() };
+            let _ = writeln!(
+                out,
+                "{letter}  {name:width$}  {:>5} resolved  {rate:>7}{trials}",
+                mean_count(self.resolved[i])
+            );
+        }
+        let Interval(low, high) = self.interval;
+        let _ =
+            writeln!(out, "\nwon {}   lost {}   both {}   neither {}", self.won, self.lost, self.both, self.neither);
+        let _ = writeln!(
+            out,
+            "difference {} points, 95 % interval {} to {} ({})",
+            points(self.difference),
+            points(low),
+            points(high),
+            self.interval_method
+        );
+        let _ = writeln!(out, "exact McNemar, two-sided: p = {}\n\n{}", p_value(self.p), self.sentence);
+        if let Some(groups) = &self.by {
+            let name = groups.iter().map(|g| g.group.chars().count()).max().unwrap_or(0);
+            let _ = writeln!(out, "\n{:name$}  tasks   won  lost  both  neither  difference  p (Holm)", "");
+            for g in groups {
+                let _ = writeln!(
+                    out,
+                    "{:name$}  {:>5}  {:>4}  {:>4}  {:>4}  {:>7}  {:>10}  {:>8}",
+                    g.group,
+                    g.tasks,
+                    g.won,
+                    g.lost,
+                    g.both,
+                    g.neither,
+                    points(g.difference),
+                    p_value(g.p_holm)
+                );
+            }
+        }
+        for note in &self.notes {
+            let _ = writeln!(out, "\nnote: {note}");
+        }
+        out
+    }
+
+    /// As one JSON object.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}

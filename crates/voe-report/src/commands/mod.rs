@@ -1,0 +1,7 @@
+//! What `voe report`, `voe compare`, `voe power` do, without a command line: options in, a value or text out.
+//!
+//! - [`compare`]: two arms, paired
+//! - [`power`]: what a planned experiment can and can't show
+
+pub mod compare;
+pub mod power;

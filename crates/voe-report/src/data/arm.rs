@@ -1,0 +1,116 @@
+//! Verdicts and attempts of one arm, trial by trial.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::attempt::Attempt;
+use super::official::InstanceReport;
+use super::suite::Suite;
+
+/// One condition of an experiment: a strategy with a model, tried once or several times on each task.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Arm {
+    /// Its name.
+    pub name: String,
+    /// The report or run directory it came from.
+    pub source: PathBuf,
+    /// Its trials, lowest number first.
+    pub trials: Vec<Trial>,
+    /// What a reader of its numbers should know.
+    pub notes: Vec<String>,
+}
+
+/// One trial of all tasks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Trial {
+    /// Its number.
+    pub number: u32,
+    /// What was submitted, by task.
+    pub cells: BTreeMap<String, Cell>,
+}
+
+/// One task in one trial.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Cell {
+    /// What grading said.
+    pub verdict: Verdict,
+    /// The attempt, where its trajectory is at hand.
+    pub attempt: Option<Box<Attempt>>,
+    /// Grading, test by test, where that is at hand.
+    pub grade: Option<Box<InstanceReport>>,
+}
+
+/// What grading said of a prediction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// All tests are as wanted.
+    Resolved,
+    /// Some are not.
+    Unresolved,
+    /// There was nothing to grade.
+    EmptyPatch,
+    /// The patch did not apply, or grading broke off.
+    Error,
+    /// Not graded (yet).
+    #[default]
+    Ungraded,
+}
+
+impl Verdict {
+    /// The word used in tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Resolved => "resolved",
+            Self::Unresolved => "unresolved",
+            Self::EmptyPatch => "empty patch",
+            Self::Error => "error",
+            Self::Ungraded => "ungraded",
+        }
+    }
+}
+
+impl Arm {
+    /// Every task submitted in any trial.
+    pub fn submitted(&self) -> BTreeSet<String> {
+        self.trials.iter().flat_map(|trial| trial.cells.keys().cloned()).collect()
+    }
+
+    /// In how many trials the task was resolved.
+    pub fn resolved_trials(&self, task: &str) -> usize {
+        self.trials.iter().filter(|trial| trial.is_resolved(task)).count()
+    }
+
+    /// The share of trials in which the task was resolved.
+    pub fn rate(&self, task: &str) -> f64 {
+        self.resolved_trials(task) as f64 / self.trials.len().max(1) as f64
+    }
+
+    /// Whether the task was resolved in at least half of the trials.
+    pub fn resolves(&self, task: &str) -> bool {
+        !self.trials.is_empty() && 2 * self.resolved_trials(task) >= self.trials.len()
+    }
+
+    /// The number of tasks of `suite` resolved, mean over trials.
+    pub fn mean_resolved(&self, suite: &Suite) -> f64 {
+        suite.tasks.keys().map(|task| self.rate(task)).sum()
+    }
+
+    /// All cells of the suite's tasks, of all trials.
+    pub fn cells<'a>(&'a self, suite: &'a Suite) -> impl Iterator<Item = (&'a str, &'a Cell)> {
+        self.trials
+            .iter()
+            .flat_map(|trial| &trial.cells)
+            .filter(|(task, _)| suite.tasks.contains_key(*task))
+            .map(|(task, cell)| (task.as_str(), cell))
+    }
+}
+
+impl Trial {
+    /// Whether the task was resolved in this trial.
+    pub fn is_resolved(&self, task: &str) -> bool {
+        self.cells.get(task).is_some_and(|cell| cell.verdict == Verdict::Resolved)
+    }
+}

@@ -1,0 +1,307 @@
+//! The facts of one attempt, folded from its trajectory.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use voe_trace::event::{Finish, Seconds};
+use voe_trace::{Event, Level, Reason, Record, Usage};
+
+use super::paths;
+
+/// Nudges of these kinds ask for something other than a check, so that no check can heed them.
+const NOT_FOR_CHECKS: [&str; 4] = ["stuck", "reminder", "malformed", "loop"];
+
+/// How many steps after a nudge a check still answers it, whatever was edited in between (a test written, then run).
+const HEED_WITHIN: u32 = 2;
+
+/// What a report needs to know of an attempt. A few hundred bytes, whatever the trajectory's size.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Attempt {
+    /// The task's id.
+    pub task: String,
+    /// The strategy's name.
+    pub strategy: String,
+    /// The model's name.
+    pub model: String,
+    /// When it began, RFC 3339.
+    pub began: String,
+    /// Why it ended; `None` while it runs or when it was cut off.
+    pub reason: Option<Reason>,
+    /// The error that ended it.
+    pub error: Option<String>,
+    /// The patch's level at the end.
+    pub level: Option<Level>,
+    /// Model replies.
+    pub steps: u32,
+    /// Tokens and dollars.
+    pub usage: Usage,
+    /// Seconds.
+    pub seconds: Spent,
+    /// Tool calls, by tool.
+    pub calls: BTreeMap<String, u32>,
+    /// Edits, by the tool that made them.
+    pub edits: BTreeMap<String, u32>,
+    /// Edits on exactly whose code a check was recorded.
+    pub checked_at_once: u32,
+    /// Edits after which any check was recorded.
+    pub checked: u32,
+    /// Checks, by level.
+    pub checks: BTreeMap<&'static str, u32>,
+    /// Nudges, by kind.
+    pub nudges: BTreeMap<String, Nudges>,
+    /// "Done" that the gate refused.
+    pub refusals: u32,
+    /// Compactions.
+    pub compactions: u32,
+    /// Requests made again.
+    pub retries: u32,
+    /// Replies that had to be repaired to be read.
+    pub repaired: u32,
+    /// Replies with a call that could not be read.
+    pub malformed: u32,
+    /// Times that voe went on with it.
+    pub resumes: u32,
+    /// Files of the patch.
+    pub files: Vec<String>,
+    /// Bytes of the patch.
+    pub patch_bytes: usize,
+    /// The verdict of the task's tests, where voe knew them.
+    pub resolved: Option<bool>,
+}
+
+/// Seconds, by what they were spent on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Spent {
+    /// Waiting for the model.
+    pub model: f64,
+    /// Running tools.
+    pub tools: f64,
+    /// From start to end.
+    pub total: f64,
+}
+
+impl From<Seconds> for Spent {
+    fn from(s: Seconds) -> Self {
+        Self { model: s.model, tools: s.tools, total: s.total }
+    }
+}
+
+/// Nudges of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Nudges {
+    /// How often.
+    pub given: u32,
+    /// How often a check followed; `None` for kinds that do not ask for one.
+    pub heeded: Option<u32>,
+}
+
+impl Attempt {
+    /// Edits by whatever tool.
+    pub fn edit_count(&self) -> u32 {
+        self.edits.values().sum()
+    }
+
+    /// Whether it ended by a limit, or went round in circles.
+    pub fn hit_limit(&self) -> bool {
+        use Reason::{Context, MaxSteps, MaxTokens, MaxWall, Stuck};
+        matches!(self.reason, Some(MaxSteps | MaxTokens | MaxWall | Context | Stuck))
+    }
+}
+
+/// One edit, while the fold runs.
+#[derive(Debug, Clone)]
+struct Edit {
+    step: u32,
+    tree: String,
+    at_once: bool,
+    later: bool,
+}
+
+/// One nudge, while the fold runs.
+#[derive(Debug, Clone)]
+struct Nudge {
+    step: u32,
+    kind: String,
+    tree: String,
+    heeded: bool,
+}
+
+/// Folds an attempt's records as they come; [`Fold::facts`] may be asked at any time, so that a running attempt is shown too.
+#[derive(Debug, Clone, Default)]
+pub struct Fold {
+    facts: Attempt,
+    edits: Vec<Edit>,
+    nudges: Vec<Nudge>,
+    /// The hash of the code as it is now.
+    tree: String,
+}
+
+impl Fold {
+    /// Takes one more record into account.
+    pub fn apply(&mut self, record: &Record) {
+        self.facts.seconds.total = self.facts.seconds.total.max(record.at);
+        let facts = &mut self.facts;
+        match &record.event {
+            Event::Start(start) => {
+                facts.task.clone_from(&start.task.id);
+                facts.strategy.clone_from(&start.strategy);
+                facts.model.clone_from(&start.model.name);
+                facts.began.clone_from(&start.time);
+            }
+            Event::Resume { step, .. } => {
+                facts.resumes += 1;
+                self.edits.retain(|edit| edit.step <= *step);
+                self.nudges.retain(|nudge| nudge.step <= *step);
+            }
+            Event::Retry { .. } => facts.retries += 1,
+            Event::Reply(reply) => {
+                facts.steps = reply.step;
+                facts.usage += reply.usage;
+                facts.seconds.model += reply.seconds;
+                facts.repaired += u32::from(!reply.repairs.is_empty());
+                facts.malformed += u32::from(reply.malformed.is_some());
+            }
+            Event::Result(result) => {
+                facts.seconds.tools += result.seconds;
+                *facts.calls.entry(result.tool.clone()).or_default() += 1;
+                if !result.code_tree.is_empty() {
+                    self.tree.clone_from(&result.code_tree);
+                }
+                if !result.changes.is_empty() {
+                    *facts.edits.entry(result.tool.clone()).or_default() += 1;
+                    let tree = self.tree.clone();
+                    self.edits.push(Edit { step: result.step, tree, at_once: false, later: false });
+                }
+            }
+            Event::Nudge { step, kind, .. } => {
+                let tree = self.tree.clone();
+                self.nudges.push(Nudge { step: *step, kind: kind.clone(), tree, heeded: false });
+            }
+            Event::Check(check) => {
+                *facts.checks.entry(check.level.word()).or_default() += 1;
+                for edit in self.edits.iter_mut().filter(|edit| edit.step <= check.step) {
+                    edit.later = true;
+                    edit.at_once |= edit.tree == check.tree;
+                }
+                for nudge in self.nudges.iter_mut().filter(|nudge| check.step > nudge.step) {
+                    nudge.heeded |= check.step <= nudge.step + HEED_WITHIN || nudge.tree == check.tree;
+                }
+            }
+            Event::Gate { accepted, .. } => facts.refusals += u32::from(!accepted),
+            Event::Compaction(compaction) => {
+                facts.compactions += 1;
+                facts.usage += compaction.usage;
+                facts.seconds.model += compaction.seconds;
+            }
+            Event::Finish(finish) => self.finish(finish),
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self, finish: &Finish) {
+        let facts = &mut self.facts;
+        facts.reason = Some(finish.reason);
+        facts.error.clone_from(&finish.error);
+        facts.level = Some(finish.evidence.level);
+        facts.steps = finish.steps;
+        facts.usage = finish.usage;
+        facts.seconds = finish.seconds.into();
+        facts.files = paths::of_patch(&finish.patch);
+        facts.patch_bytes = finish.patch.trim().len();
+        facts.resolved = finish.resolved;
+    }
+
+    /// The attempt, as far as it has come.
+    pub fn facts(&self) -> Attempt {
+        let mut facts = self.facts.clone();
+        // Of several edits in one step only the last left code that a check could have run on; it speaks for the step.
+        let at_once = |edit: &Edit| self.edits.iter().any(|other| other.step == edit.step && other.at_once);
+        facts.checked_at_once = self.edits.iter().filter(|edit| at_once(edit)).count() as u32;
+        facts.checked = self.edits.iter().filter(|edit| edit.later).count() as u32;
+        for nudge in &self.nudges {
+            let counts = facts.nudges.entry(nudge.kind.clone()).or_default();
+            counts.given += 1;
+            if !NOT_FOR_CHECKS.contains(&nudge.kind.as_str()) {
+                *counts.heeded.get_or_insert(0) += u32::from(nudge.heeded);
+            }
+        }
+        facts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn fold(events: &[Value]) -> Attempt {
+        let mut fold = Fold::default();
+        for (i, event) in events.iter().enumerate() {
+            let mut event = event.clone();
+            event["at"] = json!(i);
+            fold.apply(&serde_json::from_value(event).unwrap());
+        }
+        fold.facts()
+    }
+
+    fn result(step: u32, tool: &str, tree: &str, edits: bool) -> Value {
+        let changes =
+            if edits { json!([{"path": "a.py", "kind": "modified", "added": 1, "removed": 1}]) } else { json!([]) };
+        json!({"event": "result", "step": step, "call_id": "c", "tool": tool, "arguments": {}, "text": "", "ok": true,
+               "seconds": 0.5, "changes": changes, "code_tree": tree})
+    }
+
+    fn check(step: u32, tree: &str) -> Value {
+        json!({"event": "check", "command": "pytest", "step": step, "tree": tree, "level": "proven",
+               "with": {"exit": 0, "seconds": 1.0}})
+    }
+
+    #[test]
+    fn an_edit_by_the_shell_counts_and_is_checked_at_once_only_on_its_own_code() {
+        let facts = fold(&[
+            result(1, "bash", "t1", true),
+            check(2, "t1"),
+            result(3, "file_edit", "t2", true),
+            result(4, "bash", "t3", true),
+            check(5, "t3"),
+        ]);
+        assert_eq!(facts.edits, BTreeMap::from([("bash".into(), 2), ("file_edit".into(), 1)]));
+        assert_eq!((facts.edit_count(), facts.checked_at_once, facts.checked), (3, 2, 3));
+    }
+
+    #[test]
+    fn edits_of_one_step_share_the_check_that_follows() {
+        let facts = fold(&[result(1, "file_edit", "t1", true), result(1, "file_edit", "t2", true), check(2, "t2")]);
+        assert_eq!((facts.checked_at_once, facts.checked), (2, 2));
+    }
+
+    #[test]
+    fn a_nudge_is_heeded_by_a_check_soon_after_or_on_the_same_code() {
+        let nudge = |step: u32, kind: &str| json!({"event": "nudge", "step": step, "kind": kind, "text": "test it"});
+        let facts = fold(&[
+            result(1, "bash", "t1", true),
+            nudge(1, "verify"),
+            check(2, "t1"),
+            result(3, "bash", "t2", true),
+            nudge(3, "verify"),
+            result(7, "bash", "t3", true),
+            check(8, "t3"),
+            result(9, "bash", "t4", true),
+            nudge(9, "verify"),
+            result(14, "bash", "", false),
+            check(14, "t4"),
+            nudge(14, "stuck"),
+        ]);
+        assert_eq!(facts.nudges["verify"], Nudges { given: 3, heeded: Some(2) });
+        assert_eq!(facts.nudges["stuck"], Nudges { given: 1, heeded: None });
+    }
+
+    #[test]
+    fn a_running_attempt_has_facts_and_no_reason() {
+        let facts =
+            fold(&[json!({"event": "reply", "step": 4, "message": {"role": "assistant"}, "finish_reason": "stop",
+                                  "usage": {"prompt": 100, "output": 7}, "seconds": 2.5})]);
+        assert_eq!((facts.steps, facts.usage.prompt, facts.reason), (4, 100, None));
+        assert!((facts.seconds.model - 2.5).abs() < 1e-9);
+    }
+}

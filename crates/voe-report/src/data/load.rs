@@ -1,0 +1,250 @@
+//! Arms from run directories and report files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use voe_trace::Trajectory;
+
+use super::arm::{Arm, Cell, Trial, Verdict};
+use super::attempt::Fold;
+use super::official::{InstanceFile, RunReport};
+use super::verdict_table;
+use crate::Error;
+
+/// The arms that `spec` names: a run directory, one arm of it (`runs/x:arm`), an official run report, or a table of
+/// verdicts (a JSON list with an `instance_id` and true or false for each arm in every row; `table.json:arm` for one).
+pub fn arms(spec: &str) -> Result<Vec<Arm>, Error> {
+    let (path, wanted) = split(spec);
+    let arms = if path.is_dir() { of_run(&path)? } else { of_file(&path)? };
+    let Some(wanted) = wanted else { return Ok(arms) };
+    let known = names(&arms);
+    match arms.into_iter().find(|arm| arm.name == wanted) {
+        Some(arm) => Ok(vec![arm]),
+        None => Err(Error::NoSuchArm { path, arm: wanted, known }),
+    }
+}
+
+/// The one arm that `spec` names; an error if it names several.
+pub fn arm(spec: &str) -> Result<Arm, Error> {
+    let mut arms = arms(spec)?;
+    match arms.pop() {
+        Some(arm) if arms.is_empty() => Ok(arm),
+        last => {
+            arms.extend(last);
+            Err(Error::SeveralArms { path: split(spec).0, known: names(&arms) })
+        }
+    }
+}
+
+/// Several specs, in order; arms of the same name get their source's in front.
+pub fn all(specs: &[String]) -> Result<Vec<Arm>, Error> {
+    let mut all = Vec::new();
+    for spec in specs {
+        all.extend(arms(spec)?);
+    }
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for arm in &all {
+        *seen.entry(arm.name.clone()).or_default() += 1;
+    }
+    for arm in all.iter_mut().filter(|arm| seen[&arm.name] > 1) {
+        let source = arm.source.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        arm.name = format!("{source}:{}", arm.name);
+    }
+    Ok(all)
+}
+
+fn names(arms: &[Arm]) -> String {
+    arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// A path with a colon in it is a path if it exists; otherwise what follows the last colon is an arm's name.
+fn split(spec: &str) -> (PathBuf, Option<String>) {
+    let whole = PathBuf::from(spec);
+    if whole.exists() {
+        return (whole, None);
+    }
+    match spec.rsplit_once(':') {
+        Some((path, arm)) if !path.is_empty() && !arm.is_empty() => (path.into(), Some(arm.to_owned())),
+        _ => (whole, None),
+    }
+}
+
+fn of_file(path: &Path) -> Result<Vec<Arm>, Error> {
+    let text = fs::read_to_string(path).map_err(Error::read(path))?;
+    let not_a_run = |why: String| Error::NotARun { path: path.to_owned(), why };
+    let value: Value = serde_json::from_str(&text).map_err(|e| not_a_run(e.to_string()))?;
+    let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Some(columns) = verdict_table::columns(&value) {
+        let arm = |(name, verdicts): (String, BTreeMap<String, bool>)| {
+            let cell = |resolved| Cell {
+                verdict: if resolved { Verdict::Resolved } else { Verdict::Unresolved },
+                ..Cell::default()
+            };
+            let cells = verdicts.into_iter().map(|(task, resolved)| (task, cell(resolved))).collect();
+            Arm { name, source: path.to_owned(), trials: vec![Trial { number: 1, cells }], notes: Vec::new() }
+        };
+        return Ok(columns.into_iter().map(arm).collect());
+    }
+    let report: RunReport = serde_json::from_value(value).map_err(|e| not_a_run(e.to_string()))?;
+    let mut trial = Trial { number: 1, cells: BTreeMap::new() };
+    trial.take_report(report);
+    Ok(vec![Arm { name, source: path.to_owned(), trials: vec![trial], notes: Vec::new() }])
+}
+
+impl Trial {
+    /// The verdicts of a run's report; the later lists are the more telling ones.
+    fn take_report(&mut self, report: RunReport) {
+        let RunReport {
+            resolved_ids,
+            submitted_ids,
+            unresolved_ids,
+            empty_patch_ids,
+            error_ids,
+            infra_failure_ids,
+            skipped_ids,
+            ..
+        } = report;
+        for (ids, verdict) in [
+            (submitted_ids, None),
+            (unresolved_ids, Some(Verdict::Unresolved)),
+            (skipped_ids, Some(Verdict::Error)),
+            (infra_failure_ids, Some(Verdict::Error)),
+            (error_ids, Some(Verdict::Error)),
+            (empty_patch_ids, Some(Verdict::EmptyPatch)),
+            (resolved_ids, Some(Verdict::Resolved)),
+        ] {
+            for id in ids {
+                let cell = self.cells.entry(id).or_default();
+                cell.verdict = verdict.unwrap_or(cell.verdict);
+            }
+        }
+    }
+}
+
+/// `<arm>-<trial>`.
+pub(crate) fn arm_and_trial(name: &str) -> Option<(&str, u32)> {
+    let (arm, trial) = name.rsplit_once('-')?;
+    (!arm.is_empty()).then_some((arm, trial.parse().ok()?))
+}
+
+fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
+    let mut run: BTreeMap<String, BTreeMap<u32, Trial>> = BTreeMap::new();
+    let mut notes: BTreeSet<String> = BTreeSet::new();
+    for (task, name, dir) in attempts(path)? {
+        let Some((arm, number)) = arm_and_trial(&name) else { continue };
+        let mut fold = Fold::default();
+        let cell = match Trajectory::stream(&dir.join("trajectory.jsonl"), |record| fold.apply(&record)) {
+            Ok(_) => {
+                let facts = fold.facts();
+                let verdict = match facts.resolved {
+                    Some(true) => Verdict::Resolved,
+                    Some(false) => Verdict::Unresolved,
+                    None => Verdict::Ungraded,
+                };
+                Cell { verdict, attempt: Some(Box::new(facts)), grade: None }
+            }
+            Err(error) => {
+                notes.insert(error.to_string());
+                Cell::default()
+            }
+        };
+        run.entry(arm.to_owned()).or_default().entry(number).or_default().cells.insert(task, cell);
+    }
+    for (name, file) in entries(&path.join("predictions"), "jsonl")? {
+        let Some((arm, number)) = arm_and_trial(&name) else { continue };
+        let trial = run.entry(arm.to_owned()).or_default().entry(number).or_default();
+        let text = fs::read_to_string(&file).map_err(Error::read(&file))?;
+        for row in text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+            if let Some(id) = row["instance_id"].as_str() {
+                trial.cells.entry(id.to_owned()).or_default();
+            }
+        }
+    }
+    for (name, file) in entries(&path.join("grades"), "json")? {
+        let Some((arm, number)) = arm_and_trial(&name) else { continue };
+        let trial = run.entry(arm.to_owned()).or_default().entry(number).or_default();
+        let text = fs::read_to_string(&file).map_err(Error::read(&file))?;
+        match serde_json::from_str::<RunReport>(&text) {
+            Ok(report) => trial.take_report(report),
+            Err(error) => drop(notes.insert(format!("cannot read the grades {}: {error}", file.display()))),
+        }
+        trial.take_instances(&path.join("grades").join(&name))?;
+    }
+    if run.is_empty() {
+        return Err(Error::NotARun {
+            path: path.to_owned(),
+            why: "no tasks/*/ARM-TRIAL, predictions or grades in it".to_owned(),
+        });
+    }
+    let arms = run.into_iter().map(|(name, trials)| {
+        let numbered = |(number, trial)| Trial { number, ..trial };
+        let trials: Vec<Trial> = trials.into_iter().map(numbered).collect();
+        let mut notes: Vec<String> = notes.iter().filter(|n| n.contains(&format!("/{name}-"))).cloned().collect();
+        let ungraded = trials.iter().flat_map(|t| t.cells.values()).filter(|c| c.verdict == Verdict::Ungraded).count();
+        if ungraded > 0 {
+            notes.push(format!("{name}: {ungraded} attempts are not graded and count as unresolved"));
+        }
+        Arm { name, source: path.to_owned(), trials, notes }
+    });
+    Ok(arms.collect())
+}
+
+impl Trial {
+    /// Grading test by test: `grades/<arm>-<trial>/<id>.json`.
+    fn take_instances(&mut self, dir: &Path) -> Result<(), Error> {
+        for (_, file) in entries(dir, "json")? {
+            let text = fs::read_to_string(&file).map_err(Error::read(&file))?;
+            for (id, report) in serde_json::from_str::<InstanceFile>(&text).unwrap_or_default() {
+                if let Some(cell) = self.cells.get_mut(&id) {
+                    cell.grade = Some(Box::new(report));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every attempt's directory of a run, as (task, `<arm>-<trial>`, directory), sorted.
+pub(crate) fn attempts(run: &Path) -> Result<Vec<(String, String, PathBuf)>, Error> {
+    let mut found = Vec::new();
+    for (task, dir) in folders(&run.join("tasks"))? {
+        for (name, attempt) in folders(&dir)? {
+            if attempt.join("trajectory.jsonl").is_file() {
+                found.push((task.clone(), name, attempt));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn folders(dir: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
+    listed(dir, |path| path.is_dir().then(|| path.file_name().map(|n| n.to_string_lossy().into_owned())).flatten())
+}
+
+/// Files with this extension, by stem.
+fn entries(dir: &Path, extension: &str) -> Result<Vec<(String, PathBuf)>, Error> {
+    listed(dir, |path| {
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        name.strip_suffix(&format!(".{extension}")).map(str::to_owned).filter(|_| path.is_file())
+    })
+}
+
+/// What `name` keeps of a directory, sorted; a directory that is not there is empty.
+fn listed(dir: &Path, name: impl Fn(&Path) -> Option<String>) -> Result<Vec<(String, PathBuf)>, Error> {
+    let read = match fs::read_dir(dir) {
+        Ok(read) => read,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::read(dir)(error)),
+    };
+    let mut found = Vec::new();
+    for entry in read {
+        let path = entry.map_err(Error::read(dir))?.path();
+        if let Some(name) = name(&path) {
+            found.push((name, path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}

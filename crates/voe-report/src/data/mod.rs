@@ -1,0 +1,18 @@
+//! What is reported on: suites, official reports, attempts, and the arms made of them.
+//!
+//! - [`suite`]: the tasks that make the denominator
+//! - [`official`]: SWE-bench's own report files
+//! - [`attempt`]: the facts of one attempt, folded from its trajectory
+//! - [`arm`]: verdicts and attempts of one arm, trial by trial
+//! - [`load`]: arms from run directories and report files
+//! - [`failure`]: why an attempt was not resolved
+
+pub mod arm;
+pub mod attempt;
+pub mod failure;
+pub mod load;
+pub mod official;
+pub mod suite;
+
+mod paths;
+mod verdict_table;

@@ -1,0 +1,81 @@
+//! Paths in patches.
+
+/// The files that a unified diff in git's form touches, in order, each once.
+pub(crate) fn of_patch(patch: &str) -> Vec<String> {
+    let mut files: Vec<String> = Vec::new();
+    let mut add = |path: &str| {
+        if !path.is_empty() && path != "/dev/null" && !files.iter().any(|f| f == path) {
+            files.push(path.to_owned());
+        }
+    };
+    for line in patch.lines() {
+        if let Some(rest) = line.strip_prefix("diff --git ") {
+            // Without a rename both names are the same, so that the line splits in its middle, spaces or not.
+            let (old, new) = (rest.get(..rest.len() / 2), rest.get(rest.len() / 2 + 1..));
+            if let (Some(old), Some(new)) =
+                (old.and_then(|o| o.strip_prefix("a/")), new.and_then(|n| n.strip_prefix("b/")))
+            {
+                if old == new {
+                    add(old);
+                }
+            }
+        } else if let Some(path) = line.strip_prefix("rename from ").or_else(|| line.strip_prefix("rename to ")) {
+            add(path);
+        } else if let Some(path) = line.strip_prefix("+++ b/") {
+            add(path.trim_end_matches('\t'));
+        }
+    }
+    files
+}
+
+/// Whether a path is a test by its name. Only names that say so: a folder called `test` alone may be source (`django/test/`).
+pub(crate) fn is_test(path: &str) -> bool {
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let stem = name.split('.').next().unwrap_or(name);
+    folders.split('/').any(|f| f == "tests" || f == "__tests__")
+        || name == "conftest.py"
+        || stem.starts_with("test_")
+        || stem.ends_with("_test")
+        || name.contains(".test.")
+        || name.contains(".spec.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_a_patch_are_found_with_spaces_and_renames() {
+        let patch = "diff --git a/a b.py b/a b.py\n--- a/a b.py\n+++ b/a b.py\n@@ -1 +1 @@\n-x\n+y\n\
+                     diff --git a/old.py b/new.py\nsimilarity index 90%\nrename from old.py\nrename to new.py\n\
+                     diff --git a/gone.py b/gone.py\ndeleted file mode 100644\n--- a/gone.py\n+++ /dev/null\n";
+        assert_eq!(of_patch(patch), ["a b.py", "old.py", "new.py", "gone.py"]);
+        assert!(of_patch("").is_empty());
+    }
+
+    #[test]
+    fn source_below_a_folder_called_test_is_no_test() {
+        for test in [
+            "tests/x.py",
+            "a/tests/data.json",
+            "lib/test_x.py",
+            "x_test.go",
+            "a.test.js",
+            "src/__tests__/a.ts",
+            "conftest.py",
+        ] {
+            assert!(is_test(test), "{test}");
+        }
+        for source in ["django/test/client.py", "latest.py", "src/attestation.rs", "pytest/main.py"] {
+            assert!(!is_test(source), "{source}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_survived(text in "\\PC*|(diff --git [ab/é ]{0,9}\n)*") {
+            let _ = of_patch(&text);
+            let _ = is_test(&text);
+        }
+    }
+}

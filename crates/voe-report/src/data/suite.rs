@@ -1,0 +1,139 @@
+//! The tasks that make the denominator.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::paths;
+use crate::Error;
+
+/// A suite, as far as a report needs it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Suite {
+    /// Its name, or its file's.
+    pub name: String,
+    /// Its tasks by id.
+    pub tasks: BTreeMap<String, TaskFacts>,
+}
+
+/// One task of a suite.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TaskFacts {
+    /// `owner/name`.
+    pub repo: String,
+    /// As the suite words it ("1-4 hours"); empty where it does not say.
+    pub difficulty: String,
+    /// The files that the gold patch touches; empty where the suite has none.
+    pub gold_files: BTreeSet<String>,
+}
+
+/// A row in SWE-bench's shape; other fields are passed over.
+#[derive(Debug, Deserialize)]
+struct Row {
+    instance_id: String,
+    #[serde(default)]
+    repo: Option<String>,
+    #[serde(default)]
+    difficulty: Option<String>,
+    #[serde(default)]
+    patch: Option<String>,
+}
+
+impl Suite {
+    /// Reads a `.jsonl` file (one row a line) or a `.json` file (a list of rows) with SWE-bench's fields.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(Error::read(path))?;
+        let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        Self::parse(name, &text).map_err(|why| Error::Suite { path: path.to_owned(), why })
+    }
+
+    /// The same from text. The error says what is wrong, and in which row.
+    pub fn parse(name: impl Into<String>, text: &str) -> Result<Self, String> {
+        let mut suite = Self { name: name.into(), tasks: BTreeMap::new() };
+        if text.trim_start().starts_with('[') {
+            let rows: Vec<Row> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+            rows.into_iter().for_each(|row| suite.add(row));
+        } else {
+            for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+                let row: Row = serde_json::from_str(line).map_err(|e| format!("line {}: {e}", i + 1))?;
+                suite.add(row);
+            }
+        }
+        if suite.tasks.is_empty() {
+            return Err("it holds no rows with an instance_id".to_owned());
+        }
+        Ok(suite)
+    }
+
+    /// A suite of tasks of which only the ids are known.
+    pub fn of_ids(name: impl Into<String>, ids: impl IntoIterator<Item = String>) -> Self {
+        let tasks = ids.into_iter().map(|id| (id.clone(), TaskFacts::of_id(&id))).collect();
+        Self { name: name.into(), tasks }
+    }
+
+    fn add(&mut self, row: Row) {
+        let facts = TaskFacts {
+            repo: row.repo.filter(|r| !r.is_empty()).unwrap_or_else(|| repo_of(&row.instance_id)),
+            difficulty: row.difficulty.as_deref().map(difficulty).unwrap_or_default().to_owned(),
+            gold_files: row.patch.as_deref().map(|p| paths::of_patch(p).into_iter().collect()).unwrap_or_default(),
+        };
+        self.tasks.insert(row.instance_id, facts);
+    }
+}
+
+impl TaskFacts {
+    /// What an id alone says.
+    pub fn of_id(id: &str) -> Self {
+        Self { repo: repo_of(id), ..Self::default() }
+    }
+}
+
+/// `owner__name-123` → `owner/name`; an id of another form is its own repository.
+pub(crate) fn repo_of(id: &str) -> String {
+    let stem = id.rsplit_once('-').filter(|(_, n)| n.bytes().all(|b| b.is_ascii_digit())).map_or(id, |(stem, _)| stem);
+    stem.replacen("__", "/", 1)
+}
+
+/// One spelling for each difficulty of Verified; short forms are found in per-task tables.
+fn difficulty(text: &str) -> &str {
+    match text.trim() {
+        "<15 min" | "<15min" => "<15 min fix",
+        "15min-1h" | "15 min-1h" => "15 min - 1 hour",
+        "1-4h" => "1-4 hours",
+        ">4h" => ">4 hours",
+        other => other,
+    }
+}
+
+/// Where a difficulty stands among the others: easiest first, unknown ones after, none last.
+pub(crate) fn difficulty_rank(text: &str) -> (usize, &str) {
+    const ORDER: [&str; 4] = ["<15 min fix", "15 min - 1 hour", "1-4 hours", ">4 hours"];
+    let rank = ORDER.iter().position(|&d| d == text).unwrap_or(if text.is_empty() { 9 } else { 8 });
+    (rank, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_read_from_lines_and_from_a_list() {
+        let row = r#"{"instance_id":"psf__requests-1","repo":"psf/requests","difficulty":"1-4h","patch":"diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n"}"#;
+        let other = r#"{"instance_id":"django__django-2"}"#;
+        let lines = Suite::parse("s", &format!("{row}\n\n{other}\n")).unwrap();
+        let list = Suite::parse("s", &format!("[{row},{other}]")).unwrap();
+        assert_eq!(lines, list);
+        let task = &lines.tasks["psf__requests-1"];
+        assert_eq!((task.repo.as_str(), task.difficulty.as_str()), ("psf/requests", "1-4 hours"));
+        assert!(task.gold_files.contains("x.py"));
+        assert_eq!(lines.tasks["django__django-2"].repo, "django/django");
+    }
+
+    #[test]
+    fn a_file_without_tasks_is_refused_with_the_line() {
+        assert!(Suite::parse("s", "{\"a\":1}\n").unwrap_err().starts_with("line 1:"));
+        assert!(Suite::parse("s", "").is_err());
+        assert!(Suite::parse("s", "[]").is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! What can go wrong, one line each.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A report, a comparison or the viewer could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or directory could not be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file or directory could not be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Neither a run directory nor a report.
+    #[error("{path} is neither a run directory nor an official run report (schema 2): {why}")]
+    NotARun {
+        /// Which.
+        path: PathBuf,
+        /// What is missing.
+        why: String,
+    },
+    /// The run has no arm of that name.
+    #[error("{path} has no arm \"{arm}\"; it has: {known}")]
+    NoSuchArm {
+        /// The run.
+        path: PathBuf,
+        /// The arm asked for.
+        arm: String,
+        /// Those there are.
+        known: String,
+    },
+    /// One arm is needed and there are several.
+    #[error("{path} holds several arms; name one as {path}:ARM, of: {known}")]
+    SeveralArms {
+        /// The run.
+        path: PathBuf,
+        /// Those there are.
+        known: String,
+    },
+    /// A suite file does not hold tasks.
+    #[error("cannot read tasks from {path}: {why}")]
+    Suite {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong, and in which row.
+        why: String,
+    },
+    /// An option is out of its range.
+    #[error("{0}")]
+    Usage(String),
+    /// The viewer's port could not be had.
+    #[error("cannot listen on {address}: {source} (choose another with --port)")]
+    Listen {
+        /// Where.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// For `map_err` where a path is at hand.
+    pub(crate) fn read(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Read { path, source }
+    }
+
+    /// For `map_err` where a path is at hand.
+    pub(crate) fn write(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Write { path, source }
+    }
+}

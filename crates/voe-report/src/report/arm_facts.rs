@@ -1,0 +1,272 @@
+//! What is counted of one arm.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use voe_trace::{Level, Usage};
+
+use crate::data::arm::{Arm, Cell, Verdict};
+use crate::data::attempt::{Attempt, Nudges, Spent};
+use crate::data::failure::Failure;
+use crate::data::suite::Suite;
+use crate::stats::Interval;
+use crate::stats::bootstrap::quantile;
+use crate::stats::proportion::{wilson, wilson_of};
+use crate::stats::trials::{Spread, pass_at, pass_hat, spread};
+
+/// One arm on a suite. Counts are over all trials unless said otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ArmFacts {
+    /// Its name.
+    pub name: String,
+    /// The strategies of its attempts.
+    pub strategies: Vec<String>,
+    /// The models of its attempts.
+    pub models: Vec<String>,
+    /// Its trials.
+    pub trials: usize,
+    /// Tasks of the suite.
+    pub total: usize,
+    /// Tasks resolved, mean over trials.
+    pub resolved: f64,
+    /// The same as a rate.
+    pub rate: f64,
+    /// Its Wilson interval.
+    pub interval: Option<Interval>,
+    /// The rate between trials.
+    pub spread: Option<Spread>,
+    /// For k from 1 to the number of trials, where there are several.
+    pub pass: Vec<Pass>,
+    /// Tasks submitted, mean over trials.
+    pub submitted: f64,
+    /// Verdicts.
+    pub verdicts: BTreeMap<&'static str, u32>,
+    /// Failure classes of what was not resolved.
+    pub failures: BTreeMap<Failure, u32>,
+    /// What its trajectories say; `None` where there are none (an official report alone).
+    pub work: Option<Work>,
+}
+
+/// pass@k and pass^k, mean over tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Pass {
+    /// Trials drawn.
+    pub k: u64,
+    /// At least one resolves the task.
+    pub at: f64,
+    /// All do.
+    pub hat: f64,
+}
+
+/// What trajectories say.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Work {
+    /// Attempts with a trajectory.
+    pub attempts: u32,
+    /// Of these, not ended: running or cut off.
+    pub unfinished: u32,
+    /// Finish reasons.
+    pub reasons: BTreeMap<&'static str, u32>,
+    /// Evidence levels, from the most to the least, and how often each was resolved.
+    pub calibration: Vec<Calibration>,
+    /// Attempts whose patch is proven and which the suite's tests reject.
+    pub false_proofs: u32,
+    /// Steps of an attempt.
+    pub steps: Quartiles,
+    /// Tokens and dollars of all attempts.
+    pub usage: Usage,
+    /// Seconds of all attempts.
+    pub seconds: Spent,
+    /// Seconds of an attempt.
+    pub attempt_seconds: Quartiles,
+    /// Edits, by tool.
+    pub edits: BTreeMap<String, u32>,
+    /// Edits on exactly whose code a check was recorded.
+    pub checked_at_once: u32,
+    /// Edits after which any check was recorded.
+    pub checked: u32,
+    /// Checks, by level.
+    pub checks: BTreeMap<&'static str, u32>,
+    /// Nudges, by kind.
+    pub nudges: BTreeMap<String, Nudges>,
+    /// "Done" that the gate refused.
+    pub refusals: u32,
+    /// Compactions.
+    pub compactions: u32,
+    /// Requests made again.
+    pub retries: u32,
+    /// Replies that had to be repaired to be read.
+    pub repaired: u32,
+    /// Replies with a call that could not be read.
+    pub malformed: u32,
+}
+
+/// One level of evidence: is it worth what it says?
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Calibration {
+    /// The level.
+    pub level: Level,
+    /// Graded attempts that ended with it.
+    pub attempts: u32,
+    /// Of these, resolved.
+    pub resolved: u32,
+    /// The Wilson interval of the share resolved.
+    pub interval: Option<Interval>,
+}
+
+/// Where a number lies among attempts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Quartiles {
+    /// The mean.
+    pub mean: f64,
+    /// A quarter lies below.
+    pub lower: f64,
+    /// Half lies below.
+    pub median: f64,
+    /// Three quarters lie below.
+    pub upper: f64,
+    /// The largest.
+    pub most: f64,
+}
+
+impl Quartiles {
+    fn of(mut values: Vec<f64>) -> Self {
+        if values.is_empty() {
+            return Self::default();
+        }
+        values.sort_by(f64::total_cmp);
+        let at = |share| quantile(&values, share);
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        Self { mean, lower: at(0.25), median: at(0.5), upper: at(0.75), most: at(1.0) }
+    }
+}
+
+impl ArmFacts {
+    /// Counts one arm on a suite.
+    pub fn of(arm: &Arm, suite: &Suite) -> Self {
+        let (total, trials) = (suite.tasks.len(), arm.trials.len());
+        let resolved = arm.mean_resolved(suite);
+        let per_trial = |count: &dyn Fn(&crate::data::arm::Trial, &String) -> bool| -> Vec<f64> {
+            let counted = |trial| suite.tasks.keys().filter(|task| count(trial, task)).count();
+            arm.trials.iter().map(|trial| counted(trial) as f64).collect()
+        };
+        let rates: Vec<f64> =
+            per_trial(&|trial, task| trial.is_resolved(task)).iter().map(|n| n / total.max(1) as f64).collect();
+        let submitted = per_trial(&|trial, task| trial.cells.contains_key(task));
+        let mut facts = Self {
+            name: arm.name.clone(),
+            trials,
+            total,
+            resolved,
+            rate: resolved / total.max(1) as f64,
+            interval: wilson_of(resolved, total as f64),
+            spread: spread(&rates).filter(|_| trials > 1),
+            pass: if trials > 1 { passes(arm, suite) } else { Vec::new() },
+            submitted: submitted.iter().sum::<f64>() / trials.max(1) as f64,
+            ..Self::default()
+        };
+        for trial in &arm.trials {
+            for (task, of_task) in &suite.tasks {
+                let cell = trial.cells.get(task);
+                if let Some(cell) = cell {
+                    *facts.verdicts.entry(cell.verdict.word()).or_default() += 1;
+                }
+                if let Some(failure) = Failure::of(cell, of_task) {
+                    *facts.failures.entry(failure).or_default() += 1;
+                }
+            }
+        }
+        let cells: Vec<&Cell> = arm.cells(suite).map(|(_, cell)| cell).collect();
+        let attempts: Vec<&Attempt> = cells.iter().filter_map(|cell| cell.attempt.as_deref()).collect();
+        facts.strategies = distinct(attempts.iter().map(|a| &a.strategy));
+        facts.models = distinct(attempts.iter().map(|a| &a.model));
+        facts.work = (!attempts.is_empty()).then(|| Work::of(&cells, &attempts));
+        facts
+    }
+
+    /// How often a verdict was given.
+    pub fn verdict(&self, verdict: Verdict) -> u32 {
+        self.verdicts.get(verdict.word()).copied().unwrap_or(0)
+    }
+}
+
+fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut names: Vec<String> = names.filter(|n| !n.is_empty()).cloned().collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn passes(arm: &Arm, suite: &Suite) -> Vec<Pass> {
+    let n = arm.trials.len() as u64;
+    let mean = |of: &dyn Fn(u64) -> Option<f64>| {
+        let sum: f64 = suite.tasks.keys().filter_map(|task| of(arm.resolved_trials(task) as u64)).sum();
+        sum / suite.tasks.len().max(1) as f64
+    };
+    (1..=n).map(|k| Pass { k, at: mean(&|c| pass_at(k, n, c)), hat: mean(&|c| pass_hat(k, n, c)) }).collect()
+}
+
+impl Work {
+    fn of(cells: &[&Cell], attempts: &[&Attempt]) -> Self {
+        let mut work = Self {
+            attempts: attempts.len() as u32,
+            steps: Quartiles::of(attempts.iter().map(|a| f64::from(a.steps)).collect()),
+            attempt_seconds: Quartiles::of(attempts.iter().map(|a| a.seconds.total).collect()),
+            calibration: calibration(cells),
+            ..Self::default()
+        };
+        for cell in cells {
+            let proven = cell.attempt.as_deref().is_some_and(|a| a.level == Some(Level::Proven));
+            let rejected = !matches!(cell.verdict, Verdict::Resolved | Verdict::Ungraded);
+            work.false_proofs += u32::from(proven && rejected);
+        }
+        for attempt in attempts {
+            match attempt.reason {
+                Some(reason) => *work.reasons.entry(reason.word()).or_default() += 1,
+                None => work.unfinished += 1,
+            }
+            work.usage += attempt.usage;
+            work.seconds.model += attempt.seconds.model;
+            work.seconds.tools += attempt.seconds.tools;
+            work.seconds.total += attempt.seconds.total;
+            attempt.edits.iter().for_each(|(tool, n)| *work.edits.entry(tool.clone()).or_default() += n);
+            attempt.checks.iter().for_each(|(level, n)| *work.checks.entry(level).or_default() += n);
+            for (kind, nudges) in &attempt.nudges {
+                let sum = work.nudges.entry(kind.clone()).or_default();
+                sum.given += nudges.given;
+                sum.heeded = nudges.heeded.map(|n| n + sum.heeded.unwrap_or(0)).or(sum.heeded);
+            }
+            work.checked_at_once += attempt.checked_at_once;
+            work.checked += attempt.checked;
+            work.refusals += attempt.refusals;
+            work.compactions += attempt.compactions;
+            work.retries += attempt.retries;
+            work.repaired += attempt.repaired;
+            work.malformed += attempt.malformed;
+        }
+        work
+    }
+
+    /// Edits by whatever tool.
+    pub fn edit_count(&self) -> u32 {
+        self.edits.values().sum()
+    }
+}
+
+fn calibration(cells: &[&Cell]) -> Vec<Calibration> {
+    use Level::{None, Proven, Ran, Refuted, Unrunnable, Vacuous};
+    let of = |level| {
+        let at = |cell: &&&Cell| {
+            cell.verdict != Verdict::Ungraded && cell.attempt.as_deref().is_some_and(|a| a.level == Some(level))
+        };
+        let attempts = cells.iter().filter(at).count();
+        let resolved = cells.iter().filter(at).filter(|cell| cell.verdict == Verdict::Resolved).count();
+        Calibration {
+            level,
+            attempts: attempts as u32,
+            resolved: resolved as u32,
+            interval: wilson(resolved, attempts),
+        }
+    };
+    [Proven, Ran, Vacuous, Unrunnable, None, Refuted].map(of).into_iter().filter(|c| c.attempts > 0).collect()
+}

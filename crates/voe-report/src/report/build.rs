@@ -1,0 +1,166 @@
+//! The report as data.
+
+use serde::Serialize;
+
+use super::arm_facts::ArmFacts;
+use crate::commands::compare::{self, By, Comparison};
+use crate::data::arm::Arm;
+use crate::data::suite::Suite;
+use crate::stats::multiple::holm;
+
+/// More arms than this are not compared pair by pair unasked: the table would be longer than anyone reads.
+const MOST_ARMS_IN_PAIRS: usize = 12;
+
+/// Everything that a report shows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// What the tasks are.
+    pub denominator: String,
+    /// How many there are.
+    pub tasks: usize,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+    /// The arms, in the order given.
+    pub arms: Vec<ArmFacts>,
+    /// Every pair of arms.
+    pub pairs: Vec<Pair>,
+    /// By difficulty; empty where the suite does not say.
+    pub by_difficulty: Vec<Group>,
+    /// By repository.
+    pub by_repo: Vec<Group>,
+    /// What the arms resolve together and alone.
+    pub overlap: Overlap,
+    /// Task by task.
+    pub matrix: Vec<Row>,
+}
+
+/// Two arms.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pair {
+    /// The p-value after Holm's correction over all pairs.
+    pub p_holm: f64,
+    /// The rest.
+    #[serde(flatten)]
+    pub comparison: Comparison,
+}
+
+/// A repository or a difficulty.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Group {
+    /// Its name.
+    pub group: String,
+    /// Its tasks.
+    pub tasks: usize,
+    /// Tasks resolved by each arm, mean over trials.
+    pub resolved: Vec<f64>,
+    /// Tasks resolved by at least one arm.
+    pub by_any: usize,
+}
+
+/// What the arms resolve together. With several trials "resolved" means in at least half of them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Overlap {
+    /// Tasks that both arms resolve, arm by arm; the diagonal is the arm's own number.
+    pub both: Vec<Vec<usize>>,
+    /// Tasks that at least one of both resolves.
+    pub union: Vec<Vec<usize>>,
+    /// Tasks that at least one arm resolves.
+    pub union_of_all: usize,
+    /// Tasks that every arm resolves.
+    pub all: usize,
+    /// For each arm, the tasks that it alone resolves.
+    pub exclusive: Vec<Vec<String>>,
+}
+
+/// One task.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// Its id.
+    pub task: String,
+    /// Its repository.
+    pub repo: String,
+    /// Its difficulty, or empty.
+    pub difficulty: String,
+    /// By arm: trials that resolved it and trials that submitted it.
+    pub outcomes: Vec<[usize; 2]>,
+}
+
+impl Report {
+    /// Counts everything. Without a suite the tasks are the union of those submitted, and a note says so.
+    pub fn of(arms: &[Arm], suite: Option<&Suite>) -> (Self, Suite) {
+        let (suite, notes) = compare::denominator(suite, &arms.iter().collect::<Vec<_>>());
+        let mut pairs = Vec::new();
+        if arms.len() <= MOST_ARMS_IN_PAIRS {
+            for (i, a) in arms.iter().enumerate() {
+                for b in &arms[i + 1..] {
+                    pairs.extend(compare::of_arms(a, b, &suite).map(|comparison| Pair { p_holm: 1.0, comparison }));
+                }
+            }
+        }
+        let adjusted = holm(&pairs.iter().map(|pair| pair.comparison.p).collect::<Vec<_>>());
+        pairs.iter_mut().zip(adjusted).for_each(|(pair, p)| pair.p_holm = p);
+        let stated = suite.tasks.values().any(|task| !task.difficulty.is_empty());
+        let report = Self {
+            denominator: suite.name.clone(),
+            tasks: suite.tasks.len(),
+            notes,
+            arms: arms.iter().map(|arm| ArmFacts::of(arm, &suite)).collect(),
+            pairs,
+            by_difficulty: if stated { groups(arms, &suite, By::Difficulty) } else { Vec::new() },
+            by_repo: groups(arms, &suite, By::Repo),
+            overlap: overlap(arms, &suite),
+            matrix: matrix(arms, &suite),
+        };
+        (report, suite)
+    }
+}
+
+fn groups(arms: &[Arm], suite: &Suite, by: By) -> Vec<Group> {
+    let mut names: Vec<String> = suite.tasks.values().map(|task| by.group(task)).collect();
+    by.sort(&mut names);
+    names.dedup();
+    let group = |group: String| {
+        let tasks: Vec<&String> =
+            suite.tasks.iter().filter(|(_, task)| by.group(task) == group).map(|(id, _)| id).collect();
+        Group {
+            tasks: tasks.len(),
+            resolved: arms.iter().map(|arm| tasks.iter().map(|id| arm.rate(id)).sum()).collect(),
+            by_any: tasks.iter().filter(|id| arms.iter().any(|arm| arm.resolves(id))).count(),
+            group,
+        }
+    };
+    names.into_iter().map(group).collect()
+}
+
+fn overlap(arms: &[Arm], suite: &Suite) -> Overlap {
+    let solved: Vec<Vec<bool>> =
+        arms.iter().map(|arm| suite.tasks.keys().map(|id| arm.resolves(id)).collect()).collect();
+    let count = |test: &dyn Fn(usize) -> bool| (0..suite.tasks.len()).filter(|&i| test(i)).count();
+    let grid = |test: &dyn Fn(bool, bool) -> bool| -> Vec<Vec<usize>> {
+        solved.iter().map(|a| solved.iter().map(|b| count(&|i| test(a[i], b[i]))).collect()).collect()
+    };
+    let alone = |arm: usize| -> Vec<String> {
+        let only = |i: usize| solved.iter().enumerate().all(|(other, s)| s[i] == (other == arm));
+        suite.tasks.keys().enumerate().filter(|&(i, _)| only(i)).map(|(_, id)| id.clone()).collect()
+    };
+    Overlap {
+        both: grid(&|a, b| a && b),
+        union: grid(&|a, b| a || b),
+        union_of_all: count(&|i| solved.iter().any(|s| s[i])),
+        all: count(&|i| !solved.is_empty() && solved.iter().all(|s| s[i])),
+        exclusive: (0..arms.len()).map(alone).collect(),
+    }
+}
+
+fn matrix(arms: &[Arm], suite: &Suite) -> Vec<Row> {
+    let outcome = |arm: &Arm, id: &String| {
+        [arm.resolved_trials(id), arm.trials.iter().filter(|trial| trial.cells.contains_key(id)).count()]
+    };
+    let row = |(id, task): (&String, &crate::data::suite::TaskFacts)| Row {
+        task: id.clone(),
+        repo: task.repo.clone(),
+        difficulty: task.difficulty.clone(),
+        outcomes: arms.iter().map(|arm| outcome(arm, id)).collect(),
+    };
+    suite.tasks.iter().map(row).collect()
+}

@@ -1,0 +1,229 @@
+//! Rows and columns, in any format.
+
+use std::fmt::Write as _;
+
+use crate::format::{csv_line, escape};
+
+/// A table of text.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Table {
+    /// For file names and anchors: lower case and hyphens.
+    pub id: &'static str,
+    /// Its heading.
+    pub title: String,
+    /// What the numbers mean, one or two sentences; may be empty.
+    pub note: String,
+    /// Headings of the columns.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<Value>>,
+}
+
+/// One field: what is shown, and what is sorted by and exported.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Value {
+    /// As shown.
+    pub text: String,
+    /// The number behind it, for a numeric field.
+    pub number: Option<f64>,
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self { text: text.to_owned(), number: None }
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self { text, number: None }
+    }
+}
+
+impl From<usize> for Value {
+    fn from(n: usize) -> Self {
+        Self { text: n.to_string(), number: Some(n as f64) }
+    }
+}
+
+impl From<u32> for Value {
+    fn from(n: u32) -> Self {
+        Self { text: n.to_string(), number: Some(f64::from(n)) }
+    }
+}
+
+impl Value {
+    /// A number shown in some way.
+    pub fn number(number: f64, text: impl Into<String>) -> Self {
+        Self { text: text.into(), number: Some(number) }
+    }
+
+    /// A field with nothing in it, in a column of numbers.
+    pub fn missing() -> Self {
+        Self { text: "–".to_owned(), number: Some(f64::NEG_INFINITY) }
+    }
+
+    fn exported(&self) -> String {
+        match self.number {
+            Some(n) if n.is_finite() => n.to_string(),
+            Some(_) => String::new(),
+            None => self.text.clone(),
+        }
+    }
+}
+
+impl Table {
+    fn is_numeric(&self, column: usize) -> bool {
+        !self.rows.is_empty() && self.rows.iter().all(|row| row.get(column).is_none_or(|v| v.number.is_some()))
+    }
+
+    /// For a terminal: columns apart by two spaces, numbers to the right.
+    pub fn text(&self) -> String {
+        let cell = |row: &[Value], c: usize| row.get(c).map(|v| one_line(&v.text)).unwrap_or_default();
+        let widths: Vec<usize> = (0..self.columns.len())
+            .map(|c| self.rows.iter().map(|r| width(&cell(r, c))).chain([width(&self.columns[c])]).max().unwrap_or(0))
+            .collect();
+        let line = |cells: Vec<String>| {
+            let padded = cells.iter().enumerate().map(|(c, text)| {
+                let space = " ".repeat(widths[c].saturating_sub(width(text)));
+                if self.is_numeric(c) { space + text } else { text.clone() + &space }
+            });
+            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+        };
+        let mut out = format!("{}\n", self.title);
+        out += &line(self.columns.clone());
+        out += &(widths.iter().map(|&w| "─".repeat(w)).collect::<Vec<_>>().join("  ") + "\n");
+        for row in &self.rows {
+            out += &line((0..self.columns.len()).map(|c| cell(row, c)).collect());
+        }
+        if !self.note.is_empty() {
+            let _ = writeln!(out, "{}", self.note);
+        }
+        out
+    }
+
+    /// As a GitHub Markdown table under a heading.
+    pub fn markdown(&self) -> String {
+        let cell = |text: &str| {
+            let mut out = String::new();
+            for c in one_line(text).chars() {
+                if matches!(c, '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '<') {
+                    out.push('\\');
+                }
+                out.push(c);
+            }
+            out
+        };
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let mut out = format!("## {}\n\n", self.title);
+        out += &line(self.columns.iter().map(|c| cell(c)).collect());
+        let rule = |c| if self.is_numeric(c) { "--:".to_owned() } else { "---".to_owned() };
+        out += &line((0..self.columns.len()).map(rule).collect());
+        for row in &self.rows {
+            out += &line(row.iter().map(|v| cell(&v.text)).collect());
+        }
+        if !self.note.is_empty() {
+            let _ = write!(out, "\n{}\n", self.note);
+        }
+        out
+    }
+
+    /// As CSV, numbers in full.
+    pub fn csv(&self) -> String {
+        let mut out = csv_line(&self.columns);
+        for row in &self.rows {
+            out += &csv_line(row.iter().map(Value::exported));
+        }
+        out
+    }
+
+    /// As an HTML table; sortable by the page's script, readable without it.
+    pub fn html(&self) -> String {
+        let mut out = String::from("<div class=\"scroll\"><table class=\"sortable\"><thead><tr>");
+        for (c, name) in self.columns.iter().enumerate() {
+            let class = if self.is_numeric(c) { " class=\"n\"" } else { "" };
+            let _ = write!(out, "<th scope=\"col\"{class}>{}</th>", escape(name));
+        }
+        out += "</tr></thead><tbody>";
+        for row in &self.rows {
+            out += "<tr>";
+            for value in row {
+                match value.number {
+                    Some(n) if n.is_finite() => {
+                        let _ = write!(out, "<td class=\"n\" data-v=\"{n}\">{}</td>", escape(&value.text));
+                    }
+                    Some(_) => {
+                        let _ = write!(out, "<td class=\"n\">{}</td>", escape(&value.text));
+                    }
+                    None => {
+                        let _ = write!(out, "<td>{}</td>", escape(&value.text));
+                    }
+                }
+            }
+            out += "</tr>";
+        }
+        out += "</tbody></table></div>";
+        out
+    }
+}
+
+/// Names come from files: a line break or an escape sequence in one must not reach a terminal.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        Table {
+            id: "t",
+            title: "Arms".into(),
+            note: "A note.".into(),
+            columns: vec!["arm".into(), "resolved".into()],
+            rows: vec![
+                vec!["verify-on-edit".into(), Value::number(17.0 / 45.0, "37.8 %")],
+                vec!["<b>|\u{1b}[31m".into(), Value::missing()],
+            ],
+        }
+    }
+
+    #[test]
+    fn the_same_table_reads_well_in_every_format() {
+        insta::assert_snapshot!(table().text(), @r"
+        Arms
+        arm             resolved
+        ──────────────  ────────
+        verify-on-edit    37.8 %
+        <b>| [31m              –
+        A note.
+        ");
+        insta::assert_snapshot!(table().markdown(), @r"
+        ## Arms
+
+        | arm | resolved |
+        | --- | --: |
+        | verify-on-edit | 37.8 % |
+        | \<b>\| \[31m | – |
+
+        A note.
+        ");
+        insta::assert_snapshot!(table().csv(), @r"
+        arm,resolved
+        verify-on-edit,0.37777777777777777
+        <b>|[31m,
+        ");
+        insta::assert_snapshot!(table().html(), @r#"<div class="scroll"><table class="sortable"><thead><tr><th scope="col">arm</th><th scope="col" class="n">resolved</th></tr></thead><tbody><tr><td>verify-on-edit</td><td class="n" data-v="0.37777777777777777">37.8 %</td></tr><tr><td>&lt;b&gt;|�[31m</td><td class="n">–</td></tr></tbody></table></div>"#);
+    }
+}

@@ -1,0 +1,397 @@
+//! The report's tables.
+
+use super::arm_facts::{ArmFacts, Work};
+use super::build::{Group, Report};
+use super::table::{Table, Value};
+use crate::data::arm::Verdict;
+use crate::data::failure::Failure;
+use crate::format::{duration, mean_count, p_value, percent, points, short};
+use crate::stats::Interval;
+
+impl Report {
+    /// All tables that have something to show, in reading order; the one of all tasks last.
+    pub fn tables(&self) -> Vec<Table> {
+        let tables = [
+            self.arms_table(),
+            self.pass_table(),
+            self.pairs_table(),
+            self.evidence_table(),
+            self.failures_table(),
+            self.reasons_table(),
+            self.work_table(),
+            self.edits_table(),
+            self.group_table("difficulty", "By difficulty", &self.by_difficulty),
+            self.group_table("repositories", "By repository", &self.by_repo),
+            self.overlap_table(),
+            self.matrix_table(),
+        ];
+        tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
+    }
+
+    fn arms_table(&self) -> Table {
+        let row = |arm: &ArmFacts| {
+            vec![
+                Value::from(&arm.name),
+                Value::number(arm.resolved, mean_count(arm.resolved)),
+                Value::number(arm.submitted, mean_count(arm.submitted)),
+                arm.total.into(),
+                Value::number(arm.rate, percent(arm.rate)),
+                arm.interval.map_or_else(Value::missing, |Interval(l, h)| Value::number(l, range(l, h))),
+                arm.verdict(Verdict::EmptyPatch).into(),
+                arm.verdict(Verdict::Error).into(),
+                arm.verdict(Verdict::Ungraded).into(),
+            ]
+        };
+        Table {
+            id: "arms",
+            title: "Arms".into(),
+            note: "Resolved of all tasks of the suite, with the Wilson interval at 95 %.".to_owned()
+                + if self.arms.iter().any(|a| a.trials > 1) {
+                    " With several trials: the mean over trials."
+                } else {
+                    ""
+                },
+            columns: owned(&[
+                "arm",
+                "resolved",
+                "submitted",
+                "total",
+                "rate",
+                "95 % interval",
+                "empty",
+                "errors",
+                "ungraded",
+            ]),
+            rows: self.arms.iter().map(row).collect(),
+        }
+    }
+
+    fn pass_table(&self) -> Table {
+        let mut rows = Vec::new();
+        for arm in &self.arms {
+            for pass in &arm.pass {
+                let deviation = arm.spread.and_then(|s| s.deviation).unwrap_or(0.0);
+                rows.push(vec![
+                    Value::from(&arm.name),
+                    arm.trials.into(),
+                    Value::number(arm.rate, percent(arm.rate)),
+                    Value::number(deviation, format!("{:.1}", 100.0 * deviation)),
+                    Value::number(pass.k as f64, pass.k.to_string()),
+                    Value::number(pass.at, percent(pass.at)),
+                    Value::number(pass.hat, percent(pass.hat)),
+                ]);
+            }
+        }
+        Table {
+            id: "trials",
+            title: "Between trials".into(),
+            note: "Deviation: sample standard deviation of the trials' rates, in points. pass@k: at least one of k trials resolves \
+                   the task; pass^k: all k do."
+                .into(),
+            columns: owned(&["arm", "trials", "mean rate", "deviation", "k", "pass@k", "pass^k"]),
+            rows,
+        }
+    }
+
+    fn pairs_table(&self) -> Table {
+        let row = |pair: &super::build::Pair| {
+            let c = &pair.comparison;
+            let Interval(low, high) = c.interval;
+            vec![
+                Value::from(&c.a),
+                Value::from(&c.b),
+                c.won.into(),
+                c.lost.into(),
+                c.both.into(),
+                c.neither.into(),
+                Value::number(c.difference, points(c.difference)),
+                Value::number(low, format!("{} to {}", points(low), points(high))),
+                Value::number(c.p, p_value(c.p)),
+                Value::number(pair.p_holm, p_value(pair.p_holm)),
+            ]
+        };
+        Table {
+            id: "pairs",
+            title: "Pairs".into(),
+            note: "Won: A resolved the task and B did not. Difference in points, with its 95 % interval; p: exact McNemar, two-sided, \
+                   alone and after Holm's correction over all pairs."
+                .into(),
+            columns: owned(&["A", "B", "won", "lost", "both", "neither", "difference", "95 % interval", "p", "p (Holm)"]),
+            rows: self.pairs.iter().map(row).collect(),
+        }
+    }
+
+    fn worked(&self) -> impl Iterator<Item = (&ArmFacts, &Work)> {
+        self.arms.iter().filter_map(|arm| Some((arm, arm.work.as_ref()?)))
+    }
+
+    fn evidence_table(&self) -> Table {
+        let mut rows = Vec::new();
+        for (arm, work) in self.worked() {
+            for c in &work.calibration {
+                let rate = f64::from(c.resolved) / f64::from(c.attempts);
+                rows.push(vec![
+                    Value::from(&arm.name),
+                    c.level.word().into(),
+                    c.attempts.into(),
+                    c.resolved.into(),
+                    Value::number(rate, percent(rate)),
+                    c.interval.map_or_else(Value::missing, |Interval(l, h)| Value::number(l, range(l, h))),
+                ]);
+            }
+        }
+        Table {
+            id: "evidence",
+            title: "Evidence".into(),
+            note: "Of the graded attempts that ended with each level of evidence, the share resolved. A proven patch that is not \
+                   resolved is a false proof."
+                .into(),
+            columns: owned(&["arm", "level", "attempts", "resolved", "rate", "95 % interval"]),
+            rows,
+        }
+    }
+
+    /// Rows of a name and a count for each arm; rows of zeros are left out.
+    fn by_arm(&self, names: &[(String, Vec<u32>)]) -> Vec<Vec<Value>> {
+        let shown = names.iter().filter(|(_, counts)| counts.iter().any(|&n| n > 0));
+        shown
+            .map(|(name, counts)| [Value::from(name)].into_iter().chain(counts.iter().map(|&n| n.into())).collect())
+            .collect()
+    }
+
+    fn headed(&self, first: &str) -> Vec<String> {
+        [first.to_owned()].into_iter().chain(self.arms.iter().map(|arm| arm.name.clone())).collect()
+    }
+
+    fn failures_table(&self) -> Table {
+        let count = |failure| self.arms.iter().map(|a| a.failures.get(&failure).copied().unwrap_or(0)).collect();
+        let names: Vec<_> = Failure::ALL.iter().map(|&f| (f.words().to_owned(), count(f))).collect();
+        Table {
+            id: "failures",
+            title: "Why not".into(),
+            note: "Unresolved attempts by the first class that fits.".into(),
+            columns: self.headed("class"),
+            rows: self.by_arm(&names),
+        }
+    }
+
+    fn reasons_table(&self) -> Table {
+        let mut reasons: Vec<&str> = self.worked().flat_map(|(_, w)| w.reasons.keys().copied()).collect();
+        reasons.sort_unstable();
+        reasons.dedup();
+        let count = |of: &dyn Fn(&Work) -> u32| self.arms.iter().map(|a| a.work.as_ref().map_or(0, of)).collect();
+        let mut names: Vec<(String, Vec<u32>)> =
+            reasons.iter().map(|&r| (r.to_owned(), count(&|w| w.reasons.get(r).copied().unwrap_or(0)))).collect();
+        names.push(("running or cut off".to_owned(), count(&|w| w.unfinished)));
+        Table {
+            id: "reasons",
+            title: "Finish reasons".into(),
+            note: String::new(),
+            columns: self.headed("reason"),
+            rows: self.by_arm(&names),
+        }
+    }
+
+    fn work_table(&self) -> Table {
+        type Measure<'a> = (&'a str, &'a dyn Fn(&ArmFacts, &Work) -> Option<Value>);
+        let each = |total: f64, work: &Work| total / f64::from(work.attempts.max(1));
+        let tokens = |n: u64, w: &Work| Value::number(each(n as f64, w), short(each(n as f64, w)));
+        let time = |seconds: f64, w: &Work| Value::number(each(seconds, w), duration(each(seconds, w)));
+        let measures: [Measure<'_>; 17] = [
+            ("attempts", &|_, w| Some(w.attempts.into())),
+            ("steps, mean", &|_, w| Some(Value::number(w.steps.mean, format!("{:.1}", w.steps.mean)))),
+            ("steps, median", &|_, w| Some(Value::number(w.steps.median, mean_count(w.steps.median)))),
+            ("prompt tokens an attempt", &|_, w| Some(tokens(w.usage.prompt, w))),
+            ("of these cached", &|_, w| w.usage.cached.map(|n| share(n, w.usage.prompt))),
+            ("output tokens an attempt", &|_, w| Some(tokens(w.usage.output, w))),
+            ("of these reasoning", &|_, w| w.usage.reasoning.map(|n| share(n, w.usage.output))),
+            ("cost, all", &|_, w| w.usage.cost.map(|c| Value::number(c, format!("$ {c:.2}")))),
+            ("cost a resolved task", &|a, w| {
+                let resolved = a.resolved * a.trials as f64;
+                w.usage
+                    .cost
+                    .filter(|_| resolved > 0.0)
+                    .map(|c| Value::number(c / resolved, format!("$ {:.3}", c / resolved)))
+            }),
+            ("time an attempt", &|_, w| Some(time(w.seconds.total, w))),
+            ("waiting for the model", &|_, w| Some(time(w.seconds.model, w))),
+            ("running tools", &|_, w| Some(time(w.seconds.tools, w))),
+            ("compactions", &|_, w| Some(w.compactions.into())),
+            ("requests made again", &|_, w| Some(w.retries.into())),
+            ("replies repaired", &|_, w| Some(w.repaired.into())),
+            ("calls that could not be read", &|_, w| Some(w.malformed.into())),
+            ("\"done\" refused by the gate", &|_, w| Some(w.refusals.into())),
+        ];
+        self.measured("work", "Work", "Means over attempts with a trajectory.", &measures)
+    }
+
+    fn edits_table(&self) -> Table {
+        type Measure<'a> = (&'a str, &'a dyn Fn(&ArmFacts, &Work) -> Option<Value>);
+        let fixed: [Measure<'_>; 4] = [
+            ("edits seen", &|_, w| Some(w.edit_count().into())),
+            ("edits checked at once", &|_, w| some_share(w.checked_at_once, w.edit_count())),
+            ("edits checked at all", &|_, w| some_share(w.checked, w.edit_count())),
+            ("false proofs", &|_, w| Some(w.false_proofs.into())),
+        ];
+        let mut table = self.measured(
+            "edits",
+            "Edits, checks and nudges",
+            "An edit is a tool call that changed the workspace, whatever the tool. Checked at once: a check ran on exactly that code. \
+             Heeded: a check followed within two steps, or later on the same code.",
+            &fixed,
+        );
+        if table.rows.is_empty() {
+            return table;
+        }
+        let mut named = |prefix: &str, names: Vec<String>, of: &dyn Fn(&Work, &str) -> Option<Value>| {
+            for name in names {
+                let values =
+                    self.arms.iter().map(|a| a.work.as_ref().and_then(|w| of(w, &name)).unwrap_or_else(Value::missing));
+                table.rows.push([Value::from(format!("{prefix}{name}"))].into_iter().chain(values).collect());
+            }
+        };
+        let names = |of: &dyn Fn(&Work) -> Vec<String>| {
+            let mut names: Vec<String> = self.worked().flat_map(|(_, w)| of(w)).collect();
+            names.sort();
+            names.dedup();
+            names
+        };
+        named("edits by ", names(&|w| w.edits.keys().cloned().collect()), &|w, tool| {
+            some_share(w.edits.get(tool).copied().unwrap_or(0), w.edit_count())
+        });
+        named("checks: ", names(&|w| w.checks.keys().map(|&k| k.to_owned()).collect()), &|w, level| {
+            Some(w.checks.get(level).copied().unwrap_or(0).into())
+        });
+        named("nudges: ", names(&|w| w.nudges.keys().cloned().collect()), &|w, kind| {
+            Some(w.nudges.get(kind).map_or(0, |n| n.given).into())
+        });
+        named(
+            "nudges heeded: ",
+            names(&|w| w.nudges.iter().filter(|(_, n)| n.heeded.is_some()).map(|(k, _)| k.clone()).collect()),
+            &|w, kind| {
+                let nudges = w.nudges.get(kind)?;
+                some_share(nudges.heeded?, nudges.given)
+            },
+        );
+        table
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn measured(
+        &self,
+        id: &'static str,
+        title: &str,
+        note: &str,
+        measures: &[(&str, &dyn Fn(&ArmFacts, &Work) -> Option<Value>)],
+    ) -> Table {
+        let row = |(name, of): &(&str, &dyn Fn(&ArmFacts, &Work) -> Option<Value>)| {
+            let values: Vec<Option<Value>> = self.arms.iter().map(|a| a.work.as_ref().and_then(|w| of(a, w))).collect();
+            let known = values.iter().any(Option::is_some);
+            let values = values.into_iter().map(|v| v.unwrap_or_else(Value::missing));
+            known.then(|| [Value::from(*name)].into_iter().chain(values).collect())
+        };
+        Table {
+            id,
+            title: title.to_owned(),
+            note: note.to_owned(),
+            columns: self.headed("measure"),
+            rows: measures.iter().filter_map(row).collect(),
+        }
+    }
+
+    fn group_table(&self, id: &'static str, title: &str, groups: &[Group]) -> Table {
+        let line = |name: Value, tasks: usize, resolved: &[f64], any: usize| {
+            let mut row = vec![name, tasks.into()];
+            row.extend(resolved.iter().map(|&n| {
+                let rate = n / tasks.max(1) as f64;
+                Value::number(rate, format!("{} ({:.0} %)", mean_count(n), 100.0 * rate))
+            }));
+            row.push(any.into());
+            row
+        };
+        let mut rows: Vec<_> = groups.iter().map(|g| line((&g.group).into(), g.tasks, &g.resolved, g.by_any)).collect();
+        if !groups.is_empty() {
+            let sums: Vec<f64> = (0..self.arms.len()).map(|a| groups.iter().map(|g| g.resolved[a]).sum()).collect();
+            rows.push(line("all".into(), self.tasks, &sums, groups.iter().map(|g| g.by_any).sum()));
+        }
+        let mut columns = self.headed("group");
+        columns.insert(1, "tasks".to_owned());
+        columns.push("any arm".to_owned());
+        Table {
+            id,
+            title: title.to_owned(),
+            note: "Tasks resolved, and their share of the group's.".into(),
+            columns,
+            rows,
+        }
+    }
+
+    fn overlap_table(&self) -> Table {
+        let row = |(i, arm): (usize, &ArmFacts)| {
+            let o = &self.overlap;
+            let pair = |j: usize| match i == j {
+                true => o.both[i][i].into(),
+                false => Value::number(o.both[i][j] as f64, format!("{} / {}", o.both[i][j], o.union[i][j])),
+            };
+            let mut row = vec![Value::from(&arm.name)];
+            row.extend((0..self.arms.len()).map(pair));
+            row.push(o.exclusive[i].len().into());
+            row
+        };
+        let mut columns = self.headed("arm");
+        columns.push("alone".to_owned());
+        Table {
+            id: "overlap",
+            title: "Overlap".into(),
+            note: format!(
+                "Tasks resolved by both / by at least one of both; alone: by no other arm. At least one arm resolves {} of {}, all arms {}.",
+                self.overlap.union_of_all, self.tasks, self.overlap.all
+            ),
+            columns,
+            rows: if self.arms.len() > 1 { self.arms.iter().enumerate().map(row).collect() } else { Vec::new() },
+        }
+    }
+
+    fn matrix_table(&self) -> Table {
+        let outcome = |(&[resolved, submitted], arm): (&[usize; 2], &ArmFacts)| match (resolved, submitted) {
+            (_, 0) => Value::number(-1.0, "–"),
+            (r, _) if arm.trials > 1 => Value::number(r as f64, format!("{r}/{}", arm.trials)),
+            (0, _) => Value::number(0.0, "·"),
+            _ => Value::number(1.0, "✓"),
+        };
+        let row = |row: &super::build::Row| {
+            let mut values = vec![Value::from(&row.task), Value::from(&row.repo), Value::from(&row.difficulty)];
+            values.extend(row.outcomes.iter().zip(&self.arms).map(outcome));
+            values
+        };
+        let mut columns = self.headed("task");
+        columns.splice(1..1, owned(&["repository", "difficulty"]));
+        Table {
+            id: "tasks",
+            title: "Task by task".into(),
+            note: "✓ resolved, · not resolved, – not submitted; with several trials: trials that resolved it.".into(),
+            columns,
+            rows: self.matrix.iter().map(row).collect(),
+        }
+    }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+fn range(low: f64, high: f64) -> String {
+    format!("{:.1}–{:.1} %", 100.0 * low, 100.0 * high)
+}
+
+fn share(part: u64, whole: u64) -> Value {
+    let share = part as f64 / whole.max(1) as f64;
+    Value::number(share, percent(share))
+}
+
+fn some_share(part: u32, whole: u32) -> Option<Value> {
+    (whole > 0).then(|| {
+        let share = f64::from(part) / f64::from(whole);
+        Value::number(share, format!("{part} ({:.0} %)", 100.0 * share))
+    })
+}
