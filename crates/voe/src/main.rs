@@ -1,1 +1,92 @@
-fn main() {}
+//! The `voe` command: a coding agent that proves its edits, and the bench that measures whether the proof helps.
+
+mod cli;
+mod config;
+mod fix;
+mod model;
+mod replay;
+mod session;
+mod settings;
+mod show;
+mod state;
+mod strategies;
+mod undo;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+/// Exit codes that scripts can rely on.
+mod exit {
+    /// Done what was asked.
+    pub(crate) const OK: u8 = 0;
+    /// voe failed.
+    pub(crate) const INTERNAL: u8 = 1;
+    /// The call cannot be right: flags, files, settings.
+    pub(crate) const USAGE: u8 = 2;
+    /// The attempt ended at a limit or went round in circles; a patch may be there.
+    pub(crate) const LIMIT: u8 = 3;
+    /// The model or its server failed for good.
+    pub(crate) const MODEL: u8 = 4;
+    /// The user stopped it.
+    pub(crate) const INTERRUPTED: u8 = 130;
+}
+
+/// An error that is the caller's to mend: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// The model or its server failed: exit code 4.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct ModelFailed(#[from] voe_model::ModelError);
+
+fn main() -> ExitCode {
+    // The toolbox and the sandbox's helper must be single-threaded and start fast: before everything else.
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next().as_deref().and_then(|a| a.to_str()) {
+        Some("toolbox") => return voe_toolbox::server::run(),
+        Some("sandbox-init") => return voe_sandbox::helper(arguments),
+        _ => {}
+    }
+    match run(Cli::parse()) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("voe: {}", one_line(&error));
+            ExitCode::from(code_of(&error))
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<u8> {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    match cli.command {
+        Command::Fix(args) => runtime()?.block_on(fix::run(*args)),
+        Command::Replay(args) => runtime()?.block_on(replay::run(args)),
+        Command::Undo(args) => undo::run(&args),
+        Command::Strategies(args) => strategies::run(&args),
+        Command::Config(args) => config::run(&args),
+    }
+}
+
+/// The error and its causes on one line.
+fn one_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn code_of(error: &anyhow::Error) -> u8 {
+    let usage = error.is::<Usage>()
+        || error.is::<voe_agent::LoadError>()
+        || error.is::<voe_repo::RepoError>()
+        || error.is::<voe_trace::ReadError>()
+        || matches!(error.downcast_ref(), Some(voe_sandbox::SandboxError::Unavailable { .. } | voe_sandbox::SandboxError::Usage { .. }));
+    match () {
+        () if usage => exit::USAGE,
+        () if error.is::<ModelFailed>() || error.is::<voe_model::ModelError>() => exit::MODEL,
+        () => exit::INTERNAL,
+    }
+}

@@ -1,0 +1,145 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A coding agent for small, self-hosted models that proves its edits.
+#[derive(Debug, Parser)]
+#[command(name = "voe", version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Let the model solve a problem in this git repository
+    Fix(Box<Fix>),
+    /// Show a recorded attempt step by step, or run it again
+    Replay(Replay),
+    /// Put the repository back to what it was before the last `voe fix`
+    Undo(Undo),
+    /// List the shipped strategies, or show one
+    Strategies(Strategies),
+    /// Print the settings in force and where each comes from
+    Config(Config),
+}
+
+/// Which model answers; shared by the commands that ask one.
+#[derive(Debug, Args, Default, Clone)]
+pub(crate) struct ModelFlags {
+    /// Address of the server, e.g. http://127.0.0.1:8000/v1 [default: the first local server found]
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// Name of the model [default: the server's first]; `scripted:FILE` answers from a file
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Environment variable that holds the API key
+    #[arg(long, value_name = "VAR")]
+    pub(crate) api_key_env: Option<String>,
+}
+
+/// How things are printed.
+#[derive(Debug, Args, Default, Clone)]
+pub(crate) struct OutputFlags {
+    /// Print the record's events as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print the last block only
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// No colours
+    #[arg(long)]
+    pub(crate) no_color: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fix {
+    /// The problem, as you would tell a colleague; `-` reads it from standard input
+    #[arg(value_name = "PROBLEM", required_unless_present_any = ["issue", "resume"], conflicts_with = "issue")]
+    pub(crate) problem: Option<String>,
+    /// Read the problem from a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) issue: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) model: ModelFlags,
+    /// Strategy: a name from `voe strategies`, or a file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) strategy: Option<String>,
+    /// End after this many replies
+    #[arg(long, value_name = "N")]
+    pub(crate) max_steps: Option<u32>,
+    /// End after this many tokens, prompts and replies together
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<u64>,
+    /// End after this time, e.g. 90s, 20m, 2h
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) max_wall: Option<String>,
+    /// A command that shows the problem: told to the model, run at the end, reported
+    #[arg(long, value_name = "CMD")]
+    pub(crate) check: Option<String>,
+    /// Where commands run: auto, local, landlock, docker, podman or none
+    #[arg(long, value_name = "BACKEND")]
+    pub(crate) sandbox: Option<String>,
+    /// Whether commands may use the network: on or off
+    #[arg(long, value_name = "on|off")]
+    pub(crate) network: Option<String>,
+    /// Image for the docker and podman sandboxes
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    /// Whether the patch goes into your tree: ask, yes or no
+    #[arg(long, value_name = "ask|yes|no")]
+    pub(crate) apply: Option<String>,
+    /// Directory for the record [default: one in voe's state directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Go on with an attempt that was cut off
+    #[arg(long, value_name = "TRAJECTORY", conflicts_with_all = ["problem", "issue", "strategy", "out"])]
+    pub(crate) resume: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputFlags,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The record
+    pub(crate) trajectory: PathBuf,
+    /// Execute it again on a fresh copy of its base: tools for real, replies from the record
+    #[arg(long)]
+    pub(crate) run: bool,
+    /// Where to run it: auto, local, landlock, docker, podman or none
+    #[arg(long, value_name = "BACKEND")]
+    pub(crate) sandbox: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputFlags,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    /// Also where you changed the same files since
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Strategies {
+    #[command(subcommand)]
+    pub(crate) action: Option<StrategiesAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StrategiesAction {
+    /// Print a strategy with every key resolved
+    Show {
+        /// A name from `voe strategies`, or a file
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,29 @@
+//! `voe config`: the settings in force.
+
+use crate::settings::{KEYS, Settings};
+use crate::{cli, exit};
+
+pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
+    let repository = voe_repo::Repo::discover(&std::env::current_dir()?).ok();
+    let settings = Settings::load(repository.as_ref().map(voe_repo::Repo::top))?;
+    if args.json {
+        let all: serde_json::Map<_, _> = KEYS
+            .iter()
+            .map(|key| {
+                let value = settings.get(key.name).map(|(v, _)| serde_json::to_value(v).unwrap_or_default());
+                let source = settings.get(key.name).map(|(_, s)| s.to_string());
+                (key.name.to_owned(), serde_json::json!({"value": value, "source": source}))
+            })
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&all)?);
+        return Ok(exit::OK);
+    }
+    for key in KEYS {
+        let (value, source) = match settings.get(key.name) {
+            Some((value, source)) => (value.to_string(), source.to_string()),
+            None => ("-".into(), "not set".into()),
+        };
+        println!("{:<16} {value:<28} {source:<22} {}", key.name, key.about);
+    }
+    Ok(exit::OK)
+}

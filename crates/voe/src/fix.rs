@@ -1,0 +1,181 @@
+//! `voe fix`: a problem in this repository.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Context;
+use voe_agent::{Attempt, Plan, Strategy};
+use voe_repo::{Repo, UndoPoint};
+use voe_trace::event::{Reason, Task};
+use voe_trace::{Trajectory, Writer};
+
+use crate::session::{self, Apply, Places};
+use crate::settings::Settings;
+use crate::{Usage, cli, model, state};
+
+pub(crate) async fn run(args: cli::Fix) -> anyhow::Result<u8> {
+    match &args.resume {
+        Some(trajectory) => resume(&args, trajectory).await,
+        None => begin(&args).await,
+    }
+}
+
+async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
+    let here = std::env::current_dir()?;
+    let repo = Repo::discover(&here)?;
+    let settings = settings(args, repo.top())?;
+    let statement = statement(args)?;
+    let mut strategy = voe_agent::load(&settings.text("strategy").unwrap_or_default(), &here)?;
+    limit(&mut strategy, &settings)?;
+    let found = model::find(&settings).await?;
+    for text in &found.notes {
+        session::note(&args.output, text);
+    }
+
+    let parent = state::of_repository(repo.top())?;
+    let _lock = state::lock(&parent, repo.top())?;
+    voe_sandbox::sweep(&state::dir()?);
+    let dir = state::new_attempt(&parent.join("records"), args.out.as_deref())?;
+    let undo = state::new_attempt(&parent.join("undo"), None)?;
+    let base = repo.base(&undo.join("store"))?;
+    for skipped in &base.skipped {
+        session::note(&args.output, skipped);
+    }
+    UndoPoint::take(&repo, &base, &undo)?;
+    let places = Places { dir, repository: repo.top().to_owned(), undo: Some(undo), base };
+    places.save()?;
+
+    let sandbox = session::sandbox(&settings, repo.top(), &places.dir.join("sandbox")).await?;
+    let task = Task {
+        id: String::new(),
+        statement,
+        workspace: sandbox.workspace().display().to_string(),
+        commit: places.base.commit.clone(),
+        base: Some(places.base.tree.clone()),
+        check: settings.text("check"),
+    };
+    let stream = session::stream(&settings, &args.output)?;
+    let plan = Plan {
+        task,
+        notes: if strategy.prompt.project_notes { notes(repo.top()) } else { String::new() },
+        strategy,
+        model: found.model,
+        sandbox,
+        pristine: places.base.pristine(),
+        stream,
+        stop: session::stop_on_signals(args.output.json)?,
+        time: jiff::Timestamp::now().to_string(),
+    };
+    let writer = Writer::create(&places.trajectory())?;
+    let attempt = Attempt::start(plan, writer, session::observer(&args.output, stream)).await?;
+    let apply = Apply::from_settings(&settings, &args.output)?;
+    let finish = session::run(attempt, &places, apply, &args.output, |_| Ok(None)).await?;
+    Ok(session::code(finish.reason))
+}
+
+async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
+    let path = std::fs::canonicalize(path).map_err(|e| Usage(format!("cannot read {}: {e}", path.display())))?;
+    let trajectory = Trajectory::read(&path)?;
+    let start = trajectory.start().ok_or_else(|| Usage(format!("{} has no beginning", path.display())))?.clone();
+    if trajectory.finish().is_some_and(|finish| finish.reason == Reason::Completed) {
+        return Err(Usage(format!("{}: this attempt is complete; `voe replay` shows it", path.display())).into());
+    }
+    let places = Places::load(path.parent().unwrap_or(Path::new(".")))?;
+    let repo = Repo::discover(&places.repository)?;
+    let mut settings = settings(args, repo.top())?;
+    settings.flag("sandbox.backend", Some(start.sandbox.backend.clone()));
+    let mut strategy = voe_agent::load::parse(&start.strategy_text)?;
+    limit(&mut strategy, &settings)?;
+    if settings.get("model").is_none() {
+        settings.flag("model", Some(start.model.name.clone()));
+    }
+    if settings.get("base_url").is_none() && !start.model.base_url.is_empty() {
+        settings.flag("base_url", Some(start.model.base_url.clone()));
+    }
+    let found = model::find(&settings).await?;
+    let parent = state::of_repository(repo.top())?;
+    let _lock = state::lock(&parent, repo.top())?;
+    voe_sandbox::sweep(&state::dir()?);
+    let sandbox = session::sandbox(&settings, repo.top(), &places.dir.join("sandbox")).await?;
+    let in_place = sandbox.in_place();
+    let stream = session::stream(&settings, &args.output)?;
+    let plan = Plan {
+        task: start.task.clone(),
+        notes: String::new(),
+        strategy,
+        model: found.model,
+        sandbox,
+        pristine: places.base.pristine(),
+        stream,
+        stop: session::stop_on_signals(args.output.json)?,
+        time: start.time.clone(),
+    };
+    let before = trajectory.records.last().map_or(0.0, |record| record.at);
+    let writer = Writer::append(&path, before)?;
+    let how = if in_place { "the work tree as it stands" } else { "the workspace made anew from the record" };
+    let observer = session::observer(&args.output, stream);
+    let files = match session::last_patch(&trajectory.records) {
+        Some(patch) if !in_place => places.base.with_patch(patch)?,
+        _ => Vec::new(),
+    };
+    let attempt = Attempt::resume(plan, writer, observer, &trajectory.records, files, how).await?;
+    let apply = Apply::from_settings(&settings, &args.output)?;
+    let finish = session::run(attempt, &places, apply, &args.output, |_| Ok(None)).await?;
+    Ok(session::code(finish.reason))
+}
+
+/// The settings with this command's flags on top.
+fn settings(args: &cli::Fix, top: &Path) -> anyhow::Result<Settings> {
+    let mut settings = Settings::load(Some(top))?;
+    settings.flag("base_url", args.model.base_url.clone());
+    settings.flag("model", args.model.model.clone());
+    settings.flag("api_key_env", args.model.api_key_env.clone());
+    settings.flag("strategy", args.strategy.clone());
+    settings.flag("max_steps", args.max_steps.map(i64::from));
+    settings.flag("max_tokens", args.max_tokens.and_then(|n| i64::try_from(n).ok()));
+    settings.flag("max_wall", args.max_wall.clone());
+    settings.flag("check", args.check.clone());
+    settings.flag("apply", args.apply.clone());
+    settings.flag("sandbox.backend", args.sandbox.clone());
+    settings.flag("sandbox.network", args.network.clone());
+    settings.flag("sandbox.image", args.image.clone());
+    Ok(settings)
+}
+
+/// The user's limits over the strategy's.
+fn limit(strategy: &mut Strategy, settings: &Settings) -> anyhow::Result<()> {
+    if let Some(steps) = settings.number("max_steps")? {
+        strategy.limits.steps = u32::try_from(steps).unwrap_or(u32::MAX);
+    }
+    if let Some(tokens) = settings.number("max_tokens")? {
+        strategy.limits.tokens = tokens;
+    }
+    if let Some(seconds) = settings.duration("max_wall")? {
+        strategy.limits.wall_s = seconds;
+    }
+    Ok(())
+}
+
+/// The problem: an argument, a file, or standard input.
+fn statement(args: &cli::Fix) -> anyhow::Result<String> {
+    let text = match (&args.problem, &args.issue) {
+        (_, Some(file)) if file.as_os_str() != "-" => {
+            std::fs::read_to_string(file).map_err(|e| Usage(format!("cannot read the problem from {}: {e}", file.display())))?
+        }
+        (Some(problem), None) if problem != "-" => problem.clone(),
+        _ => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("cannot read the problem from standard input")?;
+            text
+        }
+    };
+    if text.trim().is_empty() {
+        return Err(Usage("the problem is empty; say what goes wrong and what should happen".into()).into());
+    }
+    Ok(text)
+}
+
+/// The repository's notes for agents.
+fn notes(top: &Path) -> String {
+    std::fs::read_to_string(top.join("AGENTS.md")).unwrap_or_default()
+}

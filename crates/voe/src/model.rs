@@ -1,0 +1,103 @@
+//! From settings to a model that answers.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use voe_model::{Model, OpenAi, OpenAiConfig, Probe, Replay, Scripted, Secret};
+
+use crate::settings::{Settings, Source};
+use crate::{ModelFailed, Usage};
+
+/// Where servers for local models listen when nobody says otherwise.
+pub(crate) const LOCAL: &[(&str, &str)] = &[
+    ("vLLM", "http://127.0.0.1:8000/v1"),
+    ("SGLang", "http://127.0.0.1:30000/v1"),
+    ("llama.cpp", "http://127.0.0.1:8080/v1"),
+    ("Ollama", "http://127.0.0.1:11434/v1"),
+    ("LM Studio", "http://127.0.0.1:1234/v1"),
+];
+
+/// The limit on one question of a probe: a local server answers at once, a remote one soon.
+const QUESTION: Duration = Duration::from_secs(5);
+
+/// A model and what the user should know about it.
+pub(crate) struct Found {
+    pub(crate) model: Arc<dyn Model>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// The model that the settings ask for.
+pub(crate) async fn find(settings: &Settings) -> anyhow::Result<Found> {
+    let wanted = settings.text("model");
+    if let Some(file) = wanted.as_deref().and_then(|name| name.strip_prefix("scripted:")) {
+        let script = Scripted::from_file(Path::new(file)).map_err(|e| Usage(e.to_string()))?;
+        return Ok(Found { model: Arc::new(script), notes: Vec::new() });
+    }
+    if let Some(file) = wanted.as_deref().and_then(|name| name.strip_prefix("replay:")) {
+        let trajectory = voe_trace::Trajectory::read(Path::new(file))?;
+        return Ok(Found { model: Arc::new(Replay::from_records(&trajectory.records)), notes: Vec::new() });
+    }
+    let key = key(settings)?;
+    let probe = match settings.text("base_url") {
+        Some(url) => voe_model::probe(&url, key.as_ref(), QUESTION).await.map_err(ModelFailed)?,
+        None => local().await?,
+    };
+    let name = match wanted {
+        Some(name) => name,
+        None => match probe.models.first() {
+            Some(model) => model.name.clone(),
+            None => return Err(Usage(format!("{} lists no model; name one with --model", probe.base_url)).into()),
+        },
+    };
+    let mut config = OpenAiConfig::new(&probe.base_url, &name);
+    config.api_key = key;
+    config.window = settings.number("window")?.or_else(|| probe.window(&name));
+    config.server = probe.server.clone();
+    let mut notes = probe.warnings;
+    if config.window.is_none() {
+        notes.push(
+            "the server does not say how large the context window is, so nothing is compacted before it refuses; \
+             set `window` in voe.toml or VOE_WINDOW"
+                .into(),
+        );
+    }
+    let model = OpenAi::new(config).map_err(ModelFailed)?;
+    Ok(Found { model: Arc::new(model), notes })
+}
+
+/// The API key, if there is one. Keys come from the environment only.
+pub(crate) fn key(settings: &Settings) -> anyhow::Result<Option<Secret>> {
+    let variable = settings.text("api_key_env").unwrap_or_default();
+    let key = Secret::from_env(&variable);
+    let named = !matches!(settings.get("api_key_env"), Some((_, Source::Default)) | None);
+    if key.is_none() && named {
+        return Err(Usage(format!("the API key is to be in the variable {variable}, and that is not set")).into());
+    }
+    if let (Some(_), Some((url, Source::Repository(file)))) = (&key, settings.get("base_url")) {
+        let text = format!(
+            "{} names the server {url}; voe sends your API key only to a server that you name yourself \
+             (--base-url, VOE_BASE_URL or your own config file)",
+            file.display()
+        );
+        return Err(Usage(text).into());
+    }
+    Ok(key)
+}
+
+/// The first local server that answers.
+async fn local() -> anyhow::Result<Probe> {
+    let mut probes = tokio::task::JoinSet::new();
+    for (i, (_, url)) in LOCAL.iter().enumerate() {
+        probes.spawn(async move { (i, voe_model::probe(url, None, QUESTION).await) });
+    }
+    let mut found: Vec<_> = probes.join_all().await;
+    found.sort_by_key(|(i, _)| *i);
+    let first = found.into_iter().find_map(|(_, probe)| probe.ok());
+    first.ok_or_else(|| {
+        let places: Vec<_> = LOCAL.iter().map(|(name, url)| format!("{name} ({url})")).collect();
+        let server = places.join(", ");
+        let message = "no server answers at any of these".into();
+        ModelFailed(voe_model::ModelError::Unreachable { server, message }).into()
+    })
+}

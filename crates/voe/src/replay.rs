@@ -1,0 +1,138 @@
+//! `voe replay`: a recorded attempt, shown or run again.
+
+use std::sync::Arc;
+
+use voe_agent::{Attempt, Observer, Plan};
+use voe_model::Replay;
+use voe_repo::Repo;
+use voe_trace::event::{Finish, Start};
+use voe_trace::{Event, Trajectory, Writer};
+
+use crate::session::{self, Apply, Places};
+use crate::settings::Settings;
+use crate::show::{self, Paint};
+use crate::{Usage, cli, exit};
+
+pub(crate) async fn run(args: cli::Replay) -> anyhow::Result<u8> {
+    let trajectory = Trajectory::read(&args.trajectory)?;
+    if args.run { again(&args, &trajectory).await } else { shown(&args, &trajectory) }
+}
+
+/// Shows the record, from the file alone.
+fn shown(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8> {
+    let paint = Paint::stdout(args.output.no_color);
+    let mut live = show::Live::new(paint, false);
+    let mut json = show::Json;
+    let mut step = 0;
+    for record in &trajectory.records {
+        if args.output.json {
+            json.record(record);
+            continue;
+        }
+        if args.output.quiet {
+            continue;
+        }
+        if let Event::Reply(reply) = &record.event {
+            step = reply.step;
+            println!("{}", paint.bold(&format!("\n── step {step} · {:.1} s", record.at)));
+        }
+        live.record(record);
+    }
+    if trajectory.skipped > 0 {
+        eprintln!("voe: {} damaged lines of the record were passed over", trajectory.skipped);
+    }
+    match trajectory.finish() {
+        Some(finish) if !args.output.json => println!("\n{}", show::block::render(finish, None, "", paint).trim_end()),
+        None if !args.output.json => {
+            println!("\nThe record ends after step {step} without an end; `voe fix --resume {}` goes on.", trajectory.path.display());
+        }
+        _ => {}
+    }
+    Ok(exit::OK)
+}
+
+/// Runs it again on a fresh copy of its base and says where it went another way.
+async fn again(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8> {
+    let start = trajectory.start().ok_or_else(|| Usage(format!("{} has no beginning", trajectory.path.display())))?;
+    let path = std::fs::canonicalize(&trajectory.path)?;
+    let old = Places::load(path.parent().unwrap_or(std::path::Path::new(".")))?;
+    let temporary = tempfile::Builder::new().prefix("voe-replay-").tempdir()?;
+    let tree = temporary.path().join("tree");
+    old.base.check_out(&tree)?;
+    let repo = Repo::discover(&tree)?;
+    let dir = temporary.path().join("record");
+    std::fs::create_dir_all(&dir)?;
+    let base = repo.base(&temporary.path().join("store"))?;
+    let places = Places { dir, repository: repo.top().to_owned(), undo: None, base };
+
+    let mut settings = Settings::load(None)?;
+    let backend = args.sandbox.clone().unwrap_or_else(|| start.sandbox.backend.clone());
+    settings.flag("sandbox.backend", Some(backend));
+    let finish = attempt(args, start, trajectory, &settings, &places).await?;
+    let differences = differences(trajectory, &Trajectory::read(&places.trajectory())?);
+    for difference in &differences {
+        eprintln!("voe: {difference}");
+    }
+    if differences.is_empty() && !args.output.json {
+        println!("It went the same way as the record.");
+    }
+    Ok(if differences.is_empty() { exit::OK } else { session::code(finish.reason).max(exit::INTERNAL) })
+}
+
+async fn attempt(
+    args: &cli::Replay,
+    start: &Start,
+    trajectory: &Trajectory,
+    settings: &Settings,
+    places: &Places,
+) -> anyhow::Result<Finish> {
+    // The copy stands where the original stood, so that absolute paths in commands hold; where the sandbox can't do that,
+    // the difference shows in the results.
+    let sandbox = session::sandbox_at(settings, &places.repository, &places.dir.join("sandbox"), Some(&start.task.workspace)).await?;
+    let mut task = start.task.clone();
+    task.workspace = sandbox.workspace().display().to_string();
+    let plan = Plan {
+        task,
+        notes: String::new(),
+        strategy: voe_agent::load::parse(&start.strategy_text)?,
+        model: Arc::new(Replay::from_records(&trajectory.records)),
+        sandbox,
+        pristine: places.base.pristine(),
+        stream: false,
+        stop: session::stop_on_signals(args.output.json)?,
+        time: jiff::Timestamp::now().to_string(),
+    };
+    let writer = Writer::create(&places.trajectory())?;
+    let attempt = Attempt::start(plan, writer, session::observer(&args.output, false)).await?;
+    session::run(attempt, places, Apply::No, &args.output, |_| Ok(None)).await
+}
+
+/// Where the second run went another way: exit codes, changes and the patch; not times, not wording.
+fn differences(old: &Trajectory, new: &Trajectory) -> Vec<String> {
+    let results = |trajectory: &Trajectory| -> Vec<_> {
+        let result = |event: &Event| match event {
+            Event::Result(r) => Some((r.step, r.tool.clone(), r.exit, r.tree.clone())),
+            _ => None,
+        };
+        trajectory.records.iter().filter_map(|r| result(&r.event)).collect()
+    };
+    let (old_results, new_results) = (results(old), results(new));
+    let mut out = Vec::new();
+    for (a, b) in old_results.iter().zip(&new_results) {
+        if a.2 != b.2 {
+            out.push(format!("step {}: {} ended with {:?}, in the record with {:?}", a.0, a.1, b.2, a.2));
+        } else if a.3 != b.3 {
+            out.push(format!("step {}: {} left other changes than in the record", a.0, a.1));
+            break;
+        }
+    }
+    if old_results.len() != new_results.len() {
+        out.push(format!("{} calls were run, in the record {}", new_results.len(), old_results.len()));
+    }
+    if let (Some(a), Some(b)) = (old.finish(), new.finish())
+        && a.patch != b.patch
+    {
+        out.push("the patch is another than in the record".into());
+    }
+    out
+}

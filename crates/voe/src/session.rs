@@ -1,0 +1,265 @@
+//! What `fix`, `demo` and `replay --run` share: a sandbox, an attempt in it, and what becomes of its patch.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use voe_agent::{Attempt, Ended, Observer};
+use voe_repo::{Base, Repo, UndoPoint};
+use voe_sandbox::{Choice, Sandbox, Spec};
+use voe_trace::event::{Applied, Finish};
+use voe_trace::{Event, Reason};
+
+use crate::settings::Settings;
+use crate::show::{self, Paint};
+use crate::{Usage, cli, exit};
+
+/// The record's file in an attempt's directory.
+pub(crate) const TRAJECTORY: &str = "trajectory.jsonl";
+
+/// Where an attempt's parts are; kept beside the record so that it can be gone on with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Places {
+    /// The attempt's directory.
+    pub(crate) dir: PathBuf,
+    /// The top of the work tree.
+    pub(crate) repository: PathBuf,
+    /// The undo point, where there is one.
+    pub(crate) undo: Option<PathBuf>,
+    /// The base.
+    pub(crate) base: Base,
+}
+
+impl Places {
+    pub(crate) fn trajectory(&self) -> PathBuf {
+        self.dir.join(TRAJECTORY)
+    }
+
+    pub(crate) fn save(&self) -> anyhow::Result<()> {
+        let path = self.dir.join("attempt.json");
+        std::fs::write(&path, serde_json::to_vec_pretty(self)?).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    pub(crate) fn load(dir: &Path) -> anyhow::Result<Self> {
+        let path = dir.join("attempt.json");
+        let text = std::fs::read(&path)
+            .map_err(|e| Usage(format!("cannot go on with this attempt: {}: {e}", path.display())))?;
+        serde_json::from_slice(&text).map_err(|e| Usage(format!("{}: {e}", path.display())).into())
+    }
+}
+
+/// Opens the sandbox that the settings ask for, with its parts in `home`.
+pub(crate) async fn sandbox(settings: &Settings, workspace: &Path, home: &Path) -> anyhow::Result<Sandbox> {
+    sandbox_at(settings, workspace, home, None).await
+}
+
+/// The same with the workspace at another path inside, where the backend can do that.
+pub(crate) async fn sandbox_at(
+    settings: &Settings,
+    workspace: &Path,
+    home: &Path,
+    mount_at: Option<&str>,
+) -> anyhow::Result<Sandbox> {
+    let choice: Choice = settings
+        .text("sandbox.backend")
+        .unwrap_or_default()
+        .parse()
+        .map_err(|e: voe_sandbox::UnknownChoice| Usage(e.to_string()))?;
+    let program = std::env::current_exe().context("cannot find voe's own program")?;
+    let mut spec = Spec::new(program, workspace, home);
+    spec.choice = choice;
+    spec.network = settings.switch("sandbox.network")?.unwrap_or(false);
+    spec.image = settings.text("sandbox.image");
+    spec.read = settings.list("sandbox.read").into_iter().map(|path| expand_home(&path)).collect();
+    for name in settings.list("sandbox.env") {
+        if let Ok(value) = std::env::var(&name) {
+            spec.env.insert(name, value);
+        }
+    }
+    if !matches!(choice, Choice::None | Choice::Landlock) {
+        spec.mount_at = mount_at.map(PathBuf::from);
+    }
+    Ok(Sandbox::open(spec).await?)
+}
+
+fn expand_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => PathBuf::from(path),
+    }
+}
+
+/// Becomes `true` at the first Ctrl-C (or TERM, or HUP); the second ends voe at once, with the record readable.
+pub(crate) fn stop_on_signals(quiet: bool) -> anyhow::Result<watch::Receiver<bool>> {
+    let (stop, stopped) = watch::channel(false);
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        for second in [false, true] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
+            }
+            if second {
+                std::process::exit(i32::from(exit::INTERRUPTED));
+            }
+            if !quiet {
+                let _ = writeln!(std::io::stderr(), "\nvoe: stopping; the patch is being taken (Ctrl-C again ends at once)");
+            }
+            let _ = stop.send(true);
+        }
+    });
+    Ok(stopped)
+}
+
+/// Who watches: JSON lines, a person, or nobody.
+pub(crate) fn observer(output: &cli::OutputFlags, stream: bool) -> Box<dyn Observer> {
+    if output.json {
+        Box::new(show::Json)
+    } else if output.quiet {
+        Box::new(())
+    } else {
+        Box::new(show::Live::new(Paint::stdout(output.no_color), stream))
+    }
+}
+
+/// Whether replies are shown while they come.
+pub(crate) fn stream(settings: &Settings, output: &cli::OutputFlags) -> anyhow::Result<bool> {
+    let person = !output.json && !output.quiet && std::io::stdout().is_terminal();
+    Ok(settings.switch("stream")?.unwrap_or(person))
+}
+
+/// What is to become of the patch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Apply {
+    Ask,
+    Yes,
+    No,
+}
+
+impl Apply {
+    pub(crate) fn from_settings(settings: &Settings, output: &cli::OutputFlags) -> anyhow::Result<Self> {
+        let person = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !output.json;
+        match settings.text("apply").as_deref() {
+            None => Ok(if person { Self::Ask } else { Self::Yes }),
+            Some("ask") => Ok(if person { Self::Ask } else { Self::No }),
+            Some("yes" | "true") => Ok(Self::Yes),
+            Some("no" | "false") => Ok(Self::No),
+            Some(other) => Err(Usage(format!("apply is ask, yes or no, not {other:?}")).into()),
+        }
+    }
+}
+
+/// Runs an attempt to its end, saves the patch and applies it. `verdict` decides, at the very end, whether the task is
+/// resolved, where there is something that decides it.
+pub(crate) async fn run(
+    mut attempt: Attempt,
+    places: &Places,
+    apply: Apply,
+    output: &cli::OutputFlags,
+    verdict: impl FnOnce(&Ended) -> anyhow::Result<Option<bool>>,
+) -> anyhow::Result<Finish> {
+    let (reason, error) = attempt.run().await;
+    let repo = Repo::discover(&places.repository)?;
+    let in_place = attempt.in_place();
+    if !in_place && reason != Reason::Interrupted {
+        let store = places.base.git_dir.clone();
+        let (same, asked) = (places.base.tree.clone(), repo.clone());
+        let now = tokio::task::spawn_blocking(move || asked.tree_now(&store)).await??;
+        if now != same {
+            attempt.void("the work tree was changed while the attempt ran")?;
+        }
+    }
+    let trajectory = places.trajectory().display().to_string();
+    let mut ended = attempt.finish(reason, error, trajectory).await?;
+    let patch_file = places.dir.join("patch.diff");
+    std::fs::write(&patch_file, &ended.patch.text).with_context(|| format!("cannot write {}", patch_file.display()))?;
+    let mut applied = String::new();
+    if ended.patch.is_empty() {
+        applied.push_str(show::block::applied_line(Applied::No, true));
+    } else if in_place {
+        ended.finish.applied = Applied::Yes;
+        applied.push_str(show::block::applied_line(Applied::Yes, false));
+        for hazard in &ended.patch.hazards {
+            applied.push_str(&format!("; mind: {hazard}"));
+        }
+    } else if apply == Apply::No {
+        applied.push_str("not applied (--apply no)");
+    } else if apply == Apply::Ask && !confirmed(&ended)? {
+        applied.push_str("not applied, as you said");
+    } else {
+        let (base, patch, export) = (places.base.clone(), ended.patch.clone(), ended.export.clone());
+        let to = repo.clone();
+        let what = tokio::task::spawn_blocking(move || to.apply(&base, &patch, &export)).await??;
+        ended.finish.applied = what.recorded();
+        applied = match &what {
+            voe_repo::Applied::Plain => show::block::applied_line(Applied::Yes, false).into(),
+            voe_repo::Applied::Merged(files) => format!("applied, merged with your changes of {}", files.join(", ")),
+            voe_repo::Applied::Nothing => show::block::applied_line(Applied::No, true).into(),
+            voe_repo::Applied::Conflict(conflicts) => {
+                let why: Vec<_> = conflicts.iter().map(ToString::to_string).collect();
+                format!("{}: {}", show::block::applied_line(Applied::Conflict, false), why.join("; "))
+            }
+            voe_repo::Applied::Refused(hazards) => {
+                let why: Vec<_> = hazards.iter().map(ToString::to_string).collect();
+                format!("never applied: {}", why.join("; "))
+            }
+        };
+    }
+    if let Some(dir) = &places.undo {
+        let mut point = UndoPoint::open(dir)?;
+        let sealed = repo.clone();
+        tokio::task::spawn_blocking(move || point.seal(&sealed)).await??;
+    }
+    ended.finish.resolved = verdict(&ended)?;
+    let finish = ended.finish.clone();
+    attempt.close(ended.finish).await?;
+    if !output.json {
+        let file = (!finish.patch.is_empty()).then(|| patch_file.display().to_string());
+        let paint = Paint::stdout(output.no_color);
+        println!("\n{}", show::block::render(&finish, file.as_deref(), &applied, paint).trim_end());
+    }
+    Ok(finish)
+}
+
+/// Asks on the terminal.
+fn confirmed(ended: &Ended) -> anyhow::Result<bool> {
+    let paint = Paint::stdout(false);
+    println!("\n{}", paint.diff(&show::paint::harmless(&ended.patch.text)));
+    print!("voe: put this into your tree? [Y/n] ");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"))
+}
+
+/// The exit code of an attempt that ended so.
+pub(crate) fn code(reason: Reason) -> u8 {
+    match reason {
+        Reason::Completed => exit::OK,
+        Reason::MaxSteps | Reason::MaxTokens | Reason::MaxWall | Reason::Context | Reason::Stuck => exit::LIMIT,
+        Reason::ModelError => exit::MODEL,
+        Reason::Interrupted => exit::INTERRUPTED,
+        Reason::Internal => exit::INTERNAL,
+    }
+}
+
+/// A remark in an event's shape, for what is known before there is a record.
+pub(crate) fn note(output: &cli::OutputFlags, text: &str) {
+    if !output.json && !output.quiet {
+        eprintln!("voe: {text}");
+    }
+}
+
+/// The last patch in a record: the workspace as it was at the last complete call that edited.
+pub(crate) fn last_patch(records: &[voe_trace::Record]) -> Option<&str> {
+    records.iter().rev().find_map(|record| match &record.event {
+        Event::Patch { patch, .. } => Some(patch.as_str()),
+        _ => None,
+    })
+}

@@ -1,0 +1,274 @@
+//! Settings: flags over `VOE_*` variables over `voe.toml` in the repository over the user's own file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use toml::Value;
+
+use crate::Usage;
+
+/// One setting.
+pub(crate) struct Key {
+    /// As it stands in a file (`table.key`).
+    pub(crate) name: &'static str,
+    /// The environment variable.
+    pub(crate) env: &'static str,
+    /// The default, as it would stand in a file; empty: none.
+    pub(crate) default: &'static str,
+    /// Whether a repository's own `voe.toml` may set it: a repository must not lower the guard against itself.
+    pub(crate) by_repository: bool,
+    /// What it does.
+    pub(crate) about: &'static str,
+}
+
+const fn key(name: &'static str, env: &'static str, default: &'static str, about: &'static str) -> Key {
+    Key { name, env, default, by_repository: true, about }
+}
+
+const fn guarded(name: &'static str, env: &'static str, default: &'static str, about: &'static str) -> Key {
+    Key { name, env, default, by_repository: false, about }
+}
+
+/// Every setting there is.
+pub(crate) const KEYS: &[Key] = &[
+    key("base_url", "VOE_BASE_URL", "", "address of the model's server"),
+    key("model", "VOE_MODEL", "", "name of the model"),
+    guarded("api_key_env", "VOE_API_KEY_ENV", "VOE_API_KEY", "variable that holds the API key"),
+    key("window", "VOE_WINDOW", "", "context window in tokens, where the server does not say"),
+    key("stream", "VOE_STREAM", "", "show replies while they come [on a terminal: true]"),
+    key("strategy", "VOE_STRATEGY", "\"verify-on-edit\"", "strategy, by name or file"),
+    key("max_steps", "VOE_MAX_STEPS", "", "replies at most [the strategy's]"),
+    key("max_tokens", "VOE_MAX_TOKENS", "", "tokens at most"),
+    key("max_wall", "VOE_MAX_WALL", "", "time at most, e.g. \"20m\""),
+    key("check", "VOE_CHECK", "", "command that shows the problem"),
+    key("apply", "VOE_APPLY", "", "whether the patch goes into the tree: ask, yes, no [on a terminal: ask]"),
+    guarded("sandbox.backend", "VOE_SANDBOX", "\"auto\"", "auto, local, landlock, docker, podman, none"),
+    guarded("sandbox.network", "VOE_NETWORK", "\"off\"", "whether commands may use the network"),
+    guarded("sandbox.image", "VOE_IMAGE", "", "image for docker and podman"),
+    guarded("sandbox.read", "VOE_SANDBOX_READ", "[]", "more paths that commands may read (in the variable: separated by ':')"),
+    guarded("sandbox.env", "VOE_SANDBOX_ENV", "[]", "more variables that commands get, by name (separated by ',')"),
+];
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    Flag,
+    Variable(&'static str),
+    Repository(PathBuf),
+    User(PathBuf),
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("flag"),
+            Self::Variable(name) => write!(f, "environment {name}"),
+            Self::Repository(path) | Self::User(path) => write!(f, "{}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// The settings in force.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    values: BTreeMap<&'static str, (Value, Source)>,
+}
+
+impl Settings {
+    /// Reads all layers below the flags. `repository`: the top of the work tree, if there is one.
+    pub(crate) fn load(repository: Option<&Path>) -> anyhow::Result<Self> {
+        let mut settings = Self::default();
+        for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
+            // A default that is no TOML value is a word.
+            let value = parse_value(key.default).unwrap_or_else(|| Value::String(key.default.into()));
+            settings.values.insert(key.name, (value, Source::Default));
+        }
+        if let Some(path) = user_file() {
+            settings.file(&path, Source::User(path.clone()))?;
+        }
+        if let Some(top) = repository {
+            let path = top.join("voe.toml");
+            settings.file(&path, Source::Repository(path.clone()))?;
+        }
+        for key in KEYS {
+            match std::env::var(key.env) {
+                Ok(text) if !text.is_empty() => {
+                    let list = key.default == "[]";
+                    let value = if list {
+                        Value::Array(text.split([':', ',']).map(|part| Value::String(part.into())).collect())
+                    } else {
+                        parse_value(&text).filter(|v| !v.is_table()).unwrap_or(Value::String(text))
+                    };
+                    settings.values.insert(key.name, (value, Source::Variable(key.env)));
+                }
+                _ => {}
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Lays a flag over the rest.
+    pub(crate) fn flag(&mut self, name: &'static str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.values.insert(name, (value.into(), Source::Flag));
+        }
+    }
+
+    /// A value and where it comes from.
+    pub(crate) fn get(&self, name: &str) -> Option<&(Value, Source)> {
+        self.values.get(name)
+    }
+
+    /// A text. Numbers are taken as they are written.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.get(name).map(|(value, _)| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+    }
+
+    /// A whole number.
+    pub(crate) fn number(&self, name: &str) -> anyhow::Result<Option<u64>> {
+        let Some((value, source)) = self.get(name) else { return Ok(None) };
+        match value.as_integer().and_then(|n| u64::try_from(n).ok()) {
+            Some(n) => Ok(Some(n)),
+            None => Err(Usage(format!("{name} = {value} ({source}) is not a whole number")).into()),
+        }
+    }
+
+    /// A switch.
+    pub(crate) fn switch(&self, name: &str) -> anyhow::Result<Option<bool>> {
+        let Some((value, source)) = self.get(name) else { return Ok(None) };
+        match (value.as_bool(), value.as_str()) {
+            (Some(on), _) => Ok(Some(on)),
+            (_, Some("on" | "yes" | "true" | "1")) => Ok(Some(true)),
+            (_, Some("off" | "no" | "false" | "0")) => Ok(Some(false)),
+            _ => Err(Usage(format!("{name} = {value} ({source}) is neither on nor off")).into()),
+        }
+    }
+
+    /// A list of texts.
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
+        match self.get(name) {
+            Some((Value::Array(items), _)) => items.iter().filter_map(|i| i.as_str().map(str::to_owned)).collect(),
+            Some((Value::String(one), _)) => vec![one.clone()],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Seconds, from "90s", "20m", "2h", "1h30m" or a bare number of seconds.
+    pub(crate) fn duration(&self, name: &str) -> anyhow::Result<Option<f64>> {
+        let Some((value, source)) = self.get(name) else { return Ok(None) };
+        let text = self.text(name).unwrap_or_default();
+        seconds(&text).map(Some).ok_or_else(|| {
+            Usage(format!("{name} = {value} ({source}) is no time; write 90s, 20m, 2h or 1h30m")).into()
+        })
+    }
+
+    fn file(&mut self, path: &Path, source: Source) -> anyhow::Result<()> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Usage(format!("cannot read {}: {error}", path.display())).into()),
+        };
+        let table: toml::Table =
+            text.parse().map_err(|e: toml::de::Error| Usage(format!("{}: {}", path.display(), e.message())))?;
+        for (name, value) in flatten(table) {
+            let Some(key) = KEYS.iter().find(|key| key.name == name) else {
+                return Err(Usage(format!("{}: there is no setting {name:?}; `voe config` lists them", path.display())).into());
+            };
+            if !key.by_repository && matches!(source, Source::Repository(_)) {
+                return Err(Usage(format!(
+                    "{}: {name} is yours to set, not the repository's; put it into {} or {}",
+                    path.display(),
+                    user_file().map_or_else(|| "your own config file".into(), |p| p.display().to_string()),
+                    key.env
+                ))
+                .into());
+            }
+            self.values.insert(key.name, (value, source.clone()));
+        }
+        Ok(())
+    }
+}
+
+/// The user's own file.
+pub(crate) fn user_file() -> Option<PathBuf> {
+    let dir = match std::env::var_os("XDG_CONFIG_HOME").filter(|dir| !dir.is_empty()) {
+        Some(dir) => PathBuf::from(dir),
+        None => PathBuf::from(std::env::var_os("HOME")?).join(".config"),
+    };
+    Some(dir.join("voe").join("config.toml"))
+}
+
+fn parse_value(text: &str) -> Option<Value> {
+    format!("v = {text}").parse::<toml::Table>().ok()?.remove("v")
+}
+
+/// `{a: {b: 1}}` as `a.b = 1`.
+fn flatten(table: toml::Table) -> Vec<(String, Value)> {
+    let mut out = Vec::new();
+    for (name, value) in table {
+        match value {
+            Value::Table(inner) => out.extend(flatten(inner).into_iter().map(|(n, v)| (format!("{name}.{n}"), v))),
+            value => out.push((name, value)),
+        }
+    }
+    out
+}
+
+/// Seconds in "1h30m", "90s", "0.5h" or "90".
+pub(crate) fn seconds(text: &str) -> Option<f64> {
+    let text = text.trim();
+    if let Ok(bare) = text.parse::<f64>() {
+        return (bare.is_finite() && bare >= 0.0).then_some(bare);
+    }
+    let (mut total, mut number) = (0.0, String::new());
+    for c in text.chars() {
+        if c.is_ascii_digit() || c == '.' {
+            number.push(c);
+            continue;
+        }
+        let unit = match c {
+            's' => 1.0,
+            'm' => 60.0,
+            'h' => 3600.0,
+            'd' => 86_400.0,
+            _ => return None,
+        };
+        total += number.parse::<f64>().ok()? * unit;
+        number.clear();
+    }
+    number.is_empty().then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        let cases = [("90", Some(90.0)), ("90s", Some(90.0)), ("1h30m", Some(5400.0)), ("0.5h", Some(1800.0)), ("", None), ("soon", None), ("5 apples", None)];
+        for (text, expected) in cases {
+            assert_eq!(seconds(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_repository_cannot_lower_the_guard_against_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("voe.toml"), "[sandbox]\nbackend = \"none\"\n").unwrap();
+        let error = Settings::load(Some(dir.path())).unwrap_err().to_string();
+        assert!(error.contains("sandbox.backend is yours to set"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_setting_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("voe.toml"), "modle = \"x\"\n").unwrap();
+        assert!(Settings::load(Some(dir.path())).unwrap_err().to_string().contains("\"modle\""));
+    }
+}

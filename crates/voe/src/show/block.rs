@@ -1,0 +1,101 @@
+//! The last block: what came of an attempt.
+
+use std::fmt::Write;
+
+use voe_trace::event::{Applied, ChangeKind, Finish};
+use voe_trace::{Check, Level, Outcome, Reason};
+
+use super::paint::{Paint, harmless};
+
+/// The last block.
+pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, paint: Paint) -> String {
+    let mut out = String::new();
+    let mut row = |name: &str, text: &str| {
+        let _ = writeln!(out, "{} {text}", paint.dim(&format!("{name:<9}")));
+    };
+    row("outcome", &outcome_line(finish, paint));
+    if let Some(error) = &finish.error {
+        row("error", &paint.red(&harmless(error)));
+    }
+    if let Some(resolved) = finish.resolved {
+        row("verdict", &if resolved { paint.green("resolved: the task's tests pass") } else { paint.red("not resolved: the task's tests fail") });
+    }
+    if finish.changes.is_empty() {
+        row("files", "none changed");
+    }
+    for (i, change) in finish.changes.iter().enumerate() {
+        let kind = match change.kind {
+            ChangeKind::Added => " (new)",
+            ChangeKind::Deleted => " (deleted)",
+            ChangeKind::Modified => "",
+        };
+        let lines = if change.binary { "binary".into() } else { format!("{} {}", paint.green(&format!("+{}", change.added)), paint.red(&format!("-{}", change.removed))) };
+        let unchecked = if finish.evidence.unchecked.contains(&change.path) { paint.yellow("  nothing was run since its last edit") } else { String::new() };
+        row(if i == 0 { "files" } else { "" }, &format!("{}{kind}  {lines}{unchecked}", harmless(&change.path)));
+    }
+    for (i, check) in finish.evidence.checks.iter().enumerate() {
+        row(if i == 0 { "checks" } else { "" }, &check_line(check));
+    }
+    if let Some(check) = &finish.check {
+        row("--check", &check_line(check));
+    }
+    let level = finish.evidence.level;
+    let level = match level {
+        Level::Proven => paint.green(level.word()),
+        Level::Refuted => paint.red(level.word()),
+        _ => paint.yellow(level.word()),
+    };
+    row("evidence", &level);
+    let usage = &finish.usage;
+    let cached = usage.cached.map(|c| format!(" ({c} cached)")).unwrap_or_default();
+    let cost = usage.cost.map(|c| format!(", ${c:.4}")).unwrap_or_default();
+    row("spent", &format!(
+        "{} steps, {} tokens in{cached}, {} out{cost}, {:.1} s ({:.1} s model, {:.1} s tools)",
+        finish.steps, usage.prompt, usage.output, finish.seconds.total, finish.seconds.model, finish.seconds.tools
+    ));
+    if !applied.is_empty() {
+        row("patch", applied);
+    }
+    if let Some(file) = patch_file {
+        row("", file);
+    }
+    row("record", &finish.trajectory);
+    out
+}
+
+fn outcome_line(finish: &Finish, paint: Paint) -> String {
+    match finish.reason {
+        Reason::Completed => paint.green("completed"),
+        Reason::MaxSteps => paint.yellow("ended: the limit on steps was reached"),
+        Reason::MaxTokens => paint.yellow("ended: the limit on tokens was reached"),
+        Reason::MaxWall => paint.yellow("ended: the limit on time was reached"),
+        Reason::Context => paint.yellow("ended: the conversation no longer fits the model's window"),
+        Reason::Stuck => paint.yellow("ended: the model went round in circles or stopped working"),
+        Reason::ModelError => paint.red("ended: the model or its server failed"),
+        Reason::Interrupted => paint.yellow("interrupted"),
+        Reason::Internal => paint.red("ended: voe failed"),
+    }
+}
+
+/// A check on one line.
+pub(crate) fn check_line(check: &Check) -> String {
+    let ended = |o: &Outcome| o.exit.map_or_else(|| o.killed.clone().unwrap_or_else(|| "did not end".into()), |e| format!("exit {e}"));
+    let mut command = check.command.trim().replace('\n', "⏎");
+    if let Some((at, _)) = command.char_indices().nth(70) {
+        command.truncate(at);
+        command.push('…');
+    }
+    let without = check.without.as_ref().map(|o| format!("without the edits {}, ", ended(o))).unwrap_or_default();
+    let why = check.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    harmless(&format!("{}: {without}with them {}: {command}{why}", check.level, ended(&check.with)))
+}
+
+/// What became of the patch, for the block.
+pub(crate) fn applied_line(applied: Applied, empty: bool) -> &'static str {
+    match applied {
+        _ if empty => "empty",
+        Applied::Yes => "applied; `voe undo` takes it back",
+        Applied::No => "not applied",
+        Applied::Conflict => "not applied: your tree changed meanwhile",
+    }
+}

@@ -1,0 +1,204 @@
+//! An attempt while it happens, and step by step afterwards.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+use voe_agent::Observer;
+use voe_model::Delta;
+use voe_trace::event::{Origin, ToolResult};
+use voe_trace::{Event, Record};
+
+use super::paint::{Paint, harmless};
+
+/// Lines of a tool's result that are shown.
+const RESULT_LINES: usize = 12;
+/// Lines of a diff that are shown.
+const DIFF_LINES: usize = 60;
+
+/// Prints the record's events as JSON lines.
+pub(crate) struct Json;
+
+impl Observer for Json {
+    fn record(&mut self, record: &Record) {
+        if let Ok(line) = serde_json::to_string(record) {
+            // A reader that has gone away is no reason to end the attempt.
+            let _ = writeln!(io::stdout().lock(), "{line}");
+        }
+    }
+}
+
+/// Prints for a person.
+pub(crate) struct Live {
+    paint: Paint,
+    /// Whether replies are shown while they come; else when they are there.
+    stream: bool,
+    /// What the line on the screen is in the middle of.
+    within: Within,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Nothing,
+    Thought,
+    Text,
+}
+
+impl Live {
+    pub(crate) fn new(paint: Paint, stream: bool) -> Self {
+        Self { paint, stream, within: Within::Nothing }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.end_stream();
+        let _ = writeln!(io::stdout().lock(), "{text}");
+    }
+
+    fn end_stream(&mut self) {
+        if self.within != Within::Nothing {
+            self.within = Within::Nothing;
+            let _ = writeln!(io::stdout().lock());
+        }
+    }
+
+    fn piece(&mut self, within: Within, text: &str) {
+        if self.within == Within::Nothing && text.trim().is_empty() {
+            return;
+        }
+        let text = if self.within == Within::Nothing { text.trim_start() } else { text };
+        if self.within != within {
+            self.end_stream();
+            self.within = within;
+        }
+        let text = harmless(text);
+        let text = if within == Within::Thought { self.paint.dim(&text) } else { text };
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    fn show(&mut self, event: &Event) {
+        let paint = self.paint;
+        match event {
+            Event::Start(start) => {
+                let window = start.model.window.map(|w| format!(", window {w}")).unwrap_or_default();
+                self.line(&paint.dim(&format!(
+                    "voe {} · {} · {}{window} · sandbox {} ({})",
+                    start.voe, start.strategy, start.model.name, start.sandbox.backend, start.sandbox.detail
+                )));
+            }
+            Event::Resume { step, how } => self.line(&paint.yellow(&format!("voe: going on after step {step} ({how})"))),
+            Event::Reply(reply) => {
+                self.end_stream();
+                if !self.stream {
+                    let thought = reply.message.reasoning.as_deref().unwrap_or_default().trim();
+                    if !thought.is_empty() {
+                        self.line(&paint.dim(&harmless(thought)));
+                    }
+                    let text = reply.message.content.trim();
+                    if !text.is_empty() {
+                        self.line(&harmless(text));
+                    }
+                }
+                for repair in &reply.repairs {
+                    self.line(&paint.yellow(&format!("voe: {}", harmless(repair))));
+                }
+                if reply.malformed.is_some() {
+                    self.line(&paint.yellow("voe: the model meant a call that can't be read; it is told so"));
+                }
+            }
+            Event::Result(result) => self.result(result),
+            Event::Nudge { text, .. } => {
+                let text = text.trim_start_matches(voe_agent::prompt::HARNESS).trim();
+                self.line(&paint.yellow(&format!("voe → model: {}", first_lines(text, 6))));
+            }
+            Event::Check(check) if check.without.is_some() || check.why.is_some() => {
+                self.line(&paint.cyan(&format!("voe: {}", super::block::check_line(check))));
+            }
+            Event::Gate { accepted: false, text, .. } => {
+                let text = text.trim_start_matches(voe_agent::prompt::HARNESS).trim();
+                self.line(&paint.yellow(&format!("voe → model: {}", first_lines(text, 6))));
+            }
+            Event::Message { origin: Origin::Strategy, message, .. } => {
+                self.line(&paint.yellow(&format!("voe → model: {}", first_lines(&message.content, 6))));
+            }
+            Event::Verify { method, passed, text, .. } => {
+                let verdict = match passed {
+                    Some(true) => "passed",
+                    Some(false) => "failed",
+                    None => "unclear",
+                };
+                self.line(&paint.cyan(&format!("voe: {method}: {verdict}. {}", first_lines(&harmless(text), 4))));
+            }
+            Event::Compaction(c) => {
+                self.line(&paint.yellow(&format!("voe: conversation shortened ({}): {} → {} tokens", c.kind, c.before, c.after)));
+            }
+            Event::Retry { kind, error, wait, .. } => {
+                self.line(&paint.yellow(&format!("voe: {kind}: {}; asking again after {wait:.1} s", harmless(error))));
+            }
+            Event::ToolboxRestarted { why, .. } => self.line(&paint.yellow(&format!("voe: tools started again: {why}"))),
+            Event::Note { text } => self.line(&paint.yellow(&format!("voe: {text}"))),
+            _ => {}
+        }
+    }
+
+    fn result(&mut self, result: &ToolResult) {
+        let paint = self.paint;
+        self.line(&format!("{} {}", paint.bold(&format!("▸ {}", result.tool)), call_line(&result.arguments)));
+        if result.diff.is_empty() {
+            let text = first_lines(&harmless(result.text.trim_end()), RESULT_LINES);
+            for line in text.lines() {
+                self.line(&format!("  {}", paint.dim(line)));
+            }
+        } else {
+            let diff = first_lines(&harmless(result.diff.trim_end()), DIFF_LINES);
+            for line in paint.diff(&diff).lines() {
+                self.line(&format!("  {line}"));
+            }
+        }
+        if let Some(killed) = &result.killed {
+            self.line(&format!("  {}", paint.red(&format!("ended: {killed}"))));
+        }
+    }
+}
+
+impl Observer for Live {
+    fn record(&mut self, record: &Record) {
+        self.show(&record.event);
+    }
+
+    fn delta(&mut self, delta: Delta<'_>) {
+        if !self.stream {
+            return;
+        }
+        match delta {
+            Delta::Reasoning(text) => self.piece(Within::Thought, text),
+            Delta::Text(text) => self.piece(Within::Text, text),
+            Delta::Call { .. } => self.end_stream(),
+            Delta::Retry { .. } => self.end_stream(),
+        }
+    }
+}
+
+/// A call's arguments on one line: the first as it is, the others by name, all shortened.
+fn call_line(arguments: &Value) -> String {
+    let Some(object) = arguments.as_object() else { return String::new() };
+    let shown = object.iter().enumerate().map(|(i, (name, value))| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let mut text = text.trim().replace('\n', "⏎");
+        if let Some((at, _)) = text.char_indices().nth(if i == 0 { 160 } else { 40 }) {
+            text.truncate(at);
+            text.push('…');
+        }
+        if i == 0 { text } else { format!("{name}={text}") }
+    });
+    harmless(&shown.collect::<Vec<_>>().join("  "))
+}
+
+/// The first lines of a text, and how many more there are.
+pub(crate) fn first_lines(text: &str, most: usize) -> String {
+    let total = text.lines().count();
+    if total <= most + 1 {
+        return text.to_owned();
+    }
+    let shown: Vec<_> = text.lines().take(most).collect();
+    format!("{}\n… {} more lines", shown.join("\n"), total - most)
+}

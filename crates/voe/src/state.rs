@@ -1,0 +1,73 @@
+//! Where voe keeps its records: outside the repositories.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::Usage;
+
+/// voe's state directory: `VOE_STATE_DIR`, else the system's place for such things.
+pub(crate) fn dir() -> anyhow::Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    if let Some(dir) = set("VOE_STATE_DIR") {
+        return Ok(std::path::absolute(dir)?);
+    }
+    if let Some(dir) = set("XDG_STATE_HOME") {
+        return Ok(dir.join("voe"));
+    }
+    let home = set("HOME").ok_or_else(|| Usage("neither HOME nor VOE_STATE_DIR is set; set one of them".into()))?;
+    Ok(home.join(".local/state/voe"))
+}
+
+/// The directory of a repository's attempts.
+pub(crate) fn of_repository(top: &Path) -> anyhow::Result<PathBuf> {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    top.hash(&mut hasher);
+    let name = top.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let name: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).take(40).collect();
+    Ok(dir()?.join("attempts").join(format!("{name}-{:08x}", hasher.finish() as u32)))
+}
+
+/// A new directory for an attempt: `given`, or one named by the time below `parent`.
+pub(crate) fn new_attempt(parent: &Path, given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let dir = match given {
+        Some(dir) => {
+            fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+            if dir.join("trajectory.jsonl").exists() {
+                let text = format!("{} holds a record already; give another --out, or --resume it", dir.display());
+                return Err(Usage(text).into());
+            }
+            dir.to_owned()
+        }
+        None => {
+            fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+            let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
+            let mut n = 0;
+            loop {
+                let name = if n == 0 { now.clone() } else { format!("{now}-{n}") };
+                match fs::create_dir(parent.join(&name)) {
+                    Ok(()) => break parent.join(name),
+                    Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => n += 1,
+                    Err(error) => return Err(error).with_context(|| format!("cannot make {}", parent.join(name).display())),
+                }
+            }
+        }
+    };
+    Ok(fs::canonicalize(&dir)?)
+}
+
+/// Keeps a second voe from working on the same repository at the same time. Held as long as the file is open.
+pub(crate) fn lock(parent: &Path, top: &Path) -> anyhow::Result<fs::File> {
+    fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    let path = parent.join("lock");
+    let file = fs::File::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => {
+            Err(Usage(format!("another voe is at work in {}; wait for it, or end it", top.display())).into())
+        }
+        Err(fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}

@@ -1,0 +1,33 @@
+//! `voe undo`: the repository as it was before the last `voe fix`.
+
+use voe_repo::{Repo, RepoError, UndoPoint};
+
+use crate::{cli, exit, state};
+
+pub(crate) fn run(args: &cli::Undo) -> anyhow::Result<u8> {
+    let repo = Repo::discover(&std::env::current_dir()?)?;
+    let parent = state::of_repository(repo.top())?;
+    let _lock = state::lock(&parent, repo.top())?;
+    let undo = parent.join("undo");
+    let latest = if undo.is_dir() { UndoPoint::latest(&undo, &repo)? } else { None };
+    let mut point = latest.ok_or_else(|| RepoError::NothingToUndo(repo.top().to_owned()))?;
+    let report = point.undo(&repo, args.force)?;
+    for (what, paths) in [("put back", &report.restored), ("removed", &report.removed), ("git's own put back", &report.git)] {
+        for path in paths {
+            println!("{what}: {}", crate::show::paint::harmless(path));
+        }
+    }
+    for path in &report.overwritten {
+        println!("your later change was overwritten: {}", crate::show::paint::harmless(path));
+    }
+    if report.unsealed {
+        println!("the attempt was cut off, so all that changed since it began was put back");
+    }
+    if report.restored.is_empty() && report.removed.is_empty() && report.git.is_empty() {
+        println!("nothing had changed");
+    }
+    if let Some(redo) = &report.redo {
+        println!("the state before this undo is kept in {}", redo.display());
+    }
+    Ok(exit::OK)
+}
