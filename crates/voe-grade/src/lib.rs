@@ -12,7 +12,7 @@
 //! - [`report`]: the official report of one task
 //! - [`run_report`]: the official report of a run (schema 2), and where official files lie
 //! - [`prediction`]: reading, writing and checking predictions
-//! - [`log_files`]: which task a log belongs to, by its file name
+//! - [`log_files`]: which task a log belongs to, by its file name, and its verdict as a line of JSON
 //! - [`eval_script`]: the eval script as the official runner changes it before it runs
 //! - [`text`]: text as Python sees it
 
@@ -32,7 +32,7 @@ pub mod verdict;
 
 pub use infra::{InfraFailure, Tier};
 pub use instance::{EvalType, Instance, RowError};
-pub use log_files::LogNames;
+pub use log_files::{GradedLog, LogNames};
 pub use parser::{LogParser, ParserStops, UnsupportedParser, parse_log};
 pub use prediction::{Prediction, Predictions, PredictionsError, Problem};
 pub use report::{InstanceReport, Outcomes, TestsStatus};

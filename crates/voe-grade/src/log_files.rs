@@ -3,6 +3,22 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use serde::Serialize;
+
+use crate::verdict::Graded;
+
+/// A log and the verdict on it, as one flat JSON object: `file`, `instance_id`, `found`, `statuses`, `report`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GradedLog<'a> {
+    /// The log's path relative to the directory of logs.
+    pub file: &'a str,
+    /// The task that it belongs to.
+    pub instance_id: &'a str,
+    /// The verdict.
+    #[serde(flatten)]
+    pub graded: &'a Graded,
+}
+
 /// The ids of a suite, for finding the task that a log belongs to.
 #[derive(Debug, Clone, Default)]
 pub struct LogNames<'a> {

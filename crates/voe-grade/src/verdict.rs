@@ -28,16 +28,20 @@ pub struct Graded {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum NotFound {
     /// The harness wrote that something before the tests failed, or that they ran too long.
-    #[error("the log says {:?}", .0.marker())]
+    #[error("the log says {:?}; see above that line for what went wrong", .0.marker())]
     BadCode(BadCode),
     /// A marker around the tests' output is missing: the log was cut, or the tests never began.
-    #[error("the log lacks the start or the end marker of the tests' output")]
+    #[error(
+        "the log lacks the start or the end marker of the tests' output; it was cut or the tests never began, so run them again"
+    )]
     NoMarkers,
     /// No test is named, and nothing shows that any ran.
-    #[error("the log names no test")]
+    #[error("the log names no test and shows no sign that any ran; see whether the test command could start")]
     NoTests,
     /// The test command failed while the log shows no failure: its output is not what it seems.
-    #[error("the tests exited with an error and no test in the log failed, so the log is not believed")]
+    #[error(
+        "the tests exited with an error and no test in the log failed, so the log is not believed; see what the patch prints"
+    )]
     Spoofed,
 }
 
@@ -251,7 +255,10 @@ mod tests {
         for code in ["Patch Apply Failed", "Reset Failed", "Tests Errored", "Tests Timed Out"] {
             let bad = graded(&row(&["a"], &[]), &(log("PASSED a") + ">>>>> " + code));
             assert!(!bad.found && !bad.report.resolved && bad.statuses.is_empty());
-            assert_eq!(bad.not_found.unwrap().to_string(), format!("the log says \">>>>> {code}\""));
+            assert_eq!(
+                bad.not_found.unwrap().to_string(),
+                format!("the log says \">>>>> {code}\"; see above that line for what went wrong")
+            );
         }
     }
 

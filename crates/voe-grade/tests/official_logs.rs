@@ -6,8 +6,8 @@ mod official_data;
 
 use std::fs;
 
-use serde_json::{Map, Value};
-use voe_grade::{GradeError, LogParser, RunReport, UnsupportedParser, eval_script, grade};
+use serde_json::Value;
+use voe_grade::{GradeError, GradedLog, LogParser, RunReport, UnsupportedParser, eval_script, grade};
 
 #[test]
 fn every_log_gets_the_official_statuses_and_report() {
@@ -16,9 +16,11 @@ fn every_log_gets_the_official_statuses_and_report() {
     assert_eq!(cases.len(), 64);
     for case in cases {
         let graded = grade(&case.row, &case.log).unwrap();
-        let Value::Object(fields) = serde_json::to_value(&graded).unwrap() else { panic!("no object") };
-        let mut ours = Map::from_iter([("instance_id".to_owned(), Value::from(case.row.instance_id.clone()))]);
-        ours.extend(fields);
+        let line = GradedLog { file: &case.name, instance_id: &case.row.instance_id, graded: &graded };
+        let Value::Object(mut ours) = serde_json::to_value(line).unwrap() else { panic!("no object") };
+        let keys: Vec<_> = ours.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["file", "instance_id", "found", "statuses", "report"]);
+        assert_eq!(ours.shift_remove("file"), Some(Value::from(case.name.as_str())));
         assert_eq!(Value::Object(ours), case.expected, "{}", case.name);
     }
 }
