@@ -1,0 +1,3 @@
+from basket.basket import Basket, Item
+
+__all__ = ["Basket", "Item"]

@@ -1,0 +1,2 @@
+STEP = 1024
+UNITS = ["B", "KiB", "MiB", "GiB", "TiB"]

@@ -1,0 +1,3 @@
+from memo.remember import remember
+
+__all__ = ["remember"]

@@ -1,0 +1,3 @@
+from pages.paginator import NoSuchPage, Paginator
+
+__all__ = ["NoSuchPage", "Paginator"]

@@ -1,0 +1,3 @@
+from ringbuf.ring import Ring
+
+__all__ = ["Ring"]

@@ -1,0 +1,3 @@
+from slugline.slug import shorten, slugify
+
+__all__ = ["shorten", "slugify"]
