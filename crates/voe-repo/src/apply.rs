@@ -1,7 +1,14 @@
 //! The patch into the user's tree: all of it or nothing.
 
-use voe_toolbox::protocol::Export;
+use std::io::Write as _;
 
+use voe_toolbox::protocol::{Bytes, Export, ExportedFile, FileState};
+
+use crate::files::{Found, Root};
+use crate::git::{Git, failure};
+use crate::hazard::{LINK, hazards};
+use crate::objects::{list_tree, printable};
+use crate::patch::links_of;
 use crate::{Base, Hazard, Patch, Repo, RepoError, Result};
 
 /// What became of a patch.
@@ -41,6 +48,14 @@ pub struct Conflict {
     pub why: String,
 }
 
+/// What to do about one file.
+enum Step {
+    Nothing,
+    Write(Option<FileState>),
+    Merged(FileState),
+    Conflict(&'static str),
+}
+
 impl Repo {
     /// Writes what `export` holds into the work tree. Files that are no longer as at base are merged where both sides'
     /// changes go together; if one of them can't be, nothing at all is written. The index is not touched; no symbolic
@@ -49,7 +64,163 @@ impl Repo {
     /// # Errors
     /// git failed, or the disk; what was written until then has been put back.
     pub fn apply(&self, base: &Base, patch: &Patch, export: &Export) -> Result<Applied> {
-        let _ = (patch, export);
-        Err(RepoError::NoDirectory(base.git_dir.clone()))
+        let files: Vec<&ExportedFile> = export.files.iter().filter(|file| file.base != file.now).collect();
+        if files.is_empty() {
+            return Ok(Applied::Nothing);
+        }
+        // What `patch` says is not relied upon: it may have been read from a file.
+        let found = hazards(export, &links_of(base)?);
+        if !found.is_empty() || !patch.hazards.is_empty() {
+            return Ok(Applied::Refused(if found.is_empty() { patch.hazards.clone() } else { found }));
+        }
+        let claims = Claims::check(base, &files)?;
+        let root = Root::open(&self.top)?;
+        let (mut changes, mut merged, mut conflicts) = (Vec::new(), Vec::new(), Vec::new());
+        for (file, true_to_base) in files.iter().zip(claims.0) {
+            let path = &file.path.0;
+            let removed = |at: &[u8]| files.iter().any(|file| file.path.0 == at && file.now.is_none());
+            match self.step(&root, file, true_to_base, removed)? {
+                Step::Nothing => {}
+                Step::Write(state) => changes.push((path.clone(), state)),
+                Step::Merged(state) => {
+                    merged.push(printable(path));
+                    changes.push((path.clone(), Some(state)));
+                }
+                Step::Conflict(why) => conflicts.push(Conflict { path: printable(path), why: why.to_owned() }),
+            }
+        }
+        if !conflicts.is_empty() {
+            return Ok(Applied::Conflict(conflicts));
+        }
+        root.put_all(&changes)?;
+        Ok(if merged.is_empty() { Applied::Plain } else { Applied::Merged(merged) })
+    }
+
+    fn step(
+        &self,
+        root: &Root,
+        file: &ExportedFile,
+        true_to_base: bool,
+        removed: impl Fn(&[u8]) -> bool,
+    ) -> Result<Step> {
+        let path = &file.path.0;
+        let found = root.read(path)?;
+        if matches!(found, Found::Absent) && file.now.is_some() {
+            // Nothing is seen at a path beyond a link or a file; but nothing can be written there either.
+            for at in path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at) {
+                match root.read(&path[..at])? {
+                    Found::File(state, _) if state.mode == LINK && !removed(&path[..at]) => {
+                        return Ok(Step::Conflict("a directory above it is a symbolic link now"));
+                    }
+                    Found::File(..) | Found::Special if !removed(&path[..at]) => {
+                        return Ok(Step::Conflict("a directory above it is a file now"));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let ours = match &found {
+            Found::Absent => None,
+            Found::File(state, _) => Some(state),
+            Found::Special => return Ok(Step::Conflict("it is neither a file nor a link now")),
+            Found::Directory if file.base.is_none() && self.emptied(root, path, &removed)? => None,
+            Found::Directory => return Ok(Step::Conflict("it is a directory now")),
+        };
+        if ours == file.now.as_ref() {
+            return Ok(Step::Nothing);
+        }
+        if ours == file.base.as_ref() {
+            return Ok(Step::Write(file.now.clone()));
+        }
+        match (&file.base, ours, &file.now) {
+            _ if !true_to_base => Ok(Step::Conflict("it is not what it was at base")),
+            (None, _, _) => Ok(Step::Conflict("it was made meanwhile, with another content")),
+            (_, None, _) => Ok(Step::Conflict("it was removed meanwhile")),
+            (_, _, None) => Ok(Step::Conflict("it was changed meanwhile, and the patch removes it")),
+            (Some(base), Some(ours), Some(theirs)) => self.merge(base, ours, theirs),
+        }
+    }
+
+    /// Whether the patch leaves nothing in this directory.
+    fn emptied(&self, root: &Root, path: &[u8], removed: &impl Fn(&[u8]) -> bool) -> Result<bool> {
+        let directory = self.top.join(crate::snapshot::as_path(path));
+        for entry in std::fs::read_dir(&directory).map_err(RepoError::io("read", &directory))? {
+            let entry = entry.map_err(RepoError::io("read", &directory))?;
+            let name = std::os::unix::ffi::OsStringExt::into_vec(entry.file_name());
+            let inner = [path, b"/", &name].concat();
+            let goes = match root.read(&inner)? {
+                Found::Directory => self.emptied(root, &inner, removed)?,
+                _ => removed(&inner),
+            };
+            if !goes {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The user's change and the patch's, if they go together.
+    fn merge(&self, base: &FileState, ours: &FileState, theirs: &FileState) -> Result<Step> {
+        if [base, ours, theirs].iter().any(|state| state.mode == LINK) {
+            return Ok(Step::Conflict("it was changed meanwhile, and symbolic links are not merged"));
+        }
+        let mode = if ours.mode == base.mode { theirs.mode } else { ours.mode };
+        let content = if ours.content == base.content {
+            theirs.content.0.clone()
+        } else if theirs.content == base.content || theirs.content == ours.content {
+            ours.content.0.clone()
+        } else {
+            let texts = [ours, base, theirs].map(|state| &state.content.0[..]);
+            if texts.iter().any(|text| text.contains(&0)) {
+                return Ok(Step::Conflict("it was changed meanwhile, and it is not text"));
+            }
+            match merge_texts(texts)? {
+                Some(text) => text,
+                None => return Ok(Step::Conflict("it was changed meanwhile in the same place")),
+            }
+        };
+        Ok(Step::Merged(FileState { mode, content: Bytes(content) }))
+    }
+}
+
+/// Merges ours, base and theirs; `None` if both changed the same place.
+fn merge_texts(texts: [&[u8]; 3]) -> Result<Option<Vec<u8>>> {
+    let scratch = tempfile::tempdir().map_err(RepoError::io("make", std::env::temp_dir()))?;
+    let mut names = Vec::new();
+    for (name, text) in ["ours", "base", "theirs"].into_iter().zip(texts) {
+        let file = scratch.path().join(name);
+        let mut open = std::fs::File::create(&file).map_err(RepoError::io("write", &file))?;
+        open.write_all(text).map_err(RepoError::io("write", &file))?;
+        names.push(file);
+    }
+    let mut args = vec!["merge-file".into(), "-p".into(), "-q".into()];
+    args.extend(names.iter().map(|file| file.as_os_str().to_owned()));
+    let output = Git::around(scratch.path()).variable("GIT_DIR", scratch.path()).output(&args, &[])?;
+    match output.code {
+        Some(0) => Ok(Some(output.stdout)),
+        // The number of conflicts, at most 127; beyond that are failures.
+        Some(1..=127) => Ok(None),
+        _ => Err(failure("merge-file", &output)),
+    }
+}
+
+/// For each file whether what the export says of the base is so. The export comes from inside the sandbox; only what voe
+/// recorded itself is merged upon.
+struct Claims(Vec<bool>);
+
+impl Claims {
+    fn check(base: &Base, files: &[&ExportedFile]) -> Result<Self> {
+        let git = Git::private(&base.git_dir);
+        let entries = list_tree(&git, &base.tree)?;
+        let mut blobs = crate::objects::Blobs::open(&git)?;
+        let mut claims = Vec::new();
+        for file in files {
+            claims.push(match (entries.get(&file.path.0), &file.base) {
+                (None, None) => true,
+                (Some((mode, id)), Some(state)) => *mode == state.mode && blobs.get(id)? == state.content.0,
+                _ => false,
+            });
+        }
+        Ok(Self(claims))
     }
 }

@@ -88,27 +88,25 @@ impl Nesting<'_> {
     fn refresh(&mut self, repo: &Repo, git: &Git, prefix: &[u8], fresh: bool) -> Result<BTreeSet<Vec<u8>>> {
         let mut nested = BTreeSet::new();
         let mut update = BTreeSet::new();
-        let mut remove = BTreeSet::new();
+        let listed = if fresh { list_index(git)? } else { Vec::new() };
         if fresh {
-            let listed = list_index(git)?;
             mark(git, "--no-assume-unchanged", listed.iter().filter(|entry| entry.tag.is_ascii_lowercase()))?;
             mark(git, "--no-skip-worktree", listed.iter().filter(|entry| entry.tag.eq_ignore_ascii_case(&b's')))?;
             for entry in &listed {
                 if entry.mode == 0o160000 {
                     nested.insert(entry.path.clone());
-                    remove.insert(entry.path.clone());
                 } else if entry.stage != 0 {
                     update.insert(entry.path.clone());
                 }
             }
-            for path in converted(repo, git, &listed)? {
-                // Forgotten, so that it is read anew whatever its times say.
-                remove.insert(path.clone());
-                update.insert(path);
-            }
         }
-        feed(git, &["update-index", "-z", "--force-remove", "--stdin"], &remove)?;
-        for (tag, path) in list_changes(repo, git)? {
+        feed(git, &["update-index", "-z", "--force-remove", "--stdin"], &nested)?;
+        let changes = list_changes(repo, git)?;
+        // Forgotten, so that they are read anew whatever their times say.
+        let converted = converted(repo, git, &listed, &changes)?;
+        feed(git, &["update-index", "-z", "--force-remove", "--stdin"], &converted)?;
+        update.extend(converted);
+        for (tag, path) in changes {
             match path.strip_suffix(b"/") {
                 Some(directory) => nested.insert(directory.to_vec()),
                 None if tag == b'?' && repo.top.join(as_path(&path)).join(".git").exists() => nested.insert(path),
@@ -190,7 +188,7 @@ fn list_index(git: &Git) -> Result<Vec<Listed>> {
 }
 
 /// The paths of which the user's index may hold something else than their bytes, however fresh it says they are.
-fn converted(repo: &Repo, git: &Git, listed: &[Listed]) -> Result<Vec<Vec<u8>>> {
+fn converted(repo: &Repo, git: &Git, listed: &[Listed], changes: &[(u8, Vec<u8>)]) -> Result<BTreeSet<Vec<u8>>> {
     let own = repo.git();
     let set = |name: &str| -> Result<Vec<u8>> { Ok(own.output(&["config", "--get", name], &[])?.stdout) };
     let autocrlf = set("core.autocrlf")?;
@@ -202,11 +200,11 @@ fn converted(repo: &Repo, git: &Git, listed: &[Listed]) -> Result<Vec<Vec<u8>>> 
         || !set("core.attributesFile")?.is_empty()
         || Path::new("/etc/gitattributes").exists()
         || user_file("attributes").is_some_and(|file| file.exists())
-        || untracked_attributes(repo, git)?;
+        || changes.iter().any(|(_, path)| path.ends_with(b".gitattributes"));
     if !by_attributes && (autocrlf.is_empty() || autocrlf.starts_with(b"false")) {
-        return Ok(Vec::new());
+        return Ok(BTreeSet::new());
     }
-    let mut found = Vec::new();
+    let mut found = BTreeSet::new();
     // A conversion of line ends changes the size.
     let ids: String = files.iter().map(|entry| format!("{}\n", entry.id)).collect();
     let sizes = git.run_with(&["cat-file", "--batch-check=%(objectsize)"], ids.as_bytes())?;
@@ -214,7 +212,7 @@ fn converted(repo: &Repo, git: &Git, listed: &[Listed]) -> Result<Vec<Vec<u8>>> 
         let size: Option<u64> = std::str::from_utf8(size).ok().and_then(|size| size.parse().ok());
         let there = repo.top.join(as_path(&entry.path)).symlink_metadata().ok().map(|meta| meta.len());
         if there.is_some() && there != size {
-            found.push(entry.path.clone());
+            found.insert(entry.path.clone());
         }
     }
     if by_attributes {
@@ -223,19 +221,11 @@ fn converted(repo: &Repo, git: &Git, listed: &[Listed]) -> Result<Vec<Vec<u8>>> 
         let fields: Vec<&[u8]> = out.split(|byte| *byte == 0).collect();
         for triple in fields.chunks_exact(3) {
             if !matches!(triple[2], b"unspecified" | b"unset") {
-                found.push(triple[0].to_vec());
+                found.insert(triple[0].to_vec());
             }
         }
     }
     Ok(found)
-}
-
-/// Whether a file of attributes is in the work tree that the index does not know.
-fn untracked_attributes(repo: &Repo, git: &Git) -> Result<bool> {
-    let out =
-        git.clone().variable("GIT_LITERAL_PATHSPECS", "0").run(&["ls-files", "-z", "-o", "--", "*.gitattributes"])?;
-    let _ = repo;
-    Ok(!out.is_empty())
 }
 
 /// What in the work tree differs from the index: `C` changed, `R` removed, `?` new and not ignored. A directory that is a

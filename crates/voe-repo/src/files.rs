@@ -1,0 +1,383 @@
+//! Reading and writing files below a directory without ever following a symbolic link.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode};
+use rustix::io::Errno;
+use voe_toolbox::protocol::{Bytes, FileState};
+
+use crate::hazard::LINK;
+use crate::objects::split;
+use crate::snapshot::as_path;
+use crate::{RepoError, Result};
+
+/// A directory below which files are read and written.
+pub(crate) struct Root {
+    dir: OwnedFd,
+    path: PathBuf,
+}
+
+/// What is at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing, or something of which a directory above is not one (a link, a file).
+    Absent,
+    /// A file or a symbolic link; its permissions beside.
+    File(FileState, RawMode),
+    /// A directory.
+    Directory,
+    /// A socket, a pipe, a device.
+    Special,
+}
+
+impl Found {
+    /// The file, if it is one.
+    pub(crate) fn state(&self) -> Option<&FileState> {
+        match self {
+            Self::File(state, _) => Some(state),
+            _ => None,
+        }
+    }
+
+    fn permissions(&self) -> Option<RawMode> {
+        match self {
+            Self::File(state, permissions) if state.mode != LINK => Some(*permissions),
+            _ => None,
+        }
+    }
+}
+
+/// A new content that waits beside its place.
+struct Staged {
+    directory: OwnedFd,
+    name: String,
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // Gone already if it was put in its place.
+        let _ = rustix::fs::unlinkat(&self.directory, &self.name, AtFlags::empty());
+    }
+}
+
+static STAGED: AtomicU64 = AtomicU64::new(0);
+
+impl Root {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let dir = rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|errno| RepoError::io("open", path)(errno.into()))?;
+        Ok(Self { dir, path: path.to_path_buf() })
+    }
+
+    fn failed(&self, action: &'static str, path: &[u8]) -> impl FnOnce(Errno) -> RepoError {
+        let path = self.path.join(as_path(path));
+        move |errno| RepoError::Io { action, path, source: errno.into() }
+    }
+
+    /// What is at `path`.
+    pub(crate) fn read(&self, path: &[u8]) -> Result<Found> {
+        self.look(path).map_err(self.failed("read", path))
+    }
+
+    fn look(&self, path: &[u8]) -> rustix::io::Result<Found> {
+        let (above, name) = split(path);
+        let Some(parent) = self.descend(above)? else { return Ok(Found::Absent) };
+        let name = OsStr::from_bytes(name);
+        let stat = match rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(Found::Absent),
+            Err(errno) => return Err(errno),
+        };
+        let permissions = stat.st_mode & 0o7777;
+        Ok(match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Symlink => {
+                let target = rustix::fs::readlinkat(&parent, name, Vec::new())?.into_bytes();
+                Found::File(FileState { mode: LINK, content: Bytes(target) }, permissions)
+            }
+            FileType::RegularFile => {
+                let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+                let mut file = File::from(rustix::fs::openat(&parent, name, flags, Mode::empty())?);
+                let mut content = Vec::new();
+                file.read_to_end(&mut content).map_err(errno)?;
+                let mode = if permissions & 0o100 != 0 { 0o100755 } else { 0o100644 };
+                Found::File(FileState { mode, content: Bytes(content) }, permissions)
+            }
+            FileType::Directory => Found::Directory,
+            _ => Found::Special,
+        })
+    }
+
+    /// The directory at `path`; `None` if it or one above is missing or not a directory.
+    fn descend(&self, path: &[u8]) -> rustix::io::Result<Option<OwnedFd>> {
+        let (directory, rest) = self.descend_while_there(path)?;
+        Ok(rest.is_empty().then_some(directory))
+    }
+
+    /// The deepest directory on the way to `path`, and the parts of the way that are left.
+    fn descend_while_there<'p>(&self, path: &'p [u8]) -> rustix::io::Result<(OwnedFd, Vec<&'p [u8]>)> {
+        let mut directory = self.dir.try_clone().map_err(errno)?;
+        let mut parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
+        parts.reverse();
+        while let Some(part) = parts.last() {
+            if matches!(*part, b"." | b"..") {
+                return Err(Errno::INVAL);
+            }
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            match rustix::fs::openat(&directory, OsStr::from_bytes(part), flags, Mode::empty()) {
+                Ok(next) => directory = next,
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => break,
+                Err(errno) => return Err(errno),
+            }
+            parts.pop();
+        }
+        parts.reverse();
+        Ok((directory, parts))
+    }
+
+    /// The directory at `path`, made if it is missing.
+    fn make_way(&self, path: &[u8]) -> rustix::io::Result<OwnedFd> {
+        let (mut directory, rest) = self.descend_while_there(path)?;
+        for part in rest {
+            let name = OsStr::from_bytes(part);
+            match rustix::fs::mkdirat(&directory, name, Mode::from_raw_mode(0o777)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno),
+            }
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            directory = rustix::fs::openat(&directory, name, flags, Mode::empty())?;
+        }
+        Ok(directory)
+    }
+
+    /// Writes a content beside its place; an existing file's permissions are kept, but for the executable bits.
+    fn stage(&self, path: &[u8], state: &FileState, like: Option<RawMode>) -> rustix::io::Result<Staged> {
+        let (above, _) = split(path);
+        let (directory, _) = self.descend_while_there(above)?;
+        let number = STAGED.fetch_add(1, Ordering::Relaxed);
+        let staged = Staged { directory, name: format!(".voe-{}-{number}.tmp", std::process::id()) };
+        if state.mode == LINK {
+            rustix::fs::symlinkat(OsStr::from_bytes(&state.content.0), &staged.directory, &staged.name)?;
+            return Ok(staged);
+        }
+        let executable = state.mode & 0o100 != 0;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fresh = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
+        let file = rustix::fs::openat(&staged.directory, &staged.name, flags, fresh)?;
+        if let Some(like) = like {
+            let mode = match executable {
+                // Who may read it may run it, as git does.
+                true if like & 0o100 == 0 => like | ((like & 0o444) >> 2),
+                true => like,
+                false => like & !0o111,
+            };
+            rustix::fs::fchmod(file.as_fd(), Mode::from_raw_mode(mode & 0o777))?;
+        }
+        File::from(file).write_all(&state.content.0).map_err(errno)?;
+        Ok(staged)
+    }
+
+    /// Puts a staged content in its place.
+    fn place(&self, path: &[u8], staged: &Staged) -> rustix::io::Result<()> {
+        let (above, name) = split(path);
+        let parent = self.make_way(above)?;
+        let name = OsStr::from_bytes(name);
+        match rustix::fs::renameat(&staged.directory, &staged.name, &parent, name) {
+            Err(Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY) => {
+                // An empty directory gives way.
+                rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR)?;
+                rustix::fs::renameat(&staged.directory, &staged.name, &parent, name)
+            }
+            other => other,
+        }
+    }
+
+    /// Makes the file at `path` be `state`; `None` removes it. Either it happens or not.
+    pub(crate) fn put(&self, path: &[u8], state: Option<&FileState>) -> Result<()> {
+        match state {
+            Some(state) => {
+                let like = self.read(path)?.permissions();
+                let staged = self.stage(path, state, like).map_err(self.failed("write", path))?;
+                self.place(path, &staged).map_err(self.failed("write", path))
+            }
+            None => self.remove(path),
+        }
+    }
+
+    fn remove(&self, path: &[u8]) -> Result<()> {
+        let (above, name) = split(path);
+        let removed = self.descend(above).and_then(|parent| match parent {
+            Some(parent) => rustix::fs::unlinkat(parent, OsStr::from_bytes(name), AtFlags::empty()),
+            None => Ok(()),
+        });
+        match removed {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(self.failed("remove", path)(errno)),
+        }
+    }
+
+    /// Removes a directory if it is there and empty; says whether it did.
+    pub(crate) fn remove_empty(&self, path: &[u8]) -> bool {
+        let (above, name) = split(path);
+        let parent = self.descend(above).ok().flatten();
+        parent.is_some_and(|parent| rustix::fs::unlinkat(parent, OsStr::from_bytes(name), AtFlags::REMOVEDIR).is_ok())
+    }
+
+    /// Makes a directory, and those above it.
+    pub(crate) fn make_directory(&self, path: &[u8]) -> Result<()> {
+        self.make_way(path).map(drop).map_err(self.failed("make", path))
+    }
+
+    /// Changes all of these files or none: everything is written beside its place first, and what was done is taken
+    /// back if something fails. Directories that become empty go.
+    pub(crate) fn put_all(&self, changes: &[(Vec<u8>, Option<FileState>)]) -> Result<()> {
+        let mut staged = Vec::new();
+        let mut before = Vec::new();
+        for (path, state) in changes {
+            let found = self.read(path)?;
+            if let Some(state) = state {
+                staged.push((path, self.stage(path, state, found.permissions()).map_err(self.failed("write", path))?));
+            }
+            before.push((path, found));
+        }
+        let result = (|| {
+            // Removing first: a file may be in the way of a directory, and the other way round.
+            for (path, _) in changes.iter().filter(|(_, state)| state.is_none()) {
+                self.remove(path)?;
+                let mut above = split(path).0;
+                while !above.is_empty() && self.remove_empty(above) {
+                    above = split(above).0;
+                }
+            }
+            for (path, staged) in &staged {
+                self.place(path, staged).map_err(self.failed("write", path))?;
+            }
+            Ok(())
+        })();
+        if result.is_err() {
+            self.take_back(&before);
+        }
+        result
+    }
+
+    /// Puts back what was there before a change that failed half way, as far as that can be done.
+    fn take_back(&self, before: &[(&Vec<u8>, Found)]) {
+        let was_there = |found: &Found| matches!(found, Found::File(..));
+        for (path, _) in before.iter().filter(|(_, found)| !was_there(found)) {
+            if matches!(self.read(path), Ok(Found::File(..))) {
+                let _ = self.remove(path);
+                let mut above = split(path).0;
+                while !above.is_empty() && self.remove_empty(above) {
+                    above = split(above).0;
+                }
+            }
+        }
+        for (path, found) in before.iter().filter(|(_, found)| was_there(found)) {
+            if self.read(path).ok().as_ref() != Some(found) {
+                let put = found.state().map(|state| self.stage(path, state, found.permissions()));
+                if let Some(Ok(staged)) = put {
+                    let _ = self.place(path, &staged);
+                }
+            }
+        }
+    }
+}
+
+fn errno(error: io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn file(text: &str) -> FileState {
+        FileState { mode: 0o100644, content: Bytes(text.as_bytes().to_vec()) }
+    }
+
+    #[test]
+    fn a_link_on_the_way_is_not_followed() {
+        let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(outside.path().join("x"), "secret").unwrap();
+        symlink(outside.path(), inside.path().join("d")).unwrap();
+        let root = Root::open(inside.path()).unwrap();
+        assert_eq!(root.read(b"d/x").unwrap(), Found::Absent);
+        assert!(root.put(b"d/x", Some(&file("changed"))).is_err());
+        root.put(b"d/x", None).unwrap();
+        assert!(root.put(b"../x", Some(&file(""))).is_err());
+        assert_eq!(std::fs::read(outside.path().join("x")).unwrap(), b"secret");
+        assert_eq!(std::fs::read_dir(inside.path()).unwrap().count(), 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_link_at_the_place_is_replaced_and_its_target_left_alone() {
+        let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let target = outside.path().join("x");
+        std::fs::write(&target, "secret").unwrap();
+        symlink(&target, inside.path().join("x")).unwrap();
+        Root::open(inside.path()).unwrap().put(b"x", Some(&file("mine"))).unwrap();
+        assert_eq!(std::fs::read(target).unwrap(), b"secret");
+        assert_eq!(std::fs::read(inside.path().join("x")).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn permissions_survive_a_change_and_follow_the_executable_bit() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let path = dir.path().join("x");
+        std::fs::write(&path, "a").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+        root.put(b"x", Some(&file("b"))).unwrap();
+        assert_eq!(mode(), 0o640);
+        root.put(b"x", Some(&FileState { mode: 0o100755, ..file("b") })).unwrap();
+        assert_eq!(mode(), 0o750);
+    }
+
+    #[test]
+    fn when_one_file_fails_all_are_as_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        for (name, text) in [("a", "1"), ("gone", "2")] {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        // A directory that is not empty can't give way to a file.
+        std::fs::create_dir_all(dir.path().join("z/full")).unwrap();
+        let changes = [
+            (b"a".to_vec(), Some(file("changed"))),
+            (b"gone".to_vec(), None),
+            (b"new/deep/file".to_vec(), Some(file("new"))),
+            (b"z".to_vec(), Some(file("in the way"))),
+        ];
+        assert!(root.put_all(&changes).is_err());
+        assert_eq!(std::fs::read(dir.path().join("a")).unwrap(), b"1");
+        assert_eq!(std::fs::read(dir.path().join("gone")).unwrap(), b"2");
+        assert!(!dir.path().join("new").exists());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3, "nothing is left behind");
+    }
+
+    #[test]
+    fn files_and_directories_change_places() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        std::fs::write(dir.path().join("a"), "file").unwrap();
+        std::fs::create_dir_all(dir.path().join("b/c")).unwrap();
+        std::fs::write(dir.path().join("b/c/d"), "deep").unwrap();
+        let changes = [
+            (b"a".to_vec(), None),
+            (b"a/x".to_vec(), Some(file("below"))),
+            (b"b".to_vec(), Some(file("flat"))),
+            (b"b/c/d".to_vec(), None),
+        ];
+        root.put_all(&changes).unwrap();
+        assert_eq!(std::fs::read(dir.path().join("a/x")).unwrap(), b"below");
+        assert_eq!(std::fs::read(dir.path().join("b")).unwrap(), b"flat");
+    }
+}

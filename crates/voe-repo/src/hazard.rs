@@ -1,0 +1,249 @@
+//! What in a patch must not reach the user's tree.
+
+use std::collections::BTreeMap;
+
+use voe_toolbox::protocol::Export;
+
+use crate::objects::printable;
+
+/// A regular file, an executable one, a symbolic link: git's modes that a patch may hold.
+const MODES: [u32; 3] = [0o100644, 0o100755, LINK];
+
+/// git's mode of a symbolic link.
+pub(crate) const LINK: u32 = 0o120000;
+
+/// How many links a path may lead through, as in the kernel.
+const MOST_LINKS: usize = 40;
+
+/// Something in a patch that must not reach the user's tree. Such a patch is saved and never applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Hazard {
+    /// A symbolic link that leads out of the work tree or into `.git`, by itself or through other links.
+    #[error("{path} is a symbolic link to {target}, which {why}")]
+    Link {
+        /// The link, printable.
+        path: String,
+        /// Its target, printable.
+        target: String,
+        /// "is absolute", "leads out of the work tree", "leads into .git", "goes round in circles".
+        why: &'static str,
+    },
+    /// A path that names `.git` in some spelling of some file system.
+    #[error("{path} is a path of git's own")]
+    GitDir {
+        /// The path, printable.
+        path: String,
+    },
+    /// An absolute path, or one with `..`, `.` or an empty part.
+    #[error("{path} is not a path below the work tree")]
+    Outside {
+        /// The path, printable.
+        path: String,
+    },
+    /// A file below a symbolic link.
+    #[error("{path} lies beyond the symbolic link {link}")]
+    BeyondLink {
+        /// The path, printable.
+        path: String,
+        /// The link, printable.
+        link: String,
+    },
+    /// Neither a file nor a symbolic link: a submodule, or something unknown.
+    #[error("{path} has mode {mode:o}: submodules are not changed")]
+    Mode {
+        /// The path, printable.
+        path: String,
+        /// Its mode in git.
+        mode: u32,
+    },
+}
+
+/// The hazards of what was exported. `known` holds the symbolic links of the tree that it is to be applied to, with
+/// their targets, by path.
+pub(crate) fn hazards(export: &Export, known: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<Hazard> {
+    let mut links = known.clone();
+    for file in &export.files {
+        match &file.now {
+            Some(now) if now.mode == LINK => links.insert(file.path.0.clone(), now.content.0.clone()),
+            _ => links.remove(&file.path.0),
+        };
+    }
+    let mut found = Vec::new();
+    for file in &export.files {
+        let path = &file.path.0;
+        let shown = printable(path);
+        if path.split(|byte| *byte == b'/').any(|part| matches!(part, b"" | b"." | b"..")) || path.contains(&0) {
+            found.push(Hazard::Outside { path: shown.clone() });
+        }
+        if path.split(|byte| *byte == b'/').any(names_git_dir) {
+            found.push(Hazard::GitDir { path: shown.clone() });
+        }
+        for state in [&file.base, &file.now].into_iter().flatten() {
+            if !MODES.contains(&state.mode) {
+                found.push(Hazard::Mode { path: shown.clone(), mode: state.mode });
+            }
+        }
+        let Some(now) = &file.now else { continue };
+        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        if let Some(link) = slashes.map(|(at, _)| &path[..at]).find(|above| links.contains_key(*above)) {
+            found.push(Hazard::BeyondLink { path: shown.clone(), link: printable(link) });
+        }
+        if now.mode == LINK
+            && let Some(why) = leads_astray(path, &now.content.0, &links)
+        {
+            found.push(Hazard::Link { path: shown, target: printable(&now.content.0), why });
+        }
+    }
+    found
+}
+
+/// Follows a link through the tree; what is wrong with where it leads.
+fn leads_astray(path: &[u8], target: &[u8], links: &BTreeMap<Vec<u8>, Vec<u8>>) -> Option<&'static str> {
+    let mut at: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
+    at.pop();
+    // What is still to be walked, the next part last.
+    let mut todo: Vec<&[u8]> = Vec::new();
+    let mut next = target;
+    for _ in 0..MOST_LINKS {
+        if next.first() == Some(&b'/') {
+            return Some("is absolute");
+        }
+        todo.extend(next.split(|byte| *byte == b'/').rev());
+        loop {
+            let part = todo.pop()?;
+            match part {
+                b"" | b"." => continue,
+                b".." if at.pop().is_none() => return Some("leads out of the work tree"),
+                b".." => continue,
+                _ => {}
+            }
+            if names_git_dir(part) {
+                return Some("leads into .git");
+            }
+            at.push(part);
+            if let Some(found) = links.get(&at.join(&b'/')) {
+                at.pop();
+                next = found;
+                break;
+            }
+        }
+    }
+    Some("goes round in circles")
+}
+
+/// Whether some file system takes this name for `.git`: letter case, NTFS's ignored ends, streams and short names, HFS+'s
+/// ignored characters. The rules are those of git itself (`is_ntfs_dotgit`, `is_hfs_dotgit`); a little stricter.
+fn names_git_dir(name: &[u8]) -> bool {
+    // To Windows, a backslash ends a part too.
+    name.split(|byte| *byte == b'\\').any(|part| {
+        let text: String = String::from_utf8_lossy(part).chars().filter(|c| !ignored_by_hfs(*c)).collect();
+        let text = text.split(':').next().unwrap_or_default().trim_end_matches([' ', '.']).to_lowercase();
+        let short = text.strip_prefix("git~").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+        text == ".git" || (short && text.len() > 4)
+    })
+}
+
+/// Characters that HFS+ passes over when it compares names.
+fn ignored_by_hfs(c: char) -> bool {
+    matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use voe_toolbox::protocol::{Bytes, ExportedFile, FileState};
+
+    use super::*;
+
+    fn added(files: &[(&str, u32, &str)]) -> Export {
+        let files = files.iter().map(|(path, mode, content)| ExportedFile {
+            path: Bytes(path.as_bytes().to_vec()),
+            base: None,
+            now: Some(FileState { mode: *mode, content: Bytes(content.as_bytes().to_vec()) }),
+            test: false,
+        });
+        Export { files: files.collect(), skipped: Vec::new() }
+    }
+
+    fn said(files: &[(&str, u32, &str)]) -> Vec<String> {
+        hazards(&added(files), &BTreeMap::new()).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn git_dir_is_known_in_every_spelling() {
+        for path in [
+            ".git/config",
+            "sub/.git/hooks/pre-commit",
+            ".GIT/config",
+            ".Git",
+            ".git /config",
+            ".git./config",
+            ".git. ./x",
+            ".git::$INDEX_ALLOCATION/config",
+            ".git:x",
+            "git~1/config",
+            "GIT~1",
+            "git~27",
+            "a\\.git\\config",
+            ".g\u{200c}it/config",
+            ".git\u{feff}",
+        ] {
+            assert!(said(&[(path, 0o100644, "")]).iter().any(|text| text.contains("git's own")), "{path}");
+        }
+    }
+
+    #[test]
+    fn names_that_only_look_like_git_dir_are_allowed() {
+        for path in
+            [".gitignore", ".gitattributes", ".github/x.yml", "git/x", "x.git/y", "git~x", "git~", ".gitmodules"]
+        {
+            assert_eq!(said(&[(path, 0o100644, "")]), [""; 0], "{path}");
+        }
+    }
+
+    #[test]
+    fn paths_out_of_the_tree_are_hazards() {
+        for path in ["../x", "a/../../x", "/etc/passwd", "a//b", "./a", "a/.", "", "a\0b"] {
+            assert!(said(&[(path, 0o100644, "")]).iter().any(|text| text.contains("below the work tree")), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn links_that_stay_inside_are_allowed() {
+        for (path, target) in
+            [("a", "b"), ("a/b/c", "../../x"), ("a/b", "./c/../d"), ("a", "nothing/there"), ("d/self", "..")]
+        {
+            assert_eq!(said(&[(path, LINK, target)]), [""; 0], "{path} -> {target}");
+        }
+    }
+
+    #[test]
+    fn links_that_lead_astray_are_hazards() {
+        for (path, target, why) in [
+            ("a", "/etc/passwd", "is absolute"),
+            ("a", "..", "leads out of the work tree"),
+            ("a/b", "../../x", "leads out of the work tree"),
+            ("a/b", "c/../../../x", "leads out of the work tree"),
+            ("a", ".git/hooks", "leads into .git"),
+            ("a/b", "../.GIT/config", "leads into .git"),
+            ("a", "a", "goes round in circles"),
+        ] {
+            assert!(said(&[(path, LINK, target)])[0].ends_with(why), "{path} -> {target}");
+        }
+    }
+
+    #[test]
+    fn a_link_through_other_links_is_followed() {
+        let chained = said(&[("deep/er/up", LINK, "../.."), ("x", LINK, "deep/er/up/../y")]);
+        assert_eq!(chained, ["x is a symbolic link to deep/er/up/../y, which leads out of the work tree"]);
+        let known = BTreeMap::from([(b"vendor".to_vec(), b"/opt/vendor".to_vec())]);
+        let through_base = hazards(&added(&[("x", LINK, "vendor/file")]), &known);
+        assert_eq!(through_base[0].to_string(), "x is a symbolic link to vendor/file, which is absolute");
+        let below = hazards(&added(&[("vendor/x", 0o100644, "")]), &known);
+        assert_eq!(below[0].to_string(), "vendor/x lies beyond the symbolic link vendor");
+    }
+
+    #[test]
+    fn submodules_are_hazards() {
+        assert_eq!(said(&[("sub", 0o160000, "")]), ["sub has mode 160000: submodules are not changed"]);
+    }
+}

@@ -1,0 +1,105 @@
+//! A base put somewhere else: for going on with an attempt, and for running one again.
+
+use std::path::Path;
+
+use voe_toolbox::protocol::{Bytes, FileState};
+
+use crate::git::Git;
+use crate::objects::{Blobs, differences};
+use crate::{Base, RepoError, Result};
+
+impl Base {
+    /// The files that `patch` changes, as they are with it on this base; `None` for those it deletes. Neither the
+    /// repository nor a work tree is touched.
+    ///
+    /// # Errors
+    /// The patch does not apply to the base; git failed, or the disk.
+    pub fn with_patch(&self, patch: &str) -> Result<Vec<(Bytes, Option<FileState>)>> {
+        if patch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let index = self.git_dir.join(format!("rebuild-{}.index", std::process::id()));
+        let git = Git::private(&self.git_dir).index(&index);
+        let tree = (|| {
+            git.run(&["read-tree", &self.tree])?;
+            git.run_with(&["apply", "--cached", "--whitespace=nowarn", "-"], patch.as_bytes())?;
+            git.line(&["write-tree"])
+        })();
+        let _ = std::fs::remove_file(&index);
+        let mut blobs = Blobs::open(&git)?;
+        differences(&git, &self.tree, &tree?)?
+            .into_iter()
+            .map(|difference| {
+                let now = match difference.new {
+                    Some((mode, id)) => Some(FileState { mode, content: Bytes(blobs.get(&id)?) }),
+                    None => None,
+                };
+                Ok((Bytes(difference.path), now))
+            })
+            .collect()
+    }
+
+    /// Makes a repository in `dir` (missing or empty) with the base's files in the work tree and its commit checked out,
+    /// so that `git diff` and `git log` say there what they said at the base. It borrows the base's objects.
+    ///
+    /// # Errors
+    /// git failed, or the disk.
+    pub fn check_out(&self, dir: &Path) -> Result<()> {
+        std::fs::create_dir_all(dir).map_err(RepoError::io("make", dir))?;
+        Git::around(dir).run(&["init", "-q", "-b", "main", "."])?;
+        let git_dir = dir.join(".git");
+        let objects = self.git_dir.join("objects");
+        let alternates = git_dir.join("objects/info/alternates");
+        let line = [objects.as_os_str().as_encoded_bytes(), b"\n"].concat();
+        std::fs::write(&alternates, line).map_err(RepoError::io("write", &alternates))?;
+        let git = Git::private(&git_dir).work_tree(dir);
+        if let Some(commit) = &self.commit {
+            git.run(&["update-ref", "refs/heads/main", commit])?;
+            git.run(&["read-tree", commit])?;
+        }
+        let files = git.index(&git_dir.join("voe-base.index"));
+        files.run(&["read-tree", &self.tree])?;
+        files.run(&["checkout-index", "-a", "-f"])?;
+        let _ = std::fs::remove_file(git_dir.join("voe-base.index"));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use crate::Repo;
+
+    fn git(dir: &std::path::Path, args: &[&str]) -> String {
+        let out = Command::new("git").current_dir(dir).args(args).output().unwrap();
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    #[test]
+    fn a_dirty_base_is_checked_out_elsewhere_with_its_patch() {
+        let temporary = tempfile::tempdir().unwrap();
+        let tree = temporary.path().join("repo");
+        std::fs::create_dir(&tree).unwrap();
+        git(&tree, &["init", "-q"]);
+        std::fs::write(tree.join("a.txt"), "one\n").unwrap();
+        git(&tree, &["add", "."]);
+        git(&tree, &["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first"]);
+        std::fs::write(tree.join("a.txt"), "two\n").unwrap();
+        std::fs::write(tree.join("new file"), "new\n").unwrap();
+        let base = Repo::discover(&tree).unwrap().base(&temporary.path().join("store")).unwrap();
+
+        let copy = temporary.path().join("copy");
+        base.check_out(&copy).unwrap();
+        assert_eq!(std::fs::read_to_string(copy.join("new file")).unwrap(), "new\n");
+        assert_eq!(git(&copy, &["status", "--porcelain"]), git(&tree, &["status", "--porcelain"]));
+        assert_eq!(git(&copy, &["log", "--format=%H"]), git(&tree, &["log", "--format=%H"]));
+
+        std::fs::write(tree.join("a.txt"), "three\n").unwrap();
+        let patch = git(&tree, &["diff"]).replace("-one", "-two");
+        let files = base.with_patch(&patch).unwrap();
+        assert_eq!(files.len(), 1);
+        assert_eq!(files[0].1.as_ref().unwrap().content.0, b"three\n");
+    }
+}
