@@ -1,0 +1,206 @@
+//! Putting everything back.
+//!
+//! A point is a directory: `point.json` says for which repository and how far it got; `before.json` and `after.json` are
+//! what the repository looked like when the attempt began and when it ended; `files` holds git's own files from before,
+//! by the hash of their content. The work tree's files are in the store of the base.
+
+mod restore;
+mod shape;
+
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use voe_toolbox::protocol::Bytes;
+
+use crate::git::Git;
+use crate::objects::{differences, list_tree};
+use crate::{Base, Repo, RepoError, Result};
+use shape::{Shape, look};
+
+/// The version of a point's files.
+const FORMAT: u32 = 1;
+
+/// All that is needed to put a repository back to what it was: its files, index, HEAD, branches, stash, configuration.
+///
+/// What is put back: files that are not ignored, small ignored files that were there, directories, and git's own files
+/// but for the objects (which git only adds to). What is not: ignored files that are large or that appeared, and what
+/// git keeps inside of nested repositories that are not submodules.
+#[derive(Debug, Clone)]
+pub struct UndoPoint {
+    dir: PathBuf,
+    point: Point,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Point {
+    format: u32,
+    /// The work tree.
+    top: Bytes,
+    /// The git directory with the trees.
+    store: Bytes,
+    /// Nanoseconds since 1970.
+    taken: u64,
+    phase: Phase,
+    /// There was no seal when the undo began.
+    #[serde(default)]
+    unsealed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Phase {
+    /// The attempt runs, or was killed.
+    Taken,
+    /// The attempt has ended.
+    Sealed,
+    /// An undo has begun; the copy of the state before it is complete.
+    Undoing,
+    /// It is undone.
+    Undone,
+}
+
+/// What an undo did. Paths are relative to the work tree and printable.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Files whose content or mode was put back, or that were deleted and are there again.
+    pub restored: Vec<String>,
+    /// Files that the attempt had made and that are gone.
+    pub removed: Vec<String>,
+    /// What of git's own was put back (`.git/index`, `.git/refs/heads/main` …).
+    pub git: Vec<String>,
+    /// Files that were changed after the attempt and were overwritten all the same.
+    pub overwritten: Vec<String>,
+    /// The attempt was killed before it could note what it left, so everything that changed since it began was put back.
+    pub unsealed: bool,
+    /// Where the state before this undo is kept; [`UndoPoint::open`] and [`UndoPoint::undo`] bring it back.
+    pub redo: Option<PathBuf>,
+}
+
+impl UndoPoint {
+    /// Saves what is needed in `dir`, which is made. To be taken before anything is changed, with a base just made;
+    /// `base.git_dir` must be kept as long as the point (put it inside `dir`).
+    ///
+    /// # Errors
+    /// git failed, or the disk.
+    pub fn take(repo: &Repo, base: &Base, dir: &Path) -> Result<Self> {
+        let saved = dir.join("files");
+        std::fs::create_dir_all(&saved).map_err(RepoError::io("make", &saved))?;
+        let before = look(repo, &base.git_dir, &base.tree, None, Some(&saved))?;
+        write_json(&dir.join("before.json"), &before)?;
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let point = Point {
+            format: FORMAT,
+            top: Bytes(repo.top.as_os_str().as_bytes().to_vec()),
+            store: Bytes(base.git_dir.as_os_str().as_bytes().to_vec()),
+            taken: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
+            phase: Phase::Taken,
+            unsealed: false,
+        };
+        let point = Self { dir: dir.to_path_buf(), point };
+        // Last: where it is, the point is complete.
+        point.save()?;
+        Ok(point)
+    }
+
+    /// Notes what the attempt left, at its end, so that later changes of the user can be told from its own.
+    ///
+    /// # Errors
+    /// git failed, or the disk.
+    pub fn seal(&mut self, repo: &Repo) -> Result<()> {
+        let before = self.before()?;
+        let after = self.look_again(repo, &before)?;
+        self.own_objects(&before, &after)?;
+        write_json(&self.dir.join("after.json"), &after)?;
+        self.point.phase = Phase::Sealed;
+        self.save()
+    }
+
+    /// Whether it was undone.
+    pub fn is_undone(&self) -> bool {
+        self.point.phase == Phase::Undone
+    }
+
+    /// The point in `dir`.
+    ///
+    /// # Errors
+    /// There is none, or it can't be read.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let point: Point = read_json(dir, "point.json")?;
+        if point.format != FORMAT {
+            let why = format!("its format is {}, not {FORMAT}; it was made by another version of voe", point.format);
+            return Err(RepoError::UndoBroken { path: dir.to_path_buf(), why });
+        }
+        Ok(Self { dir: dir.to_path_buf(), point })
+    }
+
+    /// The newest point for this repository among the directories in `state_dir`, undone or not.
+    ///
+    /// # Errors
+    /// `state_dir` can't be read (that it is missing is no error). A point that can't be read is passed over.
+    pub fn latest(state_dir: &Path, repo: &Repo) -> Result<Option<Self>> {
+        let entries = match std::fs::read_dir(state_dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(RepoError::io("read", state_dir)(error)),
+        };
+        let points = entries.flatten().filter_map(|entry| Self::open(&entry.path()).ok());
+        let here = points.filter(|point| point.point.top.0 == repo.top.as_os_str().as_bytes());
+        Ok(here.max_by_key(|point| point.point.taken))
+    }
+
+    /// Its directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn store(&self) -> PathBuf {
+        PathBuf::from(std::ffi::OsString::from_vec(self.point.store.0.clone()))
+    }
+
+    fn before(&self) -> Result<Shape> {
+        read_json(&self.dir, "before.json")
+    }
+
+    fn look_again(&self, repo: &Repo, before: &Shape) -> Result<Shape> {
+        let store = self.store();
+        let kept = list_tree(&Git::private(&store), &before.ignored_tree)?;
+        let tree = repo.tree_now(&store)?;
+        look(repo, &store, &tree, Some(&kept), None)
+    }
+
+    /// Copies the contents that an undo will need from the repository: it may be tidied up before that.
+    fn own_objects(&self, before: &Shape, after: &Shape) -> Result<()> {
+        let store = self.store();
+        let git = Git::private(&store);
+        let changed = differences(&git, &before.tree, &after.tree)?;
+        let ids: String = changed.iter().filter_map(|file| Some(format!("{}\n", file.old.as_ref()?.1))).collect();
+        if !ids.is_empty() {
+            let pack = store.join("objects/pack/pack");
+            git.run_with(&["pack-objects".as_ref(), "-q".as_ref(), pack.as_os_str()], ids.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn save(&self) -> Result<()> {
+        write_json(&self.dir.join("point.json"), &self.point)
+    }
+}
+
+/// Writes a file whole or not at all.
+fn write_json(file: &Path, value: &impl Serialize) -> Result<()> {
+    let failed = || RepoError::io("write", file);
+    let mut new = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(file)).map_err(failed())?;
+    serde_json::to_writer(std::io::BufWriter::new(&mut new), value).map_err(|error| failed()(error.into()))?;
+    new.as_file().sync_all().map_err(failed())?;
+    new.persist(file).map_err(|error| failed()(error.error))?;
+    Ok(())
+}
+
+fn read_json<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T> {
+    let broken = |why: String| RepoError::UndoBroken { path: dir.to_path_buf(), why };
+    let text = std::fs::read(dir.join(name)).map_err(|error| broken(format!("{name}: {error}")))?;
+    serde_json::from_slice(&text).map_err(|error| broken(format!("{name}: {error}")))
+}

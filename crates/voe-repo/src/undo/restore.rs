@@ -1,0 +1,302 @@
+//! The undo itself. Each step can be repeated: what is as before already is left alone.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use voe_toolbox::protocol::{Bytes, FileState};
+
+use super::shape::{Kept, Shape, covered, git_dirs, index_entries};
+use super::{Phase, Report, UndoPoint, write_json};
+use crate::files::{Found, Root};
+use crate::git::Git;
+use crate::objects::{Blobs, Difference, differences, printable, split};
+use crate::snapshot::list_untracked;
+use crate::{Base, Repo, RepoError, Result};
+
+/// What has to be put back.
+struct Plan {
+    files: Vec<Difference>,
+    git: Vec<GitFile>,
+}
+
+/// A file of git's own that has to be put back.
+struct GitFile {
+    /// Which of [`git_dirs`].
+    dir: usize,
+    path: Vec<u8>,
+    before: Option<Kept>,
+    after: Option<Kept>,
+    is_index: bool,
+}
+
+impl GitFile {
+    fn shown(&self) -> String {
+        format!(".git/{}", printable(&self.path))
+    }
+}
+
+impl UndoPoint {
+    /// Puts everything back. May be repeated if it was interrupted.
+    ///
+    /// # Errors
+    /// [`RepoError::ChangedSince`] without `force` if the user changed what it would write; [`RepoError::AlreadyUndone`];
+    /// [`RepoError::Busy`]; git failed, or the disk.
+    pub fn undo(&mut self, repo: &Repo, force: bool) -> Result<Report> {
+        if self.point.phase == Phase::Undone {
+            return Err(RepoError::AlreadyUndone);
+        }
+        let before = self.before()?;
+        let after = self.after(repo, &before)?;
+        let git = Git::private(&self.store());
+        let plan = Plan::make(repo, &git, &before, &after)?;
+        let changed_since = self.changed_since(repo, &git, &plan, &before, &after)?;
+        if !changed_since.is_empty() && !force {
+            return Err(RepoError::ChangedSince { paths: changed_since });
+        }
+        refuse_if_busy(repo, &after)?;
+        let mut redo = self.keep_present_state(repo)?;
+
+        let mut report = Report {
+            overwritten: changed_since,
+            unsealed: self.point.unsealed,
+            redo: Some(redo.dir.clone()),
+            ..Report::default()
+        };
+        put_back_files(repo, &git, &plan, &before, &after, &mut report)?;
+        self.remove_hidden(repo, &before, &after, &mut report)?;
+        self.put_back_git(repo, &plan, &mut report)?;
+
+        if redo.point.phase == Phase::Taken {
+            redo.seal(repo)?;
+        }
+        self.point.phase = Phase::Undone;
+        self.save()?;
+        Ok(report)
+    }
+
+    /// What the attempt left; if it could not say, what is there now.
+    fn after(&mut self, repo: &Repo, before: &Shape) -> Result<Shape> {
+        let file = self.dir.join("after.json");
+        if self.point.phase != Phase::Taken && file.exists() {
+            return super::read_json(&self.dir, "after.json");
+        }
+        let after = self.look_again(repo, before)?;
+        if self.point.phase == Phase::Taken {
+            self.point.unsealed = true;
+        }
+        Ok(after)
+    }
+
+    /// The copy of the present state from which the undo can be undone.
+    fn keep_present_state(&mut self, repo: &Repo) -> Result<UndoPoint> {
+        let dir = self.dir.join("redo");
+        if self.point.phase == Phase::Undoing {
+            return Self::open(&dir);
+        }
+        if dir.exists() {
+            // Left by an undo that was interrupted before it had changed anything.
+            std::fs::remove_dir_all(&dir).map_err(RepoError::io("remove", &dir))?;
+        }
+        let store = self.store();
+        let base = Base { commit: None, tree: repo.tree_now(&store)?, git_dir: store, skipped: Vec::new() };
+        let redo = Self::take(repo, &base, &dir)?;
+        if self.point.unsealed {
+            // From here on the work tree is no longer what the attempt left.
+            write_json(&self.dir.join("after.json"), &self.look_again(repo, &self.before()?)?)?;
+        }
+        self.point.phase = Phase::Undoing;
+        self.save()?;
+        Ok(redo)
+    }
+
+    /// What the plan would write and the user changed after the attempt.
+    fn changed_since(&self, repo: &Repo, git: &Git, plan: &Plan, before: &Shape, after: &Shape) -> Result<Vec<String>> {
+        let root = Root::open(&repo.top)?;
+        let mut blobs = Blobs::open(git)?;
+        let mut changed = Vec::new();
+        for file in &plan.files {
+            let now = root.read(&file.path)?;
+            let mut is = |side: &Option<(u32, String)>| -> Result<bool> {
+                Ok(match (side, &now) {
+                    (None, Found::Absent | Found::Directory) => true,
+                    (Some((mode, id)), Found::File(state, _)) => {
+                        *mode == state.mode && blobs.get(id)? == state.content.0
+                    }
+                    _ => false,
+                })
+            };
+            if !is(&file.new)? && !is(&file.old)? {
+                changed.push(printable(&file.path));
+            }
+        }
+        let dirs = open_git_dirs(repo)?;
+        for file in &plan.git {
+            let now = dirs[file.dir].read(&file.path)?.state().map(Kept::of);
+            let same_entries = || -> Result<bool> {
+                let now = index_entries(repo, &self.store())?;
+                Ok(now == after.index || now == before.index)
+            };
+            if now != file.after && now != file.before && !(file.is_index && same_entries()?) {
+                changed.push(file.shown());
+            }
+        }
+        Ok(changed)
+    }
+
+    /// What the attempt made and hid by a rule that is gone again.
+    fn remove_hidden(&self, repo: &Repo, before: &Shape, after: &Shape, report: &mut Report) -> Result<()> {
+        let new: BTreeSet<Bytes> =
+            after.ignored.iter().filter(|path| !covered(&before.ignored, &path.0)).cloned().collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let root = Root::open(&repo.top)?;
+        let mut emptied = BTreeSet::new();
+        for path in list_untracked(repo, &self.store())? {
+            let plain = path.strip_suffix(b"/").unwrap_or(&path);
+            if covered(&new, plain) {
+                root.put(plain, None).or_else(|_| remove_directory(repo, &root, plain))?;
+                report.removed.push(printable(&path));
+                let mut above = split(plain).0;
+                while !above.is_empty() {
+                    emptied.insert(above.to_vec());
+                    above = split(above).0;
+                }
+            }
+        }
+        for directory in emptied.iter().rev().filter(|path| !before.directories.contains(&Bytes((*path).clone()))) {
+            root.remove_empty(directory);
+        }
+        Ok(())
+    }
+
+    fn put_back_git(&self, repo: &Repo, plan: &Plan, report: &mut Report) -> Result<()> {
+        let dirs = open_git_dirs(repo)?;
+        let saved = self.dir.join("files");
+        // First what goes: a branch may stand where a directory of branches has to be. Last the index: once it is as
+        // before, git takes the rest for true.
+        let gone = plan.git.iter().filter(|file| file.before.is_none());
+        let there = plan.git.iter().filter(|file| file.before.is_some() && !file.is_index);
+        let index = plan.git.iter().filter(|file| file.before.is_some() && file.is_index);
+        for file in gone.chain(there).chain(index) {
+            let dir = &dirs[file.dir];
+            let now = dir.read(&file.path)?.state().map(Kept::of);
+            if now == file.before {
+                continue;
+            }
+            let state = file.before.as_ref().map(|kept| kept.load(&saved)).transpose()?;
+            dir.put(&file.path, state.as_ref())?;
+            if state.is_none() {
+                let mut above = split(&file.path).0;
+                // `refs/heads` and the like must stay, empty or not.
+                while above.iter().filter(|byte| **byte == b'/').count() > 1 && dir.remove_empty(above) {
+                    above = split(above).0;
+                }
+            }
+            report.git.push(file.shown());
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    fn make(repo: &Repo, git: &Git, before: &Shape, after: &Shape) -> Result<Self> {
+        let mut files = differences(git, &before.tree, &after.tree)?;
+        // A file that was ignored and no longer is has not been made by the attempt.
+        files.retain(|file| file.old.is_some() || !covered(&before.ignored, &file.path));
+        files.extend(differences(git, &before.ignored_tree, &after.ignored_tree)?);
+        let mut found = Vec::new();
+        for (dir, (path_of_dir, (old, new))) in
+            git_dirs(repo).into_iter().zip(before.git.iter().zip(&after.git)).enumerate()
+        {
+            let paths: BTreeSet<&Bytes> = old.keys().chain(new.keys()).collect();
+            for path in paths.into_iter().filter(|path| old.get(path) != new.get(path)) {
+                let is_index = path_of_dir.join(crate::snapshot::as_path(&path.0)) == repo.git_dir.join("index");
+                let (before, after) = (old.get(path).cloned(), new.get(path).cloned());
+                found.push(GitFile { dir, path: path.0.clone(), before, after, is_index });
+            }
+        }
+        Ok(Self { files, git: found })
+    }
+}
+
+fn put_back_files(
+    repo: &Repo,
+    git: &Git,
+    plan: &Plan,
+    before: &Shape,
+    after: &Shape,
+    report: &mut Report,
+) -> Result<()> {
+    let root = Root::open(&repo.top)?;
+    for file in plan.files.iter().filter(|file| file.old.is_none()) {
+        if matches!(root.read(&file.path)?, Found::File(..) | Found::Special) {
+            root.put(&file.path, None)?;
+            report.removed.push(printable(&file.path));
+        }
+    }
+    let made: BTreeSet<&Bytes> = after.directories.difference(&before.directories).collect();
+    let within_made =
+        |path: &[u8]| made.iter().any(|dir| path.strip_prefix(&dir.0[..]).is_some_and(|rest| rest.starts_with(b"/")));
+    for path in after.ignored.iter().filter(|path| !covered(&before.ignored, &path.0)) {
+        let plain = path.0.strip_suffix(b"/").unwrap_or(&path.0);
+        // Build products in a directory that the attempt made go with it; so does a repository that it made.
+        if within_made(plain) || plain.ends_with(b"/.git") {
+            match root.read(plain)? {
+                Found::Absent => {}
+                Found::Directory => remove_directory(repo, &root, plain)?,
+                _ => root.put(plain, None)?,
+            }
+        }
+    }
+    // The deepest first.
+    for directory in made.iter().rev() {
+        root.remove_empty(&directory.0);
+    }
+    let mut blobs = Blobs::open(git)?;
+    for file in &plan.files {
+        let Some((mode, id)) = &file.old else { continue };
+        let state = FileState { mode: *mode, content: Bytes(blobs.get(id)?) };
+        if root.read(&file.path)?.state() != Some(&state) {
+            root.put(&file.path, Some(&state))?;
+            report.restored.push(printable(&file.path));
+        }
+    }
+    for directory in &before.directories {
+        if !matches!(root.read(&directory.0)?, Found::Directory) {
+            root.make_directory(&directory.0)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a directory with all that is in it. It is one, and so is each above it: links are not followed.
+fn remove_directory(repo: &Repo, root: &Root, path: &[u8]) -> Result<()> {
+    if matches!(root.read(path)?, Found::Directory) {
+        let directory = repo.top.join(crate::snapshot::as_path(path));
+        std::fs::remove_dir_all(&directory).map_err(RepoError::io("remove", &directory))?;
+    }
+    Ok(())
+}
+
+fn open_git_dirs(repo: &Repo) -> Result<Vec<Root>> {
+    git_dirs(repo).iter().map(|dir| Root::open(dir)).collect()
+}
+
+/// A lock that the attempt did not leave is that of a git at work.
+fn refuse_if_busy(repo: &Repo, after: &Shape) -> Result<()> {
+    let locks: [PathBuf; 2] = [repo.git_dir.join("index.lock"), repo.git_dir.join("HEAD.lock")];
+    let dirs = git_dirs(repo);
+    for lock in locks {
+        let left = dirs.iter().zip(&after.git).any(|(dir, files)| {
+            lock.strip_prefix(dir).is_ok_and(|path| {
+                use std::os::unix::ffi::OsStrExt;
+                files.contains_key(&Bytes(path.as_os_str().as_bytes().to_vec()))
+            })
+        });
+        if lock.exists() && !left {
+            return Err(RepoError::Busy(lock));
+        }
+    }
+    Ok(())
+}

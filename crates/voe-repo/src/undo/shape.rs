@@ -1,0 +1,200 @@
+//! All of a repository that an attempt in place may change, looked at from outside.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use voe_toolbox::protocol::{Bytes, FileState};
+
+use crate::files::{Found, Root};
+use crate::git::Git;
+use crate::objects::{Entries, write_blobs, write_tree};
+use crate::snapshot::{as_path, copy_index, list_ignored};
+use crate::{Repo, RepoError, Result};
+
+/// What git keeps in bulk and only ever adds to, or what belongs to extensions: left out.
+const BULK: [&str; 4] = ["objects", "lfs", "annex", "svn"];
+
+/// Ignored files up to this size are kept (`.env`, local settings, small databases): bytes.
+const LARGEST_IGNORED: u64 = 4 << 20;
+
+/// Ignored files are kept as long as they are no more than this together: bytes.
+const ALL_IGNORED: u64 = 64 << 20;
+
+/// A repository at a moment.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Shape {
+    /// The work tree's files that are not ignored.
+    pub(super) tree: String,
+    /// Small ignored files (of those that were there when the point was taken).
+    pub(super) ignored_tree: String,
+    /// What is ignored: files, and directories (ending in `/`) in which everything is; also git directories inside the
+    /// work tree.
+    pub(super) ignored: BTreeSet<Bytes>,
+    /// The work tree's directories, without ignored ones.
+    pub(super) directories: BTreeSet<Bytes>,
+    /// The files of each of [`git_dirs`].
+    pub(super) git: Vec<BTreeMap<Bytes, Kept>>,
+    /// Hash of the index's entries: the index itself also changes when nothing but a file's time did.
+    pub(super) index: String,
+}
+
+/// A file of git's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) mode: u32,
+    /// Hash of its content; also its name among the saved files.
+    pub(super) hash: String,
+}
+
+/// The directories in which git keeps what is not the work tree.
+pub(super) fn git_dirs(repo: &Repo) -> Vec<PathBuf> {
+    let mut dirs = vec![repo.common_dir.clone()];
+    if !repo.git_dir.starts_with(&repo.common_dir) {
+        dirs.push(repo.git_dir.clone());
+    }
+    dirs
+}
+
+/// Looks at everything but the work tree's files, whose tree the caller has just made in `store`. With `save`, the
+/// contents of git's own files are copied there.
+pub(super) fn look(
+    repo: &Repo,
+    store: &Path,
+    tree: &str,
+    before: Option<&Entries>,
+    save: Option<&Path>,
+) -> Result<Shape> {
+    let root = Root::open(&repo.top)?;
+    let mut ignored: BTreeSet<Bytes> = list_ignored(repo, store)?.into_iter().map(Bytes).collect();
+    let ignored_tree = match before {
+        Some(before) => keep(&root, store, before.keys().map(Vec::as_slice))?,
+        None => {
+            let mut left = ALL_IGNORED;
+            let small = ignored.iter().map(|path| &path.0[..]).filter(|path| {
+                let meta = repo.top.join(as_path(path)).symlink_metadata();
+                let size = meta.ok().filter(|meta| !meta.is_dir()).map(|meta| meta.len());
+                let fits = size.is_some_and(|size| size <= LARGEST_IGNORED.min(left));
+                left -= if fits { size.unwrap_or(0) } else { 0 };
+                fits
+            });
+            keep(&root, store, small)?
+        }
+    };
+    let mut directories = BTreeSet::new();
+    walk(&repo.top, Vec::new(), &mut |path, is_dir| {
+        if path == b".git" || path.ends_with(b"/.git") {
+            if path.len() > 4 {
+                ignored.insert(Bytes([path, b"/"].concat()));
+            }
+            return Ok(false);
+        }
+        let wanted = is_dir && !ignored.contains(&Bytes([path, b"/"].concat()));
+        if wanted {
+            directories.insert(Bytes(path.to_vec()));
+        }
+        Ok(wanted)
+    })?;
+    let git = git_dirs(repo).iter().map(|dir| look_at_git_dir(dir, save)).collect::<Result<_>>()?;
+    let index = index_entries(repo, store)?;
+    Ok(Shape { tree: tree.to_owned(), ignored_tree, ignored, directories, git, index })
+}
+
+/// Writes these files to the store; gives their tree.
+fn keep<'a>(root: &Root, store: &Path, paths: impl Iterator<Item = &'a [u8]>) -> Result<String> {
+    let mut found: Vec<(&[u8], FileState)> = Vec::new();
+    for path in paths {
+        // A file that can't be read can't be kept; nor can the agent have read it.
+        if let Ok(Found::File(state, _)) = root.read(path) {
+            found.push((path, state));
+        }
+    }
+    let git = Git::private(store);
+    let contents: Vec<&[u8]> = found.iter().map(|(_, state)| &state.content.0[..]).collect();
+    let ids = write_blobs(&git, store, &contents)?;
+    let entries = found.iter().zip(ids).map(|((path, state), id)| (path.to_vec(), (state.mode, id)));
+    write_tree(&git, &entries.collect())
+}
+
+/// Hash of what the index says, without times.
+pub(super) fn index_entries(repo: &Repo, store: &Path) -> Result<String> {
+    let copy = tempfile::NamedTempFile::new_in(store).map_err(RepoError::io("write", store))?.into_temp_path();
+    copy_index(repo, store, &copy)?;
+    let out = Git::private(store).work_tree(&repo.top).index(&copy).run(&["ls-files", "-z", "-v", "--stage"])?;
+    Ok(blake3::hash(&out).to_hex().to_string())
+}
+
+fn look_at_git_dir(dir: &Path, save: Option<&Path>) -> Result<BTreeMap<Bytes, Kept>> {
+    let root = Root::open(dir)?;
+    let mut found = BTreeMap::new();
+    walk(dir, Vec::new(), &mut |path, is_dir| {
+        if is_dir {
+            let (above, name) = crate::objects::split(path);
+            // A branch may be called `objects`; a git directory has a HEAD beside.
+            let bulk = BULK.iter().any(|bulk| bulk.as_bytes() == name);
+            return Ok(!(bulk && dir.join(as_path(above)).join("HEAD").exists()));
+        }
+        if save.is_some() && path.ends_with(b".lock") {
+            return Ok(false);
+        }
+        if let Found::File(state, _) = root.read(path)? {
+            let kept = Kept::of(&state);
+            if let Some(save) = save {
+                let file = save.join(&kept.hash);
+                if !file.exists() {
+                    std::fs::write(&file, &state.content.0).map_err(RepoError::io("write", &file))?;
+                }
+            }
+            found.insert(Bytes(path.to_vec()), kept);
+        }
+        Ok(false)
+    })?;
+    Ok(found)
+}
+
+impl Kept {
+    pub(super) fn of(state: &FileState) -> Self {
+        Self { mode: state.mode, hash: blake3::hash(&state.content.0).to_hex().to_string() }
+    }
+
+    /// The file again, from where it was saved.
+    pub(super) fn load(&self, saved: &Path) -> Result<FileState> {
+        let file = saved.join(&self.hash);
+        let content = std::fs::read(&file).map_err(RepoError::io("read", &file))?;
+        Ok(FileState { mode: self.mode, content: Bytes(content) })
+    }
+}
+
+/// Calls `visit` with each path below `dir` and whether it is a directory; a directory is entered if it says so.
+fn walk(dir: &Path, path: Vec<u8>, visit: &mut impl FnMut(&[u8], bool) -> Result<bool>) -> Result<()> {
+    let here = dir.join(as_path(&path));
+    let entries = match std::fs::read_dir(&here) {
+        Ok(entries) => entries,
+        // Gone meanwhile, or not ours to read: not ours to put back either.
+        Err(_) if !path.is_empty() => return Ok(()),
+        Err(error) => return Err(RepoError::io("read", &here)(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(RepoError::io("read", &here))?;
+        let mut below = path.clone();
+        if !below.is_empty() {
+            below.push(b'/');
+        }
+        below.extend_from_slice(entry.file_name().as_bytes());
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if visit(&below, is_dir)? {
+            walk(dir, below, visit)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a path is one of `list` or below a directory of it.
+pub(super) fn covered(list: &BTreeSet<Bytes>, path: &[u8]) -> bool {
+    let plain = path.strip_suffix(b"/").unwrap_or(path);
+    let above = plain.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &plain[..=at]);
+    list.contains(&Bytes(plain.to_vec()))
+        || list.contains(&Bytes([plain, b"/"].concat()))
+        || above.into_iter().any(|directory| list.contains(&Bytes(directory.to_vec())))
+}
