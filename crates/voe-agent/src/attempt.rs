@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use voe_model::{Estimator, Model, ModelError, ToolSpec};
 use voe_sandbox::Sandbox;
-use voe_toolbox::protocol::{CallResult, Limits, Pristine, Setup, State};
+use voe_toolbox::protocol::{Bytes, CallResult, FileState, Limits, Pristine, Setup, State};
 use voe_trace::event::{Origin, Reply, Start, Task, ToolResult};
 use voe_trace::{Check, Event, Level, Message, Outcome, Reason, Record, ToolCall, WriteError, Writer};
 
@@ -15,7 +15,7 @@ use crate::counterfactual::Counterfactuals;
 use crate::log::{Log, Observer};
 use crate::nudge::{CallSeen, Nudger};
 use crate::prompt::{self, HARNESS};
-use crate::strategy::{NudgeOn, Placement, Strategy};
+use crate::strategy::{Placement, Strategy};
 use crate::stuck::{Seen, Watch};
 use crate::workspace::{Called, Workspace, WorkspaceError};
 use crate::{done, tools};
@@ -122,18 +122,22 @@ impl Attempt {
         Ok(attempt)
     }
 
-    /// Goes on from `records`, which `writer`'s file holds; the workspace in `plan` is as they left it. Calls of the last
-    /// reply that have no result are answered with the fact that they were cut off.
+    /// Goes on from `records`, which `writer`'s file holds. `files` brings the workspace in `plan` to where they left it.
+    /// Calls of the last reply that have no result are answered with the fact that they were cut off.
     pub async fn resume(
         plan: Plan,
         writer: Writer,
         observer: Box<dyn Observer>,
         records: &[Record],
+        files: Vec<(Bytes, Option<FileState>)>,
         how: &str,
     ) -> Result<Self, AttemptError> {
         let mut attempt = Self::open(plan, writer, observer, records).await?;
         let step = attempt.log.conversation.step;
         attempt.log.write(Event::Resume { step, how: how.to_owned() })?;
+        if !files.is_empty() {
+            attempt.workspace.import(files).await?;
+        }
         for call in attempt.log.conversation.open_calls.clone() {
             let text = format!(
                 "{HARNESS} The harness was stopped during this call. It may have taken effect in part: look before you go on."
@@ -413,10 +417,15 @@ impl Attempt {
         Err(End::Reason(reason))
     }
 
-    /// Whether nudges of this strategy depend on proofs.
-    pub(crate) fn wants_proof(&self) -> bool {
-        self.strategy.nudge.on == NudgeOn::Unproven
-            || self.strategy.gate.require == crate::strategy::Require::Proven
+    /// Whether edits land in the user's own tree.
+    pub fn in_place(&self) -> bool {
+        self.workspace.sandbox().in_place()
+    }
+
+    /// Marks the evidence as void: the base that it rests on was changed by somebody else.
+    pub fn void(&mut self, why: &str) -> Result<(), AttemptError> {
+        self.log.ledger.set_void(why.to_owned());
+        Ok(self.log.write(Event::Note { text: format!("evidence is void: {why}") })?)
     }
 }
 

@@ -13,7 +13,7 @@ pub const CHECKPOINT: &str = "checkpoint";
 
 /// Whether a strategy may offer a tool of this name.
 pub fn known(name: &str) -> bool {
-    voe_toolbox::specs().iter().any(|spec| spec.name == name)
+    voe_toolbox::specs().iter().any(|(known, ..)| *known == name)
 }
 
 /// What is offered under `strategy`, always in the same order: the order is part of the prompt that servers cache.
@@ -23,11 +23,11 @@ pub fn offered(strategy: &Strategy) -> Vec<ToolSpec> {
         .tools
         .offer
         .iter()
-        .filter_map(|name| all.iter().find(|spec| spec.name == name))
-        .map(|spec| ToolSpec {
-            name: spec.name.to_owned(),
-            description: spec.description.to_owned(),
-            parameters: spec.parameters.clone(),
+        .filter_map(|name| all.iter().find(|(known, ..)| known == name))
+        .map(|(name, description, parameters)| ToolSpec {
+            name: (*name).to_owned(),
+            description: (*description).to_owned(),
+            parameters: parameters.clone(),
         })
         .collect();
     if strategy.verify.when == crate::strategy::Granularity::Feature {

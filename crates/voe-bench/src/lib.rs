@@ -1,1 +1,5 @@
 //! Suites, workspaces for tasks, the run queue, resuming and predictions.
+//!
+//! - [`mini`]: the suite that ships with voe
+
+pub mod mini;

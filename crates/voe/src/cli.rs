@@ -16,6 +16,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Let the model solve a problem in this git repository
     Fix(Box<Fix>),
+    /// See which servers, sandboxes and programs are there, and what to do about the rest
+    Doctor(Doctor),
     /// Show a recorded attempt step by step, or run it again
     Replay(Replay),
     /// Put the repository back to what it was before the last `voe fix`
@@ -99,6 +101,18 @@ pub(crate) struct Fix {
     pub(crate) resume: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputFlags,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) model: ModelFlags,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// No colours
+    #[arg(long)]
+    pub(crate) no_color: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod doctor;
 mod fix;
 mod model;
 mod replay;
@@ -65,6 +66,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
     let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     match cli.command {
         Command::Fix(args) => runtime()?.block_on(fix::run(*args)),
+        Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
         Command::Replay(args) => runtime()?.block_on(replay::run(args)),
         Command::Undo(args) => undo::run(&args),
         Command::Strategies(args) => strategies::run(&args),

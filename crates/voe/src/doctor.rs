@@ -1,0 +1,204 @@
+//! `voe doctor`: what is there, what works, and what to do about the rest.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use voe_model::{OpenAi, OpenAiConfig, Probe, ProbeTools};
+
+use crate::settings::Settings;
+use crate::show::Paint;
+use crate::{cli, exit, model, state};
+
+/// A window below this is too small for most tasks. Tokens.
+const SMALL_WINDOW: u64 = 16_384;
+/// Free disk below this is little. Bytes.
+const LITTLE_DISK: u64 = 2 << 30;
+
+/// How one look came out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Good,
+    /// Works, with something to know.
+    Mind,
+    Bad,
+}
+
+struct Look {
+    mark: Mark,
+    what: String,
+    text: String,
+    /// What to do about it.
+    remedy: String,
+}
+
+impl Look {
+    fn good(what: &str, text: impl Into<String>) -> Self {
+        Self { mark: Mark::Good, what: what.into(), text: text.into(), remedy: String::new() }
+    }
+
+    fn mind(what: &str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { mark: Mark::Mind, what: what.into(), text: text.into(), remedy: remedy.into() }
+    }
+
+    fn bad(what: &str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { mark: Mark::Bad, what: what.into(), text: text.into(), remedy: remedy.into() }
+    }
+}
+
+pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
+    let repository = voe_repo::Repo::discover(&std::env::current_dir()?).ok();
+    let mut settings = Settings::load(repository.as_ref().map(voe_repo::Repo::top))?;
+    settings.flag("base_url", args.model.base_url.clone());
+    settings.flag("model", args.model.model.clone());
+    settings.flag("api_key_env", args.model.api_key_env.clone());
+
+    let mut looks = vec![program("git", &["--version"], Mark::Bad, "install git 2.25 or newer")];
+    looks.push(program("python3", &["--version"], Mark::Mind, "needed only for Python projects, the demo and the mini suite"));
+    looks.push(disk()?);
+    for probe in voe_sandbox::probe().await {
+        looks.push(match probe.works {
+            Ok(detail) => Look::good(&format!("sandbox {}", probe.choice), detail),
+            Err((problem, remedy)) => Look::mind(&format!("sandbox {}", probe.choice), problem, remedy),
+        });
+    }
+    let (servers, model_works) = servers(&settings).await?;
+    looks.extend(servers);
+
+    if args.json {
+        let word = |mark| match mark {
+            Mark::Good => "good",
+            Mark::Mind => "mind",
+            Mark::Bad => "bad",
+        };
+        let all: Vec<Value> = looks
+            .iter()
+            .map(|l| json!({"what": l.what, "state": word(l.mark), "text": l.text, "remedy": l.remedy}))
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&json!({"ready": model_works, "looks": all}))?);
+    } else {
+        let paint = Paint::stdout(args.no_color);
+        for look in &looks {
+            let mark = match look.mark {
+                Mark::Good => paint.green("ok  "),
+                Mark::Mind => paint.yellow("note"),
+                Mark::Bad => paint.red("bad "),
+            };
+            println!("{mark} {:<18} {}", look.what, crate::show::paint::harmless(&look.text));
+            if !look.remedy.is_empty() {
+                println!("     {:<18} → {}", "", look.remedy);
+            }
+        }
+        println!(
+            "\n{}",
+            if model_works { "Ready: `voe fix \"…\"` in a git repository." } else { "Not ready: voe needs a model that answers (see above)." }
+        );
+    }
+    let broken = !model_works || looks.iter().any(|look| look.mark == Mark::Bad && look.what == "git");
+    Ok(if broken { exit::MODEL } else { exit::OK })
+}
+
+/// Whether a program is there.
+fn program(name: &str, args: &[&str], missing: Mark, remedy: &str) -> Look {
+    match Command::new(name).args(args).stdin(Stdio::null()).output() {
+        Ok(out) if out.status.success() => {
+            let version = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+            Look::good(name, version)
+        }
+        _ => Look { mark: missing, what: name.into(), text: "not found on PATH".into(), remedy: remedy.into() },
+    }
+}
+
+/// Room for records and workspaces.
+fn disk() -> anyhow::Result<Look> {
+    let dir = state::dir()?;
+    let place = dir.ancestors().find(|path| path.exists()).unwrap_or(&dir).to_owned();
+    let free = match rustix::fs::statvfs(&place) {
+        Ok(stat) => stat.f_bavail * stat.f_frsize,
+        Err(error) => return Ok(Look::bad("disk", format!("{}: {error}", place.display()), "set VOE_STATE_DIR to a place that can be written")),
+    };
+    let text = format!("{:.1} GiB free for records in {}", free as f64 / f64::from(1 << 30), dir.display());
+    Ok(if free < LITTLE_DISK {
+        Look::mind("disk", text, "free some, or set VOE_STATE_DIR to a place with more")
+    } else {
+        Look::good("disk", text)
+    })
+}
+
+/// Every server that is asked for or found, and whether a model works.
+async fn servers(settings: &Settings) -> anyhow::Result<(Vec<Look>, bool)> {
+    let key = model::key(settings)?;
+    let limit = Duration::from_secs(5);
+    let asked = settings.text("base_url");
+    let places: Vec<(String, String)> = match &asked {
+        Some(url) => vec![("server".into(), url.clone())],
+        None => model::LOCAL.iter().map(|(name, url)| ((*name).to_owned(), (*url).to_owned())).collect(),
+    };
+    let (mut looks, mut works) = (Vec::new(), false);
+    for (name, url) in &places {
+        let what = name.to_lowercase();
+        match voe_model::probe(url, key.as_ref(), limit).await {
+            Ok(probe) => works |= server(&probe, settings, key.clone(), &mut looks).await,
+            Err(error) if asked.is_some() => looks.push(Look::bad(&what, error.to_string(), "")),
+            Err(_) => looks.push(Look::mind(&what, format!("nothing answers at {url}"), "")),
+        }
+    }
+    if asked.is_none() && !works {
+        looks.push(Look::bad(
+            "model",
+            "no local server has a model that works",
+            "start one (the README shows Ollama, llama.cpp and vLLM), or name one with --base-url URL",
+        ));
+    }
+    Ok((looks, works))
+}
+
+/// One server: its models, the window, a tiny call.
+async fn server(probe: &Probe, settings: &Settings, key: Option<voe_model::Secret>, looks: &mut Vec<Look>) -> bool {
+    let name = probe.server.clone().unwrap_or_else(|| "server".into());
+    if probe.loading {
+        looks.push(Look::mind(&name, format!("{} is still loading its model", probe.base_url), "wait, then ask again"));
+        return false;
+    }
+    let names: Vec<_> = probe.models.iter().map(|m| m.name.as_str()).collect();
+    if names.is_empty() {
+        looks.push(Look::bad(&name, format!("{} serves no model", probe.base_url), "load one (Ollama: `ollama pull NAME`)"));
+        return false;
+    }
+    looks.push(Look::good(&name, format!("{}: {}", probe.base_url, names.join(", "))));
+    for warning in &probe.warnings {
+        looks.push(Look::mind("", warning.clone(), ""));
+    }
+    let wanted = settings.text("model").unwrap_or_else(|| names[0].to_owned());
+    match probe.window(&wanted) {
+        Some(window) if window < SMALL_WINDOW => {
+            looks.push(Look::mind("window", format!("{wanted}: {window} tokens: too small for most tasks"), "serve it with 32k or more, if the memory allows"));
+        }
+        Some(window) => looks.push(Look::good("window", format!("{wanted}: {window} tokens"))),
+        None => looks.push(Look::mind("window", format!("{wanted}: the server does not say"), "set `window` in voe.toml or VOE_WINDOW")),
+    }
+    let mut config = OpenAiConfig::new(&probe.base_url, &wanted);
+    config.api_key = key;
+    config.window = probe.window(&wanted);
+    config.server = probe.server.clone();
+    let answer = match OpenAi::new(config) {
+        Ok(model) => voe_model::probe_tools(&model).await,
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(ProbeTools::Native) => looks.push(Look::good("tool calls", format!("{wanted}: come back as calls"))),
+        Ok(ProbeTools::Salvaged { repairs }) => {
+            looks.push(Look::mind("tool calls", format!("{wanted}: come back as text, which voe reads ({})", repairs.join("; ")), ""));
+        }
+        Ok(ProbeTools::None { text }) => {
+            let said = if text.is_empty() { "an empty reply".to_owned() } else { format!("{text:?}") };
+            looks.push(Look::bad("tool calls", format!("{wanted} was asked for a call and gave {said}"), "check the server's tool-call options (vLLM: --enable-auto-tool-choice --tool-call-parser …; llama-server: --jinja), or try another model"));
+            return false;
+        }
+        Err(error) => {
+            looks.push(Look::bad("tool calls", error.to_string(), ""));
+            return false;
+        }
+    }
+    true
+}
