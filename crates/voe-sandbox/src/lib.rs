@@ -12,12 +12,24 @@
 mod choice;
 mod environment;
 mod error;
+mod groups;
+mod init;
+mod launch;
+mod local;
 mod none;
+mod owner;
+mod plan;
+mod probe;
 mod sandbox;
 mod spec;
+mod sweep;
+mod watch;
 
 pub use choice::{Choice, UnknownChoice};
 pub use environment::allowed as allowed_environment;
 pub use error::SandboxError;
+pub use init::helper;
+pub use probe::{Probe, probe};
 pub use sandbox::{Sandbox, Snapshot};
 pub use spec::Spec;
+pub use sweep::sweep;

@@ -83,6 +83,7 @@ impl None {
         let from = match &at.0 {
             At::Base => &self.base,
             At::Copy(copy) => copy,
+            At::Layers(_) => return Err(SandboxError::Failed("that snapshot is another sandbox's".into())),
         };
         let home = self.next("fork");
         std::fs::create_dir_all(home.join("scratch")).map_err(SandboxError::io("create", &home))?;

@@ -8,7 +8,9 @@ use voe_trace::event::SandboxFacts;
 
 use crate::choice::Choice;
 use crate::error::SandboxError;
+use crate::local::{Layers, Local};
 use crate::none;
+use crate::probe;
 use crate::spec::Spec;
 
 /// A place to work in. Dropping it ends what runs inside and removes what it put into [`Spec::home`].
@@ -17,6 +19,7 @@ pub struct Sandbox(Backend);
 
 #[derive(Debug)]
 enum Backend {
+    Local(Box<Local>),
     None(none::None),
 }
 
@@ -29,6 +32,8 @@ pub struct Snapshot(pub(crate) At);
 pub(crate) enum At {
     /// The workspace as it was when the attempt began.
     Base,
+    /// Layers of an overlay.
+    Layers(Layers),
     /// A copy on the host.
     Copy(std::sync::Arc<none::Copy>),
 }
@@ -38,10 +43,12 @@ impl Sandbox {
     pub async fn open(spec: Spec) -> Result<Self, SandboxError> {
         match spec.choice {
             Choice::None => Ok(Self(Backend::None(none::None::open(spec).await?))),
+            Choice::Local => Ok(Self(Backend::Local(Box::new(Local::open(spec).await?)))),
+            Choice::Auto => probe::strongest(spec).await,
             other => Err(SandboxError::Unavailable {
                 choice: other,
                 problem: "not built into this version".into(),
-                remedy: "use --sandbox none".into(),
+                remedy: "use --sandbox local or none".into(),
             }),
         }
     }
@@ -49,6 +56,7 @@ impl Sandbox {
     /// What to record about it.
     pub fn facts(&self) -> SandboxFacts {
         match &self.0 {
+            Backend::Local(local) => local.facts(),
             Backend::None(none) => none.facts(),
         }
     }
@@ -56,6 +64,7 @@ impl Sandbox {
     /// The workspace's path inside.
     pub fn workspace(&self) -> &Path {
         match &self.0 {
+            Backend::Local(local) => local.workspace(),
             Backend::None(none) => none.workspace(),
         }
     }
@@ -63,6 +72,7 @@ impl Sandbox {
     /// Whether edits land in the user's own tree.
     pub fn in_place(&self) -> bool {
         match &self.0 {
+            Backend::Local(_) => false,
             Backend::None(none) => none.in_place(),
         }
     }
@@ -70,6 +80,7 @@ impl Sandbox {
     /// Where the workspace as it was at the start can be read from inside, if there is such a place.
     pub fn base_inside(&self) -> Option<PathBuf> {
         match &self.0 {
+            Backend::Local(_) => Some(crate::local::BASE_INSIDE.into()),
             Backend::None(_) => None,
         }
     }
@@ -79,6 +90,7 @@ impl Sandbox {
     /// a dead one first.
     pub async fn toolbox(&self, setup: Setup) -> Result<(Toolbox, Hello), SandboxError> {
         match &self.0 {
+            Backend::Local(local) => local.toolbox(setup).await,
             Backend::None(none) => none.toolbox(setup).await,
         }
     }
@@ -87,9 +99,8 @@ impl Sandbox {
     /// To be called after each call.
     pub fn annotate(&self, result: &mut CallResult) {
         match &self.0 {
-            Backend::None(_) => {
-                let _ = result;
-            }
+            Backend::Local(local) => local.annotate(result),
+            Backend::None(_) => {}
         }
     }
 
@@ -101,6 +112,7 @@ impl Sandbox {
     /// Keeps the workspace as it is now. To be called between two calls of the toolbox, which may go on afterwards.
     pub async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
         match &self.0 {
+            Backend::Local(local) => local.snapshot().await,
             Backend::None(none) => none.snapshot().await,
         }
     }
@@ -109,6 +121,7 @@ impl Sandbox {
     /// [`Sandbox::base`] has a copy of the private `/tmp` as it is now (that is what a counterfactual needs).
     pub async fn fork(&self, at: &Snapshot) -> Result<Self, SandboxError> {
         match &self.0 {
+            Backend::Local(local) => Ok(Self(Backend::Local(Box::new(local.fork(at).await?)))),
             Backend::None(none) => Ok(Self(Backend::None(none.fork(at).await?))),
         }
     }
@@ -116,6 +129,10 @@ impl Sandbox {
     /// Ends it and says what could not be cleaned up. Drop the toolbox first.
     pub async fn close(self) -> Result<(), SandboxError> {
         match self.0 {
+            Backend::Local(local) => {
+                drop(local);
+                Ok(())
+            }
             Backend::None(none) => none.close().await,
         }
     }

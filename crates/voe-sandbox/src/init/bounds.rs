@@ -1,0 +1,31 @@
+//! Bounds on what runs inside: control groups where there are any, and what a process can be given of its own.
+
+use std::fs;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use super::{Done, Step};
+use crate::plan::Bounds;
+
+/// Puts this process, and with it all its children, into the control groups.
+pub(super) fn join_groups(bounds: &Bounds) -> Done {
+    for procs in &bounds.groups {
+        fs::write(procs, "0").step(|| format!("control group {}", procs.display()))?;
+    }
+    Ok(())
+}
+
+/// Sets the bounds of single processes.
+pub(super) fn set(bounds: &Bounds, user_namespace: bool) -> Done {
+    let both = |value| Rlimit { current: Some(value), maximum: Some(value) };
+    setrlimit(Resource::Fsize, both(bounds.file_bytes)).step(|| "limit on file size".into())?;
+    setrlimit(Resource::Core, both(0)).step(|| "limit on core files".into())?;
+    if let Some(bytes) = bounds.data_bytes {
+        setrlimit(Resource::Data, both(bytes)).step(|| "limit on memory".into())?;
+    }
+    // Counted by user: inside a user namespace (since Linux 5.14) only those in there, elsewhere all of the user's.
+    if let (true, Some(processes)) = (user_namespace, bounds.watch_processes) {
+        setrlimit(Resource::Nproc, both(processes)).step(|| "limit on processes".into())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! seccomp: system calls that no build, test or tool needs, and through which one might get out.
+
+use super::{Done, Step, sys};
+
+// Instruction codes, from linux/bpf_common.h: load a word, jump if equal, jump if greater or equal, jump if any bit is set,
+// return.
+const LOAD: u16 = 0x20;
+const JUMP_EQUAL: u16 = 0x15;
+const JUMP_ANY: u16 = 0x45;
+const JUMP_AT_LEAST: u16 = 0x35;
+const RETURN: u16 = 0x06;
+
+const ALLOW: u32 = 0x7fff_0000;
+const KILL: u32 = 0x8000_0000;
+const ERRNO: u32 = 0x0005_0000;
+
+// Offsets in struct seccomp_data; the low half of an argument comes first on the machines that are supported.
+const NUMBER: u32 = 0;
+const ARCHITECTURE: u32 = 4;
+const fn argument(index: u32) -> u32 {
+    16 + 8 * index
+}
+
+#[cfg(target_arch = "x86_64")]
+const THIS_ARCHITECTURE: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const THIS_ARCHITECTURE: u32 = 0xc000_00b7;
+
+/// The bits of `clone` and `unshare` that make a namespace (mount, cgroup, uts, ipc, user, pid, net).
+const NEW_NAMESPACE: u32 = 0x7e02_0000;
+
+/// Calls that are refused whatever their arguments.
+const REFUSED: &[libc::c_long] = &[
+    // Mounts and roots.
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_quotactl,
+    // Namespaces of others.
+    libc::SYS_setns,
+    // Looking into other processes.
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    // Keys are shared by user, not by namespace.
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    // The kernel itself.
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_kexec_load,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_reboot,
+    libc::SYS_syslog,
+    libc::SYS_acct,
+    libc::SYS_fanotify_init,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+];
+
+/// Calls that are as if the kernel did not have them, so that libraries take the older way, which is filtered.
+const UNKNOWN: &[libc::c_long] =
+    &[libc::SYS_clone3, libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
+
+/// Installs the filter. `no_sockets`: there is no network namespace, so that making a socket is refused altogether.
+pub(super) fn apply(no_sockets: bool) -> Done {
+    sys::seccomp(&program(no_sockets)).step(|| "seccomp".into())
+}
+
+fn program(no_sockets: bool) -> Vec<libc::sock_filter> {
+    let mut code = Code::default();
+    code.load(ARCHITECTURE);
+    code.jump(JUMP_EQUAL, THIS_ARCHITECTURE, 1, 0);
+    code.ret(KILL);
+    code.load(NUMBER);
+    // The x32 numbers of x86-64 would pass by all that follows.
+    code.jump(JUMP_AT_LEAST, 0x4000_0000, 0, 1);
+    code.ret(ERRNO | libc::ENOSYS as u32);
+    for call in REFUSED {
+        code.refuse(*call, libc::EPERM);
+    }
+    for call in UNKNOWN {
+        code.refuse(*call, libc::ENOSYS);
+    }
+    for call in [libc::SYS_clone, libc::SYS_unshare] {
+        code.refuse_if(call, 0, JUMP_ANY, NEW_NAMESPACE, libc::EPERM);
+    }
+    // Typing into the terminal that voe was started from.
+    for request in [libc::TIOCSTI as u32, libc::TIOCLINUX as u32] {
+        code.refuse_if(libc::SYS_ioctl, 1, JUMP_EQUAL, request, libc::EPERM);
+    }
+    if no_sockets {
+        code.refuse(libc::SYS_socket, libc::EACCES);
+    } else {
+        code.socket_families();
+    }
+    code.ret(ALLOW);
+    code.0
+}
+
+/// A program under construction; the number of the call is loaded between its parts.
+#[derive(Default)]
+struct Code(Vec<libc::sock_filter>);
+
+impl Code {
+    fn load(&mut self, offset: u32) {
+        self.0.push(libc::sock_filter { code: LOAD, jt: 0, jf: 0, k: offset });
+    }
+
+    fn jump(&mut self, code: u16, value: u32, then: u8, otherwise: u8) {
+        self.0.push(libc::sock_filter { code, jt: then, jf: otherwise, k: value });
+    }
+
+    fn ret(&mut self, value: u32) {
+        self.0.push(libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: value });
+    }
+
+    fn refuse(&mut self, call: libc::c_long, errno: i32) {
+        self.jump(JUMP_EQUAL, call as u32, 0, 1);
+        self.ret(ERRNO | errno as u32);
+    }
+
+    fn refuse_if(&mut self, call: libc::c_long, index: u32, test: u16, value: u32, errno: i32) {
+        self.jump(JUMP_EQUAL, call as u32, 0, 4);
+        self.load(argument(index));
+        self.jump(test, value, 0, 1);
+        self.ret(ERRNO | errno as u32);
+        self.load(NUMBER);
+    }
+
+    /// Unix, IPv4, IPv6 and the routing part of netlink (which lists interfaces); nothing else.
+    fn socket_families(&mut self) {
+        self.jump(JUMP_EQUAL, libc::SYS_socket as u32, 0, 9);
+        self.load(argument(0));
+        self.jump(JUMP_EQUAL, libc::AF_UNIX as u32, 6, 0);
+        self.jump(JUMP_EQUAL, libc::AF_INET as u32, 5, 0);
+        self.jump(JUMP_EQUAL, libc::AF_INET6 as u32, 4, 0);
+        self.jump(JUMP_EQUAL, libc::AF_NETLINK as u32, 0, 2);
+        self.load(argument(2));
+        self.jump(JUMP_EQUAL, libc::NETLINK_ROUTE as u32, 1, 0);
+        self.ret(ERRNO | libc::EAFNOSUPPORT as u32);
+        self.load(NUMBER);
+    }
+}

@@ -1,0 +1,151 @@
+//! The helper: voe re-executed, with one thread, which builds the isolation around the toolbox.
+//!
+//! It stays beside the toolbox as its supervisor, outside its process namespace, where commands can neither see nor signal
+//! it: it ends everything when voe goes away, watches the bounds that no control group holds, and remounts the workspace for
+//! a snapshot. The toolbox itself is the first process of the namespace: commands cannot kill it, and when it ends, all ends.
+
+mod bounds;
+mod control;
+mod filter;
+mod mounts;
+mod network;
+mod privileges;
+mod rules;
+mod supervise;
+mod sys;
+mod view;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitCode;
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::plan::{Order, Plan, Report};
+use control::Control;
+pub(crate) use control::MOST_BYTES;
+
+/// What can go wrong in here: a step of the set-up and the reason.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    step: String,
+    error: String,
+}
+
+impl Failure {
+    pub(crate) fn new(step: impl Into<String>, error: impl std::fmt::Display) -> Self {
+        Self { step: step.into(), error: error.to_string() }
+    }
+}
+
+pub(crate) type Done<T = ()> = Result<T, Failure>;
+
+/// Names the step in which an error occurred.
+pub(crate) trait Step<T> {
+    fn step(self, name: impl FnOnce() -> String) -> Done<T>;
+}
+
+impl<T, E: std::fmt::Display> Step<T> for Result<T, E> {
+    fn step(self, name: impl FnOnce() -> String) -> Done<T> {
+        self.map_err(|error| Failure::new(name(), error))
+    }
+}
+
+/// Exit code when the isolation could not be built; the reason goes to voe.
+const NOT_BUILT: u8 = 125;
+
+/// What the hidden subcommand `voe sandbox-init` runs. `arguments`: those after the subcommand. `toolbox`: what is to run
+/// inside, speaking over standard input and output. The process must have a single thread when this is called.
+pub fn helper(arguments: impl IntoIterator<Item = String>, toolbox: impl FnOnce() -> ExitCode) -> ExitCode {
+    let mut arguments = arguments.into_iter();
+    let control = match (arguments.next().and_then(|fd| fd.parse().ok()).and_then(Control::inherit), arguments.next()) {
+        (Some(control), None) => control,
+        _ => {
+            eprintln!("voe sandbox-init is for voe's own use");
+            return ExitCode::from(2);
+        }
+    };
+    let plan = match control.receive() {
+        Ok(Some(Order::Start(plan))) => *plan,
+        _ => return ExitCode::from(NOT_BUILT),
+    };
+    match run(&control, &plan, toolbox) {
+        Ok(code) => code,
+        Err(Failure { step, error }) => {
+            control.send(&Report::Failed { step, error });
+            ExitCode::from(NOT_BUILT)
+        }
+    }
+}
+
+fn run(control: &Control, plan: &Plan, toolbox: impl FnOnce() -> ExitCode) -> Done<ExitCode> {
+    // Away from voe's terminal: Ctrl-C there is for voe to handle.
+    let _ = rustix::process::setsid();
+    if plan.view.is_some() {
+        sys::namespaces(plan.user_namespace, plan.network)?;
+        if !plan.network {
+            network::loopback_up()?;
+        }
+    }
+    let mounted = plan.view.as_ref().map(|view| view::build(plan, view)).transpose()?;
+    let (mut alive, alive_child) = pipe()?;
+    let (told, tell) = socket_pair()?;
+    match sys::fork_into_process_namespace(plan.view.is_some())? {
+        sys::Fork::Child => {
+            drop((alive.take(), told));
+            let built = inside(plan, alive_child.as_ref(), &tell);
+            if let Err(Failure { step, error }) = &built {
+                let line = serde_json::to_vec(&(step, error)).unwrap_or_default();
+                let _ = rustix::io::write(&tell, &line);
+                sys::exit_now(NOT_BUILT.into());
+            }
+            if plan.rehearsal {
+                sys::exit_now(0);
+            }
+            drop((tell, alive_child));
+            sys::close_from(3);
+            // The process image is voe's: nothing needs to be executed in there, and the binary need not be visible.
+            Ok(toolbox())
+        }
+        sys::Fork::Parent(child) => {
+            drop((alive_child, tell));
+            sys::release_stdio();
+            let (processes, report) = sys::hear(told.as_fd());
+            if !report.is_empty() {
+                let _ = child.wait();
+                let (step, error) = serde_json::from_slice(&report).unwrap_or_default();
+                return Err(Failure { step, error });
+            }
+            control.send(&Report::Done);
+            let code = supervise::run(control, plan, mounted, processes, &child);
+            drop(alive);
+            Ok(code)
+        }
+    }
+}
+
+/// The part that happens inside the process namespace, before the toolbox runs.
+fn inside(plan: &Plan, supervisor: Option<&OwnedFd>, tell: &OwnedFd) -> Done {
+    sys::die_with_parent(supervisor)?;
+    bounds::join_groups(&plan.bounds)?;
+    if let Some(view) = &plan.view {
+        view::enter(plan, view)?;
+        let proc = rustix::fs::open("/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .step(|| "/proc".into())?;
+        sys::hand_over(tell.as_fd(), proc.as_fd()).step(|| "/proc".into())?;
+    }
+    bounds::set(&plan.bounds, plan.user_namespace)?;
+    privileges::drop_all(plan.view.is_some())?;
+    rules::apply(plan)?;
+    filter::apply(plan.view.is_none())
+}
+
+fn pipe() -> Done<(Option<OwnedFd>, Option<OwnedFd>)> {
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).step(|| "pipe".into())?;
+    Ok((Some(read), Some(write)))
+}
+
+fn socket_pair() -> Done<(OwnedFd, OwnedFd)> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType};
+    rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+        .step(|| "socket pair".into())
+}

@@ -1,0 +1,34 @@
+//! Giving up what the set-up needed.
+
+use rustix::thread::{CapabilitySet, CapabilitySets};
+
+use super::{Done, Step};
+
+/// What root keeps inside namespaces: to work on files of other owners, as root would. Everywhere outside the workspace,
+/// `/tmp` and the private home, mounts are read-only and hold root as well.
+const KEPT_BY_ROOT: CapabilitySet = CapabilitySet::CHOWN
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::FSETID);
+
+/// Drops all capabilities for good (root keeps those over files where `mounts_hold`), and lets no program gain any.
+pub(super) fn drop_all(mounts_hold: bool) -> Done {
+    let root = rustix::process::geteuid().is_root();
+    let kept = if root && mounts_hold { KEPT_BY_ROOT } else { CapabilitySet::empty() };
+    for number in 0..64 {
+        let one = CapabilitySet::from_bits_retain(1 << number);
+        if !kept.contains(one) {
+            // Fails beyond the last capability that the kernel knows, and without CAP_SETPCAP, when there is none to drop.
+            let _ = rustix::thread::remove_capability_from_bounding_set(one);
+        }
+    }
+    let _ = rustix::thread::clear_ambient_capability_set();
+    let own = rustix::thread::capabilities(None).step(|| "capabilities".into())?;
+    let kept = own.permitted & kept;
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    rustix::thread::set_capabilities(None, sets).step(|| "drop capabilities".into())?;
+    rustix::thread::set_no_new_privs(true).step(|| "no new privileges".into())?;
+    // Nothing may look into the toolbox's memory or its descriptors.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+        .step(|| "not dumpable".into())
+}

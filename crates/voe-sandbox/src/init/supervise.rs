@@ -1,0 +1,181 @@
+//! What the helper does while the toolbox runs.
+
+use std::ffi::CString;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::ExitCode;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+
+use super::control::Control;
+use super::sys::{self, ChildProcess};
+use super::view::Mounted;
+use super::{Done, Failure};
+use crate::plan::{Order, Plan, Report};
+
+/// How often the watched bounds are looked at: short enough that a disk filler writes some hundred MB beyond its limit, long
+/// enough that the look costs nothing.
+const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// Serves until the toolbox ends or voe goes away. Returns the toolbox's exit code.
+pub(super) fn run(
+    control: &Control,
+    plan: &Plan,
+    mounted: Option<Mounted>,
+    processes: Option<OwnedFd>,
+    child: &ChildProcess,
+) -> ExitCode {
+    let mut watch = Watch::new(plan, processes);
+    loop {
+        let (orders, ended) = (control.fd(), child.pidfd());
+        let mut fds = [PollFd::new(&orders, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
+        match rustix::event::poll(&mut fds, Some(&LOOK_EVERY)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => break,
+        }
+        if !fds[1].revents().is_empty() {
+            break;
+        }
+        if !fds[0].revents().is_empty() {
+            match control.receive() {
+                Ok(Some(Order::Restack(stack))) => {
+                    let done = match &mounted {
+                        Some(mounted) => mounted.restack(&stack),
+                        None => Err(Failure::new("restack", "there is no overlay")),
+                    };
+                    control.send(&report(done));
+                }
+                Ok(Some(Order::Start(_))) => control.send(&report(Err(Failure::new("start", "it runs already")))),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        watch.look(child);
+    }
+    child.kill();
+    let code = child.wait();
+    ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
+}
+
+fn report(done: Done) -> Report {
+    match done {
+        Ok(()) => Report::Done,
+        Err(Failure { step, error }) => Report::Failed { step, error },
+    }
+}
+
+/// The bounds that nobody but us holds.
+struct Watch<'a> {
+    plan: &'a Plan,
+    /// `/proc` of the namespace.
+    processes: Option<OwnedFd>,
+    events: Option<fs::File>,
+    /// Bytes that the sandbox took and bytes that were free on its disk, at the last exact count.
+    disk: Option<(u64, u64)>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(plan: &'a Plan, processes: Option<OwnedFd>) -> Self {
+        let events = fs::OpenOptions::new().append(true).create(true).open(plan.home.join("events")).ok();
+        Self { plan, processes, events, disk: None }
+    }
+
+    fn look(&mut self, child: &ChildProcess) {
+        let bounds = &self.plan.bounds;
+        let mut over = Vec::new();
+        if self.disk_used().is_some_and(|used| used > bounds.disk_bytes) {
+            over.push(format!("disk {}", bounds.disk_bytes));
+            // Look again exactly the next time: deleting is allowed.
+            self.disk = None;
+        }
+        if let Some(proc) = &self.processes
+            && (bounds.watch_memory.is_some() || bounds.watch_processes.is_some())
+        {
+            let (processes, memory) = occupied(proc);
+            if let Some(limit) = bounds.watch_memory.filter(|limit| memory > *limit) {
+                over.push(format!("memory {limit}"));
+            }
+            if let Some(limit) = bounds.watch_processes.filter(|limit| processes > *limit) {
+                over.push(format!("processes {limit}"));
+            }
+        }
+        if over.is_empty() {
+            return;
+        }
+        if self.processes.is_some() {
+            sys::kill_all_inside();
+        } else {
+            child.kill();
+        }
+        if let Some(events) = &mut self.events {
+            let _ = writeln!(events, "{}", over.join("\n"));
+        }
+    }
+
+    /// Bytes on disk. Counting them is as slow as there are files; so they are counted when so much less is free than at the
+    /// last count that the limit may have been reached.
+    fn disk_used(&mut self) -> Option<u64> {
+        let stat = rustix::fs::statvfs(&self.plan.home).ok()?;
+        let free = stat.f_bfree * stat.f_frsize;
+        if let Some((used, free_then)) = self.disk
+            && used + free_then.saturating_sub(free) <= self.plan.bounds.disk_bytes
+        {
+            return None;
+        }
+        let own = ["tmp", "var-tmp", "user", "scratch"].iter().map(|dir| size(&self.plan.home.join(dir))).sum::<u64>();
+        let used = own + size(&self.plan.layers);
+        self.disk = Some((used, free));
+        Some(used)
+    }
+}
+
+/// Bytes of disk below a directory. Goes by descriptors and follows no links: commands write in there meanwhile.
+fn size(dir: &Path) -> u64 {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let Ok(top) = rustix::fs::open(dir, flags, Mode::empty()) else { return 0 };
+    let (mut bytes, mut open) = (0, vec![top]);
+    while let Some(dir) = open.pop() {
+        let Ok(entries) = rustix::fs::Dir::read_from(&dir) else { continue };
+        for entry in entries.flatten() {
+            let name: CString = entry.file_name().to_owned();
+            if matches!(name.as_bytes(), b"." | b"..") {
+                continue;
+            }
+            let Ok(stat) = rustix::fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            bytes += stat.st_blocks as u64 * 512;
+            // Beyond this depth of open directories somebody is playing games; what they take is seen in the free space.
+            if FileType::from_raw_mode(stat.st_mode).is_dir() && open.len() < 500 {
+                open.extend(rustix::fs::openat(&dir, &name, flags, Mode::empty()));
+            }
+        }
+    }
+    bytes
+}
+
+/// Processes inside and the bytes of memory that they occupy alone.
+fn occupied(proc: &OwnedFd) -> (u64, u64) {
+    let (mut processes, mut pages) = (0, 0);
+    let page = rustix::param::page_size() as u64;
+    let Ok(entries) = rustix::fs::Dir::read_from(proc) else { return (0, 0) };
+    for entry in entries.flatten() {
+        let Ok(name) = entry.file_name().to_str() else { continue };
+        if !name.bytes().all(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        processes += 1;
+        let path = format!("{name}/statm");
+        let Ok(statm) = rustix::fs::openat(proc, path.as_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) else {
+            continue;
+        };
+        let mut text = String::new();
+        if fs::File::from(statm).read_to_string(&mut text).is_ok() {
+            // Size, resident, shared …, in pages.
+            let mut fields = text.split_ascii_whitespace().skip(1).filter_map(|field| field.parse::<u64>().ok());
+            let (resident, shared) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
+            pages += resident.saturating_sub(shared);
+        }
+    }
+    (processes, pages * page)
+}

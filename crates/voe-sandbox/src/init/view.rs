@@ -1,0 +1,235 @@
+//! The file system as it is seen inside: built in a mount namespace of the supervisor's, entered by the toolbox in a copy of
+//! it that receives what the supervisor mounts later.
+
+use std::ffi::CString;
+use std::fs;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+use rustix::thread::UnshareFlags;
+
+use super::mounts::{self, Kind, Root};
+use super::{Done, Failure, Step, sys};
+use crate::plan::{Plan, Stack, Tree, View};
+
+/// Directories below the root that start out empty inside.
+const NOT_SHOWN: [&str; 9] = ["proc", "dev", "tmp", "run", "home", "root", "mnt", "media", "lost+found"];
+
+/// Devices that commands may use.
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/// Parts of `/proc` through which root could change the machine although it holds no capability.
+const PROC_READ_ONLY: [&str; 5] = ["bus", "fs", "irq", "sys", "sysrq-trigger"];
+
+/// Parts of `/proc` that tell about the host.
+const PROC_MASKED: [&str; 8] =
+    ["acpi", "kcore", "keys", "latency_stats", "timer_list", "sched_debug", "scsi", "kallsyms"];
+
+/// What is needed to change the view later.
+pub(super) struct Mounted {
+    root: Root,
+    home: PathBuf,
+    layers: PathBuf,
+    trees: Vec<Tree>,
+    masked: Vec<PathBuf>,
+    user: bool,
+}
+
+/// Builds the view at `stage` in the sandbox's directory.
+pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
+    let change = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", change).step(|| "private mounts".into())?;
+    let stage = plan.home.join("stage");
+    for (number, tree) in view.trees.iter().enumerate() {
+        let to = plan.home.join(format!("lower/{number}"));
+        // Not recursive: an overlay does not look into what is mounted below its lower directory anyway.
+        rustix::mount::mount_bind(&tree.lower, &to).step(|| format!("bind {}", tree.lower.display()))?;
+    }
+    let root = Root::create(&stage)?;
+    top(&root, &view.root)?;
+    devices(&root, plan.bounds.shm_bytes)?;
+    for hidden in &view.hidden {
+        if root.has(hidden) {
+            root.tmpfs(hidden, 1 << 20, 0o755)?;
+        }
+    }
+    for bind in &view.binds {
+        root.bind(&bind.from, &bind.to, bind.write)?;
+    }
+    let mounted = Mounted {
+        root,
+        home: plan.home.clone(),
+        layers: plan.layers.clone(),
+        trees: view.trees.clone(),
+        masked: view.masked.clone(),
+        user: plan.user_namespace,
+    };
+    mounted.stack(&view.stack)?;
+    mounted.root.bind(&plan.home.join("lower/0"), Path::new(crate::local::BASE_INSIDE), false)?;
+    for mask in &mounted.masked {
+        mounted.mask(mask)?;
+    }
+    mounted.root.seal(&stage)?;
+    let shared = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
+    rustix::mount::mount_change(&stage, shared).step(|| "shared mounts".into())?;
+    Ok(mounted)
+}
+
+/// Enters the view from the first process of the process namespace.
+pub(super) fn enter(plan: &Plan, _view: &View) -> Done {
+    sys::unshare(UnshareFlags::NEWNS).step(|| "mount namespace".into())?;
+    let change = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", change).step(|| "receive mounts".into())?;
+    let stage = plan.home.join("stage");
+    proc(&stage.join("proc"), plan.user_namespace)?;
+    rustix::process::chdir(&stage).step(|| "enter".into())?;
+    rustix::process::pivot_root(".", ".").step(|| "enter: pivot_root".into())?;
+    rustix::mount::unmount(".", UnmountFlags::DETACH).step(|| "leave the host's file system".into())?;
+    rustix::process::chdir("/").step(|| "enter".into())
+}
+
+/// Everything below the root of the host's that isn't kept back, read-only.
+fn top(root: &Root, from: &Path) -> Done {
+    let entries = fs::read_dir(from).step(|| format!("read {}", from.display()))?;
+    for entry in entries {
+        let entry = entry.step(|| format!("read {}", from.display()))?;
+        let (name, kind) = (entry.file_name(), entry.file_type().step(|| "read the root".into())?);
+        let inside = Path::new("/").join(&name);
+        if NOT_SHOWN.iter().any(|hidden| name == *hidden) {
+            root.place(&inside, Kind::Dir)?;
+        } else if kind.is_symlink() {
+            let target = fs::read_link(entry.path()).step(|| "read the root".into())?;
+            rustix::fs::symlinkat(&target, root.fd(), &name).step(|| format!("link {}", inside.display()))?;
+        } else if kind.is_dir() {
+            root.bind(&entry.path(), &inside, false)?;
+        } else if kind.is_socket() || kind.is_fifo() {
+            // Somebody outside may listen.
+        } else if kind.is_file() {
+            root.bind(&entry.path(), &inside, false)?;
+        }
+    }
+    for name in NOT_SHOWN {
+        root.place(&Path::new("/").join(name), Kind::Dir)?;
+    }
+    Ok(())
+}
+
+/// A minimal `/dev`.
+fn devices(root: &Root, shm_bytes: u64) -> Done {
+    for name in DEVICES {
+        let path = Path::new("/dev").join(name);
+        if fs::symlink_metadata(&path).is_ok_and(|meta| meta.file_type().is_char_device()) {
+            root.bind(&path, &path, true)?;
+        }
+    }
+    let pts = root.place(Path::new("/dev/pts"), Kind::Dir)?;
+    let target = mounts::through_fd(pts.as_fd());
+    rustix::mount::mount(
+        "devpts",
+        &target,
+        "devpts",
+        MountFlags::NOSUID | MountFlags::NOEXEC,
+        c"newinstance,ptmxmode=0666,mode=0620",
+    )
+    .step(|| "/dev/pts".into())?;
+    root.tmpfs(Path::new("/dev/shm"), shm_bytes, 0o1777)?;
+    let dev = root.place(Path::new("/dev"), Kind::Dir)?;
+    for (target, name) in [
+        ("pts/ptmx", "ptmx"),
+        ("/proc/self/fd", "fd"),
+        ("/proc/self/fd/0", "stdin"),
+        ("/proc/self/fd/1", "stdout"),
+        ("/proc/self/fd/2", "stderr"),
+    ] {
+        rustix::fs::symlinkat(target, &dev, name).step(|| format!("/dev/{name}"))?;
+    }
+    Ok(())
+}
+
+fn proc(at: &Path, user_namespace: bool) -> Done {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    // Kernels before 5.8 do not know the word.
+    if rustix::mount::mount("proc", at, "proc", flags, c"hidepid=ptraceable").is_err() {
+        rustix::mount::mount("proc", at, "proc", flags, None).step(|| "/proc".into())?;
+    }
+    if user_namespace {
+        return Ok(());
+    }
+    for name in PROC_READ_ONLY {
+        let path = at.join(name);
+        if path.exists() {
+            rustix::mount::mount_bind(&path, &path).step(|| format!("/proc/{name}"))?;
+            let flags = MountFlags::BIND | MountFlags::RDONLY | flags;
+            rustix::mount::mount_remount(&path, flags, c"").step(|| format!("/proc/{name} read-only"))?;
+        }
+    }
+    for name in PROC_MASKED {
+        let path = at.join(name);
+        match fs::metadata(&path) {
+            Ok(meta) if meta.is_dir() => {
+                let flags = MountFlags::RDONLY | flags;
+                rustix::mount::mount("tmpfs", &path, "tmpfs", flags, c"size=0").step(|| format!("/proc/{name}"))?;
+            }
+            Ok(_) => rustix::mount::mount_bind("/dev/null", &path).step(|| format!("/proc/{name}"))?,
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+impl Mounted {
+    /// Goes on in another layer: what is there now is read from then on, and written no more.
+    pub(super) fn restack(&self, stack: &Stack) -> Done {
+        for tree in self.trees.iter().rev() {
+            let top = self.root.place(&tree.at, Kind::Dir)?;
+            rustix::mount::unmount(mounts::through_fd(top.as_fd()), UnmountFlags::DETACH)
+                .step(|| format!("take away {}", tree.at.display()))?;
+        }
+        self.stack(stack)?;
+        for mask in self.masked.iter().filter(|mask| self.trees.iter().any(|tree| mask.starts_with(&tree.at))) {
+            self.mask(mask)?;
+        }
+        Ok(())
+    }
+
+    fn stack(&self, stack: &Stack) -> Done {
+        for (number, tree) in self.trees.iter().enumerate() {
+            let target = self.root.place(&tree.at, Kind::Dir)?;
+            self.overlay(number, stack, &mounts::through_fd(target.as_fd()))
+                .step(|| format!("overlay on {}", tree.at.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Mounts one overlay. Its options name directories relative to `layers`, which keeps a deep stack within the one page
+    /// that the kernel reads.
+    fn overlay(&self, tree: usize, stack: &Stack, target: &Path) -> std::io::Result<()> {
+        let work = format!("{}/{tree}/w{}", stack.upper, stack.mount);
+        fs::create_dir(self.layers.join(&work))?;
+        let frozen: String = stack.frozen.iter().map(|layer| format!("{layer}/{tree}/u:")).collect();
+        let (upper, place) = (stack.upper, self.home.file_name().unwrap_or_default().to_string_lossy());
+        let own = if self.user { "userxattr" } else { "redirect_dir=on,metacopy=off" };
+        // What is not synced is lost in a crash of the machine, and so is the attempt.
+        let options =
+            format!("lowerdir={frozen}../boxes/{place}/lower/{tree},upperdir={upper}/{tree}/u,workdir={work},index=off,volatile,{own}");
+        rustix::process::chdir(&self.layers)?;
+        let options = CString::new(options)?;
+        let mounted = rustix::mount::mount("overlay", target, "overlay", MountFlags::NODEV | MountFlags::NOSUID, &*options);
+        rustix::process::chdir("/")?;
+        Ok(mounted?)
+    }
+
+    fn mask(&self, path: &Path) -> Done {
+        if !self.root.has(path) {
+            return Ok(());
+        }
+        let file = self.home.join("empty/file");
+        let dir = self.home.join("empty/dir");
+        match self.root.bind(&dir, path, false).or_else(|_| self.root.bind(&file, path, false)) {
+            Ok(()) => Ok(()),
+            Err(Failure { error, .. }) => Err(Failure::new(format!("mask {}", path.display()), error)),
+        }
+    }
+}

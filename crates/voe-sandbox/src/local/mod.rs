@@ -1,0 +1,278 @@
+//! Namespaces and an overlay: the strongest isolation that needs nothing installed, and the one in which forks cost nothing.
+
+mod copy;
+pub(crate) mod family;
+mod gitdirs;
+mod homes;
+mod view;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use voe_toolbox::client::Toolbox;
+use voe_toolbox::protocol::{CallResult, Hello, Pristine, Setup};
+use voe_trace::event::SandboxFacts;
+
+use crate::choice::Choice;
+use crate::environment;
+use crate::error::SandboxError;
+use crate::groups::Groups;
+use crate::launch::{self, Control};
+use crate::plan::{Bounds, Order, Plan, Stack, Tree};
+use crate::sandbox::{At, Snapshot};
+use crate::spec::Spec;
+use crate::watch::Meter;
+use family::{Family, Layer};
+
+/// Where the workspace as it was at the start can be read inside.
+pub(crate) const BASE_INSIDE: &str = "/run/voe/base";
+/// Where the toolbox keeps its own things inside.
+pub(crate) const SCRATCH_INSIDE: &str = "/run/voe/scratch";
+
+/// Most bytes of `/tmp` and of the private home that a fork gets a copy of.
+const MOST_COPIED: u64 = 1 << 30;
+
+/// A sandbox of namespaces.
+#[derive(Debug)]
+pub(crate) struct Local {
+    spec: Spec,
+    family: Arc<Family>,
+    place: PathBuf,
+    /// The user's trees; the workspace first.
+    trees: Vec<Tree>,
+    state: Mutex<State>,
+    meter: Meter,
+    detail: String,
+}
+
+#[derive(Debug)]
+struct State {
+    upper: Arc<Layer>,
+    /// Newest first.
+    frozen: Vec<Arc<Layer>>,
+    mounts: u64,
+    control: Option<Control>,
+}
+
+/// The layers of a snapshot, newest first.
+pub(crate) type Layers = Arc<Vec<Arc<Layer>>>;
+
+impl Local {
+    /// Opens a sandbox; what doesn't work here is found out by setting it all up once.
+    pub(crate) async fn open(mut spec: Spec) -> Result<Self, SandboxError> {
+        spec.workspace =
+            spec.workspace.canonicalize().map_err(SandboxError::io("open the workspace", &spec.workspace))?;
+        let mut last = None;
+        for home in homes_for_layers(&spec) {
+            let local = match Self::in_home(&spec, &home) {
+                Ok(local) => local,
+                Err(error) => {
+                    last.get_or_insert(error);
+                    continue;
+                }
+            };
+            match local.rehearse().await {
+                Ok(()) => return Ok(local),
+                Err(error) => {
+                    let elsewhere = matches!(&error, SandboxError::Unavailable { problem, .. } if problem.contains("overlay on"));
+                    last.get_or_insert(error);
+                    if !elsewhere {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| SandboxError::Failed("no place for the sandbox's layers".into())))
+    }
+
+    fn in_home(spec: &Spec, home: &Path) -> Result<Self, SandboxError> {
+        std::fs::create_dir_all(home).map_err(SandboxError::io("create", home))?;
+        let home = home.canonicalize().map_err(SandboxError::io("open", home))?;
+        if home.starts_with(&spec.workspace) {
+            return Err(SandboxError::Usage {
+                problem: format!("voe's own directory {} lies inside the workspace", home.display()),
+                remedy: "set another state directory".into(),
+            });
+        }
+        let at = spec.mount_at.clone().unwrap_or_else(|| spec.workspace.clone());
+        let mut trees = vec![Tree { lower: spec.workspace.clone(), at }];
+        if let Some(git) = gitdirs::elsewhere(&spec.workspace) {
+            trees.push(Tree { lower: git.clone(), at: git });
+        }
+        let family = Family::create(&home)?;
+        let place = family.place(trees.len())?;
+        let upper = family.layer(trees.len())?;
+        let state = State { upper, frozen: Vec::new(), mounts: 0, control: None };
+        Self::assemble(spec.clone(), family, place, trees, state)
+    }
+
+    fn assemble(
+        spec: Spec,
+        family: Arc<Family>,
+        place: PathBuf,
+        trees: Vec<Tree>,
+        state: State,
+    ) -> Result<Self, SandboxError> {
+        let groups =
+            Groups::create(&family.next().to_string(), spec.limits.memory_bytes, spec.limits.processes);
+        let own_home = view::own_home(&spec);
+        let gitconfig = place.join("user/.gitconfig");
+        if own_home.is_some() && !gitconfig.exists() {
+            // Models stash and commit; without a name git refuses, and the user's configuration may hold credentials.
+            let text = "[user]\n\tname = voe\n\temail = voe@localhost\n[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n\
+                        [init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n";
+            std::fs::write(&gitconfig, text).map_err(SandboxError::io("write", &gitconfig))?;
+        }
+        let held = match (groups.holds_memory(), groups.holds_processes()) {
+            (true, true) => "control groups for memory and processes",
+            (true, false) => "a control group for memory",
+            (false, true) => "a control group for processes",
+            (false, false) => "resource limits (no control group is writable)",
+        };
+        let detail = format!(
+            "namespaces, overlay, Landlock and seccomp; {held}; network {}{}",
+            if spec.network { "on" } else { "off" },
+            if trees.len() > 1 { "; git directory outside the workspace overlaid too" } else { "" },
+        );
+        let meter = Meter::new(groups, place.join("events"), &spec);
+        Ok(Self { spec, family, place, trees, state: Mutex::new(state), meter, detail })
+    }
+
+    /// Sets everything up, runs nothing.
+    async fn rehearse(&self) -> Result<(), SandboxError> {
+        let plan = { self.plan(&mut self.lock(), None, true) };
+        launch::rehearse(&self.spec.program, plan, Choice::Local).await
+    }
+
+    pub(crate) fn facts(&self) -> SandboxFacts {
+        SandboxFacts { backend: "local".into(), detail: self.detail.clone() }
+    }
+
+    pub(crate) fn workspace(&self) -> &Path {
+        &self.trees[0].at
+    }
+
+    pub(crate) async fn toolbox(&self, mut setup: Setup) -> Result<(Toolbox, Hello), SandboxError> {
+        setup.workspace = self.workspace().to_path_buf();
+        setup.scratch = SCRATCH_INSIDE.into();
+        let added = std::mem::take(&mut setup.env);
+        setup.env = environment::from_own(&self.spec.env);
+        setup.env.extend(added);
+        setup.limits.memory_bytes = self.spec.limits.memory_bytes;
+        setup.limits.processes = self.spec.limits.processes;
+        setup.limits.file_bytes = self.spec.limits.file_bytes;
+        let plan = {
+            let mut state = self.lock();
+            state.control = None;
+            self.plan(&mut state, Some(&setup.pristine), false)
+        };
+        let (toolbox, hello, control) = launch::toolbox(&self.spec.program, plan, &setup, Choice::Local).await?;
+        self.lock().control = Some(control);
+        Ok((toolbox, hello))
+    }
+
+    fn plan(&self, state: &mut State, pristine: Option<&Pristine>, rehearsal: bool) -> Plan {
+        let limits = &self.spec.limits;
+        let (memory, processes) = self.meter.unheld(limits.memory_bytes, limits.processes);
+        let (view, writable) = view::of(&self.spec, &self.place, &self.trees, pristine, stack(state));
+        Plan {
+            home: self.place.clone(),
+            layers: self.family.layers(),
+            user_namespace: !rustix::process::geteuid().is_root(),
+            network: self.spec.network,
+            view: Some(view),
+            readable: Vec::new(),
+            writable,
+            bounds: Bounds {
+                groups: self.meter.joins(),
+                watch_memory: memory,
+                watch_processes: processes,
+                data_bytes: memory,
+                file_bytes: limits.file_bytes,
+                disk_bytes: self.spec.disk_bytes,
+                shm_bytes: (limits.memory_bytes / 4).max(64 << 20),
+            },
+            rehearsal,
+        }
+    }
+
+    pub(crate) fn annotate(&self, result: &mut CallResult) {
+        self.meter.annotate(result);
+    }
+
+    /// Freezes what was written so far and goes on in a new layer: the cost does not depend on the size of the tree.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
+        let upper = self.family.layer(self.trees.len())?;
+        let mut state = self.lock();
+        let mut frozen = vec![Arc::clone(&state.upper)];
+        frozen.extend(state.frozen.iter().cloned());
+        let mounts = state.mounts + 1;
+        let stack = Stack { upper: upper.number, frozen: numbers(&frozen), mount: mounts };
+        if let Some(control) = &mut state.control
+            && let Err(error) = control.order(&Order::Restack(stack))
+        {
+            // A toolbox that is gone needs no remounting; its successor starts on the new stack.
+            if control.is_open() {
+                return Err(error);
+            }
+            state.control = None;
+        }
+        state.upper = upper;
+        state.frozen.clone_from(&frozen);
+        state.mounts = mounts;
+        Ok(Snapshot(At::Layers(Arc::new(frozen))))
+    }
+
+    pub(crate) async fn fork(&self, at: &Snapshot) -> Result<Self, SandboxError> {
+        let frozen = match &at.0 {
+            At::Base => Vec::new(),
+            At::Layers(layers) => layers.to_vec(),
+            At::Copy(_) => return Err(SandboxError::Failed("that snapshot is another sandbox's".into())),
+        };
+        let place = self.family.place(self.trees.len())?;
+        let mut left = MOST_COPIED;
+        for name in ["tmp", "var-tmp", "user"] {
+            let (from, to) = (self.place.join(name), place.join(name));
+            left -= copy::contents(&from, &to, left).map_err(SandboxError::io("copy", &from))?;
+        }
+        let upper = self.family.layer(self.trees.len())?;
+        let state = State { upper, frozen, mounts: 0, control: None };
+        Self::assemble(self.spec.clone(), Arc::clone(&self.family), place, self.trees.clone(), state)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        // The supervisor ends everything when this end of the socket is closed; the groups wait for it.
+        self.lock().control = None;
+        self.meter.close();
+        family::remove(&self.place);
+    }
+}
+
+fn stack(state: &mut State) -> Stack {
+    state.mounts += 1;
+    Stack { upper: state.upper.number, frozen: numbers(&state.frozen), mount: state.mounts }
+}
+
+fn numbers(layers: &[Arc<Layer>]) -> Vec<u64> {
+    layers.iter().map(|layer| layer.number).collect()
+}
+
+/// Where layers may be kept: voe's own directory, else (if an overlay cannot be written there) places that every machine has.
+fn homes_for_layers(spec: &Spec) -> Vec<PathBuf> {
+    let name = format!("voe-{}", rustix::process::getuid().as_raw());
+    vec![spec.home.clone(), Path::new("/var/tmp").join(&name), Path::new("/dev/shm").join(&name)]
+}
+
+/// Removes what dead owners left in the places that are not voe's own.
+pub(crate) fn sweep_fallbacks() {
+    let name = format!("voe-{}", rustix::process::getuid().as_raw());
+    for dir in ["/var/tmp", "/dev/shm"] {
+        family::sweep(&Path::new(dir).join(&name), 0);
+    }
+}

@@ -1,0 +1,72 @@
+//! Who owns what is left lying around: a process id, and when that process started, since ids are used again.
+
+use std::fs;
+use std::path::Path;
+
+/// The process that owns a directory, a control group or a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// Process id.
+    pub(crate) pid: u32,
+    /// Clock ticks between the machine's start and the process's.
+    pub(crate) started: u64,
+}
+
+impl Owner {
+    /// This process.
+    pub(crate) fn own() -> Self {
+        let pid = std::process::id();
+        Self { pid, started: started(pid).unwrap_or(0) }
+    }
+
+    /// Whether the process is still there.
+    pub(crate) fn is_alive(self) -> bool {
+        started(self.pid) == Some(self.started)
+    }
+
+    /// `<pid>-<started>`.
+    pub(crate) fn word(self) -> String {
+        format!("{}-{}", self.pid, self.started)
+    }
+
+    /// Reads [`Owner::word`].
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        let (pid, started) = word.trim().split_once('-')?;
+        Some(Self { pid: pid.parse().ok()?, started: started.parse().ok()? })
+    }
+
+    /// Reads the mark in a directory.
+    pub(crate) fn of(dir: &Path) -> Option<Self> {
+        Self::parse(&fs::read_to_string(dir.join(MARK)).ok()?)
+    }
+
+    /// Marks a directory as this process's.
+    pub(crate) fn mark(dir: &Path) -> std::io::Result<()> {
+        fs::write(dir.join(MARK), Self::own().word())
+    }
+}
+
+const MARK: &str = "owner";
+
+/// The 22nd field of `/proc/<pid>/stat`; the second may hold spaces and parentheses. A zombie is dead.
+fn started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    if matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_alive_and_one_that_started_at_another_time_is_not() {
+        let own = Owner::own();
+        assert!(own.is_alive());
+        assert_eq!(Owner::parse(&own.word()), Some(own));
+        assert!(!Owner { started: own.started + 1, ..own }.is_alive());
+    }
+}
