@@ -1,12 +1,14 @@
 //! Reports, comparisons and the viewer: folds of trajectories and grades.
 //!
 //! - [`data`]: suites, official reports, attempts, and the arms made of them
+//! - [`figure`]: SVG that stands in a paper
 //! - [`report`]: arms side by side
 //! - [`stats`]: intervals, tests, power
 //! - [`commands`]: what the commands of the same names do, without a command line
 
 pub mod commands;
 pub mod data;
+pub mod figure;
 pub mod report;
 pub mod stats;
 

@@ -2,6 +2,8 @@
 //!
 //! - [`compare`]: two arms, paired
 //! - [`power`]: what a planned experiment can and can't show
+//! - [`report`]: arms side by side
 
 pub mod compare;
 pub mod power;
+pub mod report;

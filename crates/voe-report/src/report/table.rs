@@ -222,7 +222,7 @@ mod tests {
         insta::assert_snapshot!(table().csv(), @r"
         arm,resolved
         verify-on-edit,0.37777777777777777
-        <b>|[31m,
+        <b>| [31m,
         ");
         insta::assert_snapshot!(table().html(), @r#"<div class="scroll"><table class="sortable"><thead><tr><th scope="col">arm</th><th scope="col" class="n">resolved</th></tr></thead><tbody><tr><td>verify-on-edit</td><td class="n" data-v="0.37777777777777777">37.8 %</td></tr><tr><td>&lt;b&gt;|�[31m</td><td class="n">–</td></tr></tbody></table></div>"#);
     }

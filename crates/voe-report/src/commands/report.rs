@@ -1,0 +1,163 @@
+//! `voe report`: arms side by side.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+use crate::data::arm::Arm;
+use crate::data::load;
+use crate::data::suite::Suite;
+use crate::figure::{Figure, figures};
+use crate::report::attempts_csv::attempts_csv;
+use crate::report::build::Report;
+use crate::report::html;
+
+/// Longer tables are left out of a terminal.
+const MOST_ROWS_IN_TERMINAL: usize = 60;
+
+/// What is reported, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Run directories, arms of them, or report files.
+    pub inputs: Vec<String>,
+    /// The tasks that count; without it, the union of what was submitted.
+    pub suite: Option<Suite>,
+    /// The form.
+    pub format: Format,
+    /// A file to write to (or, for [`Format::Csv`], a folder if the name has no extension or a folder is there); without it
+    /// the caller prints the text. Figures go beside Markdown, and into the folder of CSV.
+    pub out: Option<PathBuf>,
+}
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For a terminal.
+    #[default]
+    Table,
+    /// Markdown.
+    Md,
+    /// One object with everything.
+    Json,
+    /// One line an attempt; into a folder, every table and figure too.
+    Csv,
+    /// One self-contained page.
+    Html,
+}
+
+/// A report that can be shown in any form.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// As data.
+    pub report: Report,
+    /// Its figures.
+    pub figures: Vec<Figure>,
+    /// One line an attempt.
+    pub attempts: String,
+}
+
+/// What became of the report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// To be printed.
+    Text(String),
+    /// Written to these files.
+    Files(Vec<PathBuf>),
+}
+
+/// Makes the report and writes it where it is wanted.
+pub fn report(options: &Options) -> Result<Output, Error> {
+    if options.inputs.is_empty() {
+        return Err(Error::Usage("name at least one run directory or report".to_owned()));
+    }
+    let made = Made::of(&load::all(&options.inputs)?, options.suite.as_ref());
+    let Some(out) = &options.out else { return Ok(Output::Text(made.text(options.format))) };
+    let mut written = Written::default();
+    match options.format {
+        Format::Csv if out.is_dir() || out.extension().is_none() => {
+            written.file(&out.join("attempts.csv"), &made.attempts)?;
+            for table in made.report.tables() {
+                written.file(&out.join(format!("{}.csv", table.id)), &table.csv())?;
+            }
+            written.figures(&out.join("figures"), &made.figures)?;
+        }
+        Format::Md => {
+            let folder = PathBuf::from(format!("{}-figures", out.with_extension("").display()));
+            written.figures(&folder, &made.figures)?;
+            let beside = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            written.file(out, &made.markdown(Some(&beside)))?;
+        }
+        format => written.file(out, &made.text(format))?,
+    }
+    Ok(Output::Files(written.0))
+}
+
+impl Made {
+    /// Folds arms into a report.
+    pub fn of(arms: &[Arm], suite: Option<&Suite>) -> Self {
+        let (report, suite) = Report::of(arms, suite);
+        Self { figures: figures(&report, arms, &suite), attempts: attempts_csv(arms, &suite), report }
+    }
+
+    /// In one of the forms, as text.
+    pub fn text(&self, format: Format) -> String {
+        match format {
+            Format::Table => self.terminal(),
+            Format::Md => self.markdown(None),
+            Format::Json => serde_json::to_string_pretty(&self.report).unwrap_or_default() + "\n",
+            Format::Csv => self.attempts.clone(),
+            Format::Html => html::page(&self.report, &self.figures, &self.attempts),
+        }
+    }
+
+    fn terminal(&self) -> String {
+        let mut out = format!("{} tasks: {}\n\n", self.report.tasks, self.report.denominator);
+        for table in self.report.tables() {
+            if table.rows.len() > MOST_ROWS_IN_TERMINAL {
+                out += &format!("{}: {} rows, in the other formats (md, csv, html)\n\n", table.title, table.rows.len());
+            } else {
+                out += &(table.text() + "\n");
+            }
+        }
+        self.report.notes.iter().for_each(|note| out += &format!("note: {note}\n"));
+        out
+    }
+
+    fn markdown(&self, figures: Option<&str>) -> String {
+        let mut out = format!("# Report\n\n{} tasks: {}\n\n", self.report.tasks, self.report.denominator);
+        self.report.notes.iter().for_each(|note| out += &format!("- {note}\n"));
+        if !self.report.notes.is_empty() {
+            out.push('\n');
+        }
+        self.report.tables().iter().for_each(|table| out += &(table.markdown() + "\n"));
+        if let Some(folder) = figures {
+            for Figure { id, title, caption, .. } in &self.figures {
+                out += &format!("![{title}]({folder}/{id}.svg)\n\n{caption} ([data]({folder}/{id}.csv))\n\n");
+            }
+        }
+        out
+    }
+}
+
+/// Files written so far.
+#[derive(Default)]
+struct Written(Vec<PathBuf>);
+
+impl Written {
+    fn file(&mut self, path: &Path, content: &str) -> Result<(), Error> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(Error::write(folder))?;
+        }
+        fs::write(path, content).map_err(Error::write(path))?;
+        self.0.push(path.to_owned());
+        Ok(())
+    }
+
+    fn figures(&mut self, folder: &Path, figures: &[Figure]) -> Result<(), Error> {
+        for figure in figures {
+            self.file(&folder.join(format!("{}.svg", figure.id)), &figure.svg)?;
+            self.file(&folder.join(format!("{}.csv", figure.id)), &figure.csv)?;
+        }
+        Ok(())
+    }
+}

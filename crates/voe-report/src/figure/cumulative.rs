@@ -1,0 +1,97 @@
+//! How many tasks are resolved within so many steps, tokens, dollars or minutes.
+
+use super::Figure;
+use super::axis::{Frame, Sample, WIDTH, legend, percent, ticks};
+use super::svg::Svg;
+use crate::data::arm::{Arm, Verdict};
+use crate::data::attempt::Attempt;
+use crate::data::suite::Suite;
+use crate::format::{csv_line, short};
+
+/// What is counted along the horizontal axis.
+pub(super) struct Measure {
+    id: &'static str,
+    title: &'static str,
+    axis: &'static str,
+    of: fn(&Attempt) -> Option<f64>,
+}
+
+/// Steps first: what the field plots.
+pub(super) const MEASURES: [Measure; 4] = [
+    Measure {
+        id: "resolved-by-steps",
+        title: "Resolved within so many steps",
+        axis: "steps",
+        of: |a| Some(f64::from(a.steps)),
+    },
+    Measure {
+        id: "resolved-by-tokens",
+        title: "Resolved within so many tokens",
+        axis: "prompt and output tokens of the attempt",
+        of: |a| Some((a.usage.prompt + a.usage.output) as f64),
+    },
+    Measure {
+        id: "resolved-by-cost",
+        title: "Resolved within so many dollars",
+        axis: "US dollars of the attempt",
+        of: |a| a.usage.cost,
+    },
+    Measure {
+        id: "resolved-by-time",
+        title: "Resolved within so many minutes",
+        axis: "minutes of the attempt",
+        of: |a| Some(a.seconds.total / 60.0),
+    },
+];
+
+pub(super) fn figure(measure: &Measure, arms: &[Arm], suite: &Suite) -> Option<Figure> {
+    let mut curves: Vec<(usize, &str, Vec<f64>, f64)> = Vec::new();
+    let mut most = 0.0_f64;
+    for (i, arm) in arms.iter().enumerate() {
+        let attempts: Vec<(&Attempt, Verdict)> =
+            arm.cells(suite).filter_map(|(_, cell)| Some((cell.attempt.as_deref()?, cell.verdict))).collect();
+        let values = attempts.iter().filter_map(|(attempt, verdict)| Some(((measure.of)(attempt)?, *verdict)));
+        let values: Vec<(f64, Verdict)> = values.filter(|(v, _)| v.is_finite()).collect();
+        most = values.iter().map(|(v, _)| *v).fold(most, f64::max);
+        let mut resolved: Vec<f64> = values.iter().filter(|(_, v)| *v == Verdict::Resolved).map(|(x, _)| *x).collect();
+        resolved.sort_by(f64::total_cmp);
+        if !values.is_empty() {
+            curves.push((i, &arm.name, resolved, (suite.tasks.len() * arm.trials.len()) as f64));
+        }
+    }
+    if curves.is_empty() || most <= 0.0 {
+        return None;
+    }
+    let highest = curves.iter().map(|(_, _, resolved, all)| resolved.len() as f64 / all).fold(0.05, f64::max);
+    let (across, up) = (ticks(most, 6), ticks(highest, 5));
+    let mut svg = Svg::new(measure.id, measure.title, WIDTH, 400.0);
+    let names: Vec<(usize, &str)> = curves.iter().map(|(i, name, ..)| (*i, *name)).collect();
+    let used = legend(&mut svg, &names, Sample::Curve, 70.0, 14.0);
+    let end = |ticks: &[f64]| ticks.last().copied().unwrap_or(1.0);
+    let frame = Frame {
+        left: 70.0,
+        right: WIDTH - 24.0,
+        top: 14.0 + used,
+        bottom: 346.0,
+        most_x: end(&across),
+        most_y: end(&up),
+    };
+    frame.draw_y(&mut svg, "share of tasks resolved", &up, percent);
+    let mut csv = csv_line(["arm", measure.axis, "share"]);
+    for (i, name, resolved, all) in &curves {
+        let mut points = vec![(frame.x(0.0), frame.y(0.0))];
+        for (n, x) in resolved.iter().enumerate() {
+            let share = |n: usize| n as f64 / all;
+            points.push((frame.x(*x), frame.y(share(n))));
+            points.push((frame.x(*x), frame.y(share(n + 1))));
+            csv += &csv_line([*name, &x.to_string(), &share(n + 1).to_string()]);
+        }
+        let last = resolved.len() as f64 / all;
+        points.push((frame.x(most), frame.y(last)));
+        svg.curve(*i, &points);
+        svg.marker(*i, frame.x(most), frame.y(last));
+    }
+    frame.draw_x(&mut svg, measure.axis, &across, short);
+    let caption = "Share of all attempts at the suite's tasks that were resolved and had ended by then.".to_owned();
+    Some(Figure { id: measure.id, title: measure.title.to_owned(), caption, svg: svg.finish(), csv })
+}

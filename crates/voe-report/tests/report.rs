@@ -1,0 +1,225 @@
+//! A whole report of a made-up run, in every form.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod synthetic;
+
+use synthetic::{Shape, write_run};
+use voe_report::commands::report::{Format, Options, Output, report};
+use voe_report::data::suite::Suite;
+
+fn text(output: Output) -> String {
+    match output {
+        Output::Text(text) => text,
+        Output::Files(files) => panic!("{files:?}"),
+    }
+}
+
+#[test]
+fn a_small_run_reads_well_in_a_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &Shape { tasks: 10, ..Shape::default() });
+    let suite = Suite::read(&dir.path().join("suite.jsonl")).unwrap();
+    let options =
+        Options { inputs: vec![dir.path().to_str().unwrap().into()], suite: Some(suite), ..Options::default() };
+    insta::assert_snapshot!(text(report(&options).unwrap()), @r#"
+    10 tasks: suite
+
+    Arms
+    arm             resolved  submitted  total    rate  95 % interval  empty  errors  ungraded
+    ──────────────  ────────  ─────────  ─────  ──────  ─────────────  ─────  ──────  ────────
+    prove-on-edit          8         10     10  80.0 %    49.0–94.3 %      0       0         0
+    verify-at-last         5         10     10  50.0 %    23.7–76.3 %      0       0         0
+    verify-on-edit         6         10     10  60.0 %    31.3–83.2 %      0       0         0
+    Resolved of all tasks of the suite, with the Wilson interval at 95 %.
+
+    Pairs
+    A               B               won  lost  both  neither  difference   95 % interval      p  p (Holm)
+    ──────────────  ──────────────  ───  ────  ────  ───────  ──────────  ──────────────  ─────  ────────
+    prove-on-edit   verify-at-last    4     1     4        1       +30.0  −15.3 to +64.0  0.375     1.000
+    prove-on-edit   verify-on-edit    3     1     5        1       +20.0  −21.7 to +55.1  0.625     1.000
+    verify-at-last  verify-on-edit    2     3     3        2       −10.0  −49.9 to +33.8  1.000     1.000
+    Won: A resolved the task and B did not. Difference in points, with its 95 % interval; p: exact McNemar, two-sided, alone and after Holm's correction over all pairs.
+
+    Evidence
+    arm             level    attempts  resolved     rate  95 % interval
+    ──────────────  ───────  ────────  ────────  ───────  ─────────────
+    prove-on-edit   proven         10         8   80.0 %    49.0–94.3 %
+    verify-at-last  ran             5         5  100.0 %   56.6–100.0 %
+    verify-at-last  none            4         0    0.0 %     0.0–49.0 %
+    verify-at-last  refuted         1         0    0.0 %     0.0–79.3 %
+    verify-on-edit  ran             5         5  100.0 %   56.6–100.0 %
+    verify-on-edit  none            5         1   20.0 %     3.6–62.4 %
+    Of the graded attempts that ended with each level of evidence, the share resolved. A proven patch that is not resolved is a false proof.
+
+    Why not
+    class                  prove-on-edit  verify-at-last  verify-on-edit
+    ─────────────────────  ─────────────  ──────────────  ──────────────
+    right file, wrong fix              2               3               3
+    limit                              0               2               1
+    Unresolved attempts by the first class that fits.
+
+    Finish reasons
+    reason     prove-on-edit  verify-at-last  verify-on-edit
+    ─────────  ─────────────  ──────────────  ──────────────
+    completed             10               8               9
+    max_steps              0               2               1
+
+    Work
+    measure                       prove-on-edit  verify-at-last  verify-on-edit
+    ────────────────────────────  ─────────────  ──────────────  ──────────────
+    attempts                                 10              10              10
+    steps, mean                             9.3             9.7             9.6
+    steps, median                           9.5             9.5              10
+    prompt tokens an attempt              48.9k           53.3k           52.0k
+    of these cached                      66.7 %          66.7 %          66.7 %
+    output tokens an attempt               2.0k            2.0k            2.0k
+    of these reasoning                   57.1 %          57.1 %          57.1 %
+    cost, all                            $ 0.01          $ 0.01          $ 0.01
+    cost a resolved task                $ 0.001         $ 0.002         $ 0.002
+    time an attempt                        50 s            58 s            53 s
+    waiting for the model                  40 s            47 s            42 s
+    running tools                         5.0 s           5.8 s           5.3 s
+    compactions                               0               0               0
+    requests made again                       0               0               0
+    replies repaired                          0               0               0
+    calls that could not be read              0               0               0
+    "done" refused by the gate               10               8               9
+    Means over attempts with a trajectory.
+
+    Edits, checks and nudges
+    measure                prove-on-edit  verify-at-last  verify-on-edit
+    ─────────────────────  ─────────────  ──────────────  ──────────────
+    edits seen                        32              22              28
+    edits checked at once       9 (28 %)        9 (41 %)       11 (39 %)
+    edits checked at all       17 (53 %)       11 (50 %)       15 (54 %)
+    false proofs                       2               0               0
+    edits by bash              16 (50 %)        7 (32 %)       11 (39 %)
+    edits by file_edit         16 (50 %)       15 (68 %)       17 (61 %)
+    checks: proven                    17              18              19
+    checks: refuted                    5              10               9
+    checks: vacuous                    5               6               6
+    nudges: verify                    32               0              28
+    nudges heeded: verify      11 (34 %)               –       14 (50 %)
+    An edit is a tool call that changed the workspace, whatever the tool. Checked at once: a check ran on exactly that code. Heeded: a check followed within two steps, or later on the same code.
+
+    By difficulty
+    group            tasks  prove-on-edit  verify-at-last  verify-on-edit  any arm
+    ───────────────  ─────  ─────────────  ──────────────  ──────────────  ───────
+    <15 min fix          3      3 (100 %)        1 (33 %)        1 (33 %)        3
+    15 min - 1 hour      3      3 (100 %)        2 (67 %)       3 (100 %)        3
+    1-4 hours            3       2 (67 %)        1 (33 %)        1 (33 %)        2
+    >4 hours             1        0 (0 %)       1 (100 %)       1 (100 %)        1
+    all                 10       8 (80 %)        5 (50 %)        6 (60 %)        9
+    Tasks resolved, and their share of the group's.
+
+    By repository
+    group              tasks  prove-on-edit  verify-at-last  verify-on-edit  any arm
+    ─────────────────  ─────  ─────────────  ──────────────  ──────────────  ───────
+    django/django          2      2 (100 %)        1 (50 %)       2 (100 %)        2
+    psf/requests           2       1 (50 %)        1 (50 %)       2 (100 %)        2
+    pytest-dev/pytest      2      2 (100 %)       2 (100 %)        1 (50 %)        2
+    sphinx-doc/sphinx      2      2 (100 %)        1 (50 %)        1 (50 %)        2
+    sympy/sympy            2       1 (50 %)         0 (0 %)         0 (0 %)        1
+    all                   10       8 (80 %)        5 (50 %)        6 (60 %)        9
+    Tasks resolved, and their share of the group's.
+
+    Overlap
+    arm             prove-on-edit  verify-at-last  verify-on-edit  alone
+    ──────────────  ─────────────  ──────────────  ──────────────  ─────
+    prove-on-edit               8           4 / 9           5 / 9      1
+    verify-at-last          4 / 9               5           3 / 8      0
+    verify-on-edit          5 / 9           3 / 8               6      0
+    Tasks resolved by both / by at least one of both; alone: by no other arm. At least one arm resolves 9 of 10, all arms 2.
+
+    Task by task
+    task                     repository         difficulty       prove-on-edit  verify-at-last  verify-on-edit
+    ───────────────────────  ─────────────────  ───────────────  ─────────────  ──────────────  ──────────────
+    django__django-1000      django/django      <15 min fix                  ✓               ·               ✓
+    django__django-1005      django/django      15 min - 1 hour              ✓               ✓               ✓
+    psf__requests-1004       psf/requests       15 min - 1 hour              ✓               ·               ✓
+    psf__requests-1009       psf/requests       >4 hours                     ·               ✓               ✓
+    pytest-dev__pytest-1003  pytest-dev/pytest  15 min - 1 hour              ✓               ✓               ✓
+    pytest-dev__pytest-1008  pytest-dev/pytest  1-4 hours                    ✓               ✓               ·
+    sphinx-doc__sphinx-1002  sphinx-doc/sphinx  <15 min fix                  ✓               ✓               ·
+    sphinx-doc__sphinx-1007  sphinx-doc/sphinx  1-4 hours                    ✓               ·               ✓
+    sympy__sympy-1001        sympy/sympy        <15 min fix                  ✓               ·               ·
+    sympy__sympy-1006        sympy/sympy        1-4 hours                    ·               ·               ·
+    ✓ resolved, · not resolved, – not submitted; with several trials: trials that resolved it.
+    "#);
+}
+
+#[test]
+fn every_form_can_be_written_and_the_page_is_self_contained() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let hostile = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\u{1b}[31m";
+    write_run(&run, &Shape { trials: 2, hostile, ..Shape::default() });
+    let written = |format, out: &str| {
+        let options = Options {
+            inputs: vec![run.to_str().unwrap().into()],
+            format,
+            out: Some(dir.path().join(out)),
+            ..Options::default()
+        };
+        match report(&options).unwrap() {
+            Output::Files(files) => files,
+            Output::Text(_) => panic!("not written"),
+        }
+    };
+    let page = std::fs::read_to_string(&written(Format::Html, "r.html")[0]).unwrap();
+    assert!(page.len() < 2_000_000, "{}", page.len());
+    assert_eq!(page.matches("<script").count(), 1, "only the page's own script");
+    assert!(!page.contains("<img") && !page.contains("src=\"http") && !page.contains("href=\"http"));
+    let csv = written(Format::Csv, "csv");
+    assert!(
+        csv.iter().any(|f| f.ends_with("figures/resolved-by-steps.svg"))
+            && csv.iter().any(|f| f.ends_with("csv/pairs.csv"))
+    );
+    let attempts = std::fs::read_to_string(dir.path().join("csv/attempts.csv")).unwrap();
+    assert_eq!(attempts.lines().count(), 1 + 12 * 3 * 2);
+    for line in attempts.lines() {
+        assert_eq!(line.split(',').count(), 29, "{line}");
+    }
+    let md = written(Format::Md, "r.md");
+    assert!(md.last().unwrap().ends_with("r.md") && md[0].parent().unwrap().ends_with("r-figures"));
+    let json = std::fs::read_to_string(&written(Format::Json, "r.json")[0]).unwrap();
+    assert!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["arms"].as_array().unwrap().len() == 3);
+}
+
+#[test]
+fn figures_are_well_formed_and_carry_their_data() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &Shape::default());
+    let arms = voe_report::data::load::arms(dir.path().to_str().unwrap()).unwrap();
+    let suite = Suite::read(&dir.path().join("suite.jsonl")).unwrap();
+    let made = voe_report::commands::report::Made::of(&arms, Some(&suite));
+    let ids: Vec<&str> = made.figures.iter().map(|f| f.id).collect();
+    assert_eq!(
+        ids,
+        [
+            "leaderboard",
+            "resolved-by-steps",
+            "resolved-by-tokens",
+            "resolved-by-cost",
+            "resolved-by-time",
+            "cost",
+            "evidence",
+            "by-difficulty",
+            "by-repository",
+            "overlap"
+        ]
+    );
+    for figure in &made.figures {
+        let mut open: Vec<&str> = Vec::new();
+        for tag in figure.svg.split('<').skip(1) {
+            let tag = tag.split('>').next().unwrap();
+            if let Some(name) = tag.strip_prefix('/') {
+                assert_eq!(open.pop(), Some(name), "{}", figure.id);
+            } else if !tag.ends_with('/') {
+                open.push(tag.split(' ').next().unwrap());
+            }
+        }
+        assert!(open.is_empty() && !figure.svg.contains("NaN") && !figure.svg.contains("inf"), "{}", figure.id);
+        assert!(figure.csv.lines().count() > 1, "{}", figure.id);
+    }
+}
