@@ -11,6 +11,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("baseline", include_str!("../../../strategies/baseline.toml")),
     ("verify-at-last", include_str!("../../../strategies/verify-at-last.toml")),
     ("verify-on-edit", include_str!("../../../strategies/verify-on-edit.toml")),
+    ("prove-on-edit", include_str!("../../../strategies/prove-on-edit.toml")),
 ];
 
 /// How many files may extend one another: more is a circle or a mistake.
