@@ -4,16 +4,24 @@
 //! - [`error`]: what can go wrong for good, by class
 //! - [`openai`]: Chat Completions over HTTP, streamed or not, with retries
 //! - [`probe`]: what a server is and what it can do, asked for
+//! - [`salvage`](mod@salvage): calls that a server did not parse, found in the text
 //! - [`recorded`]: replies from a trajectory or from a file, for replay, demos and tests
 //! - [`secret`]: keys, which never reach a log
+//! - [`sse`]: server-sent events out of bytes
 //! - [`tokens`]: how many tokens a text is about, and how many a reply may have
 
+mod address;
+mod client;
+mod coerce;
 pub mod error;
 pub mod model;
 pub mod openai;
 pub mod probe;
 pub mod recorded;
+pub mod salvage;
 pub mod secret;
+mod settle;
+pub mod sse;
 pub mod tokens;
 
 pub use error::ModelError;

@@ -1,5 +1,9 @@
 //! Chat Completions over HTTP: vLLM, SGLang, llama.cpp, Ollama, LM Studio, OpenRouter and others.
 
+pub(crate) mod fail;
+pub(crate) mod gather;
+mod wire;
+
 use std::time::Duration;
 
 use voe_trace::event::ModelFacts;

@@ -1,0 +1,330 @@
+//! Errors of servers, told apart by what they say and only then by their status.
+
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use crate::error::ModelError;
+
+/// Longest quotation of a server. Characters.
+const QUOTE: usize = 600;
+
+/// A failed request, before it is decided whether it is made again.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// Its class.
+    pub(crate) error: ModelError,
+    /// How long the server asks to wait.
+    pub(crate) wait: Option<Duration>,
+    /// Where the prompt fits and only `max_tokens` is too much: the window, and the prompt's tokens if the server said.
+    pub(crate) refit: Option<(u64, Option<u64>)>,
+    /// Never to be made again, though errors of its class usually are.
+    pub(crate) hopeless: bool,
+}
+
+impl From<ModelError> for Failure {
+    fn from(error: ModelError) -> Self {
+        Self { error, wait: None, refit: None, hopeless: false }
+    }
+}
+
+/// Whom the request was made to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// The server, as shown.
+    pub(crate) server: &'a str,
+    /// The model's name.
+    pub(crate) model: &'a str,
+}
+
+/// What went wrong, from status, headers and body. `status` 200: an error within a reply.
+pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &str, asked: Asked<'_>) -> Failure {
+    let json: Value = serde_json::from_str(body.trim()).unwrap_or(Value::Null);
+    let message = message_of(&json, body);
+    let inner = json.get("error").filter(|error| error.is_object()).unwrap_or(&json);
+    let kind = [inner.get("type"), inner.get("code")]
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_ascii_lowercase();
+    // An error within a reply gives its status, if at all, as a code.
+    let code = inner.get("code").or(inner.get("status")).and_then(Value::as_u64).filter(|code| (400..600).contains(code));
+    let status = if status == 200 { code.map_or(200, |code| code as u16) } else { status };
+    let low = message.to_lowercase();
+    let server = asked.server.to_owned();
+
+    if let Some(failure) = too_long(&kind, &low, inner, &message) {
+        return failure;
+    }
+    let has = |needles: &[&str]| needles.iter().any(|needle| low.contains(needle));
+    if matches!(status, 401 | 403) || kind.contains("authentication_error") || kind.contains("invalid_api_key") {
+        return ModelError::Auth { server, status, message }.into();
+    }
+    let unknown = has(&["does not exist", "not found", "not a valid model", "unknown model", "no such model"]);
+    if matches!(status, 404 | 400) && low.contains("model") && unknown {
+        return ModelError::NotFound { server, model: asked.model.to_owned(), available: aliases(&message) }.into();
+    }
+    if status == 404 || status == 405 || (300..400).contains(&status) {
+        let moved = headers.get("location").and_then(|to| to.to_str().ok());
+        let message = moved.map_or(message, |to| format!("moved to {}", to.split(['?', '@']).next_back().unwrap_or(to)));
+        return ModelError::Gone { url: server, status, message }.into();
+    }
+    let wait = retry_after(headers, inner);
+    if status == 429 || kind.contains("rate_limit") {
+        let hopeless = kind.contains("insufficient_quota");
+        return Failure { hopeless, ..Failure { wait, ..ModelError::RateLimited { wait: None, message }.into() } };
+    }
+    if status == 503 && has(&["loading", "starting up", "warming up"]) || kind.contains("unavailable_error") {
+        return Failure { wait, ..ModelError::Loading { message }.into() };
+    }
+    if matches!(status, 502..=504 | 529) || kind.contains("overloaded") || has(&["overloaded", "server is busy"]) {
+        return Failure { wait, ..ModelError::Overloaded { status, message }.into() };
+    }
+    // llama-server answers 500 where its template or its grammar refuses the request: no second try mends that.
+    let ours = has(&["jinja exception", "failed to parse tool call arguments", "json schema error", "chat template"]);
+    if (400..500).contains(&status) && status != 408 || ours || kind.contains("invalid_request_error") {
+        return ModelError::BadRequest { status, message }.into();
+    }
+    Failure { wait, ..ModelError::Server { status, message }.into() }
+}
+
+/// Whether the prompt, or prompt and reply together, are too long: each server says so in its own way.
+fn too_long(kind: &str, low: &str, inner: &Value, message: &str) -> Option<Failure> {
+    let number = |name: &str| inner.get(name).and_then(Value::as_u64);
+    let overflow = |prompt: Option<u64>, window: Option<u64>| ModelError::ContextOverflow {
+        prompt,
+        window,
+        message: message.to_owned(),
+    };
+    // llama-server
+    if kind.contains("exceed_context_size") {
+        return Some(overflow(number("n_prompt_tokens"), number("n_ctx")).into());
+    }
+    // vLLM: the limit on the reply alone is more than the window.
+    if let Some(window) = after(low, "cannot be greater than max_model_len=") {
+        let error = overflow(None, Some(window));
+        return Some(Failure { refit: Some((window, None)), ..error.into() });
+    }
+    let window = after(low, "maximum context length is ")
+        .or(after(low, "context length ("))
+        .or(after(low, "context length of only "))
+        .or(after(low, "context length of "))
+        .or(after(low, "context size ("))
+        .or(after(low, "maximum number of tokens allowed ("))
+        .or(after(low, " tokens > "));
+    let prompt = after(low, "your request has ")
+        .or(before(low, " in the messages"))
+        .or(after(low, "prompt contains at least "))
+        .or(after(low, "prompt contains "))
+        .or(after(low, "the input ("))
+        .or(after(low, "prompt is too long: "))
+        .or(after(low, "input token count ("))
+        .or(after(low, "you requested about "))
+        .or(after(low, "resulted in "))
+        .or(after(low, "first "));
+    const SIGNS: [&str; 9] = [
+        "maximum context length",
+        "model's context length",
+        "exceeds the available context",
+        "context length of",
+        "greater than the context length",
+        "exceeds the context",
+        "exceed context",
+        "prompt is too long",
+        "exceeds the maximum number of tokens",
+    ];
+    if !SIGNS.iter().any(|sign| low.contains(sign)) && !kind.contains("context_length_exceeded") {
+        return None;
+    }
+    let error = overflow(prompt, window);
+    let reply_counts = ["too large", "in the completion", "output tokens and your prompt", "of text input"];
+    match (prompt, window) {
+        (Some(prompt), Some(window)) if prompt < window && reply_counts.iter().any(|sign| low.contains(sign)) => {
+            let exact = !low.contains("at least");
+            Some(Failure { refit: Some((window, exact.then_some(prompt))), ..error.into() })
+        }
+        _ => Some(error.into()),
+    }
+}
+
+/// The number that follows `sign`.
+fn after(text: &str, sign: &str) -> Option<u64> {
+    let rest = &text[text.find(sign)? + sign.len()..];
+    let digits: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == ',').filter(|c| *c != ',').collect();
+    digits.parse().ok()
+}
+
+/// The number that stands before `sign`.
+fn before(text: &str, sign: &str) -> Option<u64> {
+    let head = &text[..text.find(sign)?];
+    head.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// The server's words, one line.
+fn message_of(json: &Value, body: &str) -> String {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Null => None,
+        Value::Object(_) => value.get("message").or(value.get("msg")).and_then(Value::as_str).map(str::to_owned),
+        other => Some(other.to_string()),
+    };
+    let found = ["error", "message", "detail"].iter().find_map(|key| json.get(key).and_then(text));
+    let raw = found.unwrap_or_else(|| match json {
+        Value::String(text) => text.clone(),
+        _ => plain(body),
+    });
+    let line = raw.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(QUOTE) {
+        _ if line.is_empty() => "no reason given".to_owned(),
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// The text of a page that a proxy put there.
+fn plain(body: &str) -> String {
+    if !body.trim_start().starts_with('<') {
+        return body.to_owned();
+    }
+    let (mut out, mut tag) = (String::new(), false);
+    for c in body.chars() {
+        match c {
+            '<' => tag = true,
+            '>' => {
+                tag = false;
+                out.push(' ');
+            }
+            c if !tag => out.push(c),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// The names in vLLM's "Valid aliases: a, b."
+fn aliases(message: &str) -> Vec<String> {
+    let Some((_, list)) = message.split_once("Valid aliases:") else { return Vec::new() };
+    list.trim().trim_end_matches('.').split(", ").map(|name| name.trim().to_owned()).filter(|n| !n.is_empty()).collect()
+}
+
+/// How long to wait: `retry-after-ms`, `retry-after` in seconds or as a date, or a field of the body.
+fn retry_after(headers: &HeaderMap, inner: &Value) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let seconds = |s: f64| (s.is_finite() && s >= 0.0).then(|| Duration::from_secs_f64(s.min(1e6)));
+    if let Some(ms) = text("retry-after-ms").and_then(|ms| ms.parse::<f64>().ok()) {
+        return seconds(ms / 1e3);
+    }
+    match text("retry-after") {
+        Some(value) => match value.parse::<f64>() {
+            Ok(s) => seconds(s),
+            Err(_) => {
+                let until = httpdate::parse_http_date(value).ok()?;
+                Some(until.duration_since(std::time::SystemTime::now()).unwrap_or_default())
+            }
+        },
+        None => inner.get("retry_after").and_then(Value::as_f64).and_then(seconds),
+    }
+}
+
+/// Whether a JSON text within a 200 is an error: wrapped, flat, or a bare string.
+pub(crate) fn is_error(value: &Value) -> bool {
+    match value.get("error") {
+        Some(Value::Null) | None => {
+            value.get("choices").is_none()
+                && (value.get("object").is_some_and(|object| object == "error")
+                    || (value.get("message").is_some_and(Value::is_string)
+                        && (value.get("code").is_some() || value.get("type").is_some())))
+        }
+        Some(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(status: u16, body: &str) -> Failure {
+        classify(status, &HeaderMap::new(), body, Asked { server: "http://x/v1", model: "nope" })
+    }
+
+    #[test]
+    fn an_overflow_is_known_in_every_dialect() {
+        for (status, body, prompt, window) in [
+            (400, r#"{"error":{"message":"This model's maximum context length is 2048 tokens. However, your prompt contains at least 2049 input tokens, which exceeds this limit even without any output tokens.","type":"BadRequestError","code":400}}"#, Some(2049), Some(2048)),
+            (400, r#"{"error":{"code":400,"message":"request (9347 tokens) exceeds the available context size (2048 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":9347,"n_ctx":2048}}"#, Some(9347), Some(2048)),
+            (400, r#"{"object":"error","message":"The input (5000 tokens) is longer than the model's context length (4096 tokens).","type":"BadRequestError","param":null,"code":400}"#, Some(5000), Some(4096)),
+            (400, r#"{"error":"Trying to keep the first 5177 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens, which is not enough. Try to load the model with a larger context length"}"#, Some(5177), Some(4096)),
+            (200, r#"{"error":"The number of tokens to keep from the initial prompt is greater than the context length."}"#, None, None),
+            (400, r#"{"error":{"message":"Your input exceeds the context window of this model.","code":"context_length_exceeded"}}"#, None, None),
+            (400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}"#, Some(210_000), Some(200_000)),
+        ] {
+            match told(status, body).error {
+                ModelError::ContextOverflow { prompt: p, window: w, .. } => assert_eq!((p, w), (prompt, window), "{body}"),
+                other => panic!("{body}: {other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_reply_limit_that_is_too_large_is_not_a_prompt_that_is_too_long() {
+        for (body, refit) in [
+            (r#"{"error":{"message":"max_tokens=1000000 cannot be greater than max_model_len=2048. Please request fewer output tokens."}}"#, (2048, None)),
+            (r#"{"error":{"message":"'max_tokens' or 'max_completion_tokens' is too large: 32768. This model's maximum context length is 4096 tokens and your request has 400 input tokens (32768 > 4096 - 400)."}}"#, (4096, Some(400))),
+            (r#"{"error":{"message":"This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (1000 in the messages, 4000 in the completion)."}}"#, (4096, Some(1000))),
+            (r#"{"error":{"message":"This model's maximum context length is 4096 tokens. However, you requested 4000 output tokens and your prompt contains at least 97 input tokens, for a total of at least 4097 tokens."}}"#, (4096, None)),
+        ] {
+            assert_eq!(told(400, body).refit, Some(refit), "{body}");
+        }
+    }
+
+    #[test]
+    fn errors_are_told_apart_by_what_they_say() {
+        for (status, body, kind) in [
+            (400, r#"{"error":{"message":"System message must be at the beginning.","type":"BadRequestError","code":400}}"#, "bad_request"),
+            (500, r#"{"error":{"code":500,"message":"\n----\nError: Jinja Exception: No user query found in messages.","type":"server_error"}}"#, "bad_request"),
+            (500, r#"{"error":{"code":500,"message":"Failed to parse tool call arguments as JSON: …","type":"server_error"}}"#, "bad_request"),
+            (500, "Internal Server Error", "server"),
+            (503, r#"{"error":{"message":"Loading model","type":"unavailable_error","code":503}}"#, "loading"),
+            (503, "no healthy upstream", "overloaded"),
+            (502, "<html><head><title>502</title></head><body>Bad Gateway</body></html>", "overloaded"),
+            (529, r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, "overloaded"),
+            (200, r#"{"error":{"message":"Overloaded","type":"overloaded_error"}}"#, "overloaded"),
+            (200, r#"{"error":{"message":"Provider returned error","code":429}}"#, "rate_limited"),
+            (200, r#"{"error":"Engine protocol startup was aborted"}"#, "server"),
+            (429, "slow down", "rate_limited"),
+            (401, r#"{"error":"Unauthorized"}"#, "auth"),
+            (404, r#"{"error":{"message":"The model `nope` does not exist. Valid aliases: tinyq, other.","type":"NotFoundError"}}"#, "not_found"),
+            (404, r#"{"error":{"message":"model \"nope\" not found, try pulling it first","type":"api_error"}}"#, "not_found"),
+            (404, r#"{"detail":"Not Found"}"#, "gone"),
+            (404, r#"{"error":{"message":"File Not Found","type":"not_found_error","code":404}}"#, "gone"),
+            (307, "", "gone"),
+            (408, "", "server"),
+        ] {
+            assert_eq!(told(status, body).error.kind(), kind, "{status} {body}");
+        }
+        let available = match told(404, "{\"error\":{\"message\":\"The model `nope` does not exist. Valid aliases: tinyq, other.\"}}").error {
+            ModelError::NotFound { available, .. } => available,
+            other => panic!("{other}"),
+        };
+        assert_eq!(available, ["tinyq", "other"]);
+        assert_eq!(told(502, "<html><body>Bad\n Gateway</body></html>").error.to_string(), "the server is overloaded (502) and stayed so: Bad Gateway; try again later or with fewer attempts at a time");
+    }
+
+    #[test]
+    fn the_wait_that_a_server_asks_for_is_understood_in_all_its_forms() {
+        let wait = |name: &'static str, value: String| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            classify(429, &headers, "", Asked { server: "", model: "" }).wait
+        };
+        assert_eq!(wait("retry-after", "7".into()), Some(Duration::from_secs(7)));
+        assert_eq!(wait("retry-after", "0.5".into()), Some(Duration::from_millis(500)));
+        assert_eq!(wait("retry-after-ms", "1500".into()), Some(Duration::from_millis(1500)));
+        assert_eq!(wait("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT".into()), Some(Duration::ZERO));
+        assert_eq!(wait("retry-after", "-1".into()), None);
+        assert_eq!(wait("retry-after", "soon".into()), None);
+    }
+}
