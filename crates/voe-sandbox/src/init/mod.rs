@@ -53,9 +53,9 @@ impl<T, E: std::fmt::Display> Step<T> for Result<T, E> {
 /// Exit code when the isolation could not be built; the reason goes to voe.
 const NOT_BUILT: u8 = 125;
 
-/// What the hidden subcommand `voe sandbox-init` runs. `arguments`: those after the subcommand. `toolbox`: what is to run
-/// inside, speaking over standard input and output. The process must have a single thread when this is called.
-pub fn helper(arguments: impl IntoIterator<Item = String>, toolbox: impl FnOnce() -> ExitCode) -> ExitCode {
+/// What the hidden subcommand `voe sandbox-init` runs: builds the isolation and runs the toolbox in it. `arguments`: those
+/// after the subcommand. The process must have a single thread when this is called (no runtime yet).
+pub fn helper(arguments: impl IntoIterator<Item = String>) -> ExitCode {
     let mut arguments = arguments.into_iter();
     let control = match (arguments.next().and_then(|fd| fd.parse().ok()).and_then(Control::inherit), arguments.next()) {
         (Some(control), None) => control,
@@ -68,7 +68,7 @@ pub fn helper(arguments: impl IntoIterator<Item = String>, toolbox: impl FnOnce(
         Ok(Some(Order::Start(plan))) => *plan,
         _ => return ExitCode::from(NOT_BUILT),
     };
-    match run(&control, &plan, toolbox) {
+    match run(&control, &plan) {
         Ok(code) => code,
         Err(Failure { step, error }) => {
             control.send(&Report::Failed { step, error });
@@ -77,7 +77,7 @@ pub fn helper(arguments: impl IntoIterator<Item = String>, toolbox: impl FnOnce(
     }
 }
 
-fn run(control: &Control, plan: &Plan, toolbox: impl FnOnce() -> ExitCode) -> Done<ExitCode> {
+fn run(control: &Control, plan: &Plan) -> Done<ExitCode> {
     // Away from voe's terminal: Ctrl-C there is for voe to handle.
     let _ = rustix::process::setsid();
     if plan.view.is_some() {
@@ -104,7 +104,7 @@ fn run(control: &Control, plan: &Plan, toolbox: impl FnOnce() -> ExitCode) -> Do
             drop((tell, alive_child));
             sys::close_from(3);
             // The process image is voe's: nothing needs to be executed in there, and the binary need not be visible.
-            Ok(toolbox())
+            Ok(voe_toolbox::server::run())
         }
         sys::Fork::Parent(child) => {
             drop((alive_child, tell));

@@ -106,11 +106,11 @@ impl Root {
         tmpfs_at(&through_fd(target.as_fd()), bytes, mode).step(|| format!("empty {}", to.display()))
     }
 
-    /// Makes the root itself read-only; what is mounted into it stays as it is.
-    pub(super) fn seal(&self, stage: &Path) -> Done {
-        let top = rustix::fs::open(stage, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .step(|| "seal".into())?;
-        sys::mount_attributes(top.as_fd(), RDONLY | NOSUID | NODEV, 0, 0, false).step(|| "seal".into())
+    /// Makes the file system at a path inside read-only; what is mounted into it stays as it is.
+    pub(super) fn seal(&self, path: &Path) -> Done {
+        let top = self.place(path, Kind::Dir)?;
+        sys::mount_attributes(top.as_fd(), RDONLY | NOSUID | NODEV, 0, 0, false)
+            .step(|| format!("seal {}", path.display()))
     }
 }
 

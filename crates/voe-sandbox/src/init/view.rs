@@ -71,7 +71,12 @@ pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
     for mask in &mounted.masked {
         mounted.mask(mask)?;
     }
-    mounted.root.seal(&stage)?;
+    for hidden in &view.hidden {
+        if mounted.root.has(hidden) {
+            mounted.root.seal(hidden)?;
+        }
+    }
+    mounted.root.seal(Path::new("/"))?;
     let shared = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
     rustix::mount::mount_change(&stage, shared).step(|| "shared mounts".into())?;
     Ok(mounted)

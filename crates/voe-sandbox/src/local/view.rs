@@ -41,9 +41,11 @@ pub(super) fn of(
     let homes = homes::all(own.as_deref());
     let mut binds = vec![
         bind(place.join("tmp"), "/tmp", true),
-        bind(place.join("var-tmp"), "/var/tmp", true),
         bind(place.join("scratch"), SCRATCH_INSIDE, true),
     ];
+    if Path::new("/var/tmp").is_dir() {
+        binds.push(bind(place.join("var-tmp"), "/var/tmp", true));
+    }
     binds.extend(own.iter().map(|home| Bind { from: place.join("user"), to: home.clone(), write: true }));
     let hidden_tops = ["/tmp", "/run", "/mnt", "/media", "/home", "/var/tmp"];
     let mut read: BTreeSet<PathBuf> = BTreeSet::new();
@@ -57,7 +59,7 @@ pub(super) fn of(
         read.extend(git_dir.canonicalize());
         read.extend(gitdirs::borrowed(git_dir));
     }
-    if let Some(Pristine::Dir(dir)) = pristine.filter(|_| true) {
+    if let Some(Pristine::Dir(dir)) = pristine {
         read.extend(dir.canonicalize());
     }
     for tree in trees {
@@ -91,7 +93,6 @@ pub(super) fn of(
         .filter(|home| Some(*home) != own.as_ref() && !hidden_tops.iter().any(|top| home.starts_with(top)))
         .filter(|home| !home.starts_with("/root"))
         .cloned()
-        .chain([PathBuf::from("/var/tmp")])
         .collect();
     let writable = trees
         .iter()
