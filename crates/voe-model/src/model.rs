@@ -120,4 +120,9 @@ pub trait Model: Send + Sync {
 
     /// What is known of the model and its server; no keys.
     fn facts(&self) -> ModelFacts;
+
+    /// What a prompt is about in tokens, as far as this model's replies have taught it.
+    fn estimate(&self, messages: &[Message], tools: &[ToolSpec]) -> u64 {
+        crate::tokens::estimate_tokens(messages, tools)
+    }
 }
