@@ -187,7 +187,8 @@ fn hierarchies(mountinfo: &str, cgroup: &str) -> Vec<Hierarchy> {
     for line in mountinfo.lines() {
         let Some((left, right)) = line.split_once(" - ") else { continue };
         let (left, right): (Vec<_>, Vec<_>) = (left.split(' ').collect(), right.split(' ').collect());
-        let (Some(root), Some(top), Some(kind), Some(options)) = (left.get(3), left.get(4), right.first(), right.get(2))
+        let (Some(root), Some(top), Some(kind), Some(options)) =
+            (left.get(3), left.get(4), right.first(), right.get(2))
         else {
             continue;
         };
@@ -196,7 +197,9 @@ fn hierarchies(mountinfo: &str, cgroup: &str) -> Vec<Hierarchy> {
             let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
             let same = match *kind {
                 "cgroup2" => controllers.is_empty(),
-                "cgroup" => !controllers.is_empty() && controllers.split(',').all(|c| options.split(',').any(|o| o == c)),
+                "cgroup" => {
+                    !controllers.is_empty() && controllers.split(',').all(|c| options.split(',').any(|o| o == c))
+                }
                 _ => false,
             };
             same.then_some((controllers, path))

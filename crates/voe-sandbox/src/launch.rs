@@ -49,7 +49,8 @@ impl Control {
 
     fn receive(&self) -> io::Result<Option<Report>> {
         let mut buffer = vec![0; 64 * 1024];
-        let (read, _) = rustix::io::retry_on_intr(|| rustix::net::recv(&self.socket, &mut buffer[..], RecvFlags::empty()))?;
+        let (read, _) =
+            rustix::io::retry_on_intr(|| rustix::net::recv(&self.socket, &mut buffer[..], RecvFlags::empty()))?;
         if read == 0 {
             return Ok(None);
         }

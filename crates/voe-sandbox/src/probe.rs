@@ -57,7 +57,9 @@ pub(crate) async fn strongest(spec: Spec) -> Result<Sandbox, SandboxError> {
 
 fn told(error: SandboxError) -> (String, String) {
     match error {
-        SandboxError::Unavailable { problem, remedy, .. } | SandboxError::Usage { problem, remedy } => (problem, remedy),
+        SandboxError::Unavailable { problem, remedy, .. } | SandboxError::Usage { problem, remedy } => {
+            (problem, remedy)
+        }
         other => (other.to_string(), "see the sandbox chapter of the manual".into()),
     }
 }

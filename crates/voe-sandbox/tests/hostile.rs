@@ -2,34 +2,158 @@
 //! work as if nothing had been. The program re-executes itself as voe's helper and toolbox, and as an ordinary user.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "support/cases.rs"]
+mod cases;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "support/world.rs"]
+mod world;
+
+use std::time::Duration;
+
+use cases::{CASES, Case, End};
+use serde_json::json;
+use voe_sandbox::{Choice, Sandbox, SandboxError, Spec};
+use voe_toolbox::client::{ClientError, Toolbox};
+use voe_toolbox::protocol::{CallResult, Limits};
+use world::{SECRET, World};
 
 fn main() -> std::process::ExitCode {
     support::run(|| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(smoke())
+        let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+        if let [suite, choice, rest @ ..] = &arguments[..]
+            && suite == "suite"
+        {
+            return in_one(choice.parse().unwrap(), rest.first().map_or("", String::as_str));
+        }
+        let only = arguments.first().map_or("", String::as_str);
+        let mut good = true;
+        for choice in [Choice::Local, Choice::Landlock] {
+            let words = ["suite", choice.word(), only];
+            good &= support::again(&words, None);
+            match support::ordinary_user() {
+                Some(user) => good &= support::again(&words, Some(user)),
+                None => println!("skipped: {choice} as another user (needs root)"),
+            }
+        }
+        good
     })
 }
 
-async fn smoke() -> bool {
-    use voe_sandbox::{Choice, Sandbox, Spec};
-    let dir = tempfile::tempdir().unwrap();
-    let work = dir.path().join("work");
-    std::fs::create_dir(&work).unwrap();
-    std::fs::write(work.join("a.txt"), "a\n").unwrap();
-    let mut spec = Spec::new(std::env::current_exe().unwrap(), &work, dir.path().join("home"));
-    spec.choice = Choice::Local;
-    let sandbox = match Sandbox::open(spec).await { Ok(s) => s, Err(e) => { println!("{e}"); return false; } };
-    println!("{:?}", sandbox.facts());
-    let (mut toolbox, hello) = sandbox.toolbox(support::setup()).await.unwrap();
-    println!("{hello:?}");
-    for c in std::env::args().skip(2) {
-        let mut r = support::bash(&mut toolbox, &c).await.unwrap();
-        sandbox.annotate(&mut r);
-        println!("$ {c}\n{}\n-> exit {:?} killed {:?}", r.text, r.exit, r.killed);
+/// All cases in one backend as the user that this is.
+fn in_one(choice: Choice, only: &str) -> bool {
+    let world = World::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(suite(&world, choice, only))
+}
+
+fn spec(world: &World, choice: Choice) -> Spec {
+    let mut spec = Spec::new(std::env::current_exe().unwrap(), &world.work, world.dir.path().join("state/attempt"));
+    spec.choice = choice;
+    spec.disk_bytes = 400 << 20;
+    spec.limits =
+        Limits { timeout_s: 20.0, memory_bytes: 512 << 20, processes: 128, file_bytes: 100 << 20, ..Limits::default() };
+    spec
+}
+
+async fn suite(world: &World, choice: Choice, only: &str) -> bool {
+    let user = rustix::process::getuid().as_raw();
+    let sandbox = match Sandbox::open(spec(world, choice)).await {
+        Ok(sandbox) => sandbox,
+        Err(error @ SandboxError::Unavailable { .. }) => {
+            println!("skipped: {choice} as user {user}: {error}");
+            return true;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    println!("{choice} as user {user}: {}", sandbox.facts().detail);
+    let mut toolbox = start(&sandbox).await;
+    let (mut tried, mut held, mut passed_over) = (0, 0, 0);
+    for case in CASES.iter().filter(|case| case.name.contains(only)) {
+        if case.needs_namespaces && choice != Choice::Local {
+            passed_over += 1;
+            continue;
+        }
+        tried += 1;
+        let problem = attempt(world, &sandbox, &mut toolbox, case, choice).await;
+        match problem {
+            None => held += 1,
+            Some(problem) => println!("  NOT HELD: {}: {problem}", case.name),
+        }
     }
     drop(toolbox);
     sandbox.close().await.unwrap();
-    true
+    let left = world::processes_with(&format!("voe-test-daemon-{}", std::process::id()));
+    if !left.is_empty() {
+        println!("  NOT HELD: processes {left:?} are left on the host");
+        held -= 1;
+    }
+    if choice == Choice::Local && !world.tree_is_untouched() {
+        println!("  NOT HELD: the user's tree was changed");
+        held -= 1;
+    }
+    println!("{choice} as user {user}: tried {tried}, held {held}, not applicable {passed_over}");
+    tried == held
+}
+
+async fn start(sandbox: &Sandbox) -> Toolbox {
+    let mut setup = support::setup();
+    if sandbox.in_place() {
+        setup.pristine = support::git_pristine(sandbox.workspace());
+    }
+    sandbox.toolbox(setup).await.unwrap().0
+}
+
+/// What is wrong with how a case ended.
+async fn attempt(
+    world: &World,
+    sandbox: &Sandbox,
+    toolbox: &mut Toolbox,
+    case: &Case,
+    choice: Choice,
+) -> Option<String> {
+    let input = world.fill(case.input);
+    let arguments = match case.tool {
+        "bash" => json!({ "command": input, "timeout_s": if case.name.contains("SIGTERM") { 3 } else { 30 } }),
+        "file_write" => json!({ "path": input, "content": "x" }),
+        _ => json!({ "path": input }),
+    };
+    let mut result = match toolbox.call(case.tool, arguments, Duration::from_secs(40)).await {
+        Ok(result) => result,
+        // Without a process namespace the toolbox can be killed; it is started again and the attempt goes on.
+        Err(ClientError::Died(why)) if choice != Choice::Local => {
+            *toolbox = start(sandbox).await;
+            CallResult { text: format!("the toolbox died ({why}) and was started again"), ..CallResult::default() }
+        }
+        Err(error) => {
+            *toolbox = start(sandbox).await;
+            return Some(error.to_string());
+        }
+    };
+    sandbox.annotate(&mut result);
+    let text = format!("{}\n{}", result.text, result.killed.as_deref().unwrap_or_default());
+    if text.contains(SECRET) {
+        return Some(format!("the secret was read:\n{text}"));
+    }
+    if let Some(breach) = world.breach() {
+        return Some(format!("{breach}:\n{text}"));
+    }
+    let good = match case.end {
+        End::Refused => !result.ok || result.exit != Some(0),
+        End::Works(word) => result.exit == Some(0) && text.contains(word),
+        End::Says(words) => words.iter().any(|word| text.contains(word)),
+        End::Contained => true,
+    };
+    if !good {
+        let text: String = text.chars().take(1500).collect();
+        return Some(format!("exit {:?}, killed {:?}:\n{text}", result.exit, result.killed));
+    }
+    match support::bash(toolbox, "echo alive").await {
+        Ok(next) if next.exit == Some(0) && next.text.contains("alive") => None,
+        Ok(next) => Some(format!("the next call ended with {:?}: {}", next.exit, next.text)),
+        Err(error) => {
+            *toolbox = start(sandbox).await;
+            (choice == Choice::Local).then(|| format!("the next call failed: {error}"))
+        }
+    }
 }

@@ -93,7 +93,8 @@ impl Root {
             | OpenTreeFlags::AT_RECURSIVE
             | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
         let tree = rustix::mount::open_tree(rustix::fs::CWD, from, flags).step(named)?;
-        let device = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&tree).step(named)?.st_mode).is_char_device();
+        let device =
+            rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&tree).step(named)?.st_mode).is_char_device();
         let set = NOSUID | if write { 0 } else { RDONLY } | if device { 0 } else { NODEV };
         // A device below a directory that is bound stays a device: only what voe binds itself is one.
         sys::mount_attributes(tree.as_fd(), set, 0, 0, true).step(|| format!("{}: attributes", named()))?;
@@ -128,4 +129,3 @@ fn tmpfs_at(path: &Path, bytes: u64, mode: u32) -> rustix::io::Result<()> {
     let options = CString::new(format!("size={bytes},mode={mode:o}")).unwrap_or_default();
     rustix::mount::mount("tmpfs", path, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, options.as_c_str())
 }
-

@@ -6,10 +6,8 @@ use super::{Done, Step};
 
 /// What root keeps inside namespaces: to work on files of other owners, as root would. Everywhere outside the workspace,
 /// `/tmp` and the private home, mounts are read-only and hold root as well.
-const KEPT_BY_ROOT: CapabilitySet = CapabilitySet::CHOWN
-    .union(CapabilitySet::DAC_OVERRIDE)
-    .union(CapabilitySet::FOWNER)
-    .union(CapabilitySet::FSETID);
+const KEPT_BY_ROOT: CapabilitySet =
+    CapabilitySet::CHOWN.union(CapabilitySet::DAC_OVERRIDE).union(CapabilitySet::FOWNER).union(CapabilitySet::FSETID);
 
 /// Drops all capabilities for good (root keeps those over files where `mounts_hold`), and lets no program gain any.
 pub(super) fn drop_all(mounts_hold: bool) -> Done {

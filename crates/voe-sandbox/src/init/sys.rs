@@ -212,7 +212,13 @@ struct MountAttr {
 }
 
 /// Sets attributes of a mount, and of those below it.
-pub(super) fn mount_attributes(mount: BorrowedFd<'_>, set: u64, clear: u64, propagation: u64, below: bool) -> io::Result<()> {
+pub(super) fn mount_attributes(
+    mount: BorrowedFd<'_>,
+    set: u64,
+    clear: u64,
+    propagation: u64,
+    below: bool,
+) -> io::Result<()> {
     let attr = MountAttr { set, clear, propagation, userns: 0 };
     let flags = libc::AT_EMPTY_PATH | if below { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: the path is a C string, the struct has the layout and the size that the kernel is told.

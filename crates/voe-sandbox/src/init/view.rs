@@ -217,11 +217,13 @@ impl Mounted {
         let (upper, place) = (stack.upper, self.home.file_name().unwrap_or_default().to_string_lossy());
         let own = if self.user { "userxattr" } else { "redirect_dir=on,metacopy=off" };
         // What is not synced is lost in a crash of the machine, and so is the attempt.
-        let options =
-            format!("lowerdir={frozen}../boxes/{place}/lower/{tree},upperdir={upper}/{tree}/u,workdir={work},index=off,volatile,{own}");
+        let options = format!(
+            "lowerdir={frozen}../boxes/{place}/lower/{tree},upperdir={upper}/{tree}/u,workdir={work},index=off,volatile,{own}"
+        );
         rustix::process::chdir(&self.layers)?;
         let options = CString::new(options)?;
-        let mounted = rustix::mount::mount("overlay", target, "overlay", MountFlags::NODEV | MountFlags::NOSUID, &*options);
+        let mounted =
+            rustix::mount::mount("overlay", target, "overlay", MountFlags::NODEV | MountFlags::NOSUID, &*options);
         rustix::process::chdir("/")?;
         Ok(mounted?)
     }

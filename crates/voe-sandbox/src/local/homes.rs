@@ -109,7 +109,8 @@ const CREDENTIALS: &[&str] = &[
 ];
 
 /// Not homes, whatever the password file says of system accounts.
-const SYSTEM: &[&str] = &["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/run", "/sbin", "/sys", "/usr"];
+const SYSTEM: &[&str] =
+    &["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/run", "/sbin", "/sys", "/usr"];
 
 /// Secrets outside of homes that a privileged user could read.
 pub(super) const SYSTEM_SECRETS: &[&str] = &[
@@ -168,7 +169,9 @@ pub(super) fn tools(homes: &BTreeSet<PathBuf>, path: &OsStr, variables: &[PathBu
         homes.iter().flat_map(|home| TOOLS.iter().map(move |tool| home.join(tool))).collect();
     let named = std::env::split_paths(path).chain(variables.iter().cloned());
     // A whole home is not a tool.
-    shown.extend(named.filter(|dir| dir.is_absolute() && lies_in(dir, homes) && !homes.iter().any(|h| h.starts_with(dir))));
+    shown.extend(
+        named.filter(|dir| dir.is_absolute() && lies_in(dir, homes) && !homes.iter().any(|h| h.starts_with(dir))),
+    );
     for home in homes {
         let config = home.join(".cargo/config.toml");
         if fs::read_to_string(&config).is_ok_and(|text| !tells_secrets(&text)) {

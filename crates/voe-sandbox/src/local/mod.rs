@@ -74,7 +74,8 @@ impl Local {
             match local.rehearse().await {
                 Ok(()) => return Ok(local),
                 Err(error) => {
-                    let elsewhere = matches!(&error, SandboxError::Unavailable { problem, .. } if problem.contains("overlay on"));
+                    let elsewhere =
+                        matches!(&error, SandboxError::Unavailable { problem, .. } if problem.contains("overlay on"));
                     last.get_or_insert(error);
                     if !elsewhere {
                         break;
@@ -113,8 +114,7 @@ impl Local {
         trees: Vec<Tree>,
         state: State,
     ) -> Result<Self, SandboxError> {
-        let groups =
-            Groups::create(&family.next().to_string(), spec.limits.memory_bytes, spec.limits.processes);
+        let groups = Groups::create(&family.next().to_string(), spec.limits.memory_bytes, spec.limits.processes);
         let own_home = view::own_home(&spec);
         let gitconfig = place.join("user/.gitconfig");
         if own_home.is_some() && !gitconfig.exists() {

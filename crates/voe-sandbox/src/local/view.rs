@@ -39,10 +39,7 @@ pub(super) fn of(
 ) -> (View, Vec<PathBuf>) {
     let own = own_home(spec);
     let homes = homes::all(own.as_deref());
-    let mut binds = vec![
-        bind(place.join("tmp"), "/tmp", true),
-        bind(place.join("scratch"), SCRATCH_INSIDE, true),
-    ];
+    let mut binds = vec![bind(place.join("tmp"), "/tmp", true), bind(place.join("scratch"), SCRATCH_INSIDE, true)];
     if Path::new("/var/tmp").is_dir() {
         binds.push(bind(place.join("var-tmp"), "/var/tmp", true));
     }
@@ -70,7 +67,8 @@ pub(super) fn of(
         // Usually a link into /run.
         read.extend(Path::new("/etc/resolv.conf").canonicalize());
     }
-    let hidden_place = |path: &Path| homes::lies_in(path, &homes) || hidden_tops.iter().any(|top| path.starts_with(top));
+    let hidden_place =
+        |path: &Path| homes::lies_in(path, &homes) || hidden_tops.iter().any(|top| path.starts_with(top));
     let workspace = &trees[0];
     let shown: Vec<PathBuf> = read
         .iter()
@@ -85,7 +83,9 @@ pub(super) fn of(
         .chain(homes::SYSTEM_SECRETS.iter().map(PathBuf::from))
         .chain(sockets())
         .filter(|path| !asked.contains(path))
-        .filter(|path| !hidden_place(path) || shown.iter().any(|s| path.starts_with(s)) || path.starts_with(&workspace.at))
+        .filter(|path| {
+            !hidden_place(path) || shown.iter().any(|s| path.starts_with(s)) || path.starts_with(&workspace.at)
+        })
         .collect();
     binds.extend(shown.into_iter().map(|path| Bind { from: path.clone(), to: path, write: false }));
     let hidden: Vec<PathBuf> = homes
@@ -124,7 +124,11 @@ fn sockets() -> Vec<PathBuf> {
     let table = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
     let mut paths: BTreeSet<PathBuf> = listening(&table).map(PathBuf::from).collect();
     paths.extend(["/var/run/docker.sock", "/run/docker.sock"].map(PathBuf::from));
-    paths.into_iter().filter(|path| path.symlink_metadata().is_ok()).filter_map(|path| path.canonicalize().ok()).collect()
+    paths
+        .into_iter()
+        .filter(|path| path.symlink_metadata().is_ok())
+        .filter_map(|path| path.canonicalize().ok())
+        .collect()
 }
 
 /// Paths in `/proc/net/unix`: the eighth field, absent for sockets without a name, with `@` for abstract ones.

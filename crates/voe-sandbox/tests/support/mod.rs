@@ -42,3 +42,40 @@ pub fn setup() -> Setup {
 pub async fn bash(toolbox: &mut Toolbox, command: &str) -> Result<CallResult, ClientError> {
     toolbox.call("bash", json!({ "command": command, "timeout_s": 20 }), Duration::from_secs(30)).await
 }
+
+/// The committed tree of a repository as the base, for sandboxes that work in place.
+pub fn git_pristine(workspace: &std::path::Path) -> Pristine {
+    let output =
+        std::process::Command::new("git").arg("-C").arg(workspace).args(["rev-parse", "HEAD^{tree}"]).output().unwrap();
+    Pristine::Git { git_dir: workspace.join(".git"), tree: String::from_utf8(output.stdout).unwrap().trim().to_owned() }
+}
+
+/// An ordinary user to become, if this is root.
+pub fn ordinary_user() -> Option<u32> {
+    rustix::process::geteuid().is_root().then_some(65534)
+}
+
+/// Runs this program again with these arguments, as another user if one is given.
+pub fn again(arguments: &[&str], user: Option<u32>) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let own = std::env::current_exe().unwrap();
+    let Some(user) = user else {
+        return std::process::Command::new(own).args(arguments).status().unwrap().success();
+    };
+    // Where the other user can read it.
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = dir.path().join("voe-test");
+    std::fs::copy(own, &copy).unwrap();
+    let path = "/usr/local/bin:/usr/bin:/bin";
+    let status = std::process::Command::new(copy)
+        .args(arguments)
+        .uid(user)
+        .gid(user)
+        .env("PATH", path)
+        .env_remove("PYENV_ROOT")
+        .current_dir("/")
+        .status();
+    status.unwrap().success()
+}
