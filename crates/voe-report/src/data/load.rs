@@ -5,12 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use voe_trace::Trajectory;
 
 use super::arm::{Arm, Cell, Trial, Verdict};
 use super::attempt::Fold;
 use super::official::{InstanceFile, RunReport};
-use super::verdict_table;
+use super::{light, verdict_table};
 use crate::Error;
 
 /// The arms that `spec` names: a run directory, one arm of it (`runs/x:arm`), an official run report, or a table of
@@ -135,7 +134,7 @@ fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
     for (task, name, dir) in attempts(path)? {
         let Some((arm, number)) = arm_and_trial(&name) else { continue };
         let mut fold = Fold::default();
-        let cell = match Trajectory::stream(&dir.join("trajectory.jsonl"), |record| fold.apply(&record)) {
+        let cell = match light::stream(&dir.join("trajectory.jsonl"), 0, |_, record| fold.apply(&record)) {
             Ok(_) => {
                 let facts = fold.facts();
                 let verdict = match facts.resolved {

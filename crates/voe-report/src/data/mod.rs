@@ -14,5 +14,6 @@ pub mod load;
 pub mod official;
 pub mod suite;
 
+pub(crate) mod light;
 mod paths;
 mod verdict_table;

@@ -1,6 +1,7 @@
 //! Axes, legends and what all charts share.
 
 use super::svg::{Anchor, Svg};
+use crate::format::short;
 
 /// The width of all figures: what a page of text holds.
 pub(super) const WIDTH: f64 = 720.0;
@@ -99,6 +100,14 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     }
     let (head, tail) = (most * 2 / 3, most - most * 2 / 3 - 1);
     chars[..head].iter().chain(['…'].iter()).chain(&chars[chars.len() - tail..]).collect()
+}
+
+/// Numbers for an axis: large ones short, small ones with as many decimals as its steps need.
+pub(super) fn plain(ticks: &[f64]) -> impl Fn(f64) -> String {
+    let step = ticks.get(1).copied().unwrap_or(1.0);
+    // 2.5 and 0.25 need one decimal more than their magnitude says.
+    let decimals = (0..8_usize).find(|&d| ((step * 10_f64.powi(d as i32)).fract() + 1e-9).fract() < 1e-6).unwrap_or(8);
+    move |value| if decimals == 0 { short(value) } else { format!("{value:.decimals$}") }
 }
 
 /// A share for an axis.

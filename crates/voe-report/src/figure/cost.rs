@@ -1,9 +1,9 @@
 //! What an arm costs against what it resolves.
 
 use super::Figure;
-use super::axis::{Frame, WIDTH, percent, shortened, text_width, ticks};
+use super::axis::{Frame, WIDTH, percent, plain, shortened, text_width, ticks};
 use super::svg::{Anchor, Svg};
-use crate::format::{csv_line, short};
+use crate::format::csv_line;
 use crate::report::build::Report;
 use crate::stats::Interval;
 
@@ -44,7 +44,7 @@ pub(super) fn figure(report: &Report) -> Option<Figure> {
         csv +=
             &csv_line([&arm.name, &cost(work).to_string(), &arm.rate.to_string(), &low.to_string(), &high.to_string()]);
     }
-    frame.draw_x(&mut svg, axis, &across, if priced { |v| format!("$ {v:.2}") } else { short });
+    frame.draw_x(&mut svg, axis, &across, plain(&across));
     let caption =
         "Mean cost of an attempt against the share of tasks resolved, with the Wilson interval at 95 %.".to_owned();
     Some(Figure { id: "cost", title: title.to_owned(), caption, svg: svg.finish(), csv })

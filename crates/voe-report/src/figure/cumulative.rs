@@ -1,12 +1,12 @@
 //! How many tasks are resolved within so many steps, tokens, dollars or minutes.
 
 use super::Figure;
-use super::axis::{Frame, Sample, WIDTH, legend, percent, ticks};
+use super::axis::{Frame, Sample, WIDTH, legend, percent, plain, ticks};
 use super::svg::Svg;
 use crate::data::arm::{Arm, Verdict};
 use crate::data::attempt::Attempt;
 use crate::data::suite::Suite;
-use crate::format::{csv_line, short};
+use crate::format::csv_line;
 
 /// What is counted along the horizontal axis.
 pub(super) struct Measure {
@@ -91,7 +91,7 @@ pub(super) fn figure(measure: &Measure, arms: &[Arm], suite: &Suite) -> Option<F
         svg.curve(*i, &points);
         svg.marker(*i, frame.x(most), frame.y(last));
     }
-    frame.draw_x(&mut svg, measure.axis, &across, short);
+    frame.draw_x(&mut svg, measure.axis, &across, plain(&across));
     let caption = "Share of all attempts at the suite's tasks that were resolved and had ended by then.".to_owned();
     Some(Figure { id: measure.id, title: measure.title.to_owned(), caption, svg: svg.finish(), csv })
 }

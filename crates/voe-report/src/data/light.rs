@@ -1,0 +1,160 @@
+//! Trajectories without their texts: what facts are folded from, read several times as fast as whole records.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use serde::Deserialize;
+use voe_trace::event::{Compaction, Reply, ToolResult};
+use voe_trace::{Change, Event, Message, ReadError, Record, Trajectory, Usage};
+
+/// A line longer than this is not one of ours. Bytes.
+const LONGEST_LINE: u64 = 256 << 20;
+
+/// The fields that facts need, of the events that hold most of a trajectory's bytes.
+#[derive(Deserialize)]
+struct Light<'a> {
+    at: f64,
+    #[serde(borrow)]
+    event: Cow<'a, str>,
+    #[serde(default)]
+    step: u32,
+    #[serde(default)]
+    seconds: f64,
+    #[serde(default)]
+    usage: Usage,
+    #[serde(default)]
+    malformed: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    repairs: Vec<String>,
+    #[serde(default, borrow)]
+    tool: Cow<'a, str>,
+    #[serde(default)]
+    changes: Vec<Change>,
+    #[serde(default, borrow)]
+    code_tree: Cow<'a, str>,
+}
+
+/// One line as a record; texts, arguments and messages of replies, results and compactions are left empty.
+fn record(line: &[u8]) -> Option<Record> {
+    let whole = || serde_json::from_slice(line).ok();
+    // Events other than these are small, and have fields of the same names with other types.
+    let Ok(light) = serde_json::from_slice::<Light<'_>>(line) else { return whole() };
+    let Light { at, event, step, seconds, usage, malformed, repairs, tool, changes, code_tree } = light;
+    let event = match event.as_ref() {
+        "reply" => Event::Reply(Box::new(Reply {
+            step,
+            message: Message::assistant(""),
+            finish_reason: String::new(),
+            usage,
+            estimated: false,
+            seconds,
+            first_token: None,
+            repairs,
+            malformed: malformed.map(|_| String::new()),
+            request_messages: 0,
+            request_bytes: 0,
+        })),
+        "result" => Event::Result(Box::new(ToolResult {
+            step,
+            call_id: String::new(),
+            tool: tool.into_owned(),
+            arguments: serde_json::Value::Null,
+            text: String::new(),
+            ok: true,
+            exit: None,
+            killed: None,
+            seconds,
+            changes,
+            byproducts: Vec::new(),
+            diff: String::new(),
+            tree: String::new(),
+            code_tree: code_tree.into_owned(),
+        })),
+        "compaction" => Event::Compaction(Box::new(Compaction {
+            step,
+            kind: String::new(),
+            before: 0,
+            after: 0,
+            usage,
+            seconds,
+            messages: Vec::new(),
+        })),
+        "message" => return Some(Record { at, event: Event::Unknown }),
+        _ => return whole(),
+    };
+    Some(Record { at, event })
+}
+
+/// Reads the whole lines from `from` on, hands each record over with its offset, and returns where the next one begins.
+/// From 0 on, the first line must be the start of a trajectory that this version reads.
+pub(crate) fn stream(path: &Path, from: u64, mut each: impl FnMut(u64, Record)) -> Result<u64, ReadError> {
+    let io_error = |source| ReadError::Io { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(io_error)?;
+    file.seek(SeekFrom::Start(from)).map_err(io_error)?;
+    let mut lines = BufReader::with_capacity(1 << 16, file);
+    let (mut at, mut line) = (from, Vec::new());
+    loop {
+        line.clear();
+        let read = (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(io_error)?;
+        if line.last() != Some(&b'\n') {
+            // Still being written, or torn: it is read when it is whole.
+            return if at == 0 { Err(ReadError::NotATrajectory(path.to_owned())) } else { Ok(at) };
+        }
+        let record = record(&line);
+        if at == 0 && !matches!(record.as_ref().map(|r| &r.event), Some(Event::Start(_))) {
+            // Whoever reads records whole knows what else it may be.
+            return Err(Trajectory::read(path).err().unwrap_or_else(|| ReadError::NotATrajectory(path.to_owned())));
+        }
+        if let Some(record) = record {
+            each(at, record);
+        }
+        at += read as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::attempt::Fold;
+    use super::*;
+
+    #[test]
+    fn facts_are_those_of_the_whole_records() {
+        let lines = [
+            r#"{"at":1.5,"event":"reply","step":1,"message":{"role":"assistant","content":"x","tool_calls":[]},"finish_reason":"stop","usage":{"prompt":7,"output":2},"seconds":1.5,"repairs":["a"],"malformed":"bad"}"#,
+            r#"{"at":2.0,"event":"result","step":1,"call_id":"c","tool":"bash\n","arguments":{"a":1},"text":"long","ok":true,"exit":1,"seconds":0.5,"changes":[{"path":"a","kind":"added","added":1,"removed":0}],"code_tree":"t"}"#,
+            r#"{"at":2.5,"event":"check","command":"pytest","step":1,"tree":"t","level":"ran","with":{"exit":0,"seconds":1.0}}"#,
+            r#"{"at":2.6,"event":"nudge","step":1,"kind":"verify","text":"go"}"#,
+            r#"{"at":3.0,"event":"compaction","step":1,"kind":"summary","before":9,"after":1,"usage":{"prompt":3,"output":1},"seconds":2.0,"messages":[]}"#,
+            r#"{"at":3.5,"event":"something_new","step":"odd"}"#,
+        ];
+        let (mut light, mut whole) = (Fold::default(), Fold::default());
+        for line in lines {
+            light.apply(&record(line.as_bytes()).unwrap());
+            whole.apply(&serde_json::from_str(line).unwrap());
+        }
+        assert_eq!(light.facts(), whole.facts());
+        assert_eq!(light.facts().checked_at_once, 1);
+    }
+
+    #[test]
+    fn a_line_without_its_end_waits() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.jsonl");
+        let start = concat!(
+            r#"{"at":0.0,"event":"start","format":"1.0","voe":"0","time":"","task":{"statement":"","workspace":""},"strategy":"s","strategy_text":"","#,
+            r#""model":{"name":"m","provider":"p"},"sandbox":{"backend":"none"},"tools":[]}"#,
+            "\n"
+        );
+        std::fs::write(&path, format!("{start}{{\"at\":1.0,\"event\":\"note\"")).unwrap();
+        let mut seen = Vec::new();
+        let next = stream(&path, 0, |at, _| seen.push(at)).unwrap();
+        assert_eq!((next, seen.as_slice()), (start.len() as u64, [0].as_slice()));
+        std::fs::write(&path, format!("{start}{{\"at\":1.0,\"event\":\"note\",\"text\":\"x\"}}\n")).unwrap();
+        stream(&path, next, |at, _| seen.push(at)).unwrap();
+        assert_eq!(seen, [0, start.len() as u64]);
+        std::fs::write(&path, "{\"format\":2}\n").unwrap();
+        assert!(matches!(stream(&path, 0, |_, _| {}), Err(ReadError::NotATrajectory(_))));
+    }
+}
