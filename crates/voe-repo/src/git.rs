@@ -158,15 +158,36 @@ impl Git {
         Ok(Output { code, stdout, stderr })
     }
 
+    /// Runs it with standard input and writes its output to a file.
+    pub(crate) fn run_into<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8], file: &Path) -> Result<()> {
+        let out = std::fs::File::create(file).map_err(RepoError::io("write", file))?;
+        let mut running = self.start_with(args, Stdio::piped(), out.into())?;
+        let mut stdin = running.child.stdin.take();
+        // A git that stops reading early says why on its standard error.
+        let _ = stdin.as_mut().map(|pipe| pipe.write_all(input));
+        drop(stdin);
+        running.finish_well(&name(args))
+    }
+
+    /// Runs it with a file as standard input; its output is of no interest.
+    pub(crate) fn run_from<S: AsRef<OsStr>>(&self, args: &[S], file: &Path) -> Result<()> {
+        let input = std::fs::File::open(file).map_err(RepoError::io("read", file))?;
+        self.start_with(args, input.into(), Stdio::null())?.finish_well(&name(args))
+    }
+
     /// Starts it with pipes on all three ends.
     pub(crate) fn start<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Running> {
+        self.start_with(args, Stdio::piped(), Stdio::piped())
+    }
+
+    fn start_with<S: AsRef<OsStr>>(&self, args: &[S], stdin: Stdio, stdout: Stdio) -> Result<Running> {
         let mut command = Command::new("git");
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(&self.directory);
         for setting in &self.settings {
             command.arg("-c").arg(setting);
         }
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(args).stdin(stdin).stdout(stdout).stderr(Stdio::piped());
         // Its own group: a Ctrl-C on the terminal is for voe to handle, and the time limit ends what git starts too.
         command.process_group(0);
         let mut child = command.spawn().map_err(|source| match source.kind() {
@@ -209,6 +230,13 @@ impl Running {
             return Err(RepoError::GitTimeout { command: self.command.clone(), seconds: self.limit.as_secs() });
         }
         Ok((status.code(), stderr))
+    }
+}
+
+impl Running {
+    fn finish_well(mut self, command: &str) -> Result<()> {
+        let (code, stderr) = self.finish()?;
+        if code == Some(0) { Ok(()) } else { Err(failure(command, &Output { code, stdout: Vec::new(), stderr })) }
     }
 }
 

@@ -7,7 +7,7 @@ use voe_toolbox::protocol::Export;
 use crate::objects::printable;
 
 /// A regular file, an executable one, a symbolic link: git's modes that a patch may hold.
-const MODES: [u32; 3] = [0o100644, 0o100755, LINK];
+pub(crate) const MODES: [u32; 3] = [0o100644, 0o100755, LINK];
 
 /// git's mode of a symbolic link.
 pub(crate) const LINK: u32 = 0o120000;

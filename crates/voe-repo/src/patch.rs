@@ -8,7 +8,7 @@ use voe_trace::Change;
 use voe_trace::event::ChangeKind;
 
 use crate::git::Git;
-use crate::hazard::{Hazard, LINK, hazards};
+use crate::hazard::{Hazard, LINK, MODES, hazards};
 use crate::objects::{Blobs, Entries, init_bare, list_tree, printable, unknown, write_blobs, write_tree};
 use crate::{Base, RepoError, Result};
 
@@ -101,7 +101,9 @@ impl Sides {
             for (state, entries) in side(file).into_iter().zip([&mut sides.old, &mut sides.new]) {
                 let Some(state) = state else { continue };
                 let id = ids.next().unwrap_or_default();
-                entries.insert(path.clone(), (state.mode, id));
+                // What is neither a file nor a link is a hazard; the patch shows it as a file.
+                let mode = if MODES.contains(&state.mode) { state.mode } else { MODES[0] };
+                entries.insert(path.clone(), (mode, id));
                 if std::str::from_utf8(&state.content.0).is_err() {
                     sides.foreign.insert(path.clone());
                 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use voe_toolbox::protocol::{Bytes, FileState};
 
 use crate::git::Git;
-use crate::objects::{Blobs, differences};
+use crate::objects::{Blobs, differences, init_bare};
 use crate::{Base, RepoError, Result};
 
 impl Base {
@@ -37,6 +37,23 @@ impl Base {
                 Ok((Bytes(difference.path), now))
             })
             .collect()
+    }
+
+    /// The same base in a store of its own at `store`, with every object it needs: for a repository that is about to go.
+    ///
+    /// # Errors
+    /// git failed, or the disk.
+    pub fn keep(&self, store: &Path) -> Result<Self> {
+        let from = Git::private(&self.git_dir);
+        // git before 2.29 knows one format only, and not the question.
+        let format = from.line(&["rev-parse", "--show-object-format"]).unwrap_or_else(|_| "sha1".into());
+        init_bare(store, &format)?;
+        let git_dir = std::fs::canonicalize(store).map_err(RepoError::io("read", store))?;
+        let roots = [Some(self.tree.clone()), self.commit.clone()];
+        let wanted: String = roots.into_iter().flatten().map(|id| id + "\n").collect();
+        let pack = from.run_with(&["pack-objects", "-q", "--revs", "--stdout"], wanted.as_bytes())?;
+        Git::private(&git_dir).run_with(&["index-pack", "--stdin"], &pack)?;
+        Ok(Self { git_dir, ..self.clone() })
     }
 
     /// Makes a repository in `dir` (missing or empty) with the base's files in the work tree and its commit checked out,
@@ -97,6 +114,9 @@ mod tests {
         assert_eq!(git(&copy, &["log", "--format=%H"]), git(&tree, &["log", "--format=%H"]));
 
         std::fs::write(tree.join("a.txt"), "three\n").unwrap();
+        let kept = base.keep(&temporary.path().join("kept")).unwrap();
+        kept.check_out(&temporary.path().join("third")).unwrap();
+
         let patch = git(&tree, &["diff"]).replace("-one", "-two");
         let files = base.with_patch(&patch).unwrap();
         assert_eq!(files.len(), 1);

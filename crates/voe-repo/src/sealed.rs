@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use crate::copy::init;
+use crate::git::Git;
+use crate::objects::unknown;
 use crate::{RepoError, Result};
 
 /// What a sealed checkout holds.
@@ -17,11 +20,64 @@ pub struct Sealed {
 
 /// Makes a repository at `dir` (missing or empty) from the clone or mirror `source`: `commit` on `main`, its ancestors
 /// and the tags among them, checked out; no remotes, alternates, reflogs or promises, and no object that is not
-/// reachable from these.
+/// reachable from these. Submodules stay empty.
 ///
 /// # Errors
-/// The commit is not in `source`, git failed, or the disk.
+/// The commit is not in `source`, or something of it is missing there (a partial or shallow clone); git failed, or the
+/// disk.
 pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path) -> Result<Sealed> {
-    let _ = (source, commit);
-    Err(RepoError::NoDirectory(dir.to_path_buf()))
+    let from = Git::around(source);
+    let missing = || unknown("rev-parse", &format!("{} has no commit {commit}; fetch it first", source.display()));
+    if commit.starts_with('-') {
+        return Err(missing());
+    }
+    let commit =
+        from.line(&["rev-parse", "--quiet", "--verify", &format!("{commit}^{{commit}}")]).map_err(|_| missing())?;
+    let tags = reachable_tags(&from, &commit)?;
+    let git = init(dir)?;
+    let wanted: String =
+        std::iter::once(&commit).chain(tags.iter().map(|(id, _)| id)).map(|id| format!("{id}\n")).collect();
+    // By way of a file: a history of some hundred megabytes should not lie in memory.
+    let pack = tempfile::NamedTempFile::new_in(dir.join(".git")).map_err(RepoError::io("write", dir))?;
+    from.run_into(
+        &["pack-objects", "-q", "--revs", "--stdout", "--delta-base-offset"],
+        wanted.as_bytes(),
+        pack.path(),
+    )?;
+    git.run_from(&["index-pack", "--stdin", "--strict", "--fix-thin"], pack.path())?;
+    drop(pack);
+    let refs: String = std::iter::once(("refs/heads/main".to_owned(), commit.clone()))
+        .chain(tags.iter().map(|(id, name)| (format!("refs/tags/{name}"), id.clone())))
+        .map(|(name, id)| format!("create {name} {id}\n"))
+        .collect();
+    git.run_with(&["update-ref", "--stdin"], refs.as_bytes())?;
+    git.run(&["read-tree", "HEAD"])?;
+    git.run(&["checkout-index", "-q", "-a", "-u"])?;
+    let logs = dir.join(".git/logs");
+    if logs.exists() {
+        std::fs::remove_dir_all(&logs).map_err(RepoError::io("remove", &logs))?;
+    }
+    let all = git.run(&["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"])?;
+    let objects = all.iter().filter(|byte| **byte == b'\n').count() as u64;
+    Ok(Sealed { commit, tags: tags.into_iter().map(|(_, name)| name).collect(), objects })
+}
+
+/// Tags whose commit is `commit` or an ancestor: their ids and names. A tag made later of an old commit counts as known;
+/// an annotated one would tell its date, so it is taken only if it was made no later than a day after the commit.
+fn reachable_tags(from: &Git, commit: &str) -> Result<Vec<(String, String)>> {
+    let format = "--format=%(objectname) %(creatordate:unix) %(refname:strip=2)";
+    let latest = from.line(&["show", "-s", "--no-show-signature", "--format=%ct", commit])?;
+    let latest: i64 = latest.parse().map_err(|_| unknown("show", &latest))?;
+    let out = from.line(&["for-each-ref", "--merged", commit, format, "refs/tags"])?;
+    let mut tags = Vec::new();
+    for line in out.lines() {
+        let mut words = line.splitn(3, ' ');
+        let (Some(id), Some(date), Some(name)) = (words.next(), words.next(), words.next()) else {
+            return Err(unknown("for-each-ref", line));
+        };
+        if date.parse().unwrap_or(0) <= latest + 86_400 {
+            tags.push((id.to_owned(), name.to_owned()));
+        }
+    }
+    Ok(tags)
 }

@@ -73,11 +73,14 @@ impl Nesting<'_> {
         if fresh {
             copy_index(repo, self.store, &index)?;
         } else {
-            std::fs::copy(&kept, &index).map_err(RepoError::io("copy", &kept))?;
+            copy_with_time(&kept, &index)?;
         }
         let git = Git::private(self.store).work_tree(&repo.top).index(&index);
         let nested = self.refresh(repo, &git, prefix, fresh)?;
-        std::fs::copy(&index, &kept).map_err(RepoError::io("write", &kept))?;
+        if !index.exists() {
+            git.run(&["read-tree", "--empty"])?;
+        }
+        copy_with_time(&index, &kept)?;
         for path in nested {
             self.graft(repo, &git, prefix, &path, depth)?;
         }
@@ -327,7 +330,7 @@ pub(crate) fn copy_index(repo: &Repo, store: &Path, to: &Path) -> Result<()> {
     if !index.exists() {
         return Ok(());
     }
-    std::fs::copy(&index, to).map_err(RepoError::io("copy", &index))?;
+    copy_with_time(&index, to)?;
     for entry in std::fs::read_dir(&repo.git_dir).map_err(RepoError::io("read", &repo.git_dir))? {
         let entry = entry.map_err(RepoError::io("read", &repo.git_dir))?;
         if entry.file_name().as_bytes().starts_with(b"sharedindex.") {
@@ -335,6 +338,15 @@ pub(crate) fn copy_index(repo: &Repo, store: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Copies an index with its time: git takes a file for unchanged by its times only if they are older than the index.
+fn copy_with_time(from: &Path, to: &Path) -> Result<()> {
+    let time = || std::fs::metadata(from)?.modified();
+    let time = time().map_err(RepoError::io("read", from))?;
+    std::fs::copy(from, to).map_err(RepoError::io("copy", from))?;
+    let set = || std::fs::File::options().write(true).open(to)?.set_modified(time);
+    set().map_err(RepoError::io("write", to))
 }
 
 /// Lets the store read the repository's objects.

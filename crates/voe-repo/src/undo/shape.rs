@@ -13,8 +13,8 @@ use crate::objects::{Entries, write_blobs, write_tree};
 use crate::snapshot::{as_path, copy_index, list_ignored};
 use crate::{Repo, RepoError, Result};
 
-/// What git keeps in bulk and only ever adds to, or what belongs to extensions: left out.
-const BULK: [&str; 4] = ["objects", "lfs", "annex", "svn"];
+/// What git keeps in bulk and only ever adds to, what belongs to extensions, and what voe may keep there: left out.
+const BULK: [&str; 5] = ["objects", "lfs", "annex", "svn", "voe"];
 
 /// Ignored files up to this size are kept (`.env`, local settings, small databases): bytes.
 const LARGEST_IGNORED: u64 = 4 << 20;
