@@ -14,6 +14,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// See voe at work on a shipped task, without a model
+    Demo(Demo),
     /// Let the model solve a problem in this git repository
     Fix(Box<Fix>),
     /// See which servers, sandboxes and programs are there, and what to do about the rest
@@ -54,6 +56,18 @@ pub(crate) struct OutputFlags {
     /// No colours
     #[arg(long)]
     pub(crate) no_color: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Where commands run: auto, local, landlock or none
+    #[arg(long, value_name = "BACKEND")]
+    pub(crate) sandbox: Option<String>,
+    /// Directory for the record
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputFlags,
 }
 
 #[derive(Debug, Args)]

@@ -29,7 +29,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
         return Err(Usage("the demo's task needs python3, which is not on PATH; install it".into()).into());
     }
     let settings = {
-        let mut settings = Settings::defaults()?;
+        let mut settings = Settings::defaults();
         // A throw-away copy: where no sandbox works, none will do.
         settings.flag("sandbox.backend", Some(args.sandbox.clone().unwrap_or_else(|| "auto".into())));
         settings
@@ -74,8 +74,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let attempt = Attempt::start(plan, writer, session::observer(&args.output, false)).await?;
     let judge = |ended: &Ended| verdict(&task, ended, temporary.path()).map(Some);
     let finish = session::run(attempt, &places, Apply::No, &args.output, judge).await?;
-    // The replies lie beside the record, so that it can be run again when the copy is gone.
-    places.keep_base(&task.files)?;
+    places.keep_base()?;
     if !args.output.json {
         println!("\nvoe: the patch:\n\n{}", crate::show::Paint::stdout(args.output.no_color).diff(finish.patch.trim_end()));
         println!("\nvoe: next: `voe doctor` finds a model, `voe fix \"…\"` lets it work in your repository;");

@@ -8,7 +8,7 @@ use voe_model::{OpenAi, OpenAiConfig, Probe, ProbeTools};
 
 use crate::settings::Settings;
 use crate::show::Paint;
-use crate::{cli, exit, model, state};
+use crate::{cli, exit, model, session, state};
 
 /// A window below this is too small for most tasks. Tokens.
 const SMALL_WINDOW: u64 = 16_384;
@@ -47,7 +47,8 @@ impl Look {
 }
 
 pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
-    let repository = voe_repo::Repo::discover(&std::env::current_dir()?).ok();
+    let here = std::env::current_dir()?;
+    let repository = voe_repo::Repo::discover(&here).ok();
     let mut settings = Settings::load(repository.as_ref().map(voe_repo::Repo::top))?;
     settings.flag("base_url", args.model.base_url.clone());
     settings.flag("model", args.model.model.clone());
@@ -56,7 +57,7 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
     let mut looks = vec![program("git", &["--version"], Mark::Bad, "install git 2.25 or newer")];
     looks.push(program("python3", &["--version"], Mark::Mind, "needed only for Python projects, the demo and the mini suite"));
     looks.push(disk()?);
-    for probe in voe_sandbox::probe().await {
+    for probe in voe_sandbox::probe(&session::spec(&settings, &here, &state::dir()?)?).await {
         looks.push(match probe.works {
             Ok(detail) => Look::good(&format!("sandbox {}", probe.choice), detail),
             Err((problem, remedy)) => Look::mind(&format!("sandbox {}", probe.choice), problem, remedy),

@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod demo;
 mod doctor;
 mod fix;
 mod model;
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next().as_deref().and_then(|a| a.to_str()) {
         Some("toolbox") => return voe_toolbox::server::run(),
-        Some("sandbox-init") => return voe_sandbox::helper(arguments),
+        Some("sandbox-init") => return voe_sandbox::helper(arguments.map(|a| a.to_string_lossy().into_owned())),
         _ => {}
     }
     match run(Cli::parse()) {
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<u8> {
     let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     match cli.command {
+        Command::Demo(args) => runtime()?.block_on(demo::run(args)),
         Command::Fix(args) => runtime()?.block_on(fix::run(*args)),
         Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
         Command::Replay(args) => runtime()?.block_on(replay::run(args)),

@@ -43,6 +43,13 @@ impl Places {
         std::fs::write(&path, serde_json::to_vec_pretty(self)?).with_context(|| format!("cannot write {}", path.display()))
     }
 
+    /// Moves the base out of a place that is about to go, so that the attempt can be run again.
+    pub(crate) fn keep_base(&self) -> anyhow::Result<()> {
+        let store = self.dir.join("store");
+        let base = self.base.keep(&store)?;
+        Self { base, ..self.clone() }.save()
+    }
+
     pub(crate) fn load(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join("attempt.json");
         let text = std::fs::read(&path)
@@ -63,6 +70,15 @@ pub(crate) async fn sandbox_at(
     home: &Path,
     mount_at: Option<&str>,
 ) -> anyhow::Result<Sandbox> {
+    let mut spec = spec(settings, workspace, home)?;
+    if !matches!(spec.choice, Choice::None | Choice::Landlock) {
+        spec.mount_at = mount_at.map(PathBuf::from);
+    }
+    Ok(Sandbox::open(spec).await?)
+}
+
+/// What the settings ask of a sandbox.
+pub(crate) fn spec(settings: &Settings, workspace: &Path, home: &Path) -> anyhow::Result<Spec> {
     let choice: Choice = settings
         .text("sandbox.backend")
         .unwrap_or_default()
@@ -79,10 +95,19 @@ pub(crate) async fn sandbox_at(
             spec.env.insert(name, value);
         }
     }
-    if !matches!(choice, Choice::None | Choice::Landlock) {
-        spec.mount_at = mount_at.map(PathBuf::from);
+    Ok(spec)
+}
+
+/// The same for a throw-away copy: where no isolation works, voe does without and the record says so.
+pub(crate) async fn sandbox_or_none(settings: &Settings, workspace: &Path, home: &Path) -> anyhow::Result<Sandbox> {
+    match sandbox(settings, workspace, home).await {
+        Err(error) if error.is::<voe_sandbox::SandboxError>() && settings.text("sandbox.backend").as_deref() == Some("auto") => {
+            let mut settings = settings.clone();
+            settings.flag("sandbox.backend", Some("none".to_owned()));
+            sandbox(&settings, workspace, home).await
+        }
+        other => other,
     }
-    Ok(Sandbox::open(spec).await?)
 }
 
 fn expand_home(path: &str) -> PathBuf {

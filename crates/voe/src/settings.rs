@@ -30,6 +30,9 @@ const fn guarded(name: &'static str, env: &'static str, default: &'static str, a
     Key { name, env, default, by_repository: false, about }
 }
 
+/// The strategy of `voe fix` and `voe demo` when nobody says otherwise.
+pub(crate) const DEFAULT_STRATEGY: &str = "verify-on-edit";
+
 /// Every setting there is.
 pub(crate) const KEYS: &[Key] = &[
     key("base_url", "VOE_BASE_URL", "", "address of the model's server"),
@@ -37,7 +40,7 @@ pub(crate) const KEYS: &[Key] = &[
     guarded("api_key_env", "VOE_API_KEY_ENV", "VOE_API_KEY", "variable that holds the API key"),
     key("window", "VOE_WINDOW", "", "context window in tokens, where the server does not say"),
     key("stream", "VOE_STREAM", "", "show replies while they come [on a terminal: true]"),
-    key("strategy", "VOE_STRATEGY", "\"verify-on-edit\"", "strategy, by name or file"),
+    key("strategy", "VOE_STRATEGY", DEFAULT_STRATEGY, "strategy, by name or file"),
     key("max_steps", "VOE_MAX_STEPS", "", "replies at most [the strategy's]"),
     key("max_tokens", "VOE_MAX_TOKENS", "", "tokens at most"),
     key("max_wall", "VOE_MAX_WALL", "", "time at most, e.g. \"20m\""),
@@ -78,14 +81,17 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// The defaults alone.
+    pub(crate) fn defaults() -> Self {
+        // A default that is no TOML value is a word.
+        let value = |key: &Key| parse_value(key.default).unwrap_or_else(|| Value::String(key.default.into()));
+        let set = KEYS.iter().filter(|key| !key.default.is_empty());
+        Self { values: set.map(|key| (key.name, (value(key), Source::Default))).collect() }
+    }
+
     /// Reads all layers below the flags. `repository`: the top of the work tree, if there is one.
     pub(crate) fn load(repository: Option<&Path>) -> anyhow::Result<Self> {
-        let mut settings = Self::default();
-        for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
-            // A default that is no TOML value is a word.
-            let value = parse_value(key.default).unwrap_or_else(|| Value::String(key.default.into()));
-            settings.values.insert(key.name, (value, Source::Default));
-        }
+        let mut settings = Self::defaults();
         if let Some(path) = user_file() {
             settings.file(&path, Source::User(path.clone()))?;
         }
