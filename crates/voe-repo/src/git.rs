@@ -93,6 +93,8 @@ impl Git {
         }
         // The work tree's names are the user's own, whatever other systems think of them.
         git.settings.extend(["core.protectNTFS=false".into(), "core.protectHFS=false".into()]);
+        // What is kept for days at most is better written fast than small.
+        git.settings.push("core.compression=1".into());
         git
     }
 

@@ -25,9 +25,9 @@ const FORMAT: u32 = 1;
 
 /// All that is needed to put a repository back to what it was: its files, index, HEAD, branches, stash, configuration.
 ///
-/// What is put back: files that are not ignored, small ignored files that were there, directories, and git's own files
-/// but for the objects (which git only adds to). What is not: ignored files that are large or that appeared, and what
-/// git keeps inside of nested repositories that are not submodules.
+/// What is put back: files that are not ignored, ignored files that were there as far as they are few and small,
+/// directories, and git's own files but for the objects (which git only adds to). What is not: other ignored files (a
+/// `node_modules`, a `target`), and what git keeps inside of nested repositories that are not submodules.
 #[derive(Debug, Clone)]
 pub struct UndoPoint {
     dir: PathBuf,
@@ -171,16 +171,23 @@ impl UndoPoint {
         look(repo, &store, &tree, Some(&kept), None)
     }
 
-    /// Copies the contents that an undo will need from the repository: it may be tidied up before that.
+    /// Copies what an undo will need from the repository: it may be tidied up before that.
     fn own_objects(&self, before: &Shape, after: &Shape) -> Result<()> {
+        if before.tree == after.tree {
+            return Ok(());
+        }
         let store = self.store();
         let git = Git::private(&store);
-        let changed = differences(&git, &before.tree, &after.tree)?;
-        let ids: String = changed.iter().filter_map(|file| Some(format!("{}\n", file.old.as_ref()?.1))).collect();
-        if !ids.is_empty() {
-            let pack = store.join("objects/pack/pack");
-            git.run_with(&["pack-objects".as_ref(), "-q".as_ref(), pack.as_os_str()], ids.as_bytes())?;
+        let mut wanted =
+            git.run(&["rev-list", "--objects", "--filter=blob:none", &before.tree, &after.tree, &before.ignored_tree])?;
+        for file in differences(&git, &before.tree, &after.tree)? {
+            if let Some((_, id)) = file.old {
+                wanted.extend_from_slice(id.as_bytes());
+                wanted.push(b'\n');
+            }
         }
+        let pack = store.join("objects/pack/pack");
+        git.run_with(&["pack-objects".as_ref(), "-q".as_ref(), pack.as_os_str()], &wanted)?;
         Ok(())
     }
 

@@ -17,10 +17,13 @@ use crate::{Repo, RepoError, Result};
 const BULK: [&str; 5] = ["objects", "lfs", "annex", "svn", "voe"];
 
 /// Ignored files up to this size are kept (`.env`, local settings, small databases): bytes.
-const LARGEST_IGNORED: u64 = 4 << 20;
+const LARGEST_IGNORED: u64 = 2 << 20;
 
 /// Ignored files are kept as long as they are no more than this together: bytes.
-const ALL_IGNORED: u64 = 64 << 20;
+const ALL_IGNORED: u64 = 16 << 20;
+
+/// And no more than this many.
+const MOST_IGNORED: usize = 1000;
 
 /// A repository at a moment.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -70,17 +73,7 @@ pub(super) fn look(
     let mut ignored: BTreeSet<Bytes> = list_ignored(repo, store)?.into_iter().map(Bytes).collect();
     let ignored_tree = match before {
         Some(before) => keep(&root, store, before.keys().map(Vec::as_slice))?,
-        None => {
-            let mut left = ALL_IGNORED;
-            let small = ignored.iter().map(|path| &path.0[..]).filter(|path| {
-                let meta = repo.top.join(as_path(path)).symlink_metadata();
-                let size = meta.ok().filter(|meta| !meta.is_dir()).map(|meta| meta.len());
-                let fits = size.is_some_and(|size| size <= LARGEST_IGNORED.min(left));
-                left -= if fits { size.unwrap_or(0) } else { 0 };
-                fits
-            });
-            keep(&root, store, small)?
-        }
+        None => keep(&root, store, small_ignored(repo, &ignored)?.iter().map(Vec::as_slice))?,
     };
     let mut directories = BTreeSet::new();
     walk(&repo.top, Vec::new(), &mut |path, is_dir| {
@@ -99,6 +92,41 @@ pub(super) fn look(
     let git = git_dirs(repo).iter().map(|dir| look_at_git_dir(dir, save)).collect::<Result<_>>()?;
     let index = index_entries(repo, store)?;
     Ok(Shape { tree: tree.to_owned(), ignored_tree, ignored, directories, git, index })
+}
+
+/// The ignored files that are kept: single ones first, then directories that fit as a whole.
+fn small_ignored(repo: &Repo, ignored: &BTreeSet<Bytes>) -> Result<Vec<Vec<u8>>> {
+    let (mut kept, mut left) = (Vec::new(), ALL_IGNORED);
+    let size = |path: &[u8]| {
+        let meta = repo.top.join(as_path(path)).symlink_metadata();
+        meta.map_or(u64::MAX, |meta| meta.len())
+    };
+    let (directories, files): (Vec<&Bytes>, Vec<&Bytes>) = ignored.iter().partition(|path| path.0.ends_with(b"/"));
+    for path in files {
+        let size = size(&path.0);
+        if size <= LARGEST_IGNORED.min(left) && kept.len() < MOST_IGNORED {
+            left -= size;
+            kept.push(path.0.clone());
+        }
+    }
+    for directory in directories {
+        let plain = &directory.0[..directory.0.len() - 1];
+        let (mut inside, mut sum) = (Vec::new(), 0u64);
+        let room = MOST_IGNORED.saturating_sub(kept.len());
+        walk(&repo.top, plain.to_vec(), &mut |path, is_dir| {
+            if !is_dir && inside.len() <= room && sum <= left {
+                sum = sum.saturating_add(size(path));
+                inside.push(path.to_vec());
+            }
+            // Once it is too much, no more of it is looked at.
+            Ok(is_dir && inside.len() <= room && sum <= left)
+        })?;
+        if inside.len() <= room && sum <= left {
+            left -= sum;
+            kept.append(&mut inside);
+        }
+    }
+    Ok(kept)
 }
 
 /// Writes these files to the store; gives their tree.

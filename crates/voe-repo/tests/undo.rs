@@ -1,0 +1,441 @@
+//! After an undo everything is as it was before the attempt, byte for byte.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod lab;
+
+use std::path::PathBuf;
+
+use lab::{Files, Lab, everything, export, git_files, git_in};
+use voe_repo::{Applied, Repo, RepoError, Report, UndoPoint, make_patch};
+
+/// A repository in the middle of the user's work.
+fn at_work() -> Lab {
+    let lab = Lab::with_commit();
+    lab.write(".gitignore", "*.log\n.env\nbuild/\n");
+    lab.write("image.bin", [0, 1, 2, 255]);
+    lab.write("run.sh", "#!/bin/sh\n");
+    lab.chmod("run.sh", 0o755);
+    lab.commit("second");
+    lab.git(&["branch", "other", "HEAD~1"]);
+    lab.write("a.txt", "stashed by the user\n");
+    lab.git(&["stash"]);
+    lab.write("a.txt", "one\nstaged\nthree\n");
+    lab.git(&["add", "a.txt"]);
+    lab.write("a.txt", "one\nstaged\nand more\n");
+    lab.write("untracked.txt", "mine\n");
+    lab.write("notes/deep/note", "mine too\r\n");
+    lab.write("odd\n name", "x");
+    lab.link("link", "a.txt");
+    lab.remove("dir/b.txt");
+    lab.write(".env", "SECRET=1\n");
+    lab.write("x.log", "log\n");
+    lab.write("build/product.o", "object");
+    std::fs::create_dir_all(lab.path("empty/inside")).unwrap();
+    lab
+}
+
+/// All that an undo has to bring back: the work tree, and git's own files.
+fn all(lab: &Lab) -> (Files, Files) {
+    (everything(&lab.top()), git_files(lab.repo().common_dir()))
+}
+
+fn points(lab: &Lab) -> PathBuf {
+    lab.dir.path().join("points")
+}
+
+fn take(lab: &Lab) -> UndoPoint {
+    take_for(lab, &lab.repo(), "1")
+}
+
+fn take_for(lab: &Lab, repo: &Repo, name: &str) -> UndoPoint {
+    let dir = points(lab).join(name);
+    let base = repo.base(&dir.join("store")).unwrap();
+    UndoPoint::take(repo, &base, &dir).unwrap()
+}
+
+/// An attempt in place does `work`; then it is undone.
+fn undone(lab: &Lab, work: impl FnOnce(&Lab)) -> Report {
+    let before = all(lab);
+    let mut point = take(lab);
+    assert_eq!(all(lab), before, "taking a point changes nothing");
+    work(lab);
+    let after = all(lab);
+    point.seal(&lab.repo()).unwrap();
+    assert_eq!(all(lab), after, "sealing changes nothing");
+    let report = UndoPoint::latest(&points(lab), &lab.repo()).unwrap().unwrap().undo(&lab.repo(), false).unwrap();
+    same(&all(lab), &before);
+    git_in(&lab.top(), &["fsck", "--no-dangling"]);
+    report
+}
+
+fn same(now: &(Files, Files), before: &(Files, Files)) {
+    for (now, before) in [(&now.0, &before.0), (&now.1, &before.1)] {
+        for path in now.keys().chain(before.keys()) {
+            let (now, before) = (now.get(path), before.get(path));
+            assert_eq!(now, before, "{}", String::from_utf8_lossy(path));
+        }
+    }
+}
+
+#[test]
+fn edits_deletions_and_new_files_of_every_kind() {
+    let lab = at_work();
+    let report = undone(&lab, |lab| {
+        lab.write("a.txt", "changed\n");
+        lab.write("untracked.txt", "changed too\n");
+        lab.remove("notes/deep/note");
+        std::fs::remove_dir_all(lab.path("notes")).unwrap();
+        lab.write("image.bin", [9]);
+        lab.chmod("run.sh", 0o644);
+        lab.remove("link");
+        lab.write("link", "a file now");
+        lab.remove("odd\n name");
+        lab.write("dir/b.txt", "back again");
+        lab.write("new/in/new/dirs", "x");
+        std::fs::create_dir_all(lab.path("made/empty")).unwrap();
+        std::fs::remove_dir_all(lab.path("empty")).unwrap();
+    });
+    assert_eq!(report.removed, ["dir/b.txt", "new/in/new/dirs"]);
+    assert!(report.restored.contains(&"notes/deep/note".to_owned()));
+    assert_eq!(report.git, [""; 0]);
+}
+
+#[test]
+fn ignored_files_stay_and_small_ones_come_back() {
+    let lab = at_work();
+    undone(&lab, |lab| {
+        lab.remove(".env");
+        lab.write("x.log", "overwritten");
+        lab.write("build/product.o", "object");
+    });
+    assert_eq!(lab.read(".env"), "SECRET=1\n");
+    assert_eq!(lab.read("build/product.o"), "object");
+}
+
+#[test]
+fn files_that_the_attempt_stopped_ignoring_are_not_removed() {
+    let lab = at_work();
+    undone(&lab, |lab| {
+        lab.write(".gitignore", "nothing\n");
+        lab.write("y.txt", "new");
+    });
+    assert_eq!(lab.read("build/product.o"), "object");
+}
+
+#[test]
+fn files_that_the_attempt_hid_by_ignoring_them_are_removed() {
+    let lab = at_work();
+    undone(&lab, |lab| {
+        lab.write(".gitignore", "*.log\n.env\nbuild/\nout/\n*.hidden\n");
+        lab.write("out/deep/product", "x");
+        lab.write("notes/x.hidden", "x");
+    });
+}
+
+#[test]
+fn build_products_in_new_directories_go_with_them() {
+    let lab = at_work();
+    undone(&lab, |lab| {
+        lab.write("new/code.py", "x");
+        lab.write("new/build/code.o", "x");
+        lab.write("new/y.log", "x");
+        git_in(&lab.top(), &["init", "-q", "new/repository"]);
+        git_in(&lab.top(), &["init", "-q", "dir/deep"]);
+    });
+}
+
+#[test]
+fn commits_branches_tags_and_configuration() {
+    let lab = at_work();
+    let report = undone(&lab, |lab| {
+        lab.git(&["add", "-A"]);
+        lab.git(&["commit", "-q", "-m", "by the agent"]);
+        lab.git(&["tag", "done"]);
+        lab.git(&["branch", "-f", "other", "HEAD"]);
+        lab.git(&["branch", "-m", "other", "other/deeper"]);
+        lab.git(&["config", "core.editor", "evil"]);
+        std::fs::create_dir_all(lab.path(".git/hooks")).unwrap();
+        std::fs::write(lab.path(".git/hooks/pre-commit"), "evil").unwrap();
+        lab.git(&["worktree", "add", "-q", "../agents", "-b", "agents"]);
+    });
+    assert!(report.git.contains(&".git/index".to_owned()) && report.git.contains(&".git/refs/heads/main".to_owned()));
+}
+
+#[test]
+fn stash_and_its_list() {
+    let lab = at_work();
+    undone(&lab, |lab| {
+        lab.git(&["stash", "-u"]);
+        lab.write("a.txt", "meanwhile\n");
+    });
+    assert_eq!(lab.git(&["stash", "list"]).lines().count(), 1);
+    let lab = at_work();
+    undone(&lab, |lab| drop(lab.git(&["stash", "drop"])));
+    assert_eq!(lab.git(&["stash", "list"]).lines().count(), 1);
+}
+
+#[test]
+fn reset_hard_and_clean() {
+    let lab = at_work();
+    undone(&lab, |lab| {
+        lab.git(&["reset", "-q", "--hard", "HEAD~1"]);
+        lab.git(&["clean", "-q", "-fd"]);
+    });
+}
+
+#[test]
+fn another_branch_and_a_detached_head() {
+    let lab = at_work();
+    undone(&lab, |lab| drop(lab.git(&["checkout", "-q", "-f", "other"])));
+    let lab = at_work();
+    undone(&lab, |lab| {
+        lab.git(&["checkout", "-q", "-f", "--detach", "other"]);
+        lab.write("more", "x");
+        lab.git(&["add", "more"]);
+        lab.git(&["commit", "-q", "-m", "nowhere"]);
+    });
+    let lab = at_work();
+    undone(&lab, |lab| drop(lab.git(&["pack-refs", "--all"])));
+}
+
+#[test]
+fn a_merge_that_was_under_way_goes_on() {
+    let lab = Lab::with_commit();
+    lab.git(&["checkout", "-q", "-b", "theirs"]);
+    lab.write("a.txt", "theirs\n");
+    lab.commit("theirs");
+    lab.git(&["checkout", "-q", "main"]);
+    lab.write("a.txt", "ours\n");
+    lab.commit("ours");
+    assert!(!lab::git_command(&lab.top()).args(["merge", "-q", "theirs"]).output().unwrap().status.success());
+    undone(&lab, |lab| {
+        lab.write("a.txt", "resolved\n");
+        lab.git(&["add", "a.txt"]);
+        lab.git(&["commit", "-q", "-m", "merged by the agent"]);
+    });
+    assert!(lab.path(".git/MERGE_HEAD").exists());
+}
+
+#[test]
+fn before_the_first_commit() {
+    let lab = Lab::new();
+    lab.write("staged", "x");
+    lab.git(&["add", "."]);
+    lab.write("staged", "and changed");
+    undone(&lab, |lab| {
+        lab.commit("by the agent");
+        lab.remove("staged");
+    });
+}
+
+#[test]
+fn in_a_submodule_and_in_a_linked_work_tree() {
+    let lab = at_work();
+    let other = Lab::with_commit();
+    lab.git(&["submodule", "--quiet", "add", other.top().to_str().unwrap(), "sub"]);
+    undone(&lab, |lab| {
+        let sub = lab.path("sub");
+        std::fs::write(sub.join("a.txt"), "changed\n").unwrap();
+        std::fs::write(sub.join("new"), "x").unwrap();
+        git_in(&sub, &["add", "-A"]);
+        git_in(&sub, &["commit", "-q", "-m", "inside"]);
+        lab.git(&["add", "sub"]);
+    });
+
+    let linked = lab.dir.path().join("linked");
+    lab.git(&["worktree", "add", "-q", linked.to_str().unwrap(), "-b", "side"]);
+    let repo = Repo::discover(&linked).unwrap();
+    let before = (everything(&linked), git_files(repo.common_dir()));
+    let mut point = take_for(&lab, &repo, "linked");
+    std::fs::write(linked.join("a.txt"), "changed\n").unwrap();
+    git_in(&linked, &["commit", "-q", "-a", "-m", "there"]);
+    point.seal(&repo).unwrap();
+    UndoPoint::latest(&points(&lab), &repo).unwrap().unwrap().undo(&repo, false).unwrap();
+    same(&(everything(&linked), git_files(repo.common_dir())), &before);
+}
+
+#[test]
+fn an_applied_patch_is_undone_and_the_users_later_commit_stays() {
+    let lab = at_work();
+    let before = everything(&lab.top());
+    let dir = points(&lab).join("1");
+    let base = lab.repo().base(&dir.join("store")).unwrap();
+    let mut point = UndoPoint::take(&lab.repo(), &base, &dir).unwrap();
+    let old = lab::tree_files(&base.git_dir, &base.tree);
+    let mut new = old.clone();
+    new.insert(b"untracked.txt".to_vec(), (0o100644, b"by the agent\n".to_vec()));
+    new.insert(b"added/file".to_vec(), (0o100644, b"x".to_vec()));
+    new.remove(&b"run.sh"[..]);
+    let export = export(&old, &new);
+    let patch = make_patch(&export, Some(&base)).unwrap();
+    assert_eq!(lab.repo().apply(&base, &patch, &export).unwrap(), Applied::Plain);
+    point.seal(&lab.repo()).unwrap();
+
+    lab.write("later", "the user goes on\n");
+    lab.git(&["add", "later"]);
+    lab.git(&["commit", "-q", "-m", "later"]);
+    let git_before = git_files(&lab.path(".git"));
+    point.undo(&lab.repo(), false).unwrap();
+    assert_eq!(git_files(&lab.path(".git")), git_before);
+    assert_eq!(lab.read("later"), "the user goes on\n");
+    lab.remove("later");
+    assert_eq!(everything(&lab.top()), before);
+}
+
+#[test]
+fn later_changes_of_the_user_are_refused_by_name_and_kept_when_forced() {
+    let lab = at_work();
+    let before = all(&lab);
+    let mut point = take(&lab);
+    lab.write("a.txt", "agent\n");
+    lab.write("new", "agent\n");
+    lab.write("run.sh", "agent\n");
+    lab.git(&["commit", "-q", "-a", "-m", "agent"]);
+    point.seal(&lab.repo()).unwrap();
+    lab.write("a.txt", "the user, later\n");
+    lab.write("new", "the user, later\n");
+    lab.git(&["branch", "users-own"]);
+    lab.git(&["commit", "-q", "-a", "-m", "the user"]);
+    let later = all(&lab);
+    let refused = point.undo(&lab.repo(), false).unwrap_err();
+    let RepoError::ChangedSince { paths } = &refused else { panic!("{refused}") };
+    for path in ["a.txt", "new", ".git/index", ".git/refs/heads/main", ".git/logs/HEAD"] {
+        assert!(paths.contains(&path.to_owned()), "{path} in {paths:?}");
+    }
+    assert!(!paths.contains(&"run.sh".to_owned()));
+    assert!(refused.to_string().contains("--force"));
+    assert_eq!(all(&lab), later, "a refused undo changes nothing");
+
+    let report = point.undo(&lab.repo(), true).unwrap();
+    assert_eq!(&report.overwritten, paths);
+    let mut now = all(&lab);
+    // What only the user made is not voe's to take away.
+    now.1.retain(|path, _| !path.ends_with(b"users-own"));
+    same(&now, &before);
+    UndoPoint::open(&report.redo.unwrap()).unwrap().undo(&lab.repo(), false).unwrap();
+    same(&all(&lab), &later);
+}
+
+#[test]
+fn a_refreshed_index_is_not_a_change_of_the_users() {
+    let lab = at_work();
+    let before = all(&lab);
+    let mut point = take(&lab);
+    lab.git(&["add", "a.txt"]);
+    point.seal(&lab.repo()).unwrap();
+    std::fs::File::options()
+        .write(true)
+        .open(lab.path("run.sh"))
+        .unwrap()
+        .set_modified(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap();
+    let sealed = std::fs::read(lab.path(".git/index")).unwrap();
+    lab.git(&["status"]);
+    assert_ne!(std::fs::read(lab.path(".git/index")).unwrap(), sealed);
+    point.undo(&lab.repo(), false).unwrap();
+    same(&all(&lab), &before);
+}
+
+#[test]
+fn an_undo_can_be_undone_and_done_only_once() {
+    let lab = at_work();
+    let before = all(&lab);
+    let mut point = take(&lab);
+    lab.write("a.txt", "agent\n");
+    lab.commit("agent");
+    let after = all(&lab);
+    point.seal(&lab.repo()).unwrap();
+    let redo = point.undo(&lab.repo(), false).unwrap().redo.unwrap();
+    same(&all(&lab), &before);
+    for mut again in [point, UndoPoint::latest(&points(&lab), &lab.repo()).unwrap().unwrap()] {
+        assert!(again.is_undone());
+        assert!(matches!(again.undo(&lab.repo(), true), Err(RepoError::AlreadyUndone)));
+    }
+    same(&all(&lab), &before);
+    UndoPoint::open(&redo).unwrap().undo(&lab.repo(), false).unwrap();
+    same(&all(&lab), &after);
+}
+
+#[test]
+fn a_kill_before_the_seal_leaves_a_point_that_works() {
+    let lab = at_work();
+    let before = all(&lab);
+    drop(take(&lab));
+    lab.write("a.txt", "half done\n");
+    lab.write("new/file", "x");
+    lab.git(&["add", "-A"]);
+    std::fs::write(lab.path(".git/index.lock"), "").unwrap();
+    let mut point = UndoPoint::latest(&points(&lab), &lab.repo()).unwrap().unwrap();
+    let report = point.undo(&lab.repo(), false).unwrap();
+    assert!(report.unsealed);
+    same(&all(&lab), &before);
+}
+
+#[test]
+fn a_kill_in_the_middle_of_an_undo_is_made_good_by_another() {
+    for sealed in [true, false] {
+        let lab = at_work();
+        let before = all(&lab);
+        let mut point = take(&lab);
+        for number in 0..4 {
+            lab.write(format!("new/{number}"), "x");
+        }
+        lab.write("a.txt", "agent\n");
+        lab.write("untracked.txt", "agent\n");
+        lab.commit("agent");
+        lab.git(&["checkout", "-q", "-f", "other"]);
+        if sealed {
+            point.seal(&lab.repo()).unwrap();
+        }
+        // Without git's own files it stops after the work tree has been put back.
+        let (saved, away) = (point.dir().join("files"), lab.dir.path().join("away"));
+        std::fs::rename(&saved, &away).unwrap();
+        assert!(UndoPoint::open(point.dir()).unwrap().undo(&lab.repo(), false).is_err());
+        assert_eq!(lab.read("untracked.txt"), "mine\n");
+        assert_ne!(git_files(&lab.path(".git")), before.1);
+        std::fs::remove_dir_all(&saved).ok();
+        std::fs::rename(&away, &saved).unwrap();
+        let report = UndoPoint::open(point.dir()).unwrap().undo(&lab.repo(), false).unwrap();
+        assert_eq!(report.unsealed, !sealed);
+        same(&all(&lab), &before);
+    }
+}
+
+#[test]
+fn a_git_at_work_is_waited_for() {
+    let lab = at_work();
+    let mut point = take(&lab);
+    lab.write("a.txt", "agent\n");
+    point.seal(&lab.repo()).unwrap();
+    std::fs::write(lab.path(".git/index.lock"), "").unwrap();
+    assert!(matches!(point.undo(&lab.repo(), false), Err(RepoError::Busy(_))));
+    assert_eq!(lab.read("a.txt"), "agent\n");
+}
+
+#[test]
+fn contents_survive_that_the_repository_has_thrown_away() {
+    let lab = at_work();
+    let before = all(&lab);
+    let mut point = take(&lab);
+    lab.git(&["checkout", "-q", "--orphan", "fresh"]);
+    lab.git(&["rm", "-q", "-rf", "."]);
+    point.seal(&lab.repo()).unwrap();
+    let objects = lab.dir.path().join("objects");
+    std::fs::rename(lab.path(".git/objects"), &objects).unwrap();
+    std::fs::create_dir(lab.path(".git/objects")).unwrap();
+    point.undo(&lab.repo(), false).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(everything(&lab.top()), before.0);
+}
+
+#[test]
+fn the_latest_point_is_that_of_this_repository() {
+    let (lab, other) = (at_work(), Lab::with_commit());
+    assert!(UndoPoint::latest(&points(&lab), &lab.repo()).unwrap().is_none());
+    take(&lab);
+    let newest = take_for(&lab, &lab.repo(), "0");
+    take_for(&lab, &other.repo(), "2");
+    std::fs::create_dir_all(points(&lab).join("half made")).unwrap();
+    std::fs::write(points(&lab).join("half made/point.json"), "{").unwrap();
+    let found = UndoPoint::latest(&points(&lab), &lab.repo()).unwrap().unwrap();
+    assert_eq!(found.dir(), newest.dir());
+}
