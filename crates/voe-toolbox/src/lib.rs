@@ -11,8 +11,13 @@
 //! - `process`: running a command until nothing of it is left
 //! - `place`, `names`: where the file tools may go, and how paths are shown
 //! - `syntax`: whether a file still parses
+//! - `changes`: which call changed what, and how the workspace differs from base
+//! - [`command`]: what a shell command is about
+//! - [`is_test_path`]: which files are tests
 
+mod changes;
 pub mod client;
+pub mod command;
 mod inbox;
 mod names;
 mod place;
@@ -21,6 +26,7 @@ pub mod protocol;
 pub mod server;
 mod session;
 mod syntax;
+mod test_path;
 mod text;
 mod tools;
 mod write;
@@ -31,4 +37,5 @@ pub mod edit {
     pub use crate::text::nearest::Candidate;
 }
 
+pub use test_path::is_test_path;
 pub use tools::specs;

@@ -16,7 +16,9 @@ pub(crate) fn shown(path: &[u8]) -> String {
                 '\n' => text.push_str("\\n"),
                 '\t' => text.push_str("\\t"),
                 '\r' => text.push_str("\\r"),
-                c if c.is_control() => text.push_str(&format!("\\x{:02x}", c as u32)),
+                c if c.is_control() => {
+                    c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+                }
                 c => text.push(c),
             }
         }

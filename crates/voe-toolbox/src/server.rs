@@ -69,7 +69,9 @@ fn carry_out(op: Op, session: &mut Option<Session>, inbox: &mut Inbox) -> Result
         Op::Hello(_) => Err("greeted already".into()),
         Op::Call { tool, arguments } => value(session.call(&tool, &arguments, inbox)),
         Op::Check { command, timeout_s } => value(session.check(&command, timeout_s, inbox)),
-        Op::State | Op::Export | Op::Import { .. } => Err("not yet".into()),
+        Op::State => value(session.state()),
+        Op::Export => value(session.export()?),
+        Op::Import { files } => value(session.import(&files)?),
     }
 }
 

@@ -8,11 +8,13 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use crate::changes::{By, Report, Tracker};
+use crate::command::{self, Intent};
 use crate::inbox::Inbox;
 use crate::place::Places;
 use crate::process::descendants::Descendants;
-use crate::protocol::{CallResult, Hello, Pristine, Setup};
-use crate::tools::{self, Done};
+use crate::protocol::{Bytes, CallResult, Export, FileState, Hello, Pristine, Setup, State};
+use crate::tools::{self, Done, Effect};
 
 /// The other end of a [`crate::client::Toolbox`].
 pub(crate) struct Session {
@@ -22,24 +24,29 @@ pub(crate) struct Session {
     pub(crate) env: BTreeMap<String, String>,
     outputs: PathBuf,
     calls: u32,
+    tracker: Tracker,
 }
 
 impl Session {
     pub(crate) fn new(setup: Setup) -> io::Result<(Self, Hello)> {
-        let own = setup.scratch.join("toolbox");
+        fs::create_dir_all(&setup.scratch)?;
+        let own = setup.scratch.canonicalize()?.join("toolbox");
         let outputs = setup.scratch.join("outputs");
         fs::create_dir_all(&own)?;
         fs::create_dir_all(&outputs)?;
-        let mut guarded = vec![own];
+        let mut guarded = vec![own.clone()];
         guarded.push(match &setup.pristine {
             Pristine::Git { git_dir, .. } => git_dir.clone(),
             Pristine::Dir(dir) => dir.clone(),
         });
         let places = Places::new(&setup.workspace, &setup.scratch, guarded)?;
+        let began = cpu_ms();
+        let tracker = Tracker::open(&setup, places.workspace(), &own)?;
+        let scan_ms = cpu_ms() - began;
         let env = environment(&setup, &places)?;
         let calls = fs::read_dir(&outputs)?.count() as u32;
-        let session = Self { setup, places, env, outputs, calls };
-        let hello = Hello { version: env!("CARGO_PKG_VERSION").into(), ..Hello::default() };
+        let hello = Hello { version: env!("CARGO_PKG_VERSION").into(), files: tracker.files(), scan_ms };
+        let session = Self { setup, places, env, outputs, calls, tracker };
         Ok((session, hello))
     }
 
@@ -56,25 +63,47 @@ impl Session {
 
     /// The processes that commands leave.
     pub(crate) fn processes(&self) -> Descendants {
-        Descendants::default()
+        Descendants { keep: self.tracker.reader().into_iter().collect() }
     }
 
     /// Runs a tool.
     pub(crate) fn call(&mut self, tool: &str, arguments: &Value, inbox: &mut Inbox) -> CallResult {
         let began = Instant::now();
         let done = tools::run(self, tool, arguments, inbox);
-        self.result(done, began)
+        let by = match &done {
+            Ok(Done { effect: Effect::Command(command), .. }) => Some(Intent::of(command)),
+            _ => None,
+        };
+        self.result(done, by.as_ref().map(By::Command), began)
     }
 
     /// Runs a command of voe's own.
     pub(crate) fn check(&mut self, command: &str, seconds: f64, inbox: &mut Inbox) -> CallResult {
         let began = Instant::now();
         let done = tools::run_command(self, command, seconds, inbox);
-        self.result(done, began)
+        self.result(done, Some(By::Check), began)
     }
 
-    fn result(&mut self, done: Result<Done, String>, began: Instant) -> CallResult {
-        let done = done.unwrap_or_else(|error| Done { text: error, failed: true, ..Done::default() });
+    fn result(&mut self, done: Result<Done, String>, by: Option<By<'_>>, began: Instant) -> CallResult {
+        let mut done = done.unwrap_or_else(|error| Done { text: error, failed: true, ..Done::default() });
+        let report = match (&done.effect, by) {
+            (Effect::Command(_), Some(by)) => self.tracker.after(&by),
+            (Effect::File(place), _) => {
+                place.relative.as_ref().map_or_else(|| Ok(Report::default()), |path| self.tracker.wrote(path))
+            }
+            _ => Ok(Report::default()),
+        };
+        let report = report.unwrap_or_else(|error| {
+            done.text.push_str(&format!("\nthe workspace could not be looked at: {error}"));
+            Report::default()
+        });
+        if let Effect::Command(command) = &done.effect
+            && done.exit == Some(0)
+            && command::ends_with_cd(command)
+        {
+            done.text
+                .push_str("\nthe next call starts in the working directory again: put `cd DIR &&` before its command");
+        }
         CallResult {
             text: done.text,
             ok: !done.failed,
@@ -82,9 +111,34 @@ impl Session {
             killed: done.killed,
             tail: done.tail,
             seconds: began.elapsed().as_secs_f64(),
-            ..CallResult::default()
+            changes: report.changes,
+            byproducts: report.byproducts,
+            diff: report.diff,
+            state: self.tracker.hashes(),
         }
     }
+
+    /// How the workspace differs from base.
+    pub(crate) fn state(&mut self) -> State {
+        self.tracker.state()
+    }
+
+    /// The same with contents.
+    pub(crate) fn export(&mut self) -> Result<Export, String> {
+        self.tracker.export().map_err(|error| format!("the changes cannot be read: {error}"))
+    }
+
+    /// Writes files into the workspace.
+    pub(crate) fn import(&mut self, files: &[(Bytes, Option<FileState>)]) -> Result<State, String> {
+        self.tracker.import(files)?;
+        Ok(self.tracker.state())
+    }
+}
+
+/// CPU time of this process so far, in milliseconds.
+fn cpu_ms() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
 }
 
 /// The environment of commands: what voe gives, and what keeps programs from waiting for somebody.

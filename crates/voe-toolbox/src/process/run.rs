@@ -45,7 +45,6 @@ pub(crate) struct Ended {
     pub(crate) left: Vec<String>,
     /// Processes that could not be ended, if any.
     pub(crate) stuck: bool,
-    pub(crate) seconds: f64,
 }
 
 /// The longest argument that Linux takes is 128 KiB.
@@ -104,7 +103,7 @@ pub(crate) fn run(job: &Job<'_>, processes: &Descendants, inbox: &mut Inbox) -> 
         End::Killed(why) => (None, Some(why)),
         End::GivenUp => (None, Some("nobody waits for it any more".into())),
     };
-    Ok(Ended { exit, killed, output: pipe.output.finish(), left, stuck, seconds: began.elapsed().as_secs_f64() })
+    Ok(Ended { exit, killed, output: pipe.output.finish(), left, stuck })
 }
 
 /// Why waiting for the shell ended.

@@ -1,0 +1,144 @@
+//! What must outlive a toolbox that is killed: how the base looked, contents of changed files, names.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::Key;
+use super::content::Content;
+use super::tree::{Stat, Tree};
+
+/// Files in the toolbox's own part of the scratch directory.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    tree: PathBuf,
+    names: PathBuf,
+    contents: PathBuf,
+}
+
+/// The first line of the file with the base's metadata.
+const FORMAT: &[u8] = b"voe tree 1\n";
+/// Bytes of numbers after each path in it.
+const NUMBERS: usize = 5 * 8 + 4;
+
+impl Memory {
+    pub(crate) fn new(own: &Path) -> io::Result<Self> {
+        let memory = Self { tree: own.join("tree"), names: own.join("names"), contents: own.join("contents") };
+        fs::create_dir_all(&memory.contents)?;
+        Ok(memory)
+    }
+
+    /// Drops what an earlier attempt left.
+    pub(crate) fn forget(&self) -> io::Result<()> {
+        for file in [&self.tree, &self.names] {
+            match fs::remove_file(file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the metadata of all files as they are at base.
+    pub(crate) fn keep_tree(&self, tree: &Tree) -> io::Result<()> {
+        let new = self.tree.with_extension("new");
+        let mut file = BufWriter::new(File::create(&new)?);
+        file.write_all(FORMAT)?;
+        file.write_all(&tree.began.to_le_bytes())?;
+        let mut failed = None;
+        tree.each(&mut |path, stat| {
+            let mut record = (path.len() as u32).to_le_bytes().to_vec();
+            record.extend_from_slice(path);
+            for number in [stat.dev, stat.ino, stat.size, stat.mtime as u64, stat.ctime as u64] {
+                record.extend_from_slice(&number.to_le_bytes());
+            }
+            record.extend_from_slice(&stat.mode.to_le_bytes());
+            if let Err(error) = file.write_all(&record) {
+                failed = Some(error);
+            }
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        file.flush()?;
+        fs::rename(new, &self.tree)
+    }
+
+    /// Puts them into an empty tree; false if there are none.
+    pub(crate) fn recall_tree(&self, tree: &mut Tree) -> bool {
+        let Ok(bytes) = fs::read(&self.tree) else { return false };
+        let Some(bytes) = bytes.strip_prefix(FORMAT) else { return false };
+        let Some((began, mut rest)) = bytes.split_first_chunk::<8>() else { return false };
+        tree.began = i64::from_le_bytes(*began);
+        while let Some((length, after)) = rest.split_first_chunk::<4>() {
+            let length = u32::from_le_bytes(*length) as usize;
+            let Some((path, numbers)) = after.split_at_checked(length) else { return false };
+            let Some((numbers, after)) = numbers.split_at_checked(NUMBERS) else { return false };
+            let number = |n: usize| numbers[n * 8..].first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+            let stat = Stat {
+                dev: number(0),
+                ino: number(1),
+                size: number(2),
+                mtime: number(3) as i64,
+                ctime: number(4) as i64,
+                mode: numbers[40..].first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes)),
+            };
+            tree.assume(path, stat);
+            rest = after;
+        }
+        true
+    }
+
+    /// Keeps which files tools wrote by name, and which are by-products.
+    pub(crate) fn keep_names(&self, claimed: &BTreeSet<Vec<u8>>, byproducts: &BTreeSet<Vec<u8>>) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        for (mark, names) in [(b'c', claimed), (b'b', byproducts)] {
+            for name in names {
+                bytes.push(mark);
+                bytes.extend_from_slice(name);
+                bytes.push(0);
+            }
+        }
+        let new = self.names.with_extension("new");
+        fs::write(&new, bytes)?;
+        fs::rename(new, &self.names)
+    }
+
+    /// Those names: written by tools, by-products.
+    pub(crate) fn recall_names(&self) -> (BTreeSet<Vec<u8>>, BTreeSet<Vec<u8>>) {
+        let (mut claimed, mut byproducts) = (BTreeSet::new(), BTreeSet::new());
+        for name in fs::read(&self.names).unwrap_or_default().split(|&b| b == 0) {
+            match name.split_first() {
+                Some((b'c', name)) => drop(claimed.insert(name.to_vec())),
+                Some((b'b', name)) => drop(byproducts.insert(name.to_vec())),
+                _ => {}
+            }
+        }
+        (claimed, byproducts)
+    }
+
+    /// Keeps the content of a changed file, to compare the next change with.
+    pub(crate) fn keep_content(&self, content: &Content) {
+        let path = self.path(&content.hash);
+        if let Some(bytes) = &content.bytes
+            && !path.exists()
+            && fs::write(&path, bytes).is_err()
+        {
+            // A full disk: half a content is worse than none.
+            let _ = fs::remove_file(&path);
+        }
+    }
+
+    /// The content of a changed file as it was last seen, without bytes if they were not kept.
+    pub(crate) fn content(&self, (mode, hash): Key) -> Content {
+        match fs::read(self.path(&hash)) {
+            Ok(bytes) => Content { mode, hash, size: bytes.len() as u64, bytes: Some(bytes) },
+            Err(_) => Content { mode, hash, size: 0, bytes: None },
+        }
+    }
+
+    fn path(&self, hash: &[u8; 32]) -> PathBuf {
+        self.contents.join(blake3::Hash::from_bytes(*hash).to_hex().as_str())
+    }
+}

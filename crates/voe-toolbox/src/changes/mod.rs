@@ -1,0 +1,321 @@
+//! Which call changed what, and how the workspace differs from base.
+//!
+//! - [`tree`]: the walk that finds what looks different
+//! - [`rules`], [`byproducts`]: which files count
+//! - [`base`]: what was there at first
+//! - [`content`], [`diff`]: comparing and counting
+//! - [`memory`]: what must outlive a toolbox that is killed
+//! - [`transfer`]: taking the changes out of a workspace and putting them into another
+
+mod base;
+mod byproducts;
+mod content;
+mod diff;
+mod memory;
+mod rules;
+mod stale;
+mod transfer;
+mod tree;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::process::Pid;
+use voe_trace::Change;
+
+use crate::command::Intent;
+use crate::protocol::{Setup, State};
+use base::Base;
+use content::{Content, KEPT};
+use memory::Memory;
+use tree::{Finding, Found, Tree};
+
+/// More new files than this from one command that does not unpack or copy are no edit. They are by-products.
+const FLOOD: usize = 5000;
+
+/// By-products that one result lists.
+const LISTED: usize = 100;
+
+/// Knows the workspace.
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    root: PathBuf,
+    tree: Tree,
+    base: Base,
+    memory: Memory,
+    /// The files that differ from base.
+    changed: BTreeMap<Vec<u8>, Changed>,
+    byproducts: BTreeSet<Vec<u8>>,
+    /// Files that a tool wrote by name: edits, whatever they are called.
+    claimed: BTreeSet<Vec<u8>>,
+    /// What can't be part of a patch: sockets, FIFOs, devices, files that can't be read.
+    special: BTreeSet<Vec<u8>>,
+}
+
+/// A file that differs from base. The parts are mode and hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Changed {
+    base: Option<Key>,
+    now: Option<Key>,
+}
+
+/// Mode and hash of a content.
+type Key = (u32, [u8; 32]);
+
+fn key(content: &Content) -> Key {
+    (content.mode, content.hash)
+}
+
+/// Who made a change, which decides whether a new file is an edit.
+#[derive(Debug)]
+pub(crate) enum By<'a> {
+    /// A file tool, by name: always an edit.
+    Tool,
+    /// A command of the model's.
+    Command(&'a Intent),
+    /// A command of voe's own: never an edit.
+    Check,
+    /// The attempt so far, seen by a toolbox that was started anew.
+    Before,
+}
+
+/// What a call changed.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) byproducts: Vec<String>,
+    pub(crate) diff: String,
+}
+
+impl Tracker {
+    /// Looks at the workspace for the first time, or again after the toolbox was killed.
+    pub(crate) fn open(setup: &Setup, root: &Path, own: &Path) -> io::Result<Self> {
+        let base = Base::open(&setup.pristine)?;
+        let mut tracker = Self {
+            root: root.to_owned(),
+            tree: Tree::new(root, &setup.byproducts),
+            base,
+            memory: Memory::new(own)?,
+            changed: BTreeMap::new(),
+            byproducts: BTreeSet::new(),
+            claimed: BTreeSet::new(),
+            special: BTreeSet::new(),
+        };
+        if setup.resumed {
+            tracker.recall()?;
+        } else {
+            tracker.memory.forget()?;
+            tracker.tree.scan(&tracker.base, &tracker.claimed, true)?;
+            // On a full disk the attempt can go on; only a second toolbox would have to compare all contents.
+            let _ = tracker.memory.keep_tree(&tracker.tree);
+        }
+        Ok(tracker)
+    }
+
+    /// Finds out what differs from base although it was changed before this toolbox was started.
+    fn recall(&mut self) -> io::Result<()> {
+        if !self.memory.recall_tree(&mut self.tree) {
+            // Nothing is known but the base: every file is compared with it.
+            self.tree.began = 0;
+            for path in self.base.paths() {
+                self.tree.assume(path, tree::Stat::default());
+            }
+        }
+        (self.claimed, self.byproducts) = self.memory.recall_names();
+        let found = self.tree.scan(&self.base, &self.claimed, false)?;
+        self.settle(found, &By::Before);
+        Ok(())
+    }
+
+    /// The number of files that count.
+    pub(crate) fn files(&self) -> u64 {
+        let mut files = 0;
+        self.tree.each(&mut |_, _| files += 1);
+        files
+    }
+
+    /// The process that reads the base, which is not a command's.
+    pub(crate) fn reader(&self) -> Option<Pid> {
+        self.base.reader()
+    }
+
+    /// What a command changed.
+    pub(crate) fn after(&mut self, by: &By<'_>) -> io::Result<Report> {
+        let found = self.tree.scan(&self.base, &self.claimed, false)?;
+        Ok(self.settle(found, by))
+    }
+
+    /// What a tool changed that wrote one file, by its path relative to the workspace.
+    pub(crate) fn wrote(&mut self, path: &[u8]) -> io::Result<Report> {
+        self.claimed.insert(path.to_vec());
+        let found = self.tree.look(&self.base, &self.claimed, path)?;
+        let report = self.settle(found, &By::Tool);
+        let _ = self.memory.keep_names(&self.claimed, &self.byproducts);
+        Ok(report)
+    }
+
+    /// Reads what the walk has found, and tells edits from by-products.
+    fn settle(&mut self, mut found: Vec<Finding>, by: &By<'_>) -> Report {
+        let (mut report, mut shown) = (Report::default(), diff::Shown::default());
+        let names = self.byproducts.len();
+        let new = found.iter().filter(|(_, found)| *found == Found::New).count();
+        let flood = new > FLOOD && !matches!(by, By::Command(intent) if intent.bulk) && !matches!(by, By::Before);
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let mut listed = Vec::new();
+        for (path, found) in found {
+            match found {
+                Found::Special => drop(self.special.insert(path)),
+                Found::Hidden => drop(self.changed.remove(&path)),
+                Found::Byproduct { directory } => {
+                    let mut name = path;
+                    if directory {
+                        name.push(b'/');
+                    }
+                    if self.byproducts.insert(name.clone()) {
+                        listed.push(name);
+                    }
+                }
+                Found::Gone => {
+                    self.special.remove(&path);
+                    let mut directory = path.clone();
+                    directory.push(b'/');
+                    if !self.byproducts.remove(&path) && !self.byproducts.remove(&directory) {
+                        report.changes.extend(self.update(&path, None, &mut shown));
+                    }
+                }
+                Found::New | Found::Touched => {
+                    let known = self.byproducts.contains(&path);
+                    let meant = match by {
+                        By::Tool => true,
+                        By::Command(intent) => intent.names(&path),
+                        By::Check | By::Before => false,
+                    };
+                    if known && !meant {
+                        continue;
+                    }
+                    if found == Found::New && flood && !meant {
+                        if self.byproducts.insert(path.clone()) {
+                            listed.push(path);
+                        }
+                        continue;
+                    }
+                    let now = match Content::in_workspace(&self.root, &path, KEPT) {
+                        Ok(Some(now)) => now,
+                        // Gone since: the next look will say so.
+                        Ok(None) => continue,
+                        Err(_) => {
+                            self.special.insert(path);
+                            continue;
+                        }
+                    };
+                    self.special.remove(&path);
+                    let edit = meant
+                        || self.changed.contains_key(&path)
+                        || self.claimed.contains(&path)
+                        || self.base.content(&path, 0).is_ok_and(|base| base.is_some())
+                        || match by {
+                            By::Tool | By::Before => true,
+                            By::Command(intent) => intent.wrote(&path, now.text()),
+                            By::Check => false,
+                        };
+                    if !edit {
+                        if self.byproducts.insert(path.clone()) {
+                            listed.push(path);
+                        }
+                        continue;
+                    }
+                    self.byproducts.remove(&path);
+                    stale::forget(&self.root, &path);
+                    report.changes.extend(self.update(&path, Some(now), &mut shown));
+                }
+            }
+        }
+        if self.byproducts.len() != names || !listed.is_empty() {
+            let _ = self.memory.keep_names(&self.claimed, &self.byproducts);
+        }
+        report.byproducts = list(listed);
+        report.diff = shown.finish();
+        report
+    }
+
+    /// Takes note of a file's new content, and says how it differs from what was known.
+    fn update(&mut self, path: &[u8], now: Option<Content>, shown: &mut diff::Shown) -> Option<Change> {
+        let known = self.changed.get(path).cloned();
+        let before = match &known {
+            Some(known) => known.now.map(|key| self.memory.content(key)),
+            // If git fails, the file is told of as new: better than not at all.
+            None => self.base.content(path, KEPT).unwrap_or(None),
+        };
+        let base = known.map_or_else(|| before.as_ref().map(key), |known| known.base);
+        let change = diff::change(path, before.as_ref(), now.as_ref())?;
+        shown.add(path, before.as_ref(), now.as_ref());
+        let changed = Changed { base, now: now.as_ref().map(key) };
+        if changed.base == changed.now {
+            self.changed.remove(path);
+        } else {
+            if let Some(now) = &now {
+                self.memory.keep_content(now);
+            }
+            self.changed.insert(path.to_vec(), changed);
+        }
+        Some(change)
+    }
+
+    /// How the workspace differs from base, in two hashes.
+    pub(crate) fn hashes(&self) -> State {
+        let hash = |wanted: &dyn Fn(&[u8]) -> bool| {
+            let mut hasher = blake3::Hasher::new();
+            let mut any = false;
+            for (path, changed) in self.changed.iter().filter(|(path, _)| wanted(path)) {
+                any = true;
+                hasher.update(&(path.len() as u64).to_le_bytes()).update(path);
+                match changed.now {
+                    Some((mode, content)) => hasher.update(&mode.to_le_bytes()).update(&content),
+                    None => hasher.update(&[0; 4]),
+                };
+            }
+            if any { hasher.finalize().to_hex()[..32].to_owned() } else { String::new() }
+        };
+        let code = |path: &[u8]| !crate::test_path::is_test(path);
+        State { tree: hash(&|_| true), code_tree: hash(&code), ..State::default() }
+    }
+
+    /// The same with the files by name.
+    pub(crate) fn state(&mut self) -> State {
+        let changed: Vec<(Vec<u8>, Changed)> = self.changed.iter().map(|(p, c)| (p.clone(), c.clone())).collect();
+        let changes = changed.into_iter().filter_map(|(path, changed)| {
+            let base = changed.base.and_then(|_| self.base.content(&path, KEPT).ok().flatten());
+            let now = changed.now.map(|key| self.memory.content(key));
+            diff::change(&path, base.as_ref(), now.as_ref())
+        });
+        let changes = changes.collect();
+        State { changes, byproducts: list(self.byproducts.iter().cloned().collect()), ..self.hashes() }
+    }
+}
+
+/// By-products for a result: whole directories where there are many files in one, and not too many of them.
+fn list(paths: Vec<Vec<u8>>) -> Vec<String> {
+    let shown = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
+    if paths.len() <= LISTED {
+        return paths.iter().map(|path| shown(path)).collect();
+    }
+    let mut directories: BTreeMap<&[u8], usize> = BTreeMap::new();
+    for path in &paths {
+        let end = path.iter().take(path.len() - 1).rposition(|&b| b == b'/').map_or(0, |at| at + 1);
+        *directories.entry(&path[..end]).or_default() += 1;
+    }
+    let total = directories.len();
+    let mut listed: Vec<String> = directories
+        .into_iter()
+        .take(LISTED)
+        .map(|(directory, files)| {
+            let name = if directory.is_empty() { "./".to_owned() } else { shown(directory) };
+            format!("{name} ({files} files)")
+        })
+        .collect();
+    if total > LISTED {
+        listed.push(format!("and {} more directories", total - LISTED));
+    }
+    listed
+}

@@ -1,0 +1,222 @@
+//! Which new files a command means to make.
+//!
+//! A file that appears while a command runs is either an edit (`cat > new.py <<EOF`, a script that writes a module) or what a
+//! check left behind (`report.xml`, `test.db`). The rule, for files that are new, that no tool wrote by name and that the list
+//! of by-products does not have:
+//!
+//! 1. A command that runs nothing (it copies, moves, redirects, unpacks) means every file that it makes.
+//! 2. In a command that does run something, files that its writing parts name are meant: `cat > repro.txt <<EOF … && pytest`
+//!    means `repro.txt`. So are files whose name stands in a script that is part of the command and that writes files
+//!    (`python - <<EOF` with `open("new.cfg", "w")`).
+//! 3. Other new files are meant if they are *source*, a text with the extension of a language, a document or a
+//!    configuration, and the command has a part that can be expected to write such: a script, an unpacking part, a program
+//!    that is neither a build nor a test, or if the output of what was run goes there (`python gen.py > table.py`).
+//! 4. The rest is left behind: what builds and tests make, and what programs make that is no source.
+
+use super::kind::{self, Kind};
+use super::words::{self, Word};
+
+/// What a command means to make.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Intent {
+    /// It runs something.
+    runs: bool,
+    /// Something in it may make source files without naming them.
+    makes_source: bool,
+    /// Something in it copies or unpacks: many files may be meant.
+    pub(crate) bulk: bool,
+    /// Names in its writing parts.
+    written: Vec<String>,
+    /// Where the output of running parts goes.
+    outputs: Vec<String>,
+    /// Scripts in it that write files.
+    scripts: Vec<String>,
+}
+
+impl Intent {
+    pub(crate) fn of(command: &str) -> Self {
+        let line = words::parse(command);
+        let mut intent = Self { runs: !line.clear, makes_source: !line.clear, ..Self::default() };
+        for simple in &line.commands {
+            let kind = kind::of(simple);
+            let outputs = simple.outputs.iter().filter(|word| !word.text.is_empty());
+            intent.makes_source |= simple.outputs.iter().any(|word| word.open) && kind.runs();
+            let outputs = outputs.map(|word| word.text.clone());
+            if kind.runs() {
+                intent.outputs.extend(outputs)
+            } else {
+                intent.written.extend(outputs)
+            }
+            intent.runs |= kind.runs();
+            match kind {
+                Kind::Looks | Kind::Tests => {}
+                Kind::Writes => {
+                    let name = simple.name().unwrap_or_default();
+                    intent.bulk |= matches!(name, "cp" | "mv" | "rsync");
+                    let named = simple.words.iter().skip(1).filter(|word| !word.text.starts_with('-'));
+                    // A directory that is made says nothing about the files in it.
+                    if !matches!(name, "mkdir" | "rm" | "rmdir" | "chmod" | "chown") {
+                        intent.makes_source |= named.clone().any(|word| word.open);
+                        intent.written.extend(named.map(|word: &Word| word.text.clone()));
+                    }
+                }
+                Kind::Unpacks => {
+                    intent.bulk = true;
+                    intent.makes_source = true;
+                }
+                Kind::Script(code) => {
+                    intent.makes_source = true;
+                    intent.add_script(&code);
+                }
+                Kind::Runs => intent.makes_source = true,
+            }
+        }
+        intent
+    }
+
+    fn add_script(&mut self, code: &str) {
+        const SIGNS: [&str; 22] = [
+            "'w'",
+            "\"w\"",
+            "'wb'",
+            "\"wb\"",
+            "'x'",
+            "\"x\"",
+            "'a'",
+            "\"a\"",
+            "write_text",
+            "write_bytes",
+            "writeFile",
+            "appendFile",
+            "createWriteStream",
+            "copyFile",
+            "shutil.",
+            "File.write",
+            "os.rename",
+            "os.replace",
+            "mode=",
+            "> ",
+            ">>",
+            "tee ",
+        ];
+        if SIGNS.iter().any(|sign| code.contains(sign)) {
+            self.scripts.push(code.to_owned());
+        }
+    }
+
+    /// Whether the command names a file as one that it writes.
+    pub(crate) fn names(&self, path: &[u8]) -> bool {
+        let path = String::from_utf8_lossy(path);
+        let base = path.rsplit('/').next().unwrap_or_default();
+        self.written.iter().any(|word| same(word, &path)) || self.scripts.iter().any(|code| contains_name(code, base))
+    }
+
+    /// Whether a new file is meant; `text`: its content, if it is text.
+    pub(crate) fn wrote(&self, path: &[u8], text: Option<&[u8]>) -> bool {
+        if !self.runs || self.names(path) {
+            return true;
+        }
+        let path = String::from_utf8_lossy(path);
+        let source = text.is_some() && source(&path);
+        source && (self.makes_source || self.outputs.iter().any(|word| same(word, &path)))
+    }
+}
+
+/// Whether a word of a command names a file or a directory above it.
+fn same(word: &str, path: &str) -> bool {
+    let word = word.trim_end_matches('/').trim_start_matches("./");
+    let Some(last) = word.rsplit('/').next().filter(|last| !last.is_empty() && *last != "." && *last != "..") else {
+        return false;
+    };
+    path.split('/').any(|part| part == last)
+}
+
+/// Whether a script holds a file's name as a whole.
+fn contains_name(code: &str, name: &str) -> bool {
+    !name.is_empty()
+        && code.match_indices(name).any(|(at, _)| {
+            let part = |c: char| c.is_alphanumeric() || c == '_';
+            !code[..at].ends_with(part) && !code[at + name.len()..].starts_with(part)
+        })
+}
+
+/// Whether a file's name is that of something people write.
+fn source(path: &str) -> bool {
+    const EXTENSIONS: &[&str] = &[
+        "py", "pyi", "pyx", "pxd", "js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx", "vue", "svelte", "rs", "go",
+        "c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx", "cu", "java", "kt", "kts", "scala", "groovy", "gradle", "rb",
+        "erb", "php", "pl", "pm", "t", "swift", "m", "mm", "cs", "fs", "vb", "hs", "ml", "mli", "ex", "exs", "erl",
+        "hrl", "clj", "cljs", "lua", "r", "jl", "sh", "bash", "zsh", "fish", "ps1", "bat", "sql", "html", "htm", "css",
+        "scss", "sass", "less", "md", "rst", "adoc", "tex", "toml", "cfg", "ini", "yaml", "yml", "proto", "graphql",
+        "tf", "cmake", "nix", "dart", "zig", "v", "sv", "vhd", "tcl", "el", "vim", "asm", "s", "f90", "f", "po", "j2",
+        "jinja", "jinja2", "tmpl", "mk", "am", "ac",
+    ];
+    const NAMES: &[&str] =
+        &["Makefile", "Dockerfile", "Rakefile", "Gemfile", "Justfile", "CMakeLists.txt", "requirements.txt"];
+    let name = path.rsplit('/').next().unwrap_or_default();
+    NAMES.contains(&name)
+        || name.starts_with(".git")
+        || name.rsplit_once('.').is_some_and(|(_, extension)| EXTENSIONS.contains(&&*extension.to_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meant(command: &str, path: &str) -> bool {
+        Intent::of(command).wrote(path.as_bytes(), Some(b"text"))
+    }
+
+    #[test]
+    fn what_a_command_without_a_run_makes_is_meant() {
+        for (command, path) in [
+            ("cat > notes.txt <<EOF\nx\nEOF", "notes.txt"),
+            ("cp a.py b/data.bin", "b/data.bin"),
+            ("git apply fix.patch", "src/new.json"),
+            ("for i in 1 2; do echo $i > f$i.txt; done", "f1.txt"),
+            ("tar xf a.tar", "x/y.dat"),
+            ("curl -o a.json http://127.0.0.1/a", "a.json"),
+        ] {
+            assert!(meant(command, path), "{command}");
+        }
+    }
+
+    #[test]
+    fn what_a_run_names_or_writes_as_source_is_meant() {
+        for (command, path) in [
+            ("cat > data.txt <<EOF\nx\nEOF\npytest", "data.txt"),
+            ("python - <<'EOF'\nopen('a/data.json', 'w').write('{}')\nEOF", "a/data.json"),
+            ("python - <<'EOF'\nfor n in ns: open(n + '.py', 'w').write('')\nEOF", "mod.py"),
+            ("python gen.py > src/table.py && pytest", "src/table.py"),
+            ("python gen.py", "src/table.py"),
+            ("python manage.py makemigrations", "app/migrations/0002_x.py"),
+            ("git apply x.patch && pytest -q", "pkg/new.py"),
+            ("touch a.dat && make test", "a.dat"),
+            ("node -e \"fs.writeFileSync('x.csv', '')\"", "x.csv"),
+            ("bash -c 'echo a > b.txt'", "b.txt"),
+        ] {
+            assert!(meant(command, path), "{command}");
+        }
+    }
+
+    #[test]
+    fn what_checks_leave_behind_is_not_meant() {
+        for (command, path) in [
+            ("pytest -q", "report.xml"),
+            ("pytest -q", "tmp_module.py"),
+            ("python -m pytest > out.txt 2>&1; tail out.txt", "out.txt"),
+            ("make", "prog"),
+            ("mkdir -p build && cd build && cmake .. && make", "build/x.c"),
+            ("python repro.py", "test.db"),
+            ("python repro.py", "out.json"),
+            ("./run.sh", "core.bin"),
+            ("python setup.py build_ext --inplace", "pkg/fast.c"),
+            ("python tests/runtests.py", "x.py"),
+            ("npm test", "junit.js"),
+            ("gcc a.c -o a && ./a", "a"),
+        ] {
+            assert!(!meant(command, path), "{command}");
+        }
+        assert!(!Intent::of("python gen.py").wrote(b"a.py", None), "a binary is no source");
+    }
+}

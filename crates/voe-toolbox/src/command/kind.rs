@@ -1,0 +1,535 @@
+//! What a simple command does.
+
+use super::words::{Simple, Word};
+
+/// What a simple command does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It reads and prints.
+    Looks,
+    /// It writes the files that it names (`cp`, `sed -i`, `touch` …), and runs nothing of the project's.
+    Writes,
+    /// The same, but the files it makes are not named (`git apply`, `tar`, `cargo new` …).
+    Unpacks,
+    /// It builds or tests: new files are what it leaves behind.
+    Tests,
+    /// It runs a script that is part of the command (`python -c`, `node - <<EOF`).
+    Script(String),
+    /// It runs something else.
+    Runs,
+}
+
+impl Kind {
+    /// Whether something is run whose outcome says something about the code.
+    pub(crate) fn runs(&self) -> bool {
+        matches!(self, Self::Tests | Self::Script(_) | Self::Runs)
+    }
+}
+
+/// Commands that only look, whatever their arguments.
+const LOOKERS: &[&str] = &[
+    "[",
+    "[[",
+    ":",
+    "arch",
+    "basename",
+    "cat",
+    "cd",
+    "cmp",
+    "col",
+    "column",
+    "comm",
+    "cut",
+    "date",
+    "df",
+    "diff",
+    "dirname",
+    "dirs",
+    "du",
+    "echo",
+    "egrep",
+    "exit",
+    "export",
+    "expr",
+    "false",
+    "fgrep",
+    "file",
+    "fold",
+    "free",
+    "getconf",
+    "getent",
+    "grep",
+    "groups",
+    "head",
+    "hexdump",
+    "hostname",
+    "id",
+    "jobs",
+    "join",
+    "jq",
+    "less",
+    "ls",
+    "local",
+    "lscpu",
+    "md5sum",
+    "more",
+    "nl",
+    "nm",
+    "nproc",
+    "objdump",
+    "od",
+    "paste",
+    "popd",
+    "printenv",
+    "printf",
+    "ps",
+    "pushd",
+    "pwd",
+    "read",
+    "readelf",
+    "readlink",
+    "realpath",
+    "return",
+    "rev",
+    "rg",
+    "seq",
+    "set",
+    "sha1sum",
+    "sha256sum",
+    "shopt",
+    "size",
+    "sleep",
+    "stat",
+    "strings",
+    "sync",
+    "tac",
+    "tail",
+    "test",
+    "tr",
+    "tree",
+    "true",
+    "type",
+    "ulimit",
+    "umask",
+    "uname",
+    "uniq",
+    "unset",
+    "uptime",
+    "wait",
+    "wc",
+    "whereis",
+    "which",
+    "whoami",
+    "xxd",
+    "yes",
+    "zcat",
+    "zgrep",
+    "bat",
+    "ag",
+    "ack",
+    "cloc",
+    "tokei",
+    "break",
+    "continue",
+    "declare",
+    "hash",
+    "history",
+    "let",
+    "man",
+    "help",
+    "info",
+    "tput",
+    "clear",
+    "lsof",
+    "fd",
+];
+
+/// Commands that write what they name.
+const WRITERS: &[&str] = &[
+    "chgrp",
+    "chmod",
+    "chown",
+    "cp",
+    "csplit",
+    "dd",
+    "dos2unix",
+    "fallocate",
+    "install",
+    "ln",
+    "mkdir",
+    "mkfifo",
+    "mktemp",
+    "mv",
+    "rm",
+    "rmdir",
+    "rsync",
+    "scp",
+    "shred",
+    "split",
+    "tee",
+    "touch",
+    "truncate",
+    "unix2dos",
+    "unlink",
+    "ed",
+    "ex",
+    "curl",
+    "wget",
+    "kill",
+    "pkill",
+    "killall",
+];
+
+/// Commands that make files which they do not name.
+const UNPACKERS: &[&str] = &["bunzip2", "cpio", "gunzip", "gzip", "patch", "tar", "unxz", "unzip", "xz", "zip"];
+
+/// Programs that build or test.
+const TESTERS: &[&str] = &[
+    "ant",
+    "ar",
+    "as",
+    "ava",
+    "bats",
+    "bazel",
+    "black",
+    "c++",
+    "cc",
+    "clang",
+    "clang++",
+    "cmake",
+    "coverage",
+    "ctest",
+    "cypress",
+    "cython",
+    "eslint",
+    "flake8",
+    "flutter",
+    "g++",
+    "gcc",
+    "gcov",
+    "gfortran",
+    "ghc",
+    "gmake",
+    "gradle",
+    "gradlew",
+    "isort",
+    "jasmine",
+    "javac",
+    "jest",
+    "ld",
+    "lein",
+    "make",
+    "meson",
+    "mix",
+    "mocha",
+    "mvn",
+    "mvnw",
+    "mypy",
+    "ninja",
+    "nosetests",
+    "nox",
+    "nyc",
+    "phpunit",
+    "playwright",
+    "prove",
+    "py.test",
+    "pylint",
+    "pyright",
+    "pytest",
+    "rake",
+    "rspec",
+    "rustc",
+    "ruff",
+    "runtests.py",
+    "sbt",
+    "scons",
+    "swift",
+    "tap",
+    "tox",
+    "trial",
+    "tsc",
+    "valgrind",
+    "vitest",
+    "xcodebuild",
+    "zig",
+    "pip",
+    "pip3",
+    "uv",
+    "poetry",
+    "pipenv",
+    "conda",
+    "apt",
+    "apt-get",
+    "dotnet",
+    "stack",
+    "cabal",
+    "bundle",
+];
+
+/// What a command does. A redirection of its output is not looked at here.
+pub(crate) fn of(command: &Simple) -> Kind {
+    kind(&command.words, command.input.as_deref(), 0)
+}
+
+fn kind(words: &[Word], input: Option<&str>, depth: usize) -> Kind {
+    let Some(first) = words.first() else { return Kind::Looks };
+    if first.text.is_empty() && first.open || depth > 4 {
+        return Kind::Runs;
+    }
+    let name = first.text.rsplit('/').next().unwrap_or_default();
+    let local = first.text.contains('/') && !first.text.starts_with("/bin/") && !first.text.starts_with("/usr/bin/");
+    let args = &words[1..];
+    let has = |flags: &[&str]| args.iter().any(|arg| flags.contains(&&*arg.text));
+    if !local {
+        // `python --version`, `gcc -v`
+        if args.len() == 1 && has(&["--version", "-V", "-v", "--help", "-version"]) {
+            return Kind::Looks;
+        }
+        match name {
+            "env" | "time" | "nice" | "nohup" | "command" | "exec" | "sudo" | "timeout" | "stdbuf" | "setsid"
+            | "ionice" | "builtin" | "chronic" => return wrapped(name, args, input, depth),
+            "xargs" => return wrapped(name, args, None, depth),
+            "find" => return find(args, depth),
+            "sed" | "gsed" => return sed(args),
+            "perl" | "ruby" if edits_in_place(args) => return Kind::Writes,
+            "awk" | "gawk" | "mawk" => return awk(args),
+            "sort" if args.iter().any(|arg| arg.text.starts_with("-o") || arg.text.starts_with("--output")) => {
+                return Kind::Writes;
+            }
+            "sort" => return Kind::Looks,
+            "git" => return git(args),
+            "pip" | "pip3" | "uv" | "conda" | "poetry" | "npm" | "yarn" | "pnpm" | "cargo" | "go" | "gh"
+                if lists(args) =>
+            {
+                return Kind::Looks;
+            }
+            "cargo" => {
+                return if has(&["new", "init", "fmt", "add", "fix", "generate-lockfile"]) {
+                    Kind::Unpacks
+                } else {
+                    Kind::Tests
+                };
+            }
+            "go" if args.first().is_some_and(|arg| matches!(&*arg.text, "run")) => return Kind::Runs,
+            "go" => return if has(&["mod", "get", "fmt", "generate"]) { Kind::Unpacks } else { Kind::Tests },
+            "npm" | "yarn" | "pnpm" | "npx" | "bun" | "bunx" | "deno" | "corepack" => {
+                return if has(&["init", "create"]) { Kind::Unpacks } else { Kind::Tests };
+            }
+            "rustfmt" | "gofmt" | "prettier" | "clang-format" | "autopep8" | "yapf" | "2to3" | "django-admin"
+            | "cookiecutter" => return Kind::Unpacks,
+            _ if LOOKERS.contains(&name) => return Kind::Looks,
+            _ if WRITERS.contains(&name) => return Kind::Writes,
+            _ if UNPACKERS.contains(&name) => return Kind::Unpacks,
+            _ => {}
+        }
+    }
+    if let Some(kind) = interpreter(name, args, input, depth) {
+        return kind;
+    }
+    if TESTERS.contains(&name) || crate::test_path::is_test_path(&first.text) || testing_script(name) {
+        return Kind::Tests;
+    }
+    Kind::Runs
+}
+
+/// `./runtests.sh`, `bin/test`, `run-tests`
+fn testing_script(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().to_lowercase();
+    matches!(
+        &*stem,
+        "test" | "tests" | "check" | "build" | "configure" | "runtests" | "run_tests" | "run-tests" | "bootstrap"
+    )
+}
+
+/// `pip list`, `npm ls`: questions to a package manager.
+fn lists(args: &[Word]) -> bool {
+    let question = |text: &str| {
+        matches!(
+            text,
+            "list"
+                | "ls"
+                | "show"
+                | "freeze"
+                | "view"
+                | "info"
+                | "tree"
+                | "metadata"
+                | "outdated"
+                | "env"
+                | "version"
+                | "search"
+        )
+    };
+    args.iter().find(|arg| !arg.text.starts_with('-')).is_some_and(|arg| question(&arg.text))
+}
+
+/// A command that runs another one.
+fn wrapped(name: &str, args: &[Word], input: Option<&str>, depth: usize) -> Kind {
+    let mut rest = args;
+    // `timeout 10 x`
+    let mut numbers = usize::from(name == "timeout");
+    while let Some((first, after)) = rest.split_first() {
+        let takes_value = match name {
+            "xargs" => matches!(&*first.text, "-n" | "-I" | "-P" | "-L" | "-d" | "-s" | "-a" | "-E"),
+            "timeout" => matches!(&*first.text, "-s" | "-k" | "--signal" | "--kill-after"),
+            "nice" | "ionice" => matches!(&*first.text, "-n" | "-c"),
+            "env" => matches!(&*first.text, "-u" | "-C"),
+            "sudo" => matches!(&*first.text, "-u" | "-g"),
+            "stdbuf" => matches!(&*first.text, "-o" | "-i" | "-e"),
+            _ => false,
+        };
+        if takes_value {
+            rest = after.get(1..).unwrap_or_default();
+        } else if first.text.starts_with('-') || name == "env" && first.text.contains('=') {
+            rest = after;
+        } else if numbers > 0 {
+            numbers -= 1;
+            rest = after;
+        } else {
+            break;
+        }
+    }
+    if name == "command" && args.iter().any(|arg| matches!(&*arg.text, "-v" | "-V")) {
+        return Kind::Looks;
+    }
+    kind(rest, input, depth + 1)
+}
+
+fn find(args: &[Word], depth: usize) -> Kind {
+    let mut found = Kind::Looks;
+    for (at, arg) in args.iter().enumerate() {
+        match &*arg.text {
+            "-exec" | "-execdir" | "-ok" | "-okdir" => {
+                let end = args[at + 1..].iter().position(|arg| matches!(&*arg.text, ";" | "+"));
+                let inner = &args[at + 1..end.map_or(args.len(), |end| at + 1 + end)];
+                match kind(inner, None, depth + 1) {
+                    Kind::Looks => {}
+                    other => found = other,
+                }
+            }
+            "-delete" | "-fprint" | "-fprintf" | "-fls" if found == Kind::Looks => found = Kind::Writes,
+            _ => {}
+        }
+    }
+    found
+}
+
+fn sed(args: &[Word]) -> Kind {
+    let short = |text: &str| text.starts_with('-') && !text.starts_with("--");
+    if args.iter().any(|arg| arg.text.starts_with("--in-place") || short(&arg.text) && arg.text.contains('i')) {
+        return Kind::Writes;
+    }
+    // The commands `e` (run) and `w` (write), and the flags of `s` by that name.
+    let script = args.iter().find(|arg| !arg.text.starts_with('-')).map(|arg| arg.text.as_str()).unwrap_or_default();
+    let commands = |letter: char| {
+        script.split([';', '\n', '{', '}']).any(|part| {
+            let part =
+                part.trim().trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ',' | '$' | '!' | ' '));
+            part.starts_with(letter) && (part.len() == 1 || part[1..].starts_with(' '))
+        })
+    };
+    if commands('e') {
+        return Kind::Runs;
+    }
+    let flags = script.rsplit(['/', '|', '#']).next().unwrap_or_default();
+    if script.starts_with('s') && flags.chars().all(|c| "gpIiMme0123456789".contains(c)) && flags.contains('e') {
+        return Kind::Runs;
+    }
+    if commands('w') || script.starts_with('s') && flags.starts_with('w') { Kind::Writes } else { Kind::Looks }
+}
+
+/// `perl -pi -e`, `ruby -i`
+fn edits_in_place(args: &[Word]) -> bool {
+    args.iter().take_while(|arg| arg.text.starts_with('-')).any(|arg| {
+        let letters = arg.text.trim_start_matches('-');
+        !arg.text.starts_with("--")
+            && letters.chars().take_while(|c| c.is_ascii_alphanumeric()).take(4).any(|c| c == 'i')
+            && !letters.starts_with('I')
+            && !letters.starts_with('e')
+    })
+}
+
+fn awk(args: &[Word]) -> Kind {
+    let text: String = args.iter().map(|arg| arg.text.as_str()).collect::<Vec<_>>().join(" ");
+    if text.contains("system(") || text.contains("| getline") || text.contains("|getline") || text.contains("|&") {
+        return Kind::Runs;
+    }
+    if text.contains("inplace") || text.contains("print >") || text.contains("> \"") {
+        Kind::Writes
+    } else {
+        Kind::Looks
+    }
+}
+
+fn git(args: &[Word]) -> Kind {
+    let mut at = 0;
+    while let Some(arg) = args.get(at).filter(|arg| arg.text.starts_with('-')) {
+        at += if matches!(&*arg.text, "-C" | "-c" | "--git-dir" | "--work-tree") { 2 } else { 1 };
+    }
+    let Some(subcommand) = args.get(at) else { return Kind::Looks };
+    let rest = args.get(at + 1..).unwrap_or_default();
+    let plain = || {
+        rest.iter()
+            .all(|arg| matches!(&*arg.text, "-a" | "-v" | "-vv" | "-r" | "-l" | "--list" | "--all" | "--show-current"))
+    };
+    match &*subcommand.text {
+        "diff" | "log" | "show" | "status" | "blame" | "annotate" | "grep" | "ls-files" | "ls-tree" | "rev-parse"
+        | "rev-list" | "cat-file" | "describe" | "shortlog" | "whatchanged" | "reflog" | "merge-base" | "name-rev"
+        | "show-ref" | "help" | "version" | "check-ignore" | "check-attr" | "diff-tree" | "diff-files"
+        | "diff-index" | "for-each-ref" | "var" | "count-objects" => {
+            if rest.iter().any(|arg| arg.text.starts_with("--output")) { Kind::Writes } else { Kind::Looks }
+        }
+        "branch" | "tag" | "remote" if plain() => Kind::Looks,
+        "stash" if rest.first().is_some_and(|arg| matches!(&*arg.text, "list" | "show")) => Kind::Looks,
+        "config" if rest.iter().any(|arg| arg.text.starts_with("--get") || matches!(&*arg.text, "-l" | "--list")) => {
+            Kind::Looks
+        }
+        "bisect" if rest.first().is_some_and(|arg| arg.text == "run") => Kind::Runs,
+        "rebase" if rest.iter().any(|arg| matches!(&*arg.text, "-x" | "--exec")) => Kind::Runs,
+        "submodule" if rest.iter().any(|arg| arg.text == "foreach") => Kind::Runs,
+        _ => Kind::Unpacks,
+    }
+}
+
+/// Interpreters: the script may be in the command, in a here-document, or in a file.
+fn interpreter(name: &str, args: &[Word], input: Option<&str>, depth: usize) -> Option<Kind> {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let code_flag: &[&str] = match stem {
+        "python" | "pypy" | "ipython" => &["-c"],
+        "node" | "nodejs" | "ruby" | "perl" | "lua" | "Rscript" | "elixir" => &["-e", "-E", "-p", "--eval", "--print"],
+        "php" => &["-r"],
+        "sh" | "bash" | "zsh" | "dash" | "ksh" => &["-c", "-lc", "-ec", "-xc", "-euc"],
+        "source" | "." | "eval" => &[],
+        _ => return None,
+    };
+    if let Some(at) = args.iter().position(|arg| code_flag.contains(&&*arg.text)) {
+        let code = args.get(at + 1).map(|arg| arg.text.clone()).unwrap_or_default();
+        return Some(Kind::Script(code));
+    }
+    let plain = args.iter().position(|arg| !arg.text.starts_with('-') || arg.text == "-");
+    if let Some(input) = input
+        && plain.is_none_or(|at| args[at].text == "-")
+    {
+        return Some(Kind::Script(input.to_owned()));
+    }
+    if let Some(at) = args.iter().position(|arg| arg.text == "-m") {
+        let module = args.get(at + 1).map(|arg| arg.text.as_str()).unwrap_or_default();
+        return Some(match module {
+            "json.tool" | "tokenize" | "site" | "sysconfig" => Kind::Looks,
+            "venv" | "virtualenv" | "zipfile" | "tarfile" | "lib2to3" => Kind::Unpacks,
+            "pytest" | "unittest" | "tox" | "nox" | "nose" | "coverage" | "pip" | "mypy" | "flake8" | "pylint"
+            | "build" | "py_compile" | "compileall" | "doctest" | "timeit" | "cProfile" | "twisted.trial" => {
+                Kind::Tests
+            }
+            _ => Kind::Runs,
+        });
+    }
+    let script = plain.map(|at| args[at].text.as_str()).unwrap_or_default();
+    let file = script.rsplit('/').next().unwrap_or_default();
+    let tests = crate::test_path::is_test_path(script)
+        || testing_script(file)
+        || file == "setup.py"
+        || file == "manage.py" && args.iter().any(|arg| arg.text == "test" || arg.text == "check");
+    let _ = depth;
+    Some(if tests { Kind::Tests } else { Kind::Runs })
+}

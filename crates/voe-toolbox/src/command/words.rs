@@ -1,0 +1,522 @@
+//! The simple commands in a line of shell, well enough to judge them; no shell is this simple.
+
+/// A line of shell, taken apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) commands: Vec<Simple>,
+    /// Everything in it was understood.
+    pub(crate) clear: bool,
+}
+
+/// One command with its arguments, without the shell's own words around it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Simple {
+    pub(crate) words: Vec<Word>,
+    /// Files that its output goes to.
+    pub(crate) outputs: Vec<Word>,
+    /// What it is fed by a here-document or a here-string.
+    pub(crate) input: Option<String>,
+    /// It runs in a subshell, a substitution or a pipe: its `cd` ends with it.
+    pub(crate) nested: bool,
+}
+
+/// A word, its quotes undone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Word {
+    pub(crate) text: String,
+    /// A part of it is only known when it runs (a variable, a pattern).
+    pub(crate) open: bool,
+}
+
+impl Simple {
+    /// The command's name, without directories.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.words.first().map(|word| word.text.rsplit('/').next().unwrap_or_default())
+    }
+
+    /// Whether its output goes to a file.
+    pub(crate) fn writes(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.words.is_empty() && self.outputs.is_empty() && self.input.is_none()
+    }
+}
+
+/// Substitutions in substitutions deeper than this are not followed.
+const DEEPEST: usize = 8;
+
+/// Takes a line apart.
+pub(crate) fn parse(text: &str) -> Line {
+    let mut line = Line { clear: true, ..Line::default() };
+    parse_into(text, &mut line, false, 0);
+    line
+}
+
+fn parse_into(text: &str, line: &mut Line, nested: bool, depth: usize) {
+    if depth > DEEPEST {
+        line.clear = false;
+        return;
+    }
+    let mut parser = Parser {
+        text: text.chars().collect(),
+        at: 0,
+        line,
+        now: Simple::default(),
+        nested: usize::from(nested),
+        heredocs: Vec::new(),
+        depth,
+    };
+    parser.run();
+}
+
+struct Parser<'a> {
+    text: Vec<char>,
+    at: usize,
+    line: &'a mut Line,
+    now: Simple,
+    nested: usize,
+    /// Here-documents whose bodies follow the line's end: the end mark, whether tabs are dropped, whose input it is.
+    heredocs: Vec<(String, bool, usize)>,
+    depth: usize,
+}
+
+/// Words of the shell that another command may follow.
+const PREFIXES: [&str; 10] = ["if", "then", "elif", "else", "while", "until", "do", "!", "{", "time"];
+/// Words of the shell that end something.
+const ENDS: [&str; 4] = ["fi", "done", "esac", "}"];
+
+impl Parser<'_> {
+    fn run(&mut self) {
+        while let Some(c) = self.peek(0) {
+            match c {
+                ' ' | '\t' | '\r' => self.at += 1,
+                '\\' if self.peek(1) == Some('\n') => self.at += 2,
+                '#' => self.skip_comment(),
+                '\n' => {
+                    self.at += 1;
+                    self.end(false);
+                    self.bodies();
+                }
+                ';' => {
+                    self.at += 1;
+                    // `;;` belongs to case, which is not taken apart.
+                    self.line.clear &= self.peek(0) != Some(';');
+                    self.end(false);
+                }
+                '&' => self.ampersand(),
+                '|' => {
+                    self.at += 1;
+                    self.at += usize::from(matches!(self.peek(0), Some('|' | '&')));
+                    let pipe = self.text[self.at - 1] != '|' || self.at < 2 || self.text[self.at - 2] != '|';
+                    self.end(pipe);
+                }
+                '(' => {
+                    // `f()` defines a function; `((…))` is arithmetic.
+                    self.line.clear &= self.now.words.is_empty() && self.peek(1) != Some('(');
+                    self.at += 1;
+                    self.nested += 1;
+                }
+                ')' => {
+                    self.at += 1;
+                    self.end(true);
+                    self.line.clear &= self.nested > 0;
+                    self.nested = self.nested.saturating_sub(1);
+                }
+                '<' | '>' => self.redirect(),
+                _ => self.argument(),
+            }
+        }
+        self.end(false);
+        self.bodies();
+        self.line.clear &= self.heredocs.is_empty() && self.nested <= usize::from(self.depth > 0);
+    }
+
+    fn peek(&self, ahead: usize) -> Option<char> {
+        self.text.get(self.at + ahead).copied()
+    }
+
+    fn skip_comment(&mut self) {
+        while self.peek(0).is_some_and(|c| c != '\n') {
+            self.at += 1;
+        }
+    }
+
+    /// Ends the simple command.
+    fn end(&mut self, piped: bool) {
+        let mut command = std::mem::take(&mut self.now);
+        if command.is_empty() {
+            return;
+        }
+        command.nested = self.nested > 0 || piped;
+        self.line.commands.push(command);
+    }
+
+    fn ampersand(&mut self) {
+        match (self.peek(1), self.peek(2)) {
+            (Some('&'), _) => {
+                self.at += 2;
+                self.end(false);
+            }
+            (Some('>'), after) => {
+                self.at += 2 + usize::from(after == Some('>'));
+                self.output();
+            }
+            _ => {
+                self.at += 1;
+                self.end(true);
+            }
+        }
+    }
+
+    fn redirect(&mut self) {
+        let rest: String = self.text[self.at..].iter().take(3).collect();
+        let is = |operator: &str| rest.starts_with(operator);
+        if is("<<<") {
+            self.at += 3;
+            let word = self.target();
+            self.now.input = Some(word.text);
+        } else if is("<<") {
+            let tabs = is("<<-");
+            self.at += if tabs { 3 } else { 2 };
+            let mark = self.target().text;
+            // Its command is the one that is being read, or will be.
+            self.heredocs.push((mark, tabs, self.line.commands.len()));
+        } else if is("<(") || is(">(") {
+            self.at += 1;
+            self.argument();
+        } else if is(">&") {
+            self.at += 2;
+            let before = self.at;
+            let target = self.target();
+            if target.text != "-" && !target.text.bytes().all(|b| b.is_ascii_digit()) {
+                self.at = before;
+                self.output();
+            }
+        } else if is("<&") || is("<>") {
+            self.at += 2;
+            self.target();
+        } else if is(">") {
+            self.at += if is(">>") || is(">|") { 2 } else { 1 };
+            self.output();
+        } else {
+            self.at += 1;
+            self.target();
+        }
+    }
+
+    fn output(&mut self) {
+        let target = self.target();
+        if !matches!(&*target.text, "/dev/null" | "/dev/stderr" | "/dev/stdout" | "/dev/tty") {
+            self.now.outputs.push(target);
+        }
+    }
+
+    fn target(&mut self) -> Word {
+        while matches!(self.peek(0), Some(' ' | '\t')) {
+            self.at += 1;
+        }
+        self.word()
+    }
+
+    /// Reads the bodies of here-documents, at the start of the line after the one that has them.
+    fn bodies(&mut self) {
+        for (mark, tabs, whose) in std::mem::take(&mut self.heredocs) {
+            let mut body = String::new();
+            loop {
+                if self.at >= self.text.len() {
+                    // bash takes the end of the text for the end mark; so does this, but it says that it is not sure.
+                    self.line.clear = false;
+                    break;
+                }
+                let end = self.text[self.at..].iter().position(|&c| c == '\n').map_or(self.text.len(), |n| self.at + n);
+                let text: String = self.text[self.at..end].iter().collect();
+                self.at = (end + 1).min(self.text.len());
+                let text = if tabs { text.trim_start_matches('\t') } else { &text };
+                if text == mark {
+                    break;
+                }
+                body.push_str(text);
+                body.push('\n');
+            }
+            if let Some(command) = self.line.commands.get_mut(whose) {
+                command.input = Some(body);
+            }
+        }
+    }
+
+    /// Reads a word into the simple command, or takes it as one of the shell's own.
+    fn argument(&mut self) {
+        let start = self.at;
+        let word = self.word();
+        if self.at == start {
+            // A character that begins no word: leave it.
+            self.line.clear = false;
+            self.at += 1;
+            return;
+        }
+        let quoted = self.text[start..self.at].iter().any(|c| matches!(c, '\'' | '"' | '\\'));
+        // The number of a file before a redirection: `2>`.
+        if matches!(self.peek(0), Some('<' | '>')) && word.text.bytes().all(|b| b.is_ascii_digit()) {
+            return;
+        }
+        if self.now.words.is_empty() && !quoted {
+            let text = word.text.as_str();
+            if PREFIXES.contains(&text) {
+                return;
+            }
+            if ENDS.contains(&text) {
+                return;
+            }
+            match text {
+                "for" | "select" => return self.skip_words(),
+                "case" | "function" | "coproc" => self.line.clear = false,
+                "[[" => return self.skip_condition(),
+                _ => {}
+            }
+            if assignment(text) {
+                return;
+            }
+        }
+        self.now.words.push(word);
+    }
+
+    /// `for x in a b c`: no command.
+    fn skip_words(&mut self) {
+        while let Some(c) = self.peek(0) {
+            match c {
+                ' ' | '\t' => self.at += 1,
+                '\n' | ';' => return,
+                _ => {
+                    let before = self.at;
+                    self.word();
+                    if self.at == before {
+                        self.line.clear = false;
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// `[[ … ]]`, in which `<`, `>`, `(` and `&&` mean other things.
+    fn skip_condition(&mut self) {
+        self.now.words.push(Word { text: "[[".into(), open: false });
+        while let Some(c) = self.peek(0) {
+            match c {
+                '\n' => break,
+                ' ' | '\t' | '<' | '>' | '(' | ')' | '&' | '|' | ';' | '#' => self.at += 1,
+                _ => {
+                    if self.word().text == "]]" {
+                        return;
+                    }
+                }
+            }
+        }
+        self.line.clear = false;
+    }
+
+    fn word(&mut self) -> Word {
+        let mut word = Word::default();
+        while let Some(c) = self.peek(0) {
+            match c {
+                ' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' | ')' => break,
+                '<' | '>' | '(' if c == '(' || self.peek(1) != Some('(') || !word.text.is_empty() => break,
+                '<' | '>' => {
+                    self.at += 1;
+                    self.substitution();
+                    word.open = true;
+                }
+                '\\' => {
+                    self.at += 1;
+                    match self.peek(0) {
+                        Some('\n') | None => {}
+                        Some(c) => word.text.push(c),
+                    }
+                    self.at = (self.at + 1).min(self.text.len());
+                }
+                '\'' => {
+                    self.at += 1;
+                    match self.text[self.at..].iter().position(|&c| c == '\'') {
+                        Some(length) => {
+                            word.text.extend(&self.text[self.at..self.at + length]);
+                            self.at += length + 1;
+                        }
+                        None => {
+                            self.line.clear = false;
+                            self.at = self.text.len();
+                        }
+                    }
+                }
+                '"' => self.quoted(&mut word),
+                '$' | '`' => self.dollar(&mut word),
+                c => {
+                    word.open |= matches!(c, '*' | '?' | '[' | '{' | '~');
+                    word.text.push(c);
+                    self.at += 1;
+                }
+            }
+        }
+        word
+    }
+
+    fn quoted(&mut self, word: &mut Word) {
+        self.at += 1;
+        loop {
+            match self.peek(0) {
+                None => {
+                    self.line.clear = false;
+                    return;
+                }
+                Some('"') => {
+                    self.at += 1;
+                    return;
+                }
+                Some('\\') => {
+                    if let Some(c) = self.peek(1) {
+                        if !matches!(c, '"' | '\\' | '$' | '`' | '\n') {
+                            word.text.push('\\');
+                        }
+                        word.text.push(c);
+                    }
+                    self.at = (self.at + 2).min(self.text.len());
+                }
+                Some('$' | '`') => self.dollar(word),
+                Some(c) => {
+                    word.text.push(c);
+                    self.at += 1;
+                }
+            }
+        }
+    }
+
+    /// A variable or a substitution; the commands in the latter are commands of this line too.
+    fn dollar(&mut self, word: &mut Word) {
+        if self.peek(0) == Some('`') {
+            word.open = true;
+            self.at += 1;
+            let Some(length) = self.text[self.at..].iter().position(|&c| c == '`') else {
+                self.line.clear = false;
+                self.at = self.text.len();
+                return;
+            };
+            let inner: String = self.text[self.at..self.at + length].iter().collect();
+            self.at += length + 1;
+            parse_into(&inner, self.line, true, self.depth + 1);
+            return;
+        }
+        self.at += 1;
+        match self.peek(0) {
+            Some('(') => {
+                word.open = true;
+                self.substitution();
+            }
+            Some('{') => {
+                word.open = true;
+                match self.text[self.at..].iter().position(|&c| c == '}') {
+                    // A substitution in a default value is not followed.
+                    Some(length) => {
+                        let inner = &self.text[self.at..self.at + length];
+                        self.line.clear &= !inner.iter().any(|c| matches!(c, '`' | '('));
+                        self.at += length + 1;
+                    }
+                    None => {
+                        self.line.clear = false;
+                        self.at = self.text.len();
+                    }
+                }
+            }
+            Some('\'') => {
+                // $'…' has escapes of its own: close enough.
+                word.open = true;
+            }
+            Some(c) if c.is_alphanumeric() || "_@*#?$!-".contains(c) => {
+                word.open = true;
+                self.at += 1;
+                while c.is_alphabetic() && self.peek(0).is_some_and(|c| c.is_alphanumeric() || c == '_') {
+                    self.at += 1;
+                }
+            }
+            _ => word.text.push('$'),
+        }
+    }
+
+    /// `(…)` after `$`, `<` or `>`.
+    fn substitution(&mut self) {
+        let (mut depth, mut end) = (0, self.at);
+        while let Some(&c) = self.text.get(end) {
+            match c {
+                '(' => depth += 1,
+                ')' => depth -= 1,
+                '\\' => end += 1,
+                // Brackets in quotes do not count.
+                '\'' | '"' => match self.text[end + 1..].iter().position(|&other| other == c) {
+                    Some(length) => end += length + 1,
+                    None => break,
+                },
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+            end += 1;
+        }
+        if depth != 0 || end >= self.text.len() {
+            self.line.clear = false;
+            self.at = self.text.len();
+            return;
+        }
+        let inner: String = self.text[self.at + 1..end].iter().collect();
+        self.at = end + 1;
+        // `$((…))` is arithmetic.
+        if !(inner.starts_with('(') && inner.ends_with(')')) {
+            parse_into(&inner, self.line, true, self.depth + 1);
+        }
+    }
+}
+
+/// `NAME=value` before a command.
+fn assignment(text: &str) -> bool {
+    text.split_once('=').is_some_and(|(name, _)| {
+        let name = name.strip_suffix('+').unwrap_or(name);
+        !name.is_empty()
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        let line = parse(text);
+        let commands: Vec<String> = line
+            .commands
+            .iter()
+            .map(|c| {
+                let mut text: Vec<String> = c.words.iter().map(|w| w.text.clone()).collect();
+                text.extend(c.outputs.iter().map(|w| format!(">{}", w.text)));
+                text.extend(c.input.iter().map(|input| format!("<<{input:?}")));
+                text.join(" ")
+            })
+            .collect();
+        format!("{}{}", commands.join(" | "), if line.clear { "" } else { " ?" })
+    }
+
+    #[test]
+    fn lines_are_taken_apart() {
+        assert_eq!(shown("a 'b c' \"d e\" f\\ g; h && i || j | k & l"), "a b c d e f g | h | i | j | k | l");
+        assert_eq!(shown("a > b 2>&1 2>/dev/null &> c >>d"), "a >b >c >d");
+        assert_eq!(shown("cat > f <<'EOF' && g\nrm -rf x\nEOF\nh"), "cat >f <<\"rm -rf x\\n\" | g | h");
+        assert_eq!(shown("a <<-X <<Y\n\t1\n\tX\n2\nY\n"), "a <<\"2\\n\"");
+        assert_eq!(shown("echo $(a $(b)) `c`"), "b | a  | c | echo  ");
+        assert_eq!(shown("X=1 Y= a b=c # d"), "a b=c");
+        assert_eq!(shown("for x in a b; do c $x; done > f"), "c  | >f");
+        assert_eq!(shown("a \\\n b"), "a b");
+        assert_eq!(shown("echo \"a"), "echo a ?");
+        assert_eq!(shown("cat <<EOF\nx"), "cat <<\"x\\n\" ?");
+        assert_eq!(shown("[[ a > b && c ]] && d"), "[[ | d");
+    }
+}
