@@ -27,7 +27,7 @@ pub mod tokens;
 pub use error::ModelError;
 pub use model::{Delta, Model, Reply, ReplyFuture, Request, Sampling, ToolSpec};
 pub use openai::{History, Idle, OpenAi, OpenAiConfig, RetryPolicy};
-pub use probe::{Probe, ProbeTools, ServerKind, ServerModel, probe, probe_tools};
+pub use probe::{LOCAL_SERVERS, Probe, ProbeTools, SMALL_WINDOW, ServerKind, ServerModel, probe, probe_tools};
 pub use recorded::{Replay, ScriptError, Scripted};
 pub use secret::Secret;
 pub use tokens::{Estimator, estimate_tokens, fit_max_tokens};

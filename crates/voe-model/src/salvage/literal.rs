@@ -404,7 +404,8 @@ c"""]"#, Syntax::Python).unwrap().value;
             text in "[a-z\"\\\\\n{}é:,'\\[\\]]{0,20}", cut in any::<proptest::sample::Index>(),
         ) {
             let whole = json!({"name": "bash", "arguments": {"command": text, "n": 12}}).to_string();
-            prop_assert_eq!(read(&whole).unwrap()["arguments"]["command"].as_str(), Some(text.as_str()));
+            let value = read(&whole).unwrap();
+            prop_assert_eq!(value["arguments"]["command"].as_str(), Some(text.as_str()));
             let mut end = cut.index(whole.len());
             while !whole.is_char_boundary(end) { end -= 1; }
             prop_assert!(read(&whole[..end]).is_err());
