@@ -34,7 +34,8 @@ impl Address {
             return Err(refuse("is no http or https address"));
         }
         let password = url.password().map(decode).unwrap_or_default();
-        let credentials = (!url.username().is_empty() || !password.is_empty()).then(|| (decode(url.username()), password));
+        let credentials =
+            (!url.username().is_empty() || !password.is_empty()).then(|| (decode(url.username()), password));
         if credentials.is_some() && (url.set_username("").is_err() || url.set_password(None).is_err()) {
             return Err(refuse("has credentials in a place where none belong"));
         }

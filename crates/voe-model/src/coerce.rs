@@ -152,7 +152,10 @@ mod tests {
             (json!({"s": {"a": 1}}), json!({"s": "{\n  \"a\": 1\n}"})),
             (json!({"s": "x", "l": "[\"a\"]", "o": "{}"}), json!({"s": "x", "l": ["a"], "o": {}})),
             (json!({"s": "x", "l": "a"}), json!({"s": "x", "l": ["a"]})),
-            (json!({"s": "x", "i": null, "m": null, "a": "5", "x": [1]}), json!({"s": "x", "m": null, "a": 5, "x": [1]})),
+            (
+                json!({"s": "x", "i": null, "m": null, "a": "5", "x": [1]}),
+                json!({"s": "x", "m": null, "a": 5, "x": [1]}),
+            ),
             (json!("{\"s\": \"x\"}"), json!({"s": "x"})),
         ] {
             assert_eq!(coerce(given.clone(), &tool()).map(|(map, _)| Value::Object(map)), Ok(wanted), "{given}");

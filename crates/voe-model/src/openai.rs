@@ -51,7 +51,11 @@ pub struct Idle {
 impl Default for Idle {
     /// 20 minutes (a long prompt on a slow machine), 5 minutes, 2 hours.
     fn default() -> Self {
-        Self { first: Duration::from_secs(1200), between: Duration::from_secs(300), unstreamed: Duration::from_secs(7200) }
+        Self {
+            first: Duration::from_secs(1200),
+            between: Duration::from_secs(300),
+            unstreamed: Duration::from_secs(7200),
+        }
     }
 }
 
@@ -234,7 +238,8 @@ impl OpenAi {
     ) -> Result<Got, Failure> {
         let body = wire::body(&self.config.model, request, self.history(), max_tokens, stream);
         let request_bytes = body.len() as u64;
-        let mut builder = self.client.post(self.address.join("chat/completions")).header("content-type", "application/json");
+        let mut builder =
+            self.client.post(self.address.join("chat/completions")).header("content-type", "application/json");
         for (name, value) in &self.config.headers {
             builder = builder.header(name, value);
         }
@@ -256,7 +261,8 @@ impl OpenAi {
             let body = read(response, begun + limit, LONGEST_ERROR).await.unwrap_or_default();
             return Err(self.classify(status, &headers, &body));
         }
-        let events = headers.get("content-type").and_then(|kind| kind.to_str().ok()).is_some_and(|k| k.contains("event-stream"));
+        let events =
+            headers.get("content-type").and_then(|kind| kind.to_str().ok()).is_some_and(|k| k.contains("event-stream"));
         let mut got = Got { gathered: Gathered::default(), begun, first_token: None, seconds: 0.0, request_bytes };
         if events {
             self.stream(response, &mut got, &headers, on).await?;
@@ -373,7 +379,9 @@ impl OpenAi {
                 Ok(())
             }
             Err(_) if event.name == "error" => Err(self.classify(200, headers, data)),
-            Err(error) => Err(ModelError::BrokenStream { message: format!("a piece of the stream is no JSON: {error}") }.into()),
+            Err(error) => {
+                Err(ModelError::BrokenStream { message: format!("a piece of the stream is no JSON: {error}") }.into())
+            }
         }
     }
 
@@ -448,7 +456,8 @@ impl OpenAi {
 
     /// The names of the models that the server lists.
     async fn listed(&self) -> Vec<String> {
-        let request = authorise(self.client.get(self.address.join("models")), &self.address, self.config.api_key.as_ref());
+        let request =
+            authorise(self.client.get(self.address.join("models")), &self.address, self.config.api_key.as_ref());
         let limit = Instant::now() + Duration::from_secs(5);
         let Ok(Ok(response)) = timeout_at(limit, request.send()).await else { return Vec::new() };
         let body = read(response, limit, LONGEST_ERROR).await.unwrap_or_default();
@@ -473,7 +482,8 @@ impl Got {
     fn is_empty_turn(&self) -> bool {
         let raw = &self.gathered.raw;
         let silent = raw.calls.is_empty() && raw.content.trim().is_empty();
-        let lost = self.gathered.usage.is_none_or(|usage| lost_tokens(raw, usage.output)) && raw.finish_reason != "length";
+        let lost =
+            self.gathered.usage.is_none_or(|usage| lost_tokens(raw, usage.output)) && raw.finish_reason != "length";
         silent && (raw.reasoning.is_empty() || lost)
     }
 }

@@ -65,9 +65,13 @@ impl ServerKind {
         match self {
             Self::Vllm => "start vLLM with --max-model-len 32768 or more",
             Self::Sglang => "start SGLang with --context-length 32768 or more",
-            Self::LlamaCpp => "start llama-server with -c 32768 or more (-c is shared by the slots: --parallel 1 gives all of it to one)",
+            Self::LlamaCpp => {
+                "start llama-server with -c 32768 or more (-c is shared by the slots: --parallel 1 gives all of it to one)"
+            }
             Self::Ollama => "set OLLAMA_CONTEXT_LENGTH=32768 or more for `ollama serve` and restart it",
-            Self::LmStudio => "load the model again with a larger Context Length (lms load MODEL --context-length 32768)",
+            Self::LmStudio => {
+                "load the model again with a larger Context Length (lms load MODEL --context-length 32768)"
+            }
             Self::Other => "serve the model with a larger context",
         }
     }
@@ -165,7 +169,8 @@ pub async fn probe(base_url: &str, key: Option<&Secret>, limit: Duration) -> Res
 
 fn warn(probe: &mut Probe) {
     if probe.models.is_empty() && !probe.loading {
-        let how = if probe.kind == ServerKind::Ollama { "get one with `ollama pull NAME`" } else { "load one in the server" };
+        let how =
+            if probe.kind == ServerKind::Ollama { "get one with `ollama pull NAME`" } else { "load one in the server" };
         probe.warnings.push(format!("{} lists no models; {how}", probe.base_url));
     }
     for model in &probe.models {
@@ -177,7 +182,10 @@ fn warn(probe: &mut Probe) {
             ));
         }
         if model.tools == Some(false) {
-            probe.warnings.push(format!("{} has a template without tools: voe reads calls from its text, with less success", model.name));
+            probe.warnings.push(format!(
+                "{} has a template without tools: voe reads calls from its text, with less success",
+                model.name
+            ));
         }
     }
     let unloaded = probe.models.iter().any(|model| model.loaded == Some(false) && model.window.is_none());
@@ -204,7 +212,8 @@ pub async fn probe_tools(model: &dyn Model) -> Result<ProbeTools, ModelError> {
         Message::user("Call the tool `report` with the word \"ready\"."),
     ];
     let sampling = Sampling::default();
-    let request = Request { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: Some(2048), stream: true };
+    let request =
+        Request { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: Some(2048), stream: true };
     let reply = model.complete(request, &mut |_| {}).await?;
     if reply.message.tool_calls.iter().any(|call| call.name == "report") {
         return Ok(match reply.repairs.iter().any(|line| line.starts_with(SALVAGED)) {

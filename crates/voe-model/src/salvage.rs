@@ -42,15 +42,8 @@ use crate::model::ToolSpec;
 const MOST: usize = 64;
 
 /// In the order in which they are asked: of two that begin at the same place the first wins.
-static DIALECTS: [Dialect; 7] = [
-    glm::DIALECT,
-    hermes::DIALECT,
-    qwen::DIALECT,
-    llama::DIALECT,
-    mistral::DIALECT,
-    pythonic::DIALECT,
-    json::DIALECT,
-];
+static DIALECTS: [Dialect; 7] =
+    [glm::DIALECT, hermes::DIALECT, qwen::DIALECT, llama::DIALECT, mistral::DIALECT, pythonic::DIALECT, json::DIALECT];
 
 /// A form of call that models write.
 pub(crate) struct Dialect {
@@ -199,8 +192,10 @@ fn right_form(dialect: &Dialect, name: Option<&str>, text: &str, tools: &[ToolSp
 
 /// The required arguments of a tool, each with its type for a value.
 pub(crate) fn placeholders(tool: &ToolSpec) -> Map<String, Value> {
-    let names = tool.parameters.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    let value = |name: &str| match tool.parameters.pointer(&format!("/properties/{name}/type")).and_then(Value::as_str) {
+    let names =
+        tool.parameters.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let value = |name: &str| match tool.parameters.pointer(&format!("/properties/{name}/type")).and_then(Value::as_str)
+    {
         Some("integer" | "number") => Value::from(1),
         Some("boolean") => Value::from(true),
         _ => Value::from("…"),
@@ -228,7 +223,9 @@ fn skip_space(text: &str, at: usize) -> usize {
 
 /// Whether a tool may be called so.
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    !name.is_empty()
+        && name.len() <= 64
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
 /// The calls that a JSON value is: `{"name": …, "arguments": …}`, its variants, or a list of them.

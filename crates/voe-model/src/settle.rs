@@ -114,7 +114,9 @@ pub(crate) fn settle(raw: Raw, tools: &[ToolSpec], earlier: usize) -> Settled {
 /// Thinking that the server left in the text goes where thinking belongs.
 fn part_thinking(content: String, reasoning: String, repairs: &mut Vec<String>) -> (String, String) {
     const END: &str = "</think>";
-    if let Some((thought, rest)) = reasoning.split_once(END).filter(|(_, rest)| rest.trim().is_empty() || content.trim().is_empty()) {
+    if let Some((thought, rest)) =
+        reasoning.split_once(END).filter(|(_, rest)| rest.trim().is_empty() || content.trim().is_empty())
+    {
         let rest = if content.trim().is_empty() { rest.to_owned() } else { content };
         return (rest, thought.to_owned());
     }
@@ -125,7 +127,9 @@ fn part_thinking(content: String, reasoning: String, repairs: &mut Vec<String>) 
     let inner = begun.unwrap_or(&content);
     match inner.split_once(END) {
         // Without a beginning only if the end stands as templates put it: at a line's end.
-        Some((thought, rest)) if begun.is_some() || (rest.is_empty() || rest.starts_with('\n')) && !thought.contains('`') => {
+        Some((thought, rest))
+            if begun.is_some() || (rest.is_empty() || rest.starts_with('\n')) && !thought.contains('`') =>
+        {
             repairs.push("the server left the thinking in the text".to_owned());
             (rest.to_owned(), thought.trim_start_matches('\n').to_owned())
         }
@@ -167,7 +171,11 @@ fn arguments_of(call: &RawCall, tools: &[ToolSpec]) -> Result<(String, String, V
             Some(tool) => format!("{} with the arguments {}", tool.name, Value::Object(placeholders(tool))),
             None => String::new(),
         };
-        Malformed { why, text: format!("<tool_call>\n{} {}\n</tool_call>", if name.is_empty() { "?" } else { &name }, shorten(own)), form }
+        Malformed {
+            why,
+            text: format!("<tool_call>\n{} {}\n</tool_call>", if name.is_empty() { "?" } else { &name }, shorten(own)),
+            form,
+        }
     };
     if name.is_empty() {
         return Err(refuse("the call has no name".to_owned()));
@@ -192,7 +200,9 @@ fn arguments_of(call: &RawCall, tools: &[ToolSpec]) -> Result<(String, String, V
             repairs.extend(coerced);
             Ok((name, Value::Object(map).to_string(), repairs))
         }
-        Err(why) if empty => Err(refuse(format!("the call of {name} arrived without its arguments ({why}): it was cut off, or its end tags were missing"))),
+        Err(why) if empty => Err(refuse(format!(
+            "the call of {name} arrived without its arguments ({why}): it was cut off, or its end tags were missing"
+        ))),
         Err(why) => Err(refuse(format!("the arguments of {name} do not fit: {why}"))),
     }
 }
@@ -216,7 +226,10 @@ fn describe(malformed: &[Malformed], others_ran: bool) -> Option<String> {
     let first = malformed.first()?;
     let mut out = String::new();
     for one in malformed.iter().take(4) {
-        out.push_str(&format!("A tool call in your last message was not run: {}.\nYou wrote:\n{}\n", one.why, one.text));
+        out.push_str(&format!(
+            "A tool call in your last message was not run: {}.\nYou wrote:\n{}\n",
+            one.why, one.text
+        ));
     }
     out.push_str(match others_ran {
         true => "The other calls were run. ",
@@ -236,13 +249,15 @@ pub(crate) fn lost_tokens(raw: &Raw, output: u64) -> bool {
         return false;
     }
     // At most: half as many tokens as ASCII bytes, as many as other bytes, and a dozen for marks.
-    let most = raw.reasoning.bytes().chain(raw.content.bytes()).map(|byte| if byte.is_ascii() { 1 } else { 2 }).sum::<u64>();
+    let most =
+        raw.reasoning.bytes().chain(raw.content.bytes()).map(|byte| if byte.is_ascii() { 1 } else { 2 }).sum::<u64>();
     output > most / 2 + 12
 }
 
 /// What the model is told of a call that got lost whole.
 pub(crate) fn describe_lost(output: u64, tools: &[ToolSpec]) -> String {
-    let example = tools.first().map(|tool| format!("{} with the arguments {}", tool.name, Value::Object(placeholders(tool))));
+    let example =
+        tools.first().map(|tool| format!("{} with the arguments {}", tool.name, Value::Object(placeholders(tool))));
     format!(
         "Your last message had {output} tokens, and nearly all of them were lost on the way: most likely a tool call in a \
          form that the server does not read. Nothing was run. Call the tool again, exactly in the form that the \

@@ -126,7 +126,13 @@ mod tests {
         let text = "\u{feff}: ping\r\ndata: {\"a\":1}\r\n\r\nevent: error\ndata:x\ndata: y\n\nid: 7\nretry: 3\n\n: OPENROUTER PROCESSING\n\ndata\n\n{\"error\":\"bare\"}\n\ndata: [DONE]";
         assert_eq!(
             read([text.as_bytes()]),
-            [event("", "{\"a\":1}"), event("error", "x\ny"), event("", ""), event("", "{\"error\":\"bare\"}"), event("", "[DONE]")]
+            [
+                event("", "{\"a\":1}"),
+                event("error", "x\ny"),
+                event("", ""),
+                event("", "{\"error\":\"bare\"}"),
+                event("", "[DONE]")
+            ]
         );
     }
 

@@ -91,7 +91,8 @@ impl Gathered {
 
     fn call(&mut self, part: &Value, on: &mut (dyn FnMut(Delta<'_>) + Send)) {
         let function = part.get("function").unwrap_or(part);
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+        let text =
+            |value: Option<&Value>| value.and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
         let (id, name) = (text(part.get("id")), text(function.get("name")));
         let index = part.get("index").and_then(Value::as_i64);
         let at = match self.find(id.as_deref(), name.as_deref(), index) {
@@ -132,9 +133,8 @@ impl Gathered {
         }
         match (id, name) {
             // A new id with a name is a new call, even at an index that is taken (Ollama). One that only came late is not.
-            (Some(_), Some(name)) => {
-                at_index().filter(|&at| calls[at].id.is_none() && calls[at].name == name && calls[at].arguments.is_empty())
-            }
+            (Some(_), Some(name)) => at_index()
+                .filter(|&at| calls[at].id.is_none() && calls[at].name == name && calls[at].arguments.is_empty()),
             // Some repeat the name with each piece; a name after whole arguments begins another call.
             (None, Some(name)) => at_index().filter(|&at| {
                 let call = &calls[at];
@@ -148,9 +148,7 @@ impl Gathered {
 }
 
 fn usage_of(usage: &Value) -> Usage {
-    let number = |path: &[&str]| {
-        path.iter().try_fold(usage, |value, key| value.get(key)).and_then(Value::as_u64)
-    };
+    let number = |path: &[&str]| path.iter().try_fold(usage, |value, key| value.get(key)).and_then(Value::as_u64);
     Usage {
         prompt: number(&["prompt_tokens"]).unwrap_or(0),
         output: number(&["completion_tokens"]).unwrap_or(0),
@@ -246,7 +244,10 @@ mod tests {
         assert_eq!((gathered.raw.reasoning.as_str(), gathered.raw.content.as_str()), ("hm", "ab"));
         assert_eq!(gathered.field, Some(Field::Reasoning));
         assert!(gathered.finished);
-        assert_eq!(gathered.usage, Some(Usage { prompt: 9, output: 4, cached: Some(5), reasoning: Some(1), ..Usage::default() }));
+        assert_eq!(
+            gathered.usage,
+            Some(Usage { prompt: 9, output: 4, cached: Some(5), reasoning: Some(1), ..Usage::default() })
+        );
         assert_eq!(seen, ["Reasoning(\"hm\")", "Text(\"a\")", "Text(\"b\")"]);
     }
 }

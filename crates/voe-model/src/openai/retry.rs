@@ -36,7 +36,8 @@ impl Retries {
             if left.is_zero() {
                 return give_up();
             }
-            let wait = failure.wait.unwrap_or(policy.first * 2).min(policy.longest).min(left).max(Duration::from_millis(1));
+            let wait =
+                failure.wait.unwrap_or(policy.first * 2).min(policy.longest).min(left).max(Duration::from_millis(1));
             self.loading += wait;
             return Ok(wait);
         }
@@ -116,7 +117,8 @@ mod tests {
     fn loading_is_waited_out_beside_the_tries() {
         let mut retries = Retries::new(RetryPolicy { loading: Duration::from_secs(5), ..policy() });
         let loading = failure(ModelError::Loading { message: String::new() });
-        let waits: Vec<_> = std::iter::from_fn(|| retries.next(&loading, true).ok()).map(|wait| wait.as_secs()).collect();
+        let waits: Vec<_> =
+            std::iter::from_fn(|| retries.next(&loading, true).ok()).map(|wait| wait.as_secs()).collect();
         assert_eq!(waits, [2, 2, 1]);
         assert!(retries.next(&overloaded(), true).is_ok());
     }

@@ -91,7 +91,8 @@ mod tests {
     use crate::model::{Sampling, ToolSpec};
 
     fn value(messages: &[Message], sampling: &Sampling, reasoning: Option<Field>) -> Value {
-        let tools = [ToolSpec { name: "bash".into(), description: "runs".into(), parameters: json!({"type": "object"}) }];
+        let tools =
+            [ToolSpec { name: "bash".into(), description: "runs".into(), parameters: json!({"type": "object"}) }];
         let request = Request { messages, tools: &tools, sampling, max_tokens: Some(7), stream: true };
         serde_json::from_slice(&body("m", &request, reasoning, request.max_tokens, true)).unwrap()
     }
@@ -100,11 +101,7 @@ mod tests {
     fn the_body_is_what_chat_completions_servers_read() {
         let call = ToolCall { id: "c1".into(), name: "bash".into(), arguments: "{\"command\":\"ls\"}".into() };
         let torn = ToolCall { arguments: "{\"command\": \"l".into(), ..call.clone() };
-        let reply = Message {
-            reasoning: Some("hm\n".into()),
-            tool_calls: vec![call, torn],
-            ..Message::assistant("")
-        };
+        let reply = Message { reasoning: Some("hm\n".into()), tool_calls: vec![call, torn], ..Message::assistant("") };
         let messages = [Message::system("s"), Message::user("u"), reply, Message::tool("c1", "out")];
         let sampling: Sampling = serde_json::from_value(json!({"temperature": 0.6, "top_k": 20, "extra":
             {"chat_template_kwargs": {"preserve_thinking": true}, "stream": false}}))

@@ -34,8 +34,17 @@ pub(super) struct Answer {
 impl Answer {
     /// What the server says is wrong.
     pub(super) fn message(&self) -> String {
-        let error = ["/error/message", "/error", "/message", "/detail"].iter().find_map(|path| self.body.pointer(path)?.as_str());
-        error.unwrap_or(&self.text).chars().take(300).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+        let error = ["/error/message", "/error", "/message", "/detail"]
+            .iter()
+            .find_map(|path| self.body.pointer(path)?.as_str());
+        error
+            .unwrap_or(&self.text)
+            .chars()
+            .take(300)
+            .collect::<String>()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
@@ -62,9 +71,11 @@ impl<'a> Asker<'a> {
     async fn send(&self, request: RequestBuilder) -> Result<Answer, ModelError> {
         let unreachable = |message: String| ModelError::Unreachable { server: self.address.shown(), message };
         let ask = async {
-            let mut response = authorise(request, self.address, self.key).send().await.map_err(|e| unreachable(chain(&e)))?;
+            let mut response =
+                authorise(request, self.address, self.key).send().await.map_err(|e| unreachable(chain(&e)))?;
             let status = response.status().as_u16();
-            let server = response.headers().get("server").and_then(|name| name.to_str().ok()).unwrap_or_default().to_owned();
+            let server =
+                response.headers().get("server").and_then(|name| name.to_str().ok()).unwrap_or_default().to_owned();
             let mut bytes = Vec::new();
             while let Some(piece) = response.chunk().await.map_err(|error| unreachable(chain(&error)))? {
                 bytes.extend_from_slice(&piece);

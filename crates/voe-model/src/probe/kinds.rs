@@ -106,7 +106,8 @@ async fn ollama(asker: &Asker<'_>, address: &Address, probe: &mut Probe) {
     let running = asker.json(address.root("api/ps")).await.unwrap_or_default();
     let running = running["models"].as_array().cloned().unwrap_or_default();
     for model in probe.models.iter_mut().take(MOST) {
-        let loaded = running.iter().find(|one| one["name"] == model.name.as_str() || one["model"] == model.name.as_str());
+        let loaded =
+            running.iter().find(|one| one["name"] == model.name.as_str() || one["model"] == model.name.as_str());
         model.loaded = Some(loaded.is_some());
         model.window = loaded.and_then(|one| number(one, "/context_length"));
         let Some(shown) = asker.post(address.root("api/show"), &json!({"model": model.name})).await else { continue };

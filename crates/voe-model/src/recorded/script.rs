@@ -280,7 +280,8 @@ mod tests {
             parameters: serde_json::json!({"type": "object", "properties": {"command": {"type": "string"}}, "required": ["command"]}),
         }];
         let (messages, sampling) = ([Message::user(last)], Sampling::default());
-        let request = Request { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: None, stream: true };
+        let request =
+            Request { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: None, stream: true };
         let mut seen = Vec::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let reply = runtime.block_on(model.complete(request, &mut |delta| seen.push(format!("{delta:?}"))));

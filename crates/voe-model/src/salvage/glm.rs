@@ -33,7 +33,13 @@ fn find(text: &str, mut from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
             Ok((arguments, end)) => (Ok(Written { name: name.to_owned(), arguments: Value::Object(arguments) }), end),
             Err(why) => (Err(why), text[body..].find(CLOSE).map_or(text.len(), |end| body + end + CLOSE.len())),
         };
-        return Some(Candidate { range: start..end, marked: true, calls: vec![call], repairs: Vec::new(), open_end: false });
+        return Some(Candidate {
+            range: start..end,
+            marked: true,
+            calls: vec![call],
+            repairs: Vec::new(),
+            open_end: false,
+        });
     }
 }
 

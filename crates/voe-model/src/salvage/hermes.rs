@@ -34,7 +34,8 @@ fn read(text: &str, start: usize, body: usize, tag: &str) -> Option<Candidate> {
     if text[at..].starts_with("```") {
         at = text[at..].find('\n').map(|end| skip_space(text, at + end)).filter(|&at| at < text.len())?;
     }
-    let mut candidate = Candidate { range: start..body, marked: true, calls: Vec::new(), repairs: Vec::new(), open_end: false };
+    let mut candidate =
+        Candidate { range: start..body, marked: true, calls: Vec::new(), repairs: Vec::new(), open_end: false };
     if !text[at..].starts_with(['{', '[']) {
         // Another dialect's call in the same tag, or the tag spoken of. A tag alone is a call that went wrong.
         let rest = &text[body..];

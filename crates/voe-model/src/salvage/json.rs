@@ -41,7 +41,8 @@ fn read(text: &str, start: usize, tools: &[ToolSpec]) -> Option<Candidate> {
     let value = literal::parse(rest, literal::Syntax::Json)
         .and_then(|literal| literal::drop_extra_closers(rest, literal))
         .or_else(|broken| fence.map_or(Err(broken), |end| literal::parse_whole(&rest[..end])));
-    let mut found = Candidate { range: start..start, marked: false, calls: Vec::new(), repairs: Vec::new(), open_end: false };
+    let mut found =
+        Candidate { range: start..start, marked: false, calls: Vec::new(), repairs: Vec::new(), open_end: false };
     match value {
         Ok(Literal { value, end, repairs }) => {
             if !is_call(&value, tools) {
@@ -68,7 +69,8 @@ fn is_call(value: &Value, tools: &[ToolSpec]) -> bool {
         Value::Array(items) => !items.is_empty() && items.iter().all(|item| item.is_object() && is_call(item, tools)),
         Value::Object(map) => {
             let plain = map.keys().all(|key| KEYS.contains(&key.as_str()));
-            let complete = ["arguments", "parameters", "args", "function", "tool_calls"].iter().any(|key| map.contains_key(*key));
+            let complete =
+                ["arguments", "parameters", "args", "function", "tool_calls"].iter().any(|key| map.contains_key(*key));
             let named = |call: &Result<super::Written, String>| {
                 call.as_ref().is_ok_and(|call| offered(&call.name, tools).is_some())
             };

@@ -326,7 +326,8 @@ impl Parser<'_> {
             self.at += 6;
             return Ok(());
         }
-        let second = (0xD800..0xDC00).contains(&first).then(|| self.text.is_char_boundary(self.at + 6)).unwrap_or(false);
+        let second =
+            (0xD800..0xDC00).contains(&first).then(|| self.text.is_char_boundary(self.at + 6)).unwrap_or(false);
         let second = if second { unit(self.at + 6) } else { None };
         let joined = second
             .filter(|low| (0xDC00..0xE000).contains(low))
@@ -382,7 +383,9 @@ mod tests {
         ] {
             assert!(matches!(read(text), Err(Broken::Wrong { .. })), "{text}: {:?}", read(text));
         }
-        for text in ["{\"a\": \"ls", "{\"a\": \"ls}}", "{\"a\":", "{\"a\": 1, ", "{\"a\": tr", "[12", "{'a': '\\", "{'a\\u12"] {
+        for text in
+            ["{\"a\": \"ls", "{\"a\": \"ls}}", "{\"a\":", "{\"a\": 1, ", "{\"a\": tr", "[12", "{'a': '\\", "{'a\\u12"]
+        {
             assert_eq!(read(text), Err(Broken::Cut { closers: None }), "{text}");
         }
         assert_eq!(read("{\"a\": {\"b\": [\"c\""), Err(Broken::Cut { closers: Some("]}}".into()) }));
@@ -392,8 +395,13 @@ mod tests {
 
     #[test]
     fn python_strings_keep_backslashes_that_mean_nothing() {
-        let value = parse(r#"['grep "\d+" x', """a "b"
-c"""]"#, Syntax::Python).unwrap().value;
+        let value = parse(
+            r#"['grep "\d+" x', """a "b"
+c"""]"#,
+            Syntax::Python,
+        )
+        .unwrap()
+        .value;
         assert_eq!(value, json!(["grep \"\\d+\" x", "a \"b\"\nc"]));
         assert!(parse(r"'\x41'", Syntax::Python).is_err());
     }

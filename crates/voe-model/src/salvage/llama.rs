@@ -95,7 +95,8 @@ fn function(text: &str, from: usize) -> Option<Candidate> {
             }
             Err(broken) => {
                 found.calls.push(Err(format!("its JSON is broken: {}", broken.why())));
-                found.range.end = text[body..].find(END_FUNCTION).map_or(text.len(), |end| body + end + END_FUNCTION.len());
+                found.range.end =
+                    text[body..].find(END_FUNCTION).map_or(text.len(), |end| body + end + END_FUNCTION.len());
             }
         }
         return Some(found);

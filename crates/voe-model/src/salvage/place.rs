@@ -75,7 +75,8 @@ pub(super) fn blocks(text: &str, tools: &[ToolSpec], place: Place) -> Vec<Block>
     // Block `at` stands between gaps `at` and `at + 1`.
     let (head, tail) = (|at: usize| at < head_to, |at: usize| at >= tail_from);
     let weak = |wanted: &dyn Fn(usize) -> bool| found.iter().enumerate().any(|(at, block)| block.weak && wanted(at));
-    let apart = weak(&|at| !head(at) && !tail(at)) || weak(&|at| head(at) && !tail(at)) && weak(&|at| tail(at) && !head(at));
+    let apart =
+        weak(&|at| !head(at) && !tail(at)) || weak(&|at| head(at) && !tail(at)) && weak(&|at| tail(at) && !head(at));
     let before = last_of(gaps.get(..=tail_from).unwrap_or_default().join("\n"));
     let behind = gaps.get(head_to..).unwrap_or_default().join("\n").to_lowercase();
     let gapless: Vec<bool> = gaps.iter().map(|gap| gap.is_empty()).collect();
@@ -93,7 +94,10 @@ pub(super) fn blocks(text: &str, tools: &[ToolSpec], place: Place) -> Vec<Block>
             continue;
         }
         let shows = |said: &str, words: &[&str]| words.iter().any(|word| said.contains(word));
-        if block.weak && (tail(at) && !head(at) && shows(&before, &SHOWING) || head(at) && !tail(at) && shows(&behind, &SHOWING[..3])) {
+        if block.weak
+            && (tail(at) && !head(at) && shows(&before, &SHOWING)
+                || head(at) && !tail(at) && shows(&behind, &SHOWING[..3]))
+        {
             block.doubt = Some("the text around it reads as if the call were only shown");
         } else if block.weak && apart {
             block.doubt = Some("several calls stand apart, with text between them");
@@ -138,7 +142,12 @@ fn scan(text: &str, tools: &[ToolSpec]) -> Vec<Block> {
                 from = candidate.range.end;
                 code.skip_to(from);
                 let weak = !candidate.marked;
-                blocks.push(Block { range: candidate.range.clone(), candidates: vec![(dialect, candidate)], weak, doubt: None });
+                blocks.push(Block {
+                    range: candidate.range.clone(),
+                    candidates: vec![(dialect, candidate)],
+                    weak,
+                    doubt: None,
+                });
             }
             Where::Inline => from = after(text, candidate.range.start),
             Where::Fence { opened, body } => {

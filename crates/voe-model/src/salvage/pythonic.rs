@@ -24,8 +24,10 @@ fn find(text: &str, from: usize, tools: &[ToolSpec]) -> Option<Candidate> {
 fn marked(text: &str, from: usize) -> Option<Candidate> {
     let start = from + text[from..].find(START)?;
     let at = skip_space(text, start + START.len());
-    let mut found = Candidate { range: start..at, marked: true, calls: Vec::new(), repairs: Vec::new(), open_end: false };
-    let json = parse(&text[at..], Syntax::Json).ok().filter(|literal| literal.value.is_object() || literal.value.is_array());
+    let mut found =
+        Candidate { range: start..at, marked: true, calls: Vec::new(), repairs: Vec::new(), open_end: false };
+    let json =
+        parse(&text[at..], Syntax::Json).ok().filter(|literal| literal.value.is_object() || literal.value.is_array());
     let end = match (json, list(text, at)) {
         (Some(literal), _) => {
             found.calls = calls_of(&literal.value);
@@ -111,11 +113,14 @@ fn arguments(text: &str, mut at: usize) -> Result<(Map<String, Value>, usize), S
         }
         let rest = &text[at..];
         let Some(end) = rest.find('=').filter(|&end| is_name(rest[..end].trim())) else {
-            return Err(if rest.is_empty() { "it breaks off" } else { "arguments must be written key=value" }.to_owned());
+            return Err(
+                if rest.is_empty() { "it breaks off" } else { "arguments must be written key=value" }.to_owned()
+            );
         };
         let key = rest[..end].trim().to_owned();
         at = skip_space(text, at + end + 1);
-        let literal = parse(&text[at..], Syntax::Python).map_err(|broken: Broken| format!("{key}: {}", broken.why()))?;
+        let literal =
+            parse(&text[at..], Syntax::Python).map_err(|broken: Broken| format!("{key}: {}", broken.why()))?;
         if arguments.insert(key.clone(), literal.value).is_some() {
             return Err(format!("{key} is there twice"));
         }

@@ -38,7 +38,11 @@ fn find(text: &str, from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
             let before = text[from..start].trim_end();
             let begin = if before.ends_with(CALL) { from + before.len() - CALL.len() } else { start };
             let call = match end {
-                Some(end) => Reader { text, at: end + 1, repairs: Vec::new(), open_end: false }.function(name, begin, begin != start),
+                Some(end) => Reader { text, at: end + 1, repairs: Vec::new(), open_end: false }.function(
+                    name,
+                    begin,
+                    begin != start,
+                ),
                 None if begin != start => Some(cut(text, begin)),
                 None => None,
             };
@@ -191,7 +195,8 @@ impl Reader<'_> {
         let value = &text[begin..];
         let Some(end) = value.find(&format!("\n{END_FUNCTION}")) else { return Err("it breaks off".to_owned()) };
         let mut behind = &value[end..];
-        while let Some(shorter) = [END_FUNCTION, END_CALL].iter().find_map(|tag| behind.trim_start().strip_prefix(tag)) {
+        while let Some(shorter) = [END_FUNCTION, END_CALL].iter().find_map(|tag| behind.trim_start().strip_prefix(tag))
+        {
             behind = shorter;
         }
         let value = &value[..end + 1];
