@@ -436,7 +436,7 @@ fn check_of(call: &ToolCall, result: &CallResult, before: &str, step: u32) -> Op
     let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
     let code = &result.state.code_tree;
     let ended = result.exit.is_some() || result.killed.is_some();
-    if code.is_empty() || code != before || !ended || voe_toolbox::looks_only(command) {
+    if code.is_empty() || code != before || !ended || !voe_toolbox::command::is_check(command) {
         return None;
     }
     let level = if result.exit == Some(0) { Level::Ran } else { Level::Refuted };
@@ -453,12 +453,7 @@ fn check_of(call: &ToolCall, result: &CallResult, before: &str, step: u32) -> Op
 
 /// How a command ended, for the record of a check.
 pub(crate) fn outcome(result: &CallResult) -> Outcome {
-    Outcome {
-        exit: result.exit,
-        killed: result.killed.clone(),
-        seconds: result.seconds,
-        tail: result.tail.clone(),
-    }
+    Outcome { exit: result.exit, killed: result.killed.clone(), seconds: result.seconds, tail: result.tail.clone() }
 }
 
 /// Resolves when the user stops the attempt; never if nobody can any more.

@@ -54,12 +54,7 @@ impl Attempt {
     }
 
     /// The model's own summary of what comes before `keep`, or nothing if it can't give one.
-    async fn summarise(
-        &mut self,
-        messages: &[Message],
-        keep: usize,
-        aim: u64,
-    ) -> Result<(String, Usage, f64), End> {
+    async fn summarise(&mut self, messages: &[Message], keep: usize, aim: u64) -> Result<(String, Usage, f64), End> {
         let mut asked = flatten(&messages[..keep]);
         while estimate_tokens(&asked, &[]) > aim && asked.len() > 3 {
             // Too long even so: the oldest steps after the task go first.

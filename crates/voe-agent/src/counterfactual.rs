@@ -66,7 +66,7 @@ impl Counterfactuals {
         if self.mode == Counterfactual::Off || !self.seen.insert((check.command.clone(), check.tree.clone())) {
             return Ok(());
         }
-        if voe_toolbox::reads_source_only(&check.command) {
+        if voe_toolbox::command::reads_source_only(&check.command) {
             let why = "it only reads source text".to_owned();
             log.write(Event::Check(Box::new(Check { level: Level::Unrunnable, why: Some(why), ..check.clone() })))?;
             return Ok(());
@@ -134,11 +134,17 @@ async fn run(mut fork: Workspace, command: String, limit: Duration) -> Result<Ou
 pub(crate) fn fact(check: &Check) -> String {
     let name = short(&check.command);
     let ended = |outcome: &Outcome| {
-        outcome.exit.map_or_else(|| outcome.killed.clone().unwrap_or_else(|| "did not end".into()), |exit| format!("exit code {exit}"))
+        outcome.exit.map_or_else(
+            || outcome.killed.clone().unwrap_or_else(|| "did not end".into()),
+            |exit| format!("exit code {exit}"),
+        )
     };
     let with = ended(&check.with);
     let Some(without) = check.without.as_ref().map(ended) else {
-        return format!("{HARNESS} `{name}`: {}.", check.why.as_deref().unwrap_or("no run without your changes was made"));
+        return format!(
+            "{HARNESS} `{name}`: {}.",
+            check.why.as_deref().unwrap_or("no run without your changes was made")
+        );
     };
     let both = format!("{HARNESS} `{name}` was also run on a copy without your changes: {without}; with them: {with}.");
     match check.level {
@@ -154,7 +160,9 @@ pub(crate) fn fact(check: &Check) -> String {
             format!("{both} So your changes break it.")
         }
         Level::Refuted => format!("{both} It failed before your changes too."),
-        _ => format!("{both} That proves nothing: {}.", check.why.as_deref().unwrap_or("it could not run without them")),
+        _ => {
+            format!("{both} That proves nothing: {}.", check.why.as_deref().unwrap_or("it could not run without them"))
+        }
     }
 }
 

@@ -22,13 +22,16 @@ pub fn declares_done(text: &str, marker: &str) -> bool {
         }
     }
     // A whole reply in a fence is a habit of small models.
-    last == marker || last.strip_suffix(&marker).is_some_and(|before| !before.ends_with(char::is_alphanumeric) && !negated(before))
+    last == marker
+        || last.strip_suffix(&marker).is_some_and(|before| !before.ends_with(char::is_alphanumeric) && !negated(before))
 }
 
 /// Whether the words before the marker put it off or deny it.
 fn negated(before: &str) -> bool {
     let before = before.to_lowercase();
-    ["not ", "n't ", "before ", "until ", "with ", "say ", "answer ", "reply ", "when ", "once "].iter().any(|word| before.contains(word))
+    ["not ", "n't ", "before ", "until ", "with ", "say ", "answer ", "reply ", "when ", "once "]
+        .iter()
+        .any(|word| before.contains(word))
 }
 
 #[cfg(test)]
@@ -37,16 +40,28 @@ mod tests {
 
     #[test]
     fn the_marker_on_a_line_of_its_own_ends_the_attempt() {
-        for text in ["TASK_COMPLETE", "All tests pass.\n\n**TASK_COMPLETE**", "`TASK_COMPLETE`.", "TASK_COMPLETE\n\nSummary: …",
-            "The fix is in. TASK_COMPLETE", "```\nTASK_COMPLETE\n```"] {
+        for text in [
+            "TASK_COMPLETE",
+            "All tests pass.\n\n**TASK_COMPLETE**",
+            "`TASK_COMPLETE`.",
+            "TASK_COMPLETE\n\nSummary: …",
+            "The fix is in. TASK_COMPLETE",
+            "```\nTASK_COMPLETE\n```",
+        ] {
             assert!(declares_done(text, "TASK_COMPLETE"), "{text}");
         }
     }
 
     #[test]
     fn talking_about_the_marker_does_not() {
-        for text in ["I will answer with TASK_COMPLETE when the tests pass.", "I am not done, so no TASK_COMPLETE yet.", "",
-            "Once it passes, I will say TASK_COMPLETE", "MY_TASK_COMPLETE", "I'm going to run the tests before TASK_COMPLETE"] {
+        for text in [
+            "I will answer with TASK_COMPLETE when the tests pass.",
+            "I am not done, so no TASK_COMPLETE yet.",
+            "",
+            "Once it passes, I will say TASK_COMPLETE",
+            "MY_TASK_COMPLETE",
+            "I'm going to run the tests before TASK_COMPLETE",
+        ] {
             assert!(!declares_done(text, "TASK_COMPLETE"), "{text}");
         }
     }

@@ -68,8 +68,12 @@ impl Attempt {
             Level::None => "nothing was run since your last edit".to_owned(),
             Level::Refuted => "the checks that were run since your last edit failed".to_owned(),
             Level::Vacuous => "the checks that passed pass without your changes too, so they show nothing".to_owned(),
-            Level::Unrunnable => "the checks that passed could not run without your changes, so they show nothing".to_owned(),
-            Level::Ran | Level::Proven => "no check was seen to fail without your changes and pass with them".to_owned(),
+            Level::Unrunnable => {
+                "the checks that passed could not run without your changes, so they show nothing".to_owned()
+            }
+            Level::Ran | Level::Proven => {
+                "no check was seen to fail without your changes and pass with them".to_owned()
+            }
         };
         match self.strategy.gate.require {
             Require::Proven => format!(

@@ -3,7 +3,8 @@
 /// Whether some part of `command` installs or removes packages.
 pub fn installs_packages(command: &str) -> bool {
     command.split(['\n', ';', '|', '&', '(', ')']).any(|part| {
-        let words: Vec<&str> = part.split_whitespace().filter(|w| !w.contains('=') && *w != "sudo" && *w != "env").collect();
+        let words: Vec<&str> =
+            part.split_whitespace().filter(|w| !w.contains('=') && *w != "sudo" && *w != "env").collect();
         let words: Vec<&str> = match words.as_slice() {
             [python, "-m", rest @ ..] if python.contains("python") => rest.to_vec(),
             ["uv", rest @ ..] => rest.to_vec(),
@@ -30,10 +31,22 @@ mod tests {
 
     #[test]
     fn installs_are_recognised_in_compound_commands_too() {
-        for command in ["pip install x", "cd a && python3 -m pip install -e .", "sudo apt-get -y install gcc", "uv pip install x", "FOO=1 npm i left-pad"] {
+        for command in [
+            "pip install x",
+            "cd a && python3 -m pip install -e .",
+            "sudo apt-get -y install gcc",
+            "uv pip install x",
+            "FOO=1 npm i left-pad",
+        ] {
             assert!(installs_packages(command), "{command}");
         }
-        for command in ["pip list", "pytest tests/install", "python setup.py build_ext --inplace", "grep 'pip install' README", "npm test"] {
+        for command in [
+            "pip list",
+            "pytest tests/install",
+            "python setup.py build_ext --inplace",
+            "grep 'pip install' README",
+            "npm test",
+        ] {
             assert!(!installs_packages(command), "{command}");
         }
     }

@@ -72,8 +72,7 @@ pub fn show(strategy: &Strategy) -> String {
 
 /// Reads a strategy back from the text in a record.
 pub fn parse(text: &str) -> Result<Strategy, LoadError> {
-    toml::from_str(text)
-        .map_err(|e| LoadError::Invalid { name: "in the record".into(), error: one_line(e.message()) })
+    toml::from_str(text).map_err(|e| LoadError::Invalid { name: "in the record".into(), error: one_line(e.message()) })
 }
 
 fn resolve(what: &str, dir: &Path, depth: usize) -> Result<Table, LoadError> {
@@ -85,8 +84,7 @@ fn resolve(what: &str, dir: &Path, depth: usize) -> Result<Table, LoadError> {
     let (text, stem, beside) = match shipped {
         Some((name, text)) => ((*text).to_owned(), (*name).to_owned(), dir.to_owned()),
         None if what.ends_with(".toml") || path.is_file() => {
-            let text =
-                std::fs::read_to_string(&path).map_err(|source| LoadError::Io { path: path.clone(), source })?;
+            let text = std::fs::read_to_string(&path).map_err(|source| LoadError::Io { path: path.clone(), source })?;
             let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
             (text, stem, path.parent().unwrap_or(dir).to_owned())
         }

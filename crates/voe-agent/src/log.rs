@@ -32,8 +32,7 @@ pub struct Log {
 impl Log {
     /// Goes on from `records`, which `writer`'s file already holds (none for a new attempt).
     pub fn new(writer: Writer, observer: Box<dyn Observer>, records: &[Record]) -> Self {
-        let mut log =
-            Self { writer, observer, conversation: Conversation::default(), ledger: Ledger::default() };
+        let mut log = Self { writer, observer, conversation: Conversation::default(), ledger: Ledger::default() };
         for record in records {
             log.conversation.apply(&record.event);
             log.ledger.apply(&record.event);

@@ -33,9 +33,7 @@ impl Nudger {
             NudgeOn::Off => Vec::new(),
             NudgeOn::Unproven => self.unproven(call),
             NudgeOn::Edit => self.edit(keys.coalesce, call, !call.files.is_empty()),
-            NudgeOn::FileEdit => {
-                self.edit(keys.coalesce, call, call.tool == "file_edit" && !call.files.is_empty())
-            }
+            NudgeOn::FileEdit => self.edit(keys.coalesce, call, call.tool == "file_edit" && !call.files.is_empty()),
         }
     }
 

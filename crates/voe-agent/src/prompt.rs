@@ -34,7 +34,10 @@ pub fn reminder(strategy: &Strategy, task: &Task) -> String {
 
 /// The nudge after an edit of `files`.
 pub fn nudge(strategy: &Strategy, files: &[String]) -> String {
-    format!("{HARNESS} {}", render(&strategy.nudge.text, context! { files => files.to_vec(), marker => &strategy.done.marker }))
+    format!(
+        "{HARNESS} {}",
+        render(&strategy.nudge.text, context! { files => files.to_vec(), marker => &strategy.done.marker })
+    )
 }
 
 fn values(strategy: &Strategy, task: &Task, notes: &str) -> minijinja::Value {

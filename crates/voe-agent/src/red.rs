@@ -23,7 +23,9 @@ pub fn judge(
     match without.exit {
         Some(0) => return (Level::Vacuous, None),
         // A change may cure an endless loop, but a check that is slow in itself must not count as one.
-        None if with.seconds * 4.0 < limit.as_secs_f64() && without.killed.as_deref().is_some_and(|k| k.contains("time limit")) => {
+        None if with.seconds * 4.0 < limit.as_secs_f64()
+            && without.killed.as_deref().is_some_and(|k| k.contains("time limit")) =>
+        {
             return (Level::Proven, Some(format!("it did not end within {} s", limit.as_secs())));
         }
         None => return unrunnable(without.killed.clone().unwrap_or_else(|| "it did not end".into())),
@@ -44,10 +46,21 @@ fn nothing_tested(command: &str, without: &Outcome) -> Option<String> {
     // pytest: 4 is a usage error (a path that is not there), 5 is "no tests were collected".
     // https://docs.pytest.org/en/stable/reference/exit-codes.html
     if command.contains("pytest") && matches!(without.exit, Some(4 | 5)) {
-        return Some(format!("pytest found nothing to run without the changes (exit code {})", without.exit.unwrap_or(5)));
+        return Some(format!(
+            "pytest found nothing to run without the changes (exit code {})",
+            without.exit.unwrap_or(5)
+        ));
     }
-    let nothing = ["no tests ran", "collected 0 items", "Ran 0 tests", "NO TESTS RAN", "No tests found", "no tests to run",
-        "No rule to make target", "make: *** No targets"];
+    let nothing = [
+        "no tests ran",
+        "collected 0 items",
+        "Ran 0 tests",
+        "NO TESTS RAN",
+        "No tests found",
+        "no tests to run",
+        "No rule to make target",
+        "make: *** No targets",
+    ];
     let said = nothing.iter().find(|said| without.tail.contains(**said))?;
     Some(format!("nothing was tested without the changes (\"{said}\")"))
 }
@@ -57,11 +70,22 @@ fn misses(tail: &str, path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
     let stem = file.split('.').next().unwrap_or(file);
     let package = path.strip_suffix("/__init__.py").and_then(|dir| dir.rsplit('/').next());
-    let names: Vec<&str> = [Some(path), Some(file), Some(stem), package].into_iter().flatten().filter(|n| !n.is_empty()).collect();
+    let names: Vec<&str> =
+        [Some(path), Some(file), Some(stem), package].into_iter().flatten().filter(|n| !n.is_empty()).collect();
     tail.lines().any(|line| {
-        let complains = ["No module named", "ModuleNotFoundError", "No such file or directory", "can't open file",
-            "Cannot find module", "ERR_MODULE_NOT_FOUND", "file not found for module", "unresolved import", "not found",
-            "does not exist", "No rule to make target"]
+        let complains = [
+            "No module named",
+            "ModuleNotFoundError",
+            "No such file or directory",
+            "can't open file",
+            "Cannot find module",
+            "ERR_MODULE_NOT_FOUND",
+            "file not found for module",
+            "unresolved import",
+            "not found",
+            "does not exist",
+            "No rule to make target",
+        ]
         .iter()
         .any(|said| line.contains(said));
         complains && names.iter().any(|name| has_word(line, name))
@@ -82,9 +106,13 @@ fn has_word(line: &str, word: &str) -> bool {
 /// an error, else the last that it does not have.
 fn telling_line(with: &str, without: &str) -> Option<String> {
     let known: BTreeSet<&str> = with.lines().map(str::trim).collect();
-    let own = || without.lines().map(str::trim).filter(|line| line.chars().any(char::is_alphanumeric) && !known.contains(line));
+    let own = || {
+        without.lines().map(str::trim).filter(|line| line.chars().any(char::is_alphanumeric) && !known.contains(line))
+    };
     let error = |line: &&str| {
-        ["Error", "error:", "Exception", "panicked", "assert", "FAILED", "FAIL:", "expected"].iter().any(|word| line.contains(word))
+        ["Error", "error:", "Exception", "panicked", "assert", "FAILED", "FAIL:", "expected"]
+            .iter()
+            .any(|word| line.contains(word))
     };
     let line = own().filter(error).last().or_else(|| own().last())?;
     Some(line.chars().take(300).collect())
@@ -107,7 +135,8 @@ mod tests {
     #[test]
     fn red_for_its_own_reason_is_a_proof_and_names_the_line() {
         let without = ended(Some(1), "Traceback\nIndexError: list index out of range");
-        let (level, line) = judge("python t.py", &ended(Some(0), "OK"), &without, &BTreeSet::new(), Duration::from_secs(9));
+        let (level, line) =
+            judge("python t.py", &ended(Some(0), "OK"), &without, &BTreeSet::new(), Duration::from_secs(9));
         assert_eq!((level, line.as_deref()), (Level::Proven, Some("IndexError: list index out of range")));
     }
 

@@ -31,7 +31,11 @@ pub fn offered(strategy: &Strategy) -> Vec<ToolSpec> {
         })
         .collect();
     if strategy.verify.when == crate::strategy::Granularity::Feature {
-        specs.push(own(CHECKPOINT, "Say that one part of the work is done, so that it is verified before you go on.", "part"));
+        specs.push(own(
+            CHECKPOINT,
+            "Say that one part of the work is done, so that it is verified before you go on.",
+            "part",
+        ));
     }
     if strategy.done.finish_tool {
         specs.push(own(FINISH, "Say that the work is done.", "summary"));

@@ -35,7 +35,9 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
         settings
     };
     if !args.output.json && !args.output.quiet {
-        println!("This is a demo: the replies were written beforehand, and no model is asked. All else is real: the loop, the");
+        println!(
+            "This is a demo: the replies were written beforehand, and no model is asked. All else is real: the loop, the"
+        );
         println!("tools, the edits and the tests run now, on a throw-away repository.\n");
         println!("The problem ({TASK}):\n");
         for line in task.statement.trim().lines() {
@@ -43,7 +45,8 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
         }
         println!();
     }
-    let temporary = tempfile::Builder::new().prefix("voe-demo-").tempdir().context("cannot make a temporary directory")?;
+    let temporary =
+        tempfile::Builder::new().prefix("voe-demo-").tempdir().context("cannot make a temporary directory")?;
     let tree = temporary.path().join(task.about.id.trim_start_matches("mini__"));
     throw_away_copy(&task.files, &tree)?;
     let repo = Repo::discover(&tree)?;
@@ -76,7 +79,10 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let finish = session::run(attempt, &places, Apply::No, &args.output, judge).await?;
     places.keep_base()?;
     if !args.output.json {
-        println!("\nvoe: the patch:\n\n{}", crate::show::Paint::stdout(args.output.no_color).diff(finish.patch.trim_end()));
+        println!(
+            "\nvoe: the patch:\n\n{}",
+            crate::show::Paint::stdout(args.output.no_color).diff(finish.patch.trim_end())
+        );
         println!("\nvoe: next: `voe doctor` finds a model, `voe fix \"…\"` lets it work in your repository;");
         println!("     `voe replay {}` shows this attempt again.", dir.join(TRAJECTORY).display());
     }

@@ -55,7 +55,12 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
     settings.flag("api_key_env", args.model.api_key_env.clone());
 
     let mut looks = vec![program("git", &["--version"], Mark::Bad, "install git 2.25 or newer")];
-    looks.push(program("python3", &["--version"], Mark::Mind, "needed only for Python projects, the demo and the mini suite"));
+    looks.push(program(
+        "python3",
+        &["--version"],
+        Mark::Mind,
+        "needed only for Python projects, the demo and the mini suite",
+    ));
     looks.push(disk()?);
     for probe in voe_sandbox::probe(&session::spec(&settings, &here, &state::dir()?)?).await {
         looks.push(match probe.works {
@@ -92,7 +97,11 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
         }
         println!(
             "\n{}",
-            if model_works { "Ready: `voe fix \"…\"` in a git repository." } else { "Not ready: voe needs a model that answers (see above)." }
+            if model_works {
+                "Ready: `voe fix \"…\"` in a git repository."
+            } else {
+                "Not ready: voe needs a model that answers (see above)."
+            }
         );
     }
     let broken = !model_works || looks.iter().any(|look| look.mark == Mark::Bad && look.what == "git");
@@ -116,7 +125,13 @@ fn disk() -> anyhow::Result<Look> {
     let place = dir.ancestors().find(|path| path.exists()).unwrap_or(&dir).to_owned();
     let free = match rustix::fs::statvfs(&place) {
         Ok(stat) => stat.f_bavail * stat.f_frsize,
-        Err(error) => return Ok(Look::bad("disk", format!("{}: {error}", place.display()), "set VOE_STATE_DIR to a place that can be written")),
+        Err(error) => {
+            return Ok(Look::bad(
+                "disk",
+                format!("{}: {error}", place.display()),
+                "set VOE_STATE_DIR to a place that can be written",
+            ));
+        }
     };
     let text = format!("{:.1} GiB free for records in {}", free as f64 / f64::from(1 << 30), dir.display());
     Ok(if free < LITTLE_DISK {
@@ -163,7 +178,11 @@ async fn server(probe: &Probe, settings: &Settings, key: Option<voe_model::Secre
     }
     let names: Vec<_> = probe.models.iter().map(|m| m.name.as_str()).collect();
     if names.is_empty() {
-        looks.push(Look::bad(&name, format!("{} serves no model", probe.base_url), "load one (Ollama: `ollama pull NAME`)"));
+        looks.push(Look::bad(
+            &name,
+            format!("{} serves no model", probe.base_url),
+            "load one (Ollama: `ollama pull NAME`)",
+        ));
         return false;
     }
     looks.push(Look::good(&name, format!("{}: {}", probe.base_url, names.join(", "))));
@@ -173,10 +192,18 @@ async fn server(probe: &Probe, settings: &Settings, key: Option<voe_model::Secre
     let wanted = settings.text("model").unwrap_or_else(|| names[0].to_owned());
     match probe.window(&wanted) {
         Some(window) if window < SMALL_WINDOW => {
-            looks.push(Look::mind("window", format!("{wanted}: {window} tokens: too small for most tasks"), "serve it with 32k or more, if the memory allows"));
+            looks.push(Look::mind(
+                "window",
+                format!("{wanted}: {window} tokens: too small for most tasks"),
+                "serve it with 32k or more, if the memory allows",
+            ));
         }
         Some(window) => looks.push(Look::good("window", format!("{wanted}: {window} tokens"))),
-        None => looks.push(Look::mind("window", format!("{wanted}: the server does not say"), "set `window` in voe.toml or VOE_WINDOW")),
+        None => looks.push(Look::mind(
+            "window",
+            format!("{wanted}: the server does not say"),
+            "set `window` in voe.toml or VOE_WINDOW",
+        )),
     }
     let mut config = OpenAiConfig::new(&probe.base_url, &wanted);
     config.api_key = key;
@@ -189,7 +216,11 @@ async fn server(probe: &Probe, settings: &Settings, key: Option<voe_model::Secre
     match answer {
         Ok(ProbeTools::Native) => looks.push(Look::good("tool calls", format!("{wanted}: come back as calls"))),
         Ok(ProbeTools::Salvaged { repairs }) => {
-            looks.push(Look::mind("tool calls", format!("{wanted}: come back as text, which voe reads ({})", repairs.join("; ")), ""));
+            looks.push(Look::mind(
+                "tool calls",
+                format!("{wanted}: come back as text, which voe reads ({})", repairs.join("; ")),
+                "",
+            ));
         }
         Ok(ProbeTools::None { text }) => {
             let said = if text.is_empty() { "an empty reply".to_owned() } else { format!("{text:?}") };

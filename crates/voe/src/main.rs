@@ -87,7 +87,10 @@ fn code_of(error: &anyhow::Error) -> u8 {
         || error.is::<voe_agent::LoadError>()
         || error.is::<voe_repo::RepoError>()
         || error.is::<voe_trace::ReadError>()
-        || matches!(error.downcast_ref(), Some(voe_sandbox::SandboxError::Unavailable { .. } | voe_sandbox::SandboxError::Usage { .. }));
+        || matches!(
+            error.downcast_ref(),
+            Some(voe_sandbox::SandboxError::Unavailable { .. } | voe_sandbox::SandboxError::Usage { .. })
+        );
     match () {
         () if usage => exit::USAGE,
         () if error.is::<ModelFailed>() || error.is::<voe_model::ModelError>() => exit::MODEL,

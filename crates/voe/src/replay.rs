@@ -44,7 +44,10 @@ fn shown(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8> {
     match trajectory.finish() {
         Some(finish) if !args.output.json => println!("\n{}", show::block::render(finish, None, "", paint).trim_end()),
         None if !args.output.json => {
-            println!("\nThe record ends after step {step} without an end; `voe fix --resume {}` goes on.", trajectory.path.display());
+            println!(
+                "\nThe record ends after step {step} without an end; `voe fix --resume {}` goes on.",
+                trajectory.path.display()
+            );
         }
         _ => {}
     }
@@ -88,7 +91,9 @@ async fn attempt(
 ) -> anyhow::Result<Finish> {
     // The copy stands where the original stood, so that absolute paths in commands hold; where the sandbox can't do that,
     // the difference shows in the results.
-    let sandbox = session::sandbox_at(settings, &places.repository, &places.dir.join("sandbox"), Some(&start.task.workspace)).await?;
+    let sandbox =
+        session::sandbox_at(settings, &places.repository, &places.dir.join("sandbox"), Some(&start.task.workspace))
+            .await?;
     let mut task = start.task.clone();
     task.workspace = sandbox.workspace().display().to_string();
     let plan = Plan {

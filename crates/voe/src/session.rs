@@ -40,7 +40,8 @@ impl Places {
 
     pub(crate) fn save(&self) -> anyhow::Result<()> {
         let path = self.dir.join("attempt.json");
-        std::fs::write(&path, serde_json::to_vec_pretty(self)?).with_context(|| format!("cannot write {}", path.display()))
+        std::fs::write(&path, serde_json::to_vec_pretty(self)?)
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// Moves the base out of a place that is about to go, so that the attempt can be run again.
@@ -101,7 +102,10 @@ pub(crate) fn spec(settings: &Settings, workspace: &Path, home: &Path) -> anyhow
 /// The same for a throw-away copy: where no isolation works, voe does without and the record says so.
 pub(crate) async fn sandbox_or_none(settings: &Settings, workspace: &Path, home: &Path) -> anyhow::Result<Sandbox> {
     match sandbox(settings, workspace, home).await {
-        Err(error) if error.is::<voe_sandbox::SandboxError>() && settings.text("sandbox.backend").as_deref() == Some("auto") => {
+        Err(error)
+            if error.is::<voe_sandbox::SandboxError>()
+                && settings.text("sandbox.backend").as_deref() == Some("auto") =>
+        {
             let mut settings = settings.clone();
             settings.flag("sandbox.backend", Some("none".to_owned()));
             sandbox(&settings, workspace, home).await
@@ -134,7 +138,10 @@ pub(crate) fn stop_on_signals(quiet: bool) -> anyhow::Result<watch::Receiver<boo
                 std::process::exit(i32::from(exit::INTERRUPTED));
             }
             if !quiet {
-                let _ = writeln!(std::io::stderr(), "\nvoe: stopping; the patch is being taken (Ctrl-C again ends at once)");
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "\nvoe: stopping; the patch is being taken (Ctrl-C again ends at once)"
+                );
             }
             let _ = stop.send(true);
         }

@@ -49,7 +49,12 @@ pub(crate) const KEYS: &[Key] = &[
     guarded("sandbox.backend", "VOE_SANDBOX", "\"auto\"", "auto, local, landlock, docker, podman, none"),
     guarded("sandbox.network", "VOE_NETWORK", "\"off\"", "whether commands may use the network"),
     guarded("sandbox.image", "VOE_IMAGE", "", "image for docker and podman"),
-    guarded("sandbox.read", "VOE_SANDBOX_READ", "[]", "more paths that commands may read (in the variable: separated by ':')"),
+    guarded(
+        "sandbox.read",
+        "VOE_SANDBOX_READ",
+        "[]",
+        "more paths that commands may read (in the variable: separated by ':')",
+    ),
     guarded("sandbox.env", "VOE_SANDBOX_ENV", "[]", "more variables that commands get, by name (separated by ',')"),
 ];
 
@@ -169,9 +174,9 @@ impl Settings {
     pub(crate) fn duration(&self, name: &str) -> anyhow::Result<Option<f64>> {
         let Some((value, source)) = self.get(name) else { return Ok(None) };
         let text = self.text(name).unwrap_or_default();
-        seconds(&text).map(Some).ok_or_else(|| {
-            Usage(format!("{name} = {value} ({source}) is no time; write 90s, 20m, 2h or 1h30m")).into()
-        })
+        seconds(&text)
+            .map(Some)
+            .ok_or_else(|| Usage(format!("{name} = {value} ({source}) is no time; write 90s, 20m, 2h or 1h30m")).into())
     }
 
     fn file(&mut self, path: &Path, source: Source) -> anyhow::Result<()> {
@@ -184,7 +189,11 @@ impl Settings {
             text.parse().map_err(|e: toml::de::Error| Usage(format!("{}: {}", path.display(), e.message())))?;
         for (name, value) in flatten(table) {
             let Some(key) = KEYS.iter().find(|key| key.name == name) else {
-                return Err(Usage(format!("{}: there is no setting {name:?}; `voe config` lists them", path.display())).into());
+                return Err(Usage(format!(
+                    "{}: there is no setting {name:?}; `voe config` lists them",
+                    path.display()
+                ))
+                .into());
             };
             if !key.by_repository && matches!(source, Source::Repository(_)) {
                 return Err(Usage(format!(
@@ -257,7 +266,15 @@ mod tests {
 
     #[test]
     fn times_are_read_as_people_write_them() {
-        let cases = [("90", Some(90.0)), ("90s", Some(90.0)), ("1h30m", Some(5400.0)), ("0.5h", Some(1800.0)), ("", None), ("soon", None), ("5 apples", None)];
+        let cases = [
+            ("90", Some(90.0)),
+            ("90s", Some(90.0)),
+            ("1h30m", Some(5400.0)),
+            ("0.5h", Some(1800.0)),
+            ("", None),
+            ("soon", None),
+            ("5 apples", None),
+        ];
         for (text, expected) in cases {
             assert_eq!(seconds(text), expected, "{text:?}");
         }

@@ -26,7 +26,8 @@ pub(crate) fn of_repository(top: &Path) -> anyhow::Result<PathBuf> {
     let mut hasher = DefaultHasher::new();
     top.hash(&mut hasher);
     let name = top.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let name: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).take(40).collect();
+    let name: String =
+        name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).take(40).collect();
     Ok(dir()?.join("attempts").join(format!("{name}-{:08x}", hasher.finish() as u32)))
 }
 
@@ -50,7 +51,9 @@ pub(crate) fn new_attempt(parent: &Path, given: Option<&Path>) -> anyhow::Result
                 match fs::create_dir(parent.join(&name)) {
                     Ok(()) => break parent.join(name),
                     Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => n += 1,
-                    Err(error) => return Err(error).with_context(|| format!("cannot make {}", parent.join(name).display())),
+                    Err(error) => {
+                        return Err(error).with_context(|| format!("cannot make {}", parent.join(name).display()));
+                    }
                 }
             }
         }

@@ -12,7 +12,9 @@ pub(crate) fn run(args: &cli::Undo) -> anyhow::Result<u8> {
     let latest = if undo.is_dir() { UndoPoint::latest(&undo, &repo)? } else { None };
     let mut point = latest.ok_or_else(|| RepoError::NothingToUndo(repo.top().to_owned()))?;
     let report = point.undo(&repo, args.force)?;
-    for (what, paths) in [("put back", &report.restored), ("removed", &report.removed), ("git's own put back", &report.git)] {
+    for (what, paths) in
+        [("put back", &report.restored), ("removed", &report.removed), ("git's own put back", &report.git)]
+    {
         for path in paths {
             println!("{what}: {}", crate::show::paint::harmless(path));
         }

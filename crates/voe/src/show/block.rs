@@ -18,7 +18,14 @@ pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, p
         row("error", &paint.red(&harmless(error)));
     }
     if let Some(resolved) = finish.resolved {
-        row("verdict", &if resolved { paint.green("resolved: the task's tests pass") } else { paint.red("not resolved: the task's tests fail") });
+        row(
+            "verdict",
+            &if resolved {
+                paint.green("resolved: the task's tests pass")
+            } else {
+                paint.red("not resolved: the task's tests fail")
+            },
+        );
     }
     if finish.changes.is_empty() {
         row("files", "none changed");
@@ -29,8 +36,16 @@ pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, p
             ChangeKind::Deleted => " (deleted)",
             ChangeKind::Modified => "",
         };
-        let lines = if change.binary { "binary".into() } else { format!("{} {}", paint.green(&format!("+{}", change.added)), paint.red(&format!("-{}", change.removed))) };
-        let unchecked = if finish.evidence.unchecked.contains(&change.path) { paint.yellow("  nothing was run since its last edit") } else { String::new() };
+        let lines = if change.binary {
+            "binary".into()
+        } else {
+            format!("{} {}", paint.green(&format!("+{}", change.added)), paint.red(&format!("-{}", change.removed)))
+        };
+        let unchecked = if finish.evidence.unchecked.contains(&change.path) {
+            paint.yellow("  nothing was run since its last edit")
+        } else {
+            String::new()
+        };
         row(if i == 0 { "files" } else { "" }, &format!("{}{kind}  {lines}{unchecked}", harmless(&change.path)));
     }
     for (i, check) in finish.evidence.checks.iter().enumerate() {
@@ -49,10 +64,13 @@ pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, p
     let usage = &finish.usage;
     let cached = usage.cached.map(|c| format!(" ({c} cached)")).unwrap_or_default();
     let cost = usage.cost.map(|c| format!(", ${c:.4}")).unwrap_or_default();
-    row("spent", &format!(
-        "{} steps, {} tokens in{cached}, {} out{cost}, {:.1} s ({:.1} s model, {:.1} s tools)",
-        finish.steps, usage.prompt, usage.output, finish.seconds.total, finish.seconds.model, finish.seconds.tools
-    ));
+    row(
+        "spent",
+        &format!(
+            "{} steps, {} tokens in{cached}, {} out{cost}, {:.1} s ({:.1} s model, {:.1} s tools)",
+            finish.steps, usage.prompt, usage.output, finish.seconds.total, finish.seconds.model, finish.seconds.tools
+        ),
+    );
     if !applied.is_empty() {
         row("patch", applied);
     }
@@ -79,7 +97,9 @@ fn outcome_line(finish: &Finish, paint: Paint) -> String {
 
 /// A check on one line.
 pub(crate) fn check_line(check: &Check) -> String {
-    let ended = |o: &Outcome| o.exit.map_or_else(|| o.killed.clone().unwrap_or_else(|| "did not end".into()), |e| format!("exit {e}"));
+    let ended = |o: &Outcome| {
+        o.exit.map_or_else(|| o.killed.clone().unwrap_or_else(|| "did not end".into()), |e| format!("exit {e}"))
+    };
     let mut command = check.command.trim().replace('\n', "⏎");
     if let Some((at, _)) = command.char_indices().nth(70) {
         command.truncate(at);

@@ -85,7 +85,9 @@ impl Live {
                     start.voe, start.strategy, start.model.name, start.sandbox.backend, start.sandbox.detail
                 )));
             }
-            Event::Resume { step, how } => self.line(&paint.yellow(&format!("voe: going on after step {step} ({how})"))),
+            Event::Resume { step, how } => {
+                self.line(&paint.yellow(&format!("voe: going on after step {step} ({how})")))
+            }
             Event::Reply(reply) => {
                 self.end_stream();
                 if !self.stream {
@@ -129,12 +131,19 @@ impl Live {
                 self.line(&paint.cyan(&format!("voe: {method}: {verdict}. {}", first_lines(&harmless(text), 4))));
             }
             Event::Compaction(c) => {
-                self.line(&paint.yellow(&format!("voe: conversation shortened ({}): {} → {} tokens", c.kind, c.before, c.after)));
+                self.line(
+                    &paint.yellow(&format!(
+                        "voe: conversation shortened ({}): {} → {} tokens",
+                        c.kind, c.before, c.after
+                    )),
+                );
             }
             Event::Retry { kind, error, wait, .. } => {
                 self.line(&paint.yellow(&format!("voe: {kind}: {}; asking again after {wait:.1} s", harmless(error))));
             }
-            Event::ToolboxRestarted { why, .. } => self.line(&paint.yellow(&format!("voe: tools started again: {why}"))),
+            Event::ToolboxRestarted { why, .. } => {
+                self.line(&paint.yellow(&format!("voe: tools started again: {why}")))
+            }
             Event::Note { text } => self.line(&paint.yellow(&format!("voe: {text}"))),
             _ => {}
         }
