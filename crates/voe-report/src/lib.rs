@@ -4,6 +4,7 @@
 //! - [`figure`]: SVG that stands in a paper
 //! - [`report`]: arms side by side
 //! - [`stats`]: intervals, tests, power
+//! - [`viewer`]: one attempt among thousands, served or exported
 //! - [`commands`]: what the commands of the same names do, without a command line
 
 pub mod commands;
@@ -11,6 +12,7 @@ pub mod data;
 pub mod figure;
 pub mod report;
 pub mod stats;
+pub mod viewer;
 
 mod error;
 mod format;

@@ -211,6 +211,11 @@ impl Fold {
         facts.resolved = finish.resolved;
     }
 
+    /// What needs no counting: names, reason, verdict, steps, tokens and seconds.
+    pub(crate) fn known(&self) -> &Attempt {
+        &self.facts
+    }
+
     /// The attempt, as far as it has come.
     pub fn facts(&self) -> Attempt {
         let mut facts = self.facts.clone();

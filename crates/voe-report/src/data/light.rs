@@ -81,7 +81,7 @@ fn record(line: &[u8]) -> Option<Record> {
             seconds,
             messages: Vec::new(),
         })),
-        "message" => return Some(Record { at, event: Event::Unknown }),
+        "message" | "patch" => return Some(Record { at, event: Event::Unknown }),
         _ => return whole(),
     };
     Some(Record { at, event })

@@ -87,9 +87,14 @@ fn of_file(path: &Path) -> Result<Vec<Arm>, Error> {
         return Ok(columns.into_iter().map(arm).collect());
     }
     let report: RunReport = serde_json::from_value(value).map_err(|e| not_a_run(e.to_string()))?;
+    Ok(vec![Arm { name, source: path.to_owned(), trials: vec![trial_of(report)], notes: Vec::new() }])
+}
+
+/// The one trial that a run's report tells of.
+pub(crate) fn trial_of(report: RunReport) -> Trial {
     let mut trial = Trial { number: 1, cells: BTreeMap::new() };
     trial.take_report(report);
-    Ok(vec![Arm { name, source: path.to_owned(), trials: vec![trial], notes: Vec::new() }])
+    trial
 }
 
 impl Trial {

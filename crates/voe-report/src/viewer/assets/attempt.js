@@ -1,0 +1,149 @@
+"use strict";
+// One attempt: how it ended, then its steps.
+(() => {
+  const { el, badge } = voe;
+  let open = new Set();
+  let current = null;
+
+  const facts = (a) => {
+    const f = a.facts;
+    const pairs = [
+      ["finish", a.reason ?? "running or cut off"], ["steps", voe.number(f.steps)], ["time", voe.duration(f.seconds.total)],
+      ["model", voe.duration(f.seconds.model)], ["tools", voe.duration(f.seconds.tools)],
+      ["prompt", voe.short(f.usage.prompt)], ["cached", voe.short(f.usage.cached)], ["output", voe.short(f.usage.output)],
+      ["cost", f.usage.cost === undefined || f.usage.cost === null ? "–" : "$ " + f.usage.cost.toPrecision(3)],
+      ["edits", Object.entries(f.edits).map(([tool, n]) => `${n} by ${tool}`).join(", ") || "0"],
+      ["checked at once", `${f.checked_at_once} of ${Object.values(f.edits).reduce((x, y) => x + y, 0)}`],
+      ["nudges", Object.entries(f.nudges).map(([kind, n]) => `${n.given} ${kind}` + (n.heeded === null ? "" : `, ${n.heeded} heeded`)).join("; ") || "0"],
+      ["refused by the gate", voe.number(f.refusals)], ["compactions", voe.number(f.compactions)],
+    ];
+    return el("dl", { class: "facts" }, pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+  };
+
+  const tests = (grade) => {
+    if (!grade || !grade.tests_status) return null;
+    const rows = Object.entries(grade.tests_status).flatMap(([kind, t]) => [
+      ...t.failure.map((name) => [kind, "failed", name]), ...t.success.map((name) => [kind, "passed", name])]);
+    if (!rows.length) return null;
+    const failed = rows.filter((row) => row[1] === "failed").length;
+    const shown = rows.slice(0, 400);
+    return el("details", { open: failed > 0 && failed < 12 }, el("summary", {}, `Tests: ${failed} failed, ${rows.length - failed} passed`),
+      voe.table({ columns: ["list", "verdict", "test"], rows: failed ? shown.filter((row) => row[1] === "failed") : shown }));
+  };
+
+  // The time line: a bar a step, as wide as its time, with what happened in it.
+  const line = (a) => {
+    const total = Math.max(...a.steps.map((s) => s.at), 1);
+    const bars = a.steps.map((s, i) => {
+      const took = s.seconds + s.calls.reduce((sum, c) => sum + c.seconds, 0);
+      const kinds = marks(s);
+      const bar = el("a", { class: "bar " + kinds.join(" "), href: `#/attempt/${a.id}/step/${i + 1}`, title: `step ${s.step}: ${voe.duration(took)} ${kinds.join(", ")}`,
+        attrs: { "aria-label": `step ${s.step}`, tabindex: "-1" } });
+      bar.style.flexGrow = String(Math.max(took / total, 0.002));
+      return bar;
+    });
+    return el("div", { class: "timeline" }, bars);
+  };
+
+  const marks = (s) => {
+    const kinds = new Set(s.marks.map((m) => (m.kind === "check" ? m.name : m.kind)));
+    if (s.calls.some((c) => c.files.length)) kinds.add("edit");
+    return [...kinds];
+  };
+
+  const row = (a, s, i) => {
+    const edits = s.calls.filter((c) => c.files.length);
+    const calls = s.calls.map((c) => el("span", { class: "callline" }, badge(c.tool, "tool"), " ", el("code", {}, c.line),
+      c.killed ? el("span", { class: "fail" }, " " + c.killed) : c.exit ? el("span", { class: "fail" }, ` exit ${c.exit}`) : c.ok ? null : el("span", { class: "fail" }, " failed")));
+    const told = s.marks.map((m) => el("span", { class: "mark" }, badge(m.kind === "check" ? m.name : m.kind === "gate" ? m.name : m.kind, m.kind === "check" ? m.name : m.kind),
+      m.kind === "check" && m.without ? el("span", { class: "quiet" }, ` ${m.without.exit ?? "–"} → ${m.with.exit ?? "–"}`) : null,
+      m.kind === "nudge" && m.name !== "verify" ? ` ${m.name}` : null));
+    const summary = el("summary", {},
+      el("span", { class: "no" }, String(s.step)),
+      el("span", { class: "what" }, s.thought ? el("span", { class: "thoughtline" }, s.thought) : null, calls,
+        edits.length ? el("span", { class: "editline" }, edits.flatMap((c) => c.files).slice(0, 4).join(", "), ` +${edits.reduce((n, c) => n + c.added, 0)} −${edits.reduce((n, c) => n + c.removed, 0)}`) : null,
+        told),
+      el("span", { class: "cost quiet" }, voe.duration(s.seconds + s.calls.reduce((sum, c) => sum + c.seconds, 0)), el("br", {}), voe.short(s.output)));
+    const body = el("div", { class: "body" });
+    const details = el("details", { class: "step " + marks(s).join(" "), id: `step-${i + 1}`, dataset: { place: String(i + 1) } }, summary, body);
+    details.addEventListener("toggle", () => {
+      if (details.open) open.add(i + 1); else open.delete(i + 1);
+      if (details.open && !body.childNodes.length) fill(a, i, body);
+    });
+    if (open.has(i + 1)) details.open = true;
+    return details;
+  };
+
+  const records = async (a, i) => {
+    const chunk = Math.floor(i / a.chunk);
+    const data = await voe.get(`steps-${a.id}/${chunk}`);
+    return data.steps[i - data.first + (data.before ? 1 : 0)] ?? [];
+  };
+
+  const fill = async (a, i, body) => {
+    body.textContent = "…";
+    try {
+      const list = await records(a, i);
+      body.replaceChildren(...list.map(voe.event).flat(3).filter(Boolean));
+    } catch (error) {
+      body.textContent = String(error.message ?? error);
+    }
+  };
+
+  voe.attempt = async (main, id, place, fresh) => {
+    if (current !== id) { open = new Set(); current = id; }
+    const a = await voe.get(`attempt-${id}`, fresh);
+    const scroll = window.scrollY;
+    const f = a.finish;
+    const head = el("section", {},
+      el("h1", {}, a.task),
+      el("p", { class: "verdict" }, badge(a.verdict), " ", badge(a.reason ?? "running", a.reason ?? "running"), " ", a.level ? [badge(a.level), " "] : null,
+        `${a.arm}, trial ${a.trial}`, a.start ? el("span", { class: "quiet" }, ` ${a.start.model.name}, ${a.start.sandbox.backend}, ${a.start.time}`) : null),
+      a.damage ? el("p", { class: "fail" }, a.damage) : null,
+      f?.error ? el("p", { class: "fail" }, f.error) : null,
+      a.start?.statement ? el("details", {}, el("summary", {}, "Task"), voe.text(a.start.statement, "", 40)) : null,
+      facts(a));
+    const checks = f?.checks?.length ? el("section", {}, el("h2", {}, "Evidence of the patch"), f.checks.map(voe.check),
+      f.unchecked?.length ? el("p", { class: "quiet" }, "Not checked after their last edit: " + f.unchecked.join(", ")) : null) : null;
+    const patch = el("section", {}, el("h2", {}, f ? "Patch" : "Patch so far"), a.patch ? voe.diff(a.patch) : el("p", { class: "quiet" }, "Nothing was changed."));
+    const nodes = a.nodes?.length ? el("section", {}, el("h2", {}, "Search"), voe.table({ columns: ["node", "parent", "kind", "step", "value", "attempt"],
+      rows: a.nodes.map((n) => [n.id, n.parent ?? "", n.kind, n.step, n.value ?? "", n.trajectory ?? ""].map(String)) })) : null;
+    const before = el("details", {}, el("summary", {}, "Before the first step"));
+    before.addEventListener("toggle", async () => {
+      if (before.open && before.childNodes.length === 1) {
+        const data = await voe.get(`steps-${id}/0`);
+        before.append(...(data.steps[0] ?? []).map(voe.event).flat(3).filter(Boolean));
+      }
+    });
+    const legend = el("p", { class: "quiet legend" }, ["edit", "proven", "refuted", "nudge", "gate", "compaction"].map((k) => [el("span", { class: "bar " + k }), " ", k, " "]));
+    const steps = el("section", { id: "steps" }, el("h2", {}, "Steps"), line(a), legend, before, a.steps.map((s, i) => row(a, s, i)));
+    main.replaceChildren(...[head, checks, patch, tests(a.grade), nodes, steps].filter(Boolean));
+    document.title = `${a.task}, ${a.arm} ${a.trial}`;
+    voe.where(`${a.arm} ${a.trial} · ${a.task}`);
+    voe.items = () => [...steps.querySelectorAll("details.step:not([hidden])")];
+    if (fresh) window.scrollTo(0, scroll);
+    else if (place) voe.goto(place); else window.scrollTo(0, 0);
+  };
+
+  /** Opens a step and brings it into view. */
+  voe.goto = (place) => {
+    const step = document.getElementById(`step-${place}`);
+    if (!step) return;
+    step.open = true;
+    voe.select(step);
+  };
+
+  /** Leaves only the steps that hold a text. */
+  voe.searchIn = async (id, text) => {
+    const a = await voe.get(`attempt-${id}`);
+    const wanted = text.toLowerCase();
+    const steps = [...document.querySelectorAll("details.step")];
+    let found = 0;
+    for (const [i, step] of steps.entries()) {
+      const holds = !wanted || JSON.stringify(await records(a, i)).toLowerCase().includes(JSON.stringify(wanted).slice(1, -1));
+      step.hidden = !holds;
+      found += holds ? 1 : 0;
+    }
+    voe.where(wanted ? `${found} of ${steps.length} steps hold “${text}”` : `${a.arm} ${a.trial} · ${a.task}`);
+  };
+})();

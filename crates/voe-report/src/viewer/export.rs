@@ -1,0 +1,45 @@
+//! The viewer as files that open from disk.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::index::Index;
+use super::{Options, assets, pages};
+use crate::Error;
+
+/// Writes the viewer and all attempts to a folder; one attempt at a time is held. Returns the number of attempts.
+///
+/// A page from disk may not fetch, so that data comes as scripts which call `voeData(key, value)` with a JSON value.
+pub fn export(options: &Options, folder: &Path) -> Result<usize, Error> {
+    let index = Index::build(&options.inputs)?;
+    for part in ["data", "figures"] {
+        let path = folder.join(part);
+        fs::create_dir_all(&path).map_err(Error::write(&path))?;
+    }
+    let write = |name: &str, content: &str| {
+        let path = folder.join(name);
+        fs::write(&path, content).map_err(Error::write(&path))
+    };
+    let data = |key: &str, value: &Value| {
+        write(&format!("data/{}.js", key.replace('/', "-")), &format!("voeData({}, {value});\n", Value::from(key)))
+    };
+    write("index.html", &assets::page(true))?;
+    for (name, _, content) in assets::FILES {
+        write(name, content)?;
+    }
+    let (overview, figures) = pages::overview(&index, options.suite.as_ref());
+    data("overview", &overview)?;
+    for figure in figures {
+        write(&format!("figures/{}.svg", figure.id), &figure.svg)?;
+        write(&format!("figures/{}.csv", figure.id), &figure.csv)?;
+    }
+    for (id, entry) in index.entries.iter().enumerate() {
+        data(&format!("attempt-{id}"), &pages::attempt(id, entry)?)?;
+        for chunk in 0..pages::chunks(entry) {
+            data(&format!("steps-{id}/{chunk}"), &pages::chunk(entry, chunk)?)?;
+        }
+    }
+    Ok(index.entries.len())
+}

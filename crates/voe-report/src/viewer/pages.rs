@@ -1,0 +1,228 @@
+//! What the browser is told, as JSON.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+
+use serde_json::{Value, json};
+use voe_trace::{Event, Record, Trajectory};
+
+use super::index::{Entry, Index};
+use crate::Error;
+use crate::commands::report::Made;
+use crate::data::suite::Suite;
+use crate::figure::Figure;
+
+/// Steps handed out together.
+pub const STEPS_IN_CHUNK: usize = 25;
+
+/// Longer texts are cut in the browser's copy. Bytes.
+const LONGEST_TEXT: usize = 100_000;
+
+/// Characters of a line that stands for a text.
+const LINE: usize = 180;
+
+/// The overview, and the figures that it shows.
+pub fn overview(index: &Index, suite: Option<&Suite>) -> (Value, Vec<Figure>) {
+    let made = Made::of(&index.arms(), suite);
+    let tables: Vec<Value> = made
+        .report
+        .tables()
+        .into_iter()
+        .filter(|table| table.id != "tasks")
+        .map(|t| {
+            let rows: Vec<Vec<&str>> = t.rows.iter().map(|row| row.iter().map(|v| v.text.as_str()).collect()).collect();
+            let numeric: Vec<bool> = (0..t.columns.len()).map(|c| t.rows.iter().all(|r| r[c].number.is_some())).collect();
+            json!({"id": t.id, "title": t.title, "note": t.note, "columns": t.columns, "numeric": numeric, "rows": rows})
+        })
+        .collect();
+    let figures: Vec<Value> =
+        made.figures.iter().map(|f| json!({"id": f.id, "title": f.title, "caption": f.caption})).collect();
+    let tasks: Vec<Value> = made
+        .report
+        .matrix
+        .iter()
+        .map(|r| json!({"task": r.task, "repo": r.repo, "difficulty": r.difficulty}))
+        .collect();
+    let attempts: Vec<Value> = index.entries.iter().enumerate().map(|(id, entry)| row(id, entry)).collect();
+    let value = json!({
+        "version": index.version,
+        "denominator": made.report.denominator,
+        "notes": made.report.notes,
+        "arms": made.report.arms.iter().map(|a| &a.name).collect::<Vec<_>>(),
+        "tables": tables,
+        "figures": figures,
+        "tasks": tasks,
+        "attempts": attempts,
+    });
+    (value, made.figures)
+}
+
+fn row(id: usize, entry: &Entry) -> Value {
+    let facts = entry.fold.known();
+    json!({
+        "id": id, "arm": entry.arm, "trial": entry.trial, "task": entry.task, "verdict": entry.verdict.word(),
+        "reason": facts.reason.map(|r| r.word()), "level": facts.level.map(|l| l.word()), "steps": facts.steps,
+        "tokens": facts.usage.prompt + facts.usage.output, "seconds": facts.seconds.total, "edits": facts.edit_count(),
+    })
+}
+
+/// One attempt: its facts, a line for each step, and how it ended. Streams the file.
+pub fn attempt(id: usize, entry: &Entry) -> Result<Value, Error> {
+    let (mut steps, mut before) = (Vec::<Value>::new(), json!({"marks": []}));
+    let (mut start, mut finish, mut nodes, mut patch) = (Value::Null, Value::Null, Vec::new(), String::new());
+    let streamed = Trajectory::stream(&entry.path, |Record { at, event }| {
+        let mark = |steps: &mut Vec<Value>, before: &mut Value, mark: Value| {
+            let step = steps.last_mut().unwrap_or(before);
+            if let Some(marks) = step["marks"].as_array_mut() {
+                marks.push(mark);
+            }
+        };
+        match event {
+            Event::Start(s) => {
+                start = json!({"time": s.time, "voe": s.voe, "strategy": s.strategy, "statement": cut(&s.task.statement),
+                    "workspace": s.task.workspace, "commit": s.task.commit, "model": s.model, "sandbox": s.sandbox});
+            }
+            Event::Reply(r) => steps.push(json!({
+                "step": r.step, "at": at, "seconds": r.seconds, "prompt": r.usage.prompt, "output": r.usage.output,
+                "cached": r.usage.cached, "thought": line(&first(&[&r.message.content, r.message.reasoning.as_deref().unwrap_or("")])),
+                "asked": r.message.tool_calls.len(), "calls": [], "marks": [], "malformed": r.malformed.is_some(), "repaired": !r.repairs.is_empty(),
+            })),
+            Event::Result(r) => {
+                let call = json!({"tool": r.tool, "line": line(&told(&r.arguments)), "ok": r.ok, "exit": r.exit, "killed": r.killed,
+                    "seconds": r.seconds, "files": r.changes.iter().map(|c| &c.path).collect::<Vec<_>>(),
+                    "added": r.changes.iter().map(|c| c.added).sum::<u64>(), "removed": r.changes.iter().map(|c| c.removed).sum::<u64>()});
+                if let Some(calls) = steps.last_mut().and_then(|s| s["calls"].as_array_mut()) {
+                    calls.push(call);
+                }
+            }
+            Event::Nudge { kind, text, .. } => mark(&mut steps, &mut before, json!({"kind": "nudge", "name": kind, "line": line(&text)})),
+            Event::Check(c) => {
+                let exit = |o: &voe_trace::Outcome| json!({"exit": o.exit, "killed": o.killed});
+                mark(&mut steps, &mut before, json!({"kind": "check", "name": c.level.word(), "line": line(&c.command), "step": c.step,
+                    "with": exit(&c.with), "without": c.without.as_ref().map(exit)}));
+            }
+            Event::Gate { accepted, level, text, .. } => {
+                let name = if accepted { "accepted" } else { "refused" };
+                mark(&mut steps, &mut before, json!({"kind": "gate", "name": name, "line": line(&text), "level": level.word()}));
+            }
+            Event::Verify { method, passed, text, .. } => {
+                mark(&mut steps, &mut before, json!({"kind": "verify", "name": method, "passed": passed, "line": line(&text)}));
+            }
+            Event::Compaction(c) => {
+                let text = format!("{} to {} tokens", c.before, c.after);
+                mark(&mut steps, &mut before, json!({"kind": "compaction", "name": c.kind, "line": text}));
+            }
+            Event::Retry { kind, error, .. } => mark(&mut steps, &mut before, json!({"kind": "retry", "name": kind, "line": line(&error)})),
+            Event::Resume { step, how } => {
+                mark(&mut steps, &mut before, json!({"kind": "resume", "name": "resumed", "line": line(&format!("after step {step}: {how}"))}));
+            }
+            Event::ToolboxRestarted { why, .. } => mark(&mut steps, &mut before, json!({"kind": "restart", "name": "tools restarted", "line": line(&why)})),
+            Event::Note { text } => mark(&mut steps, &mut before, json!({"kind": "note", "name": "note", "line": line(&text)})),
+            Event::Node(node) => nodes.push(json!({"id": node.id, "parent": node.parent, "kind": node.kind, "step": node.step,
+                "value": node.value, "trajectory": node.trajectory})),
+            Event::Finish(f) => {
+                finish = json!({"reason": f.reason.word(), "error": f.error, "level": f.evidence.level.word(),
+                    "checks": f.evidence.checks, "unchecked": f.evidence.unchecked, "check": f.check, "changes": f.changes,
+                    "byproducts": f.byproducts});
+                shorten(&mut finish);
+                patch = f.patch;
+            }
+            Event::Patch { patch: text, .. } => patch = text,
+            Event::Message { .. } | Event::Unknown => {}
+        }
+    });
+    let damage = entry.damage.clone().or_else(|| streamed.err().map(|e| e.to_string()));
+    let mut value = row(id, entry);
+    value["version"] = entry.version.into();
+    value["facts"] = serde_json::to_value(entry.fold.facts()).unwrap_or_default();
+    for (key, part) in
+        [("start", start), ("finish", finish), ("before", before), ("steps", steps.into()), ("nodes", nodes.into())]
+    {
+        value[key] = part;
+    }
+    value["damage"] = damage.into();
+    value["grade"] = serde_json::to_value(entry.grade()).unwrap_or_default();
+    value["chunk"] = STEPS_IN_CHUNK.into();
+    Ok(value)
+}
+
+/// The number of chunks that an attempt's steps fill, what came before them included in the first.
+pub fn chunks(entry: &Entry) -> usize {
+    entry.steps.len().div_ceil(STEPS_IN_CHUNK).max(1)
+}
+
+/// The records of the `chunk`-th lot of steps, step by step (the first list holds what came before the first step, in chunk 0).
+pub fn chunk(entry: &Entry, chunk: usize) -> Result<Value, Error> {
+    let first = chunk * STEPS_IN_CHUNK;
+    let end_of = |i: usize| entry.steps.get(i).map_or(entry.read, |(_, at)| *at);
+    let begin = if chunk == 0 { 0 } else { end_of(first) };
+    let end = end_of(first + STEPS_IN_CHUNK);
+    let mut file = File::open(&entry.path).map_err(Error::read(&entry.path))?;
+    file.seek(SeekFrom::Start(begin)).map_err(Error::read(&entry.path))?;
+    let mut lines = BufReader::new(file.take(end.saturating_sub(begin)));
+    let mut steps: Vec<Vec<Value>> = if chunk == 0 { vec![Vec::new()] } else { Vec::new() };
+    let (mut at, mut bytes) = (begin, Vec::new());
+    loop {
+        bytes.clear();
+        let read = lines.read_until(b'\n', &mut bytes).map_err(Error::read(&entry.path))?;
+        if read == 0 {
+            break;
+        }
+        if entry.steps.binary_search_by_key(&at, |(_, offset)| *offset).is_ok() {
+            steps.push(Vec::new());
+        }
+        at += read as u64;
+        if let (Ok(mut record), Some(step)) = (serde_json::from_slice::<Value>(&bytes), steps.last_mut()) {
+            if record["event"] == "compaction" {
+                // The whole conversation again; its size says enough.
+                let kept = record["messages"].as_array().map_or(0, Vec::len);
+                record["messages"] = kept.into();
+            }
+            shorten(&mut record);
+            step.push(record);
+        }
+    }
+    Ok(json!({ "first": first, "before": chunk == 0, "steps": steps }))
+}
+
+/// The first text that says anything.
+fn first(texts: &[&str]) -> String {
+    texts.iter().map(|t| t.trim()).find(|t| !t.is_empty()).unwrap_or_default().to_owned()
+}
+
+/// A call's arguments in a line: the command or the path, else all of them.
+fn told(arguments: &Value) -> String {
+    for key in ["command", "path", "pattern"] {
+        if let Some(text) = arguments[key].as_str() {
+            return text.to_owned();
+        }
+    }
+    if arguments.is_null() { String::new() } else { arguments.to_string() }
+}
+
+/// The beginning of a text as one line.
+fn line(text: &str) -> String {
+    let mut out: String = text.split_whitespace().take(LINE).collect::<Vec<_>>().join(" ");
+    if out.chars().count() > LINE {
+        out = out.chars().take(LINE - 1).chain(['…']).collect();
+    }
+    out
+}
+
+/// A text no longer than the browser should hold.
+fn cut(text: &str) -> String {
+    if text.len() <= LONGEST_TEXT {
+        return text.to_owned();
+    }
+    let end = (0..=LONGEST_TEXT).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
+    format!("{}\n… {} more bytes, in the file only", &text[..end], text.len() - end)
+}
+
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) if text.len() > LONGEST_TEXT => *text = cut(text),
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        _ => {}
+    }
+}

@@ -1,0 +1,252 @@
+//! The viewer on loopback.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::index::Index;
+use super::{Options, assets, pages, search};
+use crate::Error;
+use crate::data::suite::Suite;
+use crate::figure::Figure;
+
+/// How often files are looked at for what is new.
+const REFRESH: Duration = Duration::from_millis(1000);
+
+/// A viewer that listens and has yet to be run.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    index: Mutex<Index>,
+    suite: Option<Suite>,
+    made: Mutex<Option<Overview>>,
+}
+
+/// The overview of one version of the index.
+#[derive(Debug, Clone)]
+struct Overview {
+    version: u64,
+    json: Arc<str>,
+    figures: Arc<[Figure]>,
+}
+
+impl Shared {
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn overview(&self) -> Overview {
+        let index = self.index();
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*made {
+            Some(overview) if overview.version == index.version => overview.clone(),
+            _ => {
+                let (value, figures) = pages::overview(&index, self.suite.as_ref());
+                let overview =
+                    Overview { version: index.version, json: value.to_string().into(), figures: figures.into() };
+                *made = Some(overview.clone());
+                overview
+            }
+        }
+    }
+}
+
+impl Server {
+    /// Reads what is to be viewed and takes the port, on loopback only.
+    pub async fn bind(options: &Options) -> Result<Self, Error> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+        let failed = |source| Error::Listen { address: address.to_string(), source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let inputs = options.inputs.clone();
+        let index = tokio::task::spawn_blocking(move || Index::build(&inputs))
+            .await
+            .map_err(|e| Error::Usage(e.to_string()))??;
+        let shared =
+            Arc::new(Shared { index: Mutex::new(index), suite: options.suite.clone(), made: Mutex::new(None) });
+        Ok(Self { listener, address, shared })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The number of attempts found so far.
+    pub fn attempts(&self) -> usize {
+        self.shared.index().entries.len()
+    }
+
+    /// Serves until `stop` ends.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+        let shared = self.shared.clone();
+        let refresh = tokio::spawn(async move {
+            let mut beat = tokio::time::interval(REFRESH);
+            beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                beat.tick().await;
+                let shared = shared.clone();
+                // A file that vanishes or can't be read now is looked at again at the next beat.
+                let _ = tokio::task::spawn_blocking(move || shared.index().refresh()).await;
+            }
+        });
+        let port = self.address.port();
+        let router = Router::new()
+            .route("/", get(async || page()))
+            .route("/{file}", get(file))
+            .route("/figures/{file}", get(figure))
+            .route("/data/version", get(version))
+            .route("/data/overview", get(overview))
+            .route("/data/attempt-{id}", get(attempt))
+            .route("/data/steps-{id}/{chunk}", get(steps))
+            .route("/data/search", get(find))
+            .layer(middleware::from_fn(move |request, next| guard(port, request, next)))
+            .with_state(self.shared);
+        let served = axum::serve(self.listener, router).with_graceful_shutdown(stop).await;
+        refresh.abort();
+        served.map_err(|source| Error::Listen { address: self.address.to_string(), source })
+    }
+}
+
+/// Refuses other hosts' names (a page elsewhere could have its own name point here), and sets what every answer carries.
+async fn guard(port: u16, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
+    let ours = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
+    let mut response = if ours.iter().any(|name| name == host) {
+        next.run(request).await
+    } else {
+        (StatusCode::FORBIDDEN, "this viewer answers to 127.0.0.1 and localhost only").into_response()
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(assets::policy(false)));
+    response
+}
+
+fn typed(kind: &'static str, content: impl Into<axum::body::Body>) -> Response {
+    ([(header::CONTENT_TYPE, kind)], content.into()).into_response()
+}
+
+fn page() -> Response {
+    typed("text/html; charset=utf-8", assets::page(false))
+}
+
+fn json_of(value: Result<Value, Error>) -> Response {
+    match value {
+        Ok(value) => typed("application/json", value.to_string()),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+fn missing(what: &str) -> Response {
+    (StatusCode::NOT_FOUND, format!("there is no such {what}")).into_response()
+}
+
+async fn file(Path(name): Path<String>) -> Response {
+    match assets::FILES.iter().find(|(file, ..)| *file == name) {
+        Some((_, kind, content)) => typed(kind, *content),
+        None => missing("file"),
+    }
+}
+
+async fn figure(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {
+    let figures = shared.overview().figures;
+    let of = |id: &str| figures.iter().find(|f| f.id == id);
+    let mut response = match name.rsplit_once('.') {
+        Some((id, "svg")) => of(id).map(|f| typed("image/svg+xml", f.svg.clone())),
+        Some((id, "csv")) => of(id).map(|f| typed("text/csv; charset=utf-8", f.csv.clone())),
+        _ => None,
+    }
+    .unwrap_or_else(|| missing("figure"));
+    // A drawing brings its style along, and may do nothing else, also when opened by itself.
+    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
+}
+
+async fn version(State(shared): State<Arc<Shared>>) -> Response {
+    let index = shared.index();
+    let live: Vec<[u64; 2]> = index
+        .entries
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| entry.version == index.version || entry.fold.known().reason.is_none())
+        .map(|(id, entry)| [id as u64, entry.version])
+        .collect();
+    let running = index.entries.iter().any(|entry| entry.fold.known().reason.is_none());
+    json_of(Ok(json!({"version": index.version, "running": running, "attempts": live})))
+}
+
+async fn overview(State(shared): State<Arc<Shared>>) -> Response {
+    reading(move || typed("application/json", shared.overview().json.to_string())).await
+}
+
+/// Reads files where that holds up nothing else.
+async fn reading(answer: impl FnOnce() -> Response + Send + 'static) -> Response {
+    match tokio::task::spawn_blocking(answer).await {
+        Ok(response) => response,
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn attempt(State(shared): State<Arc<Shared>>, Path(id): Path<usize>) -> Response {
+    reading(move || match shared.index().entries.get(id) {
+        Some(entry) => json_of(pages::attempt(id, entry)),
+        None => missing("attempt"),
+    })
+    .await
+}
+
+async fn steps(State(shared): State<Arc<Shared>>, Path((id, chunk)): Path<(usize, usize)>) -> Response {
+    reading(move || match shared.index().entries.get(id) {
+        Some(entry) if chunk < pages::chunks(entry) => json_of(pages::chunk(entry, chunk)),
+        _ => missing("step"),
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    q: String,
+}
+
+/// Ends the search when the browser no longer waits for it.
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn find(State(shared): State<Arc<Shared>>, Query(Wanted { q }): Query<Wanted>) -> Response {
+    let targets = search::targets(&shared.index());
+    let stop = Stop(Arc::new(AtomicBool::new(false)));
+    let flag = stop.0.clone();
+    let found = tokio::task::spawn_blocking(move || search::search(&targets, &q, &flag)).await;
+    json_of(found.map_err(|e| Error::Usage(e.to_string())))
+}
