@@ -135,7 +135,7 @@ pub(crate) fn sweep() {
         while let Some(at) = dir.filter(|at| at.starts_with(&hierarchy.top)) {
             for entry in fs::read_dir(at).into_iter().flatten().flatten() {
                 let name = entry.file_name();
-                let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(owner_of);
+                let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(Owner::in_name);
                 if owner.is_some_and(|owner| !owner.is_alive()) {
                     remove(&entry.path());
                 }
@@ -143,11 +143,6 @@ pub(crate) fn sweep() {
             dir = at.parent();
         }
     }
-}
-
-fn owner_of(name: &str) -> Option<Owner> {
-    let (owner, _) = name.rsplit_once('-')?;
-    Owner::parse(owner)
 }
 
 /// Ends what is in a group and removes it; gives up after a second, and the next start tries again.
@@ -229,11 +224,5 @@ mod tests {
         let own: Vec<_> = found.iter().map(|h| h.own.to_str().unwrap()).collect();
         assert_eq!(own, ["/sys/fs/cgroup/memory/x/y", "/sys/fs/cgroup/pids/a", "/sys/fs/cgroup/unified"]);
         assert_eq!(found[2].controllers, [""; 0]);
-    }
-
-    #[test]
-    fn the_owner_is_read_from_a_groups_name() {
-        assert_eq!(owner_of("12-3456-7"), Some(Owner { pid: 12, started: 3456 }));
-        assert_eq!(owner_of("x"), None);
     }
 }

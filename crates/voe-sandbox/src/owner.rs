@@ -1,7 +1,6 @@
 //! Who owns what is left lying around: a process id, and when that process started, since ids are used again.
 
 use std::fs;
-use std::path::Path;
 
 /// The process that owns a directory, a control group or a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,18 +34,11 @@ impl Owner {
         Some(Self { pid: pid.parse().ok()?, started: started.parse().ok()? })
     }
 
-    /// Reads the mark in a directory.
-    pub(crate) fn of(dir: &Path) -> Option<Self> {
-        Self::parse(&fs::read_to_string(dir.join(MARK)).ok()?)
-    }
-
-    /// Marks a directory as this process's.
-    pub(crate) fn mark(dir: &Path) -> std::io::Result<()> {
-        fs::write(dir.join(MARK), Self::own().word())
+    /// Reads it from a name that goes on with a number: `<pid>-<started>-<number>`.
+    pub(crate) fn in_name(name: &str) -> Option<Self> {
+        Self::parse(name.rsplit_once('-')?.0)
     }
 }
-
-const MARK: &str = "owner";
 
 /// The 22nd field of `/proc/<pid>/stat`; the second may hold spaces and parentheses. A zombie is dead.
 fn started(pid: u32) -> Option<u64> {
@@ -66,6 +58,8 @@ mod tests {
     fn this_process_is_alive_and_one_that_started_at_another_time_is_not() {
         let own = Owner::own();
         assert!(own.is_alive());
+        assert_eq!(Owner::in_name("12-3456-7"), Some(Owner { pid: 12, started: 3456 }));
+        assert_eq!(Owner::in_name("x"), None);
         assert_eq!(Owner::parse(&own.word()), Some(own));
         assert!(!Owner { started: own.started + 1, ..own }.is_alive());
     }

@@ -20,7 +20,7 @@ pub struct Sandbox(Backend);
 #[derive(Debug)]
 enum Backend {
     Local(Box<Local>),
-    None(none::None),
+    None(Box<none::None>),
 }
 
 /// A workspace at a moment. Keeps what it needs as long as it lives.
@@ -42,7 +42,7 @@ impl Sandbox {
     /// Opens what `spec` asks for. Nothing runs inside until [`Sandbox::toolbox`].
     pub async fn open(spec: Spec) -> Result<Self, SandboxError> {
         match spec.choice {
-            Choice::None => Ok(Self(Backend::None(none::None::open(spec).await?))),
+            Choice::None => Ok(Self(Backend::None(Box::new(none::None::open(spec).await?)))),
             Choice::Local => Ok(Self(Backend::Local(Box::new(Local::open(spec).await?)))),
             Choice::Auto => probe::strongest(spec).await,
             other => Err(SandboxError::Unavailable {
@@ -122,7 +122,7 @@ impl Sandbox {
     pub async fn fork(&self, at: &Snapshot) -> Result<Self, SandboxError> {
         match &self.0 {
             Backend::Local(local) => Ok(Self(Backend::Local(Box::new(local.fork(at).await?)))),
-            Backend::None(none) => Ok(Self(Backend::None(none.fork(at).await?))),
+            Backend::None(none) => Ok(Self(Backend::None(Box::new(none.fork(at).await?)))),
         }
     }
 

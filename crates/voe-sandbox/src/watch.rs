@@ -64,11 +64,15 @@ impl Meter {
         let (killed, refused) = self.with(Inner::news);
         if !killed.is_empty() {
             let limits = killed.join(", ");
-            add_line(&mut result.text, &format!("[killed: {limits}]"));
-            result.killed.get_or_insert(limits);
+            // The toolbox saw the signal and could only guess.
+            let guess = result.killed.replace(limits.clone()).map(|guess| format!("killed: {guess}"));
+            match guess.filter(|guess| result.text.contains(guess.as_str())) {
+                Some(guess) => result.text = result.text.replacen(&guess, &format!("killed: {limits}"), 1),
+                None => add_line(&mut result.text, &format!("killed: {limits}")),
+            }
         }
         if let Some(refused) = refused {
-            add_line(&mut result.text, &format!("[{refused} reached: no more processes could be started]"));
+            add_line(&mut result.text, &format!("{refused} reached: no more processes could be started"));
             if result.exit != Some(0) {
                 result.killed.get_or_insert(refused);
             }
@@ -156,8 +160,13 @@ mod tests {
         fs::write(&events, "disk 2147483648\n").unwrap();
         let mut result = CallResult { text: "out".into(), exit: Some(137), ..CallResult::default() };
         meter.annotate(&mut result);
-        assert_eq!(result.text, "out\n[killed: disk limit 2 GiB]");
+        assert_eq!(result.text, "out\nkilled: disk limit 2 GiB");
         assert_eq!(result.killed.as_deref(), Some("disk limit 2 GiB"));
+        fs::write(&events, "disk 2147483648\nmemory 1024\n").unwrap();
+        let mut guessed = CallResult { text: "killed: SIGKILL".into(), ..CallResult::default() };
+        guessed.killed = Some("SIGKILL".into());
+        meter.annotate(&mut guessed);
+        assert_eq!(guessed.text, "killed: memory limit 1 KiB");
         let mut next = CallResult::default();
         meter.annotate(&mut next);
         assert_eq!(next, CallResult::default());

@@ -1,9 +1,11 @@
 //! Hostile commands in every backend that works here: each must end contained, with a clear result, and the next call must
 //! work as if nothing had been. The program re-executes itself as voe's helper and toolbox, and as an ordinary user.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
 
 #[path = "support/cases.rs"]
 mod cases;
+#[path = "support/processes.rs"]
+mod processes;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "support/world.rs"]
@@ -83,7 +85,7 @@ async fn suite(world: &World, choice: Choice, only: &str) -> bool {
     }
     drop(toolbox);
     sandbox.close().await.unwrap();
-    let left = world::processes_with(&format!("voe-test-daemon-{}", std::process::id()));
+    let left = processes::with(&format!("voe-test-daemon-{}", std::process::id()));
     if !left.is_empty() {
         println!("  NOT HELD: processes {left:?} are left on the host");
         held -= 1;
@@ -132,6 +134,10 @@ async fn attempt(
     };
     sandbox.annotate(&mut result);
     let text = format!("{}\n{}", result.text, result.killed.as_deref().unwrap_or_default());
+    if std::env::var_os("VOE_TEST_SHOW").is_some() {
+        let shown: String = text.chars().take(600).collect();
+        println!("--- {}\n{shown}", case.name);
+    }
     if text.contains(SECRET) {
         return Some(format!("the secret was read:\n{text}"));
     }

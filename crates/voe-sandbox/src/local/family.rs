@@ -23,26 +23,25 @@ pub(crate) struct Layer {
     pub(crate) number: u64,
 }
 
-/// What every family's directory is called, with a number.
-pub(crate) const PREFIX: &str = "sandbox-";
+/// What every family's directory is called, with its owner and a number.
+const PREFIX: &str = "sandbox-";
 
 impl Family {
-    /// Makes the directory in `home`. One that a dead voe left there is removed.
+    /// Makes the directory in `home`.
     pub(crate) fn create(home: &Path) -> Result<Arc<Self>, SandboxError> {
         fs::create_dir_all(home).map_err(SandboxError::io("create", home))?;
+        // The owner stands in the name, so that there is no moment without it.
+        let owner = Owner::own().word();
         for number in 0..10_000 {
-            let dir = home.join(format!("{PREFIX}{number}"));
-            if dir.exists() && Owner::of(&dir).is_some_and(|owner| !owner.is_alive()) {
-                remove(&dir);
-            }
+            let dir = home.join(format!("{PREFIX}{owner}-{number}"));
             match fs::create_dir(&dir) {
                 Ok(()) => {
-                    Owner::mark(&dir).map_err(SandboxError::io("mark", &dir))?;
+                    let family = Arc::new(Self { dir, numbers: AtomicU64::new(0) });
                     for name in ["layers", "boxes"] {
-                        fs::create_dir(dir.join(name)).map_err(SandboxError::io("create", &dir))?;
+                        let dir = family.dir.join(name);
+                        fs::create_dir(&dir).map_err(SandboxError::io("create", &dir))?;
                     }
-                    let family = Self { dir, numbers: AtomicU64::new(0) };
-                    return Ok(Arc::new(family));
+                    return Ok(family);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(SandboxError::io("create", &dir)(error)),
@@ -134,8 +133,9 @@ pub(crate) fn sweep(dir: &Path, depth: usize) {
             continue;
         }
         let path = entry.path();
-        if entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX)) {
-            if Owner::of(&path).is_some_and(|owner| !owner.is_alive()) {
+        let name = entry.file_name();
+        if let Some(name) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) {
+            if Owner::in_name(name).is_some_and(|owner| !owner.is_alive()) {
                 remove(&path);
             }
         } else if depth > 0 {

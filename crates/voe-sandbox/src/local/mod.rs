@@ -66,6 +66,7 @@ impl Local {
         for home in homes_for_layers(&spec) {
             let local = match Self::in_home(&spec, &home) {
                 Ok(local) => local,
+                Err(error @ SandboxError::Usage { .. }) => return Err(error),
                 Err(error) => {
                     last.get_or_insert(error);
                     continue;

@@ -1,5 +1,4 @@
 //! What the sandbox's tests share: being voe for themselves, and calling the toolbox.
-#![allow(dead_code)]
 
 use std::process::ExitCode;
 use std::time::Duration;
