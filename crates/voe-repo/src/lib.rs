@@ -5,6 +5,7 @@
 //! - [`make_patch`]: what an attempt changed, as `git apply` takes it; with the [`Hazard`]s that forbid applying it.
 //! - [`Repo::apply`]: the patch into the user's tree, all of it or nothing.
 //! - [`UndoPoint`]: putting everything back.
+//! - [`Base::check_out`], [`Base::keep`], [`Base::with_patch`]: the base put somewhere else.
 //! - [`throw_away_copy`], [`sealed_checkout`]: repositories for the demo and for suite tasks.
 //!
 //! Everything is done by the `git` program (2.25 or newer), in a clean environment, under a time limit. Nothing that
@@ -18,6 +19,7 @@ mod error;
 mod files;
 mod git;
 mod hazard;
+mod index;
 mod objects;
 mod patch;
 mod rebuild;

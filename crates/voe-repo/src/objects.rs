@@ -149,7 +149,7 @@ pub(crate) fn differences(git: &Git, old: &str, new: &str) -> Result<Vec<Differe
     Ok(found)
 }
 
-/// All files of a tree, or those at the given paths.
+/// All files of a tree.
 pub(crate) fn list_tree(git: &Git, tree: &str) -> Result<Entries> {
     let out = git.run(&["ls-tree", "-r", "-z", "--full-tree", tree])?;
     let mut entries = Entries::new();

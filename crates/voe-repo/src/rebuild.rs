@@ -4,8 +4,10 @@ use std::path::Path;
 
 use voe_toolbox::protocol::{Bytes, FileState};
 
+use crate::copy::init;
 use crate::git::Git;
 use crate::objects::{Blobs, differences, init_bare};
+use crate::snapshot::{NO_ATTRIBUTES, alternate, write};
 use crate::{Base, RepoError, Result};
 
 impl Base {
@@ -23,7 +25,7 @@ impl Base {
         let tree = (|| {
             git.run(&["read-tree", &self.tree])?;
             git.run_with(&["apply", "--cached", "--whitespace=nowarn", "-"], patch.as_bytes())?;
-            git.line(&["write-tree"])
+            git.line(&["write-tree", "--missing-ok"])
         })();
         let _ = std::fs::remove_file(&index);
         let mut blobs = Blobs::open(&git)?;
@@ -51,8 +53,10 @@ impl Base {
         let git_dir = std::fs::canonicalize(store).map_err(RepoError::io("read", store))?;
         let roots = [Some(self.tree.clone()), self.commit.clone()];
         let wanted: String = roots.into_iter().flatten().map(|id| id + "\n").collect();
-        let pack = from.run_with(&["pack-objects", "-q", "--revs", "--stdout"], wanted.as_bytes())?;
-        Git::private(&git_dir).run_with(&["index-pack", "--stdin"], &pack)?;
+        // By way of a file: a history of some hundred megabytes should not lie in memory.
+        let pack = tempfile::NamedTempFile::new_in(&git_dir).map_err(RepoError::io("write", &git_dir))?;
+        from.run_into(&["pack-objects", "-q", "--revs", "--stdout"], wanted.as_bytes(), pack.path())?;
+        Git::private(&git_dir).run_from(&["index-pack", "--stdin"], pack.path())?;
         Ok(Self { git_dir, ..self.clone() })
     }
 
@@ -62,22 +66,22 @@ impl Base {
     /// # Errors
     /// git failed, or the disk.
     pub fn check_out(&self, dir: &Path) -> Result<()> {
-        std::fs::create_dir_all(dir).map_err(RepoError::io("make", dir))?;
-        Git::around(dir).run(&["init", "-q", "-b", "main", "."])?;
+        let git = init(dir)?;
         let git_dir = dir.join(".git");
-        let objects = self.git_dir.join("objects");
-        let alternates = git_dir.join("objects/info/alternates");
-        let line = [objects.as_os_str().as_encoded_bytes(), b"\n"].concat();
-        std::fs::write(&alternates, line).map_err(RepoError::io("write", &alternates))?;
-        let git = Git::private(&git_dir).work_tree(dir);
+        write(&git_dir.join("objects/info/alternates"), &alternate(&self.git_dir.join("objects")))?;
         if let Some(commit) = &self.commit {
             git.run(&["update-ref", "refs/heads/main", commit])?;
             git.run(&["read-tree", commit])?;
         }
-        let files = git.index(&git_dir.join("voe-base.index"));
+        let (index, attributes) = (git_dir.join("voe-base.index"), git_dir.join("info/attributes"));
+        // The base holds bytes as they lay in the work tree: nothing is to be converted on the way out.
+        write(&attributes, NO_ATTRIBUTES.as_bytes())?;
+        let files = git.index(&index);
         files.run(&["read-tree", &self.tree])?;
         files.run(&["checkout-index", "-a", "-f"])?;
-        let _ = std::fs::remove_file(git_dir.join("voe-base.index"));
+        for file in [index, attributes] {
+            std::fs::remove_file(&file).map_err(RepoError::io("remove", &file))?;
+        }
         Ok(())
     }
 }
@@ -104,6 +108,8 @@ mod tests {
         git(&tree, &["add", "."]);
         git(&tree, &["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first"]);
         std::fs::write(tree.join("a.txt"), "two\n").unwrap();
+        std::fs::write(tree.join(".gitattributes"), "*.dos text eol=crlf\n").unwrap();
+        std::fs::write(tree.join("x.dos"), "unix\n").unwrap();
         std::fs::write(tree.join("new file"), "new\n").unwrap();
         let base = Repo::discover(&tree).unwrap().base(&temporary.path().join("store")).unwrap();
 
@@ -111,6 +117,7 @@ mod tests {
         base.check_out(&copy).unwrap();
         assert_eq!(std::fs::read_to_string(copy.join("new file")).unwrap(), "new\n");
         assert_eq!(git(&copy, &["status", "--porcelain"]), git(&tree, &["status", "--porcelain"]));
+        assert_eq!(std::fs::read_to_string(copy.join("x.dos")).unwrap(), "unix\n");
         assert_eq!(git(&copy, &["log", "--format=%H"]), git(&tree, &["log", "--format=%H"]));
 
         std::fs::write(tree.join("a.txt"), "three\n").unwrap();

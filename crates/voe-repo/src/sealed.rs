@@ -44,7 +44,7 @@ pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path) -> Result<Sealed
         wanted.as_bytes(),
         pack.path(),
     )?;
-    git.run_from(&["index-pack", "--stdin", "--strict", "--fix-thin"], pack.path())?;
+    git.run_from(&["index-pack", "--stdin", "--fix-thin"], pack.path())?;
     drop(pack);
     let refs: String = std::iter::once(("refs/heads/main".to_owned(), commit.clone()))
         .chain(tags.iter().map(|(id, name)| (format!("refs/tags/{name}"), id.clone())))

@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use std::collections::BTreeSet;
 
 use crate::git::Git;
-use crate::objects::{init_bare, printable, unknown};
+use crate::index::{Listed, copy_index, copy_with_time, feed, index_name, list_index, mark};
+use crate::objects::{init_bare, printable};
 use crate::repo::path_answer;
 use crate::{Repo, RepoError, Result};
 
 /// In the store all contents are taken as they are. This file has the highest precedence of all attributes.
-const NO_ATTRIBUTES: &str = "* -text !eol !crlf -ident !filter !working-tree-encoding !diff !merge\n";
+pub(crate) const NO_ATTRIBUTES: &str = "* -text !eol !crlf -ident !filter !working-tree-encoding !diff !merge\n";
 
 /// How deep repositories inside of repositories are followed.
 const DEEPEST_NESTING: usize = 8;
@@ -165,31 +166,6 @@ impl Nesting<'_> {
     }
 }
 
-/// An entry of an index.
-struct Listed {
-    /// Lower case: assumed unchanged; `S`: not in the work tree (sparse checkout).
-    tag: u8,
-    mode: u32,
-    id: String,
-    stage: u8,
-    path: Vec<u8>,
-}
-
-fn list_index(git: &Git) -> Result<Vec<Listed>> {
-    let out = git.run(&["ls-files", "-z", "-v", "--stage"])?;
-    let mut listed = Vec::new();
-    for record in out.split(|byte| *byte == 0).filter(|record| !record.is_empty()) {
-        let tab = record.iter().position(|byte| *byte == b'\t').ok_or_else(|| unknown("ls-files", "no tab"))?;
-        let head = String::from_utf8_lossy(&record[..tab]);
-        let words: Vec<&str> = head.split(' ').collect();
-        let [tag, mode, id, stage] = words[..] else { return Err(unknown("ls-files", &head)) };
-        let parsed = (tag.bytes().next(), u32::from_str_radix(mode, 8), stage.parse());
-        let (Some(tag), Ok(mode), Ok(stage)) = parsed else { return Err(unknown("ls-files", &head)) };
-        listed.push(Listed { tag, mode, id: id.to_owned(), stage, path: record[tab + 1..].to_vec() });
-    }
-    Ok(listed)
-}
-
 /// The paths of which the user's index may hold something else than their bytes, however fresh it says they are.
 fn converted(repo: &Repo, git: &Git, listed: &[Listed], changes: &[(u8, Vec<u8>)]) -> Result<BTreeSet<Vec<u8>>> {
     let own = repo.git();
@@ -322,33 +298,6 @@ fn standing(top: &Path, path: &[u8]) -> Standing {
     }
 }
 
-/// Copies the user's index, the part of it that several may share included.
-pub(crate) fn copy_index(repo: &Repo, store: &Path, to: &Path) -> Result<()> {
-    let index = repo.git_dir.join("index");
-    // git takes an empty file for no index only if it is missing.
-    std::fs::remove_file(to).map_err(RepoError::io("remove", to))?;
-    if !index.exists() {
-        return Ok(());
-    }
-    copy_with_time(&index, to)?;
-    for entry in std::fs::read_dir(&repo.git_dir).map_err(RepoError::io("read", &repo.git_dir))? {
-        let entry = entry.map_err(RepoError::io("read", &repo.git_dir))?;
-        if entry.file_name().as_bytes().starts_with(b"sharedindex.") {
-            std::fs::copy(entry.path(), store.join(entry.file_name())).map_err(RepoError::io("copy", entry.path()))?;
-        }
-    }
-    Ok(())
-}
-
-/// Copies an index with its time: git takes a file for unchanged by its times only if they are older than the index.
-fn copy_with_time(from: &Path, to: &Path) -> Result<()> {
-    let time = || std::fs::metadata(from)?.modified();
-    let time = time().map_err(RepoError::io("read", from))?;
-    std::fs::copy(from, to).map_err(RepoError::io("copy", from))?;
-    let set = || std::fs::File::options().write(true).open(to)?.set_modified(time);
-    set().map_err(RepoError::io("write", to))
-}
-
 /// Lets the store read the repository's objects.
 fn borrow_objects(store: &Path, repo: &Repo) -> Result<()> {
     let file = store.join("objects/info/alternates");
@@ -363,7 +312,7 @@ fn borrow_objects(store: &Path, repo: &Repo) -> Result<()> {
 }
 
 /// A path as `objects/info/alternates` takes it; one with a newline needs quotes.
-fn alternate(objects: &Path) -> Vec<u8> {
+pub(crate) fn alternate(objects: &Path) -> Vec<u8> {
     let path = objects.as_os_str().as_bytes();
     if !path.contains(&b'\n') {
         return path.to_vec();
@@ -380,30 +329,12 @@ fn alternate(objects: &Path) -> Vec<u8> {
     quoted
 }
 
-fn mark<'a>(git: &Git, flag: &str, entries: impl Iterator<Item = &'a Listed>) -> Result<()> {
-    // Entries in conflict have no flags.
-    let paths = entries.filter(|entry| entry.stage == 0).map(|entry| entry.path.clone()).collect();
-    feed(git, &["update-index", flag, "-z", "--stdin"], &paths)
-}
-
-fn feed(git: &Git, args: &[&str], paths: &BTreeSet<Vec<u8>>) -> Result<()> {
-    if paths.is_empty() {
-        return Ok(());
-    }
-    let input: Vec<u8> = paths.iter().flat_map(|path| [&path[..], b"\0"].concat()).collect();
-    git.run_with(args, &input)?;
-    Ok(())
-}
-
-fn index_name(prefix: &[u8]) -> String {
-    if prefix.is_empty() { "index".to_owned() } else { format!("index-of-{}", &blake3::hash(prefix).to_hex()[..16]) }
-}
-
 pub(crate) fn as_path(bytes: &[u8]) -> &Path {
     Path::new(std::ffi::OsStr::from_bytes(bytes))
 }
 
-fn write(file: &Path, content: &[u8]) -> Result<()> {
+/// Writes a file and the directories above it.
+pub(crate) fn write(file: &Path, content: &[u8]) -> Result<()> {
     if let Some(parent) = file.parent() {
         std::fs::create_dir_all(parent).map_err(RepoError::io("make", parent))?;
     }

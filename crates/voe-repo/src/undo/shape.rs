@@ -9,8 +9,9 @@ use voe_toolbox::protocol::{Bytes, FileState};
 
 use crate::files::{Found, Root};
 use crate::git::Git;
+use crate::index::copy_index;
 use crate::objects::{Entries, write_blobs, write_tree};
-use crate::snapshot::{as_path, copy_index, list_ignored};
+use crate::snapshot::{as_path, list_ignored};
 use crate::{Repo, RepoError, Result};
 
 /// What git keeps in bulk and only ever adds to, what belongs to extensions, and what voe may keep there: left out.

@@ -1,0 +1,84 @@
+//! Indexes: the user's, copied to where it may be changed, and voe's own in a store.
+
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::git::Git;
+use crate::objects::unknown;
+use crate::{Repo, RepoError, Result};
+
+/// An entry of an index.
+pub(crate) struct Listed {
+    /// Lower case: assumed unchanged; `S`: not in the work tree (sparse checkout).
+    pub(crate) tag: u8,
+    pub(crate) mode: u32,
+    pub(crate) id: String,
+    pub(crate) stage: u8,
+    pub(crate) path: Vec<u8>,
+}
+
+/// All entries of an index.
+pub(crate) fn list_index(git: &Git) -> Result<Vec<Listed>> {
+    let out = git.run(&["ls-files", "-z", "-v", "--stage"])?;
+    let mut listed = Vec::new();
+    for record in out.split(|byte| *byte == 0).filter(|record| !record.is_empty()) {
+        let tab = record.iter().position(|byte| *byte == b'\t').ok_or_else(|| unknown("ls-files", "no tab"))?;
+        let head = String::from_utf8_lossy(&record[..tab]);
+        let words: Vec<&str> = head.split(' ').collect();
+        let [tag, mode, id, stage] = words[..] else { return Err(unknown("ls-files", &head)) };
+        let parsed = (tag.bytes().next(), u32::from_str_radix(mode, 8), stage.parse());
+        let (Some(tag), Ok(mode), Ok(stage)) = parsed else { return Err(unknown("ls-files", &head)) };
+        listed.push(Listed { tag, mode, id: id.to_owned(), stage, path: record[tab + 1..].to_vec() });
+    }
+    Ok(listed)
+}
+
+/// Copies the user's index, the part of it that several may share included.
+pub(crate) fn copy_index(repo: &Repo, store: &Path, to: &Path) -> Result<()> {
+    let index = repo.git_dir.join("index");
+    // git takes an empty file for no index only if it is missing.
+    std::fs::remove_file(to).map_err(RepoError::io("remove", to))?;
+    if !index.exists() {
+        return Ok(());
+    }
+    copy_with_time(&index, to)?;
+    for entry in std::fs::read_dir(&repo.git_dir).map_err(RepoError::io("read", &repo.git_dir))? {
+        let entry = entry.map_err(RepoError::io("read", &repo.git_dir))?;
+        if entry.file_name().as_bytes().starts_with(b"sharedindex.") {
+            std::fs::copy(entry.path(), store.join(entry.file_name())).map_err(RepoError::io("copy", entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies an index with its time: git takes a file for unchanged by its times only if they are older than the index.
+pub(crate) fn copy_with_time(from: &Path, to: &Path) -> Result<()> {
+    let time = || std::fs::metadata(from)?.modified();
+    let time = time().map_err(RepoError::io("read", from))?;
+    std::fs::copy(from, to).map_err(RepoError::io("copy", from))?;
+    let set = || std::fs::File::options().write(true).open(to)?.set_modified(time);
+    set().map_err(RepoError::io("write", to))
+}
+
+/// Sets or takes away a flag of these entries.
+pub(crate) fn mark<'a>(git: &Git, flag: &str, entries: impl Iterator<Item = &'a Listed>) -> Result<()> {
+    // Entries in conflict have no flags.
+    let paths = entries.filter(|entry| entry.stage == 0).map(|entry| entry.path.clone()).collect();
+    feed(git, &["update-index", flag, "-z", "--stdin"], &paths)
+}
+
+/// Runs git with paths on its standard input; not at all if there are none.
+pub(crate) fn feed(git: &Git, args: &[&str], paths: &BTreeSet<Vec<u8>>) -> Result<()> {
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let input: Vec<u8> = paths.iter().flat_map(|path| [&path[..], b"\0"].concat()).collect();
+    git.run_with(args, &input)?;
+    Ok(())
+}
+
+/// The name in the store of the index for the repository at this place in the work tree.
+pub(crate) fn index_name(prefix: &[u8]) -> String {
+    if prefix.is_empty() { "index".to_owned() } else { format!("index-of-{}", &blake3::hash(prefix).to_hex()[..16]) }
+}
