@@ -1,9 +1,10 @@
-//! The seven parsers that Verified and Lite need, and which of them a row asks for.
+//! The seven parsers that Verified and Lite need, the four of voe's own suite, and which of them a row asks for.
 //!
 //! All of them work line by line, take a line for a result by how it begins, and let a later line overwrite an earlier
 //! one. What else they do is each one's own, down to oddities that the suites' test lists have grown around.
 
 mod django;
+mod mini;
 mod pytest;
 mod seaborn;
 mod sympy;
@@ -28,6 +29,14 @@ pub enum LogParser {
     Sympy,
     /// matplotlib: pytest, with mouse buttons in parameters turned into their numbers.
     Matplotlib,
+    /// voe's own suite `mini`: Python's unittest.
+    MiniUnittest,
+    /// `mini`: node's test runner, TAP.
+    MiniNode,
+    /// `mini`: cargo's test runner.
+    MiniCargo,
+    /// `mini`: a shell script's `PASSED` and `FAILED`.
+    MiniShell,
 }
 
 /// A row asks for a parser that is not one of the seven.
@@ -67,6 +76,13 @@ pub struct ParserStops {
 impl LogParser {
     /// The parser of a row's `log_parser` field: each repository of Verified and Lite has its own name for one.
     pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "mini-unittest" => return Some(Self::MiniUnittest),
+            "mini-node" => return Some(Self::MiniNode),
+            "mini-cargo" => return Some(Self::MiniCargo),
+            "mini-shell" => return Some(Self::MiniShell),
+            _ => {}
+        }
         Some(match name.strip_prefix("parse_log_")? {
             "pytest" | "astroid" | "flask" | "marshmallow" | "pvlib" | "pyvista" | "sqlfluff" | "xarray" => {
                 Self::Pytest
@@ -124,6 +140,10 @@ pub fn parse_log(parser: LogParser, log: &str) -> Result<Statuses, ParserStops> 
         LogParser::Django => django::parse(&log)?,
         LogParser::Seaborn => seaborn::parse(&log),
         LogParser::Sympy => sympy::parse(&log),
+        LogParser::MiniUnittest => mini::unittest(&log),
+        LogParser::MiniNode => mini::node(&log),
+        LogParser::MiniCargo => mini::cargo(&log),
+        LogParser::MiniShell => mini::shell(&log),
     })
 }
 

@@ -293,6 +293,7 @@ mod tests {
         let spoofed = graded(&row, &(log("PASSED a") + ">>>>> Test Exit Code: 1\n"));
         assert_eq!((spoofed.found, spoofed.not_found), (false, Some(NotFound::Spoofed)));
         assert!(graded(&row, &(log("PASSED a\nFAILED b") + ">>>>> Test Exit Code: 1\n")).report.resolved);
+        assert!(graded(&row, &(log("PASSED a\nERROR b") + ">>>>> Test Exit Code: 1\n")).report.resolved);
         assert!(!graded(&row, &(log("PASSED a\nFAILED: b") + ">>>>> Test Exit Code: 1\n")).found);
         assert!(graded(&row, &(log("PASSED a") + ">>>>> Test Exit Code: 0\n")).report.resolved);
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use voe_grade::{Instance, LogNames, LogParser, Predictions, grade, parse_log};
 
-const PARSERS: [LogParser; 7] = [
+const PARSERS: [LogParser; 11] = [
     LogParser::Pytest,
     LogParser::PytestOptions,
     LogParser::PytestV2,
@@ -14,6 +14,10 @@ const PARSERS: [LogParser; 7] = [
     LogParser::Seaborn,
     LogParser::Sympy,
     LogParser::Matplotlib,
+    LogParser::MiniUnittest,
+    LogParser::MiniNode,
+    LogParser::MiniCargo,
+    LogParser::MiniShell,
 ];
 
 /// Text made of the pieces that parsers look for, so that arbitrary text gets past their first looks.

@@ -1,7 +1,8 @@
 //! The official package says the same, of real logs and of damaged ones.
 //!
 //! Opt-in: `VOE_SWEBENCH_PYTHON` names a Python that has `swebench` 5.x installed (`VOE_TEST_DATA` is needed too).
-//! `VOE_SWEBENCH_VARIANTS` is the number of damaged logs, 500 by default.
+//! `VOE_SWEBENCH_VARIANTS` is the number of damaged logs, 500 by default, and of ten times as
+//! many small composed ones.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -19,9 +20,11 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
-use voe_grade::{EvalType, GradeError, InstanceReport, Outcome, RunReport, eval_script, grade, run_report};
+use voe_grade::{
+    EvalType, GradeError, Graded, Instance, InstanceReport, Outcome, RunReport, eval_script, grade, run_report,
+};
 
-use damage::{Damage, boundary, damage};
+use damage::{Damage, boundary, composed, damage};
 
 /// The official package at work, asked by lines of JSON.
 struct Official {
@@ -63,6 +66,16 @@ impl Drop for Official {
     }
 }
 
+const PARSERS: [&str; 7] = [
+    "parse_log_pytest",
+    "parse_log_pytest_options",
+    "parse_log_pytest_v2",
+    "parse_log_django",
+    "parse_log_seaborn",
+    "parse_log_sympy",
+    "parse_log_matplotlib",
+];
+
 /// A log, what befalls it, and what is different about its row.
 #[derive(Debug, Clone)]
 struct Variant {
@@ -75,15 +88,7 @@ struct Variant {
 }
 
 fn variant() -> impl Strategy<Value = Variant> {
-    let parser = prop::sample::select(vec![
-        "parse_log_pytest",
-        "parse_log_pytest_options",
-        "parse_log_pytest_v2",
-        "parse_log_django",
-        "parse_log_seaborn",
-        "parse_log_sympy",
-        "parse_log_matplotlib",
-    ]);
+    let parser = prop::sample::select(&PARSERS[..]);
     let cuts = prop::collection::vec((any::<Index>(), any::<Index>()), 0..6);
     (
         any::<Index>(),
@@ -97,7 +102,7 @@ fn variant() -> impl Strategy<Value = Variant> {
 
 #[test]
 fn damaged_logs_get_the_official_statuses_and_report() {
-    let variants = std::env::var("VOE_SWEBENCH_VARIANTS").map_or(500, |count| count.parse().unwrap());
+    let variants = variants();
     let (Some(data), Some(official)) =
         (official_data::directory(variants as usize), Official::start(variants as usize))
     else {
@@ -106,8 +111,7 @@ fn damaged_logs_get_the_official_statuses_and_report() {
     let cases = official_data::cases(&data);
     let official = RefCell::new(official);
     let (found, resolved, stopped) = (Cell::new(0), Cell::new(0), Cell::new(0));
-    let config = Config { cases: variants, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() };
-    let outcome = TestRunner::new(config).run(&variant(), |variant| {
+    let outcome = runner(variants).run(&variant(), |variant| {
         let case = variant.log.get(&cases);
         let mut row = case.row.clone();
         if let Some(parser) = variant.parser {
@@ -124,22 +128,12 @@ fn damaged_logs_get_the_official_statuses_and_report() {
         }
         let log = variant.damages.iter().fold(case.log.clone(), |log, damage| damage.befall(&log));
 
-        let theirs = official.borrow_mut().ask(&json!({"row": row, "log": log}));
-        let ours = match grade(&row, &log) {
-            Ok(graded) => {
-                let statuses: Vec<_> = graded.statuses.iter().collect();
+        match compare(&mut official.borrow_mut(), &row, &log)? {
+            Some(graded) => {
                 found.set(found.get() + usize::from(graded.found));
                 resolved.set(resolved.get() + usize::from(graded.report.resolved));
-                json!({"found": graded.found, "statuses": statuses, "report": graded.report})
             }
-            Err(GradeError::ParserStops { .. }) => {
-                stopped.set(stopped.get() + 1);
-                json!({"exception": "IndexError"})
-            }
-            Err(error) => return Err(TestCaseError::fail(error.to_string())),
-        };
-        if !same(&ours, &theirs) {
-            return Err(TestCaseError::fail(difference(&ours, &theirs)));
+            None => stopped.set(stopped.get() + 1),
         }
         Ok(())
     });
@@ -152,6 +146,69 @@ fn damaged_logs_get_the_official_statuses_and_report() {
     if let Err(error) = outcome {
         panic!("{error}");
     }
+}
+
+#[test]
+fn logs_composed_of_what_parsers_look_for_get_the_official_statuses_and_report() {
+    let count = 10 * variants();
+    let Some(official) = Official::start(count as usize) else { return };
+    let official = RefCell::new(official);
+    let found = Cell::new(0);
+    let input = (composed(), prop::sample::select(&PARSERS[..]), any::<[Index; 4]>(), 0..4_u8, any::<bool>());
+    let outcome = runner(count).run(&input, |(lines, parser, picks, exit_code, fail_only)| {
+        let mut log = format!(">>>>> Start Test Output\n{}\n>>>>> End Test Output\n", lines.join("\n"));
+        if exit_code < 2 {
+            log += &format!(">>>>> Test Exit Code: {exit_code}\n");
+        }
+        let mut row = json!({
+            "repo": "a/b", "instance_id": "a__b-1", "base_commit": "c", "patch": "", "test_patch": "", "image": "i",
+            "problem_statement": "", "version": "1", "log_parser": parser, "eval_script": ":",
+            "eval_type": if fail_only { "fail_only" } else { "pass_and_fail" }, "FAIL_TO_PASS": [], "PASS_TO_PASS": [],
+        });
+        // ask for tests that the log has, and for beginnings of their ids
+        if let Ok(graded) = grade(&Instance::from_value(row.clone()).unwrap(), &log)
+            && !graded.statuses.is_empty()
+        {
+            let ids: Vec<&str> = graded.statuses.iter().map(|(id, _)| id).collect();
+            let [whole, cut, at, kept] = picks;
+            let cut = cut.get(&ids);
+            row["FAIL_TO_PASS"] = json!([whole.get(&ids), &cut[..boundary(cut, &at)]]);
+            let bracket = kept.get(&ids).split_inclusive('[').next();
+            row["PASS_TO_PASS"] = json!([kept.get(&ids), bracket]);
+        }
+        let row = Instance::from_value(row).unwrap();
+        let graded = compare(&mut official.borrow_mut(), &row, &log)?;
+        found.set(found.get() + usize::from(graded.is_some_and(|graded| graded.found)));
+        Ok(())
+    });
+    eprintln!("{count} composed logs: {} found", found.get());
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+/// The number of damaged logs.
+fn variants() -> u32 {
+    std::env::var("VOE_SWEBENCH_VARIANTS").map_or(500, |count| count.parse().unwrap())
+}
+
+fn runner(cases: u32) -> TestRunner {
+    TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() })
+}
+
+/// Our verdict if the official one is the same; `None` if neither has one.
+fn compare(official: &mut Official, row: &Instance, log: &str) -> Result<Option<Graded>, TestCaseError> {
+    let theirs = official.ask(&json!({"row": row, "log": log}));
+    let (graded, ours) = match grade(row, log) {
+        Ok(graded) => {
+            let statuses: Vec<_> = graded.statuses.iter().collect();
+            let ours = json!({"found": graded.found, "statuses": statuses, "report": graded.report});
+            (Some(graded), ours)
+        }
+        Err(GradeError::ParserStops { .. }) => (None, json!({"exception": "IndexError"})),
+        Err(error) => return Err(TestCaseError::fail(error.to_string())),
+    };
+    if same(&ours, &theirs) { Ok(graded) } else { Err(TestCaseError::fail(difference(&ours, &theirs))) }
 }
 
 /// Whether two values are the same as text, in which the order of keys counts too.

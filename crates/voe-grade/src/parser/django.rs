@@ -159,6 +159,11 @@ mod tests {
     fn what_a_migration_printed_before_the_test_is_cut_off() {
         let log = "Applying sites.0002_alter_domain_unique...test_no_migrations (m.T) ... ok";
         assert_eq!(pairs(&read(log)), [("test_no_migrations (m.T)", "PASSED")]);
+        assert_eq!(
+            pairs(&read("Applying sites.0002_alter_domain_unique...test_no_migrations ... skipped ... ok")),
+            [("test_no_migrations ... skipped", "PASSED"), ("test_no_migrations", "SKIPPED")],
+            "what looks at the line afterwards doesn't see it either"
+        );
         assert_eq!(pairs(&read("Applying x... test_a ... ok")), [("Applying x... test_a", "PASSED")]);
     }
 

@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(pairs(&v2("\x1b[32mPASSED\x1b[0m t.py::\x1b[1ma\x1b[0m")), [("t.py::a", "PASSED")]);
         assert_eq!(pairs(&v2("PASSED t[3\x01m]")), [("t[3m]", "PASSED")], "the other order would find a colour");
         assert_eq!(pairs(&v2("PASSED\tt.py::a")), [], "a tab is a control character here, not a blank");
-        assert_eq!(pairs(&v2("PASSED t\u{7f}\0u")), [("t\u{7f}\0u", "PASSED")]);
+        assert_eq!(pairs(&v2("PASSED t\u{7f}\0\x01u")), [("t\u{7f}\0u", "PASSED")], "NUL and DEL stay");
         assert_eq!(pairs(&v2("PASSED t[1;31m]")), [("t[1;31m]", "PASSED")], "only single numbers are colours");
     }
 

@@ -32,6 +32,23 @@ pub(crate) enum Damage {
     Replace(&'static str, &'static str),
 }
 
+/// Lines out of what parsers look for, most of them looked at by some parser.
+pub(crate) fn composed() -> impl Strategy<Value = Vec<String>> {
+    const WORDS: [&str; 12] =
+        ["a", "b", "a.py::t", "test_a", "(m.T)", "[a b]", "[/x/y]", "[//x]", "[/x/*]", " ", " ", "\t"];
+    let piece = prop_oneof![
+        2 => prop::sample::select(&WORDS[..]),
+        2 => prop::sample::select(&PIECES[..]),
+        1 => prop::sample::select(&SPACES[..]),
+    ];
+    let status = prop::sample::select(vec!["PASSED ", "FAILED ", "SKIPPED ", "ERROR ", "XFAIL ", "test_", "", "", ""]);
+    let end = prop::sample::select(vec!["", "", "", " PASSED", " FAILED", " ok", " E", " ... ok", " ... FAIL", "]"]);
+    let pieces = (status, prop::collection::vec(piece, 1..7), end)
+        .prop_map(|(status, pieces, end)| [status, &pieces.concat(), end].concat());
+    let line = prop_oneof![1 => prop::sample::select(&LINES[..]).prop_map(str::to_owned), 2 => pieces];
+    prop::collection::vec(line, 0..20)
+}
+
 const SPACES: [&str; 18] = [
     " ", "  ", "\t", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f", "\u{85}", "\u{a0}", "\u{1680}", "\u{2003}",
     "\u{2028}", "\u{2029}", "\u{202f}", "\u{205f}", "\u{3000}",

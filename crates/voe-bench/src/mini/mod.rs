@@ -1,5 +1,8 @@
 //! The suite that ships with voe: small tasks that run anywhere.
 
+mod commit;
+mod rows;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;

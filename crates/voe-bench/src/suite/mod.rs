@@ -1,0 +1,190 @@
+//! Suites: sets of tasks, known by name or read from a file.
+//!
+//! - [`read`]: rows from JSON lines, JSON and parquet
+//! - [`hub`]: downloading the known suites once
+//! - [`filter`]: taking a part of the tasks
+
+pub mod filter;
+pub mod hub;
+#[cfg(feature = "parquet")]
+mod parquet;
+pub mod read;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use voe_grade::Instance;
+
+use crate::mini;
+use hub::{Hub, HubError};
+
+/// A set of tasks.
+#[derive(Debug, Clone, Default)]
+pub struct Suite {
+    /// Its name, or its file's stem.
+    pub name: String,
+    /// Where it was read from.
+    pub source: Source,
+    /// The tasks, in the order of the file; each id once.
+    pub tasks: Vec<Instance>,
+    /// What was left out and what a person should know, a line each.
+    pub notes: Vec<String>,
+}
+
+/// Where a suite was read from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The file, or "shipped".
+    pub file: String,
+    /// SHA-256 of the file, hexadecimal; empty for the suite that ships.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sha256: String,
+}
+
+/// A suite that is known by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub about: &'static str,
+    /// The data set on the hub and its split; `None` for the one that ships.
+    pub dataset: Option<(&'static str, &'static str)>,
+}
+
+/// The suites known by name.
+pub const KNOWN: [Known; 6] = [
+    Known { name: "mini", about: "26 small tasks that ship with voe and run anywhere", dataset: None },
+    Known {
+        name: "verified",
+        about: "SWE-bench Verified, 500 tasks",
+        dataset: Some(("SWE-bench/SWE-bench_Verified", "test")),
+    },
+    Known {
+        name: "verified-hard",
+        about: "the 45 tasks of Verified that were thought to take more than an hour",
+        dataset: Some(("SWE-bench/SWE-bench_Verified", "test")),
+    },
+    Known { name: "lite", about: "SWE-bench Lite, 300 tasks", dataset: Some(("SWE-bench/SWE-bench_Lite", "test")) },
+    Known {
+        name: "lite-dev",
+        about: "SWE-bench Lite's development split, 23 tasks",
+        dataset: Some(("SWE-bench/SWE-bench_Lite", "dev")),
+    },
+    Known {
+        name: "multilingual",
+        about: "SWE-bench Multilingual, 300 tasks (not graded here yet)",
+        dataset: Some(("SWE-bench/SWE-bench_Multilingual", "test")),
+    },
+];
+
+/// The difficulties that make a task of Verified hard.
+const HARD: [&str; 2] = ["1-4 hours", ">4 hours"];
+
+/// A suite can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SuiteError {
+    /// No such name, no such file.
+    #[error("no suite {name:?}: it is neither a file (.jsonl, .json, .parquet) nor one of {}", KNOWN.map(|known| known.name).join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// The file can't be read.
+    #[error("cannot read the suite {path}: {why}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// It holds no task that can be used.
+    #[error("the suite {path} holds no usable task; the first of {count} problems: {first}")]
+    NoTasks {
+        /// The file.
+        path: PathBuf,
+        /// How many rows were left out.
+        count: usize,
+        /// What is wrong with the first.
+        first: String,
+    },
+    /// The shipped suite is damaged, which the tests rule out.
+    #[error("the shipped suite: {0}")]
+    Mini(#[from] toml::de::Error),
+    /// It could not be downloaded.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+}
+
+impl Suite {
+    /// The suite `what`: a known name, or a path to a file. Names are downloaded on first use.
+    ///
+    /// # Errors
+    /// There is no such suite, it can't be read or downloaded, or no row of it is a task.
+    pub async fn open(what: &str, hub: &Hub) -> Result<Self, SuiteError> {
+        let Some(known) = KNOWN.iter().find(|known| known.name == what) else {
+            let path = Path::new(what);
+            let named = path.extension().is_some_and(|e| ["jsonl", "json", "parquet"].iter().any(|known| e == *known));
+            if !named && !path.is_file() {
+                return Err(SuiteError::Unknown { name: what.to_owned() });
+            }
+            return Self::read(path);
+        };
+        let Some((dataset, split)) = known.dataset else { return Self::mini() };
+        let file = hub.split(dataset, split).await?;
+        let mut suite = Self::read(&file)?;
+        if known.name == "verified-hard" {
+            suite.tasks.retain(|task| task.difficulty.as_deref().is_some_and(|d| HARD.contains(&d)));
+        }
+        suite.name = known.name.to_owned();
+        Ok(suite)
+    }
+
+    /// Reads a file. Rows that are no tasks are left out and named in the notes.
+    ///
+    /// # Errors
+    /// The file can't be read, or no row of it is a task.
+    pub fn read(path: &Path) -> Result<Self, SuiteError> {
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let rows = read::rows(path)?;
+        let sha256 = rows.sha256;
+        let mut suite = Self { name, source: Source { file: path.display().to_string(), sha256 }, ..Self::default() };
+        for row in rows.rows {
+            match row {
+                Ok(task) if suite.task(&task.instance_id).is_some() => {
+                    suite.notes.push(format!("{}: twice in the suite; the first one counts", task.instance_id));
+                }
+                Ok(task) => suite.tasks.push(task),
+                Err(problem) => suite.notes.push(format!("{problem}; the row is left out")),
+            }
+        }
+        if suite.tasks.is_empty() {
+            let first = suite.notes.first().cloned().unwrap_or_else(|| "the file is empty".to_owned());
+            return Err(SuiteError::NoTasks { path: path.to_owned(), count: suite.notes.len(), first });
+        }
+        let old = suite.tasks.iter().filter(|task| task.eval_script.is_none()).count();
+        if old > 0 {
+            suite.notes.push(format!(
+                "{old} of {} rows have no eval_script (a copy from before 2026): these can be attempted but not graded here; \
+                 download the suite anew",
+                suite.tasks.len()
+            ));
+        }
+        Ok(suite)
+    }
+
+    /// The suite that ships.
+    ///
+    /// # Errors
+    /// A damaged build.
+    pub fn mini() -> Result<Self, SuiteError> {
+        let tasks = mini::tasks()?.iter().map(mini::MiniTask::row).collect();
+        let source = Source { file: "shipped".to_owned(), sha256: String::new() };
+        Ok(Self { name: "mini".to_owned(), source, tasks, notes: Vec::new() })
+    }
+
+    /// The task of this id.
+    pub fn task(&self, id: &str) -> Option<&Instance> {
+        self.tasks.iter().find(|task| task.instance_id == id)
+    }
+}
