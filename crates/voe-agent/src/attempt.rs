@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::watch;
 use voe_model::{Estimator, Model, ModelError, ToolSpec};
-use voe_sandbox::Sandbox;
+use voe_sandbox::{Sandbox, Snapshot};
 use voe_toolbox::protocol::{Bytes, CallResult, FileState, Limits, Pristine, Setup, State};
 use voe_trace::event::{Origin, Reply, Start, Task, ToolResult};
 use voe_trace::{Check, Event, Level, Message, Outcome, Reason, Record, ToolCall, WriteError, Writer};
@@ -62,6 +62,18 @@ pub(crate) enum End {
     Model(ModelError),
     /// voe failed.
     Failed(AttemptError),
+}
+
+impl End {
+    /// As the record has it, with the error where there is one.
+    fn told(self) -> (Reason, Option<String>) {
+        match self {
+            Self::Reason(reason) => (reason, None),
+            Self::Model(error @ ModelError::ContextOverflow { .. }) => (Reason::Context, Some(error.to_string())),
+            Self::Model(error) => (Reason::ModelError, Some(error.to_string())),
+            Self::Failed(error) => (Reason::Internal, Some(error.to_string())),
+        }
+    }
 }
 
 impl<E: Into<AttemptError>> From<E> for End {
@@ -196,14 +208,36 @@ impl Attempt {
     /// Runs to the end and says why it ended. What comes next is [`Attempt::finish`].
     pub async fn run(&mut self) -> (Reason, Option<String>) {
         loop {
-            match self.step().await {
-                Ok(()) => {}
-                Err(End::Reason(reason)) => return (reason, None),
-                Err(End::Model(ModelError::ContextOverflow { .. })) => return (Reason::Context, None),
-                Err(End::Model(error)) => return (Reason::ModelError, Some(error.to_string())),
-                Err(End::Failed(error)) => return (Reason::Internal, Some(error.to_string())),
+            if let Err(end) = self.step().await {
+                return end.told();
             }
         }
+    }
+
+    /// Runs `steps` more steps. `None`: the attempt could go on.
+    pub async fn run_for(&mut self, steps: u32) -> Option<(Reason, Option<String>)> {
+        let until = self.log.conversation.step + steps;
+        while self.log.conversation.step < until {
+            if let Err(end) = self.step().await {
+                return Some(end.told());
+            }
+        }
+        None
+    }
+
+    /// Keeps the workspace as it is now, for a fork that starts from it.
+    pub async fn snapshot(&self) -> Result<Snapshot, AttemptError> {
+        Ok(self.workspace.sandbox().snapshot().await.map_err(WorkspaceError::from)?)
+    }
+
+    /// A second sandbox whose workspace is as it was `at` that moment.
+    pub async fn fork(&self, at: &Snapshot) -> Result<Sandbox, AttemptError> {
+        Ok(self.workspace.sandbox().fork(at).await.map_err(WorkspaceError::from)?)
+    }
+
+    /// The record so far, folded.
+    pub fn log(&self) -> &Log {
+        &self.log
     }
 
     /// One reply and what follows from it.

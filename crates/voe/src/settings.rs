@@ -31,7 +31,7 @@ const fn guarded(name: &'static str, env: &'static str, default: &'static str, a
 }
 
 /// The strategy of `voe fix` and `voe demo` when nobody says otherwise.
-pub(crate) const DEFAULT_STRATEGY: &str = "verify-on-edit";
+pub(crate) const DEFAULT_STRATEGY: &str = "prove-on-edit";
 
 /// Every setting there is.
 pub(crate) const KEYS: &[Key] = &[

@@ -16,11 +16,6 @@ impl Paint {
         Self { on: !no_color && !env && !dumb && std::io::stdout().is_terminal() }
     }
 
-    /// Never any colour.
-    pub(crate) fn plain() -> Self {
-        Self { on: false }
-    }
-
     fn with(self, code: &str, text: &str) -> String {
         if self.on && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
