@@ -6,7 +6,6 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode};
 use rustix::io::Errno;
@@ -65,8 +64,6 @@ impl Drop for Staged {
         let _ = rustix::fs::unlinkat(&self.directory, &self.name, AtFlags::empty());
     }
 }
-
-static STAGED: AtomicU64 = AtomicU64::new(0);
 
 impl Root {
     pub(crate) fn open(path: &Path) -> Result<Self> {
@@ -155,12 +152,15 @@ impl Root {
         Ok(directory)
     }
 
-    /// Writes a content beside its place; an existing file's permissions are kept, but for the executable bits.
-    fn stage(&self, path: &[u8], state: &FileState, like: Option<RawMode>) -> rustix::io::Result<Staged> {
-        let (above, _) = split(path);
-        let (directory, _) = self.descend_while_there(above)?;
-        let number = STAGED.fetch_add(1, Ordering::Relaxed);
-        let staged = Staged { directory, name: format!(".voe-{}-{number}.tmp", std::process::id()) };
+    /// Writes a content into `directory` until it is put in its place; an existing file's permissions are kept, but for
+    /// the executable bits. The name is the same each time: what a kill left behind is found and replaced.
+    fn stage(directory: OwnedFd, path: &[u8], state: &FileState, like: Option<RawMode>) -> rustix::io::Result<Staged> {
+        let name = format!(".voe-{}.tmp", &blake3::hash(path).to_hex()[..16]);
+        match rustix::fs::unlinkat(&directory, &name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+        let staged = Staged { directory, name };
         if state.mode == LINK {
             rustix::fs::symlinkat(OsStr::from_bytes(&state.content.0), &staged.directory, &staged.name)?;
             return Ok(staged);
@@ -202,8 +202,8 @@ impl Root {
         match state {
             Some(state) => {
                 let like = self.read(path)?.permissions();
-                let staged = self.stage(path, state, like).map_err(self.failed("write", path))?;
-                self.place(path, &staged).map_err(self.failed("write", path))
+                let staged = self.make_way(split(path).0).and_then(|parent| Self::stage(parent, path, state, like));
+                staged.and_then(|staged| self.place(path, &staged)).map_err(self.failed("write", path))
             }
             None => self.remove(path),
         }
@@ -241,7 +241,10 @@ impl Root {
         for (path, state) in changes {
             let found = self.read(path)?;
             if let Some(state) = state {
-                staged.push((path, self.stage(path, state, found.permissions()).map_err(self.failed("write", path))?));
+                // No directory is made before everything is written.
+                let near = self.descend_while_there(split(path).0);
+                let new = near.and_then(|(near, _)| Self::stage(near, path, state, found.permissions()));
+                staged.push((path, new.map_err(self.failed("write", path))?));
             }
             before.push((path, found));
         }
@@ -279,10 +282,11 @@ impl Root {
         }
         for (path, found) in before.iter().filter(|(_, found)| was_there(found)) {
             if self.read(path).ok().as_ref() != Some(found) {
-                let put = found.state().map(|state| self.stage(path, state, found.permissions()));
-                if let Some(Ok(staged)) = put {
-                    let _ = self.place(path, &staged);
-                }
+                let Some(state) = found.state() else { continue };
+                // What can't be put back is in the undo point.
+                let way = self.make_way(split(path).0);
+                let staged = way.and_then(|parent| Self::stage(parent, path, state, found.permissions()));
+                let _ = staged.and_then(|staged| self.place(path, &staged));
             }
         }
     }

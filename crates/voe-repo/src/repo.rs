@@ -16,8 +16,58 @@ pub struct Repo {
     pub(crate) top: PathBuf,
     pub(crate) git_dir: PathBuf,
     pub(crate) common_dir: PathBuf,
+    pub(crate) settings: Settings,
+}
+
+/// What of the configuration matters for reading the work tree, as it is when the repository is found.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
     /// `sha1` or `sha256`.
     pub(crate) object_format: String,
+    /// Whether line ends may be converted.
+    pub(crate) converts_line_ends: bool,
+    /// Whether there is a file of attributes for all repositories.
+    pub(crate) attributes_file: bool,
+    /// The file with what is ignored in all repositories, if any.
+    pub(crate) excludes_file: Option<PathBuf>,
+}
+
+impl Settings {
+    fn read(git: &Git) -> Result<Self> {
+        let mut settings = Self {
+            object_format: "sha1".to_owned(),
+            converts_line_ends: false,
+            attributes_file: Path::new("/etc/gitattributes").exists()
+                || user_file("attributes").is_some_and(|file| file.exists()),
+            excludes_file: user_file("ignore"),
+        };
+        let names = r"^(core\.(autocrlf|attributesfile|excludesfile)|extensions\.objectformat)$";
+        let output = git.output(&["config", "-z", "--type=path", "--get-regexp", names], &[])?;
+        for record in output.stdout.split(|byte| *byte == 0) {
+            let mut parts = record.splitn(2, |byte| *byte == b'\n');
+            let (Some(name), value) = (parts.next(), parts.next()) else { continue };
+            let word = String::from_utf8_lossy(value.unwrap_or(b"true")).to_lowercase();
+            match name {
+                b"core.autocrlf" => {
+                    settings.converts_line_ends = !matches!(word.as_str(), "false" | "no" | "off" | "0" | "");
+                }
+                b"core.attributesfile" => settings.attributes_file = true,
+                b"core.excludesfile" => {
+                    settings.excludes_file = value.map(|path| PathBuf::from(OsString::from_vec(path.to_vec())));
+                }
+                b"extensions.objectformat" if word == "sha256" => settings.object_format = word,
+                _ => {}
+            }
+        }
+        Ok(settings)
+    }
+}
+
+/// A file of the user's own git configuration.
+fn user_file(name: &str) -> Option<PathBuf> {
+    let set = |variable| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let config = set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")))?;
+    Some(config.join("git").join(name))
 }
 
 impl Repo {
@@ -53,10 +103,8 @@ impl Repo {
         let git_dir = path_answer(&git, &["rev-parse", "--absolute-git-dir"])?;
         let common_dir = start.join(path_answer(&git, &["rev-parse", "--git-common-dir"])?);
         let common_dir = common_dir.canonicalize().map_err(RepoError::io("read", &common_dir))?;
-        let format = git.output(&["config", "--get", "extensions.objectFormat"], &[])?;
-        let format = String::from_utf8_lossy(&format.stdout).trim().to_lowercase();
-        let object_format = if format == "sha256" { format } else { "sha1".to_owned() };
-        Ok(Self { top, git_dir, common_dir, object_format })
+        let settings = Settings::read(&git)?;
+        Ok(Self { top, git_dir, common_dir, settings })
     }
 
     /// The work tree's top directory, absolute.
@@ -112,7 +160,7 @@ fn check_version(git: &Git) -> Result<()> {
 }
 
 /// An answer that is a path: all but the last newline belongs to it.
-pub(crate) fn path_answer(git: &Git, args: &[&str]) -> Result<PathBuf> {
+fn path_answer(git: &Git, args: &[&str]) -> Result<PathBuf> {
     let mut out = git.run(args)?;
     if out.last() == Some(&b'\n') {
         out.pop();

@@ -14,7 +14,6 @@ use std::collections::BTreeSet;
 use crate::git::Git;
 use crate::index::{Listed, copy_index, copy_with_time, feed, index_name, list_index, mark};
 use crate::objects::{init_bare, printable};
-use crate::repo::path_answer;
 use crate::{Repo, RepoError, Result};
 
 /// In the store all contents are taken as they are. This file has the highest precedence of all attributes.
@@ -41,7 +40,7 @@ pub(crate) struct Snapshot {
 /// Makes the store if it is missing.
 pub(crate) fn open_store(repo: &Repo, store: &Path) -> Result<PathBuf> {
     if !store.join("HEAD").exists() || !store.join("info/attributes").exists() {
-        init_bare(store, &repo.object_format)?;
+        init_bare(store, &repo.settings.object_format)?;
         write(&store.join("info/attributes"), NO_ATTRIBUTES.as_bytes())?;
     }
     store.canonicalize().map_err(RepoError::io("read", store))
@@ -153,7 +152,7 @@ impl Nesting<'_> {
                 return Ok(());
             }
         };
-        if inner.object_format != repo.object_format {
+        if inner.settings.object_format != repo.settings.object_format {
             self.skipped.push(format!("{}: a repository with another hash", printable(&place)));
             return Ok(());
         }
@@ -168,19 +167,14 @@ impl Nesting<'_> {
 
 /// The paths of which the user's index may hold something else than their bytes, however fresh it says they are.
 fn converted(repo: &Repo, git: &Git, listed: &[Listed], changes: &[(u8, Vec<u8>)]) -> Result<BTreeSet<Vec<u8>>> {
-    let own = repo.git();
-    let set = |name: &str| -> Result<Vec<u8>> { Ok(own.output(&["config", "--get", name], &[])?.stdout) };
-    let autocrlf = set("core.autocrlf")?;
     let files: Vec<&Listed> =
         listed.iter().filter(|entry| entry.stage == 0 && matches!(entry.mode, 0o100644 | 0o100755)).collect();
     let by_attributes = files.iter().any(|entry| entry.path.ends_with(b".gitattributes"))
         || repo.top.join(".gitattributes").exists()
         || repo.common_dir.join("info/attributes").exists()
-        || !set("core.attributesFile")?.is_empty()
-        || Path::new("/etc/gitattributes").exists()
-        || user_file("attributes").is_some_and(|file| file.exists())
+        || repo.settings.attributes_file
         || changes.iter().any(|(_, path)| path.ends_with(b".gitattributes"));
-    if !by_attributes && (autocrlf.is_empty() || autocrlf.starts_with(b"false")) {
+    if !by_attributes && !repo.settings.converts_line_ends {
         return Ok(BTreeSet::new());
     }
     let mut found = BTreeSet::new();
@@ -196,7 +190,7 @@ fn converted(repo: &Repo, git: &Git, listed: &[Listed], changes: &[(u8, Vec<u8>)
     }
     if by_attributes {
         let paths: Vec<u8> = files.iter().flat_map(|entry| [&entry.path[..], b"\0"].concat()).collect();
-        let out = own.run_with(&["check-attr", "-z", "--stdin", "filter", "working-tree-encoding"], &paths)?;
+        let out = repo.git().run_with(&["check-attr", "-z", "--stdin", "filter", "working-tree-encoding"], &paths)?;
         let fields: Vec<&[u8]> = out.split(|byte| *byte == 0).collect();
         for triple in fields.chunks_exact(3) {
             if !matches!(triple[2], b"unspecified" | b"unset") {
@@ -210,7 +204,7 @@ fn converted(repo: &Repo, git: &Git, listed: &[Listed], changes: &[(u8, Vec<u8>)
 /// What in the work tree differs from the index: `C` changed, `R` removed, `?` new and not ignored. A directory that is a
 /// repository of its own ends in `/`.
 fn list_changes(repo: &Repo, git: &Git) -> Result<Vec<(u8, Vec<u8>)>> {
-    let (git, args) = ignoring(repo, git)?;
+    let (git, args) = ignoring(repo, git);
     let mut all: Vec<OsString> =
         ["ls-files", "-z", "-t", "--modified", "--deleted", "--others"].map(OsString::from).to_vec();
     all.extend(args);
@@ -222,7 +216,7 @@ fn list_changes(repo: &Repo, git: &Git) -> Result<Vec<(u8, Vec<u8>)>> {
 /// What the repository ignores: files, and directories (ending in `/`) in which everything is.
 pub(crate) fn list_ignored(repo: &Repo, store: &Path) -> Result<Vec<Vec<u8>>> {
     let index = store.join(index_name(b""));
-    let (git, args) = ignoring(repo, &Git::private(store).work_tree(&repo.top).index(&index))?;
+    let (git, args) = ignoring(repo, &Git::private(store).work_tree(&repo.top).index(&index));
     let mut all: Vec<OsString> =
         ["ls-files", "-z", "--others", "--ignored", "--directory"].map(OsString::from).to_vec();
     all.extend(args);
@@ -233,7 +227,7 @@ pub(crate) fn list_ignored(repo: &Repo, store: &Path) -> Result<Vec<Vec<u8>>> {
 /// What is neither known to the last snapshot nor ignored.
 pub(crate) fn list_untracked(repo: &Repo, store: &Path) -> Result<Vec<Vec<u8>>> {
     let index = store.join(index_name(b""));
-    let (git, args) = ignoring(repo, &Git::private(store).work_tree(&repo.top).index(&index))?;
+    let (git, args) = ignoring(repo, &Git::private(store).work_tree(&repo.top).index(&index));
     let mut all: Vec<OsString> = ["ls-files", "-z", "--others"].map(OsString::from).to_vec();
     all.extend(args);
     let out = git.run(&all)?;
@@ -241,16 +235,9 @@ pub(crate) fn list_untracked(repo: &Repo, store: &Path) -> Result<Vec<Vec<u8>>> 
 }
 
 /// The rules by which the user's own git ignores files: `.gitignore`, `info/exclude`, the user's excludes file.
-fn ignoring(repo: &Repo, git: &Git) -> Result<(Git, Vec<OsString>)> {
-    let own = repo.git();
-    let configured = own.output(&["config", "--type=path", "--get", "core.excludesFile"], &[])?;
-    let file = if configured.code == Some(0) {
-        Some(path_answer(&own, &["config", "--type=path", "--get", "core.excludesFile"])?)
-    } else {
-        user_file("ignore")
-    };
+fn ignoring(repo: &Repo, git: &Git) -> (Git, Vec<OsString>) {
     let mut setting = OsString::from("core.excludesFile=");
-    setting.push(file.unwrap_or_else(|| "/dev/null".into()));
+    setting.push(repo.settings.excludes_file.as_deref().unwrap_or(Path::new("/dev/null")));
     let mut args = vec![OsString::from("--exclude-standard")];
     let exclude = repo.common_dir.join("info/exclude");
     if exclude.is_file() {
@@ -258,14 +245,7 @@ fn ignoring(repo: &Repo, git: &Git) -> Result<(Git, Vec<OsString>)> {
         arg.push(exclude);
         args.push(arg);
     }
-    Ok((git.clone().setting(setting), args))
-}
-
-/// A file of the user's own git configuration.
-fn user_file(name: &str) -> Option<PathBuf> {
-    let set = |variable| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let config = set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")))?;
-    Some(config.join("git").join(name))
+    (git.clone().setting(setting), args)
 }
 
 /// What became of a path that differs from the index.

@@ -439,3 +439,60 @@ fn the_latest_point_is_that_of_this_repository() {
     let found = UndoPoint::latest(&points(&lab), &lab.repo()).unwrap().unwrap();
     assert_eq!(found.dir(), newest.dir());
 }
+
+/// Where the process that is to be killed finds its work.
+const KILLED: &str = "VOE_REPO_TEST_KILLED_UNDO";
+
+#[test]
+fn the_undo_that_is_killed_by_the_test_below() {
+    if let Some(dir) = std::env::var_os(KILLED) {
+        let dir = PathBuf::from(dir);
+        let repo = Repo::discover(&dir.join("repo")).unwrap();
+        UndoPoint::open(&dir.join("points/1")).unwrap().undo(&repo, true).unwrap();
+    }
+}
+
+#[test]
+fn an_undo_killed_at_any_moment_is_made_good_by_another() {
+    let (mut interrupted, rounds) = (0, 8);
+    let mut whole = None;
+    for round in 0..=rounds {
+        let lab = at_work();
+        for number in 0..40 {
+            lab.write(format!("many/{number}/deep"), format!("{number}\n"));
+        }
+        let before = all(&lab);
+        let mut point = take(&lab);
+        for number in 0..40 {
+            lab.write(format!("many/{number}/deep"), "agent\n");
+            lab.write(format!("more/{number}/deep"), "agent\n");
+        }
+        lab.commit("agent");
+        lab.git(&["reset", "-q", "--hard", "HEAD~2"]);
+        point.seal(&lab.repo()).unwrap();
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "the_undo_that_is_killed_by_the_test_below"])
+            .env(KILLED, lab.dir.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        match whole {
+            // The first one is left alone, to see how long it takes.
+            None => {
+                let began = std::time::Instant::now();
+                child.wait().unwrap();
+                whole = Some(began.elapsed());
+            }
+            // Some moment, not one that anything is known about.
+            Some(whole) => std::thread::sleep(whole * round / (rounds + 1)),
+        }
+        child.kill().unwrap();
+        interrupted += u32::from(!child.wait().unwrap().success());
+        match UndoPoint::open(point.dir()).unwrap().undo(&lab.repo(), false) {
+            Ok(_) | Err(RepoError::AlreadyUndone) => {}
+            Err(error) => panic!("round {round}: {error}"),
+        }
+        same(&all(&lab), &before);
+    }
+    println!("{interrupted} of {rounds} undos were killed");
+}
