@@ -1,7 +1,8 @@
 //! The viewer's own files, embedded.
 
 /// Name, content type and content.
-pub(super) const FILES: [(&str, &str, &str); 8] = [
+pub(super) const FILES: [(&str, &str, &str); 9] = [
+    ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
     ("style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
     ("dom.js", SCRIPT, include_str!("assets/dom.js")),
     ("data.js", SCRIPT, include_str!("assets/data.js")),
@@ -16,9 +17,10 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 const PAGE: &str = include_str!("assets/index.html");
 
-/// The page, as served or for opening from disk.
+/// The page, as served or for opening from disk. In a page, unlike in a header, a policy can't say who may frame it.
 pub(super) fn page(exported: bool) -> String {
-    PAGE.replace("{{mode}}", if exported { "export" } else { "served" }).replace("{{policy}}", policy(exported))
+    PAGE.replace("{{mode}}", if exported { "export" } else { "served" })
+        .replace("{{policy}}", policy(exported).trim_end_matches("; frame-ancestors 'none'"))
 }
 
 /// What the page may do: run its own scripts, ask its own server, nothing else. From disk there is no server to ask, and a
