@@ -1,0 +1,275 @@
+//! Checks run without the edits, in several languages: what proves, what shows nothing, what breaks.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+use support::{Bench, CHECK, Said, bash, call, cure, done};
+
+/// The sandboxes that fork here. `none` copies the tree; `local` stacks overlays.
+fn sandboxes() -> &'static [&'static str] {
+    static FOUND: OnceLock<Vec<&'static str>> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let bench = Bench::python();
+        let works =
+            bench.voe(&["fix", "p", "--sandbox", "local", "--json", "--model", &bench.script(&[done()])]).code == 0;
+        if !works {
+            println!("skipped: the sandbox `local` does not work here, so its half of these cases was not run");
+        }
+        if works { vec!["none", "local"] } else { vec!["none"] }
+    })
+}
+
+fn there(program: &str) -> bool {
+    let there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !there {
+        println!("skipped: there is no {program}");
+    }
+    there
+}
+
+/// Runs an attempt and hands back the last word on each command, by command.
+fn attempt(bench: &Bench, sandbox: &str, replies: &[Value]) -> (Said, BTreeMap<String, Value>) {
+    let model = bench.script(replies);
+    let said = bench.voe(&["fix", "p", "--sandbox", sandbox, "--json", "--apply", "no", "--model", &model]);
+    let checks = said.events_of("check").into_iter().map(|c| (c["command"].as_str().unwrap().to_owned(), c)).collect();
+    (said, checks)
+}
+
+/// The level of `check` after `edit`, in each sandbox.
+fn level(files: &[(&str, &str)], edits: &[Value], check: &str, expected: &str) {
+    for sandbox in sandboxes() {
+        let bench = Bench::new(files);
+        let mut replies = edits.to_vec();
+        replies.push(bash(check));
+        replies.extend([done(), done(), done()]);
+        let (said, checks) = attempt(&bench, sandbox, &replies);
+        let found =
+            checks.get(check).unwrap_or_else(|| panic!("{sandbox}: no check {check}\n{}{}", said.out, said.err));
+        assert_eq!(found["level"], expected, "{sandbox}: {check}: {found}");
+    }
+}
+
+const STATS: &[(&str, &str)] = &[("stats.py", "def mean(xs):\n    return sum(xs) / len(xs)\n")];
+
+#[test]
+fn python_a_check_that_fails_without_the_edit_proves_it() {
+    level(STATS, &[cure()], CHECK, "proven");
+}
+
+#[test]
+fn python_a_check_that_passes_without_the_edit_is_vacuous() {
+    level(STATS, &[cure()], "python3 -c 'from stats import mean; assert mean([2]) == 2'", "vacuous");
+}
+
+#[test]
+fn python_a_check_that_fails_with_the_edit_refutes_it() {
+    level(STATS, &[cure()], "python3 -c 'from stats import mean; assert mean([]) == 1'", "refuted");
+}
+
+#[test]
+fn a_missing_module_of_the_patch_is_no_reason_to_be_red() {
+    let new = call(
+        "file_write",
+        json!({"path": "median.py", "content": "def median(xs):\n    return sorted(xs)[len(xs) // 2]\n"}),
+    );
+    level(STATS, &[new], "python3 -c 'import median; assert median.median([1, 2, 3]) == 2'", "unrunnable");
+}
+
+#[test]
+fn nothing_collected_is_no_reason_to_be_red() {
+    let new = call(
+        "file_write",
+        json!({"path": "checks/alpha.py", "content": "import unittest\n\nclass T(unittest.TestCase):\n    def test_a(self):\n        pass\n"}),
+    );
+    level(STATS, &[new], "python3 -m unittest checks.alpha", "unrunnable");
+}
+
+#[test]
+fn a_check_that_only_reads_source_text_proves_nothing() {
+    level(STATS, &[cure()], "python3 -c \"assert 'if xs else 0' in open('stats.py').read()\"", "unrunnable");
+}
+
+#[test]
+fn an_edit_made_by_sed_is_proven_like_any_other() {
+    level(STATS, &[bash("sed -i 's/len(xs)$/len(xs) if xs else 0/' stats.py")], CHECK, "proven");
+}
+
+#[test]
+fn a_file_deleted_and_a_directory_renamed_are_proven_too() {
+    let files = &[("pkg/a.py", "X = 1\n"), ("json.py", "raise ImportError('shadow')\n")];
+    level(files, &[bash("rm json.py")], "python3 -c 'import json; json.dumps(1)'", "proven");
+    let files = &[("old/m.py", "V = 1\n"), ("old/__init__.py", ""), ("use.py", "from new.m import V\nprint(V)\n")];
+    level(
+        files,
+        &[bash("mv old new"), bash("sed -i 's/V = 1/V = 2/' new/m.py")],
+        "python3 -c 'import os; assert not os.path.exists(\"old\")'",
+        "proven",
+    );
+}
+
+#[test]
+fn tests_that_the_agent_adds_go_into_the_fork() {
+    let test = call(
+        "file_write",
+        json!({"path": "tests/test_mean.py", "content": "import unittest\nfrom stats import mean\n\nclass T(unittest.TestCase):\n    def test_empty(self):\n        self.assertEqual(mean([]), 0)\n"}),
+    );
+    level(STATS, &[cure(), test], "python3 -m unittest tests/test_mean.py", "proven");
+}
+
+#[test]
+fn javascript_with_node() {
+    if !there("node") {
+        return;
+    }
+    let files = &[("add.js", "module.exports = (a, b) => a - b;\n")];
+    let edit = bash("sed -i 's/a - b/a + b/' add.js");
+    level(
+        files,
+        std::slice::from_ref(&edit),
+        "node -e 'require(\"assert\").equal(require(\"./add.js\")(2, 3), 5)'",
+        "proven",
+    );
+    level(files, &[edit], "node -e 'require(\"assert\").equal(require(\"./add.js\")(2, 0), 2)'", "vacuous");
+}
+
+#[test]
+fn shell() {
+    let files = &[("greet.sh", "echo helo \"$1\"\n")];
+    level(files, &[bash("sed -i s/helo/hello/ greet.sh")], "[ \"$(bash greet.sh x)\" = 'hello x' ]", "proven");
+}
+
+#[test]
+fn c_with_make_is_rebuilt_without_the_edit_although_a_build_of_the_edit_lies_there() {
+    if !there("cc") || !there("make") {
+        return;
+    }
+    let files = &[
+        ("add.c", "int add(int a, int b) { return a - b; }\n"),
+        ("main.c", "#include <stdlib.h>\nint add(int, int);\nint main(void) { return add(2, 3) == 5 ? 0 : 1; }\n"),
+        ("Makefile", "t: add.o main.o\n\tcc -o t add.o main.o\n%.o: %.c\n\tcc -c $<\n"),
+        (".gitignore", "*.o\n/t\n"),
+    ];
+    // Built at base first, so that stale products of base and fresh products of the edit both lie around.
+    let edits = [bash("make -s t"), bash("sed -i 's/a - b/a + b/' add.c")];
+    level(files, &edits, "make -s t && ./t", "proven");
+}
+
+#[test]
+fn rust_with_cargo_is_rebuilt_without_the_edit() {
+    if !there("cargo") {
+        return;
+    }
+    let files = &[
+        ("Cargo.toml", "[package]\nname = \"t\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[workspace]\n"),
+        (
+            "src/lib.rs",
+            "pub fn add(a: i32, b: i32) -> i32 {\n    a - b\n}\n\n#[test]\nfn adds() {\n    assert_eq!(add(2, 3), 5);\n}\n",
+        ),
+        (".gitignore", "/target\n"),
+    ];
+    level(files, &[bash("sed -i 's/a - b/a + b/' src/lib.rs")], "cargo test -q --offline 2>&1", "proven");
+}
+
+#[test]
+fn a_stale_pyc_of_the_edit_does_not_make_red_green() {
+    let files = &[("op.py", "def f():\n    return 1 - 1\n"), (".gitignore", "__pycache__/\n")];
+    let edit = bash("sed -i 's/1 - 1/1 + 1/' op.py; PYTHONDONTWRITEBYTECODE= python3 -c 'import op'");
+    level(files, &[edit], "PYTHONDONTWRITEBYTECODE= python3 -c 'import op; assert op.f() == 2'", "proven");
+}
+
+#[test]
+fn a_proof_made_old_by_a_later_edit_is_run_again_at_the_end() {
+    for sandbox in sandboxes() {
+        let bench = Bench::new(STATS);
+        let later = bash("sed -i 's/^def mean/# the mean\\ndef mean/' stats.py");
+        let (said, _) = attempt(&bench, sandbox, &[cure(), bash(CHECK), later, done(), done(), done()]);
+        assert_eq!(said.finish()["evidence"]["level"], "proven", "{sandbox}: {}", said.finish());
+        let breaks = bash("sed -i 's/ if xs else 0//' stats.py; echo 'Y = 1' >> stats.py");
+        let bench = Bench::new(STATS);
+        let (said, _) = attempt(&bench, sandbox, &[cure(), bash(CHECK), breaks, done(), done(), done()]);
+        assert_eq!(said.finish()["evidence"]["level"], "refuted", "{sandbox}: {}", said.finish()["evidence"]);
+    }
+}
+
+#[test]
+fn a_check_that_passed_at_base_and_fails_now_caps_the_patch_at_refuted() {
+    let edit =
+        call("file_write", json!({"path": "stats.py", "content": "def mean(xs):\n    return 0 if not xs else 1\n"}));
+    let two = "python3 -c 'from stats import mean; assert mean([1, 3]) == 2'";
+    for sandbox in sandboxes() {
+        let bench = Bench::new(STATS);
+        let (said, _) = attempt(&bench, sandbox, &[edit.clone(), bash(CHECK), bash(two), done(), done(), done()]);
+        assert_eq!(said.finish()["evidence"]["level"], "refuted", "{sandbox}: {}", said.finish()["evidence"]);
+    }
+}
+
+#[test]
+fn nothing_in_the_agents_own_workspace_differs_after_a_counterfactual() {
+    let bench = Bench::python();
+    bench.write("build/product", "old\n");
+    let state = || -> Vec<_> {
+        let of = |path: &std::path::PathBuf| {
+            let m = std::fs::symlink_metadata(path).unwrap();
+            (m.mtime(), m.mtime_nsec(), m.ino(), m.size())
+        };
+        bench.files().iter().map(|(path, bytes)| (path.clone(), bytes.clone(), of(path))).collect()
+    };
+    let before = state();
+    let (said, checks) = attempt(&bench, "none", &[cure(), bash(CHECK), done()]);
+    assert_eq!(checks[CHECK]["level"], "proven", "{}", said.out);
+    let after = state();
+    let differ: Vec<_> = before.iter().zip(&after).filter(|(a, b)| a != b).map(|(a, _)| &a.0).collect();
+    assert_eq!(differ, [&bench.path("stats.py")]);
+}
+
+#[test]
+fn the_outcome_goes_with_the_next_tool_result_whichever_is_faster() {
+    for (check, next) in
+        [(CHECK, "sleep 1"), ("sleep 1; python3 -c 'from stats import mean; assert mean([]) == 0'", "true")]
+    {
+        let bench = Bench::new(STATS);
+        let (said, _) = attempt(&bench, "none", &[cure(), bash(check), bash(next), done()]);
+        let results = said.events_of("result");
+        let fact = "was also run on a copy without your changes";
+        assert!(!results[1]["text"].as_str().unwrap().contains(fact));
+        assert!(results[2]["text"].as_str().unwrap().contains(fact), "{}", results[2]["text"]);
+    }
+}
+
+#[test]
+fn the_gate_refuses_twice_with_the_facts_and_then_lets_an_unproven_patch_end() {
+    let bench = Bench::new(STATS);
+    let vacuous = bash("python3 -c 'import stats'");
+    let (said, _) = attempt(&bench, "none", &[cure(), vacuous, done(), done(), done()]);
+    let gates = said.events_of("gate");
+    assert_eq!(gates.iter().map(|g| g["accepted"].as_bool().unwrap()).collect::<Vec<_>>(), [false, false, true]);
+    assert!(gates[0]["text"].as_str().unwrap().contains("pass without your changes too"), "{}", gates[0]);
+    assert_eq!((said.code, said.finish()["evidence"]["level"].as_str()), (0, Some("vacuous")));
+}
+
+#[test]
+fn record_keeps_the_proof_out_of_the_conversation() {
+    let bench = Bench::new(STATS);
+    let model = bench.script(&[cure(), bash(CHECK), bash("true"), done()]);
+    let said =
+        bench.voe(&["fix", "p", "--sandbox", "none", "--json", "--strategy", "verify-on-edit", "--model", &model]);
+    assert_eq!(said.finish()["evidence"]["level"], "proven", "{}", said.out);
+    assert!(said.events_of("result").iter().all(|r| !r["text"].as_str().unwrap().contains("without your changes")));
+}
+
+#[test]
+fn the_users_own_check_counts_as_a_proof() {
+    let bench = Bench::new(STATS);
+    let model = bench.script(&[cure(), done()]);
+    let said = bench.voe(&["fix", "p", "--sandbox", "none", "--json", "--check", CHECK, "--model", &model]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let finish = said.finish();
+    assert_eq!((finish["steps"].as_u64(), finish["evidence"]["level"].as_str()), (Some(2), Some("proven")), "{finish}");
+    assert_eq!(finish["check"]["without"]["exit"], 1);
+}
