@@ -76,6 +76,11 @@ fn attempts_are_filtered_opened_and_walked_through_by_keyboard() {
         "location.hash === '#/attempt/{}' && document.querySelector('details.step')",
         id.as_str().unwrap()
     ));
+    browser.wait(
+        "[...document.querySelectorAll('pre.diff .added')].some((line) => line.textContent.includes('if not lines'))",
+    );
+    browser.wait("document.querySelector('.check .side .pass') && document.querySelector('.check .side .fail')");
+    assert!(!browser.eval("document.body.innerText").as_str().unwrap().contains("[object"));
     browser.key("j");
     browser.key("j");
     browser.wait("document.querySelector('#step-2.selected')");

@@ -140,6 +140,7 @@ pub fn attempt(id: usize, entry: &Entry) -> Result<Value, Error> {
     {
         value[key] = part;
     }
+    value["patch"] = cut(&patch).into();
     value["damage"] = damage.into();
     value["grade"] = serde_json::to_value(entry.grade()).unwrap_or_default();
     value["chunk"] = STEPS_IN_CHUNK.into();

@@ -11,7 +11,7 @@ voe.el = (tag, props, ...children) => {
   for (const [key, value] of Object.entries(attrs ?? {})) node.setAttribute(key, value);
   for (const [key, handler] of Object.entries(on ?? {})) node.addEventListener(key, handler);
   Object.assign(node, rest);
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 };
 

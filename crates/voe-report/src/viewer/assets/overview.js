@@ -40,6 +40,7 @@
       if (!byTask.has(attempt.task)) byTask.set(attempt.task, new Map());
       byTask.get(attempt.task).set(`${attempt.arm}\u0000${attempt.trial}`, attempt);
     }
+    const graded = data.tasks.some((task) => task.difficulty);
     const shown = columns.filter((c) => !query.get("arm") || c.arm === query.get("arm"));
     const count = [...byTask.values()].reduce((sum, row) => sum + row.size, 0);
     const rows = [...byTask.keys()].sort().map((name) => {
@@ -48,12 +49,12 @@
         const attempt = byTask.get(name).get(`${c.arm}\u0000${c.trial}`);
         return el("td", {}, attempt ? cell(attempt) : "");
       });
-      return el("tr", {}, el("th", { attrs: { scope: "row" } }, name), el("td", { class: "quiet wide" }, task?.difficulty ?? ""), cells);
+      return el("tr", {}, el("th", { attrs: { scope: "row" } }, name), graded && el("td", { class: "quiet wide" }, task?.difficulty ?? ""), cells);
     });
     const head = shown.map((c) => el("th", { attrs: { scope: "col" } }, many ? `${c.arm} ${c.trial}` : c.arm));
     return [
       el("p", { class: "quiet", id: "count" }, `${count} of ${data.attempts.length} attempts, ${byTask.size} tasks. ✓ resolved · not ∅ empty ! error ? ungraded … running; underlined: proven. The number is that of the steps.`),
-      el("div", { class: "scroll tall" }, el("table", { class: "matrix" }, el("thead", {}, el("tr", {}, el("th", {}, "task"), el("th", { class: "wide" }, "difficulty"), head)), el("tbody", {}, rows))),
+      el("div", { class: "scroll tall" }, el("table", { class: "matrix" }, el("thead", {}, el("tr", {}, el("th", {}, "task"), graded && el("th", { class: "wide" }, "difficulty"), head)), el("tbody", {}, rows))),
     ];
   };
 
@@ -83,7 +84,7 @@
       el("figcaption", {}, f.caption + " ", el("a", { href: `figures/${f.id}.svg`, download: `${f.id}.svg` }, "SVG"), " ", el("a", { href: `figures/${f.id}.csv`, download: `${f.id}.csv` }, "CSV"))));
     if (voe.exported) figures.forEach((f) => { const img = f.querySelector("img"); img.src = img.getAttribute("src").split("?")[0]; });
     main.replaceChildren(
-      el("p", { class: "quiet" }, `${data.denominator}. `, data.notes.join("; ")),
+      el("p", { class: "quiet" }, [`${data.tasks.length} tasks: ${data.denominator}`, ...data.notes].join(". ")),
       el("section", {}, el("h2", {}, "Attempts"), el("div", { class: "filters" }, selects, text), holder),
       el("section", {}, el("h2", {}, "Arms"), tables),
       el("section", { class: "figures" }, el("h2", {}, "Figures"), figures));
