@@ -12,7 +12,7 @@ use crate::changes::{By, Report, Tracker};
 use crate::command::{self, Intent};
 use crate::inbox::Inbox;
 use crate::place::Places;
-use crate::process::descendants::Descendants;
+use crate::process::descendants::{self, Descendants};
 use crate::protocol::{Bytes, CallResult, Export, FileState, Hello, Pristine, Setup, State};
 use crate::tools::{self, Done, Effect};
 
@@ -23,6 +23,7 @@ pub(crate) struct Session {
     /// The environment of commands.
     pub(crate) env: BTreeMap<String, String>,
     outputs: PathBuf,
+    pub(crate) pid_file: PathBuf,
     calls: u32,
     tracker: Tracker,
 }
@@ -40,13 +41,20 @@ impl Session {
             Pristine::Dir(dir) => dir.clone(),
         });
         let places = Places::new(&setup.workspace, &setup.scratch, guarded)?;
+        let env = environment(&setup, &places)?;
+        let pid_file = own.join("shell");
+        if let Some(shell) = fs::read_to_string(&pid_file).ok().and_then(|pid| pid.trim().parse().ok()) {
+            let home =
+                (!setup.env.contains_key("HOME")).then(|| env.get("HOME").map(|home| format!("HOME={home}"))).flatten();
+            descendants::end_left(shell, "PYTHONDONTWRITEBYTECODE=1", home.as_deref());
+            let _ = fs::remove_file(&pid_file);
+        }
         let began = cpu_ms();
         let tracker = Tracker::open(&setup, places.workspace(), &own)?;
         let scan_ms = cpu_ms() - began;
-        let env = environment(&setup, &places)?;
         let calls = fs::read_dir(&outputs)?.count() as u32;
         let hello = Hello { version: env!("CARGO_PKG_VERSION").into(), files: tracker.files(), scan_ms };
-        let session = Self { setup, places, env, outputs, calls, tracker };
+        let session = Self { setup, places, env, outputs, pid_file, calls, tracker };
         Ok((session, hello))
     }
 

@@ -132,7 +132,7 @@ impl Tree {
 
     /// Walks through all. The first walk of an attempt finds nothing: what is there is the base.
     pub(crate) fn scan(&mut self, base: &Base, claimed: &BTreeSet<Vec<u8>>, first: bool) -> io::Result<Vec<Finding>> {
-        let fd = open_directory(CWD, &self.root)?;
+        let fd = self.open()?;
         let exclude = stat_of(&fd, c".git/info/exclude").unwrap_or_default();
         let changed = self.exclude != exclude || self.round == 0;
         if changed {
@@ -149,8 +149,19 @@ impl Tree {
         if path.rsplit(|&b| b == b'/').next() == Some(b".gitignore") {
             return self.scan(base, claimed, false);
         }
-        let fd = open_directory(CWD, &self.root)?;
+        let fd = self.open()?;
         self.walk(base, claimed, false, |walk, top| walk.path(top, fd, path))
+    }
+
+    /// The workspace's directory; one that was removed is made again, empty.
+    fn open(&self) -> io::Result<OwnedFd> {
+        match open_directory(CWD, &self.root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                std::fs::create_dir_all(&self.root)?;
+                open_directory(CWD, &self.root)
+            }
+            other => other,
+        }
     }
 
     fn walk(
@@ -404,23 +415,23 @@ impl Walk<'_> {
             let name = CString::new(*part)?;
             let last = depth + 1 == parts.len();
             let known = matches!(dir.entries.get(*part), Some(Node { kind: Kind::Dir(_), .. }));
-            if last || !known {
-                return match statat(&fd, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            let below = if last || !known { None } else { open_directory(&fd, &name).ok() };
+            let Some(below) = below else {
+                match statat(&fd, &name, AtFlags::SYMLINK_NOFOLLOW) {
                     Ok(stat) => {
                         let kind = FileType::from_raw_mode(stat.st_mode);
                         self.entry(dir, &fd, &mut done, &name, kind, &chain, false, depth);
-                        Ok(())
                     }
                     Err(_) => {
                         if let Some(node) = dir.entries.remove(*part) {
                             push(&mut done, part);
                             self.lost(&node.kind, &mut done, &Found::Gone);
                         }
-                        Ok(())
                     }
-                };
-            }
-            fd = open_directory(&fd, &name)?;
+                }
+                return Ok(());
+            };
+            fd = below;
             push(&mut done, part);
             let Some(Node { kind: Kind::Dir(next), .. }) = dir.entries.get_mut(*part) else { return Ok(()) };
             dir = next;

@@ -127,6 +127,47 @@ impl Descendants {
     }
 }
 
+/// Ends the processes of a command whose toolbox was killed. They are known by the session that the command's shell began, or
+/// by the home directory in their environment if that is one of voe's own; the number of a session alone may be somebody
+/// else's by now, so `mark` must be in their environment too.
+pub(crate) fn end_left(session: i32, mark: &str, own_home: Option<&str>) {
+    let ours = |pid: &str| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let has = |variable: &str| environment.split(|&b| b == 0).any(|other| other == variable.as_bytes());
+        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let living = !matches!(state_and_parent(&stat)?.0, b'Z' | b'X');
+        Some(living && has(mark) && (own_home.is_some_and(has) || session_of(&stat)? == session))
+    };
+    let until = Instant::now() + KILL_LIMIT;
+    loop {
+        let left: Vec<Pid> = fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.file_name();
+                let pid = name.to_str()?;
+                let number = pid.parse::<i32>().ok()?;
+                ours(pid)?.then(|| Pid::from_raw(number))?
+            })
+            .collect();
+        let Some(first) = left.first() else { return };
+        if Instant::now() > until {
+            return;
+        }
+        for pid in &left {
+            let _ = kill_process(*pid, Signal::KILL);
+        }
+        wait_for(*first, Duration::from_millis(20));
+    }
+}
+
+/// The sixth field of `/proc/PID/stat`.
+fn session_of(stat: &[u8]) -> Option<i32> {
+    let after = memchr::memrchr(b')', stat)? + 1;
+    std::str::from_utf8(&stat[after..]).ok()?.split_ascii_whitespace().nth(3)?.parse().ok()
+}
+
 /// The toolbox's own children, where the kernel lists them (CONFIG_PROC_CHILDREN): one small read instead of all of `/proc`.
 fn own_children() -> Option<Vec<Pid>> {
     let mut children = Vec::new();
@@ -172,5 +213,6 @@ mod tests {
     fn state_and_parent_are_read_whatever_the_name() {
         assert_eq!(state_and_parent(b"12 (a) R) b) S 7 12 12 0"), Some((b'S', 7)));
         assert_eq!(state_and_parent(b"nonsense"), None);
+        assert_eq!(session_of(b"12 (a) R) b) S 7 11 13 0"), Some(13));
     }
 }

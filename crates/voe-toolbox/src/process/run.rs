@@ -32,6 +32,8 @@ pub(crate) struct Job<'a> {
     pub(crate) output_file: PathBuf,
     /// Where the command goes if it is too long for an argument.
     pub(crate) script_file: PathBuf,
+    /// Where the shell's process id stands while it runs, for a toolbox that is started after this one was killed.
+    pub(crate) pid_file: &'a Path,
 }
 
 /// How it went.
@@ -68,6 +70,8 @@ pub(crate) fn run(job: &Job<'_>, processes: &Descendants, inbox: &mut Inbox) -> 
         fd: Some(read),
         output: Output::new(job.limits.output_chars, &job.output_file, job.limits.output_file_bytes),
     };
+    // On a full disk the command still runs.
+    let _ = std::fs::write(job.pid_file, child.id().to_string());
     let end = wait(job, &mut child, &mut pipe, inbox, began)?;
     let spare = Pid::from_raw(child.id() as i32);
     let mut left = Vec::new();
@@ -96,6 +100,9 @@ pub(crate) fn run(job: &Job<'_>, processes: &Descendants, inbox: &mut Inbox) -> 
                 let _ = child.wait();
             }
         }
+    }
+    if !stuck {
+        let _ = std::fs::remove_file(job.pid_file);
     }
     pipe.drain();
     let (exit, killed) = match end {

@@ -61,6 +61,7 @@ pub(crate) fn run_command(
         limits: &session.setup.limits,
         script_file: output_file.with_extension("sh"),
         output_file,
+        pid_file: &session.pid_file.clone(),
     };
     let ended =
         run_job(&job, &session.processes(), inbox).map_err(|error| format!("the shell did not start: {error}"))?;
