@@ -81,6 +81,11 @@ impl Address {
         }
     }
 
+    /// Whether the connection is encrypted.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
     /// The port.
     pub(crate) fn port(&self) -> u16 {
         self.url.port_or_known_default().unwrap_or(80)

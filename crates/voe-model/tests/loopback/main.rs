@@ -1,0 +1,8 @@
+//! The client against real HTTP servers on this machine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod captures;
+mod failures;
+mod probes;
+mod replies;
+mod server;
