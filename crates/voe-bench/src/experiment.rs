@@ -1,0 +1,237 @@
+//! What is to be run: an experiment file, or the same from flags; resolved into arms.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+use voe_agent::{LoadError, Strategy};
+
+use crate::suite::filter::Filter;
+
+/// An experiment as a file says it. Strategies × models × trials, and arms of their own beside them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Experiment {
+    /// Its name; the file's stem if left out. The run directory is called so.
+    pub name: String,
+    /// What it is, in a few lines.
+    pub about: String,
+    /// For experiments that repeat others: in what they are known to differ.
+    pub deviations: Vec<String>,
+    /// The suite: a name or a file.
+    pub suite: String,
+    /// Which of its tasks.
+    pub filter: Filter,
+    /// Strategies, by name or file, each an arm with each model.
+    pub strategies: Vec<String>,
+    /// Models, as `--model` takes them. Empty: the one that voe finds.
+    pub models: Vec<String>,
+    /// Attempts at each task in each arm.
+    pub trials: Option<u32>,
+    /// Attempts at a time.
+    pub parallel: Option<usize>,
+    /// Chooses the order of the attempts.
+    pub seed: u64,
+    /// Whether the agent sees the row's `hints_text` too.
+    pub hints: bool,
+    /// Keys of every strategy that are set differently here.
+    pub set: Table,
+    /// Arms of their own.
+    #[serde(rename = "arm")]
+    pub arms: Vec<ArmSpec>,
+}
+
+/// An arm as a file says it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ArmSpec {
+    /// Its name.
+    pub name: String,
+    /// Its strategy, by name or file.
+    pub strategy: String,
+    /// Its model; empty: each of the experiment's.
+    pub model: String,
+    /// Keys of the strategy that are set differently in this arm.
+    pub set: Table,
+}
+
+/// One condition, resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arm {
+    /// Its name: what attempts and predictions are called after. Letters, digits, `.`, `_` and `-`.
+    pub name: String,
+    /// The model, as `--model` takes it; empty: the one that voe finds.
+    pub model: String,
+    /// The strategy with everything that is set.
+    pub strategy: Strategy,
+}
+
+/// An experiment can't be resolved.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// The file can't be read.
+    #[error("cannot read the experiment {path}: {why}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Something is missing.
+    #[error("the experiment names no {what}; give {how}")]
+    Missing {
+        /// What.
+        what: &'static str,
+        /// How to give it.
+        how: &'static str,
+    },
+    /// Two arms are called the same.
+    #[error("two arms are called {name:?}; give each [[arm]] a name of its own")]
+    SameName {
+        /// The name.
+        name: String,
+    },
+    /// A key under `set` doesn't fit the strategy.
+    #[error("{strategy} with the keys under `set`: {why}")]
+    Set {
+        /// The strategy.
+        strategy: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The strategy can't be read.
+    #[error(transparent)]
+    Strategy(#[from] LoadError),
+}
+
+impl Experiment {
+    /// Reads an experiment file.
+    ///
+    /// # Errors
+    /// It can't be read or is not one.
+    pub fn read(path: &Path) -> Result<Self, ExperimentError> {
+        let fail = |why: String| ExperimentError::Read { path: path.to_owned(), why };
+        let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+        let mut read: Self = toml::from_str(&text).map_err(|error: toml::de::Error| {
+            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            fail(format!("{}{}", error.message(), line.map(|line| format!(" (line {line})")).unwrap_or_default()))
+        })?;
+        if read.name.is_empty() {
+            read.name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        }
+        Ok(read)
+    }
+
+    /// The arms. `dir`: where relative paths of strategies start.
+    ///
+    /// # Errors
+    /// A strategy can't be read, nothing is to be run, or two arms are called the same.
+    pub fn arms(&self, dir: &Path) -> Result<Vec<Arm>, ExperimentError> {
+        let models: Vec<String> = if self.models.is_empty() { vec![String::new()] } else { self.models.clone() };
+        let mut specs: Vec<(String, &str, &str, &Table)> = Vec::new();
+        let none = Table::new();
+        let strategies = self.strategies.iter().map(|strategy| (strategy.as_str(), "", "", &none));
+        let own = self.arms.iter().map(|arm| (arm.strategy.as_str(), arm.name.as_str(), arm.model.as_str(), &arm.set));
+        for (strategy, name, model, set) in strategies.chain(own) {
+            let of = if model.is_empty() { models.iter().map(String::as_str).collect() } else { vec![model] };
+            let name = if name.is_empty() { stem(strategy) } else { name.to_owned() };
+            for model in &of {
+                let name = if of.len() > 1 { format!("{name}@{}", stem(model)) } else { name.clone() };
+                specs.push((slug(&name), strategy, model, set));
+            }
+        }
+        if specs.is_empty() {
+            return Err(ExperimentError::Missing { what: "strategy", how: "--strategy NAME (`voe strategies` lists them)" });
+        }
+        let mut arms: Vec<Arm> = Vec::new();
+        for (name, strategy, model, set) in specs {
+            if arms.iter().any(|arm| arm.name == name) {
+                return Err(ExperimentError::SameName { name });
+            }
+            let mut loaded = voe_agent::load(strategy, dir)?;
+            for set in [&self.set, set] {
+                loaded = with(&loaded, set).map_err(|why| ExperimentError::Set { strategy: strategy.to_owned(), why })?;
+            }
+            arms.push(Arm { name, model: model.to_owned(), strategy: loaded });
+        }
+        Ok(arms)
+    }
+}
+
+/// The strategy with some keys set differently.
+fn with(strategy: &Strategy, set: &Table) -> Result<Strategy, String> {
+    if set.is_empty() {
+        return Ok(strategy.clone());
+    }
+    let mut table = Table::try_from(strategy).map_err(|error| error.to_string())?;
+    merge(&mut table, set);
+    let changed: Strategy = Value::Table(table).try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+    voe_agent::prompt::validate(&changed)?;
+    Ok(changed)
+}
+
+fn merge(base: &mut Table, over: &Table) {
+    for (key, value) in over {
+        match (base.get_mut(key), value) {
+            (Some(Value::Table(base)), Value::Table(over)) => merge(base, over),
+            _ => {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// The last part of a path or of a model's name, without `.toml`.
+fn stem(name: &str) -> String {
+    let last = name.rsplit(['/', ':']).next().unwrap_or(name);
+    last.strip_suffix(".toml").unwrap_or(last).to_owned()
+}
+
+/// The name with what could trouble a file system replaced.
+fn slug(name: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+');
+    let slug: String = name.chars().map(|c| if fits(c) { c } else { '_' }).collect();
+    if slug.trim_matches('.').is_empty() { "arm".to_owned() } else { slug }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Result<Vec<String>, ExperimentError> {
+        let experiment: Experiment = toml::from_str(text).unwrap();
+        Ok(experiment.arms(Path::new("."))?.into_iter().map(|arm| format!("{} <- {}", arm.name, arm.model)).collect())
+    }
+
+    #[test]
+    fn a_grid_has_an_arm_for_each_strategy_and_model() {
+        let text = "strategies = [\"baseline\", \"verify-on-edit\"]\nmodels = [\"Qwen/Q-35B\", \"scripted:a/b.toml\"]\n";
+        assert_eq!(
+            names(text).unwrap(),
+            [
+                "baseline@Q-35B <- Qwen/Q-35B",
+                "baseline@b <- scripted:a/b.toml",
+                "verify-on-edit@Q-35B <- Qwen/Q-35B",
+                "verify-on-edit@b <- scripted:a/b.toml",
+            ]
+        );
+    }
+
+    #[test]
+    fn keys_are_set_for_all_arms_and_for_one() {
+        let text = "strategies = [\"baseline\"]\n[set.limits]\nsteps = 7\n[[arm]]\nname = \"long\"\nstrategy = \"baseline\"\n\
+                    [arm.set.limits]\nsteps = 9\n";
+        let experiment: Experiment = toml::from_str(text).unwrap();
+        let steps: Vec<_> =
+            experiment.arms(Path::new(".")).unwrap().into_iter().map(|arm| arm.strategy.limits.steps).collect();
+        assert_eq!(steps, [7, 9]);
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_named() {
+        insta::assert_snapshot!(names("suite = \"mini\"").unwrap_err(), @"the experiment names no strategy; give --strategy NAME (`voe strategies` lists them)");
+        insta::assert_snapshot!(names("strategies = [\"baseline\", \"baseline\"]").unwrap_err(), @r#"two arms are called "baseline"; give each [[arm]] a name of its own"#);
+        let error = names("strategies = [\"baseline\"]\n[set.limits]\nsetps = 7").unwrap_err().to_string();
+        assert!(error.contains("setps"), "{error}");
+    }
+}

@@ -1,0 +1,247 @@
+//! Scripted models for runs: replies by task, strategy and trial, from a file. A script answers by the number of the step, so
+//! that an attempt that is gone on with gets the replies that it would have got.
+//!
+//! The file is TOML. Either `[[reply]]` tables, which every attempt gets, or `[[script]]` tables of this form, of which an
+//! attempt gets the first that fits:
+//!
+//! ```toml
+//! [[script]]
+//! task = "mini__pages-1"        # left out: every task
+//! strategy = "baseline"         # left out: every strategy
+//! trial = 1                     # left out: every trial
+//! wait_s = 0.5                  # seconds before each reply; default 0
+//! apply = "gold"                # a first reply that applies the row's own solution; left out: none
+//! reply = [{ content = "…", tool_calls = [{ name = "bash", arguments = { command = "…" } }] }, { content = "TASK_COMPLETE" }]
+//! ```
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use voe_grade::Instance;
+use voe_model::{Delta, Message, Model, ModelError, Reply, ReplyFuture, Request, ToolCall, Usage};
+use voe_trace::event::ModelFacts;
+
+/// A file of scripts.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scripts {
+    /// The form for every attempt.
+    reply: Vec<Said>,
+    script: Vec<Script>,
+}
+
+/// The replies for some attempts.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Script {
+    task: Option<String>,
+    strategy: Option<String>,
+    trial: Option<u32>,
+    wait_s: f64,
+    apply: Option<Answer>,
+    reply: Vec<Said>,
+}
+
+/// Whose solution a script begins with.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Answer {
+    Gold,
+}
+
+/// One reply.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Said {
+    content: String,
+    reasoning: Option<String>,
+    tool_calls: Vec<Called>,
+    /// In place of a reply: the request fails as an overloaded server's would.
+    overloaded: bool,
+    /// In place of a reply: voe itself fails.
+    panics: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Called {
+    name: String,
+    #[serde(default)]
+    arguments: Value,
+}
+
+/// A script can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ScriptError {
+    /// The file can't be read.
+    #[error("cannot read the script {path}: {why}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// No script of the file fits an attempt.
+    #[error("the script has no replies for {task} with {strategy}, trial {trial}; add a [[script]] for it")]
+    NoneFits {
+        /// The task.
+        task: String,
+        /// The strategy.
+        strategy: String,
+        /// The trial.
+        trial: u32,
+    },
+}
+
+impl Scripts {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It can't be read or is not of the form.
+    pub fn read(path: &Path) -> Result<Self, ScriptError> {
+        let fail = |why: String| ScriptError::Read { path: path.display().to_string(), why };
+        let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+        toml::from_str(&text).map_err(|error: toml::de::Error| fail(error.message().to_owned()))
+    }
+
+    /// The model of one attempt, of which `served` replies are in its record.
+    ///
+    /// # Errors
+    /// No script fits.
+    pub fn model(
+        &self,
+        task: &Instance,
+        strategy: &str,
+        trial: u32,
+        served: u32,
+    ) -> Result<ScriptedAttempt, ScriptError> {
+        let next = AtomicUsize::new(served as usize);
+        if !self.reply.is_empty() {
+            return Ok(ScriptedAttempt { replies: self.reply.clone(), wait: Duration::ZERO, next });
+        }
+        let fits = |script: &&Script| {
+            script.task.as_ref().is_none_or(|id| *id == task.instance_id)
+                && script.strategy.as_ref().is_none_or(|name| name == strategy)
+                && script.trial.is_none_or(|number| number == trial)
+        };
+        let Some(script) = self.script.iter().find(fits) else {
+            let (task, strategy) = (task.instance_id.clone(), strategy.to_owned());
+            return Err(ScriptError::NoneFits { task, strategy, trial });
+        };
+        let mut replies: Vec<Said> = script.apply.iter().map(|Answer::Gold| applies(&task.patch)).collect();
+        replies.extend(script.reply.iter().cloned());
+        let wait = Duration::try_from_secs_f64(script.wait_s).unwrap_or_default();
+        Ok(ScriptedAttempt { replies, wait, next })
+    }
+}
+
+fn applies(patch: &str) -> Said {
+    let newline = if patch.ends_with('\n') { "" } else { "\n" };
+    let command = format!("git apply - <<'EOF_OF_PATCH'\n{patch}{newline}EOF_OF_PATCH");
+    Said {
+        content: "The change, written beforehand.".to_owned(),
+        tool_calls: vec![Called { name: "bash".to_owned(), arguments: json!({ "command": command }) }],
+        ..Said::default()
+    }
+}
+
+/// Answers one attempt.
+#[derive(Debug)]
+pub struct ScriptedAttempt {
+    replies: Vec<Said>,
+    wait: Duration,
+    next: AtomicUsize,
+}
+
+impl Model for ScriptedAttempt {
+    fn complete<'a>(&'a self, request: Request<'a>, _on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
+        Box::pin(async move {
+            tokio::time::sleep(self.wait).await;
+            if request.tools.is_empty() {
+                // A summary or a question of voe's own, which is no step.
+                return Ok(reply(Message::assistant("Nothing of note so far."), request.messages.len()));
+            }
+            let step = self.next.load(Ordering::Relaxed);
+            let Some(said) = self.replies.get(step) else {
+                return Err(ModelError::OutOfReplies { what: "script", served: step });
+            };
+            if said.overloaded {
+                // The next try gets the next reply.
+                self.next.store(step + 1, Ordering::Relaxed);
+                return Err(ModelError::Overloaded { status: 503, message: "as the script says".to_owned() });
+            }
+            assert!(!said.panics, "as the script says");
+            self.next.store(step + 1, Ordering::Relaxed);
+            let mut message = Message::assistant(&said.content);
+            message.reasoning.clone_from(&said.reasoning);
+            message.tool_calls = (1..)
+                .zip(&said.tool_calls)
+                .map(|(n, call)| ToolCall {
+                    id: format!("s{}c{n}", step + 1),
+                    name: call.name.clone(),
+                    arguments: call.arguments.to_string(),
+                })
+                .collect();
+            Ok(reply(message, request.messages.len()))
+        })
+    }
+
+    fn facts(&self) -> ModelFacts {
+        ModelFacts { name: "scripted".to_owned(), provider: "scripted".to_owned(), ..ModelFacts::default() }
+    }
+}
+
+fn reply(message: Message, messages: usize) -> Reply {
+    Reply {
+        message,
+        finish_reason: "stop".to_owned(),
+        usage: Usage { prompt: messages as u64, output: 1, ..Usage::default() },
+        estimated: true,
+        seconds: 0.0,
+        first_token: None,
+        repairs: Vec::new(),
+        malformed: None,
+        request_bytes: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "[[script]]\ntask = \"mini__pages-1\"\nstrategy = \"b\"\nreply = [{ content = \"one\" }]\n\
+                        [[script]]\napply = \"gold\"\nreply = [{ content = \"TASK_COMPLETE\" }]\n";
+
+    async fn ask(model: &ScriptedAttempt) -> Result<Reply, ModelError> {
+        let tools = [voe_model::ToolSpec { name: "bash".into(), description: String::new(), parameters: Value::Null }];
+        let sampling = voe_model::Sampling::default();
+        let request =
+            Request { messages: &[], tools: &tools, sampling: &sampling, max_tokens: None, stream: false };
+        model.complete(request, &mut |_| {}).await
+    }
+
+    #[tokio::test]
+    async fn the_first_script_that_fits_answers_and_goes_on_at_its_step() {
+        let scripts: Scripts = toml::from_str(TEXT).unwrap();
+        let task = crate::mini::find("mini__pages-1").unwrap().unwrap().row();
+        let named = scripts.model(&task, "b", 1, 0).unwrap();
+        assert_eq!(ask(&named).await.unwrap().message.content, "one");
+        assert!(matches!(ask(&named).await, Err(ModelError::OutOfReplies { served: 1, .. })));
+        let other = scripts.model(&task, "a", 1, 0).unwrap();
+        let first = ask(&other).await.unwrap();
+        assert!(first.message.tool_calls[0].arguments.contains("git apply"));
+        let resumed = scripts.model(&task, "a", 1, 1).unwrap();
+        assert_eq!(ask(&resumed).await.unwrap().message.content, "TASK_COMPLETE");
+    }
+
+    #[test]
+    fn an_attempt_that_no_script_fits_is_named() {
+        let scripts: Scripts = toml::from_str("[[script]]\ntask = \"x\"\n").unwrap();
+        let task = crate::mini::find("mini__pages-1").unwrap().unwrap().row();
+        let error = scripts.model(&task, "a", 2, 0).unwrap_err();
+        insta::assert_snapshot!(error, @"the script has no replies for mini__pages-1 with a, trial 2; add a [[script]] for it");
+    }
+}
