@@ -33,6 +33,12 @@ pub struct Spec {
     pub env: BTreeMap<String, String>,
     /// The workspace's path inside, if it differs (`/testbed`); backends without a file system of their own refuse it.
     pub mount_at: Option<PathBuf>,
+    /// More directories that change inside without changing outside, each with its path inside (an environment of
+    /// interpreters and packages). `local` only; other backends pass over them.
+    pub overlays: Vec<(PathBuf, PathBuf)>,
+    /// A directory of the caller's that is `/tmp` inside and stays when the sandbox is gone, so that an attempt can be gone
+    /// on with; forks get a copy of it. `local` only; without it `/tmp` begins empty and goes with the sandbox.
+    pub tmp: Option<PathBuf>,
     /// Another root for the file system inside instead of the host's, read-only (`local` only).
     pub root: Option<PathBuf>,
 }
@@ -52,6 +58,8 @@ impl Spec {
             disk_bytes: 8 << 30,
             env: BTreeMap::new(),
             mount_at: None,
+            overlays: Vec::new(),
+            tmp: None,
             root: None,
         }
     }

@@ -62,6 +62,9 @@ impl Local {
     pub(crate) async fn open(mut spec: Spec) -> Result<Self, SandboxError> {
         spec.workspace =
             spec.workspace.canonicalize().map_err(SandboxError::io("open the workspace", &spec.workspace))?;
+        if let Some(tmp) = &mut spec.tmp {
+            *tmp = tmp.canonicalize().map_err(SandboxError::io("open", tmp.clone()))?;
+        }
         let mut last = None;
         for home in homes_for_layers(&spec) {
             let local = match Self::in_home(&spec, &home) {
@@ -101,6 +104,7 @@ impl Local {
         if let Some(git) = gitdirs::elsewhere(&spec.workspace) {
             trees.push(Tree { lower: git.clone(), at: git });
         }
+        trees.extend(spec.overlays.iter().map(|(lower, at)| Tree { lower: lower.clone(), at: at.clone() }));
         let family = Family::create(&home)?;
         let place = family.place(trees.len())?;
         let upper = family.layer(trees.len())?;
@@ -133,7 +137,7 @@ impl Local {
         let detail = format!(
             "namespaces, overlay, Landlock and seccomp; {held}; network {}{}",
             if spec.network { "on" } else { "off" },
-            if trees.len() > 1 { "; git directory outside the workspace overlaid too" } else { "" },
+            if trees.len() > 1 + spec.overlays.len() { "; git directory outside the workspace overlaid too" } else { "" },
         );
         let meter = Meter::new(groups, place.join("events"), &spec);
         Ok(Self { spec, family, place, trees, state: Mutex::new(state), meter, detail })
@@ -233,12 +237,16 @@ impl Local {
         let place = self.family.place(self.trees.len())?;
         let mut left = MOST_COPIED;
         for name in ["tmp", "var-tmp", "user"] {
-            let (from, to) = (self.place.join(name), place.join(name));
+            let (mut from, to) = (self.place.join(name), place.join(name));
+            if let Some(tmp) = self.spec.tmp.as_ref().filter(|_| name == "tmp") {
+                from.clone_from(tmp);
+            }
             left -= copy::contents(&from, &to, left).map_err(SandboxError::io("copy", &from))?;
         }
         let upper = self.family.layer(self.trees.len())?;
         let state = State { upper, frozen, mounts: 0, control: None };
-        Self::assemble(self.spec.clone(), Arc::clone(&self.family), place, self.trees.clone(), state)
+        let spec = Spec { tmp: None, ..self.spec.clone() };
+        Self::assemble(spec, Arc::clone(&self.family), place, self.trees.clone(), state)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

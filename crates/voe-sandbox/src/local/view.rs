@@ -39,7 +39,10 @@ pub(super) fn of(
 ) -> (View, Vec<PathBuf>) {
     let own = own_home(spec);
     let homes = homes::all(own.as_deref());
-    let mut binds = vec![bind(place.join("tmp"), "/tmp", true), bind(place.join("scratch"), SCRATCH_INSIDE, true)];
+    let mut binds = vec![
+        bind(spec.tmp.clone().unwrap_or_else(|| place.join("tmp")), "/tmp", true),
+        bind(place.join("scratch"), SCRATCH_INSIDE, true),
+    ];
     if Path::new("/var/tmp").is_dir() {
         binds.push(bind(place.join("var-tmp"), "/var/tmp", true));
     }
