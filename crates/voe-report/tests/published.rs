@@ -99,6 +99,8 @@ fn the_five_arms_on_the_hard_tasks_resolve_what_was_published() {
     let c = &pair.comparison;
     assert_eq!((c.won, c.lost, c.both, c.neither), (7, 5, 10, 23));
     assert!((c.p - 0.774_414).abs() < 1e-6);
+    let (a, b) = (spec(&data, &format!("hard45.json:{}", order[1])), spec(&data, &format!("hard45.json:{}", order[2])));
+    let c = compare(&Options { a, b, suite: Some(hard(&data)), by: None }).unwrap();
     insta::assert_snapshot!(c.sentence, @"7 won, 5 lost of 45: this data can't tell the two apart (+4.4 points, 95 % interval −11.5 to +20.4; p = 0.774); to see a gain of 4.4 points you need about 1 100 tasks (500 tasks 3 times).");
 }
 

@@ -260,7 +260,7 @@ pub fn of_arms(a: &Arm, b: &Arm, suite: &Suite) -> Option<Comparison> {
         lost_tasks: lost.into_iter().map(str::to_owned).collect(),
         by: None,
     };
-    comparison.sentence = comparison.in_words();
+    comparison.sentence = comparison.in_words(comparison.p, 1);
     Some(comparison)
 }
 
@@ -298,22 +298,23 @@ pub(crate) fn groups(a: &Arm, b: &Arm, suite: &Suite, by: By) -> Vec<Group> {
 }
 
 impl Comparison {
-    fn in_words(&self) -> String {
+    /// What the numbers say, by a p-value that may have been corrected for so many pairs.
+    pub(crate) fn in_words(&self, p: f64, pairs: usize) -> String {
         let Interval(low, high) = self.interval;
         let effect = format!("{} points, 95 % interval {} to {}", points(self.difference), points(low), points(high));
+        let corrected = if pairs > 1 { format!(" after Holm's correction over {pairs} pairs") } else { String::new() };
+        let chance = format!("p = {}{corrected}", p_value(p));
         let head = format!("{} won, {} lost of {}", self.won, self.lost, self.tasks);
-        if self.p <= ALPHA {
+        if p <= ALPHA {
             let (better, worse) = if self.won > self.lost { (&self.a, &self.b) } else { (&self.b, &self.a) };
             return format!(
-                "{head}: {better} resolves more than {worse}, beyond what chance explains ({effect}; p = {}).",
-                p_value(self.p)
+                "{head}: {better} resolves more than {worse}, beyond what chance explains ({effect}; {chance})."
             );
         }
         let size =
             if self.difference == 0.0 { "4".to_owned() } else { format!("{:.1}", 100.0 * self.difference.abs()) };
         format!(
-            "{head}: this data can't tell the two apart ({effect}; p = {}); to see a gain of {size} points you need {}.",
-            p_value(self.p),
+            "{head}: this data can't tell the two apart ({effect}; {chance}); to see a gain of {size} points you need {}.",
             pairs_in_words(self.tasks_for_80)
         )
     }

@@ -191,10 +191,10 @@ impl Power {
         let _ = writeln!(out, "test         exact McNemar, two-sided, alpha {}\n", self.alpha);
         let _ = writeln!(out, "{:>6}  {:>5}", "pairs", "power");
         let planned = self.tasks.map(|t| t.saturating_mul(self.trials));
-        if let (Some(pairs), Some(power)) = (planned, self.power) {
-            if !self.table.iter().any(|row| row.pairs == pairs) {
-                let _ = writeln!(out, "{pairs:>6}  {power:>5.2}  this plan");
-            }
+        if let (Some(pairs), Some(power)) = (planned, self.power)
+            && !self.table.iter().any(|row| row.pairs == pairs)
+        {
+            let _ = writeln!(out, "{pairs:>6}  {power:>5.2}  this plan");
         }
         for row in &self.table {
             let mark = if planned == Some(row.pairs) { "this plan" } else { row.what };

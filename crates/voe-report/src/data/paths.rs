@@ -12,12 +12,11 @@ pub(crate) fn of_patch(patch: &str) -> Vec<String> {
         if let Some(rest) = line.strip_prefix("diff --git ") {
             // Without a rename both names are the same, so that the line splits in its middle, spaces or not.
             let (old, new) = (rest.get(..rest.len() / 2), rest.get(rest.len() / 2 + 1..));
-            if let (Some(old), Some(new)) =
-                (old.and_then(|o| o.strip_prefix("a/")), new.and_then(|n| n.strip_prefix("b/")))
+            let names = (old.and_then(|o| o.strip_prefix("a/")), new.and_then(|n| n.strip_prefix("b/")));
+            if let (Some(old), Some(new)) = names
+                && old == new
             {
-                if old == new {
-                    add(old);
-                }
+                add(old);
             }
         } else if let Some(path) = line.strip_prefix("rename from ").or_else(|| line.strip_prefix("rename to ")) {
             add(path);

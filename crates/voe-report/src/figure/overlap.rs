@@ -21,9 +21,9 @@ pub(super) fn figure(report: &Report) -> Option<Figure> {
     for j in 0..n {
         svg.quiet(left + size * (j as f64 + 0.5), top - 8.0, Anchor::Middle, &(j + 1).to_string());
     }
-    for i in 0..n {
+    for (i, name) in names.iter().enumerate() {
         let y = top + height * i as f64;
-        svg.text(left - 10.0, y + height / 2.0 + 4.0, Anchor::End, &format!("{}  {}", names[i], i + 1));
+        svg.text(left - 10.0, y + height / 2.0 + 4.0, Anchor::End, &format!("{name}  {}", i + 1));
         for j in 0..n {
             let (both, either) = (report.overlap.both[i][j], report.overlap.union[i][j]);
             let share = both as f64 / either.max(1) as f64;

@@ -98,7 +98,11 @@ impl Report {
             }
         }
         let adjusted = holm(&pairs.iter().map(|pair| pair.comparison.p).collect::<Vec<_>>());
-        pairs.iter_mut().zip(adjusted).for_each(|(pair, p)| pair.p_holm = p);
+        let tested = pairs.len();
+        for (pair, p) in pairs.iter_mut().zip(adjusted) {
+            pair.p_holm = p;
+            pair.comparison.sentence = pair.comparison.in_words(p, tested);
+        }
         let stated = suite.tasks.values().any(|task| !task.difficulty.is_empty());
         let report = Self {
             denominator: suite.name.clone(),

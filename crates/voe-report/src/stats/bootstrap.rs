@@ -99,7 +99,7 @@ mod tests {
     fn tasks_that_agree_within_a_repository_widen_the_interval() {
         let alone: Vec<String> = (0..100).map(|i| format!("r{i}")).collect();
         let together: Vec<String> = (0..100).map(|i| format!("r{}", i / 10)).collect();
-        let value = |i: usize| f64::from(u8::from((i / 10) % 2 == 0));
+        let value = |i: usize| f64::from(u8::from((i / 10).is_multiple_of(2)));
         let width = |names: &[String]| {
             let values: Vec<(&str, f64)> = names.iter().enumerate().map(|(i, n)| (n.as_str(), value(i))).collect();
             let Interval(low, high) = clustered(&values).unwrap().interval;

@@ -107,16 +107,10 @@ impl Index {
                 Source::File(path) => found.push((path.clone(), String::new(), 1, String::new(), None)),
                 Source::Run { path, arm: wanted } => {
                     for (task, name, dir) in load::attempts(path)? {
-                        if let Some((arm, trial)) = load::arm_and_trial(&name) {
-                            if wanted.as_deref().is_none_or(|w| w == arm) {
-                                found.push((
-                                    dir.join("trajectory.jsonl"),
-                                    arm.to_owned(),
-                                    trial,
-                                    task,
-                                    Some(path.clone()),
-                                ));
-                            }
+                        let Some((arm, trial)) = load::arm_and_trial(&name) else { continue };
+                        if wanted.as_deref().is_none_or(|w| w == arm) {
+                            let trajectory = dir.join("trajectory.jsonl");
+                            found.push((trajectory, arm.to_owned(), trial, task, Some(path.clone())));
                         }
                     }
                 }

@@ -48,18 +48,15 @@ pub fn search(targets: &[Target], text: &str, stop: &AtomicBool) -> Value {
         while found < MOST_IN_ATTEMPT {
             line.clear();
             let Ok(read @ 1..) = lines.read_until(b'\n', &mut line) else { break };
-            if pattern.is_match(&line) {
-                if let Some((event, snippet)) =
-                    serde_json::from_slice::<Value>(&line).ok().and_then(|v| snippet(&v, &wanted))
-                {
-                    // The ordinal of the step whose reply is the last at or before this line; 0 before the first.
-                    let place = target.steps.partition_point(|(_, offset)| *offset <= at);
-                    let step = place.checked_sub(1).map_or(0, |i| target.steps[i].0);
-                    hits.push(
-                        json!({"id": target.id, "place": place, "step": step, "event": event, "snippet": snippet}),
-                    );
-                    found += 1;
-                }
+            let parsed = || serde_json::from_slice::<Value>(&line).ok();
+            if pattern.is_match(&line)
+                && let Some((event, snippet)) = parsed().and_then(|record| snippet(&record, &wanted))
+            {
+                // The ordinal of the step whose reply is the last at or before this line; 0 before the first.
+                let place = target.steps.partition_point(|(_, offset)| *offset <= at);
+                let step = place.checked_sub(1).map_or(0, |i| target.steps[i].0);
+                hits.push(json!({"id": target.id, "place": place, "step": step, "event": event, "snippet": snippet}));
+                found += 1;
             }
             at += read as u64;
         }
