@@ -71,7 +71,7 @@ pub enum Event {
     Nudge {
         /// The step it followed.
         step: u32,
-        /// Its name in the strategy ("verify", "stuck", "reminder" …).
+        /// Its name ("verify", "stuck", "reminder", "review", "last-review", "recovery", "red-first" …).
         kind: String,
         /// What was said.
         text: String,
@@ -100,6 +100,15 @@ pub enum Event {
         passed: Option<bool>,
         /// What it said.
         text: String,
+        /// Hash over all files that differed from base: what was verified.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        tree: String,
+        /// Tokens of a question of its own; a review in the conversation counts as a reply.
+        #[serde(default)]
+        usage: Usage,
+        /// Seconds that such a question took.
+        #[serde(default)]
+        seconds: f64,
     },
     /// The conversation was rewritten to fit the window.
     Compaction(Box<Compaction>),
@@ -326,7 +335,7 @@ pub struct ToolResult {
 pub struct Compaction {
     /// The step it followed.
     pub step: u32,
-    /// "shorten" (old tool results) or "summary" (by the model).
+    /// "shorten" (old tool results), "summary" (by the model) or "fresh" (begun anew after a failed verification).
     pub kind: String,
     /// Tokens before, estimated.
     pub before: u64,

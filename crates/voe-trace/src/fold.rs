@@ -49,6 +49,10 @@ impl Conversation {
                 self.tool_seconds += result.seconds;
                 self.messages.push(Message::tool(&result.call_id, &result.text));
             }
+            Event::Verify { usage, seconds, .. } => {
+                self.usage += *usage;
+                self.model_seconds += seconds;
+            }
             Event::Compaction(compaction) => {
                 self.usage += compaction.usage;
                 self.model_seconds += compaction.seconds;
