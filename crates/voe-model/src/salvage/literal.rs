@@ -326,9 +326,8 @@ impl Parser<'_> {
             self.at += 6;
             return Ok(());
         }
-        let second =
-            (0xD800..0xDC00).contains(&first).then(|| self.text.is_char_boundary(self.at + 6)).unwrap_or(false);
-        let second = if second { unit(self.at + 6) } else { None };
+        let paired = (0xD800..0xDC00).contains(&first) && self.text.is_char_boundary(self.at + 6);
+        let second = if paired { unit(self.at + 6) } else { None };
         let joined = second
             .filter(|low| (0xDC00..0xE000).contains(low))
             .and_then(|low| char::from_u32(0x10000 + ((first - 0xD800) << 10) + (low - 0xDC00)));
