@@ -1,6 +1,6 @@
 //! Which call changed what, and how the workspace differs from base.
 //!
-//! - [`tree`]: the walk that finds what looks different
+//! - [`tree`], [`walk`]: what it looked like, and the walk that finds what looks different
 //! - [`rules`], [`byproducts`]: which files count
 //! - [`base`]: what was there at first
 //! - [`content`], [`diff`]: comparing and counting
@@ -16,6 +16,7 @@ mod rules;
 mod stale;
 mod transfer;
 mod tree;
+mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -176,11 +177,14 @@ impl Tracker {
                         listed.push(name);
                     }
                 }
+                Found::GoneUnseen => {
+                    self.special.remove(&path);
+                    self.byproducts.remove(&path);
+                    self.byproducts.remove(&[&path[..], b"/"].concat());
+                }
                 Found::Gone => {
                     self.special.remove(&path);
-                    let mut directory = path.clone();
-                    directory.push(b'/');
-                    if !self.byproducts.remove(&path) && !self.byproducts.remove(&directory) {
+                    if !self.byproducts.remove(&path) {
                         report.changes.extend(self.update(&path, None, &mut shown));
                     }
                 }

@@ -3,14 +3,16 @@
 //! The answers decide which commands count as checks, and which new files are edits. They are conservative: a command that is
 //! not understood runs something.
 //!
-//! - [`words`]: the simple commands in a line of shell
-//! - [`kind`]: what a simple command does
+//! - [`words`], [`word`]: the simple commands in a line of shell
+//! - [`kind`], [`programs`]: what a simple command does
 //! - [`intent`]: which new files a command means to make
 //! - [`sources`]: checks that only read source text
 
 mod intent;
 mod kind;
+mod programs;
 mod sources;
+mod word;
 mod words;
 
 pub(crate) use intent::Intent;

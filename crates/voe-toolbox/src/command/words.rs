@@ -54,7 +54,7 @@ pub(crate) fn parse(text: &str) -> Line {
     line
 }
 
-fn parse_into(text: &str, line: &mut Line, nested: bool, depth: usize) {
+pub(super) fn parse_into(text: &str, line: &mut Line, nested: bool, depth: usize) {
     if depth > DEEPEST {
         line.clear = false;
         return;
@@ -71,15 +71,15 @@ fn parse_into(text: &str, line: &mut Line, nested: bool, depth: usize) {
     parser.run();
 }
 
-struct Parser<'a> {
-    text: Vec<char>,
-    at: usize,
-    line: &'a mut Line,
+pub(super) struct Parser<'a> {
+    pub(super) text: Vec<char>,
+    pub(super) at: usize,
+    pub(super) line: &'a mut Line,
     now: Simple,
     nested: usize,
     /// Here-documents whose bodies follow the line's end: the end mark, whether tabs are dropped, whose input it is.
     heredocs: Vec<(String, bool, usize)>,
-    depth: usize,
+    pub(super) depth: usize,
 }
 
 /// Words of the shell that another command may follow.
@@ -133,7 +133,7 @@ impl Parser<'_> {
         self.line.clear &= self.heredocs.is_empty() && self.nested <= usize::from(self.depth > 0);
     }
 
-    fn peek(&self, ahead: usize) -> Option<char> {
+    pub(super) fn peek(&self, ahead: usize) -> Option<char> {
         self.text.get(self.at + ahead).copied()
     }
 
@@ -315,164 +315,6 @@ impl Parser<'_> {
             }
         }
         self.line.clear = false;
-    }
-
-    fn word(&mut self) -> Word {
-        let mut word = Word::default();
-        while let Some(c) = self.peek(0) {
-            match c {
-                ' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' | ')' => break,
-                '<' | '>' | '(' if c == '(' || self.peek(1) != Some('(') || !word.text.is_empty() => break,
-                '<' | '>' => {
-                    self.at += 1;
-                    self.substitution();
-                    word.open = true;
-                }
-                '\\' => {
-                    self.at += 1;
-                    match self.peek(0) {
-                        Some('\n') | None => {}
-                        Some(c) => word.text.push(c),
-                    }
-                    self.at = (self.at + 1).min(self.text.len());
-                }
-                '\'' => {
-                    self.at += 1;
-                    match self.text[self.at..].iter().position(|&c| c == '\'') {
-                        Some(length) => {
-                            word.text.extend(&self.text[self.at..self.at + length]);
-                            self.at += length + 1;
-                        }
-                        None => {
-                            self.line.clear = false;
-                            self.at = self.text.len();
-                        }
-                    }
-                }
-                '"' => self.quoted(&mut word),
-                '$' | '`' => self.dollar(&mut word),
-                c => {
-                    word.open |= matches!(c, '*' | '?' | '[' | '{' | '~');
-                    word.text.push(c);
-                    self.at += 1;
-                }
-            }
-        }
-        word
-    }
-
-    fn quoted(&mut self, word: &mut Word) {
-        self.at += 1;
-        loop {
-            match self.peek(0) {
-                None => {
-                    self.line.clear = false;
-                    return;
-                }
-                Some('"') => {
-                    self.at += 1;
-                    return;
-                }
-                Some('\\') => {
-                    if let Some(c) = self.peek(1) {
-                        if !matches!(c, '"' | '\\' | '$' | '`' | '\n') {
-                            word.text.push('\\');
-                        }
-                        word.text.push(c);
-                    }
-                    self.at = (self.at + 2).min(self.text.len());
-                }
-                Some('$' | '`') => self.dollar(word),
-                Some(c) => {
-                    word.text.push(c);
-                    self.at += 1;
-                }
-            }
-        }
-    }
-
-    /// A variable or a substitution; the commands in the latter are commands of this line too.
-    fn dollar(&mut self, word: &mut Word) {
-        if self.peek(0) == Some('`') {
-            word.open = true;
-            self.at += 1;
-            let Some(length) = self.text[self.at..].iter().position(|&c| c == '`') else {
-                self.line.clear = false;
-                self.at = self.text.len();
-                return;
-            };
-            let inner: String = self.text[self.at..self.at + length].iter().collect();
-            self.at += length + 1;
-            parse_into(&inner, self.line, true, self.depth + 1);
-            return;
-        }
-        self.at += 1;
-        match self.peek(0) {
-            Some('(') => {
-                word.open = true;
-                self.substitution();
-            }
-            Some('{') => {
-                word.open = true;
-                match self.text[self.at..].iter().position(|&c| c == '}') {
-                    // A substitution in a default value is not followed.
-                    Some(length) => {
-                        let inner = &self.text[self.at..self.at + length];
-                        self.line.clear &= !inner.iter().any(|c| matches!(c, '`' | '('));
-                        self.at += length + 1;
-                    }
-                    None => {
-                        self.line.clear = false;
-                        self.at = self.text.len();
-                    }
-                }
-            }
-            Some('\'') => {
-                // $'…' has escapes of its own: close enough.
-                word.open = true;
-            }
-            Some(c) if c.is_alphanumeric() || "_@*#?$!-".contains(c) => {
-                word.open = true;
-                self.at += 1;
-                while c.is_alphabetic() && self.peek(0).is_some_and(|c| c.is_alphanumeric() || c == '_') {
-                    self.at += 1;
-                }
-            }
-            _ => word.text.push('$'),
-        }
-    }
-
-    /// `(…)` after `$`, `<` or `>`.
-    fn substitution(&mut self) {
-        let (mut depth, mut end) = (0, self.at);
-        while let Some(&c) = self.text.get(end) {
-            match c {
-                '(' => depth += 1,
-                ')' => depth -= 1,
-                '\\' => end += 1,
-                // Brackets in quotes do not count.
-                '\'' | '"' => match self.text[end + 1..].iter().position(|&other| other == c) {
-                    Some(length) => end += length + 1,
-                    None => break,
-                },
-                _ => {}
-            }
-            if depth == 0 {
-                break;
-            }
-            end += 1;
-        }
-        if depth != 0 || end >= self.text.len() {
-            self.line.clear = false;
-            self.at = self.text.len();
-            return;
-        }
-        let inner: String = self.text[self.at + 1..end].iter().collect();
-        self.at = end + 1;
-        // `$((…))` is arithmetic.
-        if !(inner.starts_with('(') && inner.ends_with(')')) {
-            parse_into(&inner, self.line, true, self.depth + 1);
-        }
     }
 }
 

@@ -167,4 +167,15 @@ fn a_directory_can_be_the_base() {
     assert_eq!(told_of(&result.changes), ["M a.py +1 -0", "D f +0 -1"]);
     assert_eq!(lab.export().files[0].base.as_ref().unwrap().content.0, b"1\n");
     assert_eq!(lab.bash("echo 1 > a.py; echo 4 > f").state.tree, "");
+    // What git ignores is in that directory too, and is no concern of the patch's.
+    let ignored = [FILES, &[(".gitignore", "*.log\nout/\n"), ("x.log", "5\n"), ("out/y", "6\n")]].concat();
+    let mut lab = Lab::with(&ignored, |setup| {
+        let base = setup.scratch.with_file_name("base");
+        assert!(
+            std::process::Command::new("cp").arg("-a").arg(&setup.workspace).arg(&base).status().unwrap().success()
+        );
+        setup.pristine = Pristine::Dir(base);
+    });
+    let result = lab.bash("rm -r x.log out; echo z > z.log");
+    assert!(result.changes.is_empty() && result.state.tree.is_empty(), "{:?}", told_of(&result.changes));
 }
