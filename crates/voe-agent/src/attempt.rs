@@ -15,6 +15,7 @@ use crate::counterfactual::Counterfactuals;
 use crate::log::{Log, Observer};
 use crate::nudge::{CallSeen, Nudger};
 use crate::prompt::{self, HARNESS};
+use crate::resume::Memory;
 use crate::strategy::{Placement, Strategy};
 use crate::stuck::{Seen, Watch};
 use crate::workspace::{Called, Workspace, WorkspaceError};
@@ -99,12 +100,18 @@ pub struct Attempt {
     pub(crate) counterfactuals: Counterfactuals,
     pub(crate) deadline: Option<Instant>,
     pub(crate) refusals: u32,
-    nudger: Nudger,
-    watch: Watch,
+    pub(crate) nudger: Nudger,
+    pub(crate) watch: Watch,
     /// Replies in a row that called nothing.
-    idle: u32,
+    pub(crate) idle: u32,
     /// What is to be said as a user message after the step.
-    after_step: Vec<String>,
+    pub(crate) after_step: Vec<String>,
+    /// Facts about checks that the model has not been told yet.
+    pub(crate) untold: Vec<String>,
+    /// A verification that a call of this step asked for.
+    pub(crate) verify_due: Option<Moment>,
+    /// Where the base can be read from outside the sandbox.
+    pub(crate) pristine: Pristine,
 }
 
 impl Attempt {
@@ -157,6 +164,12 @@ impl Attempt {
             let state = attempt.workspace.state().await?;
             attempt.result(&call, CallResult { state, ..CallResult::default() }, text)?;
         }
+        let memory = Memory::of(records, &attempt.strategy.nudge, &mut attempt.watch);
+        attempt.refusals = memory.refusals;
+        attempt.idle = memory.idle;
+        attempt.measured = memory.measured;
+        attempt.nudger = memory.nudger;
+        attempt.start_again().await?;
         Ok(attempt)
     }
 
@@ -169,7 +182,7 @@ impl Attempt {
         let log = Log::new(writer, observer, records);
         let keys = &plan.strategy;
         let setup = Setup {
-            pristine: plan.sandbox.base_inside().map_or(plan.pristine, Pristine::Dir),
+            pristine: plan.sandbox.base_inside().map_or_else(|| plan.pristine.clone(), Pristine::Dir),
             limits: Limits {
                 timeout_s: keys.tools.timeout_s,
                 output_chars: keys.tools.output_chars,
@@ -190,6 +203,7 @@ impl Attempt {
             watch: Watch::new(keys.stuck.repeats),
             counterfactuals: Counterfactuals::new(&keys.evidence),
             workspace: Workspace::open(plan.sandbox, setup).await?,
+            pristine: plan.pristine,
             task: plan.task,
             strategy: plan.strategy,
             model: plan.model,
@@ -202,6 +216,8 @@ impl Attempt {
             nudger: Nudger::default(),
             idle: 0,
             after_step: Vec::new(),
+            untold: Vec::new(),
+            verify_due: None,
         })
     }
 
@@ -245,6 +261,11 @@ impl Attempt {
         self.check_limits()?;
         self.make_room().await?;
         let reply = self.ask().await?;
+        if let Some(moment) = self.log.trail.review()
+            && self.reviewed(moment, &reply).await?
+        {
+            return Ok(());
+        }
         let calls = reply.message.tool_calls.clone();
         if calls.is_empty() {
             return self.without_call(&reply).await;
@@ -256,18 +277,18 @@ impl Attempt {
         if let Some(malformed) = reply.malformed {
             self.after_step.push(format!("{HARNESS} {malformed}"));
         }
-        if !self.after_step.is_empty() {
-            let text = std::mem::take(&mut self.after_step).join("\n\n");
-            self.say(Origin::Nudge, Message::user(text))?;
+        match self.verify_due.take() {
+            Some(moment) => self.verify(moment).await,
+            None if self.part_is_due() => self.verify(Moment::Part).await,
+            None => self.say_after_step(Origin::Nudge),
         }
-        Ok(())
     }
 
     /// A reply without a call: the end, a call that could not be read, or a slip.
     async fn without_call(&mut self, reply: &Reply) -> Result<(), End> {
         if reply.malformed.is_none() && done::declares_done(&reply.message.content, &self.strategy.done.marker) {
             return match self.gate().await? {
-                None => Err(End::Reason(Reason::Completed)),
+                None => self.verify(Moment::End).await,
                 Some(refusal) => Ok(self.say(Origin::Gate, Message::user(refusal))?),
             };
         }
@@ -281,149 +302,6 @@ impl Attempt {
         };
         self.log.write(Event::Nudge { step: reply.step, kind: "reminder".into(), text: text.clone() })?;
         Ok(self.say(origin, Message::user(text))?)
-    }
-
-    /// Runs one call, writes its result and what voe has to say about it.
-    async fn call(&mut self, call: &ToolCall, last: bool) -> Result<(), End> {
-        if call.name == tools::FINISH && self.strategy.done.finish_tool {
-            let refusal = self.gate().await?;
-            let accepted = refusal.is_none();
-            let text = refusal.unwrap_or_else(|| "Accepted.".into());
-            self.result(call, CallResult { ok: accepted, text: text.clone(), ..CallResult::default() }, text)?;
-            return if accepted { Err(End::Reason(Reason::Completed)) } else { Ok(()) };
-        }
-        let result = self.run_tool(call).await?;
-        let step = self.log.conversation.step;
-        let before = self.log.ledger.code_tree().to_owned();
-        let files: Vec<String> = result.changes.iter().map(|change| change.path.clone()).collect();
-        let check = check_of(call, &result, &before, step);
-
-        let mut said = Vec::new();
-        let facts = self.counterfactuals.due(&mut self.log).await?;
-        if self.strategy.evidence.counterfactual == crate::strategy::Counterfactual::Tell {
-            said.extend(facts);
-        }
-        let mut text = result.text.clone();
-        if let Seen::Circle(times) = self.note(call, &result.text)? {
-            let nudge = format!(
-                "{HARNESS} This is the same call with the same result, {times} times over. Repeating it changes nothing: \
-                 do something else."
-            );
-            self.log.write(Event::Nudge { step, kind: "stuck".into(), text: nudge.clone() })?;
-            said.push(nudge);
-        }
-        let unproven = !result.state.code_tree.is_empty() && self.log.ledger.level() != Level::Proven;
-        let seen = CallSeen { tool: &call.name, files: &files, check: check.is_some(), last, unproven };
-        let nudged = self.nudger.after(&self.strategy.nudge, seen);
-        if !nudged.is_empty() {
-            let nudge = prompt::nudge(&self.strategy, &nudged);
-            self.log.write(Event::Nudge { step, kind: "verify".into(), text: nudge.clone() })?;
-            match self.strategy.nudge.placement {
-                Placement::ToolResult => said.push(nudge),
-                Placement::User => self.after_step.push(nudge),
-            }
-        }
-        for said in said {
-            text = format!("{}\n\n{said}", text.trim_end());
-        }
-        let edited = result.state.tree.clone();
-        self.result(call, result, text)?;
-        if !files.is_empty() {
-            self.keep_patch(&edited).await?;
-        }
-        if let Some(check) = check {
-            self.log.write(Event::Check(Box::new(check.clone())))?;
-            self.counterfactuals.consider(&check, &mut self.workspace, &mut self.log).await?;
-        }
-        Ok(())
-    }
-
-    /// Runs a tool, within the time that is left, unless the user stops it.
-    async fn run_tool(&mut self, call: &ToolCall) -> Result<CallResult, End> {
-        let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
-        if !self.tools.iter().any(|tool| tool.name == call.name) {
-            let names: Vec<_> = self.tools.iter().map(|tool| tool.name.as_str()).collect();
-            let text = format!("There is no tool {:?}. The tools are: {}.", call.name, names.join(", "));
-            return Ok(CallResult { text, state: self.state_before(), ..CallResult::default() });
-        }
-        if let Some(refusal) = self.refused(call, &arguments) {
-            return Ok(CallResult { text: refusal, state: self.state_before(), ..CallResult::default() });
-        }
-        let limit = Duration::from_secs_f64(Limits::default().max_timeout_s);
-        let deadline = self.deadline;
-        let called = tokio::select! {
-            biased;
-            () = stopped(&mut self.stop) => Err(Reason::Interrupted),
-            () = sleep_until(deadline) => Err(Reason::MaxWall),
-            called = self.workspace.call(&call.name, &arguments, limit) => Ok(called?),
-        };
-        match called {
-            Ok(Called::Result(result)) => Ok(*result),
-            Ok(Called::Died(why)) => {
-                let step = self.log.conversation.step;
-                self.log.write(Event::ToolboxRestarted { step, why: why.clone() })?;
-                let state = self.workspace.state().await?;
-                let text = format!(
-                    "{HARNESS} The tools' process ended during this call ({why}) and was started again. The call may have \
-                     taken effect in part: look before you go on."
-                );
-                Ok(CallResult { text, state, ..CallResult::default() })
-            }
-            Err(reason) => {
-                self.workspace.interrupt();
-                Err(End::Reason(reason))
-            }
-        }
-    }
-
-    /// What the strategy forbids, as an answer to the model.
-    fn refused(&self, call: &ToolCall, arguments: &Value) -> Option<String> {
-        let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
-        (self.strategy.tools.refuse_installs && crate::installs::installs_packages(command)).then(|| {
-            "Refused: installing packages is not allowed here; the environment is complete. Work with what is there.".into()
-        })
-    }
-
-    /// The state of the workspace before a call that did not happen.
-    fn state_before(&self) -> State {
-        let ledger = &self.log.ledger;
-        State { tree: ledger.tree().to_owned(), code_tree: ledger.code_tree().to_owned(), ..State::default() }
-    }
-
-    /// Takes note of a call for the watch over circles.
-    fn note(&mut self, call: &ToolCall, result: &str) -> Result<Seen, End> {
-        match self.watch.call(&call.name, &call.arguments, result) {
-            Seen::Hopeless => Err(End::Reason(Reason::Stuck)),
-            seen => Ok(seen),
-        }
-    }
-
-    /// Writes the result of a call.
-    fn result(&mut self, call: &ToolCall, result: CallResult, text: String) -> Result<(), WriteError> {
-        self.log.write(Event::Result(Box::new(ToolResult {
-            step: self.log.conversation.step,
-            call_id: call.id.clone(),
-            tool: call.name.clone(),
-            arguments: serde_json::from_str(&call.arguments).unwrap_or_default(),
-            text,
-            ok: result.ok,
-            exit: result.exit,
-            killed: result.killed,
-            seconds: result.seconds,
-            changes: result.changes,
-            byproducts: result.byproducts,
-            diff: result.diff,
-            tree: result.state.tree,
-            code_tree: result.state.code_tree,
-        })))
-    }
-
-    /// Puts the patch as it stands into the record: what a crash, a lost container or a search needs.
-    async fn keep_patch(&mut self, tree: &str) -> Result<(), End> {
-        let (patch, _) = self.workspace.patch().await?;
-        let step = self.log.conversation.step;
-        let patch = patch.text;
-        Ok(self.log.write(Event::Patch { step, tree: tree.to_owned(), patch })?)
     }
 
     /// Puts a message into the conversation.
@@ -461,28 +339,6 @@ impl Attempt {
         self.log.ledger.set_void(why.to_owned());
         Ok(self.log.write(Event::Note { text: format!("evidence is void: {why}") })?)
     }
-}
-
-/// The call as a check, if it is one: a command that does more than look, ran on edited code, and did not change that code
-/// itself (run again elsewhere, such a command would bring the edit along).
-fn check_of(call: &ToolCall, result: &CallResult, before: &str, step: u32) -> Option<Check> {
-    let arguments: Value = serde_json::from_str(&call.arguments).ok()?;
-    let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
-    let code = &result.state.code_tree;
-    let ended = result.exit.is_some() || result.killed.is_some();
-    if code.is_empty() || code != before || !ended || !voe_toolbox::command::is_check(command) {
-        return None;
-    }
-    let level = if result.exit == Some(0) { Level::Ran } else { Level::Refuted };
-    Some(Check {
-        command: command.to_owned(),
-        step,
-        tree: code.clone(),
-        level,
-        with: outcome(result),
-        without: None,
-        why: None,
-    })
 }
 
 /// How a command ended, for the record of a check.

@@ -4,7 +4,7 @@
 //! beside the model's next reply. Its outcome is waited for at the next tool result (or at the gate), always: what the
 //! conversation holds never depends on which of the two was faster.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -25,6 +25,8 @@ pub(crate) struct Counterfactuals {
     skip_over: f64,
     /// (command, code) pairs that were run already.
     seen: HashSet<(String, String)>,
+    /// How each command came out without the edits the last time.
+    passed: HashMap<String, bool>,
     pending: Vec<Pending>,
 }
 
@@ -42,18 +44,14 @@ impl Counterfactuals {
             limit: Duration::try_from_secs_f64(keys.timeout_s).unwrap_or_default(),
             skip_over: keys.skip_over_s,
             seen: HashSet::new(),
+            passed: HashMap::new(),
             pending: Vec::new(),
         }
     }
 
-    /// Starts the run of `check` without the edits, if it is worth one: it passed, and was not run on this code before.
-    pub(crate) async fn consider(
-        &mut self,
-        check: &Check,
-        workspace: &mut Workspace,
-        log: &mut Log,
-    ) -> Result<(), AttemptError> {
-        if check.with.exit == Some(0) { self.start(check, workspace, log).await } else { Ok(()) }
+    /// Takes note of checks that were run without the edits before the attempt was gone on with.
+    pub(crate) fn were_run<'a>(&mut self, checks: impl Iterator<Item = &'a Check>) {
+        self.seen.extend(checks.map(|check| (check.command.clone(), check.tree.clone())));
     }
 
     /// Starts the run of `check` without the edits, whatever it showed with them.
@@ -86,7 +84,12 @@ impl Counterfactuals {
         let files: Vec<(Bytes, Option<FileState>)> = tests.into_iter().map(|file| (file.path, file.now)).collect();
         match workspace.fork_base(files).await {
             Ok(fork) => {
-                let run = tokio::spawn(run(fork, check.command.clone(), self.limit));
+                let run = tokio::spawn(run(
+                    fork,
+                    check.command.clone(),
+                    self.limit,
+                    self.passed.get(&check.command).copied(),
+                ));
                 self.pending.push(Pending { check: check.clone(), absent, run });
             }
             Err(WorkspaceError::Sandbox(error)) => {
@@ -106,6 +109,7 @@ impl Counterfactuals {
             let (check, absent) = (pending.check, pending.absent);
             let judged = match pending.run.await {
                 Ok(Ok(without)) => {
+                    self.passed.insert(check.command.clone(), without.exit == Some(0));
                     let (level, why) = red::judge(&check.command, &check.with, &without, &absent, self.limit);
                     Check { level, why, without: Some(without), ..check }
                 }
@@ -119,12 +123,26 @@ impl Counterfactuals {
     }
 }
 
-async fn run(mut fork: Workspace, command: String, limit: Duration) -> Result<Outcome, String> {
-    let called = fork.check(&command, limit).await.map_err(|e| e.to_string());
+/// Runs `command` in `fork`. `before`: whether it passed there the last time; a run that says otherwise is repeated once,
+/// since either the check was changed or chance decides.
+async fn run(mut fork: Workspace, command: String, limit: Duration, before: Option<bool>) -> Result<Outcome, String> {
+    let mut called = once(&mut fork, &command, limit).await;
+    if let (Ok(first), Some(before)) = (&called, before)
+        && before != (first.exit == Some(0))
+    {
+        let second = once(&mut fork, &command, limit).await;
+        if second.as_ref().is_ok_and(|second| (second.exit == Some(0)) != (first.exit == Some(0))) {
+            called = Err("it passes and fails there by chance".into());
+        }
+    }
     let sandbox = fork.close().await;
     // What could not be cleaned up is swept at the next start.
     let _ = sandbox.close().await;
-    match called? {
+    called
+}
+
+async fn once(fork: &mut Workspace, command: &str, limit: Duration) -> Result<Outcome, String> {
+    match fork.check(command, limit).await.map_err(|e| e.to_string())? {
         Called::Result(result) => Ok(outcome(&result)),
         Called::Died(why) => Err(why),
     }
@@ -133,12 +151,6 @@ async fn run(mut fork: Workspace, command: String, limit: Duration) -> Result<Ou
 /// What a check showed, in words for the model.
 pub(crate) fn fact(check: &Check) -> String {
     let name = short(&check.command);
-    let ended = |outcome: &Outcome| {
-        outcome.exit.map_or_else(
-            || outcome.killed.clone().unwrap_or_else(|| "did not end".into()),
-            |exit| format!("exit code {exit}"),
-        )
-    };
     let with = ended(&check.with);
     let Some(without) = check.without.as_ref().map(ended) else {
         return format!(
@@ -163,6 +175,14 @@ pub(crate) fn fact(check: &Check) -> String {
         _ => {
             format!("{both} That proves nothing: {}.", check.why.as_deref().unwrap_or("it could not run without them"))
         }
+    }
+}
+
+/// How a run ended, in words.
+pub(crate) fn ended(outcome: &Outcome) -> String {
+    match outcome.exit {
+        Some(exit) => format!("exit code {exit}"),
+        None => outcome.killed.clone().unwrap_or_else(|| "did not end".into()),
     }
 }
 

@@ -29,7 +29,11 @@ pub struct Ended {
 impl Attempt {
     /// The model says that it is done. `None`: so it is; else what the model is told.
     pub(crate) async fn gate(&mut self) -> Result<Option<String>, End> {
-        let facts = self.counterfactuals.due(&mut self.log).await?;
+        self.hear_counterfactuals().await?;
+        if self.strategy.gate.require != Require::Nothing && self.log.ledger.edited() {
+            let fact = self.users_check_if_due().await?;
+            self.untold.extend(fact.filter(|_| self.tells()));
+        }
         let step = self.log.conversation.step;
         let level = self.log.ledger.level();
         let require = self.strategy.gate.require;
@@ -39,12 +43,10 @@ impl Attempt {
             Require::Proven => level == Level::Proven,
         };
         if holds || self.refusals >= self.strategy.gate.refusals {
-            self.log.write(Event::Gate { step, accepted: true, level, text: String::new() })?;
             return Ok(None);
         }
         self.refusals += 1;
-        let told = self.strategy.evidence.counterfactual == Counterfactual::Tell;
-        let mut parts: Vec<String> = if told { facts } else { Vec::new() };
+        let mut parts = std::mem::take(&mut self.untold);
         parts.push(format!("{HARNESS} {}", self.refusal(level)));
         let text = parts.join("\n\n");
         self.log.write(Event::Gate { step, accepted: false, level, text: text.clone() })?;
@@ -132,9 +134,18 @@ impl Attempt {
         sandbox.close().await.map_err(|e| AttemptError::Workspace(e.into()))
     }
 
-    /// Runs the user's own check, with its counterfactual, and hands back what it showed.
+    /// Runs the user's own check at the gate, unless it was run on this code already, and says what it showed.
+    async fn users_check_if_due(&mut self) -> Result<Option<String>, AttemptError> {
+        let due = self.task.check.as_ref().is_some_and(|command| self.log.ledger.find(command).is_none());
+        Ok(if due { self.users_check().await?.as_ref().map(fact) } else { None })
+    }
+
+    /// What the user's own check shows of the code as it stands, with its counterfactual; it is run unless it was already.
     async fn users_check(&mut self) -> Result<Option<Check>, AttemptError> {
         let Some(command) = self.task.check.clone() else { return Ok(None) };
+        if let Some(known) = self.log.ledger.find(&command) {
+            return Ok(Some(known.clone()));
+        }
         let check = self.run_check(&command).await?;
         if let Some(check) = &check
             && self.log.ledger.edited()
@@ -173,7 +184,7 @@ impl Attempt {
     }
 
     /// Runs a command of voe's own as a check of the code as it stands.
-    async fn run_check(&mut self, command: &str) -> Result<Option<Check>, AttemptError> {
+    pub(crate) async fn run_check(&mut self, command: &str) -> Result<Option<Check>, AttemptError> {
         let limit = Duration::from_secs_f64(self.strategy.tools.timeout_s.max(self.strategy.evidence.timeout_s));
         let result = match self.workspace.check(command, limit).await? {
             Called::Result(result) => result,

@@ -15,6 +15,8 @@ pub struct Ledger {
     tree: String,
     /// The same without tests.
     code_tree: String,
+    /// Of each tree seen, the hash without tests.
+    codes: BTreeMap<String, String>,
     /// Counts calls, so that "since the last edit" has a meaning within a step too.
     clock: u64,
     last_edit: u64,
@@ -49,11 +51,28 @@ impl Ledger {
                 }
                 self.tree.clone_from(&result.tree);
                 self.code_tree.clone_from(&result.code_tree);
+                self.codes.insert(result.tree.clone(), result.code_tree.clone());
+            }
+            // An earlier state of the workspace was brought back.
+            Event::Patch { tree, .. } if *tree != self.tree => {
+                self.tree.clone_from(tree);
+                self.code_tree = self.codes.get(tree).cloned().unwrap_or_default();
+                if self.current().next().is_some() {
+                    self.last_check = self.clock;
+                }
             }
             Event::Check(check) => {
                 self.last_check = self.clock;
-                self.checks.retain(|old| old.command != check.command || old.tree != check.tree);
-                self.checks.push((**check).clone());
+                let same = |old: &Check| old.command == check.command && old.tree == check.tree;
+                let mut check = (**check).clone();
+                if let Some(at) = self.checks.iter().position(same) {
+                    let old = self.checks.remove(at);
+                    // Run once more with the same outcome: what is known of it without the edits still holds.
+                    if check.without.is_none() && check.why.is_none() && old.with.exit == check.with.exit {
+                        (check.level, check.without, check.why) = (old.level, old.without, old.why);
+                    }
+                }
+                self.checks.push(check);
             }
             _ => {}
         }
@@ -123,21 +142,28 @@ impl Ledger {
 
     /// The level of the code as it stands now: the best that a check shows of it, unless one that passed at base fails.
     pub fn level(&self) -> Level {
-        if !self.edited() || self.void.is_some() {
+        self.level_of_code(&self.code_tree)
+    }
+
+    /// The same for a state of the workspace seen earlier, by the hash of its changed files.
+    pub fn level_of(&self, tree: &str) -> Level {
+        self.codes.get(tree).map_or(Level::None, |code| self.level_of_code(code))
+    }
+
+    fn level_of_code(&self, code: &str) -> Level {
+        if code.is_empty() || self.void.is_some() {
             return Level::None;
         }
-        if self.regression().is_some() {
+        let of_code = || self.checks.iter().filter(|check| check.tree == code);
+        if of_code().any(regressed) {
             return Level::Refuted;
         }
-        let shown = self.current().map(|check| check.level);
-        shown.max().unwrap_or(Level::None)
+        of_code().map(|check| check.level).max().unwrap_or(Level::None)
     }
 
     /// A check that passes without the edits and fails with them.
     pub fn regression(&self) -> Option<&Check> {
-        self.current().find(|check| {
-            check.level == Level::Refuted && check.without.as_ref().is_some_and(|without| without.exit == Some(0))
-        })
+        self.current().find(|check| regressed(check))
     }
 
     /// The patch's evidence. `changes`: what the patch holds; files that were edited and put back don't count.
@@ -149,4 +175,9 @@ impl Ledger {
             unchecked: self.unchecked().into_iter().filter(kept).collect(),
         }
     }
+}
+
+/// Whether `check` passes without the edits and fails with them.
+fn regressed(check: &Check) -> bool {
+    check.level == Level::Refuted && check.without.as_ref().is_some_and(|without| without.exit == Some(0))
 }

@@ -7,6 +7,7 @@
 //! - `counterfactual`: running a check without the edits; [`red`]: what its outcome says
 //! - [`nudge`]: when the model is asked to verify
 //! - `compaction`: keeping the conversation within the window
+//! - `resume`: what an attempt that is gone on with has to know beside its folds
 //! - [`done`], [`stuck`]: how replies and calls in a row are read
 //! - [`prompt`], [`tools`]: what the model is told and offered
 //! - [`workspace`]: a toolbox in a sandbox that is started again when it dies
@@ -24,6 +25,7 @@ pub mod log;
 pub mod nudge;
 pub mod prompt;
 pub mod red;
+mod resume;
 pub mod strategy;
 pub mod stuck;
 pub mod tools;

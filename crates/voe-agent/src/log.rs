@@ -4,6 +4,7 @@ use voe_model::Delta;
 use voe_trace::{Conversation, Event, Record, WriteError, Writer};
 
 use crate::ledger::Ledger;
+use crate::trail::Trail;
 
 /// Who watches an attempt: a terminal, a test, a run's progress.
 pub trait Observer: Send {
@@ -27,15 +28,17 @@ pub struct Log {
     pub conversation: Conversation,
     /// What is known about the edits.
     pub ledger: Ledger,
+    /// What was verified, and what came of it.
+    pub trail: Trail,
 }
 
 impl Log {
     /// Goes on from `records`, which `writer`'s file already holds (none for a new attempt).
     pub fn new(writer: Writer, observer: Box<dyn Observer>, records: &[Record]) -> Self {
-        let mut log = Self { writer, observer, conversation: Conversation::default(), ledger: Ledger::default() };
+        let (conversation, ledger, trail) = (Conversation::default(), Ledger::default(), Trail::default());
+        let mut log = Self { writer, observer, conversation, ledger, trail };
         for record in records {
-            log.conversation.apply(&record.event);
-            log.ledger.apply(&record.event);
+            log.fold(&record.event);
         }
         log
     }
@@ -43,10 +46,15 @@ impl Log {
     /// Writes an event and folds it in.
     pub fn write(&mut self, event: Event) -> Result<(), WriteError> {
         let record = self.writer.write(event)?;
-        self.conversation.apply(&record.event);
-        self.ledger.apply(&record.event);
+        self.fold(&record.event);
         self.observer.record(&record);
         Ok(())
+    }
+
+    fn fold(&mut self, event: &Event) {
+        self.conversation.apply(event);
+        self.ledger.apply(event);
+        self.trail.apply(event);
     }
 
     /// Seconds since the attempt began.

@@ -20,10 +20,7 @@ pub fn system(strategy: &Strategy, task: &Task) -> String {
 
 /// The first user message. `notes`: the repository's AGENTS.md, or empty.
 pub fn task(strategy: &Strategy, task: &Task, notes: &str) -> String {
-    let mut notes = notes.trim();
-    if let Some((at, _)) = notes.char_indices().nth(strategy.prompt.project_notes_chars) {
-        notes = &notes[..at];
-    }
+    let notes = first(notes.trim(), strategy.prompt.project_notes_chars);
     render(&strategy.prompt.task, values(strategy, task, notes))
 }
 
@@ -38,6 +35,19 @@ pub fn nudge(strategy: &Strategy, files: &[String]) -> String {
         "{HARNESS} {}",
         render(&strategy.nudge.text, context! { files => files.to_vec(), marker => &strategy.done.marker })
     )
+}
+
+/// The first `chars` characters of `text`.
+fn first(text: &str, chars: usize) -> &str {
+    text.char_indices().nth(chars).map_or(text, |(at, _)| &text[..at])
+}
+
+/// The same, saying so where something is left out.
+pub(crate) fn cut(text: &str, chars: usize) -> String {
+    match first(text, chars) {
+        all if all.len() == text.len() => all.to_owned(),
+        part => format!("{part}\n{HARNESS} The rest is left out."),
+    }
 }
 
 fn values(strategy: &Strategy, task: &Task, notes: &str) -> minijinja::Value {
@@ -77,6 +87,7 @@ pub fn validate(strategy: &Strategy) -> Result<(), String> {
     if strategy.nudge.on != crate::strategy::NudgeOn::Off && strategy.nudge.text.trim().is_empty() {
         return Err("nudge.on is set but nudge.text is empty".into());
     }
+    crate::verify::validate(strategy)?;
     for tool in &strategy.tools.offer {
         if !crate::tools::known(tool) {
             return Err(format!("tools.offer: there is no tool {tool:?}"));

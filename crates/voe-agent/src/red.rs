@@ -69,9 +69,9 @@ fn nothing_tested(command: &str, without: &Outcome) -> Option<String> {
 fn misses(tail: &str, path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
     let stem = file.split('.').next().unwrap_or(file);
-    let package = path.strip_suffix("/__init__.py").and_then(|dir| dir.rsplit('/').next());
-    let names: Vec<&str> =
-        [Some(path), Some(file), Some(stem), package].into_iter().flatten().filter(|n| !n.is_empty()).collect();
+    // A directory that is there without the patch is not complained about, so its name does no harm here.
+    let directories = path.split('/').rev().skip(1);
+    let names: Vec<&str> = [path, file, stem].into_iter().chain(directories).filter(|n| !n.is_empty()).collect();
     tail.lines().any(|line| {
         let complains = [
             "No module named",

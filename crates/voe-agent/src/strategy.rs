@@ -36,6 +36,9 @@ pub struct Strategy {
     pub verify: Verify,
     /// What happens when a verification fails.
     pub recovery: Recovery,
+    /// A failing check comes before the first edit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub red_first: Option<RedFirst>,
     /// The harness leads, one question a fresh context.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<Pipeline>,
@@ -317,6 +320,20 @@ pub struct Verify {
     pub text: String,
 }
 
+impl Method {
+    /// The word used in strategies and records.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::SelfReview => "self-review",
+            Self::Tests => "tests",
+            Self::Spec => "spec",
+            Self::Command => "command",
+            Self::Counterfactual => "counterfactual",
+        }
+    }
+}
+
 /// A means of verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -355,7 +372,7 @@ pub enum Granularity {
 pub struct Recovery {
     /// How the work goes on.
     pub how: RecoverHow,
-    /// How often at most.
+    /// How often at most; a verification that passes begins the count anew.
     pub times: u32,
 }
 
@@ -376,6 +393,22 @@ pub enum RecoverHow {
     Compact,
     /// In a fresh context that holds the task, the failure and the state of the workspace.
     Fresh,
+}
+
+/// A failing check comes before the first edit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RedFirst {
+    /// Different commands that must have been seen to fail.
+    pub checks: u32,
+    /// Edits refused or undone before that; then they are let through.
+    pub refusals: u32,
+}
+
+impl Default for RedFirst {
+    fn default() -> Self {
+        Self { checks: 1, refusals: 2 }
+    }
 }
 
 /// The harness leads, one question a fresh context.

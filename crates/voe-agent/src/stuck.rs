@@ -37,7 +37,7 @@ impl Watch {
             return Seen::Nothing;
         }
         let mut hasher = DefaultHasher::new();
-        (tool, arguments, without_times(result)).hash(&mut hasher);
+        (tool, arguments, without_times(result.trim_end())).hash(&mut hasher);
         self.recent.push_back(hasher.finish());
         if self.recent.len() > 2 * self.repeats as usize * LONGEST {
             self.recent.pop_front();

@@ -229,6 +229,24 @@ fn nothing_in_the_agents_own_workspace_differs_after_a_counterfactual() {
 }
 
 #[test]
+fn a_check_decided_by_chance_proves_nothing() {
+    let bench = Bench::new(STATS);
+    // Passes, fails, passes … whatever the code is.
+    let flaky = "n=$(cat /tmp/voe-flaky-$V 2>/dev/null || echo 0); echo $((n + 1)) > /tmp/voe-flaky-$V; exit $((n % 2)); python3 t.py";
+    let flaky = flaky.replace("$V", &std::process::id().to_string());
+    let (_, checks) = attempt(&bench, "none", &[cure(), bash(&flaky), bash(&flaky), done(), done(), done()]);
+    let _ = std::fs::remove_file(format!("/tmp/voe-flaky-{}", std::process::id()));
+    assert_ne!(checks[&flaky]["level"], "proven", "{}", checks[&flaky]);
+}
+
+#[test]
+fn a_proof_stays_a_proof_when_the_model_runs_the_check_again() {
+    let bench = Bench::new(STATS);
+    let (said, _) = attempt(&bench, "none", &[cure(), bash(CHECK), bash(CHECK), done()]);
+    assert_eq!((said.code, said.finish()["evidence"]["level"].as_str()), (0, Some("proven")), "{}", said.out);
+}
+
+#[test]
 fn the_outcome_goes_with_the_next_tool_result_whichever_is_faster() {
     for (check, next) in
         [(CHECK, "sleep 1"), ("sleep 1; python3 -c 'from stats import mean; assert mean([]) == 0'", "true")]

@@ -114,6 +114,11 @@ impl Bench {
             .env("VOE_STATE_DIR", self.dir.path().join("state"))
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .stdin(Stdio::null());
+        // cargo behind rustup looks for its toolchain in the tester's home unless it is told where that is.
+        if let Some(home) = std::env::var_os("HOME").map(PathBuf::from) {
+            command.env("RUSTUP_HOME", std::env::var_os("RUSTUP_HOME").unwrap_or(home.join(".rustup").into()));
+            command.env("CARGO_HOME", std::env::var_os("CARGO_HOME").unwrap_or(home.join(".cargo").into()));
+        }
         command
     }
 

@@ -1,0 +1,223 @@
+//! One call: running it, writing its result, and what voe has to say about it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use voe_toolbox::protocol::{CallResult, Limits, State};
+use voe_trace::event::ToolResult;
+use voe_trace::{Check, Event, Level, Reason, ToolCall, WriteError};
+
+use crate::attempt::{Attempt, End, outcome, sleep_until, stopped};
+use crate::nudge::CallSeen;
+use crate::prompt::{self, HARNESS};
+use crate::strategy::{Granularity, Method, Placement};
+use crate::stuck::Seen;
+use crate::trail::Moment;
+use crate::workspace::Called;
+use crate::{red_first, tools};
+
+impl Attempt {
+    /// Runs one call, writes its result and what voe has to say about it.
+    pub(crate) async fn call(&mut self, call: &ToolCall, last: bool) -> Result<(), End> {
+        if call.name == tools::FINISH && self.strategy.done.finish_tool {
+            let refusal = self.gate().await?;
+            let accepted = refusal.is_none();
+            let text = refusal.unwrap_or_else(|| "Accepted.".into());
+            self.own_result(call, accepted, text)?;
+            if accepted && self.strategy.verify.method == Method::None {
+                return Err(self.accept()?);
+            }
+            self.verify_due = accepted.then_some(Moment::End).or(self.verify_due);
+            return Ok(());
+        }
+        if call.name == tools::CHECKPOINT && self.strategy.verify.when == Granularity::Feature {
+            self.verify_due = self.verify_due.or(Some(Moment::Part));
+            return Ok(self.own_result(call, true, "Noted. It is verified before you go on.".into())?);
+        }
+        let mut result = self.run_tool(call).await?;
+        self.put_back_too_early(&mut result).await?;
+        let step = self.log.conversation.step;
+        let before = self.log.ledger.code_tree().to_owned();
+        let files: Vec<String> = result.changes.iter().map(|change| change.path.clone()).collect();
+        let check = check_of(call, &result, &before, step).or_else(|| self.red_of(call, &result));
+
+        self.hear_counterfactuals().await?;
+        let mut said = std::mem::take(&mut self.untold);
+        let mut text = result.text.clone();
+        if let Seen::Circle(times) = self.note(call, &result.text)? {
+            let nudge = format!(
+                "{HARNESS} This is the same call with the same result, {times} times over. Repeating it changes nothing: \
+                 do something else."
+            );
+            self.log.write(Event::Nudge { step, kind: "stuck".into(), text: nudge.clone() })?;
+            said.push(nudge);
+        }
+        let unproven = !result.state.code_tree.is_empty() && self.log.ledger.level() != Level::Proven;
+        let seen = CallSeen { tool: &call.name, files: &files, check: check.is_some(), last, unproven };
+        let nudged = self.nudger.after(&self.strategy.nudge, seen);
+        if !nudged.is_empty() {
+            let nudge = prompt::nudge(&self.strategy, &nudged);
+            self.log.write(Event::Nudge { step, kind: "verify".into(), text: nudge.clone() })?;
+            match self.strategy.nudge.placement {
+                Placement::ToolResult => said.push(nudge),
+                Placement::User => self.after_step.push(nudge),
+            }
+        }
+        let again = self.run_reds(!files.is_empty()).await?;
+        said.extend(again.iter().map(red_first::fact));
+        for said in said {
+            text = format!("{}\n\n{said}", text.trim_end());
+        }
+        let edited = result.state.tree.clone();
+        self.result(call, result, text)?;
+        if !files.is_empty() {
+            self.keep_patch(&edited).await?;
+        }
+        for check in again {
+            self.log.write(Event::Check(Box::new(check.clone())))?;
+            self.counterfactuals.start(&check, &mut self.workspace, &mut self.log).await?;
+        }
+        if let Some(mut check) = check {
+            self.settle_flaky(&mut check).await?;
+            self.log.write(Event::Check(Box::new(check.clone())))?;
+            if check.level == Level::Ran {
+                self.counterfactuals.start(&check, &mut self.workspace, &mut self.log).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a tool, within the time that is left, unless the user stops it.
+    async fn run_tool(&mut self, call: &ToolCall) -> Result<CallResult, End> {
+        let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+        if !self.tools.iter().any(|tool| tool.name == call.name) {
+            let names: Vec<_> = self.tools.iter().map(|tool| tool.name.as_str()).collect();
+            let text = format!("There is no tool {:?}. The tools are: {}.", call.name, names.join(", "));
+            return Ok(CallResult { text, state: self.state_before(), ..CallResult::default() });
+        }
+        let refusal = match self.refused(call, &arguments) {
+            None => self.too_early(call, &arguments)?,
+            refusal => refusal,
+        };
+        if let Some(refusal) = refusal {
+            return Ok(CallResult { text: refusal, state: self.state_before(), ..CallResult::default() });
+        }
+        let limit = Duration::from_secs_f64(Limits::default().max_timeout_s);
+        let deadline = self.deadline;
+        let called = tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => Err(Reason::Interrupted),
+            () = sleep_until(deadline) => Err(Reason::MaxWall),
+            called = self.workspace.call(&call.name, &arguments, limit) => Ok(called?),
+        };
+        match called {
+            Ok(Called::Result(result)) => Ok(*result),
+            Ok(Called::Died(why)) => {
+                let step = self.log.conversation.step;
+                self.log.write(Event::ToolboxRestarted { step, why: why.clone() })?;
+                let state = self.workspace.state().await?;
+                let text = format!(
+                    "{HARNESS} The tools' process ended during this call ({why}) and was started again. The call may have \
+                     taken effect in part: look before you go on."
+                );
+                Ok(CallResult { text, state, ..CallResult::default() })
+            }
+            Err(reason) => {
+                self.workspace.interrupt();
+                Err(End::Reason(reason))
+            }
+        }
+    }
+
+    /// A check that came out otherwise than before on the same code is run once more: if chance decides, it proves nothing.
+    async fn settle_flaky(&mut self, check: &mut Check) -> Result<(), End> {
+        let passes = |check: &Check| check.with.exit == Some(0);
+        let disagrees = self.log.ledger.find(&check.command).is_some_and(|old| passes(old) != passes(check));
+        if disagrees
+            && let Some(again) = self.run_check(&check.command).await?
+            && passes(&again) != passes(check)
+        {
+            check.level = Level::Unrunnable;
+            check.why = Some("it passes and fails on the same code by chance".into());
+        }
+        Ok(())
+    }
+
+    /// What the strategy forbids, as an answer to the model.
+    fn refused(&self, call: &ToolCall, arguments: &Value) -> Option<String> {
+        let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
+        (self.strategy.tools.refuse_installs && crate::installs::installs_packages(command)).then(|| {
+            "Refused: installing packages is not allowed here; the environment is complete. Work with what is there.".into()
+        })
+    }
+
+    /// The state of the workspace before a call that did not happen.
+    fn state_before(&self) -> State {
+        let ledger = &self.log.ledger;
+        State { tree: ledger.tree().to_owned(), code_tree: ledger.code_tree().to_owned(), ..State::default() }
+    }
+
+    /// Takes note of a call for the watch over circles.
+    fn note(&mut self, call: &ToolCall, result: &str) -> Result<Seen, End> {
+        match self.watch.call(&call.name, &call.arguments, result) {
+            Seen::Hopeless => Err(End::Reason(Reason::Stuck)),
+            seen => Ok(seen),
+        }
+    }
+
+    /// Writes the result of a call that is voe's own and changes nothing.
+    fn own_result(&mut self, call: &ToolCall, ok: bool, text: String) -> Result<(), WriteError> {
+        let result = CallResult { ok, text: text.clone(), state: self.state_before(), ..CallResult::default() };
+        self.result(call, result, text)
+    }
+
+    /// Writes the result of a call.
+    pub(crate) fn result(&mut self, call: &ToolCall, result: CallResult, text: String) -> Result<(), WriteError> {
+        self.log.write(Event::Result(Box::new(ToolResult {
+            step: self.log.conversation.step,
+            call_id: call.id.clone(),
+            tool: call.name.clone(),
+            arguments: serde_json::from_str(&call.arguments).unwrap_or_default(),
+            text,
+            ok: result.ok,
+            exit: result.exit,
+            killed: result.killed,
+            seconds: result.seconds,
+            changes: result.changes,
+            byproducts: result.byproducts,
+            diff: result.diff,
+            tree: result.state.tree,
+            code_tree: result.state.code_tree,
+        })))
+    }
+
+    /// Puts the patch as it stands into the record: what a crash, a lost container or a search needs.
+    async fn keep_patch(&mut self, tree: &str) -> Result<(), End> {
+        let (patch, _) = self.workspace.patch().await?;
+        let step = self.log.conversation.step;
+        let patch = patch.text;
+        Ok(self.log.write(Event::Patch { step, tree: tree.to_owned(), patch })?)
+    }
+}
+
+/// The call as a check, if it is one: a command that does more than look, ran on edited code, and did not change that code
+/// itself (run again elsewhere, such a command would bring the edit along).
+fn check_of(call: &ToolCall, result: &CallResult, before: &str, step: u32) -> Option<Check> {
+    let arguments: Value = serde_json::from_str(&call.arguments).ok()?;
+    let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
+    let code = &result.state.code_tree;
+    let ended = result.exit.is_some() || result.killed.is_some();
+    if code.is_empty() || code != before || !ended || !voe_toolbox::command::is_check(command) {
+        return None;
+    }
+    let level = if result.exit == Some(0) { Level::Ran } else { Level::Refuted };
+    Some(Check {
+        command: command.to_owned(),
+        step,
+        tree: code.clone(),
+        level,
+        with: outcome(result),
+        without: None,
+        why: None,
+    })
+}

@@ -1,0 +1,97 @@
+//! What an attempt that is gone on with has to know beside its folds: counts in a row, and runs that were under way.
+
+use voe_trace::{Check, Event, Level, Record, ToolCall};
+
+use crate::attempt::{Attempt, AttemptError};
+use crate::ledger::Ledger;
+use crate::nudge::{CallSeen, Nudger};
+use crate::prompt::HARNESS;
+use crate::strategy::Nudge;
+use crate::stuck::Watch;
+
+/// What `records` leave behind in the parts that are no folds.
+pub(crate) struct Memory {
+    pub(crate) refusals: u32,
+    pub(crate) idle: u32,
+    pub(crate) measured: (u64, usize),
+    pub(crate) nudger: Nudger,
+}
+
+impl Memory {
+    /// Reads them from the record; `watch` is shown the calls.
+    pub(crate) fn of(records: &[Record], keys: &Nudge, watch: &mut Watch) -> Self {
+        let mut memory = Self { refusals: 0, idle: 0, measured: (0, 0), nudger: Nudger::default() };
+        let mut ledger = Ledger::default();
+        let mut calls: Vec<ToolCall> = Vec::new();
+        for (at, record) in records.iter().enumerate() {
+            match &record.event {
+                Event::Reply(reply) => {
+                    calls.clone_from(&reply.message.tool_calls);
+                    if !calls.is_empty() {
+                        memory.idle = 0;
+                    }
+                    memory.measured = (reply.usage.prompt + reply.usage.output, reply.request_messages + 1);
+                }
+                Event::Compaction(_) => memory.measured = (0, 0),
+                Event::Gate { accepted: false, .. } => memory.refusals += 1,
+                Event::Nudge { kind, .. } if kind == "reminder" => memory.idle += 1,
+                Event::Result(result) => {
+                    let call = calls.iter().find(|call| call.id == result.call_id);
+                    let arguments = call.map(|call| call.arguments.as_str()).unwrap_or_default();
+                    watch.call(&result.tool, arguments, own_words(&result.text));
+                    let files: Vec<String> = result.changes.iter().map(|change| change.path.clone()).collect();
+                    let seen = CallSeen {
+                        tool: &result.tool,
+                        files: &files,
+                        check: is_check(&records[at + 1..]),
+                        last: calls.last().is_some_and(|last| last.id == result.call_id),
+                        unproven: !result.code_tree.is_empty() && ledger.level() != Level::Proven,
+                    };
+                    memory.nudger.after(keys, seen);
+                }
+                _ => {}
+            }
+            ledger.apply(&record.event);
+        }
+        memory
+    }
+}
+
+/// What the tool said, without what voe added to it.
+fn own_words(text: &str) -> &str {
+    let added = text.find(&format!("\n\n{HARNESS} "));
+    text[..added.unwrap_or(text.len())].trim_end()
+}
+
+/// Whether the call whose result `after` follows was recorded as a check.
+fn is_check(after: &[Record]) -> bool {
+    let own = after.iter().map(|record| &record.event).find(|event| !matches!(event, Event::Patch { .. }));
+    matches!(own, Some(Event::Check(check)) if check.without.is_none())
+}
+
+impl Attempt {
+    /// Starts the runs without the edits again that were under way when the record ends.
+    pub(crate) async fn start_again(&mut self) -> Result<(), AttemptError> {
+        let pending = |check: &&Check| {
+            check.level == Level::Ran && check.without.is_none() && check.why.is_none() && check.with.exit == Some(0)
+        };
+        let checks: Vec<Check> = self.log.ledger.checks().to_vec();
+        self.counterfactuals.were_run(checks.iter().filter(|check| !pending(check)));
+        let under_way: Vec<Check> = self.log.ledger.current().filter(pending).cloned().collect();
+        for check in under_way {
+            self.counterfactuals.start(&check, &mut self.workspace, &mut self.log).await?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_voe_added_to_a_result_is_not_the_tools() {
+        assert_eq!(own_words("a\nb\n\n\n[voe] `x` was also run"), "a\nb");
+        assert_eq!(own_words("plain \n"), "plain");
+    }
+}

@@ -1,0 +1,233 @@
+//! What was verified of which state of the workspace, and what came of it. A fold of the trajectory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use voe_trace::{Check, Event, Level};
+
+use crate::ledger::Ledger;
+
+/// When a verification is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// In the middle of the work.
+    Part,
+    /// The model says that it is done.
+    End,
+}
+
+/// Names of nudges that this fold reads.
+pub(crate) const REVIEW: &str = "review";
+pub(crate) const LAST_REVIEW: &str = "last-review";
+pub(crate) const RECOVERY: &str = "recovery";
+pub(crate) const RED_FIRST: &str = "red-first";
+
+/// How one state of the workspace ranks among those of an attempt: see [`Trail::best`].
+type Rank = (u8, u8, Level);
+
+/// The states of the workspace that an attempt went through, with the verdicts on them.
+#[derive(Debug, Clone, Default)]
+pub struct Trail {
+    /// Tree and patch of each, oldest first.
+    states: Vec<(String, String)>,
+    verdicts: BTreeMap<String, Option<bool>>,
+    failed: bool,
+    recoveries: u32,
+    review: Option<Moment>,
+    ticked: BTreeSet<String>,
+    part_done: bool,
+    reds: Vec<String>,
+    red_refusals: u32,
+}
+
+impl Trail {
+    /// Takes one more event into account.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Patch { tree, patch, .. } if !patch.is_empty() => {
+                self.states.retain(|(old, _)| old != tree);
+                self.states.push((tree.clone(), patch.clone()));
+            }
+            Event::Verify { tree, passed, .. } => {
+                self.review = None;
+                self.verdicts.insert(tree.clone(), *passed);
+                self.failed |= *passed == Some(false);
+                if *passed == Some(true) {
+                    self.recoveries = 0;
+                }
+            }
+            Event::Nudge { kind, .. } => match kind.as_str() {
+                REVIEW => self.review = Some(Moment::Part),
+                LAST_REVIEW => self.review = Some(Moment::End),
+                RECOVERY => self.recoveries += 1,
+                RED_FIRST => self.red_refusals += 1,
+                _ => {}
+            },
+            Event::Reply(reply) => {
+                let before = self.ticked.len();
+                self.ticked.extend(ticked(&reply.message.content));
+                self.part_done = self.ticked.len() > before;
+            }
+            Event::Check(check) if is_red(check) && !self.reds.contains(&check.command) => {
+                self.reds.push(check.command.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// What was said of this state, if it was verified.
+    pub(crate) fn verdict(&self, tree: &str) -> Option<Option<bool>> {
+        self.verdicts.get(tree).copied()
+    }
+
+    /// Recoveries since the last verification that passed.
+    pub(crate) fn recoveries(&self) -> u32 {
+        self.recoveries
+    }
+
+    /// The review that the model was asked for and has not given yet.
+    pub(crate) fn review(&self) -> Option<Moment> {
+        self.review
+    }
+
+    /// Whether the last reply ticked an item of the model's plan that was not ticked before.
+    pub(crate) fn part_done(&self) -> bool {
+        self.part_done
+    }
+
+    /// Commands that were seen to fail on the unchanged code, oldest first.
+    pub(crate) fn reds(&self) -> &[String] {
+        &self.reds
+    }
+
+    /// Edits refused for want of such a command.
+    pub(crate) fn red_refusals(&self) -> u32 {
+        self.red_refusals
+    }
+
+    /// The tree and patch of the best-evidenced state, if it is better than the one that the workspace is in and a
+    /// verification failed (without one the last state is what the model means).
+    ///
+    /// A proof outranks everything and a refutation nothing but itself; in between the verdict counts before the level, because
+    /// a command that merely ran says less than a verification. Of equals the newest.
+    pub(crate) fn best(&self, ledger: &Ledger) -> Option<(&str, &str)> {
+        if !self.failed {
+            return None;
+        }
+        let rank = |tree: &str| self.rank(tree, ledger);
+        let (tree, patch) = self.states.iter().max_by_key(|(tree, _)| rank(tree))?;
+        (rank(tree) > rank(ledger.tree())).then_some((tree, patch))
+    }
+
+    fn rank(&self, tree: &str, ledger: &Ledger) -> Rank {
+        let level = ledger.level_of(tree);
+        let class = match level {
+            Level::Refuted => 0,
+            // No patch at all: better than one that breaks something.
+            _ if tree.is_empty() => 1,
+            Level::Proven => 3,
+            _ => 2,
+        };
+        let verdict = match self.verdict(tree).flatten() {
+            Some(false) => 0,
+            None => 1,
+            Some(true) => 2,
+        };
+        (class, verdict, level)
+    }
+}
+
+/// Whether `check` is one that failed on unchanged code, as `red-first` asks for it.
+fn is_red(check: &Check) -> bool {
+    check.tree.is_empty() && check.level == Level::Refuted
+}
+
+/// Items of a Markdown list that are ticked: `- [x] item`.
+fn ticked(text: &str) -> impl Iterator<Item = String> {
+    text.lines().filter_map(|line| {
+        let item = line.trim_start_matches(|c: char| c.is_whitespace() || c.is_ascii_digit() || "-*+.".contains(c));
+        let item = item.strip_prefix("[x]").or_else(|| item.strip_prefix("[X]"))?.trim();
+        (!item.is_empty()).then(|| item.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use voe_trace::Outcome;
+    use voe_trace::event::ToolResult;
+
+    use super::*;
+
+    /// A trail and a ledger after states A, B … each with a level and a verdict.
+    fn after(states: &[(&str, Level, Option<bool>)]) -> (Trail, Ledger) {
+        let (mut trail, mut ledger) = (Trail::default(), Ledger::default());
+        let mut both = |event: Event| {
+            trail.apply(&event);
+            ledger.apply(&event);
+        };
+        for (tree, level, passed) in states {
+            let result = serde_json::json!({"step": 1, "call_id": "", "tool": "bash", "arguments": {}, "text": "", "ok": true,
+                "seconds": 0.0, "tree": tree, "code_tree": tree});
+            both(Event::Result(Box::new(serde_json::from_value::<ToolResult>(result).unwrap())));
+            let patch = if tree.is_empty() { String::new() } else { format!("patch {tree}") };
+            both(Event::Patch { step: 1, tree: (*tree).into(), patch });
+            let outcome = Outcome { exit: Some(i32::from(*level == Level::Refuted)), killed: None, seconds: 0.0, tail: String::new() };
+            both(Event::Check(Box::new(Check {
+                command: "t".into(),
+                step: 1,
+                tree: (*tree).into(),
+                level: *level,
+                with: outcome,
+                without: None,
+                why: None,
+            })));
+            both(Event::Verify {
+                step: 1,
+                method: "spec".into(),
+                passed: *passed,
+                text: String::new(),
+                tree: (*tree).into(),
+                usage: Default::default(),
+                seconds: 0.0,
+            });
+        }
+        (trail, ledger)
+    }
+
+    fn best(states: &[(&str, Level, Option<bool>)]) -> Option<String> {
+        let (trail, ledger) = after(states);
+        trail.best(&ledger).map(|(tree, _)| tree.to_owned())
+    }
+
+    #[test]
+    fn a_proof_is_kept_whatever_a_reviewer_said_of_it() {
+        let (a, b) = (("a", Level::Proven, Some(false)), ("b", Level::Ran, Some(true)));
+        assert_eq!(best(&[a, b]).as_deref(), Some("a"));
+        assert_eq!(best(&[b, a]), None);
+    }
+
+    #[test]
+    fn without_a_proof_the_verdict_decides_and_then_the_newest() {
+        let failed = |tree| (tree, Level::Ran, Some(false));
+        assert_eq!(best(&[("a", Level::None, Some(true)), failed("b")]).as_deref(), Some("a"));
+        assert_eq!(best(&[("a", Level::Ran, None), failed("b")]).as_deref(), Some("a"));
+        assert_eq!(best(&[failed("a"), failed("b")]), None);
+        assert_eq!(best(&[failed("a"), ("b", Level::Refuted, Some(false))]).as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn work_that_was_thrown_away_comes_back_unless_it_broke_something() {
+        assert_eq!(best(&[("a", Level::Ran, Some(false)), ("", Level::None, None)]).as_deref(), Some("a"));
+        assert_eq!(best(&[("a", Level::Refuted, Some(false)), ("", Level::None, None)]), None);
+    }
+
+    #[test]
+    fn where_nothing_failed_the_last_state_is_what_the_model_means() {
+        assert_eq!(best(&[("a", Level::Proven, Some(true)), ("b", Level::None, None)]), None);
+    }
+
+    #[test]
+    fn items_of_a_plan_are_ticked_in_any_kind_of_list() {
+        let text = "Plan:\n- [x] one\n* [X] two\n 3. [x] three\n- [ ] four\n- [x]\nan [x] elsewhere";
+        assert_eq!(ticked(text).collect::<Vec<_>>(), ["one", "two", "three"]);
+    }
+}

@@ -1,0 +1,198 @@
+//! Verification by other means than the model's own checks: when it is made, by what means, and what follows. Each means is
+//! a file in `verify/`; a new one is a file, a line in [`Attempt::look`] and a word in the strategy.
+
+mod command;
+mod counterfactual;
+mod runners;
+mod self_review;
+mod spec;
+mod tests;
+mod verdict;
+
+use voe_trace::event::{Origin, Reply};
+use voe_trace::{Event, Message, Reason, Usage};
+
+use crate::attempt::{Attempt, End};
+use crate::prompt::HARNESS;
+use crate::strategy::{Granularity, Method, Strategy};
+use crate::trail::{LAST_REVIEW, Moment, REVIEW};
+
+/// What a means of verification found.
+pub(crate) enum Look {
+    /// A verdict.
+    Verdict(Verdict),
+    /// A question to be put into the conversation; the next reply is the verdict.
+    Ask(String),
+}
+
+/// A verdict, and what it cost to get it.
+pub(crate) struct Verdict {
+    /// `None`: it could not be told.
+    pub(crate) passed: Option<bool>,
+    /// Why, for the model and for the record.
+    pub(crate) text: String,
+    /// Tokens of a question of its own.
+    pub(crate) usage: Usage,
+    /// Seconds that it took.
+    pub(crate) seconds: f64,
+}
+
+impl Verdict {
+    pub(crate) fn new(passed: Option<bool>, text: impl Into<String>) -> Self {
+        Self { passed, text: text.into(), usage: Usage::default(), seconds: 0.0 }
+    }
+}
+
+impl From<Verdict> for Look {
+    fn from(verdict: Verdict) -> Self {
+        Self::Verdict(verdict)
+    }
+}
+
+impl Attempt {
+    /// Whether the step just made calls for a verification in the middle of the work.
+    pub(crate) fn part_is_due(&self) -> bool {
+        if self.strategy.verify.method == Method::None {
+            return false;
+        }
+        match self.strategy.verify.when {
+            Granularity::End => false,
+            Granularity::Feature => self.log.trail.part_done(),
+            Granularity::Step => !self.log.ledger.edited_in(self.log.conversation.step).is_empty(),
+        }
+    }
+
+    /// Verifies the work as it stands and acts on the verdict. To be called when all calls have their results. The error is
+    /// how the attempt ends.
+    pub(crate) async fn verify(&mut self, moment: Moment) -> Result<(), End> {
+        let tree = self.log.ledger.tree();
+        if self.strategy.verify.method == Method::None || self.log.trail.verdict(tree) == Some(Some(true)) {
+            return self.go_on(moment, None).await;
+        }
+        if tree.is_empty() {
+            let unchanged = Verdict::new(Some(false), "Nothing is changed yet.");
+            return match moment {
+                Moment::Part => self.go_on(moment, Some(unchanged)).await,
+                Moment::End => self.act(moment, unchanged).await,
+            };
+        }
+        match self.look().await? {
+            Look::Verdict(verdict) => self.act(moment, verdict).await,
+            Look::Ask(question) => {
+                let step = self.log.conversation.step;
+                let kind = if moment == Moment::End { LAST_REVIEW } else { REVIEW };
+                let text = format!("{HARNESS} {question}");
+                self.log.write(Event::Nudge { step, kind: kind.into(), text: text.clone() })?;
+                self.after_step.push(text);
+                self.say_after_step(Origin::Strategy)
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<Look, End> {
+        match self.strategy.verify.method {
+            Method::None => Ok(Verdict::new(Some(true), "").into()),
+            Method::SelfReview => Ok(self_review::look(self)),
+            Method::Tests => tests::look(self).await,
+            Method::Spec => spec::look(self).await,
+            Method::Command => command::look(self).await,
+            Method::Counterfactual => counterfactual::look(self).await,
+        }
+    }
+
+    /// Takes `reply` as the review that was asked for. `false`: the model went on with calls instead.
+    pub(crate) async fn reviewed(&mut self, moment: Moment, reply: &Reply) -> Result<bool, End> {
+        if reply.message.tool_calls.is_empty() && reply.malformed.is_none() {
+            self.act(moment, verdict::read(&reply.message.content)).await?;
+            return Ok(true);
+        }
+        self.record(&Verdict::new(None, "The model went on with a call instead of a verdict."))?;
+        Ok(false)
+    }
+
+    /// Records a verdict and does what the strategy says about it.
+    async fn act(&mut self, moment: Moment, verdict: Verdict) -> Result<(), End> {
+        self.record(&verdict)?;
+        if verdict.passed == Some(false) && self.log.trail.recoveries() < self.strategy.recovery.times {
+            self.recover(moment, &verdict.text).await?;
+            return self.say_after_step(Origin::Strategy);
+        }
+        self.go_on(moment, Some(verdict)).await
+    }
+
+    /// No recovery, or none any more: at the end the attempt ends, before it the model is told in a line and goes on.
+    async fn go_on(&mut self, moment: Moment, verdict: Option<Verdict>) -> Result<(), End> {
+        if moment == Moment::End {
+            return Err(self.accept()?);
+        }
+        let method = self.strategy.verify.method.word();
+        if let Some(verdict) = verdict {
+            let said = match verdict.passed {
+                Some(true) => "passed".to_owned(),
+                Some(false) if self.log.ledger.tree().is_empty() => verdict.text,
+                Some(false) => "failed".to_owned(),
+                None => format!("could not be told. {}", verdict.text),
+            };
+            self.after_step.push(format!("{HARNESS} Verification ({method}): {said}\nGo on."));
+        }
+        self.say_after_step(Origin::Strategy)
+    }
+
+    /// The end that the model asked for.
+    pub(crate) fn accept(&mut self) -> Result<End, End> {
+        let (step, level) = (self.log.conversation.step, self.log.ledger.level());
+        self.log.write(Event::Gate { step, accepted: true, level, text: String::new() })?;
+        Ok(End::Reason(Reason::Completed))
+    }
+
+    fn record(&mut self, verdict: &Verdict) -> Result<(), End> {
+        Ok(self.log.write(Event::Verify {
+            step: self.log.conversation.step,
+            method: self.strategy.verify.method.word().into(),
+            passed: verdict.passed,
+            text: verdict.text.clone(),
+            tree: self.log.ledger.tree().to_owned(),
+            usage: verdict.usage,
+            seconds: verdict.seconds,
+        })?)
+    }
+
+    /// Says what is to be said after a step, as one user message: some templates refuse two in a row.
+    pub(crate) fn say_after_step(&mut self, origin: Origin) -> Result<(), End> {
+        if self.after_step.is_empty() {
+            return Ok(());
+        }
+        let text = std::mem::take(&mut self.after_step).join("\n\n");
+        Ok(self.say(origin, Message::user(text))?)
+    }
+}
+
+/// What is wrong with the verification keys of `strategy`, if anything, in one line.
+pub(crate) fn validate(strategy: &Strategy) -> Result<(), String> {
+    use crate::strategy::{Counterfactual, RecoverHow};
+    let (verify, how) = (&strategy.verify, strategy.recovery.how);
+    let forks = strategy.evidence.counterfactual != Counterfactual::Off;
+    let no = |why: &str| Err(why.to_owned());
+    match verify.method {
+        Method::None if verify.when != Granularity::End => {
+            no("verify.when says when to verify, but verify.method is none: there is nothing to time")
+        }
+        Method::None if how != RecoverHow::Retry => {
+            no("recovery.how says what follows a failed verification, but verify.method is none: nothing can fail")
+        }
+        Method::Counterfactual if verify.when == Granularity::Step => no(
+            "verify.method = counterfactual cannot be asked after each step that edited: no check has run since the edit, so it \
+             would always fail; use nudge.on = edit, or [red_first], whose checks voe runs after each edit",
+        ),
+        Method::Counterfactual | Method::Tests if !forks => no(
+            "verify.method compares with a run without the edits, but evidence.counterfactual is off: set it to record or tell",
+        ),
+        Method::None | Method::Tests | Method::Counterfactual if !verify.text.trim().is_empty() => {
+            no("verify.text is the command of verify.method = command, or the question of self_review and spec; this method has neither")
+        }
+        _ if strategy.red_first.is_some() && !forks => {
+            no("[red_first] runs its checks without the edits, but evidence.counterfactual is off: set it to record or tell")
+        }
+        _ => Ok(()),
+    }
+}

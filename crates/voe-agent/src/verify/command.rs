@@ -1,0 +1,22 @@
+//! A command, end to end: the strategy's, or else the user's check.
+
+use super::{Look, Verdict};
+use crate::attempt::{Attempt, End};
+use crate::counterfactual::{ended, short};
+
+pub(super) async fn look(attempt: &mut Attempt) -> Result<Look, End> {
+    let own = attempt.strategy.verify.text.trim();
+    let command = if own.is_empty() { attempt.task.check.clone() } else { Some(own.to_owned()) };
+    let Some(command) = command else {
+        return Ok(Verdict::new(None, "There is no command: give one as verify.text or with --check.").into());
+    };
+    let Some(check) = attempt.check_with_and_without(&command).await? else {
+        return Ok(Verdict::new(None, "The command could not be run.").into());
+    };
+    let how = ended(&check.with);
+    let verdict = match check.with.exit {
+        Some(0) => Verdict::new(Some(true), format!("`{}`: {how}.", short(&command))),
+        _ => Verdict::new(Some(false), format!("`{}`: {how}. Its output ends with:\n{}", short(&command), check.with.tail)),
+    };
+    Ok(verdict.into())
+}
