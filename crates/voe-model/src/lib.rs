@@ -2,6 +2,7 @@
 //!
 //! - [`model`]: what a model is asked and what it answers; the [`Model`] trait
 //! - [`error`]: what can go wrong for good, by class
+//! - [`limits`]: how long is waited, and how often asked again
 //! - [`openai`]: Chat Completions over HTTP, streamed or not, with retries
 //! - [`probe`]: what a server is and what it can do, asked for
 //! - [`salvage`](mod@salvage): calls that a server did not parse, found in the text
@@ -14,10 +15,14 @@ mod address;
 mod client;
 mod coerce;
 pub mod error;
+mod exchange;
+mod fail;
+pub mod limits;
 pub mod model;
 pub mod openai;
 pub mod probe;
 pub mod recorded;
+mod retry;
 pub mod salvage;
 pub mod secret;
 mod settle;
@@ -25,8 +30,9 @@ pub mod sse;
 pub mod tokens;
 
 pub use error::ModelError;
+pub use limits::{Idle, RetryPolicy};
 pub use model::{Delta, Model, Reply, ReplyFuture, Request, Sampling, ToolSpec};
-pub use openai::{History, Idle, OpenAi, OpenAiConfig, RetryPolicy};
+pub use openai::{History, OpenAi, OpenAiConfig};
 pub use probe::{LOCAL_SERVERS, Probe, ProbeTools, SMALL_WINDOW, ServerKind, ServerModel, probe, probe_tools};
 pub use recorded::{Replay, ScriptError, Scripted};
 pub use secret::Secret;

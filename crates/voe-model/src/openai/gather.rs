@@ -3,6 +3,7 @@
 use serde_json::Value;
 use voe_trace::chat::Usage;
 
+use crate::exchange::{Gather, On};
 use crate::model::Delta;
 use crate::settle::{Raw, RawCall};
 
@@ -29,9 +30,8 @@ pub(crate) struct Gathered {
     pub(crate) any: bool,
 }
 
-impl Gathered {
-    /// Takes a whole completion or one chunk of a stream.
-    pub(crate) fn take(&mut self, chunk: &Value, on: &mut (dyn FnMut(Delta<'_>) + Send)) {
+impl Gather for Gathered {
+    fn take(&mut self, chunk: &Value, on: &mut On<'_>) {
         if let Some(usage) = chunk.get("usage").filter(|usage| usage.is_object()) {
             self.usage = Some(usage_of(usage));
         }
@@ -52,7 +52,17 @@ impl Gathered {
         }
     }
 
-    fn message(&mut self, message: &Value, on: &mut (dyn FnMut(Delta<'_>) + Send)) {
+    fn any(&self) -> bool {
+        self.any
+    }
+
+    fn finished(&self) -> bool {
+        self.finished
+    }
+}
+
+impl Gathered {
+    fn message(&mut self, message: &Value, on: &mut On<'_>) {
         for (name, field) in [("reasoning", Field::Reasoning), ("reasoning_content", Field::ReasoningContent)] {
             let text = message.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
             // A server that sends both sends the same twice.
@@ -82,14 +92,14 @@ impl Gathered {
         }
     }
 
-    fn text(&mut self, text: &str, on: &mut (dyn FnMut(Delta<'_>) + Send)) {
+    fn text(&mut self, text: &str, on: &mut On<'_>) {
         if !text.is_empty() {
             self.raw.content.push_str(text);
             on(Delta::Text(text));
         }
     }
 
-    fn call(&mut self, part: &Value, on: &mut (dyn FnMut(Delta<'_>) + Send)) {
+    fn call(&mut self, part: &Value, on: &mut On<'_>) {
         let function = part.get("function").unwrap_or(part);
         let text =
             |value: Option<&Value>| value.and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);

@@ -3,9 +3,9 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-use super::RetryPolicy;
-use super::fail::Failure;
 use crate::error::ModelError;
+use crate::fail::Failure;
+use crate::limits::RetryPolicy;
 
 /// The tries of one request.
 #[derive(Debug)]

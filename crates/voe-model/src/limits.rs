@@ -1,0 +1,53 @@
+//! How long is waited, and how often asked again.
+
+use std::time::Duration;
+
+/// Limits on waiting without news. There is none on the whole: a long reply is no failure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Idle {
+    /// For the first token of a stream.
+    pub first: Duration,
+    /// Between two pieces of a stream.
+    pub between: Duration,
+    /// For a reply that is not streamed: no news come before its end.
+    pub unstreamed: Duration,
+}
+
+impl Default for Idle {
+    /// 20 minutes (a long prompt on a slow machine), 5 minutes, 2 hours.
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1200),
+            between: Duration::from_secs(300),
+            unstreamed: Duration::from_secs(7200),
+        }
+    }
+}
+
+/// How often and how long a request is made again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RetryPolicy {
+    /// The most tries of one request, the first included.
+    pub tries: u32,
+    /// The first pause; each further one is twice as long, with jitter.
+    pub first: Duration,
+    /// The longest pause.
+    pub longest: Duration,
+    /// The most time spent on pauses.
+    pub total: Duration,
+    /// The most time spent on waiting for a server that says it is loading; pauses for that are not counted as tries.
+    pub loading: Duration,
+}
+
+impl Default for RetryPolicy {
+    /// 6 tries, from 1 s to 60 s, 5 minutes of pauses, 10 minutes of loading.
+    fn default() -> Self {
+        Self {
+            tries: 6,
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(60),
+            total: Duration::from_secs(300),
+            loading: Duration::from_secs(600),
+        }
+    }
+}
