@@ -65,6 +65,7 @@ pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &str, asked: Aske
         return ModelError::Auth { server, status, message }.into();
     }
     let unknown = has(&["does not exist", "not found", "not a valid model", "unknown model", "no such model"]);
+    let unknown = unknown || kind.contains("not_found_error") && low.starts_with("model:");
     if matches!(status, 404 | 400) && low.contains("model") && unknown {
         return ModelError::NotFound { server, model: asked.model.to_owned(), available: aliases(&message) }.into();
     }
@@ -109,6 +110,12 @@ fn too_long(kind: &str, low: &str, inner: &Value, message: &str) -> Option<Failu
     if let Some(window) = after(low, "cannot be greater than max_model_len=") {
         let error = overflow(None, Some(window));
         return Some(Failure { refit: Some((window, None)), ..error.into() });
+    }
+    // Anthropic: "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000".
+    if let Some(prompt) = after(low, "exceed context limit: ") {
+        let window = after(low, " > ");
+        let refit = window.filter(|&window| prompt < window).map(|window| (window, Some(prompt)));
+        return Some(Failure { refit, ..overflow(Some(prompt), window).into() });
     }
     let window = after(low, "maximum context length is ")
         .or(after(low, "context length ("))
@@ -326,6 +333,10 @@ mod tests {
                 r#"{"error":{"message":"This model's maximum context length is 4096 tokens. However, you requested 4000 output tokens and your prompt contains at least 97 input tokens, for a total of at least 4097 tokens."}}"#,
                 (4096, None),
             ),
+            (
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, decrease input length or `max_tokens` and try again"}}"#,
+                (200_000, Some(188_240)),
+            ),
         ] {
             assert_eq!(told(400, body).refit, Some(refit), "{body}");
         }
@@ -369,6 +380,7 @@ mod tests {
                 r#"{"error":{"message":"model \"nope\" not found, try pulling it first","type":"api_error"}}"#,
                 "not_found",
             ),
+            (404, r#"{"type":"error","error":{"type":"not_found_error","message":"model: nope"}}"#, "not_found"),
             (404, r#"{"detail":"Not Found"}"#, "gone"),
             (404, r#"{"error":{"message":"File Not Found","type":"not_found_error","code":404}}"#, "gone"),
             (307, "", "gone"),

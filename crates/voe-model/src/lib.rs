@@ -1,9 +1,11 @@
 //! Talking to models: providers, streaming, repairing calls, probing, replaying.
 //!
 //! - [`model`]: what a model is asked and what it answers; the [`Model`] trait
+//! - [`anthropic`]: Anthropic Messages, with prompt caching and cost
 //! - [`error`]: what can go wrong for good, by class
 //! - [`limits`]: how long is waited, and how often asked again
 //! - [`openai`]: Chat Completions over HTTP, streamed or not, with retries
+//! - [`prices`]: what hosted models cost
 //! - [`probe`]: what a server is and what it can do, asked for
 //! - [`salvage`](mod@salvage): calls that a server did not parse, found in the text
 //! - [`recorded`]: replies from a trajectory or from a file, for replay, demos and tests
@@ -12,6 +14,7 @@
 //! - [`tokens`]: how many tokens a text is about, and how many a reply may have
 
 mod address;
+pub mod anthropic;
 mod client;
 mod coerce;
 pub mod error;
@@ -20,6 +23,7 @@ mod fail;
 pub mod limits;
 pub mod model;
 pub mod openai;
+pub mod prices;
 pub mod probe;
 pub mod recorded;
 mod retry;
@@ -29,10 +33,12 @@ mod settle;
 pub mod sse;
 pub mod tokens;
 
+pub use anthropic::{ANTHROPIC_URL, Anthropic, AnthropicConfig};
 pub use error::ModelError;
 pub use limits::{Idle, RetryPolicy};
 pub use model::{Delta, Model, Reply, ReplyFuture, Request, Sampling, ToolSpec};
 pub use openai::{History, OpenAi, OpenAiConfig};
+pub use prices::{Prices, PricesError};
 pub use probe::{LOCAL_SERVERS, Probe, ProbeTools, SMALL_WINDOW, ServerKind, ServerModel, probe, probe_tools};
 pub use recorded::{Replay, ScriptError, Scripted};
 pub use secret::Secret;

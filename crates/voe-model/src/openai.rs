@@ -17,6 +17,7 @@ use crate::exchange::{self, Exchange, Got, On};
 use crate::fail::Failure;
 use crate::limits::{Idle, RetryPolicy};
 use crate::model::{Delta, Model, Reply, ReplyFuture, Request, ToolSpec};
+use crate::prices::Prices;
 use crate::retry::Retries;
 use crate::secret::Secret;
 use crate::settle::{Raw, describe_lost, lost_tokens, settle};
@@ -62,6 +63,8 @@ pub struct OpenAiConfig {
     pub window: Option<u64>,
     /// The server's kind and version, as probed ("vllm 0.32").
     pub server: Option<String>,
+    /// What tokens cost, for a hosted model; a server's own word on the cost goes before it.
+    pub prices: Option<Prices>,
     /// Further headers.
     pub headers: Vec<(String, String)>,
 }
@@ -79,6 +82,7 @@ impl OpenAiConfig {
             history: History::Auto,
             window: None,
             server: None,
+            prices: None,
             headers: Vec::new(),
         }
     }
@@ -194,7 +198,7 @@ impl OpenAi {
         }
         let reported = gathered.usage.filter(|usage| usage.prompt > 0);
         let sent = estimate_tokens(request.messages, request.tools);
-        let usage = match reported {
+        let mut usage = match reported {
             Some(usage) => {
                 if usage.prompt.saturating_mul(5) < sent.saturating_mul(2) && sent > 3000 {
                     repairs.push(format!(
@@ -208,6 +212,9 @@ impl OpenAi {
             }
             None => self.estimate_usage(request, &gathered.raw),
         };
+        if let Some(prices) = self.config.prices.as_ref().filter(|_| usage.cost.is_none()) {
+            usage.cost = prices.cost(&self.config.model, &usage);
+        }
         let finish_reason = gathered.raw.finish_reason.clone();
         let lost = reported.filter(|usage| !request.tools.is_empty() && lost_tokens(&gathered.raw, usage.output));
         let earlier = request.messages.iter().map(|message| message.tool_calls.len()).sum();

@@ -24,7 +24,7 @@ pub(super) fn by_list(listed: &Answer) -> ServerKind {
 /// The models of `/v1/models`, with the window where the list has it: vLLM and SGLang, llama.cpp, OpenRouter, Groq.
 pub(super) fn models(list: &Value) -> Vec<ServerModel> {
     let entry = |entry: &Value| {
-        let window = ["/max_model_len", "/meta/n_ctx", "/context_length", "/context_window"];
+        let window = ["/max_model_len", "/meta/n_ctx", "/context_length", "/context_window", "/max_input_tokens"];
         let trained = ["/meta/n_ctx_train", "/max_context_length"];
         Some(ServerModel {
             name: entry["id"].as_str()?.to_owned(),

@@ -1,6 +1,7 @@
 //! The client against real HTTP servers on this machine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod anthropic;
 mod captures;
 mod failures;
 mod probes;

@@ -1,0 +1,211 @@
+//! Anthropic Messages, for the comparison with a frontier model: tools, thinking returned intact, prompt caching, cost.
+
+mod blocks;
+mod wire;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reqwest::RequestBuilder;
+use serde_json::Value;
+use voe_trace::chat::Message;
+use voe_trace::event::ModelFacts;
+
+use crate::address::Address;
+use crate::client::client;
+use crate::error::ModelError;
+use crate::exchange::{self, Exchange, Got, On};
+use crate::fail::Failure;
+use crate::limits::{Idle, RetryPolicy};
+use crate::model::{Delta, Model, Reply, ReplyFuture, Request, ToolSpec};
+use crate::prices::Prices;
+use crate::retry::Retries;
+use crate::secret::Secret;
+use crate::settle::settle;
+use crate::tokens::{Estimator, fit_max_tokens};
+use blocks::Blocks;
+
+/// The server, unless told otherwise.
+pub const ANTHROPIC_URL: &str = "https://api.anthropic.com";
+
+/// The version of the interface that this client speaks.
+const VERSION: &str = "2023-06-01";
+
+/// The most tokens of a reply where the request does not say: the interface must be told.
+const REPLY_TOKENS: u64 = 32_768;
+
+/// A reply that is limited to fewer tokens than this is not worth asking for.
+const SHORTEST_REPLY: u64 = 128;
+
+/// What is needed to talk to the server.
+#[derive(Debug, Clone)]
+pub struct AnthropicConfig {
+    /// The server's address, with or without `/v1`.
+    pub base_url: String,
+    /// The model's name.
+    pub model: String,
+    /// The key.
+    pub api_key: Option<Secret>,
+    /// Limits on waiting.
+    pub idle: Idle,
+    /// The limit on connecting.
+    pub connect: Duration,
+    /// Making a request again.
+    pub retry: RetryPolicy,
+    /// The context window in tokens, where known; [`Anthropic::ask_window`] asks.
+    pub window: Option<u64>,
+    /// What tokens cost.
+    pub prices: Prices,
+    /// Further headers (`anthropic-beta` …).
+    pub headers: Vec<(String, String)>,
+}
+
+impl AnthropicConfig {
+    /// The defaults for a model.
+    pub fn new(model: impl Into<String>, api_key: Option<Secret>) -> Self {
+        Self {
+            base_url: ANTHROPIC_URL.to_owned(),
+            model: model.into(),
+            api_key,
+            idle: Idle::default(),
+            connect: Duration::from_secs(10),
+            retry: RetryPolicy::default(),
+            window: None,
+            prices: Prices::shipped(),
+            headers: Vec::new(),
+        }
+    }
+}
+
+/// A model behind Anthropic Messages.
+///
+/// Thinking is asked for by a field of [`crate::Sampling::extra`], `thinking = { type = "adaptive" }` or, for older models,
+/// `{ type = "enabled", budget_tokens = 8000 }`. Its blocks are kept in [`Message::provider`] and sent back unchanged.
+#[derive(Debug)]
+pub struct Anthropic {
+    config: AnthropicConfig,
+    address: Address,
+    client: reqwest::Client,
+    answered: AtomicBool,
+    /// The model takes no temperature and the like: newer ones refuse them.
+    no_sampling: AtomicBool,
+    estimator: Estimator,
+}
+
+impl Anthropic {
+    /// A client. Fails on an address that is none; asks nothing of the server.
+    pub fn new(config: AnthropicConfig) -> Result<Self, ModelError> {
+        let address = Address::parse(&config.base_url)?;
+        let client = client(&address, config.connect)?;
+        let (answered, no_sampling) = Default::default();
+        Ok(Self { config, address, client, answered, no_sampling, estimator: Estimator::default() })
+    }
+
+    /// Asks the server for the model's window, by GET. `None` where it does not say.
+    pub async fn ask_window(&self) -> Option<u64> {
+        let url = self.address.join(&format!("models/{}", self.config.model));
+        let model = exchange::json(self.headers(self.client.get(url)), Duration::from_secs(10)).await?;
+        model.get("max_input_tokens").and_then(Value::as_u64)
+    }
+
+    fn headers(&self, mut request: RequestBuilder) -> RequestBuilder {
+        request = request.header("anthropic-version", VERSION);
+        if let Some(key) = &self.config.api_key {
+            request = request.header("x-api-key", key.expose());
+        }
+        for (name, value) in &self.config.headers {
+            request = request.header(name, value);
+        }
+        request
+    }
+
+    async fn run(&self, request: Request<'_>, on: &mut On<'_>) -> Result<Reply, ModelError> {
+        let mut retries = Retries::new(self.config.retry);
+        let (mut max_tokens, mut refitted) = (request.max_tokens.unwrap_or(REPLY_TOKENS), false);
+        let mut repairs = Vec::new();
+        loop {
+            let failure = match self.once(&request, max_tokens, on).await {
+                Ok(got) if got.gathered.begun() => return Ok(self.finish(&request, got, repairs)),
+                Ok(_) => ModelError::BrokenStream { message: "status 200 without a reply in it".into() }.into(),
+                Err(failure) => failure,
+            };
+            if let Some((window, prompt)) = failure.refit.filter(|_| !refitted) {
+                let prompt = prompt.unwrap_or_else(|| self.estimator.estimate(request.messages, request.tools));
+                let fitted = fit_max_tokens(Some(max_tokens), Some(window), prompt);
+                if let Some(fitted) = fitted.filter(|&left| left >= SHORTEST_REPLY) {
+                    (max_tokens, refitted) = (fitted, true);
+                    repairs.push(format!("max_tokens was fitted to the window of {window} tokens"));
+                    continue;
+                }
+            }
+            if wire::refuses_sampling(&failure.error) && !self.no_sampling.swap(true, Ordering::Relaxed) {
+                repairs.push("the model takes no temperature, top_p or top_k: they were left out".to_owned());
+                continue;
+            }
+            let wait = retries.next(&failure, self.answered.load(Ordering::Relaxed))?;
+            on(Delta::Retry { kind: failure.error.kind(), error: &failure.error.to_string(), wait });
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn once(&self, request: &Request<'_>, max_tokens: u64, on: &mut On<'_>) -> Result<Got<Blocks>, Failure> {
+        let config = &self.config;
+        let sampling = !self.no_sampling.load(Ordering::Relaxed);
+        let body = wire::body(&config.model, request, max_tokens, sampling);
+        let key = config.api_key.as_ref();
+        let exchange = Exchange { address: &self.address, model: &config.model, key, idle: config.idle };
+        let builder = self.headers(self.client.post(self.address.join("messages")));
+        exchange.send(builder, body, request.stream, || self.answered.store(true, Ordering::Relaxed), on).await
+    }
+
+    fn finish(&self, request: &Request<'_>, got: Got<Blocks>, mut repairs: Vec<String>) -> Reply {
+        let mut usage = got.gathered.usage();
+        let estimated = usage.prompt == 0;
+        if estimated {
+            usage.prompt = self.estimator.estimate(request.messages, request.tools);
+        } else {
+            self.estimator.learn(request.messages, request.tools, &usage);
+        }
+        usage.cost = self.config.prices.cost(&self.config.model, &usage);
+        let finish_reason = got.gathered.finish_reason().to_owned();
+        let earlier = request.messages.iter().map(|message| message.tool_calls.len()).sum();
+        let settled = settle(got.gathered.raw(), request.tools, earlier);
+        repairs.extend(settled.repairs);
+        let mut message = settled.message;
+        // Where nothing was dropped or found in the text, the blocks as they came say the same, and more.
+        if settled.malformed.is_none() {
+            message.provider = got.gathered.provider(&message);
+        }
+        Reply {
+            message,
+            finish_reason,
+            usage,
+            estimated,
+            seconds: got.seconds,
+            first_token: got.first_token,
+            repairs,
+            malformed: settled.malformed,
+            request_bytes: got.request_bytes,
+        }
+    }
+}
+
+impl Model for Anthropic {
+    fn complete<'a>(&'a self, request: Request<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
+        Box::pin(self.run(request, on))
+    }
+
+    fn facts(&self) -> ModelFacts {
+        ModelFacts {
+            name: self.config.model.clone(),
+            provider: "anthropic".into(),
+            base_url: self.address.shown(),
+            window: self.config.window,
+            ..ModelFacts::default()
+        }
+    }
+
+    fn estimate(&self, messages: &[Message], tools: &[ToolSpec]) -> u64 {
+        self.estimator.estimate(messages, tools)
+    }
+}

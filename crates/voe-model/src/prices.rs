@@ -1,0 +1,133 @@
+//! What hosted models cost: a table that is data, with its date, and that a user's own goes before.
+
+use serde::Deserialize;
+use voe_trace::chat::Usage;
+
+/// The table that ships.
+const SHIPPED: &str = include_str!("../prices.toml");
+
+/// A table of prices that can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the table of prices: {0}")]
+pub struct PricesError(String);
+
+/// A table of prices.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prices {
+    /// The day it was true, as the table says.
+    #[serde(default)]
+    pub date: String,
+    /// Where it was read.
+    #[serde(default)]
+    pub source: String,
+    #[serde(default)]
+    price: Vec<Price>,
+}
+
+/// The price of a model.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Price {
+    /// The beginning of its name.
+    model: String,
+    input: f64,
+    output: f64,
+    cached: Option<f64>,
+    cache_write: Option<f64>,
+    /// What long prompts cost.
+    long: Option<Long>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Long {
+    above: u64,
+    input: f64,
+    output: f64,
+    cached: Option<f64>,
+    cache_write: Option<f64>,
+}
+
+impl Prices {
+    /// The table that ships. It is checked by a test; one that could not be read would be empty.
+    pub fn shipped() -> Self {
+        Self::from_toml(SHIPPED).unwrap_or_default()
+    }
+
+    /// Reads a table in TOML: `[[price]]` with `model` (the beginning of a name), `input`, `output`, and where they differ
+    /// `cached` and `cache_write`, in US dollars for a million tokens.
+    pub fn from_toml(text: &str) -> Result<Self, PricesError> {
+        toml::from_str(text).map_err(|error: toml::de::Error| PricesError(error.to_string()))
+    }
+
+    /// Puts a user's own prices before these: what they name, they decide.
+    pub fn with(mut self, own: Self) -> Self {
+        self.price.retain(|price| !own.price.iter().any(|other| price.model.starts_with(&other.model)));
+        self.price.extend(own.price);
+        self
+    }
+
+    /// What `usage` costs in US dollars; `None` for a model without a price.
+    pub fn cost(&self, model: &str, usage: &Usage) -> Option<f64> {
+        let name = model.rsplit('/').next().unwrap_or(model);
+        let fits = |price: &&Price| name.starts_with(&price.model) || model.starts_with(&price.model);
+        let price = self.price.iter().filter(fits).max_by_key(|price| price.model.len())?;
+        let (input, output, cached, cache_write) = match &price.long {
+            Some(long) if usage.prompt > long.above => (long.input, long.output, long.cached, long.cache_write),
+            _ => (price.input, price.output, price.cached, price.cache_write),
+        };
+        let (read, written) = (usage.cached.unwrap_or(0), usage.cache_write.unwrap_or(0));
+        let plain = usage.prompt.saturating_sub(read + written);
+        let parts = [
+            (plain, input),
+            (read, cached.unwrap_or(input)),
+            (written, cache_write.unwrap_or(input)),
+            (usage.output, output),
+        ];
+        Some(parts.iter().map(|(tokens, price)| *tokens as f64 * price / 1e6).sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(prompt: u64, cached: u64, cache_write: u64, output: u64) -> Usage {
+        Usage { prompt, output, cached: Some(cached), cache_write: Some(cache_write), ..Usage::default() }
+    }
+
+    fn close(cost: Option<f64>, dollars: f64) {
+        assert!(cost.is_some_and(|cost| (cost - dollars).abs() < 1e-9), "{cost:?} is not {dollars}");
+    }
+
+    #[test]
+    fn each_kind_of_token_has_its_price() {
+        let prices = Prices::from_toml(SHIPPED).unwrap();
+        assert!(prices.date.starts_with("20") && prices.source.starts_with("https://"));
+        // 1M of each: plain, read from the cache, written to it, said.
+        close(
+            prices.cost("claude-sonnet-4-5-20250929", &usage(3_000_000, 1_000_000, 1_000_000, 1_000_000)),
+            3.0 + 0.3 + 3.75 + 15.0,
+        );
+        close(prices.cost("anthropic/claude-opus-5-5", &usage(1_000_000, 0, 0, 0)), 4.0);
+        close(prices.cost("claude-opus-5", &usage(1_000_000, 0, 0, 0)), 5.0);
+        close(prices.cost("claude-haiku-5-5", &usage(100_000, 0, 0, 0)), 0.01);
+        close(prices.cost("claude-haiku-5-5", &usage(200_000, 0, 0, 0)), 0.1);
+    }
+
+    #[test]
+    fn a_model_without_a_price_costs_nothing_that_is_known() {
+        assert_eq!(Prices::shipped().cost("qwen3.5-35b-a3b", &usage(1000, 0, 0, 10)), None);
+    }
+
+    #[test]
+    fn a_user_s_own_price_goes_before_those_that_ship() {
+        let own = "[[price]]\nmodel = \"claude-sonnet\"\ninput = 1.0\noutput = 2.0\n[[price]]\nmodel = \"qwen\"\ninput = 0.5\noutput = 0.5\n";
+        let prices = Prices::shipped().with(Prices::from_toml(own).unwrap());
+        close(prices.cost("claude-sonnet-4-5", &usage(1_000_000, 1_000_000, 0, 1_000_000)), 3.0);
+        close(prices.cost("qwen/qwen3-coder", &usage(1_000_000, 0, 0, 0)), 0.5);
+        close(prices.cost("claude-opus-5", &usage(1_000_000, 0, 0, 0)), 5.0);
+        assert!(Prices::from_toml("[[price]]\nmodel = \"x\"\n").unwrap_err().to_string().contains("input"));
+    }
+}
