@@ -90,6 +90,10 @@ pub(crate) struct Bounds {
     pub(crate) file_bytes: u64,
     /// Bytes of disk that the sandbox may take.
     pub(crate) disk_bytes: u64,
+    /// Where that is counted.
+    pub(crate) disk_of: Vec<PathBuf>,
+    /// Where only what is added from the start is counted: the user's own tree.
+    pub(crate) disk_added_to: Option<PathBuf>,
     /// Bytes of `/dev/shm`.
     pub(crate) shm_bytes: u64,
 }

@@ -80,5 +80,8 @@ pub(crate) fn remedy(step: &str, error: &str) -> String {
                 landlock"
             .into();
     }
+    if step.contains("Landlock") {
+        return "use a kernel with Landlock, or --sandbox docker with --image".into();
+    }
     "use --sandbox landlock, or docker with --image".into()
 }

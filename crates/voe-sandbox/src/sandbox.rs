@@ -8,8 +8,8 @@ use voe_trace::event::SandboxFacts;
 
 use crate::choice::Choice;
 use crate::error::SandboxError;
+use crate::in_place::{InPlace, Kept};
 use crate::local::{Layers, Local};
-use crate::none;
 use crate::probe;
 use crate::spec::Spec;
 
@@ -20,7 +20,7 @@ pub struct Sandbox(Backend);
 #[derive(Debug)]
 enum Backend {
     Local(Box<Local>),
-    None(Box<none::None>),
+    InPlace(Box<InPlace>),
 }
 
 /// A workspace at a moment. Keeps what it needs as long as it lives.
@@ -34,15 +34,15 @@ pub(crate) enum At {
     Base,
     /// Layers of an overlay.
     Layers(Layers),
-    /// A copy on the host.
-    Copy(std::sync::Arc<none::Copy>),
+    /// A tree in a private git store.
+    Tree(Kept),
 }
 
 impl Sandbox {
     /// Opens what `spec` asks for. Nothing runs inside until [`Sandbox::toolbox`].
     pub async fn open(spec: Spec) -> Result<Self, SandboxError> {
         match spec.choice {
-            Choice::None => Ok(Self(Backend::None(Box::new(none::None::open(spec).await?)))),
+            Choice::None | Choice::Landlock => Ok(Self(Backend::InPlace(Box::new(InPlace::open(spec).await?)))),
             Choice::Local => Ok(Self(Backend::Local(Box::new(Local::open(spec).await?)))),
             Choice::Auto => probe::strongest(spec).await,
             other => Err(SandboxError::Unavailable {
@@ -57,7 +57,7 @@ impl Sandbox {
     pub fn facts(&self) -> SandboxFacts {
         match &self.0 {
             Backend::Local(local) => local.facts(),
-            Backend::None(none) => none.facts(),
+            Backend::InPlace(place) => place.facts(),
         }
     }
 
@@ -65,7 +65,7 @@ impl Sandbox {
     pub fn workspace(&self) -> &Path {
         match &self.0 {
             Backend::Local(local) => local.workspace(),
-            Backend::None(none) => none.workspace(),
+            Backend::InPlace(place) => place.workspace(),
         }
     }
 
@@ -73,7 +73,7 @@ impl Sandbox {
     pub fn in_place(&self) -> bool {
         match &self.0 {
             Backend::Local(_) => false,
-            Backend::None(none) => none.in_place(),
+            Backend::InPlace(place) => place.in_place(),
         }
     }
 
@@ -81,7 +81,7 @@ impl Sandbox {
     pub fn base_inside(&self) -> Option<PathBuf> {
         match &self.0 {
             Backend::Local(_) => Some(crate::local::BASE_INSIDE.into()),
-            Backend::None(_) => None,
+            Backend::InPlace(_) => None,
         }
     }
 
@@ -91,7 +91,7 @@ impl Sandbox {
     pub async fn toolbox(&self, setup: Setup) -> Result<(Toolbox, Hello), SandboxError> {
         match &self.0 {
             Backend::Local(local) => local.toolbox(setup).await,
-            Backend::None(none) => none.toolbox(setup).await,
+            Backend::InPlace(place) => place.toolbox(setup).await,
         }
     }
 
@@ -100,7 +100,7 @@ impl Sandbox {
     pub fn annotate(&self, result: &mut CallResult) {
         match &self.0 {
             Backend::Local(local) => local.annotate(result),
-            Backend::None(_) => {}
+            Backend::InPlace(place) => place.annotate(result),
         }
     }
 
@@ -113,7 +113,7 @@ impl Sandbox {
     pub async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
         match &self.0 {
             Backend::Local(local) => local.snapshot().await,
-            Backend::None(none) => none.snapshot().await,
+            Backend::InPlace(place) => place.snapshot().await,
         }
     }
 
@@ -122,18 +122,16 @@ impl Sandbox {
     pub async fn fork(&self, at: &Snapshot) -> Result<Self, SandboxError> {
         match &self.0 {
             Backend::Local(local) => Ok(Self(Backend::Local(Box::new(local.fork(at).await?)))),
-            Backend::None(none) => Ok(Self(Backend::None(Box::new(none.fork(at).await?)))),
+            Backend::InPlace(place) => Ok(Self(Backend::InPlace(Box::new(place.fork(at).await?)))),
         }
     }
 
     /// Ends it and says what could not be cleaned up. Drop the toolbox first.
     pub async fn close(self) -> Result<(), SandboxError> {
         match self.0 {
-            Backend::Local(local) => {
-                drop(local);
-                Ok(())
-            }
-            Backend::None(none) => none.close().await,
+            Backend::Local(local) => drop(local),
+            Backend::InPlace(place) => drop(place),
         }
+        Ok(())
     }
 }

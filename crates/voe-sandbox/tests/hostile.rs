@@ -90,6 +90,10 @@ async fn suite(world: &World, choice: Choice, only: &str) -> bool {
         println!("  NOT HELD: processes {left:?} are left on the host");
         held -= 1;
     }
+    if let Some(breach) = world.breach(true) {
+        println!("  NOT HELD: at the end {breach}");
+        held -= 1;
+    }
     if choice == Choice::Local && !world.tree_is_untouched() {
         println!("  NOT HELD: the user's tree was changed");
         held -= 1;
@@ -141,7 +145,7 @@ async fn attempt(
     if text.contains(SECRET) {
         return Some(format!("the secret was read:\n{text}"));
     }
-    if let Some(breach) = world.breach() {
+    if let Some(breach) = world.breach(choice == Choice::Local) {
         return Some(format!("{breach}:\n{text}"));
     }
     let good = match case.end {

@@ -13,6 +13,7 @@ mod privileges;
 mod rules;
 mod supervise;
 mod sys;
+mod tree;
 mod view;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -86,6 +87,14 @@ fn run(control: &Control, plan: &Plan) -> Done<ExitCode> {
             network::loopback_up()?;
         }
     }
+    let keeper = if plan.view.is_none() {
+        match keep_apart()? {
+            Apart::Keeper(code) => return Ok(code),
+            Apart::Supervisor(keeper) => Some(keeper),
+        }
+    } else {
+        None
+    };
     let mounted = plan.view.as_ref().map(|view| view::build(plan, view)).transpose()?;
     let (mut alive, alive_child) = pipe()?;
     let (told, tell) = socket_pair()?;
@@ -116,7 +125,7 @@ fn run(control: &Control, plan: &Plan) -> Done<ExitCode> {
                 return Err(Failure { step, error });
             }
             control.send(&Report::Done);
-            let code = supervise::run(control, plan, mounted, processes, &child);
+            let code = supervise::run(control, plan, mounted, processes, keeper.as_ref(), &child);
             drop(alive);
             Ok(code)
         }
@@ -136,7 +145,34 @@ fn inside(plan: &Plan, supervisor: Option<&OwnedFd>, tell: &OwnedFd) -> Done {
     bounds::set(&plan.bounds, plan.user_namespace)?;
     privileges::drop_all(plan.view.is_some())?;
     rules::apply(plan)?;
-    filter::apply(plan.view.is_none())
+    filter::apply(plan.view.is_none() && !plan.network)
+}
+
+/// Which of two processes this is.
+enum Apart {
+    /// The one that voe knows; it does nothing but pass on how the other ended.
+    Keeper(ExitCode),
+    /// The one that does the work; it notices the end of the other.
+    Supervisor(OwnedFd),
+}
+
+/// Where no process namespace ends all that is in it, somebody must be left to do so when voe kills the process that it
+/// started.
+fn keep_apart() -> Done<Apart> {
+    let (read, write) = pipe()?;
+    match sys::fork_into_process_namespace(false)? {
+        sys::Fork::Child => {
+            drop(write);
+            let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+            read.map(Apart::Supervisor).ok_or_else(|| Failure::new("pipe", "it is gone"))
+        }
+        sys::Fork::Parent(child) => {
+            sys::release_stdio();
+            let code = child.wait();
+            drop(write);
+            Ok(Apart::Keeper(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))))
+        }
+    }
 }
 
 fn pipe() -> Done<(Option<OwnedFd>, Option<OwnedFd>)> {

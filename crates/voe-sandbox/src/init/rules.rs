@@ -4,10 +4,10 @@ use std::path::Path;
 
 use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
-    Scope,
+    RulesetStatus, Scope,
 };
 
-use super::{Done, Step};
+use super::{Done, Failure, Step};
 use crate::plan::Plan;
 
 /// The newest rules that are used where the kernel knows them; older kernels hold what they can.
@@ -30,7 +30,11 @@ pub(super) fn apply(plan: &Plan) -> Done {
     for path in &plan.writable {
         rules = allow(rules, path, AccessFs::from_all(NEWEST)).step(|| format!("Landlock: {}", path.display()))?;
     }
-    rules.restrict_self().step(|| "Landlock".into())?;
+    let status = rules.restrict_self().step(|| "Landlock".into())?;
+    // A second fence inside a private file system may be missing; the only one may not.
+    if plan.view.is_none() && status.ruleset == RulesetStatus::NotEnforced {
+        return Err(Failure::new("Landlock", "this kernel does not have it (Linux 5.13, listed in lsm=)"));
+    }
     Ok(())
 }
 

@@ -9,11 +9,12 @@ use std::process::ExitCode;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::process::Pid;
 
 use super::control::Control;
 use super::sys::{self, ChildProcess};
 use super::view::Mounted;
-use super::{Done, Failure};
+use super::{Done, Failure, tree};
 use crate::plan::{Order, Plan, Report};
 
 /// How often the watched bounds are looked at: short enough that a disk filler writes some hundred MB beyond its limit, long
@@ -26,17 +27,19 @@ pub(super) fn run(
     plan: &Plan,
     mounted: Option<Mounted>,
     processes: Option<OwnedFd>,
+    keeper: Option<&OwnedFd>,
     child: &ChildProcess,
 ) -> ExitCode {
     let mut watch = Watch::new(plan, processes);
     loop {
         let (orders, ended) = (control.fd(), child.pidfd());
-        let mut fds = [PollFd::new(&orders, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
+        let mut fds = vec![PollFd::new(&orders, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
+        fds.extend(keeper.map(|fd| PollFd::new(fd, PollFlags::IN)));
         match rustix::event::poll(&mut fds, Some(&LOOK_EVERY)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => break,
         }
-        if !fds[1].revents().is_empty() {
+        if fds[1..].iter().any(|fd| !fd.revents().is_empty()) {
             break;
         }
         if !fds[0].revents().is_empty() {
@@ -56,6 +59,9 @@ pub(super) fn run(
     }
     child.kill();
     let code = child.wait();
+    if plan.view.is_none() {
+        tree::kill_below(rustix::process::getpid());
+    }
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
@@ -74,12 +80,15 @@ struct Watch<'a> {
     events: Option<fs::File>,
     /// Bytes that the sandbox took and bytes that were free on its disk, at the last exact count.
     disk: Option<(u64, u64)>,
+    /// Bytes in the user's tree at the start.
+    before: u64,
 }
 
 impl<'a> Watch<'a> {
     fn new(plan: &'a Plan, processes: Option<OwnedFd>) -> Self {
         let events = fs::OpenOptions::new().append(true).create(true).open(plan.home.join("events")).ok();
-        Self { plan, processes, events, disk: None }
+        let before = plan.bounds.disk_added_to.as_ref().map_or(0, |dir| size(dir));
+        Self { plan, processes, events, disk: None, before }
     }
 
     fn look(&mut self, child: &ChildProcess) {
@@ -90,10 +99,11 @@ impl<'a> Watch<'a> {
             // Look again exactly the next time: deleting is allowed.
             self.disk = None;
         }
-        if let Some(proc) = &self.processes
-            && (bounds.watch_memory.is_some() || bounds.watch_processes.is_some())
-        {
-            let (processes, memory) = occupied(proc);
+        if bounds.watch_memory.is_some() || bounds.watch_processes.is_some() {
+            let (processes, memory) = match &self.processes {
+                Some(proc) => in_namespace(proc),
+                None => in_tree(child.pid()),
+            };
             if let Some(limit) = bounds.watch_memory.filter(|limit| memory > *limit) {
                 over.push(format!("memory {limit}"));
             }
@@ -107,7 +117,7 @@ impl<'a> Watch<'a> {
         if self.processes.is_some() {
             sys::kill_all_inside();
         } else {
-            child.kill();
+            tree::kill_below(child.pid());
         }
         if let Some(events) = &mut self.events {
             let _ = writeln!(events, "{}", over.join("\n"));
@@ -124,8 +134,9 @@ impl<'a> Watch<'a> {
         {
             return None;
         }
-        let own = ["tmp", "var-tmp", "user", "scratch"].iter().map(|dir| size(&self.plan.home.join(dir))).sum::<u64>();
-        let used = own + size(&self.plan.layers);
+        let bounds = &self.plan.bounds;
+        let own = bounds.disk_of.iter().map(|dir| size(dir)).sum::<u64>();
+        let used = own + bounds.disk_added_to.as_ref().map_or(0, |dir| size(dir).saturating_sub(self.before));
         self.disk = Some((used, free));
         Some(used)
     }
@@ -154,28 +165,34 @@ fn size(dir: &Path) -> u64 {
     bytes
 }
 
-/// Processes inside and the bytes of memory that they occupy alone.
-fn occupied(proc: &OwnedFd) -> (u64, u64) {
-    let (mut processes, mut pages) = (0, 0);
-    let page = rustix::param::page_size() as u64;
+/// Processes of a namespace and the bytes of memory that they occupy alone. The toolbox is one of them.
+fn in_namespace(proc: &OwnedFd) -> (u64, u64) {
     let Ok(entries) = rustix::fs::Dir::read_from(proc) else { return (0, 0) };
-    for entry in entries.flatten() {
-        let Ok(name) = entry.file_name().to_str() else { continue };
-        if !name.bytes().all(|byte| byte.is_ascii_digit()) {
-            continue;
-        }
+    let names = entries.flatten().filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned));
+    let (mut processes, mut bytes) = (0, 0);
+    for name in names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())) {
         processes += 1;
         let path = format!("{name}/statm");
-        let Ok(statm) = rustix::fs::openat(proc, path.as_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) else {
-            continue;
-        };
-        let mut text = String::new();
-        if fs::File::from(statm).read_to_string(&mut text).is_ok() {
-            // Size, resident, shared …, in pages.
-            let mut fields = text.split_ascii_whitespace().skip(1).filter_map(|field| field.parse::<u64>().ok());
-            let (resident, shared) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
-            pages += resident.saturating_sub(shared);
-        }
+        let statm = rustix::fs::openat(proc, path.as_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        bytes += statm.map_or(0, |statm| occupied(fs::File::from(statm)));
     }
-    (processes, pages * page)
+    (processes, bytes)
+}
+
+/// The same of the processes below one.
+fn in_tree(root: Pid) -> (u64, u64) {
+    let below = tree::below(root);
+    let bytes = below.iter().filter_map(|pid| fs::File::open(format!("/proc/{pid}/statm")).ok()).map(occupied).sum();
+    (below.len() as u64, bytes)
+}
+
+/// Reads a `statm`: size, resident, shared …, in pages.
+fn occupied(mut statm: fs::File) -> u64 {
+    let mut text = String::new();
+    if statm.read_to_string(&mut text).is_err() {
+        return 0;
+    }
+    let mut fields = text.split_ascii_whitespace().skip(1).filter_map(|field| field.parse::<u64>().ok());
+    let (resident, shared) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
+    resident.saturating_sub(shared) * rustix::param::page_size() as u64
 }

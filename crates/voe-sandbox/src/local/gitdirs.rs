@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The git directory to which a workspace's `.git` file leads, with what its worktrees share; `None` for an ordinary one.
-pub(super) fn elsewhere(workspace: &Path) -> Option<PathBuf> {
+pub(crate) fn elsewhere(workspace: &Path) -> Option<PathBuf> {
     let text = fs::read_to_string(workspace.join(".git")).ok()?;
     let own = workspace.join(text.strip_prefix("gitdir:")?.trim()).canonicalize().ok()?;
     let common = match fs::read_to_string(own.join("commondir")) {
@@ -15,7 +15,7 @@ pub(super) fn elsewhere(workspace: &Path) -> Option<PathBuf> {
 }
 
 /// Where a git directory borrows objects from, all the way.
-pub(super) fn borrowed(git_dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn borrowed(git_dir: &Path) -> Vec<PathBuf> {
     let (mut found, mut look): (Vec<PathBuf>, Vec<PathBuf>) = (Vec::new(), vec![git_dir.join("objects")]);
     while let Some(objects) = look.pop() {
         for line in fs::read_to_string(objects.join("info/alternates")).unwrap_or_default().lines() {

@@ -113,7 +113,7 @@ const SYSTEM: &[&str] =
     &["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/run", "/sbin", "/sys", "/usr"];
 
 /// Secrets outside of homes that a privileged user could read.
-pub(super) const SYSTEM_SECRETS: &[&str] = &[
+pub(crate) const SYSTEM_SECRETS: &[&str] = &[
     "/etc/shadow",
     "/etc/shadow-",
     "/etc/gshadow",
@@ -137,7 +137,7 @@ pub(super) const SYSTEM_SECRETS: &[&str] = &[
 ];
 
 /// All home directories that are there, canonical, the user's own among them.
-pub(super) fn all(own: Option<&Path>) -> BTreeSet<PathBuf> {
+pub(crate) fn all(own: Option<&Path>) -> BTreeSet<PathBuf> {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     from(&passwd, own).into_iter().filter_map(|home| home.canonicalize().ok()).filter(|home| is_home(home)).collect()
 }
@@ -164,7 +164,7 @@ fn is_home(home: &Path) -> bool {
 }
 
 /// What of `homes` is read-only inside: tools, the directories of `path` (a `PATH`), and those named in `variables`.
-pub(super) fn tools(homes: &BTreeSet<PathBuf>, path: &OsStr, variables: &[PathBuf]) -> BTreeSet<PathBuf> {
+pub(crate) fn tools(homes: &BTreeSet<PathBuf>, path: &OsStr, variables: &[PathBuf]) -> BTreeSet<PathBuf> {
     let mut shown: BTreeSet<PathBuf> =
         homes.iter().flat_map(|home| TOOLS.iter().map(move |tool| home.join(tool))).collect();
     let named = std::env::split_paths(path).chain(variables.iter().cloned());
@@ -189,12 +189,12 @@ fn tells_secrets(text: &str) -> bool {
 }
 
 /// Whether a path lies in one of the homes or is one.
-pub(super) fn lies_in(path: &Path, homes: &BTreeSet<PathBuf>) -> bool {
+pub(crate) fn lies_in(path: &Path, homes: &BTreeSet<PathBuf>) -> bool {
     homes.iter().any(|home| path.starts_with(home))
 }
 
 /// The credentials of all homes that are there.
-pub(super) fn credentials(homes: &BTreeSet<PathBuf>) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn credentials(homes: &BTreeSet<PathBuf>) -> impl Iterator<Item = PathBuf> {
     homes
         .iter()
         .flat_map(|home| CREDENTIALS.iter().map(move |name| home.join(name)))

@@ -1,10 +1,10 @@
 //! Namespaces and an overlay: the strongest isolation that needs nothing installed, and the one in which forks cost nothing.
 
-mod copy;
+pub(crate) mod copy;
 pub(crate) mod family;
-mod gitdirs;
-mod homes;
-mod view;
+pub(crate) mod gitdirs;
+pub(crate) mod homes;
+pub(crate) mod view;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -137,7 +137,11 @@ impl Local {
         let detail = format!(
             "namespaces, overlay, Landlock and seccomp; {held}; network {}{}",
             if spec.network { "on" } else { "off" },
-            if trees.len() > 1 + spec.overlays.len() { "; git directory outside the workspace overlaid too" } else { "" },
+            if trees.len() > 1 + spec.overlays.len() {
+                "; git directory outside the workspace overlaid too"
+            } else {
+                ""
+            },
         );
         let meter = Meter::new(groups, place.join("events"), &spec);
         Ok(Self { spec, family, place, trees, state: Mutex::new(state), meter, detail })
@@ -195,6 +199,13 @@ impl Local {
                 data_bytes: memory,
                 file_bytes: limits.file_bytes,
                 disk_bytes: self.spec.disk_bytes,
+                disk_of: ["tmp", "var-tmp", "user", "scratch"]
+                    .map(|name| self.place.join(name))
+                    .into_iter()
+                    .chain([self.family.layers()])
+                    .chain(self.spec.tmp.clone())
+                    .collect(),
+                disk_added_to: None,
                 shm_bytes: (limits.memory_bytes / 4).max(64 << 20),
             },
             rehearsal,
@@ -232,7 +243,7 @@ impl Local {
         let frozen = match &at.0 {
             At::Base => Vec::new(),
             At::Layers(layers) => layers.to_vec(),
-            At::Copy(_) => return Err(SandboxError::Failed("that snapshot is another sandbox's".into())),
+            At::Tree(_) => return Err(SandboxError::Failed("that snapshot is another sandbox's".into())),
         };
         let place = self.family.place(self.trees.len())?;
         let mut left = MOST_COPIED;

@@ -49,10 +49,7 @@ pub(super) fn of(
     binds.extend(own.iter().map(|home| Bind { from: place.join("user"), to: home.clone(), write: true }));
     let hidden_tops = ["/tmp", "/run", "/mnt", "/media", "/home", "/var/tmp"];
     let mut read: BTreeSet<PathBuf> = BTreeSet::new();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let named: Vec<PathBuf> = TOOL_VARIABLES.iter().filter_map(std::env::var_os).map(PathBuf::from).collect();
-    read.extend(homes::tools(&homes, &path, &named));
-    read.extend(environments(&spec.workspace, &homes));
+    read.extend(tools(spec, &homes));
     let asked: BTreeSet<PathBuf> = spec.read.iter().filter_map(|path| path.canonicalize().ok()).collect();
     read.extend(asked.iter().cloned());
     if let Some(Pristine::Git { git_dir, .. }) = pristine {
@@ -112,6 +109,15 @@ fn bind(from: PathBuf, to: &str, write: bool) -> Bind {
     Bind { from, to: to.into(), write }
 }
 
+/// Tools in homes.
+pub(crate) fn tools(spec: &Spec, homes: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let named: Vec<PathBuf> = TOOL_VARIABLES.iter().filter_map(std::env::var_os).map(PathBuf::from).collect();
+    let mut tools = homes::tools(homes, &path, &named);
+    tools.extend(environments(&spec.workspace, homes));
+    tools
+}
+
 /// Interpreters that a virtual environment in the workspace borrows from a home.
 fn environments(workspace: &Path, homes: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
     [".venv", "venv", "env", ".env"]
@@ -123,7 +129,7 @@ fn environments(workspace: &Path, homes: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
 }
 
 /// Unix sockets that somebody on the host listens on: a read-only mount does not keep anyone from connecting.
-fn sockets() -> Vec<PathBuf> {
+pub(crate) fn sockets() -> Vec<PathBuf> {
     let table = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
     let mut paths: BTreeSet<PathBuf> = listening(&table).map(PathBuf::from).collect();
     paths.extend(["/var/run/docker.sock", "/run/docker.sock"].map(PathBuf::from));

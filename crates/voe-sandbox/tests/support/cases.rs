@@ -41,8 +41,8 @@ pub const CASES: &[Case] = &[
     // Things that must go on working.
     case("tools of the trade work", "python3 -c 'print(6*7)' && git --version >/dev/null && echo ok", Works("42")),
     case("the workspace can be written", "echo x > new.txt && cat new.txt && rm new.txt", Works("x")),
-    case("/tmp can be written", "echo x > /tmp/mine && cat /tmp/mine", Works("x")),
-    case("/tmp lasts from call to call", "cat /tmp/mine", Works("x")),
+    namespaced("/tmp can be written", "echo x > /tmp/mine && cat /tmp/mine", Works("x")),
+    namespaced("/tmp lasts from call to call", "cat /tmp/mine", Works("x")),
     case("git status works", "git status --short && git log --oneline | wc -l", Works("1")),
     namespaced(
         "git commits and stashes",
@@ -100,6 +100,8 @@ pub const CASES: &[Case] = &[
     tool("file_write outside", "file_write", "/etc/voe-x"),
     tool("file_write through /proc/self/root", "file_write", "/proc/self/root/etc/voe-x"),
     tool("file_write into .git", "file_write", ".git/hooks/pre-commit"),
+    case("one large file in the workspace", "head -c 1G /dev/zero > big; r=$?; rm -f big; exit $r", Refused),
+    case("temporary files have a place", "f=$(mktemp) && echo x > $f && cat $f", Works("x")),
     // Reading secrets.
     case("reading a key in the home", "cat ~/.ssh/id_rsa ~/.netrc {outside}/../home/.ssh/id_rsa", Refused),
     case(
@@ -157,20 +159,24 @@ pub const CASES: &[Case] = &[
         "for i in $(seq 12); do python3 -c 'x=bytearray(b\"x\"*60_000_000); import time; time.sleep(4)' & done; wait; echo over",
         Says(&["memory limit"]),
     ),
-    case("memory in /dev/shm", "head -c 2G /dev/zero > /dev/shm/x; r=$?; rm -f /dev/shm/x; exit $r", Refused),
-    case("one large file", "head -c 1G /dev/zero > /tmp/big; r=$?; ls -s /tmp/big; rm -f /tmp/big; exit $r", Refused),
+    namespaced("memory in /dev/shm", "head -c 2G /dev/zero > /dev/shm/x; r=$?; rm -f /dev/shm/x; exit $r", Refused),
+    namespaced(
+        "one large file",
+        "head -c 1G /dev/zero > /tmp/big; r=$?; ls -s /tmp/big; rm -f /tmp/big; exit $r",
+        Refused,
+    ),
     case(
         "a disk filler in the workspace",
         "for i in $(seq 200); do head -c 50M /dev/zero > fill$i || exit 1; sleep 0.05; done",
         Says(&["disk limit"]),
     ),
     case("cleaning up after it", "rm -f fill*; ls | grep -c fill", Contained),
-    case(
+    namespaced(
         "a disk filler in /tmp",
         "for i in $(seq 200); do head -c 50M /dev/zero > /tmp/fill$i || exit 1; sleep 0.05; done",
         Says(&["disk limit"]),
     ),
-    case("cleaning up after that", "rm -f /tmp/fill*", Works("")),
+    namespaced("cleaning up after that", "rm -f /tmp/fill*", Works("")),
     case("endless output", "timeout 3 yes | cat", Contained),
     case(
         "100 000 files",

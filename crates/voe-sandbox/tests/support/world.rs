@@ -81,9 +81,11 @@ impl World {
     }
 
     /// What got through, if anything did.
-    pub fn breach(&self) -> Option<String> {
+    ///
+    /// `git` says whether the git directory must be as it was already, and not only when the sandbox is closed.
+    pub fn breach(&self, git: bool) -> Option<String> {
         for (path, content) in &self.canaries {
-            if fs::read(path).ok().as_ref() != Some(content) {
+            if (git || !path.starts_with(&self.work)) && fs::read(path).ok().as_ref() != Some(content) {
                 return Some(format!("{} was changed", path.display()));
             }
         }
@@ -92,10 +94,11 @@ impl World {
                 return Some(format!("{stray} was written"));
             }
         }
-        if fs::read_dir(self.work.join(".git/hooks"))
-            .unwrap()
-            .flatten()
-            .any(|e| !e.path().to_string_lossy().ends_with(".sample"))
+        if git
+            && fs::read_dir(self.work.join(".git/hooks"))
+                .unwrap()
+                .flatten()
+                .any(|e| !e.path().to_string_lossy().ends_with(".sample"))
         {
             return Some("a git hook was written".into());
         }

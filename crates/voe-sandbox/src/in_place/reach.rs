@@ -1,0 +1,89 @@
+//! What Landlock lets commands reach. It is an allow-list: whatever is not named is out of reach.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use voe_toolbox::protocol::Pristine;
+
+use crate::local::{gitdirs, homes, view};
+use crate::spec::Spec;
+
+/// Below the root and out of reach as a whole.
+const CLOSED: [&str; 9] = ["home", "root", "tmp", "run", "mnt", "media", "lost+found", "proc", "dev"];
+
+/// What may be read, apart from what may be written.
+pub(super) fn readable(spec: &Spec, pristine: &Pristine) -> Vec<PathBuf> {
+    let own = std::env::var_os("HOME").map(PathBuf::from).and_then(|home| home.canonicalize().ok());
+    let homes = homes::all(own.as_deref());
+    let asked: BTreeSet<PathBuf> = spec.read.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    let mut closed: BTreeSet<PathBuf> = homes.clone();
+    closed.extend(CLOSED.iter().map(|name| Path::new("/").join(name)));
+    closed.extend(homes::SYSTEM_SECRETS.iter().map(PathBuf::from));
+    closed.extend([Path::new("/var/tmp").to_path_buf(), spec.home.clone()]);
+    closed.extend(view::sockets());
+    let mut open = Vec::new();
+    without(Path::new("/"), &closed, &mut open, 0);
+    let credentials: BTreeSet<PathBuf> = homes::credentials(&homes).filter(|path| !asked.contains(path)).collect();
+    for path in view::tools(spec, &homes).into_iter().chain(asked) {
+        without(&path, &credentials, &mut open, 0);
+    }
+    if let Pristine::Git { git_dir, .. } = pristine {
+        open.push(git_dir.clone());
+        open.extend(gitdirs::borrowed(git_dir));
+    }
+    open.extend(gitdirs::elsewhere(&spec.workspace));
+    open.extend(gitdirs::borrowed(&spec.workspace.join(".git")));
+    // Other processes' parts of it are out of reach all the same: Landlock forbids looking into processes outside.
+    open.push("/proc".into());
+    if spec.network {
+        open.extend(Path::new("/etc/resolv.conf").canonicalize());
+    }
+    open
+}
+
+/// Devices that may be written.
+pub(super) fn devices() -> Vec<PathBuf> {
+    ["null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts"]
+        .iter()
+        .map(|name| Path::new("/dev").join(name))
+        .collect()
+}
+
+/// `path`, if nothing in it is closed, else what in it isn't.
+fn without(path: &Path, closed: &BTreeSet<PathBuf>, open: &mut Vec<PathBuf>, depth: usize) {
+    if closed.contains(path) {
+        return;
+    }
+    if !closed.iter().any(|inner| inner.starts_with(path)) {
+        open.push(path.to_path_buf());
+        return;
+    }
+    // Closed paths lie a few directories deep; deeper, rather nothing than too much.
+    if depth > 12 {
+        return;
+    }
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        // A link is as open as what it leads to.
+        if !entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+            without(&entry.path(), closed, open, depth + 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_closed_is_left_out_and_its_neighbours_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a/secret", "a/tools/bin", "b"] {
+            fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        let mut open = Vec::new();
+        without(dir.path(), &BTreeSet::from([dir.path().join("a/secret")]), &mut open, 0);
+        open.sort();
+        assert_eq!(open, [dir.path().join("a/tools"), dir.path().join("b")]);
+    }
+}
