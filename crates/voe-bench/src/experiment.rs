@@ -141,7 +141,10 @@ impl Experiment {
             }
         }
         if specs.is_empty() {
-            return Err(ExperimentError::Missing { what: "strategy", how: "--strategy NAME (`voe strategies` lists them)" });
+            return Err(ExperimentError::Missing {
+                what: "strategy",
+                how: "--strategy NAME (`voe strategies` lists them)",
+            });
         }
         let mut arms: Vec<Arm> = Vec::new();
         for (name, strategy, model, set) in specs {
@@ -150,7 +153,8 @@ impl Experiment {
             }
             let mut loaded = voe_agent::load(strategy, dir)?;
             for set in [&self.set, set] {
-                loaded = with(&loaded, set).map_err(|why| ExperimentError::Set { strategy: strategy.to_owned(), why })?;
+                loaded =
+                    with(&loaded, set).map_err(|why| ExperimentError::Set { strategy: strategy.to_owned(), why })?;
             }
             arms.push(Arm { name, model: model.to_owned(), strategy: loaded });
         }
@@ -165,7 +169,8 @@ fn with(strategy: &Strategy, set: &Table) -> Result<Strategy, String> {
     }
     let mut table = Table::try_from(strategy).map_err(|error| error.to_string())?;
     merge(&mut table, set);
-    let changed: Strategy = Value::Table(table).try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+    let changed: Strategy =
+        Value::Table(table).try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
     voe_agent::prompt::validate(&changed)?;
     Ok(changed)
 }
@@ -205,7 +210,8 @@ mod tests {
 
     #[test]
     fn a_grid_has_an_arm_for_each_strategy_and_model() {
-        let text = "strategies = [\"baseline\", \"verify-on-edit\"]\nmodels = [\"Qwen/Q-35B\", \"scripted:a/b.toml\"]\n";
+        let text =
+            "strategies = [\"baseline\", \"verify-on-edit\"]\nmodels = [\"Qwen/Q-35B\", \"scripted:a/b.toml\"]\n";
         assert_eq!(
             names(text).unwrap(),
             [

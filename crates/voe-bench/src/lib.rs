@@ -2,12 +2,25 @@
 //!
 //! - [`mini`]: the suite that ships with voe
 //! - [`suite`]: suites by name and from files, filtered
+//! - [`experiment`]: what is to be run, resolved into arms
+//! - [`models`], [`script`]: who answers
+//! - [`workspace`]: where tasks are worked on; [`native`]: those of the official suites without Docker
+//! - [`run`]: running and going on
+//! - [`grade`]: patches, logs and predictions
 //! - [`cache`]: where downloads, checkouts and environments are kept
 
 pub mod cache;
+pub mod experiment;
+pub mod grade;
 pub mod mini;
+pub mod models;
+pub mod native;
+pub mod run;
+pub mod script;
 pub mod suite;
+pub mod workspace;
 
+pub use experiment::{Arm, Experiment, ExperimentError};
 pub use suite::filter::Filter;
 pub use suite::hub::Hub;
 pub use suite::{Suite, SuiteError};

@@ -218,8 +218,7 @@ mod tests {
     async fn ask(model: &ScriptedAttempt) -> Result<Reply, ModelError> {
         let tools = [voe_model::ToolSpec { name: "bash".into(), description: String::new(), parameters: Value::Null }];
         let sampling = voe_model::Sampling::default();
-        let request =
-            Request { messages: &[], tools: &tools, sampling: &sampling, max_tokens: None, stream: false };
+        let request = Request { messages: &[], tools: &tools, sampling: &sampling, max_tokens: None, stream: false };
         model.complete(request, &mut |_| {}).await
     }
 

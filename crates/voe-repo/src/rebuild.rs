@@ -1,6 +1,7 @@
 //! A base put somewhere else: for going on with an attempt, and for running one again.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use voe_toolbox::protocol::{Bytes, FileState};
 
@@ -20,7 +21,10 @@ impl Base {
         if patch.is_empty() {
             return Ok(Vec::new());
         }
-        let index = self.git_dir.join(format!("rebuild-{}.index", std::process::id()));
+        // Attempts at one task share its base, in one process too.
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let index = self.git_dir.join(format!("rebuild-{}-{number}.index", std::process::id()));
         let git = Git::private(&self.git_dir).index(&index);
         let tree = (|| {
             git.run(&["read-tree", &self.tree])?;

@@ -44,8 +44,7 @@ impl Pacer {
     /// At most `most` requests at a time.
     pub fn new(most: usize, pause: watch::Receiver<bool>) -> Self {
         let most = most.max(1);
-        let state =
-            State { limit: most, under_way: 0, calm: 0, best_first_token: None, reduced: None, reductions: 0 };
+        let state = State { limit: most, under_way: 0, calm: 0, best_first_token: None, reduced: None, reductions: 0 };
         Self { most, state: Mutex::new(state), freed: Notify::new(), pause }
     }
 

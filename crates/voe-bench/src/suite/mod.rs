@@ -154,6 +154,12 @@ impl Suite {
                 Ok(task) if suite.task(&task.instance_id).is_some() => {
                     suite.notes.push(format!("{}: twice in the suite; the first one counts", task.instance_id));
                 }
+                Ok(task) if !is_file_name(&task.instance_id) => {
+                    suite.notes.push(format!(
+                        "{:?}: no id that a directory could be called; the row is left out",
+                        task.instance_id
+                    ));
+                }
                 Ok(task) => suite.tasks.push(task),
                 Err(problem) => suite.notes.push(format!("{problem}; the row is left out")),
             }
@@ -187,4 +193,9 @@ impl Suite {
     pub fn task(&self, id: &str) -> Option<&Instance> {
         self.tasks.iter().find(|task| task.instance_id == id)
     }
+}
+
+/// Whether an id can name a directory of its own.
+fn is_file_name(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 200 && !id.starts_with(['.', '-']) && !id.contains(['/', '\0', '\n', '"', '\''])
 }

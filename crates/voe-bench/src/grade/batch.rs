@@ -1,0 +1,210 @@
+//! Many patches graded, in parallel, with the official files and reports.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde::Serialize;
+use voe_grade::run_report::instance_directory;
+use voe_grade::{Instance, InstanceReport, Outcome, RunReport};
+
+use super::cell::{self, Cell, CellError};
+use crate::run::dir::replace;
+use crate::workspace::Workspaces;
+
+/// A patch to grade.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The task.
+    pub task: Arc<Instance>,
+    /// Which patch, where a task has several.
+    pub name: Option<String>,
+    /// The patch; `None` or empty: there is none.
+    pub patch: Option<String>,
+}
+
+/// What grading said of one patch, as a line of JSON.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// The task.
+    pub instance_id: String,
+    /// Which patch, where a task has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// "resolved", "unresolved", "empty_patch", "error" or "skipped".
+    pub verdict: &'static str,
+    /// Why there is no verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Seconds that the tests took.
+    pub seconds: f64,
+    /// The official report on the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<InstanceReport>,
+    /// What the run's report makes of it.
+    #[serde(skip)]
+    outcome: Option<Outcome>,
+}
+
+/// How a batch is graded.
+#[derive(Debug)]
+pub struct Batch {
+    /// Where the tests run.
+    pub workspaces: Workspaces,
+    /// Patches at a time.
+    pub parallel: usize,
+    /// The limit on a task's tests.
+    pub limit: Duration,
+    /// The name of the grading; the official harness's `run_id`.
+    pub run_id: String,
+    /// Who made the patches.
+    pub model: String,
+    /// Where the official files go: `logs/run_evaluation/…` and the run's report.
+    pub out: PathBuf,
+    /// Whether the untouched base is run where there is no patch.
+    pub run_empty: bool,
+}
+
+impl Batch {
+    /// Grades `entries` and gives each row as it comes; then the run's report over the tasks of the entries and `others`
+    /// (the tasks of the suite without a prediction).
+    ///
+    /// # Errors
+    /// The official files can't be written.
+    pub async fn grade(
+        &self,
+        entries: Vec<Entry>,
+        others: &[String],
+        mut each: impl FnMut(&Row),
+    ) -> std::io::Result<RunReport> {
+        let mut rows = Vec::new();
+        let numbered = entries.into_iter().enumerate().map(|(number, entry)| self.one(number, entry));
+        let mut graded = futures_util::stream::iter(numbered).buffer_unordered(self.parallel.max(1));
+        while let Some(row) = graded.next().await {
+            let row = row?;
+            each(&row);
+            rows.push(row);
+        }
+        let report = report(&rows, others);
+        std::fs::create_dir_all(&self.out)?;
+        let path = self.out.join(RunReport::file_name(&self.model, &self.run_id));
+        replace(&path, report.to_file()?.as_bytes())?;
+        Ok(report)
+    }
+
+    /// Where an entry's official files lie.
+    fn directory(&self, entry: &Entry) -> PathBuf {
+        let id = &entry.task.instance_id;
+        let model = match &entry.name {
+            Some(name) => format!("{}-{name}", self.model),
+            None => self.model.clone(),
+        };
+        self.out.join(instance_directory(&self.run_id, &model, id))
+    }
+
+    async fn one(&self, number: usize, entry: Entry) -> std::io::Result<Row> {
+        let id = entry.task.instance_id.clone();
+        let patch = entry.patch.clone().unwrap_or_default();
+        let dir = self.directory(&entry);
+        let row = |verdict, outcome| Row {
+            instance_id: id.clone(),
+            name: entry.name.clone(),
+            verdict,
+            why: None,
+            seconds: 0.0,
+            report: None,
+            outcome,
+        };
+        if patch.is_empty() && !self.run_empty {
+            return Ok(row("empty_patch", Some(Outcome::EmptyPatch)));
+        }
+        if let Some(before) = self.before(&entry, &dir, &patch) {
+            return Ok(before);
+        }
+        let home = self.out.join("work").join(format!("{number}-{id}"));
+        let cell = cell::run(&self.workspaces, &entry.task, &patch, &home, self.limit).await;
+        let mut row = match &cell.verdict {
+            Ok(graded) => {
+                let report = graded.report.clone();
+                let outcome = Outcome::reported(&report, &[&cell.log]);
+                let why = graded.not_found.map(|why| why.to_string());
+                let verdict = if report.resolved { "resolved" } else { "unresolved" };
+                Row { report: Some(report), why, ..row(verdict, Some(outcome)) }
+            }
+            Err(error) if error.is_environment() => Row { why: Some(error.to_string()), ..row("skipped", None) },
+            Err(error) => {
+                let told = error.to_string();
+                let outcome = Outcome::error(&[&cell.log, &told]);
+                Row { why: Some(told), ..row("error", Some(outcome)) }
+            }
+        };
+        row.seconds = cell.seconds;
+        if row.verdict != "skipped" {
+            write(&dir, &id, &patch, &cell, row.report.as_ref())?;
+        }
+        Ok(row)
+    }
+
+    /// What an earlier grading of the same patch said.
+    fn before(&self, entry: &Entry, dir: &Path, patch: &str) -> Option<Row> {
+        let same = std::fs::read(dir.join("patch.diff")).is_ok_and(|there| there == patch.as_bytes());
+        let log = std::fs::read_to_string(dir.join("test_output.txt")).ok().filter(|_| same)?;
+        let text = std::fs::read_to_string(dir.join("report.json")).ok()?;
+        let report = InstanceReport::from_file(&text).ok()?.shift_remove(&entry.task.instance_id)?;
+        Some(Row {
+            instance_id: entry.task.instance_id.clone(),
+            name: entry.name.clone(),
+            verdict: if report.resolved { "resolved" } else { "unresolved" },
+            why: None,
+            seconds: 0.0,
+            outcome: Some(Outcome::reported(&report, &[&log])),
+            report: Some(report),
+        })
+    }
+}
+
+/// The official files of one task. `report.json` last: with it the grading is whole.
+fn write(dir: &Path, id: &str, patch: &str, cell: &Cell, report: Option<&InstanceReport>) -> std::io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    let _ = std::fs::remove_file(dir.join("report.json"));
+    let told = match &cell.verdict {
+        Ok(graded) => format!("resolved: {}\n", graded.report.resolved),
+        Err(error) => format!("{error}\n"),
+    };
+    std::fs::write(dir.join("patch.diff"), patch)?;
+    std::fs::write(dir.join("eval.sh"), &cell.eval)?;
+    std::fs::write(dir.join("test_output.txt"), &cell.log)?;
+    std::fs::write(dir.join("run_instance.log"), format!("{}{told}", cell.apply_log))?;
+    if let Some(report) = report {
+        replace(&dir.join("report.json"), report.to_file(id)?.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The run's report. Of several patches for a task, the best counts: for wrong ones that is the one that is not rejected.
+fn report(rows: &[Row], others: &[String]) -> RunReport {
+    let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
+    let mut skipped: Vec<&str> = Vec::new();
+    for row in rows {
+        match row.outcome {
+            Some(outcome) => {
+                let kept = outcomes.entry(row.instance_id.clone()).or_insert(outcome);
+                if outcome == Outcome::Resolved {
+                    *kept = outcome;
+                }
+            }
+            None if !skipped.contains(&row.instance_id.as_str()) => skipped.push(&row.instance_id),
+            None => {}
+        }
+    }
+    let suite: Vec<&str> = outcomes.keys().map(String::as_str).chain(others.iter().map(String::as_str)).collect();
+    RunReport::new(suite, &outcomes).with_skipped(skipped)
+}
+
+impl From<&CellError> for String {
+    fn from(error: &CellError) -> Self {
+        error.to_string()
+    }
+}

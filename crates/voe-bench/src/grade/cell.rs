@@ -1,0 +1,232 @@
+//! One patch graded.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine;
+use voe_grade::{GradeError, Graded, Instance, grade};
+use voe_sandbox::SandboxError;
+use voe_toolbox::client::{ClientError, Toolbox};
+use voe_toolbox::protocol::{Bytes, FileState, Limits, Pristine, Setup};
+
+use super::script::{NOT_APPLIED, script};
+use crate::workspace::{Opened, WorkspaceError, Workspaces};
+
+/// The official limit on a task's tests.
+pub const TIME_LIMIT: Duration = Duration::from_secs(1800);
+
+/// The most that is kept of a log, bytes.
+const LONGEST_LOG: u64 = 64 << 20;
+
+/// Where files pass through into the workspace; they are gone before anything runs.
+const PASSAGE: &str = ".voe-grading";
+
+/// A patch that was run.
+#[derive(Debug)]
+pub struct Cell {
+    /// The eval script as it ran.
+    pub eval: String,
+    /// What came out of it.
+    pub log: String,
+    /// How the patch was applied, or why it was not.
+    pub apply_log: String,
+    /// The verdict.
+    pub verdict: Result<Graded, CellError>,
+    /// Seconds of wall time.
+    pub seconds: f64,
+}
+
+/// There is no verdict on a patch.
+#[derive(Debug, thiserror::Error)]
+pub enum CellError {
+    /// The task can't run on this machine.
+    #[error("{0}")]
+    Environment(WorkspaceError),
+    /// The row can't be graded here.
+    #[error("{id}: the row has no eval_script (a copy from before 2026); download the suite anew")]
+    NoEvalScript {
+        /// The task.
+        id: String,
+    },
+    /// No way of applying the patch worked.
+    #[error("{id}: the patch does not apply: {why}")]
+    PatchDoesNotApply {
+        /// The task.
+        id: String,
+        /// What was said.
+        why: String,
+    },
+    /// The tests took too long.
+    #[error("{id}: the tests ran longer than {} s and were ended", .limit.as_secs())]
+    TimedOut {
+        /// The task.
+        id: String,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The log can't be graded.
+    #[error(transparent)]
+    Grade(#[from] GradeError),
+    /// voe, the sandbox or the machine failed.
+    #[error("{id}: {why}; grade it again")]
+    Harness {
+        /// The task.
+        id: String,
+        /// What happened.
+        why: String,
+    },
+}
+
+impl CellError {
+    /// Whether the task can't run here, whatever the patch.
+    pub fn is_environment(&self) -> bool {
+        matches!(self, Self::Environment(_) | Self::NoEvalScript { .. } | Self::Grade(GradeError::UnsupportedParser(_)))
+    }
+}
+
+/// Runs `patch` (empty: the untouched base) against the task's tests. `home`: a directory of voe's own.
+pub async fn run(workspaces: &Workspaces, task: &Instance, patch: &str, home: &Path, limit: Duration) -> Cell {
+    let mut cell = Cell {
+        eval: String::new(),
+        log: String::new(),
+        apply_log: String::new(),
+        verdict: Err(CellError::NoEvalScript { id: task.instance_id.clone() }),
+        seconds: 0.0,
+    };
+    if let Err(error) = task.parser() {
+        cell.verdict = Err(GradeError::from(error).into());
+        return cell;
+    }
+    if task.eval_script.is_none() {
+        return cell;
+    }
+    let verdict = inside(workspaces, task, patch, home, limit, &mut cell).await;
+    let _ = std::fs::remove_dir_all(home);
+    cell.verdict = match verdict {
+        Ok(()) => grade(task, &cell.log).map_err(CellError::from),
+        Err(Failed::Told(error)) => Err(error),
+        Err(Failed::Workspace(error)) if error.is_environment() => Err(CellError::Environment(error)),
+        Err(other) => Err(CellError::Harness { id: task.instance_id.clone(), why: other.to_string() }),
+    };
+    cell
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error("{0}")]
+    Told(#[from] CellError),
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error(transparent)]
+    Toolbox(#[from] ClientError),
+    #[error("the log can't be read: {0}")]
+    Log(String),
+}
+
+async fn inside(
+    workspaces: &Workspaces,
+    task: &Instance,
+    patch: &str,
+    home: &Path,
+    limit: Duration,
+    cell: &mut Cell,
+) -> Result<(), Failed> {
+    let id = || task.instance_id.clone();
+    let prepared = workspaces.prepare(task).await?;
+    let _ = std::fs::remove_dir_all(home);
+    let Opened { sandbox, at } = workspaces.open(&prepared, home, None).await?;
+    let work = if sandbox.in_place() { home.join("grading") } else { PathBuf::from("/tmp/voe-grading") };
+    let script = script(task, &prepared.before, &at, &work).ok_or_else(|| CellError::NoEvalScript { id: id() })?;
+    cell.eval.clone_from(&script.eval);
+    let setup = Setup {
+        workspace: at.clone(),
+        scratch: PathBuf::new(),
+        pristine: sandbox.base_inside().map_or(prepared.checkout.base.pristine(), Pristine::Dir),
+        limits: Limits {
+            max_timeout_s: limit.as_secs_f64(),
+            // The log comes back as the output of a command.
+            output_chars: 2 * LONGEST_LOG as usize,
+            output_file_bytes: 2 * LONGEST_LOG,
+            ..Limits::default()
+        },
+        env: BTreeMap::new(),
+        syntax: voe_toolbox::protocol::Syntax::Off,
+        byproducts: Vec::new(),
+        resumed: false,
+    };
+    let (mut toolbox, _) = sandbox.toolbox(setup).await?;
+    let done = drive(&mut toolbox, &script.drive, &script.eval, patch, &work, limit, cell).await;
+    toolbox.close().await;
+    let closed = sandbox.close().await;
+    let killed = done?;
+    closed?;
+    match killed {
+        Ended::Ran => Ok(()),
+        Ended::NotApplied => Err(CellError::PatchDoesNotApply { id: id(), why: shortened(&cell.apply_log) }.into()),
+        Ended::TimedOut => {
+            // What the official runner adds.
+            cell.log.push_str(&format!("\n\nTimeout error: {} seconds exceeded.", limit.as_secs()));
+            Err(CellError::TimedOut { id: id(), limit }.into())
+        }
+    }
+}
+
+enum Ended {
+    Ran,
+    NotApplied,
+    TimedOut,
+}
+
+async fn drive(
+    toolbox: &mut Toolbox,
+    drive: &str,
+    eval: &str,
+    patch: &str,
+    work: &Path,
+    limit: Duration,
+    cell: &mut Cell,
+) -> Result<Ended, Failed> {
+    const SHORT: Duration = Duration::from_secs(120);
+    let files = [("drive.sh", drive), ("eval.sh", eval), ("patch.diff", patch)].map(|(name, text)| {
+        let state = FileState { mode: 0o100_644, content: Bytes(text.as_bytes().to_vec()) };
+        (Bytes(format!("{PASSAGE}/{name}").into_bytes()), Some(state))
+    });
+    toolbox.import(files.to_vec()).await?;
+    let work = work.display();
+    toolbox.check(&format!("mkdir -p '{work}' && mv {PASSAGE}/* '{work}/' && rmdir {PASSAGE}"), SHORT).await?;
+    let ran = toolbox.check(&format!("/bin/bash '{work}/drive.sh'"), limit).await?;
+    cell.seconds = ran.seconds;
+    cell.apply_log = fetch(toolbox, &format!("{work}/apply.log"), SHORT).await?;
+    cell.log = fetch(toolbox, &format!("{work}/log"), SHORT).await?;
+    match (ran.killed, ran.exit) {
+        (Some(_), _) if ran.seconds >= limit.as_secs_f64() - 1.0 => Ok(Ended::TimedOut),
+        (Some(why), _) => Err(Failed::Log(format!("the tests were ended: {why}"))),
+        (None, Some(NOT_APPLIED)) => Ok(Ended::NotApplied),
+        (None, Some(0)) => Ok(Ended::Ran),
+        (None, exit) => Err(Failed::Log(format!("the driver ended with {exit:?}: {}", shortened(&ran.text)))),
+    }
+}
+
+/// A file's text, whatever bytes are in it; empty if it isn't there.
+async fn fetch(toolbox: &mut Toolbox, path: &str, limit: Duration) -> Result<String, Failed> {
+    // As base64, so that nothing on the way takes control characters out.
+    let command = format!("[ -f '{path}' ] && head -c {LONGEST_LOG} '{path}' | base64 -w 0; echo");
+    let result = toolbox.check(&command, limit).await?;
+    let text = result.text.split_whitespace().next().unwrap_or_default();
+    if text.is_empty() || text.starts_with(['(', '[']) {
+        return Ok(String::new());
+    }
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(text)
+        .map_err(|error| Failed::Log(format!("{error} in {}", shortened(&result.text))))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn shortened(text: &str) -> String {
+    let line = text.lines().filter(|line| line.contains("error") || line.contains("FAILED")).next_back();
+    let line = line.or(text.lines().next_back()).unwrap_or("nothing was said");
+    line.chars().take(200).collect()
+}

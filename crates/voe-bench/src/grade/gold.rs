@@ -1,0 +1,91 @@
+//! Which gold patches pass on this machine: not all do, so a result is told against all tasks and against these.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use voe_grade::RunReport;
+
+use crate::run::dir::replace;
+
+/// Tasks of Verified whose gold patches are known to fail in the official harness too.
+pub const KNOWN_TO_FAIL: [&str; 7] = [
+    "astropy__astropy-7606",
+    "astropy__astropy-8707",
+    "astropy__astropy-8872",
+    "matplotlib__matplotlib-20488",
+    "django__django-10097",
+    "pylint-dev__pylint-6528",
+    "pylint-dev__pylint-7277",
+];
+
+/// Tasks of Verified whose gold patches are known to fail now and then.
+pub const KNOWN_TO_WAVER: [&str; 2] = ["psf__requests-1724", "sympy__sympy-13091"];
+
+/// What gold came out as here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gold {
+    /// Tasks whose gold patch resolves.
+    pub passes: BTreeSet<String>,
+    /// Tasks whose gold patch does not.
+    pub fails: BTreeSet<String>,
+}
+
+impl Gold {
+    /// What earlier gradings of gold found, of any suite.
+    pub fn read(cache: &Path) -> Self {
+        let text = std::fs::read(file(cache)).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    /// Takes a grading of gold into account and keeps it.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn note(mut self, report: &RunReport, cache: &Path) -> std::io::Result<()> {
+        for id in &report.resolved_ids {
+            self.fails.remove(id);
+            self.passes.insert(id.clone());
+        }
+        for id in report.unresolved_ids.iter().chain(&report.error_ids) {
+            self.passes.remove(id);
+            self.fails.insert(id.clone());
+        }
+        let path = file(cache);
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir)?;
+        }
+        replace(&path, &serde_json::to_vec_pretty(&self)?)
+    }
+
+    /// Resolved tasks and tasks in all, of those in `report` whose gold patch passes here; `None` if gold was never graded
+    /// for any of them.
+    pub fn against(&self, report: &RunReport) -> Option<(usize, usize)> {
+        let ids = || report.submitted_ids.iter().chain(&report.incomplete_ids);
+        let known = ids().any(|id| self.passes.contains(id) || self.fails.contains(id));
+        let of = ids().filter(|id| self.passes.contains(*id)).count();
+        let resolved = report.resolved_ids.iter().filter(|id| self.passes.contains(*id)).count();
+        known.then_some((resolved, of))
+    }
+}
+
+fn file(cache: &Path) -> PathBuf {
+    cache.join("gold.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_told_against_the_tasks_whose_gold_passes_here() {
+        let dir = tempfile::tempdir().unwrap();
+        let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+        let gold = RunReport { resolved_ids: ids(&["a", "b"]), unresolved_ids: ids(&["c"]), ..Default::default() };
+        Gold::default().note(&gold, dir.path()).unwrap();
+        let report =
+            RunReport { submitted_ids: ids(&["a", "b", "c"]), resolved_ids: ids(&["a", "c"]), ..Default::default() };
+        assert_eq!(Gold::read(dir.path()).against(&report), Some((1, 2)));
+        assert_eq!(Gold::default().against(&report), None);
+    }
+}

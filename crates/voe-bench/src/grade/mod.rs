@@ -1,0 +1,17 @@
+//! Grading: a patch on a fresh workspace, the eval script, the verdict.
+//!
+//! - [`cell`]: one patch graded; [`script`]: what runs inside for it
+//! - [`batch`]: many, in parallel, with the official files and reports
+//! - [`logs`]: logs that are there already
+//! - [`official`]: the installed official package, for whoever wants its word
+//! - [`gold`]: which gold patches pass on this machine
+
+pub mod batch;
+pub mod cell;
+pub mod gold;
+pub mod logs;
+pub mod official;
+mod script;
+
+pub use batch::{Batch, Entry, Row};
+pub use cell::{Cell, CellError};

@@ -1,0 +1,50 @@
+//! What runs inside to grade a patch.
+
+use std::path::Path;
+
+use voe_grade::Instance;
+use voe_grade::eval_script::record_exit_code;
+
+use crate::workspace::TESTBED;
+
+/// Exit code of the driver when no way of applying the patch worked.
+pub(super) const NOT_APPLIED: i32 = 97;
+
+/// The driver's files, by name.
+pub(super) struct Script {
+    pub(super) drive: String,
+    pub(super) eval: String,
+}
+
+/// The driver for a task whose checkout is `at` inside, with its files in `work`.
+///
+/// The ways of applying are the official ones, in their order, with a clean tree before each further one.
+pub(super) fn script(task: &Instance, before: &str, at: &Path, work: &Path) -> Option<Script> {
+    let eval = record_exit_code(task.eval_script.as_deref()?);
+    let (at, work) = (at.display().to_string(), work.display().to_string());
+    // Without a file system of their own, commands see the checkout where it is.
+    let eval = if at == TESTBED { eval } else { eval.replace(TESTBED, &at) };
+    let drive = format!(
+        r#"W='{work}'
+{before}
+cd '{at}' || exit 98
+git config --global --add safe.directory '{at}' 2>/dev/null
+applied=
+if [ -s "$W/patch.diff" ]; then
+    for way in 'git apply --verbose' 'git apply --verbose --3way' 'git apply --verbose --reject' 'patch --batch --forward --fuzz=5 -p1 -i'; do
+        echo "+ $way"
+        if $way "$W/patch.diff"; then applied="$way"; break; fi
+        git checkout -- . ; git clean -fd
+    done > "$W/apply.log" 2>&1
+    if [ -z "$applied" ] && git apply --check --reverse "$W/patch.diff" >> "$W/apply.log" 2>&1; then
+        echo "it is there already" >> "$W/apply.log"; applied=already
+    fi
+    if [ -z "$applied" ]; then exit {NOT_APPLIED}; fi
+    # Trees in which the first ways failed are clean again when the patch was there already.
+fi
+/bin/bash "$W/eval.sh" > "$W/log" 2>&1 < /dev/null
+exit 0
+"#
+    );
+    Some(Script { drive, eval })
+}

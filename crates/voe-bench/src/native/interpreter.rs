@@ -1,0 +1,62 @@
+//! Finding the Python that an environment is made from.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+/// A Python on this machine.
+#[derive(Debug, Clone)]
+pub(super) struct Python {
+    /// The program.
+    pub(super) program: PathBuf,
+    /// The directory that it and its library lie in.
+    pub(super) prefix: PathBuf,
+}
+
+/// A Python of the same minor version as `wanted`: pyenv's, on `PATH`, or uv's.
+pub(super) async fn find(wanted: &str) -> Result<Python, String> {
+    let minor: String = wanted.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+    let mut candidates: Vec<PathBuf> = Vec::new();
+    let pyenv = std::env::var_os("PYENV_ROOT")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".pyenv")));
+    if let Some(versions) = pyenv.and_then(|root| std::fs::read_dir(root.join("versions")).ok()) {
+        let mut found: Vec<PathBuf> = versions
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(&format!("{minor}.")))
+            .map(|entry| entry.path().join(format!("bin/python{minor}")))
+            .collect();
+        found.sort();
+        candidates.extend(found.into_iter().rev());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    candidates.extend(std::env::split_paths(&path).map(|dir| dir.join(format!("python{minor}"))));
+    if let Some(found) = output("uv", &["python", "find", "--no-project", &minor]).await {
+        candidates.push(found.into());
+    }
+    for program in candidates.into_iter().filter(|program| program.is_file()) {
+        let ask = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys.base_prefix); print(sys.executable)";
+        let Some(said) = output(&program.to_string_lossy(), &["-c", ask]).await else { continue };
+        if let [version, prefix, real] = said.lines().collect::<Vec<_>>()[..]
+            && version == minor
+            && prefix != "/usr"
+        {
+            return Ok(Python { program: real.into(), prefix: prefix.into() });
+        }
+        if said.starts_with(&format!("{minor}\n")) {
+            return Ok(Python { program, prefix: "/usr".into() });
+        }
+    }
+    Err(format!(
+        "it needs Python {minor}, and none was found; install one: uv python install {minor} (or pyenv install {minor})"
+    ))
+}
+
+async fn output(program: &str, args: &[&str]) -> Option<String> {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let done = tokio::time::timeout(Duration::from_secs(30), command.output()).await.ok()?.ok()?;
+    done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())
+}

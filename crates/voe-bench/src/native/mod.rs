@@ -1,0 +1,106 @@
+//! Tasks of the official suites without Docker: the row's pinned environment, built once by uv, the checkout at `/testbed`,
+//! and a stand-in for conda, so that the eval script runs as it is.
+//!
+//! - [`pins`]: the pinned environments
+//! - `environment`: building one; `interpreter`: finding its Python
+//! - `repos`: the task's repository, cloned once
+//! - `install`: the task's own install command, run once
+
+mod environment;
+mod install;
+mod interpreter;
+pub mod pins;
+mod repos;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tokio::sync::{Mutex, Semaphore};
+use voe_grade::Instance;
+use voe_repo::sealed_checkout;
+
+use crate::workspace::checkout;
+use crate::workspace::{Prepared, WorkspaceError};
+use pins::Pins;
+
+/// Where the official images have conda.
+pub(crate) const CONDA: &str = "/opt/miniconda3";
+
+/// What is needed for tasks of the official suites without Docker.
+#[derive(Debug)]
+pub struct Native {
+    /// The pinned environments; without them no such task can run.
+    pub pins: Option<Pins>,
+    /// A directory of clones or mirrors; what isn't in it is cloned.
+    pub repos: Option<PathBuf>,
+    /// One environment is built at a time: builds are heavy, and tasks share them.
+    building: Mutex<()>,
+    /// Checkouts and installs at a time.
+    preparing: Semaphore,
+}
+
+impl Native {
+    /// With these pins and clones.
+    pub fn new(pins: Option<Pins>, repos: Option<PathBuf>) -> Self {
+        Self { pins, repos, building: Mutex::default(), preparing: Semaphore::new(2) }
+    }
+
+    /// The task's workspace.
+    pub(crate) async fn prepare(
+        &self,
+        task: &Instance,
+        cache: &Path,
+        program: &Path,
+    ) -> Result<Prepared, WorkspaceError> {
+        let id = &task.instance_id;
+        let environment = |why: String| WorkspaceError::Environment { id: id.clone(), why };
+        let pins = self.pins.as_ref().ok_or_else(|| {
+            environment(
+                "without Docker its pinned environment is needed; give the lists with --environments FILE".to_owned(),
+            )
+        })?;
+        let pinned = pins.of(id).ok_or_else(|| environment("the lists of --environments don't have it".to_owned()))?;
+        let python = interpreter::find(&pinned.python).await.map_err(environment)?;
+        let built = {
+            let _one = self.building.lock().await;
+            environment::build(cache, pinned, &python).await.map_err(environment)?
+        };
+        let _slot = self.preparing.acquire().await;
+        let mirror = repos::mirror(self.repos.as_deref(), cache, &task.repo).await.map_err(environment)?;
+        let (commit, place, key) =
+            (task.base_commit.clone(), cache.to_owned(), format!("{id}-{:.12}", task.base_commit));
+        let bare = tokio::task::spawn_blocking(move || {
+            checkout::get(&place, &key, |dir| Ok(sealed_checkout(&mirror, &commit, dir).map(drop)?))
+        })
+        .await
+        .map_err(|error| environment(error.to_string()))??;
+        let installed = install::Install {
+            task,
+            bare: &bare,
+            opt: &built,
+            python: &python,
+            spec: pins.spec(&task.repo, &task.version),
+            program,
+        };
+        let (checkout, opt) = installed.get(cache).await?;
+        let mut overlays = vec![(opt, PathBuf::from("/opt"))];
+        let mut before = String::new();
+        if task.repo == "sphinx-doc/sphinx" {
+            // tox runs the interpreter that the environment was made from, which doesn't know the environment.
+            let site = format!("lib/python{}/site-packages", pinned.minor());
+            let own = python.prefix.join(&site).join("voe-testbed.pth");
+            before = format!("echo {CONDA}/envs/testbed/{site} > {}", own.display());
+            overlays.push((python.prefix.clone(), python.prefix.clone()));
+        }
+        Ok(Prepared { checkout, env: variables(), overlays, read: vec![python.prefix], before })
+    }
+}
+
+/// The environment of commands: as after `conda activate testbed`.
+fn variables() -> BTreeMap<String, String> {
+    let env = format!("{CONDA}/envs/testbed");
+    let path = format!("{env}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    [("PATH", path), ("CONDA_PREFIX", env), ("CONDA_DEFAULT_ENV", "testbed".to_owned())]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}

@@ -1,0 +1,70 @@
+//! The task's repository: a clone that is given, or one that voe makes once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+/// How often a clone is tried.
+const TRIES: u32 = 3;
+/// The longest that a clone may take.
+const LIMIT: Duration = Duration::from_secs(3600);
+
+/// A clone or mirror of `repo` (`owner/name`).
+pub(super) async fn mirror(given: Option<&Path>, cache: &Path, repo: &str) -> Result<PathBuf, String> {
+    let flat = repo.replace('/', "__");
+    let name = repo.rsplit('/').next().unwrap_or(repo);
+    for form in [flat.as_str(), repo, name] {
+        for dir in given.into_iter().flat_map(|dir| [dir.join(form), dir.join(format!("{form}.git"))]) {
+            if dir.is_dir() {
+                return dir.canonicalize().map_err(|error| format!("cannot open {}: {error}", dir.display()));
+            }
+        }
+    }
+    let place = cache.join("repos");
+    let io = |error: std::io::Error| format!("cannot write {}: {error}", place.display());
+    fs::create_dir_all(&place).map_err(io)?;
+    let lock = fs::File::create(place.join(format!("{flat}.lock"))).map_err(io)?;
+    let locked = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await;
+    let _lock = locked.map_err(|error| error.to_string())?.map_err(io)?;
+    let to = place.join(format!("{flat}.git"));
+    if to.is_dir() {
+        return Ok(to);
+    }
+    let part = place.join(format!("{flat}.part"));
+    let mut why = String::new();
+    for attempt in 0..TRIES {
+        if attempt > 0 {
+            tokio::time::sleep(Duration::from_secs(5 << attempt)).await;
+        }
+        let _ = fs::remove_dir_all(&part);
+        match clone(repo, &part).await {
+            Ok(()) => return fs::rename(&part, &to).map(|()| to).map_err(io),
+            Err(error) => why = error,
+        }
+    }
+    let _ = fs::remove_dir_all(&part);
+    Err(format!(
+        "cannot clone {repo}: {why}; clone it yourself and give its directory's parent with --repos DIR (as {flat} or {name})"
+    ))
+}
+
+async fn clone(repo: &str, to: &Path) -> Result<(), String> {
+    let mut command = Command::new("git");
+    command
+        .args(["clone", "--quiet", "--mirror", &format!("https://github.com/{repo}.git")])
+        .arg(to)
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let done = tokio::time::timeout(LIMIT, command.output())
+        .await
+        .map_err(|_| format!("it took longer than {} s", LIMIT.as_secs()))?
+        .map_err(|error| error.to_string())?;
+    if done.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&done.stderr).lines().last().unwrap_or("git failed").to_owned())
+}

@@ -1,0 +1,322 @@
+//! One attempt of a run: begun, gone on with, brought to its end.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use voe_agent::{Attempt, AttemptError, Plan};
+use voe_grade::Instance;
+use voe_trace::event::{Finish, Task};
+use voe_trace::{Event, Reason, Record, Trajectory, Writer};
+
+use super::Context;
+use super::dir::DirError;
+use super::pace::{LastError, Paced};
+use super::policy::{self, Fate};
+use super::progress::{Key, Watching};
+use super::record;
+use crate::experiment::Arm;
+use crate::script::ScriptError;
+use crate::workspace::{Prepared, WorkspaceError};
+
+/// An attempt that is to be made.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub(super) task: Arc<Instance>,
+    pub(super) arm: Arc<Arm>,
+    pub(super) trial: u32,
+}
+
+/// How far an attempt is, by its files.
+#[derive(Debug, PartialEq)]
+pub(super) enum Standing {
+    /// It counts; nothing is to be done.
+    Done,
+    /// It has been given up: its tries are used up, or another would end the same way.
+    GivenUp,
+    /// It is to be made, or gone on with.
+    Open,
+}
+
+/// A try that ended by no fault of the model's: a line in `faults.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fault {
+    /// When, UTC, RFC 3339.
+    pub time: String,
+    /// What happened.
+    pub why: String,
+    /// What becomes of the attempt.
+    pub fate: Fate,
+}
+
+/// What came of working on an attempt.
+pub(super) enum Came {
+    /// It ended and counts.
+    Ended(Box<Finish>),
+    /// It stands between two steps, and the run is to pause.
+    Paused,
+    /// It ended by no fault of the model's.
+    Fault(String, Fate),
+    /// The task can't run here.
+    Skipped(String),
+}
+
+/// voe could not work on the attempt.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Attempt(#[from] AttemptError),
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    #[error(transparent)]
+    Dir(#[from] DirError),
+    #[error("cannot write {0}: {1}")]
+    Io(PathBuf, std::io::Error),
+    #[error("no model is called {0:?}")]
+    NoModel(String),
+    #[error("{0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl From<voe_trace::WriteError> for Failed {
+    fn from(error: voe_trace::WriteError) -> Self {
+        Self::Attempt(error.into())
+    }
+}
+
+impl Job {
+    pub(super) fn key(&self) -> Key {
+        Key { task: self.task.instance_id.clone(), arm: self.arm.name.clone(), trial: self.trial }
+    }
+
+    /// How far it is. A try that ended by a fault and was not yet put aside is put aside.
+    pub(super) fn standing(&self, context: &Context) -> Result<Standing, DirError> {
+        let dir = self.dir(context);
+        if let Some(finish) = record::finish(&dir.join("trajectory.jsonl")) {
+            if policy::fate(finish.reason, None) == Fate::Counts {
+                return Ok(Standing::Done);
+            }
+            let why = finish.error.unwrap_or_else(|| finish.reason.to_string());
+            self.put_aside(context, &why, policy::fate(finish.reason, None))?;
+        }
+        let faults = faults(&dir);
+        let last = faults.last().map(|fault| fault.fate);
+        let used_up = faults.len() >= context.tries as usize || last == Some(Fate::Fault);
+        Ok(if used_up { Standing::GivenUp } else { Standing::Open })
+    }
+
+    /// Makes the attempt, or goes on with it, to its end.
+    pub(super) async fn work(&self, context: &Arc<Context>) -> Came {
+        let prepared = match context.workspaces.prepare(&self.task).await {
+            Ok(prepared) => prepared,
+            Err(error) if error.is_environment() => return Came::Skipped(error.to_string()),
+            Err(error) => return self.fault(context, &error.to_string(), Fate::Again),
+        };
+        match self.attempt(context, &prepared).await {
+            Ok(Done::Ended(finish)) => Came::Ended(finish),
+            Ok(Done::Paused) => Came::Paused,
+            Ok(Done::Fault(why, fate)) => self.fault(context, &why, fate),
+            Err(Failed::Script(error)) => Came::Fault(error.to_string(), Fate::Stops),
+            Err(error) => self.fault(context, &error.to_string(), Fate::Again),
+        }
+    }
+
+    /// Notes that a try ended by a fault.
+    pub(super) fn fault(&self, context: &Context, why: &str, fate: Fate) -> Came {
+        let fate = if policy::disk_full(why) { Fate::Stops } else { fate };
+        // A run that stops for all is no try of this attempt's.
+        if fate != Fate::Stops
+            && let Err(error) = self.put_aside(context, why, fate)
+        {
+            return Came::Fault(format!("{why}; {error}"), Fate::Stops);
+        }
+        Came::Fault(why.to_owned(), fate)
+    }
+
+    fn put_aside(&self, context: &Context, why: &str, fate: Fate) -> Result<(), DirError> {
+        let dir = self.dir(context);
+        let path = dir.join("faults.jsonl");
+        let io = |source| DirError::Io { path: path.clone(), source };
+        fs::create_dir_all(&dir).map_err(io)?;
+        let number = faults(&dir).len() + 1;
+        let fault = Fault { time: jiff::Timestamp::now().to_string(), why: why.to_owned(), fate };
+        let line = serde_json::to_string(&fault).map_err(|error| io(error.into()))?;
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(&path).map_err(io)?;
+        writeln!(file, "{line}").map_err(io)?;
+        let trajectory = dir.join("trajectory.jsonl");
+        if trajectory.exists() {
+            fs::rename(&trajectory, dir.join(format!("failed-{number}.jsonl"))).map_err(io)?;
+        }
+        for left in ["checkpoint", "patch.diff"] {
+            let _ = fs::remove_file(dir.join(left));
+        }
+        let _ = fs::remove_dir_all(dir.join("tmp"));
+        Ok(())
+    }
+
+    fn dir(&self, context: &Context) -> PathBuf {
+        context.dir.attempt(&self.task.instance_id, &self.arm.name, self.trial)
+    }
+
+    async fn attempt(&self, context: &Arc<Context>, prepared: &Arc<Prepared>) -> Result<Done, Failed> {
+        let key = self.key();
+        let dir = self.dir(context);
+        fs::create_dir_all(&dir).map_err(|error| Failed::Io(dir.clone(), error))?;
+        let trajectory = dir.join("trajectory.jsonl");
+        let record = self.begun(context, &trajectory, &dir)?;
+        let served = record.as_ref().map_or(0, |record| steps(&record.records));
+        let source = context.models.get(&self.arm.model).ok_or_else(|| Failed::NoModel(self.arm.model.clone()))?;
+        let model = source.open(&self.task, &self.arm.strategy.name, self.trial, served)?;
+        let paced = Paced::new(model, context.pacer(&self.arm.model), trajectory.clone());
+        let (at_rest, last_error) = (paced.at_rest(), paced.last_error());
+
+        let home = context.dir.path.join("work").join(format!("{}-{}-{}", key.task, key.arm, key.trial));
+        let _ = fs::remove_dir_all(&home);
+        let opened = context.workspaces.open(prepared, &home, Some(&dir.join("tmp"))).await?;
+        let plan = Plan {
+            task: self.task(context, prepared, &opened.at),
+            strategy: self.arm.strategy.clone(),
+            model: Arc::new(paced),
+            sandbox: opened.sandbox,
+            pristine: prepared.checkout.base.pristine(),
+            notes: if self.arm.strategy.prompt.project_notes { notes(&prepared.checkout.dir) } else { String::new() },
+            stream: context.stream,
+            // A run pauses between steps, and needs no more than that.
+            stop: watch::channel(false).1,
+            time: jiff::Timestamp::now().to_string(),
+        };
+        let observer = Box::new(Watching(Arc::clone(&context.progress), key.clone()));
+        context.progress.began(&key, record.as_ref().map(|_| served));
+        let mut attempt = match record {
+            None => Attempt::start(plan, Writer::create(&trajectory)?, observer).await?,
+            Some(record) => {
+                let before = record.records.last().map_or(0.0, |last| last.at);
+                let writer = Writer::append(&trajectory, before)?;
+                let (base, patch) = (prepared.checkout.base.clone(), last_patch(&record.records).to_owned());
+                let files = tokio::task::spawn_blocking(move || base.with_patch(&patch))
+                    .await?
+                    .map_err(WorkspaceError::from)?;
+                let how = "the workspace made anew from the record, after the last complete step";
+                Attempt::resume(plan, writer, observer, &record.records, files, how).await?
+            }
+        };
+        let (reason, error) = tokio::select! {
+            biased;
+            ended = attempt.run() => ended,
+            () = at_rest.notified() => {
+                drop(attempt);
+                let _ = fs::remove_dir_all(&home);
+                return Ok(Done::Paused);
+            }
+        };
+        let last = last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let came = self.finish(context, attempt, reason, error, last.as_ref(), &dir).await;
+        let _ = fs::remove_dir_all(&home);
+        came
+    }
+
+    /// The record to go on with, cut after its last complete step; `None` to begin.
+    fn begun(&self, context: &Context, trajectory: &Path, dir: &Path) -> Result<Option<Trajectory>, Failed> {
+        if !trajectory.exists() {
+            let _ = fs::remove_dir_all(dir.join("tmp"));
+            return Ok(None);
+        }
+        let io = |error| Failed::Io(trajectory.to_owned(), error);
+        if let Some(record) = record::cut(trajectory).map_err(io)? {
+            return Ok(Some(record));
+        }
+        let replies = fs::read_to_string(trajectory).is_ok_and(|text| text.contains("\"event\":\"reply\""));
+        if replies {
+            context
+                .progress
+                .note(format!("{}: its record has no complete step to go on from; it begins anew", self.key()));
+        }
+        fs::remove_file(trajectory).map_err(io)?;
+        for left in ["checkpoint", "patch.diff"] {
+            let _ = fs::remove_file(dir.join(left));
+        }
+        let _ = fs::remove_dir_all(dir.join("tmp"));
+        Ok(None)
+    }
+
+    /// What the agent may know: the statement, and the hints if they were asked for.
+    fn task(&self, context: &Context, prepared: &Prepared, at: &Path) -> Task {
+        let mut statement = self.task.problem_statement.clone();
+        if context.dir.file.experiment.hints && !self.task.hints_text.trim().is_empty() {
+            statement.push_str("\n\nWhat was said about it so far:\n\n");
+            statement.push_str(&self.task.hints_text);
+        }
+        Task {
+            id: self.task.instance_id.clone(),
+            statement,
+            workspace: at.display().to_string(),
+            commit: prepared.checkout.base.commit.clone(),
+            base: Some(prepared.checkout.base.tree.clone()),
+            check: None,
+        }
+    }
+
+    async fn finish(
+        &self,
+        context: &Context,
+        mut attempt: Attempt,
+        reason: Reason,
+        error: Option<String>,
+        last: Option<&LastError>,
+        dir: &Path,
+    ) -> Result<Done, Failed> {
+        let fate = policy::fate(reason, last);
+        let ended = attempt.finish(reason, error.clone(), "trajectory.jsonl".to_owned()).await?;
+        let patch = dir.join("patch.diff");
+        // Before the record's end: what counts has its patch.
+        super::dir::replace(&patch, ended.patch.text.as_bytes()).map_err(|error| Failed::Io(patch, error))?;
+        let finish = ended.finish.clone();
+        attempt.close(ended.finish).await?;
+        let _ = fs::remove_dir_all(dir.join("tmp"));
+        let _ = fs::remove_file(dir.join("checkpoint"));
+        if fate != Fate::Counts {
+            return Ok(Done::Fault(error.unwrap_or_else(|| reason.to_string()), fate));
+        }
+        context.dir.add_prediction(&self.arm.name, self.trial, &self.task.instance_id, &finish.patch)?;
+        Ok(Done::Ended(Box::new(finish)))
+    }
+}
+
+enum Done {
+    Ended(Box<Finish>),
+    Paused,
+    Fault(String, Fate),
+}
+
+/// The tries of an attempt that ended by faults.
+pub fn faults(dir: &Path) -> Vec<Fault> {
+    let text = fs::read_to_string(dir.join("faults.jsonl")).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+fn steps(records: &[Record]) -> u32 {
+    let step = |record: &Record| match &record.event {
+        Event::Reply(reply) => Some(reply.step),
+        _ => None,
+    };
+    records.iter().rev().find_map(step).unwrap_or(0)
+}
+
+/// The workspace as it was at the last call that edited.
+fn last_patch(records: &[Record]) -> &str {
+    let patch = |record: &'_ Record| matches!(record.event, Event::Patch { .. });
+    match records.iter().rev().find(|record| patch(record)).map(|record| &record.event) {
+        Some(Event::Patch { patch, .. }) => patch,
+        _ => "",
+    }
+}
+
+/// The repository's notes for agents.
+fn notes(top: &Path) -> String {
+    fs::read_to_string(top.join("AGENTS.md")).unwrap_or_default()
+}

@@ -1,0 +1,33 @@
+//! What the machine has: memory and open files.
+
+/// Bytes that the machine should have left before another attempt begins.
+const LEFT: u64 = 1 << 30;
+
+/// The machine's memory in bytes; 0 where it can't be found out.
+pub(super) fn total() -> u64 {
+    field("MemTotal:").unwrap_or(0)
+}
+
+/// Whether so little is left that no further attempt should begin beside others.
+pub(super) fn is_short() -> bool {
+    field("MemAvailable:").is_some_and(|available| available < LEFT.min(total() / 8))
+}
+
+fn field(name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// Free bytes on the disk that holds `path`; `None` where it can't be found out.
+pub(crate) fn disk_left(path: &std::path::Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(path).ok()?;
+    Some(stat.f_bavail * stat.f_frsize)
+}
+
+/// Asks for as many open files as the system allows: each attempt needs about a dozen.
+pub(super) fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let now = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum });
+}

@@ -1,0 +1,242 @@
+//! Running an experiment: every task in every arm, trial by trial, gone on with where it was stopped.
+//!
+//! - [`dir`]: the run directory
+//! - `attempt`: one attempt; [`record`]: where its record can be gone on with
+//! - [`policy`]: what becomes of an attempt, by why it ended
+//! - [`pace`]: how many requests go to the server at a time
+//! - [`progress`]: what a run is doing; [`status`]: the same from its files
+
+mod attempt;
+pub mod dir;
+pub(crate) mod memory;
+pub mod pace;
+pub mod policy;
+pub mod progress;
+pub mod record;
+pub mod status;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use attempt::{Came, Job, Standing};
+pub use attempt::{Fault, faults};
+pub use dir::{ArmFile, DirError, Machine, RunDir, RunFile};
+use pace::Pacer;
+use policy::Fate;
+use progress::Progress;
+
+use crate::models::Models;
+use crate::suite::filter::draw;
+use crate::workspace::Workspaces;
+
+/// Free bytes on the run's disk below which no further attempt begins.
+const DISK_LEFT: u64 = 1 << 30;
+
+/// What a run needs.
+pub struct Settings {
+    /// Attempts at a time.
+    pub parallel: usize,
+    /// Tries of an attempt that ends by no fault of the model's.
+    pub tries: u32,
+    /// Whether replies are streamed (needed for times to the first token).
+    pub stream: bool,
+    /// Who answers.
+    pub models: Models,
+    /// Where tasks are worked on.
+    pub workspaces: Workspaces,
+    /// Set to true to let the steps under way end and then stop.
+    pub pause: watch::Receiver<bool>,
+}
+
+/// What all attempts of a run share.
+pub(crate) struct Context {
+    dir: RunDir,
+    models: Models,
+    workspaces: Workspaces,
+    pacers: BTreeMap<String, Arc<Pacer>>,
+    progress: Arc<Progress>,
+    tries: u32,
+    stream: bool,
+}
+
+impl Context {
+    fn pacer(&self, model: &str) -> Arc<Pacer> {
+        match self.pacers.get(model) {
+            Some(pacer) => Arc::clone(pacer),
+            None => Arc::new(Pacer::new(1, watch::channel(false).1)),
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing is left to do.
+    Done,
+    /// It was to pause, and did; the same command goes on.
+    Paused,
+    /// Going on would be of no use: why.
+    Stopped(String),
+}
+
+/// Runs what is left of a run.
+///
+/// # Errors
+/// The run directory can't be read or written.
+pub async fn run(dir: RunDir, settings: Settings, progress: Arc<Progress>) -> Result<Outcome, DirError> {
+    memory::raise_open_files();
+    voe_sandbox::sweep(&dir.path.join("work"));
+    let suite = dir.suite()?;
+    let tasks: BTreeMap<&str, Arc<voe_grade::Instance>> =
+        suite.tasks.iter().map(|task| (task.instance_id.as_str(), Arc::new(task.clone()))).collect();
+    let arms: Vec<Arc<crate::experiment::Arm>> = dir.arms()?.into_iter().map(Arc::new).collect();
+    let mut jobs: Vec<Job> = Vec::new();
+    for id in &dir.file.tasks {
+        let Some(task) = tasks.get(id.as_str()) else { continue };
+        for arm in &arms {
+            for trial in 1..=dir.file.trials {
+                jobs.push(Job { task: Arc::clone(task), arm: Arc::clone(arm), trial });
+            }
+        }
+    }
+    // Shuffled, so that a server that changes over hours treats all arms alike.
+    let seed = dir.file.experiment.seed;
+    jobs.sort_by_key(|job| draw(seed, &[&job.task.instance_id, &job.arm.name, &job.trial.to_string()]));
+    let pacer = || Arc::new(Pacer::new(settings.parallel, settings.pause.clone()));
+    let pacers = settings.models.keys().map(|name| (name.clone(), pacer())).collect();
+    let Settings { parallel, tries, stream, models, workspaces, mut pause } = settings;
+    let context = Arc::new(Context { dir, models, workspaces, pacers, progress, tries, stream });
+
+    let planned = jobs.len();
+    let (mut open, mut done) = (Vec::new(), 0);
+    for job in jobs {
+        match job.standing(&context)? {
+            Standing::Done => done += 1,
+            Standing::GivenUp => {
+                let last = faults(&context.dir.attempt(&job.task.instance_id, &job.arm.name, job.trial)).pop();
+                context.progress.fault(&job.key(), &last.map(|fault| fault.why).unwrap_or_default(), false);
+            }
+            Standing::Open => open.push(job),
+        }
+    }
+    context.progress.plan(planned, done);
+    write_all_predictions(&context.dir, &arms)?;
+    let outcome = Queue { open: open.into(), running: JoinSet::new(), parallel: parallel.max(1), stop: None }
+        .work(&context, &mut pause)
+        .await;
+    write_all_predictions(&context.dir, &arms)?;
+    Ok(outcome)
+}
+
+fn write_all_predictions(dir: &RunDir, arms: &[Arc<crate::experiment::Arm>]) -> Result<(), DirError> {
+    for arm in arms {
+        for trial in 1..=dir.file.trials {
+            dir.write_predictions(&arm.name, trial)?;
+        }
+    }
+    Ok(())
+}
+
+struct Queue {
+    open: std::collections::VecDeque<Job>,
+    running: JoinSet<(Job, Came)>,
+    parallel: usize,
+    /// Why no further attempt begins.
+    stop: Option<String>,
+}
+
+impl Queue {
+    async fn work(mut self, context: &Arc<Context>, pause: &mut watch::Receiver<bool>) -> Outcome {
+        let mut jobs: BTreeMap<tokio::task::Id, Job> = BTreeMap::new();
+        let mut skipped: BTreeSet<String> = BTreeSet::new();
+        let mut told_memory = false;
+        loop {
+            while self.stop.is_none() && !*pause.borrow() && self.running.len() < self.parallel && !self.open.is_empty()
+            {
+                if !self.running.is_empty() && memory::is_short() {
+                    if !std::mem::replace(&mut told_memory, true) {
+                        context.progress.note("memory is short: fewer attempts at a time for now");
+                    }
+                    break;
+                }
+                if memory::disk_left(&context.dir.path).is_some_and(|left| left < DISK_LEFT) {
+                    let text =
+                        "the disk has less than 1 GiB left; free some (`voe bench prune`), then run the same command";
+                    self.stop = Some(text.to_owned());
+                    break;
+                }
+                let Some(job) = self.open.pop_front() else { break };
+                let (shared, own) = (Arc::clone(context), job.clone());
+                // A task of its own each: a panic ends one attempt.
+                let handle = self.running.spawn(async move {
+                    let came = own.work(&shared).await;
+                    (own, came)
+                });
+                jobs.insert(handle.id(), job);
+            }
+            // With memory short, wait a little and look again.
+            let ended = tokio::time::timeout(Duration::from_secs(2), self.running.join_next_with_id()).await;
+            let (job, came) = match ended {
+                Err(_) => continue,
+                Ok(None) => break,
+                Ok(Some(Ok((id, ended)))) => {
+                    jobs.remove(&id);
+                    ended
+                }
+                Ok(Some(Err(error))) => {
+                    let Some(job) = jobs.remove(&error.id()) else { continue };
+                    let came = job.fault(context, &panicked(error), Fate::Again);
+                    (job, came)
+                }
+            };
+            self.take(context, job, came, &mut skipped);
+        }
+        match (self.stop, *pause.borrow()) {
+            (Some(why), _) => Outcome::Stopped(why),
+            (None, true) if !self.open.is_empty() => Outcome::Paused,
+            _ => Outcome::Done,
+        }
+    }
+
+    fn take(&mut self, context: &Arc<Context>, job: Job, came: Came, skipped: &mut BTreeSet<String>) {
+        let key = job.key();
+        match came {
+            Came::Ended(finish) => context.progress.ended(&key, &finish),
+            Came::Paused => {
+                context.progress.paused(&key);
+                self.open.push_front(job);
+            }
+            Came::Skipped(why) => {
+                let first = skipped.insert(key.task.clone());
+                context.progress.skipped(&key, first.then_some(why.as_str()));
+            }
+            Came::Fault(why, Fate::Stops) => {
+                context.progress.fault(&key, &why, true);
+                self.stop.get_or_insert(why);
+                self.open.push_front(job);
+            }
+            Came::Fault(why, _) => {
+                let again = matches!(job.standing(context), Ok(Standing::Open));
+                context.progress.fault(&key, &why, again);
+                if again {
+                    // Last: what was wrong may have passed by then.
+                    self.open.push_back(job);
+                }
+            }
+        }
+    }
+}
+
+fn panicked(error: tokio::task::JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            format!("voe panicked: {}", text.unwrap_or("(no message)"))
+        }
+        Err(error) => error.to_string(),
+    }
+}

@@ -1,0 +1,250 @@
+//! What a run is doing: for the live view, for plain lines and for scripts.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+use voe_agent::Observer;
+use voe_trace::event::Finish;
+use voe_trace::{Event, Level, Reason, Record, Usage};
+
+/// Which attempt.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Key {
+    /// The task.
+    pub task: String,
+    /// The arm.
+    pub arm: String,
+    /// The trial, from 1.
+    pub trial: u32,
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}-{}", self.task, self.arm, self.trial)
+    }
+}
+
+/// Something that a person who watches wants to know.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "news", rename_all = "snake_case")]
+pub enum News {
+    /// An attempt began, or was gone on with after `resumed` steps.
+    Began {
+        /// Which.
+        #[serde(flatten)]
+        key: Key,
+        /// The step that its record ends with, if it was gone on with.
+        resumed: Option<u32>,
+    },
+    /// An attempt ended and counts.
+    Ended {
+        /// Which.
+        #[serde(flatten)]
+        key: Key,
+        /// Why.
+        reason: Reason,
+        /// The error, for the reasons that have one.
+        error: Option<String>,
+        /// Model replies.
+        steps: u32,
+        /// Seconds from start to end.
+        seconds: f64,
+        /// The patch's evidence.
+        level: Level,
+        /// Whether the patch is empty.
+        empty: bool,
+    },
+    /// A try ended by no fault of the model's.
+    Fault {
+        /// Which.
+        #[serde(flatten)]
+        key: Key,
+        /// What happened.
+        why: String,
+        /// Whether it is tried again.
+        again: bool,
+    },
+    /// A task can't run on this machine.
+    Skipped {
+        /// The task.
+        task: String,
+        /// Why.
+        why: String,
+    },
+    /// Anything else.
+    Note {
+        /// One line.
+        text: String,
+    },
+}
+
+/// A running attempt.
+#[derive(Debug, Clone, Serialize)]
+pub struct Running {
+    /// The last step.
+    pub step: u32,
+    /// Edits so far.
+    pub edits: u32,
+    /// The best level that a check has shown.
+    pub level: Level,
+    /// When this voe took it up.
+    #[serde(skip)]
+    pub since: Instant,
+}
+
+/// Counts of a run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Totals {
+    /// Attempts that are to be made in all.
+    pub planned: usize,
+    /// Attempts that have ended and count.
+    pub done: usize,
+    /// Of these, those ended in this session.
+    pub done_now: usize,
+    /// Attempts given up by no fault of the model's.
+    pub faults: usize,
+    /// Attempts at tasks that can't run here.
+    pub skipped: usize,
+    /// Steps in this session.
+    pub steps: u64,
+    /// Tokens in this session.
+    pub usage: Usage,
+}
+
+/// What a run is doing.
+#[derive(Debug)]
+pub struct Progress {
+    state: Mutex<State>,
+    news: mpsc::UnboundedSender<News>,
+    began: Instant,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    running: BTreeMap<Key, Running>,
+    totals: Totals,
+}
+
+impl Progress {
+    /// A progress whose news come out of the other end.
+    pub fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<News>) {
+        let (news, heard) = mpsc::unbounded_channel();
+        (Arc::new(Self { state: Mutex::default(), news, began: Instant::now() }), heard)
+    }
+
+    /// What is running, and the totals.
+    pub fn now(&self) -> (BTreeMap<Key, Running>, Totals) {
+        let state = self.lock();
+        (state.running.clone(), state.totals.clone())
+    }
+
+    /// Seconds until all is done, by the pace of this session; `None` while too little has been seen.
+    pub fn seconds_left(&self) -> Option<f64> {
+        let totals = &self.lock().totals;
+        let left = totals.planned.saturating_sub(totals.done + totals.faults + totals.skipped);
+        (totals.done_now > 0).then(|| self.began.elapsed().as_secs_f64() / totals.done_now as f64 * left as f64)
+    }
+
+    pub(super) fn plan(&self, planned: usize, done: usize) {
+        let totals = &mut self.lock().totals;
+        (totals.planned, totals.done) = (planned, done);
+    }
+
+    pub(super) fn began(&self, key: &Key, resumed: Option<u32>) {
+        let running = Running { step: resumed.unwrap_or(0), edits: 0, level: Level::None, since: Instant::now() };
+        self.lock().running.insert(key.clone(), running);
+        self.tell(News::Began { key: key.clone(), resumed });
+    }
+
+    pub(super) fn ended(&self, key: &Key, finish: &Finish) {
+        {
+            let mut state = self.lock();
+            state.running.remove(key);
+            state.totals.done += 1;
+            state.totals.done_now += 1;
+        }
+        self.tell(News::Ended {
+            key: key.clone(),
+            reason: finish.reason,
+            error: finish.error.clone(),
+            steps: finish.steps,
+            seconds: finish.seconds.total,
+            level: finish.evidence.level,
+            empty: finish.patch.is_empty(),
+        });
+    }
+
+    pub(super) fn fault(&self, key: &Key, why: &str, again: bool) {
+        {
+            let mut state = self.lock();
+            state.running.remove(key);
+            state.totals.faults += usize::from(!again);
+        }
+        self.tell(News::Fault { key: key.clone(), why: why.to_owned(), again });
+    }
+
+    pub(super) fn skipped(&self, key: &Key, why: Option<&str>) {
+        {
+            let mut state = self.lock();
+            state.running.remove(key);
+            state.totals.skipped += 1;
+        }
+        if let Some(why) = why {
+            self.tell(News::Skipped { task: key.task.clone(), why: why.to_owned() });
+        }
+    }
+
+    pub(super) fn paused(&self, key: &Key) {
+        self.lock().running.remove(key);
+    }
+
+    pub(super) fn note(&self, text: impl Into<String>) {
+        self.tell(News::Note { text: text.into() });
+    }
+
+    fn tell(&self, news: News) {
+        // Nobody may be watching.
+        let _ = self.news.send(news);
+    }
+
+    fn record(&self, key: &Key, event: &Event) {
+        let mut state = self.lock();
+        match event {
+            Event::Reply(reply) => {
+                state.totals.steps += 1;
+                state.totals.usage += reply.usage;
+                if let Some(running) = state.running.get_mut(key) {
+                    running.step = reply.step;
+                }
+            }
+            Event::Result(result) if !result.changes.is_empty() => {
+                if let Some(running) = state.running.get_mut(key) {
+                    running.edits += 1;
+                    running.level = Level::None;
+                }
+            }
+            Event::Check(check) => {
+                if let Some(running) = state.running.get_mut(key) {
+                    running.level = running.level.max(check.level);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Watches one attempt.
+pub(super) struct Watching(pub(super) Arc<Progress>, pub(super) Key);
+
+impl Observer for Watching {
+    fn record(&mut self, record: &Record) {
+        self.0.record(&self.1, &record.event);
+    }
+}

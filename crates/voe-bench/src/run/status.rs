@@ -1,0 +1,112 @@
+//! What a run has done so far, from its files alone: also while another voe works on it.
+
+use serde::Serialize;
+use voe_trace::event::Finish;
+use voe_trace::{Event, Level, Trajectory, Usage};
+
+use super::dir::{DirError, RunDir};
+use super::progress::Key;
+use super::{faults, policy, record};
+
+/// What a run has done.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Status {
+    /// Attempts in all.
+    pub planned: usize,
+    /// Attempts that have ended and count, by the word for why they ended.
+    pub ended: std::collections::BTreeMap<String, usize>,
+    /// Of these, those with an empty patch.
+    pub empty: usize,
+    /// Attempts that have begun and not ended.
+    pub open: Vec<Open>,
+    /// Attempts that have not begun.
+    pub left: usize,
+    /// Attempts whose tries ended by no fault of the model's, with the last fault.
+    pub faults: Vec<(Key, String)>,
+    /// Steps of the attempts that have ended.
+    pub steps: u64,
+    /// Tokens and dollars of these.
+    pub usage: Usage,
+    /// Seconds that these took together.
+    pub seconds: f64,
+    /// Their patches, by level of evidence.
+    pub levels: std::collections::BTreeMap<&'static str, usize>,
+}
+
+/// An attempt that has begun and not ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct Open {
+    /// Which.
+    #[serde(flatten)]
+    pub key: Key,
+    /// Its last step.
+    pub step: u32,
+    /// Its edits.
+    pub edits: u32,
+    /// The best that a check has shown since the last edit.
+    pub level: Level,
+    /// Seconds since it began, at its last event.
+    pub seconds: f64,
+}
+
+impl Status {
+    /// Attempts that have ended and count.
+    pub fn done(&self) -> usize {
+        self.ended.values().sum()
+    }
+
+    fn take(&mut self, finish: &Finish) {
+        *self.ended.entry(finish.reason.to_string()).or_default() += 1;
+        *self.levels.entry(finish.evidence.level.word()).or_default() += 1;
+        self.empty += usize::from(finish.patch.is_empty());
+        self.steps += u64::from(finish.steps);
+        self.usage += finish.usage;
+        self.seconds += finish.seconds.total;
+    }
+}
+
+/// Reads the status of the run in `dir`.
+///
+/// # Errors
+/// The run's description can't be read.
+pub fn read(dir: &RunDir) -> Result<Status, DirError> {
+    let mut status = Status::default();
+    for task in &dir.file.tasks {
+        for arm in &dir.file.arms {
+            for trial in 1..=dir.file.trials {
+                status.planned += 1;
+                let key = Key { task: task.clone(), arm: arm.name.clone(), trial };
+                let at = dir.attempt(task, &arm.name, trial);
+                let trajectory = at.join("trajectory.jsonl");
+                let finish = record::finish(&trajectory);
+                match finish.filter(|f| policy::fate(f.reason, None) == policy::Fate::Counts) {
+                    Some(finish) => status.take(&finish),
+                    None if trajectory.exists() => status.open.push(open(key, &trajectory)),
+                    None => match faults(&at).pop() {
+                        Some(fault) => status.faults.push((key, fault.why)),
+                        None => status.left += 1,
+                    },
+                }
+            }
+        }
+    }
+    Ok(status)
+}
+
+fn open(key: Key, trajectory: &std::path::Path) -> Open {
+    let mut open = Open { key, step: 0, edits: 0, level: Level::None, seconds: 0.0 };
+    // An unreadable record shows as one that has just begun; going on with the run says what is wrong with it.
+    let _ = Trajectory::stream(trajectory, |record| {
+        open.seconds = record.at;
+        match &record.event {
+            Event::Reply(reply) => open.step = reply.step,
+            Event::Result(result) if !result.changes.is_empty() => {
+                open.edits += 1;
+                open.level = Level::None;
+            }
+            Event::Check(check) => open.level = open.level.max(check.level),
+            _ => {}
+        }
+    });
+    open
+}

@@ -1,0 +1,46 @@
+//! Checkouts of tasks at their base: made once, kept in the cache, only read from then on.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use voe_repo::{Base, Repo};
+
+use super::WorkspaceError;
+
+/// A task's repository at its base.
+#[derive(Debug, Clone)]
+pub struct Checkout {
+    /// The work tree. Nothing may write to it.
+    pub dir: PathBuf,
+    /// Its contents, recorded beside it.
+    pub base: Base,
+}
+
+/// The checkout called `key`, made by `make` if it isn't there yet. Other processes wait meanwhile.
+pub(crate) fn get(
+    cache: &Path,
+    key: &str,
+    make: impl FnOnce(&Path) -> Result<(), WorkspaceError>,
+) -> Result<Checkout, WorkspaceError> {
+    let place = cache.join("checkouts").join(key);
+    fs::create_dir_all(&place).map_err(WorkspaceError::io("make", &place))?;
+    let place = place.canonicalize().map_err(WorkspaceError::io("open", &place))?;
+    let lock = place.join("lock");
+    let lock = File::create(&lock).map_err(WorkspaceError::io("open", &lock))?;
+    lock.lock().map_err(WorkspaceError::io("lock", &place))?;
+    let (dir, store, done) = (place.join("tree"), place.join("store"), place.join("base.json"));
+    if let Some(base) = fs::read(&done).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+        return Ok(Checkout { dir, base });
+    }
+    for left in [&dir, &store] {
+        if left.exists() {
+            fs::remove_dir_all(left).map_err(WorkspaceError::io("remove", left))?;
+        }
+    }
+    make(&dir)?;
+    let base = Repo::discover(&dir)?.base(&store)?;
+    let text = serde_json::to_vec(&base).map_err(|error| WorkspaceError::io("write", &done)(error.into()))?;
+    // Written last: a checkout without it is not whole.
+    fs::write(&done, text).map_err(WorkspaceError::io("write", &done))?;
+    Ok(Checkout { dir, base })
+}

@@ -1,0 +1,218 @@
+//! Workspaces for tasks: where an attempt works, and where a patch is graded.
+//!
+//! - [`checkout`]: repositories at their base, shared read-only
+
+pub mod checkout;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+use voe_grade::Instance;
+use voe_repo::{RepoError, throw_away_copy};
+use voe_sandbox::{Choice, Sandbox, SandboxError, Spec};
+
+use crate::mini;
+use crate::native::Native;
+pub use checkout::Checkout;
+
+/// Where the official eval scripts expect the checkout.
+pub const TESTBED: &str = "/testbed";
+
+/// A task's workspace can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkspaceError {
+    /// A program that the task's tests need is not there.
+    #[error("{id}: needs {what}, which is not on PATH; install it, or leave the task out")]
+    Missing {
+        /// The task.
+        id: String,
+        /// The programs.
+        what: String,
+    },
+    /// The task's environment can't be built or found here. Never the patch's fault.
+    #[error("{id}: environment: {why}")]
+    Environment {
+        /// The task.
+        id: String,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// The repository.
+    #[error(transparent)]
+    Repo(#[from] RepoError),
+    /// The sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A file of voe's own.
+    #[error("cannot {what} {path}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// With which path.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another attempt at the same task found this out.
+    #[error("{0}")]
+    Before(String),
+}
+
+impl WorkspaceError {
+    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { what, path, source }
+    }
+
+    /// Whether the task can't run on this machine as it is set up: it is skipped, and that is said.
+    pub fn is_environment(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::Environment { .. } | Self::Before(_))
+    }
+}
+
+/// A task's workspace, ready to be opened any number of times.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The repository at its base.
+    pub checkout: Checkout,
+    /// The environment of commands, beside what the sandbox gives them.
+    pub env: BTreeMap<String, String>,
+    /// Directories that commands may change without changing them for others, with their paths inside.
+    pub overlays: Vec<(PathBuf, PathBuf)>,
+    /// Directories that commands may read.
+    pub read: Vec<PathBuf>,
+    /// What is run before the eval script where the official image has something that the host hasn't.
+    pub before: String,
+}
+
+/// A sandbox on a task's workspace.
+#[derive(Debug)]
+pub struct Opened {
+    /// The sandbox.
+    pub sandbox: Sandbox,
+    /// The workspace's path inside.
+    pub at: PathBuf,
+}
+
+/// Prepares workspaces, each once.
+#[derive(Debug)]
+pub struct Workspaces {
+    /// Where checkouts and environments are kept.
+    pub cache: PathBuf,
+    /// The voe binary.
+    pub program: PathBuf,
+    /// The isolation of commands.
+    pub choice: Choice,
+    /// What is needed for tasks of the official suites without Docker.
+    pub native: Native,
+    ready: Mutex<HashMap<String, Cell>>,
+}
+
+type Cell = Arc<OnceCell<Result<Arc<Prepared>, String>>>;
+
+impl Workspaces {
+    /// Workspaces kept in `cache`, with `program` (the voe binary) inside of sandboxes of the kind `choice`.
+    pub fn new(cache: PathBuf, program: PathBuf, choice: Choice, native: Native) -> Self {
+        Self { cache, program, choice, native, ready: Mutex::default() }
+    }
+
+    /// The task's workspace, made if this is the first time that it is asked for.
+    ///
+    /// # Errors
+    /// It can't be made here; what is wrong is found out once.
+    pub async fn prepare(&self, task: &Instance) -> Result<Arc<Prepared>, WorkspaceError> {
+        let cell = {
+            let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(ready.entry(task.instance_id.clone()).or_default())
+        };
+        let mut own = None;
+        let shared = cell
+            .get_or_init(|| async {
+                self.make(task).await.map(Arc::new).map_err(|error| {
+                    let told = error.to_string();
+                    own = Some(error);
+                    told
+                })
+            })
+            .await;
+        match (shared, own) {
+            (Ok(prepared), _) => Ok(Arc::clone(prepared)),
+            (Err(_), Some(error)) => Err(error),
+            (Err(told), None) => Err(WorkspaceError::Before(told.clone())),
+        }
+    }
+
+    async fn make(&self, task: &Instance) -> Result<Prepared, WorkspaceError> {
+        let io = |error: tokio::task::JoinError| WorkspaceError::io("prepare", &self.cache)(io::Error::other(error));
+        let (cache, id) = (self.cache.clone(), task.instance_id.clone());
+        if !task.repo.starts_with("mini/") {
+            return self.native.prepare(task, &cache, &self.program).await;
+        }
+        tokio::task::spawn_blocking(move || of_mini(&cache, &id)).await.map_err(io)?
+    }
+
+    /// Opens a sandbox on the task's workspace. `home`: a directory of the sandbox's own; `tmp`: what is `/tmp` inside,
+    /// where the backend can do that.
+    ///
+    /// # Errors
+    /// No isolation of the kind asked for works here.
+    pub async fn open(&self, prepared: &Prepared, home: &Path, tmp: Option<&Path>) -> Result<Opened, WorkspaceError> {
+        let mut spec = Spec::new(&self.program, &prepared.checkout.dir, home);
+        spec.env.clone_from(&prepared.env);
+        spec.read.clone_from(&prepared.read);
+        spec.choice = self.choice;
+        if matches!(self.choice, Choice::Landlock | Choice::None) {
+            // No file system of their own: each gets a copy.
+            let tree = home.join("tree");
+            std::fs::create_dir_all(home).map_err(WorkspaceError::io("make", home))?;
+            copy(&prepared.checkout.dir, &tree).await?;
+            spec.workspace.clone_from(&tree);
+            spec.home = home.join("sandbox");
+            return Ok(Opened { sandbox: Sandbox::open(spec).await?, at: tree });
+        }
+        if spec.choice == Choice::Auto {
+            spec.choice = Choice::Local;
+        }
+        spec.mount_at = Some(TESTBED.into());
+        spec.overlays.clone_from(&prepared.overlays);
+        if let Some(tmp) = tmp {
+            std::fs::create_dir_all(tmp).map_err(WorkspaceError::io("make", tmp))?;
+            spec.tmp = Some(tmp.to_owned());
+        }
+        Ok(Opened { sandbox: Sandbox::open(spec).await?, at: TESTBED.into() })
+    }
+}
+
+fn of_mini(cache: &Path, id: &str) -> Result<Prepared, WorkspaceError> {
+    let unknown = |why: String| WorkspaceError::Environment { id: id.to_owned(), why };
+    let found = mini::find(id).map_err(|error| unknown(error.to_string()))?;
+    let task = found.ok_or_else(|| unknown("this voe has no such task in its suite mini".to_owned()))?;
+    let missing = task.missing();
+    if !missing.is_empty() {
+        return Err(WorkspaceError::Missing { id: id.to_owned(), what: missing.join(", ") });
+    }
+    let key = format!("{id}-{}", &task.row().base_commit[..12]);
+    let make = |dir: &Path| Ok(throw_away_copy(&task.files, dir).map(drop)?);
+    let checkout = checkout::get(cache, &key, make)?;
+    let env = BTreeMap::from([("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned())]);
+    Ok(Prepared { checkout, env, overlays: Vec::new(), read: Vec::new(), before: String::new() })
+}
+
+/// Copies a tree with its modes, times and links; shares the blocks where the file system can.
+async fn copy(from: &Path, to: &Path) -> Result<(), WorkspaceError> {
+    let _ = std::fs::remove_dir_all(to);
+    let status = tokio::process::Command::new("cp")
+        .args(["-a", "--reflink=auto", "--"])
+        .args([from, to])
+        .stdin(std::process::Stdio::null())
+        .status()
+        .await
+        .map_err(WorkspaceError::io("copy", from))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(WorkspaceError::io("copy", from)(io::Error::other(format!("cp ended with {status}"))))
+}
