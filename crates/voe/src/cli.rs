@@ -22,8 +22,18 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Show a recorded attempt step by step, or run it again
     Replay(Replay),
+    /// Print an attempt's evidence as a note for a pull request
+    Proof(Proof),
     /// Put the repository back to what it was before the last `voe fix`
     Undo(Undo),
+    /// Lay arms side by side: tables, figures, statistics
+    Report(Report),
+    /// Compare two arms in pairs: won, lost, and whether it is more than noise
+    Compare(Compare),
+    /// Say what a planned experiment can and can't show
+    Power(Power),
+    /// Look at attempts in a browser, or export them as static files
+    View(View),
     /// List the shipped strategies, or show one
     Strategies(Strategies),
     /// Print the settings in force and where each comes from
@@ -170,4 +180,96 @@ pub(crate) struct Config {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Proof {
+    /// The record
+    pub(crate) trajectory: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Run directories, arms of them (`runs/x:arm`), or official run reports
+    #[arg(required = true, value_name = "RUN|REPORT.json")]
+    pub(crate) inputs: Vec<String>,
+    /// The tasks that count: a suite's name, or a file with its rows
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) suite: Option<String>,
+    /// The form
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: Format,
+    /// A file to write to; for csv it may be a folder
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Md,
+    Json,
+    Csv,
+    Html,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// An arm
+    pub(crate) a: String,
+    /// Another arm
+    pub(crate) b: String,
+    /// The tasks that count: a suite's name, or a file with its rows
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) suite: Option<String>,
+    /// Break the comparison down
+    #[arg(long, value_enum)]
+    pub(crate) by: Option<By>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum By {
+    Repo,
+    Difficulty,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Power {
+    /// Rate of the first arm, e.g. 0.33
+    #[arg(long)]
+    pub(crate) baseline: f64,
+    /// Difference that is to be seen, e.g. 0.04
+    #[arg(long)]
+    pub(crate) gain: f64,
+    /// Share of tasks on which the arms differ
+    #[arg(long)]
+    pub(crate) discordance: Option<f64>,
+    /// Number of tasks
+    #[arg(long)]
+    pub(crate) tasks: Option<u64>,
+    /// Trials of each task
+    #[arg(long, default_value_t = 1)]
+    pub(crate) trials: u64,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct View {
+    /// Run directories, arms of them (`runs/x:arm`), or trajectories
+    #[arg(required = true, value_name = "RUN|TRAJECTORY")]
+    pub(crate) inputs: Vec<String>,
+    /// The tasks that count: a suite's name, or a file with its rows
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) suite: Option<String>,
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 8400)]
+    pub(crate) port: u16,
+    /// Write static files there instead of serving
+    #[arg(long, value_name = "DIR")]
+    pub(crate) export: Option<PathBuf>,
 }

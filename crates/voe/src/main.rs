@@ -6,7 +6,9 @@ mod demo;
 mod doctor;
 mod fix;
 mod model;
+mod proof;
 mod replay;
+mod report;
 mod session;
 mod settings;
 mod show;
@@ -70,6 +72,11 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Fix(args) => runtime()?.block_on(fix::run(*args)),
         Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
         Command::Replay(args) => runtime()?.block_on(replay::run(args)),
+        Command::Proof(args) => proof::run(&args),
+        Command::Report(args) => runtime()?.block_on(report::report(args)),
+        Command::Compare(args) => runtime()?.block_on(report::compare(args)),
+        Command::Power(args) => report::power(&args),
+        Command::View(args) => runtime()?.block_on(report::view(args)),
         Command::Undo(args) => undo::run(&args),
         Command::Strategies(args) => strategies::run(&args),
         Command::Config(args) => config::run(&args),
@@ -87,6 +94,8 @@ fn code_of(error: &anyhow::Error) -> u8 {
         || error.is::<voe_agent::LoadError>()
         || error.is::<voe_repo::RepoError>()
         || error.is::<voe_trace::ReadError>()
+        || error.is::<voe_report::Error>()
+        || error.is::<voe_bench::SuiteError>()
         || matches!(
             error.downcast_ref(),
             Some(voe_sandbox::SandboxError::Unavailable { .. } | voe_sandbox::SandboxError::Usage { .. })

@@ -1,0 +1,130 @@
+//! `voe proof`: the evidence of an attempt as a short note, ready for a pull request.
+
+use std::fmt::Write;
+
+use voe_trace::event::Finish;
+use voe_trace::{Check, Level, Outcome, Trajectory};
+
+use crate::{Usage, cli, exit};
+
+/// Lines of output that are shown of each run.
+const LINES: usize = 15;
+
+pub(crate) fn run(args: &cli::Proof) -> anyhow::Result<u8> {
+    let trajectory = Trajectory::read(&args.trajectory)?;
+    let finish = trajectory.finish().ok_or_else(|| {
+        Usage(format!("{}: this attempt has not ended, so nothing is proven", args.trajectory.display()))
+    })?;
+    print!("{}", render(finish));
+    Ok(if finish.evidence.level == Level::Proven { exit::OK } else { exit::LIMIT })
+}
+
+/// The note.
+pub(crate) fn render(finish: &Finish) -> String {
+    let mut out = String::new();
+    let checks = &finish.evidence.checks;
+    let level = finish.evidence.level;
+    let title = match level {
+        Level::Proven => "This patch is proven: a check fails without it and passes with it.",
+        Level::Refuted => "**This patch is refuted**: a check fails with it.",
+        _ => "This patch is **not proven**: no check was seen to fail without it and pass with it.",
+    };
+    let _ = writeln!(out, "### Evidence\n\n{title}\n");
+    let _ = writeln!(out, "Files changed: {}.\n", files(finish));
+    for check in checks.iter().filter(|check| check.level == Level::Proven) {
+        let _ = writeln!(out, "{}\n", fenced("sh", &check.command));
+        side(&mut out, "Without the patch", check.without.as_ref());
+        side(&mut out, "With the patch", Some(&check.with));
+    }
+    let broken: Vec<&Check> = checks.iter().filter(|c| c.level == Level::Refuted).collect();
+    if !broken.is_empty() {
+        let _ = writeln!(out, "Checks that fail with the patch:\n");
+        for check in broken {
+            let before = match check.without.as_ref().map(|o| o.exit) {
+                Some(Some(0)) => "passes without it: a regression",
+                Some(_) => "fails without it too",
+                None => "not run without it",
+            };
+            let _ = writeln!(out, "- {} ({}; {before})", code(&check.command), ended(&check.with));
+        }
+        let _ = writeln!(out);
+    }
+    let kept: Vec<&Check> = checks
+        .iter()
+        .filter(|c| c.with.exit == Some(0) && c.level != Level::Proven && c.level != Level::Refuted)
+        .collect();
+    if !kept.is_empty() {
+        let _ = writeln!(out, "Other checks that pass with the patch (regressions would show here):\n");
+        for check in kept {
+            let before = match (check.level, &check.without) {
+                (Level::Vacuous, _) => "passes without it too",
+                (Level::Unrunnable, _) => "can't run without it",
+                (_, Some(_)) => "run without it as well",
+                _ => "not run without it",
+            };
+            let _ = writeln!(out, "- {} ({before})", code(&check.command));
+        }
+        let _ = writeln!(out);
+    }
+    if !finish.evidence.unchecked.is_empty() {
+        let _ = writeln!(out, "Nothing was run since the last edit of: {}.\n", finish.evidence.unchecked.join(", "));
+    }
+    let _ = writeln!(out, "Made by voe: each check was run by the harness, with the patch and on a copy without it.");
+    out
+}
+
+fn files(finish: &Finish) -> String {
+    let file = |c: &voe_trace::Change| format!("`{}` (+{} -{})", c.path.replace('`', "'"), c.added, c.removed);
+    if finish.changes.is_empty() {
+        "none".into()
+    } else {
+        finish.changes.iter().map(file).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn side(out: &mut String, name: &str, outcome: Option<&Outcome>) {
+    let Some(outcome) = outcome else { return };
+    let _ = writeln!(out, "{name}: {}", ended(outcome));
+    let lines: Vec<_> = outcome.tail.lines().collect();
+    let tail = lines[lines.len().saturating_sub(LINES)..].join("\n");
+    if tail.trim().is_empty() {
+        let _ = writeln!(out);
+    } else {
+        let _ = writeln!(out, "\n{}\n", fenced("text", &tail));
+    }
+}
+
+fn ended(outcome: &Outcome) -> String {
+    outcome.exit.map_or_else(
+        || outcome.killed.clone().unwrap_or_else(|| "did not end".into()),
+        |exit| format!("exit code {exit}"),
+    )
+}
+
+/// Text in a fence that it cannot break out of.
+fn fenced(language: &str, text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}{language}\n{}\n{fence}", text.trim_end())
+}
+
+/// Text in a code span that it cannot break out of, on one line.
+fn code(text: &str) -> String {
+    let text = text.trim().replace('\n', "⏎");
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let pad = if longest > 0 { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_with_backticks_stays_inside_its_fence() {
+        assert_eq!(fenced("sh", "echo '```'"), "````sh\necho '```'\n````");
+        assert_eq!(code("echo `date`"), "`` echo `date` ``");
+        assert_eq!(code("a\nb"), "`a⏎b`");
+    }
+}

@@ -1,0 +1,101 @@
+//! `voe report`, `compare`, `power` and `view`: what runs and reports say.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use voe_report::commands::{compare, power, report};
+use voe_report::data::suite::Suite;
+use voe_report::viewer;
+
+use crate::{Usage, cli, exit};
+
+pub(crate) async fn report(args: cli::Report) -> anyhow::Result<u8> {
+    let format = match args.format {
+        cli::Format::Table => report::Format::Table,
+        cli::Format::Md => report::Format::Md,
+        cli::Format::Json => report::Format::Json,
+        cli::Format::Csv => report::Format::Csv,
+        cli::Format::Html => report::Format::Html,
+    };
+    let options =
+        report::Options { inputs: args.inputs, suite: suite(args.suite.as_deref()).await?, format, out: args.out };
+    match report::report(&options)? {
+        report::Output::Text(text) => print(&text)?,
+        report::Output::Files(files) => {
+            for file in files {
+                println!("{}", file.display());
+            }
+        }
+    }
+    Ok(exit::OK)
+}
+
+pub(crate) async fn compare(args: cli::Compare) -> anyhow::Result<u8> {
+    let by = args.by.map(|by| match by {
+        cli::By::Repo => compare::By::Repo,
+        cli::By::Difficulty => compare::By::Difficulty,
+    });
+    let options = compare::Options { a: args.a, b: args.b, suite: suite(args.suite.as_deref()).await?, by };
+    let comparison = compare::compare(&options)?;
+    print(&if args.json { comparison.json() } else { comparison.text() })?;
+    Ok(exit::OK)
+}
+
+pub(crate) fn power(args: &cli::Power) -> anyhow::Result<u8> {
+    let options = power::Options {
+        baseline: args.baseline,
+        gain: args.gain,
+        discordance: args.discordance,
+        tasks: args.tasks,
+        trials: args.trials,
+    };
+    let planned = power::power(&options)?;
+    print(&if args.json { planned.json() } else { planned.text() })?;
+    Ok(exit::OK)
+}
+
+pub(crate) async fn view(args: cli::View) -> anyhow::Result<u8> {
+    let options = viewer::Options {
+        inputs: args.inputs,
+        suite: suite(args.suite.as_deref()).await?,
+        port: args.port,
+        export: args.export.clone(),
+    };
+    if let Some(folder) = &args.export {
+        let pages = viewer::export::export(&options, folder)?;
+        println!("{pages} attempts written; open {}", folder.join("index.html").display());
+        return Ok(exit::OK);
+    }
+    let server = viewer::server::Server::bind(&options).await?;
+    println!("{} attempts at http://{}/ (Ctrl-C ends)", server.attempts(), server.address());
+    server
+        .run(async {
+            let _ = tokio::signal::ctrl_c().await;
+        })
+        .await?;
+    Ok(exit::OK)
+}
+
+/// The suite that makes the denominator: a file, or a name that voe knows.
+async fn suite(what: Option<&str>) -> anyhow::Result<Option<Suite>> {
+    let Some(what) = what else { return Ok(None) };
+    let path = Path::new(what);
+    if matches!(path.extension().and_then(|e| e.to_str()), Some("json" | "jsonl")) {
+        return Ok(Some(Suite::read(path)?));
+    }
+    let cache = voe_bench::cache::dir().context("neither HOME nor XDG_CACHE_HOME is set; set one of them")?;
+    let suite = voe_bench::Suite::open(what, &voe_bench::Hub::from_env(&cache)).await?;
+    let rows: Vec<String> = suite.tasks.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+    Ok(Some(Suite::parse(what, &rows.join("\n")).map_err(|why| Usage(format!("{what}: {why}")))?))
+}
+
+/// Prints, and takes a reader that has gone away for what it is.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") })
+    {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
