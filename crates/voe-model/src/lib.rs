@@ -6,7 +6,7 @@
 //! - [`limits`]: how long is waited, and how often asked again
 //! - [`openai`]: Chat Completions over HTTP, streamed or not, with retries
 //! - [`prices`]: what hosted models cost
-//! - [`probe`]: what a server is and what it can do, asked for
+//! - [`probe`](mod@probe): what a server is and what it can do, asked for
 //! - [`salvage`](mod@salvage): calls that a server did not parse, found in the text
 //! - [`recorded`]: replies from a trajectory or from a file, for replay, demos and tests
 //! - [`secret`]: keys, which never reach a log

@@ -1,6 +1,6 @@
 //! Calls that a server did not parse, found in the text.
 //!
-//! Each form of call that models write is one file behind one [`Dialect`]; a new one is a file and an entry in
+//! Each form of call that models write is one file behind one `Dialect`; a new one is a file and an entry in
 //! `DIALECTS`. What a dialect finds is only a candidate. Whether it *is* a call or merely *shows* one is decided here, by
 //! where it stands:
 //!
