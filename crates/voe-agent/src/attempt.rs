@@ -7,18 +7,19 @@ use serde_json::Value;
 use tokio::sync::watch;
 use voe_model::{Estimator, Model, ModelError, ToolSpec};
 use voe_sandbox::{Sandbox, Snapshot};
-use voe_toolbox::protocol::{Bytes, CallResult, FileState, Limits, Pristine, Setup, State};
-use voe_trace::event::{Origin, Reply, Start, Task, ToolResult};
-use voe_trace::{Check, Event, Level, Message, Outcome, Reason, Record, ToolCall, WriteError, Writer};
+use voe_toolbox::protocol::{Bytes, CallResult, FileState, Limits, Pristine, Setup};
+use voe_trace::event::{Origin, Reply, Start, Task};
+use voe_trace::{Event, Message, Outcome, Reason, Record, WriteError, Writer};
 
 use crate::counterfactual::Counterfactuals;
 use crate::log::{Log, Observer};
-use crate::nudge::{CallSeen, Nudger};
+use crate::nudge::Nudger;
 use crate::prompt::{self, HARNESS};
 use crate::resume::Memory;
-use crate::strategy::{Placement, Strategy};
-use crate::stuck::{Seen, Watch};
-use crate::workspace::{Called, Workspace, WorkspaceError};
+use crate::strategy::Strategy;
+use crate::stuck::Watch;
+use crate::trail::Moment;
+use crate::workspace::{Workspace, WorkspaceError};
 use crate::{done, tools};
 
 /// What an attempt needs.

@@ -39,7 +39,7 @@ impl Attempt {
         let step = self.log.conversation.step;
         let before = self.log.ledger.code_tree().to_owned();
         let files: Vec<String> = result.changes.iter().map(|change| change.path.clone()).collect();
-        let check = check_of(call, &result, &before, step).or_else(|| self.red_of(call, &result));
+        let check = check_of(call, &result, &before, step);
 
         self.hear_counterfactuals().await?;
         let mut said = std::mem::take(&mut self.untold);
@@ -63,7 +63,9 @@ impl Attempt {
                 Placement::User => self.after_step.push(nudge),
             }
         }
-        let again = self.run_reds(!files.is_empty()).await?;
+        let red = self.red_of(call, &result);
+        said.extend(red.iter().map(|(_, said)| said.clone()));
+        let again = self.run_reds(&result.state, !files.is_empty()).await?;
         said.extend(again.iter().map(red_first::fact));
         for said in said {
             text = format!("{}\n\n{said}", text.trim_end());
@@ -72,6 +74,9 @@ impl Attempt {
         self.result(call, result, text)?;
         if !files.is_empty() {
             self.keep_patch(&edited).await?;
+        }
+        if let Some((Some(red), _)) = red {
+            self.log.write(Event::Check(Box::new(red)))?;
         }
         for check in again {
             self.log.write(Event::Check(Box::new(check.clone())))?;

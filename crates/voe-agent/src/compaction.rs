@@ -16,7 +16,10 @@ use crate::prompt::HARNESS;
 const ENOUGH: f64 = 0.7;
 
 /// What stands between the task and what voe adds to it.
-const SUMMARY: &str = "\n\n[voe] The conversation was shortened.";
+const ADDED: &str = "\n\n[voe] The conversation was ";
+
+/// Characters of the patch that a context begun anew is given.
+const PATCH: usize = 12_000;
 
 impl Attempt {
     /// Compacts when the next request would come near the window.
@@ -51,6 +54,36 @@ impl Attempt {
             rewritten
         };
         self.rewritten("summary", before, rewritten, usage, seconds)
+    }
+
+    /// Compacts everything, for a recovery: the model summarises all of it, and `after` comes next.
+    pub(crate) async fn summarise_all(&mut self, after: &str) -> Result<(), End> {
+        let before = self.prompt_tokens();
+        let keys = &self.strategy.compaction;
+        let share = if keys.at > 0.0 { keys.at } else { 1.0 };
+        let aim = (self.window.unwrap_or(before * 2) as f64 * share * ENOUGH) as u64;
+        let messages = self.log.conversation.messages.clone();
+        let all = messages.len();
+        let shortened = if before > aim { shorten(&messages, all, keys.result_chars) } else { messages };
+        let (summary, usage, seconds) = self.summarise(&shortened, all, aim).await?;
+        let facts = format!("{}\n\n{after}", restate(&self.log.ledger));
+        self.rewritten("summary", before, replace(&shortened, all, &summary, &facts), usage, seconds)
+    }
+
+    /// Begins anew, for a recovery: the task, the state of the workspace, and `after`. Nothing of what was said is kept.
+    pub(crate) async fn begin_afresh(&mut self, after: &str) -> Result<(), End> {
+        let before = self.prompt_tokens();
+        let (patch, _) = self.workspace.patch().await?;
+        let patch = match patch.text.trim_end() {
+            "" => String::new(),
+            text => format!("\n\nThe changes:\n\n```diff\n{}\n```", crate::prompt::cut(text, PATCH)),
+        };
+        let text = format!(
+            "{ADDED}begun anew: the task was worked on before, the changes are in the workspace, and what was said is gone.{}{patch}\n\n{after}",
+            restate(&self.log.ledger)
+        );
+        let messages = extended(&self.log.conversation.messages, &text);
+        self.rewritten("fresh", before, messages, Usage::default(), 0.0)
     }
 
     /// The model's own summary of what comes before `keep`, or nothing if it can't give one.
@@ -116,25 +149,30 @@ fn cut(text: &str, chars: usize) -> Option<String> {
 
 /// The task with the summary and the facts, then what is kept.
 fn replace(messages: &[Message], keep: usize, summary: &str, facts: &str) -> Vec<Message> {
-    let head = messages.iter().take_while(|m| m.role != Role::Assistant).count().min(keep);
-    let mut out = messages[..head].to_vec();
-    let mut text = SUMMARY.to_owned();
+    let mut text = format!("{ADDED}shortened.");
     if summary.is_empty() {
         text.push_str(" No summary could be made: look at the workspace before you go on.");
     } else {
         text.push_str(&format!(" Summary of the work so far, in your own words:\n\n{summary}"));
     }
     text.push_str(facts);
+    let mut out = extended(&messages[..keep], &text);
+    out.extend_from_slice(&messages[keep..]);
+    out
+}
+
+/// The task alone, with `text` after it.
+fn extended(messages: &[Message], text: &str) -> Vec<Message> {
+    let mut out: Vec<Message> = messages.iter().take_while(|m| m.role != Role::Assistant).cloned().collect();
     match out.iter_mut().rev().find(|m| m.role == Role::User) {
         Some(task) => {
-            // A task that was extended before keeps only its own text: the new summary covers the old one.
-            let own = task.content.find(SUMMARY).unwrap_or(task.content.len());
+            // A task that was extended before keeps only its own text: what is new covers what was.
+            let own = task.content.find(ADDED).unwrap_or(task.content.len());
             task.content.truncate(own);
-            task.content.push_str(&text);
+            task.content.push_str(text);
         }
         None => out.push(Message::user(text)),
     }
-    out.extend_from_slice(&messages[keep..]);
     out
 }
 

@@ -101,6 +101,9 @@ impl Attempt {
             check = self.users_check().await?;
             self.settle_evidence().await?;
         }
+        if reason != Reason::Interrupted && self.restore_best().await? {
+            check = self.users_check().await?;
+        }
         let (patch, export) = self.workspace.patch().await?;
         let state = self.workspace.state().await?;
         let conversation = &self.log.conversation;
@@ -183,28 +186,61 @@ impl Attempt {
         Ok(())
     }
 
-    /// Runs a command of voe's own as a check of the code as it stands.
+    /// Runs a command of voe's own as a check of the code as it stands, and records it.
     pub(crate) async fn run_check(&mut self, command: &str) -> Result<Option<Check>, AttemptError> {
+        let check = self.run_command(command).await?;
+        if let Some(check) = &check {
+            self.log.write(Event::Check(Box::new(check.clone())))?;
+        }
+        Ok(check)
+    }
+
+    /// The same without recording it.
+    pub(crate) async fn run_command(&mut self, command: &str) -> Result<Option<Check>, AttemptError> {
         let limit = Duration::from_secs_f64(self.strategy.tools.timeout_s.max(self.strategy.evidence.timeout_s));
+        let step = self.log.conversation.step;
         let result = match self.workspace.check(command, limit).await? {
             Called::Result(result) => result,
             Called::Died(why) => {
-                let step = self.log.conversation.step;
                 self.log.write(Event::ToolboxRestarted { step, why })?;
                 return Ok(None);
             }
         };
-        let check = Check {
-            command: command.to_owned(),
-            step: self.log.conversation.step,
-            tree: result.state.code_tree.clone(),
-            level: if result.exit == Some(0) { Level::Ran } else { Level::Refuted },
-            with: outcome(&result),
-            without: None,
-            why: None,
+        let level = if result.exit == Some(0) { Level::Ran } else { Level::Refuted };
+        let (command, tree) = (command.to_owned(), result.state.code_tree.clone());
+        Ok(Some(Check { command, step, tree, level, with: outcome(&result), without: None, why: None }))
+    }
+
+    /// What a command shows of the code as it stands, without the edits too where that can be had. It is not run again if that
+    /// is known.
+    pub(crate) async fn check_with_and_without(&mut self, command: &str) -> Result<Option<Check>, AttemptError> {
+        self.hear_counterfactuals().await?;
+        let check = match self.log.ledger.find(command) {
+            Some(known) => known.clone(),
+            None => match self.run_check(command).await? {
+                Some(check) => check,
+                None => return Ok(None),
+            },
         };
-        self.log.write(Event::Check(Box::new(check.clone())))?;
-        Ok(Some(check))
+        if check.without.is_none() && self.log.ledger.edited() {
+            self.counterfactuals.start(&check, &mut self.workspace, &mut self.log).await?;
+            self.counterfactuals.due(&mut self.log).await?;
+        }
+        Ok(self.log.ledger.find(command).cloned().or(Some(check)))
+    }
+
+    /// Waits for the runs without the edits that are under way and keeps what they show for the next thing said to the model.
+    pub(crate) async fn hear_counterfactuals(&mut self) -> Result<(), AttemptError> {
+        let facts = self.counterfactuals.due(&mut self.log).await?;
+        if self.tells() {
+            self.untold.extend(facts);
+        }
+        Ok(())
+    }
+
+    /// Whether the model is told what runs without the edits show.
+    fn tells(&self) -> bool {
+        self.strategy.evidence.counterfactual == Counterfactual::Tell
     }
 
     /// What the evidence says, a line a check; for the model and for people.

@@ -1,10 +1,13 @@
 //! One attempt: the loop, the conversation, strategies, evidence, compaction, stuck detection.
 //!
 //! - [`strategy`]: what a strategy file says, key by key; [`load`](mod@load): finding and reading such files
-//! - [`attempt`]: the loop; `ask`: one request; [`ending`]: the gate and the last look
+//! - [`attempt`]: the loop; `calls`: one call; `ask`: one request; [`ending`]: the gate and the last look
 //! - [`log`](mod@log): the record while it is being written, and who watches
 //! - [`ledger`]: which files were edited, what was run since, and what that shows
 //! - `counterfactual`: running a check without the edits; [`red`]: what its outcome says
+//! - `verify`: verification by other means, one file a method; `recovery`: what follows when it fails; [`trail`]: what was
+//!   verified so far, and which state is the best
+//! - `red_first`: a failing check before the first edit
 //! - [`nudge`]: when the model is asked to verify
 //! - `compaction`: keeping the conversation within the window
 //! - `resume`: what an attempt that is gone on with has to know beside its folds
@@ -14,6 +17,7 @@
 
 mod ask;
 pub mod attempt;
+mod calls;
 mod compaction;
 mod counterfactual;
 pub mod done;
@@ -24,11 +28,15 @@ pub mod load;
 pub mod log;
 pub mod nudge;
 pub mod prompt;
+mod recovery;
 pub mod red;
+mod red_first;
 mod resume;
 pub mod strategy;
 pub mod stuck;
 pub mod tools;
+pub mod trail;
+mod verify;
 pub mod workspace;
 
 pub use attempt::{Attempt, AttemptError, Plan};

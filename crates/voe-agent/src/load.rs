@@ -12,6 +12,10 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("verify-at-last", include_str!("../../../strategies/verify-at-last.toml")),
     ("verify-on-edit", include_str!("../../../strategies/verify-on-edit.toml")),
     ("prove-on-edit", include_str!("../../../strategies/prove-on-edit.toml")),
+    ("red-first", include_str!("../../../strategies/red-first.toml")),
+    ("self-review", include_str!("../../../strategies/self-review.toml")),
+    ("tests", include_str!("../../../strategies/tests.toml")),
+    ("spec", include_str!("../../../strategies/spec.toml")),
 ];
 
 /// How many files may extend one another: more is a circle or a mistake.

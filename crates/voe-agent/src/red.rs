@@ -41,6 +41,29 @@ pub fn judge(
     (Level::Proven, telling_line(&with.tail, &without.tail))
 }
 
+/// Why a failure on the unchanged code says nothing about the problem in `statement`: the check itself is at fault.
+pub(crate) fn says_nothing(command: &str, failed: &Outcome, statement: &str) -> Option<String> {
+    match failed.exit {
+        Some(126 | 127) => return Some("the command could not be started".into()),
+        // Asked of grep and diff alone, "no" is an answer about texts.
+        _ if voe_toolbox::command::reads_source_only(command) => return Some("it only reads source text".into()),
+        _ => {}
+    }
+    if let Some(why) = nothing_tested(command, failed) {
+        return Some(why.replace(" without the changes", ""));
+    }
+    let own = [
+        "SyntaxError",
+        "IndentationError",
+        "ModuleNotFoundError",
+        "can't open file",
+        "No such file or directory",
+        "command not found",
+    ];
+    let said = own.iter().find(|said| failed.tail.contains(**said) && !statement.contains(**said))?;
+    Some(format!("it says \"{said}\", which is a fault of the check or of the environment"))
+}
+
 /// Whether the runner says that it found nothing to test.
 fn nothing_tested(command: &str, without: &Outcome) -> Option<String> {
     // pytest: 4 is a usage error (a path that is not there), 5 is "no tests were collected".

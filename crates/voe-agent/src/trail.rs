@@ -24,11 +24,22 @@ pub(crate) const RED_FIRST: &str = "red-first";
 /// How one state of the workspace ranks among those of an attempt: see [`Trail::best`].
 type Rank = (u8, u8, Level);
 
+/// A state of the workspace.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    /// Hash over all files that differ from base.
+    pub(crate) tree: String,
+    /// The patch that leads there.
+    pub(crate) patch: String,
+    /// The step in which it was made.
+    pub(crate) step: u32,
+}
+
 /// The states of the workspace that an attempt went through, with the verdicts on them.
 #[derive(Debug, Clone, Default)]
 pub struct Trail {
-    /// Tree and patch of each, oldest first.
-    states: Vec<(String, String)>,
+    /// Oldest first.
+    states: Vec<State>,
     verdicts: BTreeMap<String, Option<bool>>,
     failed: bool,
     recoveries: u32,
@@ -36,16 +47,17 @@ pub struct Trail {
     ticked: BTreeSet<String>,
     part_done: bool,
     reds: Vec<String>,
-    red_refusals: u32,
+    /// How many, and the step of the last one.
+    red_refusals: (u32, u32),
 }
 
 impl Trail {
     /// Takes one more event into account.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::Patch { tree, patch, .. } if !patch.is_empty() => {
-                self.states.retain(|(old, _)| old != tree);
-                self.states.push((tree.clone(), patch.clone()));
+            Event::Patch { tree, patch, step } if !patch.is_empty() => {
+                self.states.retain(|state| state.tree != *tree);
+                self.states.push(State { tree: tree.clone(), patch: patch.clone(), step: *step });
             }
             Event::Verify { tree, passed, .. } => {
                 self.review = None;
@@ -55,11 +67,11 @@ impl Trail {
                     self.recoveries = 0;
                 }
             }
-            Event::Nudge { kind, .. } => match kind.as_str() {
+            Event::Nudge { kind, step, .. } => match kind.as_str() {
                 REVIEW => self.review = Some(Moment::Part),
                 LAST_REVIEW => self.review = Some(Moment::End),
                 RECOVERY => self.recoveries += 1,
-                RED_FIRST => self.red_refusals += 1,
+                RED_FIRST => self.red_refusals = (self.red_refusals.0 + 1, *step),
                 _ => {}
             },
             Event::Reply(reply) => {
@@ -99,23 +111,23 @@ impl Trail {
         &self.reds
     }
 
-    /// Edits refused for want of such a command.
-    pub(crate) fn red_refusals(&self) -> u32 {
+    /// Steps with edits that were refused for want of such a command, and the last of them (0: none).
+    pub(crate) fn red_refusals(&self) -> (u32, u32) {
         self.red_refusals
     }
 
-    /// The tree and patch of the best-evidenced state, if it is better than the one that the workspace is in and a
+    /// The best-evidenced state, if it is better than the one that the workspace is in and a
     /// verification failed (without one the last state is what the model means).
     ///
     /// A proof outranks everything and a refutation nothing but itself; in between the verdict counts before the level, because
     /// a command that merely ran says less than a verification. Of equals the newest.
-    pub(crate) fn best(&self, ledger: &Ledger) -> Option<(&str, &str)> {
+    pub(crate) fn best(&self, ledger: &Ledger) -> Option<&State> {
         if !self.failed {
             return None;
         }
         let rank = |tree: &str| self.rank(tree, ledger);
-        let (tree, patch) = self.states.iter().max_by_key(|(tree, _)| rank(tree))?;
-        (rank(tree) > rank(ledger.tree())).then_some((tree, patch))
+        let best = self.states.iter().max_by_key(|state| rank(&state.tree))?;
+        (rank(&best.tree) > rank(ledger.tree())).then_some(best)
     }
 
     fn rank(&self, tree: &str, ledger: &Ledger) -> Rank {
@@ -170,7 +182,12 @@ mod tests {
             both(Event::Result(Box::new(serde_json::from_value::<ToolResult>(result).unwrap())));
             let patch = if tree.is_empty() { String::new() } else { format!("patch {tree}") };
             both(Event::Patch { step: 1, tree: (*tree).into(), patch });
-            let outcome = Outcome { exit: Some(i32::from(*level == Level::Refuted)), killed: None, seconds: 0.0, tail: String::new() };
+            let outcome = Outcome {
+                exit: Some(i32::from(*level == Level::Refuted)),
+                killed: None,
+                seconds: 0.0,
+                tail: String::new(),
+            };
             both(Event::Check(Box::new(Check {
                 command: "t".into(),
                 step: 1,
@@ -195,7 +212,7 @@ mod tests {
 
     fn best(states: &[(&str, Level, Option<bool>)]) -> Option<String> {
         let (trail, ledger) = after(states);
-        trail.best(&ledger).map(|(tree, _)| tree.to_owned())
+        trail.best(&ledger).map(|state| state.tree.clone())
     }
 
     #[test]

@@ -187,12 +187,12 @@ pub(crate) fn validate(strategy: &Strategy) -> Result<(), String> {
         Method::Counterfactual | Method::Tests if !forks => no(
             "verify.method compares with a run without the edits, but evidence.counterfactual is off: set it to record or tell",
         ),
-        Method::None | Method::Tests | Method::Counterfactual if !verify.text.trim().is_empty() => {
-            no("verify.text is the command of verify.method = command, or the question of self_review and spec; this method has neither")
-        }
-        _ if strategy.red_first.is_some() && !forks => {
-            no("[red_first] runs its checks without the edits, but evidence.counterfactual is off: set it to record or tell")
-        }
+        Method::None | Method::Tests | Method::Counterfactual if !verify.text.trim().is_empty() => no(
+            "verify.text is the command of verify.method = command, or the question of self_review and spec; this method has neither",
+        ),
+        _ if strategy.red_first.is_some() && !forks => no(
+            "[red_first] runs its checks without the edits, but evidence.counterfactual is off: set it to record or tell",
+        ),
         _ => Ok(()),
     }
 }

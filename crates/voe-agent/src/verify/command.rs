@@ -16,7 +16,10 @@ pub(super) async fn look(attempt: &mut Attempt) -> Result<Look, End> {
     let how = ended(&check.with);
     let verdict = match check.with.exit {
         Some(0) => Verdict::new(Some(true), format!("`{}`: {how}.", short(&command))),
-        _ => Verdict::new(Some(false), format!("`{}`: {how}. Its output ends with:\n{}", short(&command), check.with.tail)),
+        _ => Verdict::new(
+            Some(false),
+            format!("`{}`: {how}. Its output ends with:\n{}", short(&command), check.with.tail),
+        ),
     };
     Ok(verdict.into())
 }

@@ -80,10 +80,10 @@ impl Found {
                 if !found.tests.contains(&path) {
                     found.tests.push(path);
                 }
-            } else if let Some((marker, path, dir)) =
-                line.strip_prefix("near ").and_then(|rest| rest.split_once('\t')).and_then(|(marker, rest)| {
-                    rest.split_once('\t').map(|(path, dir)| (marker, path, dir))
-                })
+            } else if let Some((marker, path, dir)) = line
+                .strip_prefix("near ")
+                .and_then(|rest| rest.split_once('\t'))
+                .and_then(|(marker, rest)| rest.split_once('\t').map(|(path, dir)| (marker, path, dir)))
             {
                 found.near.insert((marker.to_owned(), path.to_owned()), dir.to_owned());
             }
@@ -113,7 +113,9 @@ pub(super) fn commands(found: &Found, changed: &[String], added: &BTreeSet<&str>
     for path in changed {
         match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
             "py" => {}
-            "js" | "mjs" | "cjs" | "jsx" | "ts" | "mts" | "cts" | "tsx" | "vue" | "svelte" => scripts.push(quoted(path)),
+            "js" | "mjs" | "cjs" | "jsx" | "ts" | "mts" | "cts" | "tsx" | "vue" | "svelte" => {
+                scripts.push(quoted(path))
+            }
             "rs" if found.near("Cargo.toml", path).is_some() => {
                 let dir = found.near("Cargo.toml", path).map_or(".", |dir| dir);
                 push(format!("cargo test --offline --quiet --manifest-path {}", quoted(&format!("{dir}/Cargo.toml"))));
@@ -184,7 +186,9 @@ fn python(found: &Found, changed: &[String], added: &BTreeSet<&str>) -> Vec<Stri
 fn distance(test: &str, changed: &[String]) -> (bool, i64) {
     let name = test.rsplit('/').next().unwrap_or(test);
     let named = changed.iter().filter_map(|path| module(path)).any(|module| {
-        name == format!("test_{module}.py") || name == format!("{module}_test.py") || changed.iter().any(|path| path == test)
+        name == format!("test_{module}.py")
+            || name == format!("{module}_test.py")
+            || changed.iter().any(|path| path == test)
     });
     let shared = |path: &String| path.split('/').zip(test.split('/')).take_while(|(a, b)| a == b).count() as i64;
     (!named, -changed.iter().map(shared).max().unwrap_or(0))
@@ -261,10 +265,15 @@ mod tests {
     #[test]
     fn tests_named_after_the_change_come_first_and_those_of_the_patch_are_left_out() {
         let far: String = (0..9).map(|i| format!("test ./other/test_{i}.py\n")).collect();
-        let found = Found::read(&format!("{far}test ./pkg/tests/test_near.py\ntest ./tests/test_a.py\ntest ./tests/test_new.py\n"));
+        let found = Found::read(&format!(
+            "{far}test ./pkg/tests/test_near.py\ntest ./tests/test_a.py\ntest ./tests/test_new.py\n"
+        ));
         let commands = commands(&found, &["pkg/a.py".into()], &BTreeSet::from(["tests/test_new.py"]));
         assert_eq!(commands.len(), FILES);
-        assert!(commands[0].ends_with("tests/test_a.py") && commands[1].ends_with("pkg/tests/test_near.py"), "{commands:?}");
+        assert!(
+            commands[0].ends_with("tests/test_a.py") && commands[1].ends_with("pkg/tests/test_near.py"),
+            "{commands:?}"
+        );
         assert!(!commands.iter().any(|command| command.contains("test_new")));
     }
 
@@ -294,7 +303,8 @@ mod tests {
             std::fs::write(path, text).unwrap();
         }
         let changed = ["pkg/a.py".to_owned(), "crates/x/src/deep/lib.rs".to_owned()];
-        let output = std::process::Command::new("bash").arg("-c").arg(script(&changed)).current_dir(dir.path()).output();
+        let output =
+            std::process::Command::new("bash").arg("-c").arg(script(&changed)).current_dir(dir.path()).output();
         let output = String::from_utf8(output.unwrap().stdout).unwrap();
         let found = Found::read(&output);
         assert!(found.has("pytest") && found.has("make test") && !found.has("jest"), "{output}");
