@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Show a recorded attempt step by step, or run it again
     Replay(Replay),
+    /// Run suites, go on with them, grade patches
+    Bench(crate::bench::Args),
     /// Print an attempt's evidence as a note for a pull request
     Proof(Proof),
     /// Put the repository back to what it was before the last `voe fix`

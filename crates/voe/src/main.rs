@@ -1,5 +1,6 @@
 //! The `voe` command: a coding agent that proves its edits, and the bench that measures whether the proof helps.
 
+mod bench;
 mod cli;
 mod config;
 mod demo;
@@ -72,6 +73,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Fix(args) => runtime()?.block_on(fix::run(*args)),
         Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
         Command::Replay(args) => runtime()?.block_on(replay::run(args)),
+        Command::Bench(args) => runtime()?.block_on(bench::run(args)),
         Command::Proof(args) => proof::run(&args),
         Command::Report(args) => runtime()?.block_on(report::report(args)),
         Command::Compare(args) => runtime()?.block_on(report::compare(args)),
@@ -96,6 +98,8 @@ fn code_of(error: &anyhow::Error) -> u8 {
         || error.is::<voe_trace::ReadError>()
         || error.is::<voe_report::Error>()
         || error.is::<voe_bench::SuiteError>()
+        || error.is::<voe_bench::ExperimentError>()
+        || error.is::<voe_bench::run::DirError>()
         || matches!(
             error.downcast_ref(),
             Some(voe_sandbox::SandboxError::Unavailable { .. } | voe_sandbox::SandboxError::Usage { .. })

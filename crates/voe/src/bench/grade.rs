@@ -1,0 +1,258 @@
+//! `voe bench grade`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use voe_bench::grade::{Batch, Entry, Row, gold, logs, official};
+use voe_bench::run::RunDir;
+use voe_bench::{Suite, mini};
+use voe_grade::{Predictions, RunReport};
+
+use super::args::Grade;
+use super::{cache_dir, suite};
+use crate::{Usage, exit};
+
+pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
+    if !["auto", "native", "official"].contains(&args.backend.as_str()) {
+        return Err(Usage(format!("no backend {:?}; use auto, native or official", args.backend)).into());
+    }
+    if let Some(dir) = &args.run {
+        return of_run(&args, dir).await;
+    }
+    let name = args.suite.clone().ok_or_else(|| Usage("which suite? give --suite SUITE".into()))?;
+    let suite = suite(&name, &args.filter).await?;
+    if let Some(dir) = &args.logs {
+        return of_logs(dir, &suite, args.json);
+    }
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("."));
+    if let Some(file) = &args.predictions {
+        if args.backend == "official" {
+            return officially(&args, &suite, file, &out).await;
+        }
+        let text = std::fs::read_to_string(file)
+            .map_err(|e| Usage(format!("cannot read the predictions {}: {e}", file.display())))?;
+        let predictions = Predictions::read(&text).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
+        let model = predictions.all.first().map_or("voe", |prediction| prediction.model_name_or_path.as_str()).to_owned();
+        let (entries, others) = entries(&predictions, &suite);
+        return finish(&args, &batch(&args, &model, out, false)?, entries, &others).await.map(|_| exit::OK);
+    }
+    self_test(&args, &suite, out).await
+}
+
+fn batch(args: &Grade, model: &str, out: PathBuf, run_empty: bool) -> anyhow::Result<Batch> {
+    let parallel = args.parallel.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
+    std::fs::create_dir_all(&out).map_err(|e| Usage(format!("cannot make {}: {e}", out.display())))?;
+    Ok(Batch {
+        workspaces: args.place.workspaces()?,
+        parallel,
+        limit: Duration::from_secs(args.timeout.max(1)),
+        run_id: args.run_id.clone(),
+        model: model.to_owned(),
+        out: std::fs::canonicalize(&out)?,
+        run_empty,
+    })
+}
+
+/// The suite's predictions, and the ids of tasks without one. What is wrong with the predictions is said.
+fn entries(predictions: &Predictions, suite: &Suite) -> (Vec<Entry>, Vec<String>) {
+    for problem in predictions.problems(|id| suite.task(id).is_some()) {
+        eprintln!("voe: {problem}");
+    }
+    let by_id = predictions.by_id();
+    let (with, without): (Vec<_>, Vec<_>) =
+        suite.tasks.iter().partition(|task| by_id.contains_key(task.instance_id.as_str()));
+    let entries = with
+        .into_iter()
+        .map(|task| Entry {
+            task: Arc::new(task.clone()),
+            name: None,
+            patch: by_id.get(task.instance_id.as_str()).and_then(|prediction| prediction.model_patch.clone()),
+        })
+        .collect();
+    (entries, without.into_iter().map(|task| task.instance_id.clone()).collect())
+}
+
+async fn finish(args: &Grade, batch: &Batch, entries: Vec<Entry>, others: &[String]) -> anyhow::Result<RunReport> {
+    let report = batch.grade(entries, others, |row| show(row, args.json)).await?;
+    let _ = std::fs::remove_dir_all(batch.out.join("work"));
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+        return Ok(report);
+    }
+    println!(
+        "{}: {} of {} resolved ({} unresolved, {} empty, {} errors, {} without a prediction, {} skipped)",
+        batch.model,
+        report.resolved_instances,
+        report.total_instances,
+        report.unresolved_instances,
+        report.empty_patch_instances,
+        report.error_instances,
+        report.incomplete_ids.len(),
+        report.skipped_ids.len()
+    );
+    if !args.gold
+        && !args.empty
+        && !args.wrong
+        && let Some((resolved, of)) = gold::Gold::read(&cache_dir()?).against(&report)
+    {
+        println!("of the tasks whose gold patch passes on this machine: {resolved} of {of}");
+    }
+    Ok(report)
+}
+
+fn show(row: &Row, json: bool) {
+    if json {
+        println!("{}", serde_json::to_string(row).unwrap_or_default());
+        return;
+    }
+    let name = row.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+    let why = row.why.as_ref().map(|why| format!("  {why}")).unwrap_or_default();
+    println!("{:<12} {}{name}  {:.1} s{why}", row.verdict, row.instance_id, row.seconds);
+}
+
+async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
+    let dir = RunDir::look(path)?;
+    let suite = dir.suite()?;
+    let grades = args.out.clone().unwrap_or_else(|| dir.path.join("grades"));
+    for arm in &dir.file.arms {
+        for trial in 1..=dir.file.trials {
+            let name = format!("{}-{trial}", arm.name);
+            let file = dir.path.join("predictions").join(format!("{name}.jsonl"));
+            let text = std::fs::read_to_string(&file)
+                .map_err(|e| Usage(format!("cannot read the predictions {}: {e}; has the run begun?", file.display())))?;
+            if text.trim().is_empty() {
+                eprintln!("voe: {name}: no attempt has ended yet");
+                continue;
+            }
+            if args.backend == "official" {
+                officially(args, &suite, &file, &grades.join("official")).await?;
+                continue;
+            }
+            let predictions = Predictions::read(&text).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
+            let (entries, others) = entries(&predictions, &suite);
+            let batch = batch(args, &name, grades.join("official"), false)?;
+            let report = batch.grade(entries, &others, |row| {
+                show(row, args.json);
+                keep(&grades.join(&name), row);
+            });
+            let report = report.await?;
+            let _ = std::fs::remove_dir_all(batch.out.join("work"));
+            // Where the other commands look for it.
+            std::fs::write(grades.join(format!("{name}.json")), report.to_file()?)?;
+            if args.json {
+                println!("{}", serde_json::to_string(&report)?);
+                continue;
+            }
+            println!(
+                "{name}: {} of {} resolved ({} attempts graded, {} empty, {} errors, {} skipped)",
+                report.resolved_instances,
+                report.total_instances,
+                report.completed_instances,
+                report.empty_patch_instances,
+                report.error_instances,
+                report.skipped_ids.len()
+            );
+            if let Some((resolved, of)) = gold::Gold::read(&cache_dir()?).against(&report) {
+                println!("{name}: {resolved} of {of} whose gold patch passes on this machine");
+            }
+        }
+    }
+    Ok(exit::OK)
+}
+
+/// `grades/<arm>-<trial>/<id>.json`.
+fn keep(dir: &Path, row: &Row) {
+    let Some(report) = &row.report else { return };
+    let written = std::fs::create_dir_all(dir).and_then(|()| {
+        std::fs::write(dir.join(format!("{}.json", row.instance_id)), report.to_file(&row.instance_id)?)
+    });
+    if let Err(error) = written {
+        eprintln!("voe: cannot write the grade of {}: {error}", row.instance_id);
+    }
+}
+
+/// `--gold`, `--empty`, `--wrong`: does grading say here what it must say?
+async fn self_test(args: &Grade, suite: &Suite, out: PathBuf) -> anyhow::Result<u8> {
+    let whole = |patch: &dyn Fn(&voe_grade::Instance) -> Option<String>| -> Vec<Entry> {
+        let entry = |task: &voe_grade::Instance| Entry { task: Arc::new(task.clone()), name: None, patch: patch(task) };
+        suite.tasks.iter().map(entry).collect()
+    };
+    let (model, entries) = if args.gold {
+        ("gold", whole(&|task| Some(task.patch.clone())))
+    } else if args.empty {
+        ("empty", whole(&|_| None))
+    } else {
+        ("wrong", wrong(suite)?)
+    };
+    let report = finish(args, &batch(args, model, out, args.empty)?, entries, &[]).await?;
+    let failed: BTreeSet<&str> = if args.gold {
+        gold::Gold::read(&cache_dir()?).note(&report, &cache_dir()?)?;
+        let known = gold::KNOWN_TO_FAIL.iter().chain(&gold::KNOWN_TO_WAVER);
+        let known: BTreeSet<&str> = known.copied().collect();
+        let failed = report.unresolved_ids.iter().chain(&report.error_ids).map(String::as_str).collect::<BTreeSet<_>>();
+        for id in failed.intersection(&known) {
+            eprintln!("voe: {id}: known to fail with gold in the official harness too");
+        }
+        failed.difference(&known).copied().collect()
+    } else {
+        report.resolved_ids.iter().chain(&report.error_ids).map(String::as_str).collect()
+    };
+    if failed.is_empty() {
+        return Ok(exit::OK);
+    }
+    eprintln!("voe: not as it must be: {}", failed.into_iter().collect::<Vec<_>>().join(", "));
+    Ok(exit::INTERNAL)
+}
+
+fn wrong(suite: &Suite) -> anyhow::Result<Vec<Entry>> {
+    let shipped = mini::tasks()?;
+    let mut entries = Vec::new();
+    for task in &suite.tasks {
+        let Some(known) = shipped.iter().find(|known| known.about.id == task.instance_id) else {
+            return Err(Usage(format!("{}: no wrong solutions ship for it; only those of the suite mini", task.instance_id)).into());
+        };
+        for (name, patch) in &known.wrong {
+            let (task, name, patch) = (Arc::new(task.clone()), Some(name.clone()), Some(patch.clone()));
+            entries.push(Entry { task, name, patch });
+        }
+    }
+    Ok(entries)
+}
+
+fn of_logs(dir: &Path, suite: &Suite, json: bool) -> anyhow::Result<u8> {
+    let (mut resolved, mut count) = (0, 0);
+    logs::grade_all(dir, suite, |found| match found {
+        logs::Found::Graded(log) => {
+            count += 1;
+            resolved += usize::from(log.graded.report.resolved);
+            if json {
+                println!("{}", serde_json::to_string(&log).unwrap_or_default());
+            } else {
+                let verdict = if log.graded.report.resolved { "resolved" } else { "unresolved" };
+                let why = log.graded.not_found.map(|why| format!("  {why}")).unwrap_or_default();
+                println!("{verdict:<12} {}  {}{why}", log.instance_id, log.file);
+            }
+        }
+        logs::Found::Problem(problem) => eprintln!("voe: {problem}"),
+    })
+    .map_err(|e| Usage(e.to_string()))?;
+    if !json {
+        println!("{resolved} of {count} logs resolved");
+    }
+    Ok(exit::OK)
+}
+
+async fn officially(args: &Grade, suite: &Suite, predictions: &Path, out: &Path) -> anyhow::Result<u8> {
+    std::fs::create_dir_all(out)?;
+    let out = std::fs::canonicalize(out)?;
+    let rows: Vec<String> = suite.tasks.iter().filter_map(|task| serde_json::to_string(task).ok()).collect();
+    let file = out.join("suite.jsonl");
+    std::fs::write(&file, rows.join("\n") + "\n")?;
+    let parallel = args.parallel.unwrap_or(4);
+    official::run(&file, &std::fs::canonicalize(predictions)?, &args.run_id, parallel, &out)
+        .await
+        .map_err(|e| Usage(e.to_string()))?;
+    Ok(exit::OK)
+}

@@ -1,0 +1,114 @@
+//! A run in the terminal: news as they come, and below them one line for each running attempt.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use voe_bench::run::progress::{News, Progress, Totals};
+
+/// Shows the run until there are no more news.
+pub(super) async fn show(progress: Arc<Progress>, mut news: UnboundedReceiver<News>, json: bool) {
+    let redraw = !json && std::io::stdout().is_terminal();
+    let mut drawn = 0;
+    loop {
+        let heard = if redraw {
+            tokio::time::timeout(Duration::from_secs(1), news.recv()).await
+        } else {
+            Ok(news.recv().await)
+        };
+        let mut out = String::new();
+        if drawn > 0 {
+            out.push_str(&format!("\x1b[{drawn}A\x1b[J"));
+        }
+        let mut ended = false;
+        match heard {
+            Ok(None) => ended = true,
+            Ok(Some(news)) if json => out.push_str(&(serde_json::to_string(&news).unwrap_or_default() + "\n")),
+            Ok(Some(news)) => out.extend(line(&news, redraw)),
+            Err(_) => {}
+        }
+        drawn = 0;
+        if redraw && !ended {
+            let lines = below(&progress);
+            drawn = lines.len();
+            out.extend(lines.into_iter().map(|line| line + "\n"));
+        }
+        let mut stdout = std::io::stdout().lock();
+        // Nobody reads on: the run goes on all the same.
+        let _ = stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush());
+        if ended {
+            return;
+        }
+    }
+}
+
+/// The news in one line; beginnings are shown only where no line below shows them.
+fn line(news: &News, redraw: bool) -> Option<String> {
+    let text = match news {
+        News::Began { .. } if redraw => return None,
+        News::Began { key, resumed: None } => format!("began    {key}"),
+        News::Began { key, resumed: Some(step) } => format!("goes on  {key} after step {step}"),
+        News::Ended { key, reason, error, steps, seconds, level, empty } => {
+            let patch = if *empty { "empty patch".to_owned() } else { format!("patch {level}") };
+            let error = error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+            format!("ended    {key}  {reason}{error}, {steps} steps, {}, {patch}", time(*seconds))
+        }
+        News::Fault { key, why, again } => {
+            let then = if *again { "to be tried again" } else { "given up, not counted" };
+            format!("fault    {key}  {why} ({then})")
+        }
+        News::Skipped { task, why } => format!("skipped  {task}  {why}"),
+        News::Note { text } => format!("note     {text}"),
+    };
+    Some(text + "\n")
+}
+
+fn below(progress: &Progress) -> Vec<String> {
+    let (running, totals) = progress.now();
+    let mut lines: Vec<String> = running
+        .iter()
+        .take(40)
+        .map(|(key, now)| {
+            let since = time(now.since.elapsed().as_secs_f64());
+            let text = format!("  {key}  step {}, {} edits, {}, {since}", now.step, now.edits, now.level);
+            text.chars().take(118).collect()
+        })
+        .collect();
+    if running.len() > lines.len() {
+        lines.push(format!("  … and {} more", running.len() - lines.len()));
+    }
+    lines.push(totals_line(&totals, running.len(), progress.seconds_left()));
+    lines
+}
+
+pub(super) fn totals_line(totals: &Totals, running: usize, left: Option<f64>) -> String {
+    let mut text = format!("{} of {} done, {running} running", totals.done, totals.planned);
+    if totals.faults > 0 {
+        text.push_str(&format!(", {} given up", totals.faults));
+    }
+    if totals.skipped > 0 {
+        text.push_str(&format!(", {} skipped", totals.skipped));
+    }
+    text.push_str(&format!(
+        "; {} steps, {} tokens in, {} out",
+        totals.steps, totals.usage.prompt, totals.usage.output
+    ));
+    if let Some(cost) = totals.usage.cost {
+        text.push_str(&format!(", ${cost:.2}"));
+    }
+    if let Some(left) = left.filter(|left| *left > 0.0) {
+        text.push_str(&format!("; about {} left", time(left)));
+    }
+    text
+}
+
+/// Seconds as people say them.
+pub(super) fn time(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}

@@ -1,0 +1,249 @@
+//! `voe bench run` and `voe bench status`.
+
+use std::path::{Path, PathBuf};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use voe_bench::models::{Answers, Models};
+use voe_bench::run::progress::Progress;
+use voe_bench::run::status;
+use voe_bench::run::{ArmFile, Machine, Outcome, RunDir, RunFile, Settings as RunSettings};
+use voe_bench::script::Scripts;
+use voe_bench::{Arm, Experiment, Suite};
+
+use super::{args, filtered, live};
+use crate::settings::Settings;
+use crate::{Usage, exit, model};
+
+/// Attempts at a time, unless told otherwise.
+const PARALLEL: usize = 4;
+
+pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
+    let (experiment, out) = experiment(&args)?;
+    if experiment.suite.is_empty() {
+        return Err(Usage("the experiment names no suite; give --suite SUITE".into()).into());
+    }
+    let here = std::env::current_dir()?;
+    // Strategies of an experiment file lie beside it.
+    let beside = args.experiment.as_deref().filter(|path| path.is_file()).and_then(Path::parent);
+    let arms = experiment.arms(&here.join(beside.unwrap_or(Path::new("."))))?;
+    if let Some(arm) = arms.iter().find(|arm| arm.strategy.search.is_some()) {
+        let text = format!("{}: strategies that search can't be run over a suite yet; leave the arm out", arm.name);
+        return Err(Usage(text).into());
+    }
+    let suite = filtered(&experiment.suite, &experiment.filter).await?;
+    let workspaces = args.place.workspaces()?;
+    let mut models = Models::new();
+    let mut servers = std::collections::BTreeMap::new();
+    for arm in &arms {
+        if !models.contains_key(&arm.model) {
+            let (answers, facts) = answers(&args, &arm.model).await?;
+            models.insert(arm.model.clone(), answers);
+            servers.insert(arm.model.clone(), facts);
+        }
+    }
+    let file = describe(&args, experiment, &suite, &arms, &servers)?;
+    let parallel = file.experiment.parallel.unwrap_or(PARALLEL);
+    let dir = RunDir::open(&out, file, &suite)?;
+    if !args.json {
+        println!("{} tasks, {} arms, {} trials in {}", suite.tasks.len(), arms.len(), dir.file.trials, out.display());
+    }
+    let (pause, paused) = watch::channel(false);
+    pause_on_signals(pause, args.json)?;
+    let settings =
+        RunSettings { parallel, tries: args.tries.max(1), stream: false, models, workspaces, pause: paused };
+    let (progress, news) = Progress::new();
+    let shown = tokio::spawn(live::show(progress.clone(), news, args.json));
+    let outcome = voe_bench::run::run(dir, settings, progress.clone()).await;
+    let (_, totals) = progress.now();
+    drop(progress);
+    shown.await?;
+    let told = !args.json;
+    if told {
+        println!("{}", live::totals_line(&totals, 0, None));
+    }
+    match outcome? {
+        Outcome::Done => {
+            if told {
+                println!("all done; next: voe bench grade {}", out.display());
+            }
+            Ok(exit::OK)
+        }
+        Outcome::Paused => {
+            if told {
+                println!("stopped; to go on: the same command, or voe bench run {}", out.display());
+            }
+            Ok(exit::INTERRUPTED)
+        }
+        Outcome::Stopped(why) => {
+            eprintln!("voe: the run stopped: {why}; to go on: the same command, or voe bench run {}", out.display());
+            Ok(exit::MODEL)
+        }
+    }
+}
+
+/// What is to be run, and where.
+fn experiment(args: &args::Run) -> anyhow::Result<(Experiment, PathBuf)> {
+    let mut experiment = match &args.experiment {
+        Some(path) if path.is_dir() => RunDir::look(path)?.file.experiment,
+        Some(path) => Experiment::read(path).map_err(|e| Usage(e.to_string()))?,
+        None => Experiment::default(),
+    };
+    if let Some(suite) = &args.suite {
+        experiment.suite.clone_from(suite);
+    }
+    if !args.strategy.is_empty() {
+        experiment.strategies.clone_from(&args.strategy);
+    }
+    if !args.model.is_empty() {
+        experiment.models.clone_from(&args.model);
+    }
+    let filter = args.filter.filter()?;
+    if filter != voe_bench::Filter::default() {
+        experiment.filter = filter;
+    }
+    experiment.trials = args.trials.or(experiment.trials);
+    experiment.parallel = args.parallel.or(experiment.parallel);
+    experiment.seed = args.filter.seed.unwrap_or(experiment.seed);
+    experiment.hints |= args.hints;
+    if experiment.strategies.is_empty() && experiment.arms.is_empty() {
+        experiment.strategies.push(crate::settings::DEFAULT_STRATEGY.to_owned());
+    }
+    let out = match (&args.out, &args.experiment) {
+        (Some(out), _) => out.clone(),
+        (None, Some(path)) if path.is_dir() => path.clone(),
+        _ => Path::new("runs").join(default_name(&experiment)),
+    };
+    Ok((experiment, out))
+}
+
+/// The same for the same flags, so that the same command goes on.
+fn default_name(experiment: &Experiment) -> String {
+    if !experiment.name.is_empty() {
+        return experiment.name.clone();
+    }
+    let suite = Path::new(&experiment.suite).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let of = |name: &String| name.rsplit(['/', ':']).next().unwrap_or(name).trim_end_matches(".toml").to_owned();
+    let mut parts = vec![suite];
+    parts.extend(experiment.strategies.iter().map(of));
+    parts.extend(experiment.models.iter().map(of));
+    parts.join("-")
+}
+
+fn describe(
+    args: &args::Run,
+    experiment: Experiment,
+    suite: &Suite,
+    arms: &[Arm],
+    servers: &std::collections::BTreeMap<String, String>,
+) -> anyhow::Result<RunFile> {
+    let arm = |arm: &Arm| ArmFile {
+        name: arm.name.clone(),
+        model: arm.model.clone(),
+        server: servers.get(&arm.model).cloned().unwrap_or_default(),
+        strategy: voe_agent::load::show(&arm.strategy),
+    };
+    Ok(RunFile {
+        format: voe_bench::run::dir::FORMAT,
+        voe: env!("CARGO_PKG_VERSION").to_owned(),
+        began: jiff::Timestamp::now().to_string(),
+        trials: experiment.trials.unwrap_or(1).max(1),
+        sandbox: args.place.choice()?.to_string(),
+        suite: suite.name.clone(),
+        tasks: suite.tasks.iter().map(|task| task.instance_id.clone()).collect(),
+        source: suite.source.clone(),
+        machine: Machine::this(),
+        experiment,
+        arms: arms.iter().map(arm).collect(),
+    })
+}
+
+/// Who answers by the name `name`, and what is known of it, in one line.
+async fn answers(args: &args::Run, name: &str) -> anyhow::Result<(Answers, String)> {
+    if let Some(file) = name.strip_prefix("scripted:") {
+        let scripts = Scripts::read(Path::new(file)).map_err(|e| Usage(e.to_string()))?;
+        return Ok((Answers::Scripted(scripts), "scripted".to_owned()));
+    }
+    let mut settings = Settings::load(None)?;
+    let flags = args.model_flags(name);
+    settings.flag("base_url", flags.base_url);
+    settings.flag("model", flags.model);
+    settings.flag("api_key_env", flags.api_key_env);
+    let found = model::find(&settings).await?;
+    for note in found.notes {
+        eprintln!("voe: {note}");
+    }
+    let facts = found.model.facts();
+    let window = facts.window.map(|window| format!(", window {window}")).unwrap_or_default();
+    let server = facts.server.as_deref().unwrap_or(&facts.provider);
+    let told = format!("{} at {} ({server}{window})", facts.name, facts.base_url);
+    Ok((Answers::Shared(found.model), told))
+}
+
+/// The first Ctrl-C lets the steps under way end; the second ends voe at once, which loses no more than they.
+fn pause_on_signals(pause: watch::Sender<bool>, quiet: bool) -> anyhow::Result<()> {
+    let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal).into_iter();
+    let (Some(interrupt), Some(terminate), Some(hang_up)) = (signals.next(), signals.next(), signals.next()) else {
+        return Ok(());
+    };
+    let (mut interrupt, mut terminate, mut hang_up) = (interrupt?, terminate?, hang_up?);
+    tokio::spawn(async move {
+        for second in [false, true] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
+            }
+            if second {
+                std::process::exit(i32::from(exit::INTERRUPTED));
+            }
+            if !quiet {
+                eprintln!("\nvoe: the steps under way come to their end (Ctrl-C again ends at once)");
+            }
+            let _ = pause.send(true);
+        }
+    });
+    Ok(())
+}
+
+pub(super) fn status(args: &args::Status) -> anyhow::Result<u8> {
+    let dir = RunDir::look(&args.run)?;
+    let status = status::read(&dir)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&status)?);
+        return Ok(exit::OK);
+    }
+    let arms: Vec<&str> = dir.file.arms.iter().map(|arm| arm.name.as_str()).collect();
+    println!("{}: {} tasks × {} × {} trials", dir.file.suite, dir.file.tasks.len(), arms.join(", "), dir.file.trials);
+    println!(
+        "{} of {} done, {} begun, {} left, {} given up or to be tried again",
+        status.done(),
+        status.planned,
+        status.open.len(),
+        status.left,
+        status.faults.len()
+    );
+    for (reason, count) in &status.ended {
+        println!("  {reason:<12} {count}");
+    }
+    if status.done() > 0 {
+        let levels: Vec<String> = status.levels.iter().map(|(level, count)| format!("{count} {level}")).collect();
+        println!("evidence: {}; {} empty patches", levels.join(", "), status.empty);
+        let cost = status.usage.cost.map(|cost| format!(", ${cost:.2}")).unwrap_or_default();
+        println!(
+            "{} steps, {} tokens in, {} out{cost}, {} of work",
+            status.steps,
+            status.usage.prompt,
+            status.usage.output,
+            live::time(status.seconds)
+        );
+    }
+    for open in &status.open {
+        let since = live::time(open.seconds);
+        println!("open   {}  step {}, {} edits, {}, {since}", open.key, open.step, open.edits, open.level);
+    }
+    for (key, why) in &status.faults {
+        println!("fault  {key}  {why}");
+    }
+    Ok(exit::OK)
+}

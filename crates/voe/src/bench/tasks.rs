@@ -1,0 +1,65 @@
+//! `voe bench tasks` and `voe bench show`.
+
+use anyhow::anyhow;
+use voe_bench::{Filter, Suite};
+use voe_grade::Instance;
+
+use super::args::{Show, Tasks};
+use super::{filtered, suite};
+use crate::{Usage, exit};
+
+pub(super) async fn list(args: Tasks) -> anyhow::Result<u8> {
+    let suite = suite(&args.suite, &args.filter).await?;
+    if args.json {
+        let ids: Vec<&str> = suite.tasks.iter().map(|task| task.instance_id.as_str()).collect();
+        println!("{}", serde_json::to_string(&ids)?);
+        return Ok(exit::OK);
+    }
+    let width = suite.tasks.iter().map(|task| task.instance_id.len()).max().unwrap_or(0);
+    for task in &suite.tasks {
+        let difficulty = task.difficulty.as_deref().unwrap_or("-");
+        println!("{:width$}  {difficulty:<16}  {}", task.instance_id, first_line(&task.problem_statement));
+    }
+    println!("{} tasks", suite.tasks.len());
+    Ok(exit::OK)
+}
+
+pub(super) async fn show(args: Show) -> anyhow::Result<u8> {
+    let suite: Suite = filtered(&args.suite, &Filter::default()).await?;
+    let Some(task) = suite.task(&args.id) else {
+        return Err(Usage(format!("{}: not in the suite {}; `voe bench tasks {0}` lists its tasks", args.id, args.suite)).into());
+    };
+    if args.json {
+        let mut row = serde_json::to_value(task)?;
+        let fields = row.as_object_mut().ok_or_else(|| anyhow!("a row is an object"))?;
+        if !args.gold {
+            for answer in ["patch", "test_patch", "FAIL_TO_PASS", "PASS_TO_PASS", "eval_script", "hints_text"] {
+                fields.remove(answer);
+            }
+        }
+        println!("{}", serde_json::to_string_pretty(&row)?);
+        return Ok(exit::OK);
+    }
+    print(task, args.gold);
+    Ok(exit::OK)
+}
+
+fn print(task: &Instance, gold: bool) {
+    let difficulty = task.difficulty.as_deref().unwrap_or("-");
+    println!("{}  ({} at {:.12}, {difficulty})\n", task.instance_id, task.repo, task.base_commit);
+    println!("{}", task.problem_statement.trim());
+    if gold {
+        println!("\n--- the solution\n\n{}", task.patch.trim_end());
+        println!("\n--- the tests\n\n{}", task.test_patch.trim_end());
+        for (name, tests) in [("FAIL_TO_PASS", &task.fail_to_pass), ("PASS_TO_PASS", &task.pass_to_pass)] {
+            println!("\n--- {name} ({})\n\n{}", tests.len(), tests.join("\n"));
+        }
+    }
+}
+
+fn first_line(text: &str) -> String {
+    let line = text.lines().map(|line| line.trim_start_matches('#').trim()).find(|line| !line.is_empty());
+    let line = line.unwrap_or_default();
+    let cut: String = line.chars().take(70).collect();
+    if cut.len() < line.len() { format!("{cut} …") } else { cut }
+}
