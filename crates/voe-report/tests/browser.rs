@@ -261,3 +261,49 @@ fn every_page_fits_a_laptop_and_a_phone_light_and_dark() {
     }
     assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
 }
+
+/// Bytes of memory that this process, the viewer within, has held at most.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// Takes a minute and two gigabytes of disk: only with VOE_SCALE=1, alone in its process (name it, `--test-threads 1`). Times are
+/// printed, not judged: machines differ. Memory is judged.
+#[test]
+fn fifteen_hundred_attempts_of_200_steps_stay_quick_and_small() {
+    if std::env::var_os("VOE_SCALE").is_none_or(|v| v != "1") {
+        println!("skipped: 1 500 attempts of 200 steps (set VOE_SCALE=1 to run it)");
+        return;
+    }
+    let Some(program) = program("1 500 attempts of 200 steps") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    write_run(
+        dir.path(),
+        &Shape { tasks: 500, trials: 3, arms: &["prove-on-edit"], steps: 200, result_bytes: 6000, hostile: "" },
+    );
+    let began = std::time::Instant::now();
+    let viewer = Viewer::of(dir.path());
+    println!("indexed in {:.1?}", began.elapsed());
+    let mut browser = Browser::start(&program);
+    let took = |browser: &mut Browser, url: &str, ready: &str| {
+        browser.open(url);
+        browser.wait(ready);
+        browser.eval("performance.now()").as_f64().unwrap()
+    };
+    let first =
+        took(&mut browser, &format!("{}/#/", viewer.url), "document.querySelectorAll('a.cell').length === 1500");
+    println!("first page, from navigation to 1 500 cells: {first:.0} ms");
+    let began = "window.began = performance.now(); location.hash = '#/attempt/700'";
+    browser.eval(began);
+    browser.wait("document.querySelectorAll('details.step').length > 90");
+    let attempt = browser.eval("performance.now() - window.began").as_f64().unwrap();
+    println!("an attempt, from the click to its steps: {attempt:.0} ms");
+    browser.open(&format!("{}/#/search?q=needle199%20", viewer.url));
+    browser.wait("document.querySelectorAll('a.find').length > 0");
+    println!("search over all: {:.0} ms", browser.eval("performance.now()").as_f64().unwrap());
+    let memory = peak_memory();
+    println!("peak memory of the viewer's process: {} MB", memory / 1_000_000);
+    assert!(memory < 200_000_000, "{memory} bytes");
+}

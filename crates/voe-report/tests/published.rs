@@ -140,3 +140,58 @@ fn the_hard_tasks_of_the_whole_runs_agree_with_the_table_except_for_the_repeated
     assert_eq!(of(E12).submitted().len(), 44);
     assert!(!of(E12).submitted().contains("pylint-dev__pylint-8898"));
 }
+
+/// The rows of a Markdown table, with the names that the page uses.
+fn rows(markdown: &str) -> Vec<String> {
+    let names = [
+        ("opus-4.6", "Opus 4.6"),
+        ("e12-verify-on-edit", "verify-on-edit"),
+        ("e11v2-verify-at-last", "verify-at-last"),
+        ("e9-100-steps", "100 steps"),
+        ("e8-200-steps", "200 steps"),
+        ("\\_", "_"),
+    ];
+    let renamed = names.iter().fold(markdown.to_owned(), |text, (from, to)| text.replace(from, to));
+    renamed.lines().filter(|line| line.starts_with('|')).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_table_of_the_docs_page_is_what_the_data_gives() {
+    let Some(data) = data(90) else { return };
+    let page = include_str!("../../../docs/published.md");
+    let arms = load::arms(&spec(&data, "hard45.json")).unwrap();
+    assert_eq!(arms[0].name, "opus-4.6", "a table's arms keep their order");
+    let (report, _) = Report::of(&arms, Some(&hard(&data)));
+    let mut held = 0;
+    for table in report.tables().iter().filter(|t| !matches!(t.id, "failures" | "overlap")) {
+        for row in rows(&table.markdown()) {
+            assert!(page.contains(&row), "{}: {row}", table.title);
+            held += 1;
+        }
+    }
+    assert!(held > 70, "{held}");
+    let arms = load::all(&[E11, E9, E8].map(|f| spec(&data, f))).unwrap();
+    let (report, _) = Report::of(&arms, Some(&verified(&data)));
+    let name = |name: &str| name.split('-').next().unwrap().to_uppercase();
+    let tables = report.tables();
+    for (pair, shown) in report.pairs.iter().zip(&tables.iter().find(|t| t.id == "pairs").unwrap().rows) {
+        let (c, text) = (&pair.comparison, |i: usize| shown[i].text.as_str());
+        let row = format!(
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            name(&c.a),
+            name(&c.b),
+            c.won,
+            c.lost,
+            c.both,
+            c.neither,
+            c.won + c.lost + c.both,
+            text(6),
+            text(7),
+            text(8),
+            text(9)
+        );
+        assert!(page.contains(&row), "{row}");
+    }
+    assert_eq!((report.overlap.union_of_all, report.overlap.all), (385, 256));
+    assert!(page.contains("all three 385, and only 256"));
+}

@@ -4,14 +4,21 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// The columns of a JSON list of rows with an `instance_id` and true or false for each arm; `None` if it is no such list.
-pub(super) fn columns(value: &Value) -> Option<BTreeMap<String, BTreeMap<String, bool>>> {
-    let mut columns: BTreeMap<String, BTreeMap<String, bool>> = BTreeMap::new();
+/// An arm's name, and its verdict by task.
+type Column = (String, BTreeMap<String, bool>);
+
+/// In the order in which they first appear, the columns of a JSON list of rows with an `instance_id` and true or false for each arm; `None` if it is no such list.
+pub(super) fn columns(value: &Value) -> Option<Vec<Column>> {
+    let mut columns: Vec<Column> = Vec::new();
     for row in value.as_array()? {
         let row = row.as_object()?;
         let id = row.get("instance_id")?.as_str()?;
         for (name, verdict) in row.iter().filter_map(|(name, v)| Some((name, v.as_bool()?))) {
-            columns.entry(name.clone()).or_default().insert(id.to_owned(), verdict);
+            let place = columns.iter().position(|(column, _)| column == name).unwrap_or_else(|| {
+                columns.push((name.clone(), BTreeMap::new()));
+                columns.len() - 1
+            });
+            columns[place].1.insert(id.to_owned(), verdict);
         }
     }
     (!columns.is_empty()).then_some(columns)
@@ -26,8 +33,8 @@ mod tests {
     fn each_column_of_truths_is_an_arm() {
         let table = json!([{"instance_id": "a-1", "difficulty": "1-4h", "x": true, "y": false}, {"instance_id": "a-2", "x": false}]);
         let columns = columns(&table).unwrap();
-        assert_eq!(columns["x"], BTreeMap::from([("a-1".into(), true), ("a-2".into(), false)]));
-        assert_eq!(columns["y"].len(), 1);
+        assert_eq!(columns[0], ("x".into(), BTreeMap::from([("a-1".into(), true), ("a-2".into(), false)])));
+        assert_eq!((columns[1].0.as_str(), columns[1].1.len()), ("y", 1));
     }
 
     #[test]

@@ -76,11 +76,14 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let inputs = options.inputs.clone();
-        let index = tokio::task::spawn_blocking(move || Index::build(&inputs))
-            .await
-            .map_err(|e| Error::Usage(e.to_string()))??;
-        let shared =
-            Arc::new(Shared { index: Mutex::new(index), suite: options.suite.clone(), made: Mutex::new(None) });
+        let suite = options.suite.clone();
+        let read = move || -> Result<Arc<Shared>, Error> {
+            let shared = Shared { index: Mutex::new(Index::build(&inputs)?), suite, made: Mutex::new(None) };
+            // The first page is then ready when the first reader asks for it.
+            shared.overview();
+            Ok(Arc::new(shared))
+        };
+        let shared = tokio::task::spawn_blocking(read).await.map_err(|e| Error::Usage(e.to_string()))??;
         Ok(Self { listener, address, shared })
     }
 
