@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::owner::Owner;
@@ -34,7 +35,10 @@ impl Groups {
     pub(crate) fn create(name: &str, memory_bytes: u64, processes: u64) -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let mut groups = Self::default();
-        let name = format!("{PREFIX}{}-{name}", Owner::own().word());
+        // Sandboxes of different homes number their parts each from the beginning, and one process may have many.
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{PREFIX}{}-{name}-{number}", Owner::own().word());
         for hierarchy in hierarchies(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup")) {
             let has = |wanted: &str| hierarchy.controllers.iter().any(|c| c == wanted);
             if hierarchy.controllers.is_empty() {
