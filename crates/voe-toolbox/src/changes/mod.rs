@@ -149,11 +149,11 @@ impl Tracker {
 
     /// What a tool changed that wrote one file, by its path relative to the workspace.
     pub(crate) fn wrote(&mut self, path: &[u8]) -> io::Result<Report> {
-        self.claimed.insert(path.to_vec());
+        if self.claimed.insert(path.to_vec()) {
+            let _ = self.memory.keep_names(&self.claimed, &self.byproducts);
+        }
         let found = self.tree.look(&self.base, &self.claimed, path)?;
-        let report = self.settle(found, &By::Tool);
-        let _ = self.memory.keep_names(&self.claimed, &self.byproducts);
-        Ok(report)
+        Ok(self.settle(found, &By::Tool))
     }
 
     /// Reads what the walk has found, and tells edits from by-products.

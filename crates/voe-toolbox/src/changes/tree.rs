@@ -72,7 +72,8 @@ pub(crate) struct Tree {
 
 #[derive(Debug, Default)]
 pub(super) struct Dir {
-    pub(super) entries: HashMap<Box<[u8]>, Node>,
+    /// By name. Hashing is a tenth of what a file costs, so it is a fast one (seeded: names may be meant to collide).
+    pub(super) entries: HashMap<Box<[u8]>, Node, foldhash::fast::RandomState>,
     pub(super) ignore: Option<(Stat, Rc<Gitignore>)>,
     /// Why only files of the base (and claimed ones) count in here, if so.
     pub(super) only: Option<Rule>,

@@ -46,14 +46,14 @@ impl Walk<'_> {
         anew: bool,
         depth: usize,
     ) -> io::Result<()> {
-        let names = names(fd, dir.entries.len())?;
+        let names = Names::read(fd, dir.entries.len())?;
         let (chain, changed) = self.ignore_file(dir, fd, path, chain);
         let anew = anew || changed;
-        for (name, kind) in &names {
+        for (name, kind) in names.iter() {
             if !anew && matches!(kind, FileType::RegularFile | FileType::Symlink) && self.same(dir, fd, path, name) {
                 continue;
             }
-            self.entry(dir, fd, path, name, *kind, &chain, anew, depth);
+            self.entry(dir, fd, path, name, kind, &chain, anew, depth);
         }
         let seen = dir.entries.values().filter(|node| node.seen == self.round).count();
         if seen < dir.entries.len() {
@@ -321,17 +321,35 @@ impl Walk<'_> {
     }
 }
 
-/// The names in a directory, with what kinds they are.
-fn names(fd: &OwnedFd, about: usize) -> io::Result<Vec<(CString, FileType)>> {
-    let mut buffer = [MaybeUninit::<u8>::uninit(); 16384];
-    let mut names = Vec::with_capacity(about);
-    let mut entries = RawDir::new(fd, &mut buffer);
-    while let Some(entry) = entries.next() {
-        let entry = entry?;
-        let name = entry.file_name();
-        if !matches!(name.to_bytes(), b"." | b".." | b".git") {
-            names.push((name.to_owned(), entry.file_type()));
+/// The names in a directory, each ended by a NUL, in one piece of memory.
+struct Names {
+    bytes: Vec<u8>,
+    /// Where each ends, its NUL included, and what kind of file it is.
+    ends: Vec<(usize, FileType)>,
+}
+
+impl Names {
+    fn read(fd: &OwnedFd, about: usize) -> io::Result<Self> {
+        let mut buffer = [MaybeUninit::<u8>::uninit(); 16384];
+        let mut names = Self { bytes: Vec::with_capacity(about * 24), ends: Vec::with_capacity(about) };
+        let mut entries = RawDir::new(fd, &mut buffer);
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name();
+            if !matches!(name.to_bytes(), b"." | b".." | b".git") {
+                names.bytes.extend_from_slice(name.to_bytes_with_nul());
+                names.ends.push((names.bytes.len(), entry.file_type()));
+            }
         }
+        Ok(names)
     }
-    Ok(names)
+
+    fn iter(&self) -> impl Iterator<Item = (&CStr, FileType)> {
+        let mut start = 0;
+        self.ends.iter().filter_map(move |(end, kind)| {
+            let name = CStr::from_bytes_with_nul(&self.bytes[start..*end]).ok();
+            start = *end;
+            name.map(|name| (name, *kind))
+        })
+    }
 }

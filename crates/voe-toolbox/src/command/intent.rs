@@ -40,16 +40,18 @@ impl Intent {
         for simple in &line.commands {
             let kind = kind::of(simple);
             let outputs = simple.outputs.iter().filter(|word| !word.text.is_empty());
-            intent.makes_source |= simple.outputs.iter().any(|word| word.open) && kind.runs();
+            // What is installed is left behind like what is built.
+            let runs = kind.runs() || kind == Kind::Installs;
+            intent.makes_source |= simple.outputs.iter().any(|word| word.open) && runs;
             let outputs = outputs.map(|word| word.text.clone());
-            if kind.runs() {
+            if runs {
                 intent.outputs.extend(outputs)
             } else {
                 intent.written.extend(outputs)
             }
-            intent.runs |= kind.runs();
+            intent.runs |= runs;
             match kind {
-                Kind::Looks | Kind::Tests => {}
+                Kind::Looks | Kind::Tests | Kind::Installs => {}
                 Kind::Writes => {
                     let name = simple.name().unwrap_or_default();
                     intent.bulk |= matches!(name, "cp" | "mv" | "rsync");
@@ -213,6 +215,8 @@ mod tests {
             ("python setup.py build_ext --inplace", "pkg/fast.c"),
             ("python tests/runtests.py", "x.py"),
             ("npm test", "junit.js"),
+            ("pip install -e . > log.txt", "log.txt"),
+            ("npm ci", "generated.js"),
             ("gcc a.c -o a && ./a", "a"),
         ] {
             assert!(!meant(command, path), "{command}");

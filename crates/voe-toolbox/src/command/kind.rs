@@ -12,6 +12,8 @@ pub(crate) enum Kind {
     Writes,
     /// The same, but the files it makes are not named (`git apply`, `tar`, `cargo new` …).
     Unpacks,
+    /// It installs packages: new files are what it leaves behind, and its success says nothing about the code.
+    Installs,
     /// It builds or tests: new files are what it leaves behind.
     Tests,
     /// It runs a script that is part of the command (`python -c`, `node - <<EOF`).
@@ -63,6 +65,13 @@ fn kind(words: &[Word], input: Option<&str>, depth: usize) -> Kind {
                 if lists(args) =>
             {
                 return Kind::Looks;
+            }
+            "pip" | "pip3" | "conda" | "mamba" | "apt" | "apt-get" | "apk" | "dnf" | "yum" | "brew" | "gem"
+            | "pipenv" => {
+                return Kind::Installs;
+            }
+            "npm" | "yarn" | "pnpm" | "bun" | "uv" | "poetry" | "bundle" | "composer" if installs(args) => {
+                return Kind::Installs;
             }
             "cargo" => {
                 return if has(&["new", "init", "fmt", "add", "fix", "generate-lockfile"]) {
@@ -122,6 +131,29 @@ fn lists(args: &[Word]) -> bool {
         )
     };
     args.iter().find(|arg| !arg.text.starts_with('-')).is_some_and(|arg| question(&arg.text))
+}
+
+/// `npm ci`, `uv sync`, `yarn` alone.
+fn installs(args: &[Word]) -> bool {
+    let verb = args.iter().find(|arg| !arg.text.starts_with('-')).map(|arg| arg.text.as_str());
+    matches!(
+        verb,
+        None | Some(
+            "install"
+                | "i"
+                | "ci"
+                | "add"
+                | "remove"
+                | "uninstall"
+                | "update"
+                | "upgrade"
+                | "sync"
+                | "lock"
+                | "pip"
+                | "venv"
+                | "config"
+        )
+    )
 }
 
 /// A command that runs another one.
@@ -278,10 +310,9 @@ fn interpreter(name: &str, args: &[Word], input: Option<&str>, depth: usize) -> 
         return Some(match module {
             "json.tool" | "tokenize" | "site" | "sysconfig" => Kind::Looks,
             "venv" | "virtualenv" | "zipfile" | "tarfile" | "lib2to3" => Kind::Unpacks,
-            "pytest" | "unittest" | "tox" | "nox" | "nose" | "coverage" | "pip" | "mypy" | "flake8" | "pylint"
-            | "build" | "py_compile" | "compileall" | "doctest" | "timeit" | "cProfile" | "twisted.trial" => {
-                Kind::Tests
-            }
+            "pip" | "ensurepip" => Kind::Installs,
+            "pytest" | "unittest" | "tox" | "nox" | "nose" | "coverage" | "mypy" | "flake8" | "pylint" | "build"
+            | "py_compile" | "compileall" | "doctest" | "timeit" | "cProfile" | "twisted.trial" => Kind::Tests,
             _ => Kind::Runs,
         });
     }

@@ -96,6 +96,8 @@ mod tests {
             "perl -pi -e 's/a/b/' x",
             "awk '{print}' a > b",
             "git branch -D x",
+            "pip install -e . && npm ci",
+            "python -m pip install x; uv sync; apt-get install -y make",
         ] {
             assert!(!looks_only(command), "{command}");
             assert!(!is_check(command), "{command}");

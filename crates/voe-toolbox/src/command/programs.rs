@@ -21,11 +21,11 @@ pub(super) const UNPACKERS: &str = "
     bunzip2 cpio gunzip gzip patch tar unxz unzip xz zip
 ";
 
-/// Programs that build, test or install.
+/// Programs that build or test.
 pub(super) const TESTERS: &str = "
-    ant apt apt-get ar as ava bats bazel black bundle c++ cabal cc clang clang++ cmake conda coverage ctest
+    ant ar as ava bats bazel black bundle c++ cabal cc clang clang++ cmake coverage ctest
     cypress cython dotnet eslint flake8 flutter g++ gcc gcov gfortran ghc gmake gradle gradlew isort jasmine
-    javac jest ld lein make meson mix mocha mvn mvnw mypy ninja nosetests nox nyc phpunit pip pip3 pipenv
+    javac jest ld lein make meson mix mocha mvn mvnw mypy ninja nosetests nox nyc phpunit
     playwright poetry prove py.test pylint pyright pytest rake rspec ruff runtests.py rustc sbt scons stack
     swift tap tox trial tsc uv valgrind vitest xcodebuild zig
 ";
