@@ -10,6 +10,7 @@
 //! - [`sweep`]: cleans up after a voe that was killed
 
 mod choice;
+mod container;
 mod environment;
 mod error;
 mod groups;

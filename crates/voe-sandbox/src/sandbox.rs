@@ -1,12 +1,14 @@
 //! A sandbox, whichever backend holds it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use voe_toolbox::client::Toolbox;
 use voe_toolbox::protocol::{CallResult, Hello, Setup};
 use voe_trace::event::SandboxFacts;
 
 use crate::choice::Choice;
+use crate::container::{self, Container, Image};
 use crate::error::SandboxError;
 use crate::in_place::{InPlace, Kept};
 use crate::local::{Layers, Local};
@@ -21,6 +23,7 @@ pub struct Sandbox(Backend);
 enum Backend {
     Local(Box<Local>),
     InPlace(Box<InPlace>),
+    Container(Box<Container>),
 }
 
 /// A workspace at a moment. Keeps what it needs as long as it lives.
@@ -34,6 +37,8 @@ pub(crate) enum At {
     Base,
     /// Layers of an overlay.
     Layers(Layers),
+    /// A container's image.
+    Image(Arc<Image>),
     /// A tree in a private git store.
     Tree(Kept),
 }
@@ -45,11 +50,7 @@ impl Sandbox {
             Choice::None | Choice::Landlock => Ok(Self(Backend::InPlace(Box::new(InPlace::open(spec).await?)))),
             Choice::Local => Ok(Self(Backend::Local(Box::new(Local::open(spec).await?)))),
             Choice::Auto => probe::strongest(spec).await,
-            other => Err(SandboxError::Unavailable {
-                choice: other,
-                problem: "not built into this version".into(),
-                remedy: "use --sandbox local or none".into(),
-            }),
+            Choice::Docker | Choice::Podman => Ok(Self(Backend::Container(Box::new(Container::open(spec).await?)))),
         }
     }
 
@@ -58,6 +59,7 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(local) => local.facts(),
             Backend::InPlace(place) => place.facts(),
+            Backend::Container(container) => container.facts(),
         }
     }
 
@@ -66,6 +68,7 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(local) => local.workspace(),
             Backend::InPlace(place) => place.workspace(),
+            Backend::Container(container) => container.workspace(),
         }
     }
 
@@ -74,6 +77,7 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(_) => false,
             Backend::InPlace(place) => place.in_place(),
+            Backend::Container(_) => false,
         }
     }
 
@@ -82,6 +86,7 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(_) => Some(crate::local::BASE_INSIDE.into()),
             Backend::InPlace(_) => None,
+            Backend::Container(_) => Some(container::BASE.into()),
         }
     }
 
@@ -92,6 +97,7 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(local) => local.toolbox(setup).await,
             Backend::InPlace(place) => place.toolbox(setup).await,
+            Backend::Container(container) => container.toolbox(setup).await,
         }
     }
 
@@ -101,6 +107,7 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(local) => local.annotate(result),
             Backend::InPlace(place) => place.annotate(result),
+            Backend::Container(container) => container.annotate(result),
         }
     }
 
@@ -114,6 +121,7 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(local) => local.snapshot().await,
             Backend::InPlace(place) => place.snapshot().await,
+            Backend::Container(container) => container.snapshot().await,
         }
     }
 
@@ -123,6 +131,7 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(local) => Ok(Self(Backend::Local(Box::new(local.fork(at).await?)))),
             Backend::InPlace(place) => Ok(Self(Backend::InPlace(Box::new(place.fork(at).await?)))),
+            Backend::Container(container) => Ok(Self(Backend::Container(Box::new(container.fork(at).await?)))),
         }
     }
 
@@ -131,6 +140,7 @@ impl Sandbox {
         match self.0 {
             Backend::Local(local) => drop(local),
             Backend::InPlace(place) => drop(place),
+            Backend::Container(container) => container.close().await,
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ pub struct Spec {
     pub choice: Choice,
     /// The voe binary.
     pub program: PathBuf,
-    /// The workspace on the host.
+    /// The workspace on the host; for a container an empty path means the image's own checkout at [`Spec::mount_at`].
     pub workspace: PathBuf,
     /// voe's own directory for this attempt on the host: upper layers, private `/tmp`, scratch. Created if it isn't there;
     /// what the sandbox put into it is removed when it is closed. It must not lie inside the workspace.
@@ -29,6 +29,8 @@ pub struct Spec {
     pub limits: Limits,
     /// Bytes that workspace changes, private `/tmp` and home may take together, where the sandbox can hold it.
     pub disk_bytes: u64,
+    /// Processors that commands may keep busy (containers only); `None`: all.
+    pub cpus: Option<f64>,
     /// The user's additions to the commands' environment.
     pub env: BTreeMap<String, String>,
     /// The workspace's path inside, if it differs (`/testbed`); backends without a file system of their own refuse it.
@@ -56,6 +58,7 @@ impl Spec {
             image: None,
             limits: Limits::default(),
             disk_bytes: 8 << 30,
+            cpus: None,
             env: BTreeMap::new(),
             mount_at: None,
             overlays: Vec::new(),

@@ -225,7 +225,7 @@ impl InPlace {
         let kept = match &at.0 {
             At::Base => self.base().await?,
             At::Tree(kept) => kept,
-            At::Layers(_) => return Err(SandboxError::Failed("that snapshot is another sandbox's".into())),
+            _ => return Err(SandboxError::Failed("that snapshot is another sandbox's".into())),
         };
         let place = self.family.place(0)?;
         let copy = place.join("tree");

@@ -21,9 +21,11 @@ use std::process::ExitCode;
 
 use rustix::fs::{Mode, OFlags};
 
+use crate::container;
 use crate::plan::{Order, Plan, Report};
 use control::Control;
 pub(crate) use control::MOST_BYTES;
+pub(crate) use tree::{kill_below, living_parent};
 
 /// What can go wrong in here: a step of the set-up and the reason.
 #[derive(Debug)]
@@ -57,6 +59,17 @@ const NOT_BUILT: u8 = 125;
 /// What the hidden subcommand `voe sandbox-init` runs: builds the isolation and runs the toolbox in it. `arguments`: those
 /// after the subcommand. The process must have a single thread when this is called (no runtime yet).
 pub fn helper(arguments: impl IntoIterator<Item = String>) -> ExitCode {
+    let arguments: Vec<String> = arguments.into_iter().collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["bridge", address, container, ref command @ ..] => {
+            return container::bridge(address, container, command.iter().map(|word| (*word).to_owned()).collect());
+        }
+        ["idle", bytes] => return container::idle(bytes.parse().unwrap_or(u64::MAX)),
+        ["reset", from, to] => return container::reset(from.as_ref(), to.as_ref()),
+        ["contained"] => return contained(),
+        _ => {}
+    }
     let mut arguments = arguments.into_iter();
     let control = match (arguments.next().and_then(|fd| fd.parse().ok()).and_then(Control::inherit), arguments.next()) {
         (Some(control), None) => control,
@@ -73,6 +86,17 @@ pub fn helper(arguments: impl IntoIterator<Item = String>) -> ExitCode {
         Ok(code) => code,
         Err(Failure { step, error }) => {
             control.send(&Report::Failed { step, error });
+            ExitCode::from(NOT_BUILT)
+        }
+    }
+}
+
+/// The toolbox in a container, which holds nearly all of it already.
+fn contained() -> ExitCode {
+    match privileges::drop_all(true).and_then(|()| filter::apply(false)) {
+        Ok(()) => voe_toolbox::server::run(),
+        Err(Failure { step, error }) => {
+            eprintln!("{step}: {error}");
             ExitCode::from(NOT_BUILT)
         }
     }

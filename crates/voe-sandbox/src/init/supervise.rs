@@ -21,6 +21,9 @@ use crate::plan::{Order, Plan, Report};
 /// enough that the look costs nothing.
 const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
+/// Bytes that commands may add after the limit on disk was hit, before they are ended again.
+const ROOM_TO_DELETE: u64 = 32 << 20;
+
 /// Serves until the toolbox ends or voe goes away. Returns the toolbox's exit code.
 pub(super) fn run(
     control: &Control,
@@ -80,6 +83,8 @@ struct Watch<'a> {
     events: Option<fs::File>,
     /// Bytes that the sandbox took and bytes that were free on its disk, at the last exact count.
     disk: Option<(u64, u64)>,
+    /// Bytes beyond which commands are ended: the limit, or a little more than there was when it was hit.
+    tolerated: u64,
     /// Bytes in the user's tree at the start.
     before: u64,
 }
@@ -88,16 +93,20 @@ impl<'a> Watch<'a> {
     fn new(plan: &'a Plan, processes: Option<OwnedFd>) -> Self {
         let events = fs::OpenOptions::new().append(true).create(true).open(plan.home.join("events")).ok();
         let before = plan.bounds.disk_added_to.as_ref().map_or(0, |dir| size(dir));
-        Self { plan, processes, events, disk: None, before }
+        Self { plan, processes, events, disk: None, tolerated: plan.bounds.disk_bytes, before }
     }
 
     fn look(&mut self, child: &ChildProcess) {
         let bounds = &self.plan.bounds;
         let mut over = Vec::new();
-        if self.disk_used().is_some_and(|used| used > bounds.disk_bytes) {
-            over.push(format!("disk {}", bounds.disk_bytes));
-            // Look again exactly the next time: deleting is allowed.
-            self.disk = None;
+        if let Some(used) = self.disk_used() {
+            if used > self.tolerated {
+                over.push(format!("disk {}", bounds.disk_bytes));
+                // What is over the limit can be deleted, which takes commands that are not ended at once for it.
+                self.tolerated = used + ROOM_TO_DELETE;
+            } else if used <= bounds.disk_bytes {
+                self.tolerated = bounds.disk_bytes;
+            }
         }
         if bounds.watch_memory.is_some() || bounds.watch_processes.is_some() {
             let (processes, memory) = match &self.processes {
@@ -114,13 +123,14 @@ impl<'a> Watch<'a> {
         if over.is_empty() {
             return;
         }
+        // Written first: by the time that the command's result is read, the reason is there.
+        if let Some(events) = &mut self.events {
+            let _ = writeln!(events, "{}", over.join("\n"));
+        }
         if self.processes.is_some() {
             sys::kill_all_inside();
         } else {
             tree::kill_below(child.pid());
-        }
-        if let Some(events) = &mut self.events {
-            let _ = writeln!(events, "{}", over.join("\n"));
         }
     }
 
@@ -130,7 +140,7 @@ impl<'a> Watch<'a> {
         let stat = rustix::fs::statvfs(&self.plan.home).ok()?;
         let free = stat.f_bfree * stat.f_frsize;
         if let Some((used, free_then)) = self.disk
-            && used + free_then.saturating_sub(free) <= self.plan.bounds.disk_bytes
+            && used + free_then.saturating_sub(free) <= self.tolerated.min(self.plan.bounds.disk_bytes.max(used))
         {
             return None;
         }

@@ -27,7 +27,7 @@ pub(super) fn below(root: Pid) -> Vec<Pid> {
 }
 
 /// The fourth field of `/proc/<pid>/stat`, unless the third says that the process is dead.
-fn living_parent(stat: &str) -> Option<i32> {
+pub(crate) fn living_parent(stat: &str) -> Option<i32> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
     if matches!(fields.next()?, "Z" | "X") {
         return None;
@@ -37,7 +37,7 @@ fn living_parent(stat: &str) -> Option<i32> {
 
 /// Ends everything below `root`; what is stopped first cannot fork while its neighbours are being ended. Gives up on what is
 /// still there after five seconds (an uninterruptible wait).
-pub(super) fn kill_below(root: Pid) {
+pub(crate) fn kill_below(root: Pid) {
     let until = Instant::now() + Duration::from_secs(5);
     loop {
         let living = below(root);

@@ -243,7 +243,7 @@ impl Local {
         let frozen = match &at.0 {
             At::Base => Vec::new(),
             At::Layers(layers) => layers.to_vec(),
-            At::Tree(_) => return Err(SandboxError::Failed("that snapshot is another sandbox's".into())),
+            _ => return Err(SandboxError::Failed("that snapshot is another sandbox's".into())),
         };
         let place = self.family.place(self.trees.len())?;
         let mut left = MOST_COPIED;

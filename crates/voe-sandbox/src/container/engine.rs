@@ -1,0 +1,101 @@
+//! Reaching the engine, and what to do when it cannot be reached.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use bollard::Docker;
+use bollard::errors::Error;
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
+};
+
+use crate::choice::Choice;
+use crate::error::SandboxError;
+use crate::owner::Owner;
+
+/// The label that says whose a container or an image is.
+pub(super) const OWNER: &str = "voe.owner";
+
+/// Where the engine listens: `DOCKER_HOST` (`CONTAINER_HOST` for Podman), else its usual socket.
+pub(super) fn address(choice: Choice) -> String {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if choice == Choice::Podman {
+        let user = || {
+            let path = format!("{}/podman/podman.sock", set("XDG_RUNTIME_DIR")?);
+            Path::new(&path).exists().then(|| format!("unix://{path}"))
+        };
+        return set("CONTAINER_HOST").or_else(user).unwrap_or_else(|| "unix:///run/podman/podman.sock".into());
+    }
+    set("DOCKER_HOST").unwrap_or_else(|| "unix:///var/run/docker.sock".into())
+}
+
+/// Connects and makes sure that somebody answers.
+pub(super) async fn connect(choice: Choice, address: &str) -> Result<Docker, SandboxError> {
+    let unavailable = |error: Error| SandboxError::Unavailable {
+        choice,
+        problem: format!("no engine answers at {address} ({})", line(&error)),
+        remedy: match choice {
+            Choice::Podman => "start it (systemctl --user start podman.socket) or set CONTAINER_HOST".into(),
+            _ => "start Docker, join the group that may use it, or set DOCKER_HOST".into(),
+        },
+    };
+    let docker = Docker::connect_with_host(address).map_err(unavailable)?;
+    let docker = docker.negotiate_version().await.map_err(unavailable)?;
+    Ok(docker)
+}
+
+/// An error in one line.
+pub(super) fn line(error: &Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+pub(super) fn failed(what: &str) -> impl Fn(Error) -> SandboxError {
+    move |error| SandboxError::Failed(format!("{what}: {}", line(&error)))
+}
+
+/// Removes containers, and images of snapshots, whose owners are dead.
+pub(super) async fn sweep(docker: &Docker) {
+    let labelled = HashMap::from([("label", vec![OWNER])]);
+    let dead = |labels: &HashMap<String, String>| {
+        labels.get(OWNER).and_then(|word| Owner::parse(word)).is_some_and(|owner| !owner.is_alive())
+    };
+    let options = ListContainersOptionsBuilder::default().all(true).filters(&labelled).build();
+    for container in docker.list_containers(Some(options)).await.unwrap_or_default() {
+        if let (Some(id), Some(labels)) = (container.id, container.labels)
+            && dead(&labels)
+        {
+            remove(docker, &id).await;
+        }
+    }
+    let options = ListImagesOptionsBuilder::default().all(true).filters(&labelled).build();
+    for image in docker.list_images(Some(options)).await.unwrap_or_default() {
+        if dead(&image.labels) {
+            remove_image(docker, &image.id).await;
+        }
+    }
+}
+
+pub(super) async fn remove(docker: &Docker, id: &str) {
+    let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+    // It may be gone already; what stays is the next start's.
+    let _ = docker.remove_container(id, Some(options)).await;
+}
+
+pub(super) async fn remove_image(docker: &Docker, id: &str) {
+    let options = RemoveImageOptionsBuilder::default().force(true).build();
+    let _ = docker.remove_image(id, Some(options), None).await;
+}
+
+/// Does something with the engine where nobody can wait for it (a drop); gives up after a while.
+pub(super) fn apart<F: Future<Output = ()>>(act: impl FnOnce(Docker) -> F + Send + 'static, address: String) {
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+    let thread = std::thread::spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            if let Ok(docker) = Docker::connect_with_host(&address) {
+                let _ = tokio::time::timeout(PATIENCE, act(docker)).await;
+            }
+        });
+    });
+    let _ = thread.join();
+}

@@ -1,0 +1,98 @@
+//! What voe does in a container, where it is the first process and also the toolbox.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rustix::process::{Pid, WaitOptions};
+
+use crate::init;
+use crate::local::copy;
+
+/// How often the first process looks at the disk.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The first process: takes over orphans, and watches how much of the disk the container takes. It says so on standard
+/// output, which voe reads, and ends the commands.
+pub(crate) fn idle(disk_bytes: u64) -> ExitCode {
+    let mut baseline = None;
+    let mut tolerated = disk_bytes;
+    loop {
+        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+        if let Ok(stat) = rustix::fs::statvfs("/") {
+            let free = stat.f_bfree * stat.f_frsize;
+            let before = *baseline.get_or_insert(free);
+            // What others take of the same disk counts too, so it is looked at more closely before anything is ended.
+            if before.saturating_sub(free) > tolerated {
+                let used = taken();
+                if used > tolerated {
+                    println!("disk {disk_bytes}");
+                    let _ = std::io::stdout().flush();
+                    for toolbox in entered() {
+                        init::kill_below(toolbox);
+                    }
+                    tolerated = used + (32 << 20);
+                } else {
+                    baseline = Some(free + used);
+                }
+            } else if before.saturating_sub(free) < disk_bytes {
+                tolerated = disk_bytes;
+            }
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Bytes of what was written to since the container began: newer than its first process.
+fn taken() -> u64 {
+    let began = fs::metadata("/proc/1").and_then(|meta| meta.modified()).ok();
+    let (mut bytes, mut open) = (0, vec![std::path::PathBuf::from("/")]);
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+            let (path, Ok(meta)) = (entry.path(), entry.metadata()) else { continue };
+            if meta.is_dir() {
+                if !["/proc", "/sys", "/dev", "/.voe"].iter().any(|skip| path == Path::new(skip)) {
+                    open.push(path);
+                }
+            } else if meta.modified().ok() >= began {
+                use std::os::unix::fs::MetadataExt;
+                bytes += meta.blocks() * 512;
+            }
+        }
+    }
+    bytes
+}
+
+/// Processes that came in from outside: the toolboxes.
+fn entered() -> Vec<Pid> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| *pid != 1)
+        .filter(|pid| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            init::living_parent(&stat) == Some(0)
+        })
+        .filter_map(Pid::from_raw)
+        .collect()
+}
+
+/// Copies what is in one directory into another, which is emptied first.
+pub(crate) fn reset(from: &Path, to: &Path) -> ExitCode {
+    for entry in fs::read_dir(to).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            crate::local::family::remove(&path);
+        } else {
+            let _ = fs::remove_file(&path);
+        }
+    }
+    match fs::create_dir_all(to).and_then(|()| copy::contents(from, to, u64::MAX)) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("copying {} to {}: {error}", from.display(), to.display());
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Containers, through the API that Docker and Podman share: one long-lived container an attempt, with voe in it.
+
+mod bridge;
+mod engine;
+mod inside;
+mod upload;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bollard::Docker;
+use bollard::container::LogOutput;
+use bollard::exec::StartExecResults;
+use bollard::models::{ContainerConfig, ContainerCreateBody, ExecConfig, HostConfig, ResourcesUlimits};
+use bollard::query_parameters::{AttachContainerOptionsBuilder, CommitContainerOptionsBuilder};
+use futures_util::StreamExt;
+use tokio::process::Command;
+use voe_toolbox::client::Toolbox;
+use voe_toolbox::protocol::{CallResult, Hello, Setup};
+use voe_trace::event::SandboxFacts;
+
+pub(crate) use bridge::run as bridge;
+pub(crate) use inside::{idle, reset};
+
+use crate::choice::Choice;
+use crate::environment;
+use crate::error::SandboxError;
+use crate::groups::Groups;
+use crate::local::family::{self, Family};
+use crate::owner::Owner;
+use crate::sandbox::{At, Snapshot};
+use crate::spec::Spec;
+use crate::watch::Meter;
+use engine::{OWNER, failed};
+
+/// voe's own directory inside.
+const OWN: &str = "/.voe";
+const PROGRAM: &str = "/.voe/voe";
+const SCRATCH: &str = "/.voe/scratch";
+/// Where the workspace as it was at the start can be read inside.
+pub(crate) const BASE: &str = "/.voe/base";
+
+/// Capabilities that a container's root keeps: those over files, as in `local`.
+const KEPT: [&str; 4] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID"];
+
+/// A sandbox in a container.
+#[derive(Debug)]
+pub(crate) struct Container {
+    spec: Spec,
+    family: Arc<Family>,
+    place: PathBuf,
+    docker: Docker,
+    address: String,
+    id: String,
+    workspace: PathBuf,
+    /// The environment that the image sets.
+    env: BTreeMap<String, String>,
+    meter: Meter,
+    detail: String,
+}
+
+/// A container as it was, as an image.
+#[derive(Debug)]
+pub(crate) struct Image {
+    id: String,
+    address: String,
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        let id = std::mem::take(&mut self.id);
+        engine::apart(move |docker| async move { engine::remove_image(&docker, &id).await }, self.address.clone());
+    }
+}
+
+impl Container {
+    pub(crate) async fn open(spec: Spec) -> Result<Self, SandboxError> {
+        let choice = spec.choice;
+        let Some(image) = spec.image.clone().filter(|image| !image.is_empty()) else {
+            return Err(SandboxError::Usage {
+                problem: format!("sandbox {choice} needs an image"),
+                remedy: "name one with --image, VOE_IMAGE or [sandbox] image".into(),
+            });
+        };
+        let address = engine::address(choice);
+        let docker = engine::connect(choice, &address).await?;
+        engine::sweep(&docker).await;
+        let own_checkout = spec.workspace.as_os_str().is_empty();
+        let workspace = match &spec.mount_at {
+            Some(at) => at.clone(),
+            None if own_checkout => {
+                return Err(SandboxError::Usage {
+                    problem: "neither a workspace nor a path in the image is given".into(),
+                    remedy: "name one of them".into(),
+                });
+            }
+            None => spec.workspace.canonicalize().map_err(SandboxError::io("open the workspace", &spec.workspace))?,
+        };
+        let found = docker.inspect_image(&image).await.map_err(|error| SandboxError::Usage {
+            problem: format!("image {image}: {}", engine::line(&error)),
+            remedy: format!("fetch it ({choice} pull {image}) or name another one"),
+        })?;
+        let env = found.config.and_then(|config| config.env).unwrap_or_default();
+        let env = env.iter().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect();
+        let family = Family::create(&spec.home)?;
+        let container = Self::start(spec, family, docker, address, &image, workspace, env, true).await?;
+        if !own_checkout {
+            let from = container.spec.workspace.clone();
+            upload::send(&container.docker, &container.id, &from, &container.workspace).await?;
+        }
+        // Beside the workspace: what the patch is made against.
+        let workspace = container.workspace.to_string_lossy().into_owned();
+        container.run(&[PROGRAM, "sandbox-init", "reset", &workspace, BASE]).await?;
+        Ok(container)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    async fn start(
+        spec: Spec,
+        family: Arc<Family>,
+        docker: Docker,
+        address: String,
+        image: &str,
+        workspace: PathBuf,
+        env: BTreeMap<String, String>,
+        fresh: bool,
+    ) -> Result<Self, SandboxError> {
+        let body = body(&spec, image);
+        let created = docker.create_container(None, body).await.map_err(failed("creating the container"))?;
+        let place = family.place(0)?;
+        let meter = Meter::new(Groups::default(), place.join("events"), &spec);
+        let detail = format!(
+            "container of {image}: no new privileges, few capabilities, memory {}, {} processes; network {}",
+            crate::watch::bytes(spec.limits.memory_bytes),
+            spec.limits.processes,
+            if spec.network { "on" } else { "off" }
+        );
+        // From here on its drop removes the container.
+        let container = Self { spec, family, place, docker, address, id: created.id, workspace, env, meter, detail };
+        if fresh {
+            let program = container.spec.program.clone();
+            upload::send(&container.docker, &container.id, &program, Path::new(PROGRAM)).await?;
+        }
+        container.listen().await?;
+        container.docker.start_container(&container.id, None).await.map_err(failed("starting the container"))?;
+        Ok(container)
+    }
+
+    /// Writes down what the first process inside has to say.
+    async fn listen(&self) -> Result<(), SandboxError> {
+        let options = AttachContainerOptionsBuilder::default().stream(true).stdout(true).build();
+        let mut said = self
+            .docker
+            .attach_container(&self.id, Some(options))
+            .await
+            .map_err(failed("listening to the container"))?;
+        let events = self.place.join("events");
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&events)
+            .map_err(SandboxError::io("create", &events))?;
+        tokio::spawn(async move {
+            while let Some(Ok(piece)) = said.output.next().await {
+                if let LogOutput::StdOut { message } | LogOutput::Console { message } = piece {
+                    let _ = file.write_all(&message);
+                }
+            }
+        });
+        Ok(())
+    }
+
+    pub(crate) fn facts(&self) -> SandboxFacts {
+        SandboxFacts { backend: self.spec.choice.word().into(), detail: self.detail.clone() }
+    }
+
+    pub(crate) fn workspace(&self) -> &Path {
+        &self.workspace
+    }
+
+    pub(crate) async fn toolbox(&self, mut setup: Setup) -> Result<(Toolbox, Hello), SandboxError> {
+        setup.workspace.clone_from(&self.workspace);
+        setup.scratch = SCRATCH.into();
+        let added = std::mem::take(&mut setup.env);
+        setup.env = environment::allowed(self.env.clone(), &self.spec.env);
+        setup.env.extend(self.env.clone());
+        setup.env.entry("HOME".into()).or_insert_with(|| "/root".into());
+        setup.env.extend(self.spec.env.clone());
+        setup.env.extend(added);
+        let limits = &self.spec.limits;
+        setup.limits.memory_bytes = limits.memory_bytes;
+        setup.limits.processes = limits.processes;
+        setup.limits.file_bytes = limits.file_bytes;
+        let mut command = Command::new(&self.spec.program);
+        command.args(["sandbox-init", "bridge", &self.address, &self.id, PROGRAM, "sandbox-init", "contained"]);
+        command.env_clear().current_dir("/").stderr(std::process::Stdio::null()).process_group(0);
+        Ok(Toolbox::start(command, &setup).await?)
+    }
+
+    pub(crate) fn annotate(&self, result: &mut CallResult) {
+        self.meter.annotate(result);
+    }
+
+    /// The container as it is, as an image.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
+        Ok(Snapshot(At::Image(Arc::new(self.commit().await?))))
+    }
+
+    async fn commit(&self) -> Result<Image, SandboxError> {
+        let options = CommitContainerOptionsBuilder::default().container(&self.id).pause(true).build();
+        let config = ContainerConfig { labels: Some(labels()), ..ContainerConfig::default() };
+        let image = self.docker.commit_container(options, config).await.map_err(failed("keeping the container"))?;
+        Ok(Image { id: image.id, address: self.address.clone() })
+    }
+
+    pub(crate) async fn fork(&self, at: &Snapshot) -> Result<Self, SandboxError> {
+        let own;
+        let image = match &at.0 {
+            At::Base => {
+                own = self.commit().await?;
+                &own
+            }
+            At::Image(image) => image,
+            _ => return Err(SandboxError::Failed("that snapshot is another sandbox's".into())),
+        };
+        let fork = Self::start(
+            self.spec.clone(),
+            Arc::clone(&self.family),
+            self.docker.clone(),
+            self.address.clone(),
+            &image.id,
+            self.workspace.clone(),
+            self.env.clone(),
+            false,
+        )
+        .await?;
+        if matches!(at.0, At::Base) {
+            let workspace = fork.workspace.to_string_lossy().into_owned();
+            fork.run(&[PROGRAM, "sandbox-init", "reset", BASE, &workspace]).await?;
+        }
+        Ok(fork)
+    }
+
+    /// Runs a command of voe's own inside.
+    async fn run(&self, command: &[&str]) -> Result<(), SandboxError> {
+        let config = ExecConfig {
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            cmd: Some(command.iter().map(|word| (*word).to_owned()).collect()),
+            ..ExecConfig::default()
+        };
+        let failed = failed("preparing the container");
+        let exec = self.docker.create_exec(&self.id, config).await.map_err(&failed)?;
+        let mut said = Vec::new();
+        if let StartExecResults::Attached { mut output, .. } =
+            self.docker.start_exec(&exec.id, None).await.map_err(&failed)?
+        {
+            while let Some(Ok(piece)) = output.next().await {
+                said.extend_from_slice(&piece.into_bytes());
+            }
+        }
+        match self.docker.inspect_exec(&exec.id).await.map_err(&failed)?.exit_code {
+            Some(0) => Ok(()),
+            code => Err(SandboxError::Failed(format!(
+                "preparing the container ended with {code:?}: {}",
+                String::from_utf8_lossy(&said).trim()
+            ))),
+        }
+    }
+
+    pub(crate) async fn close(mut self) {
+        engine::remove(&self.docker, &std::mem::take(&mut self.id)).await;
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let id = std::mem::take(&mut self.id);
+        if !id.is_empty() {
+            engine::apart(move |docker| async move { engine::remove(&docker, &id).await }, self.address.clone());
+        }
+        family::remove(&self.place);
+    }
+}
+
+fn labels() -> HashMap<String, String> {
+    HashMap::from([(OWNER.to_owned(), Owner::own().word())])
+}
+
+/// What a container is made of.
+fn body(spec: &Spec, image: &str) -> ContainerCreateBody {
+    let limits = &spec.limits;
+    let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    let ulimit = |name: &str, value: u64| ResourcesUlimits {
+        name: Some(name.into()),
+        soft: Some(bytes(value)),
+        hard: Some(bytes(value)),
+    };
+    ContainerCreateBody {
+        image: Some(image.into()),
+        // A container's root without capabilities, whoever the image's user is: the workspace must be writable.
+        user: Some("0".into()),
+        entrypoint: Some(vec![PROGRAM.into(), "sandbox-init".into(), "idle".into(), spec.disk_bytes.to_string()]),
+        cmd: Some(Vec::new()),
+        working_dir: Some("/".into()),
+        labels: Some(labels()),
+        network_disabled: Some(!spec.network),
+        attach_stdout: Some(true),
+        host_config: Some(HostConfig {
+            network_mode: (!spec.network).then(|| "none".into()),
+            memory: Some(bytes(limits.memory_bytes)),
+            memory_swap: Some(bytes(limits.memory_bytes)),
+            pids_limit: Some(bytes(limits.processes)),
+            nano_cpus: spec.cpus.map(|cpus| (cpus * 1e9) as i64),
+            shm_size: Some(bytes((limits.memory_bytes / 4).max(64 << 20))),
+            cap_drop: Some(vec!["ALL".into()]),
+            cap_add: Some(KEPT.map(String::from).to_vec()),
+            security_opt: Some(vec!["no-new-privileges".into()]),
+            ulimits: Some(vec![ulimit("fsize", limits.file_bytes), ulimit("core", 0)]),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// Removes what dead owners left at the engines that are usual here. Does nothing where none listens.
+pub(crate) fn sweep() {
+    for choice in [Choice::Docker, Choice::Podman] {
+        let address = engine::address(choice);
+        let there = address.strip_prefix("unix://").is_some_and(|path| Path::new(path).exists());
+        if there {
+            engine::apart(
+                |docker| async move {
+                    if let Ok(docker) = docker.negotiate_version().await {
+                        engine::sweep(&docker).await;
+                    }
+                },
+                address,
+            );
+        }
+    }
+}
