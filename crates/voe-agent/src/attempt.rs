@@ -14,6 +14,7 @@ use voe_trace::{Event, Message, Outcome, Reason, Record, WriteError, Writer};
 use crate::counterfactual::Counterfactuals;
 use crate::log::{Log, Observer};
 use crate::nudge::Nudger;
+use crate::pipeline::Past;
 use crate::prompt::{self, HARNESS};
 use crate::resume::Memory;
 use crate::strategy::Strategy;
@@ -113,6 +114,8 @@ pub struct Attempt {
     pub(crate) verify_due: Option<Moment>,
     /// Where the base can be read from outside the sandbox.
     pub(crate) pristine: Pristine,
+    /// What a pipeline that is gone on with has in its record.
+    pub(crate) past: Past,
 }
 
 impl Attempt {
@@ -120,19 +123,7 @@ impl Attempt {
     pub async fn start(plan: Plan, writer: Writer, observer: Box<dyn Observer>) -> Result<Self, AttemptError> {
         let (time, notes) = (plan.time.clone(), plan.notes.clone());
         let mut attempt = Self::open(plan, writer, observer, &[]).await?;
-        let start = Start {
-            format: voe_trace::FORMAT.into(),
-            voe: env!("CARGO_PKG_VERSION").into(),
-            time,
-            task: attempt.task.clone(),
-            strategy: attempt.strategy.name.clone(),
-            strategy_text: crate::load::show(&attempt.strategy),
-            model: attempt.model.facts(),
-            sandbox: attempt.workspace.sandbox().facts(),
-            tools: attempt.tools.iter().filter_map(|tool| serde_json::to_value(tool).ok()).collect(),
-            settings: Value::Null,
-        };
-        attempt.log.write(Event::Start(Box::new(start)))?;
+        attempt.begin(time)?;
         let system = prompt::system(&attempt.strategy, &attempt.task);
         if !system.is_empty() {
             attempt.say(Origin::System, Message::system(system))?;
@@ -140,6 +131,23 @@ impl Attempt {
         let task = prompt::task(&attempt.strategy, &attempt.task, &notes);
         attempt.say(Origin::Task, Message::user(task))?;
         Ok(attempt)
+    }
+
+    /// Writes the first line of the record.
+    pub(crate) fn begin(&mut self, time: String) -> Result<(), WriteError> {
+        let start = Start {
+            format: voe_trace::FORMAT.into(),
+            voe: env!("CARGO_PKG_VERSION").into(),
+            time,
+            task: self.task.clone(),
+            strategy: self.strategy.name.clone(),
+            strategy_text: crate::load::show(&self.strategy),
+            model: self.model.facts(),
+            sandbox: self.workspace.sandbox().facts(),
+            tools: self.tools.iter().filter_map(|tool| serde_json::to_value(tool).ok()).collect(),
+            settings: Value::Null,
+        };
+        self.log.write(Event::Start(Box::new(start)))
     }
 
     /// Goes on from `records`, which `writer`'s file holds. `files` brings the workspace in `plan` to where they left it.
@@ -155,7 +163,10 @@ impl Attempt {
         let mut attempt = Self::open(plan, writer, observer, records).await?;
         let step = attempt.log.conversation.step;
         attempt.log.write(Event::Resume { step, how: how.to_owned() })?;
-        if !files.is_empty() {
+        if attempt.strategy.pipeline.is_some() {
+            // Begins at the base, and takes what was answered before from the record.
+            attempt.past = Past::of(records);
+        } else if !files.is_empty() {
             attempt.workspace.import(files).await?;
         }
         for call in attempt.log.conversation.open_calls.clone() {
@@ -174,7 +185,7 @@ impl Attempt {
         Ok(attempt)
     }
 
-    async fn open(
+    pub(crate) async fn open(
         plan: Plan,
         writer: Writer,
         observer: Box<dyn Observer>,
@@ -198,12 +209,12 @@ impl Attempt {
         };
         let wall = Duration::try_from_secs_f64(keys.limits.wall_s - log.elapsed()).unwrap_or_default();
         Ok(Self {
-            tools: tools::offered(keys),
+            tools: if keys.pipeline.is_some() { Vec::new() } else { tools::offered(keys) },
             window: plan.model.facts().window,
             deadline: (keys.limits.wall_s > 0.0).then(|| Instant::now() + wall),
             watch: Watch::new(keys.stuck.repeats),
             counterfactuals: Counterfactuals::new(&keys.evidence),
-            workspace: Workspace::open(plan.sandbox, setup).await?,
+            workspace: Workspace::open(plan.sandbox, setup, &plan.pristine).await?,
             pristine: plan.pristine,
             task: plan.task,
             strategy: plan.strategy,
@@ -219,11 +230,18 @@ impl Attempt {
             after_step: Vec::new(),
             untold: Vec::new(),
             verify_due: None,
+            past: Past::default(),
         })
     }
 
     /// Runs to the end and says why it ended. What comes next is [`Attempt::finish`].
     pub async fn run(&mut self) -> (Reason, Option<String>) {
+        if let Some(keys) = self.strategy.pipeline.clone() {
+            return match self.lead(&keys).await {
+                Ok(reason) => (reason, None),
+                Err(end) => end.told(),
+            };
+        }
         loop {
             if let Err(end) = self.step().await {
                 return end.told();
@@ -231,8 +249,11 @@ impl Attempt {
         }
     }
 
-    /// Runs `steps` more steps. `None`: the attempt could go on.
+    /// Runs `steps` more steps. `None`: the attempt could go on. A pipeline has no steps to stop between: it is run to its end.
     pub async fn run_for(&mut self, steps: u32) -> Option<(Reason, Option<String>)> {
+        if self.strategy.pipeline.is_some() {
+            return Some(self.run().await);
+        }
         let until = self.log.conversation.step + steps;
         while self.log.conversation.step < until {
             if let Err(end) = self.step().await {
@@ -311,7 +332,7 @@ impl Attempt {
         self.log.write(Event::Message { step, origin, message })
     }
 
-    fn check_limits(&mut self) -> Result<(), End> {
+    pub(crate) fn check_limits(&mut self) -> Result<(), End> {
         let (limits, so_far) = (&self.strategy.limits, &self.log.conversation);
         let tokens = so_far.usage.prompt + so_far.usage.output;
         let reason = if *self.stop.borrow() {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use voe_repo::Patch;
+use voe_repo::{Base, Patch};
 use voe_sandbox::{Sandbox, SandboxError};
 use voe_toolbox::client::{ClientError, Toolbox};
-use voe_toolbox::protocol::{Bytes, CallResult, Export, FileState, Setup, State};
+use voe_toolbox::protocol::{Bytes, CallResult, Export, FileState, Pristine, Setup, State};
 
 /// Deaths of the toolbox in a row after which it is not started again.
 const RESTARTS: u32 = 3;
@@ -37,15 +37,23 @@ pub enum Called {
 pub struct Workspace {
     sandbox: Sandbox,
     setup: Setup,
+    /// The base on the host, which nothing inside the sandbox can change.
+    base: Option<Base>,
     toolbox: Option<Toolbox>,
     deaths: u32,
 }
 
 impl Workspace {
-    /// Starts the toolbox.
-    pub async fn open(sandbox: Sandbox, setup: Setup) -> Result<Self, WorkspaceError> {
+    /// Starts the toolbox. `base`: where the base's contents are on the host; patches are made against these.
+    pub async fn open(sandbox: Sandbox, setup: Setup, base: &Pristine) -> Result<Self, WorkspaceError> {
+        let base = match base {
+            Pristine::Git { git_dir, tree } => {
+                Some(Base { commit: None, tree: tree.clone(), git_dir: git_dir.clone(), skipped: Vec::new() })
+            }
+            Pristine::Dir(_) => None,
+        };
         let (toolbox, _) = sandbox.toolbox(setup.clone()).await?;
-        Ok(Self { sandbox, setup, toolbox: Some(toolbox), deaths: 0 })
+        Ok(Self { sandbox, setup, base, toolbox: Some(toolbox), deaths: 0 })
     }
 
     /// Where it works.
@@ -102,13 +110,13 @@ impl Workspace {
     /// The patch as it stands, and what was exported for it.
     pub async fn patch(&mut self) -> Result<(Patch, Export), WorkspaceError> {
         let export = self.export().await?;
-        make_patch(export).await
+        make_patch(export, self.base.clone()).await
     }
 
     /// A second workspace that starts from the base, with `files` laid over it.
     pub async fn fork_base(&self, files: Vec<(Bytes, Option<FileState>)>) -> Result<Self, WorkspaceError> {
         let fork = self.sandbox.fork(&self.sandbox.base()).await?;
-        let mut fork = Self::open(fork, self.setup.clone()).await?;
+        let mut fork = Self::open(fork, self.setup.clone(), &self.setup.pristine).await?;
         if !files.is_empty() {
             fork.import(files).await?;
         }
@@ -150,12 +158,17 @@ impl Workspace {
 }
 
 /// Makes the patch off the loop's thread: it runs git.
-async fn make_patch(export: Export) -> Result<(Patch, Export), WorkspaceError> {
+async fn make_patch(mut export: Export, base: Option<Base>) -> Result<(Patch, Export), WorkspaceError> {
     if export.files.is_empty() {
         return Ok((Patch::default(), export));
     }
-    tokio::task::spawn_blocking(move || voe_repo::make_patch(&export, None).map(|patch| (patch, export)))
-        .await
+    let made = tokio::task::spawn_blocking(move || {
+        if let Some(base) = &base {
+            base.correct(&mut export)?;
+        }
+        voe_repo::make_patch(&export, None).map(|patch| (patch, export))
+    });
+    made.await
         .map_err(|e| WorkspaceError::Patch(e.to_string()))?
-        .map_err(|e| WorkspaceError::Patch(e.to_string()))
+        .map_err(|e: voe_repo::RepoError| WorkspaceError::Patch(e.to_string()))
 }

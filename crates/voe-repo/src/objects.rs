@@ -151,7 +151,11 @@ pub(crate) fn differences(git: &Git, old: &str, new: &str) -> Result<Vec<Differe
 
 /// All files of a tree.
 pub(crate) fn list_tree(git: &Git, tree: &str) -> Result<Entries> {
-    let out = git.run(&["ls-tree", "-r", "-z", "--full-tree", tree])?;
+    entries_of(&git.run(&["ls-tree", "-r", "-z", "--full-tree", tree])?)
+}
+
+/// What `git ls-tree -r -z` printed.
+pub(crate) fn entries_of(out: &[u8]) -> Result<Entries> {
     let mut entries = Entries::new();
     for record in out.split(|byte| *byte == 0).filter(|record| !record.is_empty()) {
         let tab = record.iter().position(|byte| *byte == b'\t').ok_or_else(|| unknown("ls-tree", "no tab"))?;

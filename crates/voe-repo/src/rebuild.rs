@@ -1,15 +1,20 @@
 //! A base put somewhere else: for going on with an attempt, and for running one again.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use voe_toolbox::protocol::{Bytes, FileState};
+use voe_toolbox::protocol::{Bytes, Export, FileState};
 
 use crate::copy::init;
 use crate::git::Git;
-use crate::objects::{Blobs, differences, init_bare};
+use crate::objects::{Blobs, differences, entries_of, init_bare, list_tree};
+use crate::snapshot::as_path;
 use crate::snapshot::{NO_ATTRIBUTES, alternate, write};
 use crate::{Base, RepoError, Result};
+
+/// More files than this are not named to git one by one.
+const MANY: usize = 500;
 
 impl Base {
     /// The files that `patch` changes, as they are with it on this base; `None` for those it deletes. Neither the
@@ -62,6 +67,38 @@ impl Base {
         from.run_into(&["pack-objects", "-q", "--revs", "--stdout"], wanted.as_bytes(), pack.path())?;
         Git::private(&git_dir).run_from(&["index-pack", "--stdin"], pack.path())?;
         Ok(Self { git_dir, ..self.clone() })
+    }
+
+    /// Puts what this base holds in the place of what `export` says about it, and drops files that are as at base: what a
+    /// sandbox reads as the base may have been changed since, by the user or by what ran inside.
+    ///
+    /// # Errors
+    /// git failed.
+    pub fn correct(&self, export: &mut Export) -> Result<()> {
+        if export.files.is_empty() {
+            return Ok(());
+        }
+        let git = Git::private(&self.git_dir);
+        let entries = if export.files.len() > MANY {
+            list_tree(&git, &self.tree)?
+        } else {
+            let mut args: Vec<OsString> =
+                ["ls-tree", "-r", "-z", "--full-tree", &self.tree, "--"].map(OsString::from).to_vec();
+            args.extend(export.files.iter().map(|file| as_path(&file.path.0).as_os_str().to_owned()));
+            entries_of(&git.run(&args)?)?
+        };
+        let mut blobs = Blobs::open(&git)?;
+        for file in &mut export.files {
+            file.base = match entries.get(&file.path.0) {
+                // A submodule stands in the tree with its files; anything else is no file.
+                Some((mode, id)) if mode & 0o170_000 != 0o160_000 => {
+                    Some(FileState { mode: *mode, content: Bytes(blobs.get(id)?) })
+                }
+                _ => None,
+            };
+        }
+        export.files.retain(|file| file.base != file.now);
+        Ok(())
     }
 
     /// Makes a repository in `dir` (missing or empty) with the base's files in the work tree and its commit checked out,
