@@ -81,6 +81,17 @@ proptest! {
     }
 
     #[test]
+    fn an_edit_touches_no_more_of_the_file_than_it_matches(content in bytes(), from in 0_usize..30, length in 1_usize..10, new in "[a-c\n\r]{0,6}", line in proptest::option::of(1_usize..6)) {
+        let shown = String::from_utf8_lossy(&content).into_owned();
+        let old: String = shown.chars().skip(from).take(length).collect();
+        if let Ok(edited) = apply(&content, &Edit { old: &old, new: &new, line }) {
+            let before = content.iter().zip(&edited.content).take_while(|(a, b)| a == b).count();
+            let after = content.iter().rev().zip(edited.content.iter().rev()).take_while(|(a, b)| a == b).count();
+            prop_assert!(content.len().saturating_sub(before + after) <= 2 * old.len() + 2);
+        }
+    }
+
+    #[test]
     fn no_edit_makes_it_panic(content in proptest::collection::vec(any::<u8>(), 0..100), old in ".{0,10}", new in ".{0,10}", line in proptest::option::of(0_usize..20)) {
         let _ = apply(&content, &Edit { old: &old, new: &new, line }).map_err(|error| error.to_string());
         let part: String = String::from_utf8_lossy(&content).chars().skip(3).take(9).collect();
