@@ -93,7 +93,7 @@ fn kind(words: &[Word], input: Option<&str>, depth: usize) -> Kind {
             _ => {}
         }
     }
-    if let Some(kind) = interpreter(name, args, input, depth) {
+    if let Some(kind) = interpreter(name, args, input) {
         return kind;
     }
     if programs::has(TESTERS, name) || crate::test_path::is_test_path(&first.text) || testing_script(name) {
@@ -285,7 +285,7 @@ fn git(args: &[Word]) -> Kind {
 }
 
 /// Interpreters: the script may be in the command, in a here-document, or in a file.
-fn interpreter(name: &str, args: &[Word], input: Option<&str>, depth: usize) -> Option<Kind> {
+fn interpreter(name: &str, args: &[Word], input: Option<&str>) -> Option<Kind> {
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let code_flag: &[&str] = match stem {
         "python" | "pypy" | "ipython" => &["-c"],
@@ -322,6 +322,5 @@ fn interpreter(name: &str, args: &[Word], input: Option<&str>, depth: usize) -> 
         || testing_script(file)
         || file == "setup.py"
         || file == "manage.py" && args.iter().any(|arg| arg.text == "test" || arg.text == "check");
-    let _ = depth;
     Some(if tests { Kind::Tests } else { Kind::Runs })
 }
