@@ -171,7 +171,8 @@ fn writable(path: &Path) -> bool {
     fs::OpenOptions::new().write(true).open(path).is_ok()
 }
 
-fn count(file: Option<&Path>, name: &str) -> u64 {
+/// Reads a number by its name from a file of such lines.
+pub(crate) fn count(file: Option<&Path>, name: &str) -> u64 {
     let text = file.map(|file| fs::read_to_string(file).unwrap_or_default()).unwrap_or_default();
     text.lines()
         .filter_map(|line| line.split_once(' '))

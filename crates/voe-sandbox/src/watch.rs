@@ -110,6 +110,10 @@ impl Inner {
             let text = match line.split_once(' ') {
                 Some(("disk", limit)) => format!("disk limit {}", bytes(limit.parse().unwrap_or(0))),
                 Some(("memory", limit)) => format!("memory limit {}", bytes(limit.parse().unwrap_or(0))),
+                Some(("forks", limit)) => {
+                    refused = Some(format!("process limit {limit}"));
+                    continue;
+                }
                 Some(("processes", limit)) => format!("process limit {limit}"),
                 _ => continue,
             };

@@ -17,6 +17,9 @@ fn main() -> std::process::ExitCode {
         if std::env::args().nth(1).as_deref() == Some("as-this-user") {
             return all();
         }
+        if std::env::args().any(|word| word == "docker") {
+            return in_containers();
+        }
         let ordinary = support::ordinary_user();
         if ordinary.is_none() {
             println!("skipped: as another user (needs root)");
@@ -57,10 +60,28 @@ fn all() -> bool {
     true
 }
 
+/// What containers promise, too.
+fn in_containers() -> bool {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let case = || Case { choice: Choice::Docker, ..Case::new(dir.path()) };
+        a_fork_of_base_has_the_users_tree_and_a_copy_of_tmp(case()).await;
+        a_snapshot_keeps_what_was_there_and_the_toolbox_goes_on(case()).await;
+        deletions_renames_and_replaced_directories_survive_a_snapshot(case()).await;
+        forks_of_forks_outlive_what_they_came_from(case()).await;
+        a_toolbox_that_died_is_started_again_on_the_same_workspace(case()).await;
+        the_workspace_can_be_shown_elsewhere(case()).await;
+    });
+    println!("forks in containers: all held");
+    true
+}
+
 /// A workspace of its own.
 struct Case {
     dir: tempfile::TempDir,
     work: PathBuf,
+    choice: Choice,
 }
 
 impl Case {
@@ -75,12 +96,13 @@ impl Case {
         for (name, text) in [("a.txt", "a"), ("src/b.txt", "b"), ("src/deep/c.txt", "c")] {
             fs::write(work.join(name), text).unwrap();
         }
-        Self { dir, work }
+        Self { dir, work, choice: Choice::Local }
     }
 
     fn spec(&self) -> Spec {
         let mut spec = Spec::new(std::env::current_exe().unwrap(), &self.work, self.dir.path().join("state"));
-        spec.choice = Choice::Local;
+        spec.choice = self.choice;
+        spec.image = std::env::var("VOE_TEST_IMAGE").ok();
         spec
     }
 
@@ -90,7 +112,8 @@ impl Case {
 }
 
 async fn start(sandbox: &Sandbox) -> Toolbox {
-    sandbox.toolbox(support::setup()).await.unwrap().0
+    let pristine = sandbox.base_inside().map_or(support::setup().pristine, support::Pristine::Dir);
+    sandbox.toolbox(support::Setup { pristine, ..support::setup() }).await.unwrap().0
 }
 
 /// Runs a command that has to work; its output.

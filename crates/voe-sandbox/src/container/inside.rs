@@ -8,19 +8,29 @@ use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions};
 
+use crate::groups;
 use crate::init;
 use crate::local::copy;
 
 /// How often the first process looks at the disk.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// The first process: takes over orphans, and watches how much of the disk the container takes. It says so on standard
-/// output, which voe reads, and ends the commands.
-pub(crate) fn idle(disk_bytes: u64) -> ExitCode {
+/// The first process: takes over orphans, and watches how much of the disk the container takes, and which bounds the engine
+/// had to hold. It says so on standard output, which voe reads.
+pub(crate) fn idle(disk_bytes: u64, memory_bytes: u64, processes: u64) -> ExitCode {
     let mut baseline = None;
     let mut tolerated = disk_bytes;
+    let mut memory =
+        Counter::new(&["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"], "oom_kill");
+    let mut forks = Counter::new(&["/sys/fs/cgroup/pids.events", "/sys/fs/cgroup/pids/pids.events"], "max");
     loop {
         while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+        if memory.rose() {
+            say(format_args!("memory {memory_bytes}"));
+        }
+        if forks.rose() {
+            say(format_args!("forks {processes}"));
+        }
         if let Ok(stat) = rustix::fs::statvfs("/") {
             let free = stat.f_bfree * stat.f_frsize;
             let before = *baseline.get_or_insert(free);
@@ -28,8 +38,7 @@ pub(crate) fn idle(disk_bytes: u64) -> ExitCode {
             if before.saturating_sub(free) > tolerated {
                 let used = taken();
                 if used > tolerated {
-                    println!("disk {disk_bytes}");
-                    let _ = std::io::stdout().flush();
+                    say(format_args!("disk {disk_bytes}"));
                     for toolbox in entered() {
                         init::kill_below(toolbox);
                     }
@@ -42,6 +51,32 @@ pub(crate) fn idle(disk_bytes: u64) -> ExitCode {
             }
         }
         std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn say(line: std::fmt::Arguments<'_>) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}");
+    let _ = out.flush();
+}
+
+/// A number that the kernel counts for the container's control group.
+struct Counter {
+    files: &'static [&'static str],
+    name: &'static str,
+    last: u64,
+}
+
+impl Counter {
+    fn new(files: &'static [&'static str], name: &'static str) -> Self {
+        let mut counter = Self { files, name, last: 0 };
+        counter.rose();
+        counter
+    }
+
+    fn rose(&mut self) -> bool {
+        let now = self.files.iter().map(|file| groups::count(Some(Path::new(file)), self.name)).max().unwrap_or(0);
+        std::mem::replace(&mut self.last, now) < now
     }
 }
 

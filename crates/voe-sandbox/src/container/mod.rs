@@ -36,9 +36,10 @@ use crate::watch::Meter;
 use engine::{OWNER, failed};
 
 /// voe's own directory inside.
-const OWN: &str = "/.voe";
+pub(crate) const OWN: &str = "/.voe";
 const PROGRAM: &str = "/.voe/voe";
-const SCRATCH: &str = "/.voe/scratch";
+/// Where the toolbox keeps its own things inside.
+pub(crate) const SCRATCH: &str = "/.voe/scratch";
 /// Where the workspace as it was at the start can be read inside.
 pub(crate) const BASE: &str = "/.voe/base";
 
@@ -302,7 +303,13 @@ fn body(spec: &Spec, image: &str) -> ContainerCreateBody {
         image: Some(image.into()),
         // A container's root without capabilities, whoever the image's user is: the workspace must be writable.
         user: Some("0".into()),
-        entrypoint: Some(vec![PROGRAM.into(), "sandbox-init".into(), "idle".into(), spec.disk_bytes.to_string()]),
+        entrypoint: Some(
+            [PROGRAM, "sandbox-init", "idle"]
+                .map(String::from)
+                .into_iter()
+                .chain([spec.disk_bytes, limits.memory_bytes, limits.processes].map(|number| number.to_string()))
+                .collect(),
+        ),
         cmd: Some(Vec::new()),
         working_dir: Some("/".into()),
         labels: Some(labels()),

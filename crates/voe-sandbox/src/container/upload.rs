@@ -34,6 +34,8 @@ pub(super) async fn send(docker: &Docker, container: &str, from: &Path, to: &Pat
 fn archive(from: &Path, to: &Path, out: Sender) -> io::Result<()> {
     let mut tar = tar::Builder::new(out);
     tar.follow_symlinks(false);
+    // Engines do not read GNU sparse entries.
+    tar.sparse(false);
     let mut parents: Vec<&Path> = to.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()).collect();
     parents.reverse();
     for parent in parents {

@@ -17,6 +17,7 @@ mod tree;
 mod view;
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::process::ExitCode;
 
 use rustix::fs::{Mode, OFlags};
@@ -65,7 +66,10 @@ pub fn helper(arguments: impl IntoIterator<Item = String>) -> ExitCode {
         ["bridge", address, container, ref command @ ..] => {
             return container::bridge(address, container, command.iter().map(|word| (*word).to_owned()).collect());
         }
-        ["idle", bytes] => return container::idle(bytes.parse().unwrap_or(u64::MAX)),
+        ["idle", disk, memory, processes] => {
+            let number = |word: &str| word.parse().unwrap_or(u64::MAX);
+            return container::idle(number(disk), number(memory), number(processes));
+        }
         ["reset", from, to] => return container::reset(from.as_ref(), to.as_ref()),
         ["contained"] => return contained(),
         _ => {}
@@ -93,7 +97,12 @@ pub fn helper(arguments: impl IntoIterator<Item = String>) -> ExitCode {
 
 /// The toolbox in a container, which holds nearly all of it already.
 fn contained() -> ExitCode {
-    match privileges::drop_all(true).and_then(|()| filter::apply(false)) {
+    let scratch = Path::new(container::SCRATCH);
+    let _ = std::fs::create_dir_all(scratch);
+    let held = privileges::drop_all(true)
+        .and_then(|()| rules::guard_own(Path::new(container::OWN), scratch))
+        .and_then(|()| filter::apply(false));
+    match held {
         Ok(()) => voe_toolbox::server::run(),
         Err(Failure { step, error }) => {
             eprintln!("{step}: {error}");

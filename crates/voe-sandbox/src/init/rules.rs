@@ -1,6 +1,6 @@
 //! Landlock: a second fence around what may be written, and a wall against signals and abstract sockets of others.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
@@ -15,6 +15,20 @@ const NEWEST: ABI = ABI::V6;
 
 /// Fences this process and its children in.
 pub(super) fn apply(plan: &Plan) -> Done {
+    // A second fence inside a private file system may be missing; the only one may not.
+    fence(&plan.readable, &plan.writable, plan.view.is_none())
+}
+
+/// In a container: everything but voe's own directory may be written, for commands run as root there.
+pub(super) fn guard_own(own: &Path, scratch: &Path) -> Done {
+    let entries = std::fs::read_dir("/").step(|| "read /".into())?;
+    let mut writable: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path != own).collect();
+    writable.push(scratch.to_path_buf());
+    fence(&[], &writable, false)
+}
+
+/// `readable`: empty for everything.
+fn fence(readable: &[PathBuf], writable: &[PathBuf], required: bool) -> Done {
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))
@@ -22,17 +36,16 @@ pub(super) fn apply(plan: &Plan) -> Done {
         .and_then(|rules| rules.scope(Scope::Signal))
         .and_then(Ruleset::create)
         .step(|| "Landlock".into())?;
-    let everything = [Path::new("/").to_path_buf()];
-    let readable = if plan.readable.is_empty() { &everything[..] } else { &plan.readable };
+    let everything = [PathBuf::from("/")];
+    let readable = if readable.is_empty() { &everything[..] } else { readable };
     for path in readable {
         rules = allow(rules, path, AccessFs::from_read(NEWEST)).step(|| format!("Landlock: {}", path.display()))?;
     }
-    for path in &plan.writable {
+    for path in writable {
         rules = allow(rules, path, AccessFs::from_all(NEWEST)).step(|| format!("Landlock: {}", path.display()))?;
     }
     let status = rules.restrict_self().step(|| "Landlock".into())?;
-    // A second fence inside a private file system may be missing; the only one may not.
-    if plan.view.is_none() && status.ruleset == RulesetStatus::NotEnforced {
+    if required && status.ruleset == RulesetStatus::NotEnforced {
         return Err(Failure::new("Landlock", "this kernel does not have it (Linux 5.13, listed in lsm=)"));
     }
     Ok(())

@@ -84,7 +84,7 @@ pub const CASES: &[Case] = &[
     ),
     case(
         "writing to devices",
-        "echo x > /dev/voe-x; dd if=/dev/zero of=/dev/vda count=1; dd if=/dev/zero of=/dev/sda count=1; head -c 1 /dev/vda",
+        "for d in vda sda nvme0n1 mem kmsg; do [ -b /dev/$d ] || [ -c /dev/$d ] || continue; dd if=/dev/zero of=/dev/$d count=1 && exit 0; done; exit 1",
         Refused,
     ),
     case("making a device", "mknod /tmp/disk b 254 0 && head -c 16 /tmp/disk | xxd", Refused),
@@ -152,7 +152,7 @@ pub const CASES: &[Case] = &[
     case(
         "a memory bomb",
         "python3 -c 'x=[bytearray(b\"x\"*10**7) for i in range(10**4)]'",
-        Says(&["memory limit", "MemoryError"]),
+        Says(&["memory limit", "MemoryError", "out of memory"]),
     ),
     case(
         "a memory bomb of many processes",

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use voe_toolbox::client::{ClientError, Toolbox};
-pub use voe_toolbox::protocol::Setup;
-use voe_toolbox::protocol::{CallResult, Pristine};
+use voe_toolbox::protocol::CallResult;
+pub use voe_toolbox::protocol::{Pristine, Setup};
 
 /// Runs `tests` unless this process was started as voe's helper or toolbox.
 pub fn run(tests: impl FnOnce() -> bool) -> ExitCode {
