@@ -84,7 +84,7 @@ impl Attempt {
         }
     }
 
-    fn recorded(&mut self, reply: voe_model::Reply, messages: usize) -> Reply {
+    pub(crate) fn recorded(&mut self, reply: voe_model::Reply, messages: usize) -> Reply {
         // Learning once is enough, and looking at the whole conversation each time would cost more and more.
         if self.measured.0 == 0 && !reply.estimated {
             self.estimator.learn(&self.log.conversation.messages, &self.tools, &reply.usage);

@@ -23,7 +23,9 @@ pub fn declares_done(text: &str, marker: &str) -> bool {
     }
     // A whole reply in a fence is a habit of small models.
     last == marker
-        || last.strip_suffix(&marker).is_some_and(|before| !before.ends_with(|c: char| c.is_alphanumeric() || c == '_') && !negated(before))
+        || last
+            .strip_suffix(&marker)
+            .is_some_and(|before| !before.ends_with(|c: char| c.is_alphanumeric() || c == '_') && !negated(before))
 }
 
 /// Whether the words before the marker put it off or deny it.

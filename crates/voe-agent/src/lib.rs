@@ -8,6 +8,8 @@
 //! - `verify`: verification by other means, one file a method; `recovery`: what follows when it fails; [`trail`]: what was
 //!   verified so far, and which state is the best
 //! - `red_first`: a failing check before the first edit
+//! - `pipeline`: the harness leads, one question a fresh context
+//! - `several`, `scratch`: what a search over several attempts needs of each
 //! - [`nudge`]: when the model is asked to verify
 //! - `compaction`: keeping the conversation within the window
 //! - `resume`: what an attempt that is gone on with has to know beside its folds
@@ -27,11 +29,14 @@ pub mod ledger;
 pub mod load;
 pub mod log;
 pub mod nudge;
+mod pipeline;
 pub mod prompt;
 mod recovery;
 pub mod red;
 mod red_first;
 mod resume;
+mod scratch;
+mod several;
 pub mod strategy;
 pub mod stuck;
 pub mod tools;

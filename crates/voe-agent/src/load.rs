@@ -16,6 +16,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("self-review", include_str!("../../../strategies/self-review.toml")),
     ("tests", include_str!("../../../strategies/tests.toml")),
     ("spec", include_str!("../../../strategies/spec.toml")),
+    ("pipeline", include_str!("../../../strategies/pipeline.toml")),
 ];
 
 /// How many files may extend one another: more is a circle or a mistake.

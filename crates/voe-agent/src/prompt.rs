@@ -9,7 +9,7 @@ use crate::strategy::Strategy;
 pub const HARNESS: &str = "[voe]";
 
 /// Fills in `template`; a template that fails is shown as it stands (it was validated when it was loaded).
-fn render(template: &str, values: minijinja::Value) -> String {
+pub(crate) fn render(template: &str, values: minijinja::Value) -> String {
     Environment::new().render_str(template, values).unwrap_or_else(|_| template.to_owned()).trim().to_owned()
 }
 
@@ -70,7 +70,11 @@ pub fn validate(strategy: &Strategy) -> Result<(), String> {
         ("prompt.reminder", &strategy.prompt.reminder),
         ("nudge.text", &strategy.nudge.text),
     ];
-    for (key, template) in templates {
+    let ask = strategy.pipeline.iter().map(|keys| &keys.ask);
+    let questions = ask.flat_map(|ask| {
+        [("pipeline.ask.place", &ask.place), ("pipeline.ask.check", &ask.check), ("pipeline.ask.change", &ask.change)]
+    });
+    for (key, template) in templates.into_iter().chain(questions) {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(minijinja::UndefinedBehavior::Lenient);
         environment.template_from_str(template).map(|_| ()).map_err(|e| format!("{key}: {e}"))?;
@@ -88,6 +92,8 @@ pub fn validate(strategy: &Strategy) -> Result<(), String> {
         return Err("nudge.on is set but nudge.text is empty".into());
     }
     crate::verify::validate(strategy)?;
+    crate::pipeline::validate(strategy)?;
+    crate::several::validate(strategy)?;
     for tool in &strategy.tools.offer {
         if !crate::tools::known(tool) {
             return Err(format!("tools.offer: there is no tool {tool:?}"));

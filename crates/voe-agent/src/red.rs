@@ -137,7 +137,7 @@ fn telling_line(with: &str, without: &str) -> Option<String> {
             .iter()
             .any(|word| line.contains(word))
     };
-    let line = own().filter(error).last().or_else(|| own().last())?;
+    let line = own().rfind(error).or_else(|| own().next_back())?;
     Some(line.chars().take(300).collect())
 }
 

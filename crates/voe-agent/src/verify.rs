@@ -3,10 +3,10 @@
 
 mod command;
 mod counterfactual;
+mod own_tests;
 mod runners;
 mod self_review;
 mod spec;
-mod tests;
 mod verdict;
 
 use voe_trace::event::{Origin, Reply};
@@ -50,6 +50,14 @@ impl From<Verdict> for Look {
 }
 
 impl Attempt {
+    /// What the repository's own tests say of the work as it stands.
+    pub(crate) async fn own_tests(&mut self) -> Result<Verdict, End> {
+        match own_tests::look(self).await? {
+            Look::Verdict(verdict) => Ok(verdict),
+            Look::Ask(_) => Ok(Verdict::new(None, "")),
+        }
+    }
+
     /// Whether the step just made calls for a verification in the middle of the work.
     pub(crate) fn part_is_due(&self) -> bool {
         if self.strategy.verify.method == Method::None {
@@ -93,7 +101,7 @@ impl Attempt {
         match self.strategy.verify.method {
             Method::None => Ok(Verdict::new(Some(true), "").into()),
             Method::SelfReview => Ok(self_review::look(self)),
-            Method::Tests => tests::look(self).await,
+            Method::Tests => own_tests::look(self).await,
             Method::Spec => spec::look(self).await,
             Method::Command => command::look(self).await,
             Method::Counterfactual => counterfactual::look(self).await,

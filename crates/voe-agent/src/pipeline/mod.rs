@@ -1,0 +1,372 @@
+//! The harness leads: one question, one fresh and short context. For models too small for a loop.
+//!
+//! - [`place`]: where the problem may be; [`source`]: the function there
+//! - [`check`]: a script that fails now; [`reply`]: reading what the model wrote
+//! - `candidate`: a change, tried with the checks
+//! - `past`: what was asked before the attempt was gone on with, so that nothing is asked twice
+
+mod candidate;
+mod check;
+mod past;
+mod place;
+mod reply;
+mod source;
+
+use std::time::Duration;
+
+use minijinja::context;
+use serde_json::json;
+use voe_trace::event::{Compaction, Origin};
+use voe_trace::{Event, Level, Message, Reason, Usage};
+
+use crate::attempt::{Attempt, End};
+use crate::prompt::{cut, render};
+use crate::red;
+use crate::strategy::{Pipeline, Strategy, Writes};
+use crate::workspace::Called;
+use candidate::{Base, Candidate};
+use check::Language;
+pub(crate) use past::Past;
+use place::{Names, Place};
+
+/// Places that the model is asked to rank.
+const RANKED: usize = 12;
+/// Seconds for one search.
+const SEARCH: Duration = Duration::from_secs(60);
+/// Pages of a file that are read: larger ones are no places.
+const PAGES: usize = 20;
+
+/// A command that fails at the base.
+#[derive(Debug, Clone)]
+struct Red {
+    command: String,
+    base: voe_trace::Outcome,
+}
+
+/// The part of a file that is shown.
+struct Shown {
+    /// From line to line, from 0, the end not included.
+    range: (usize, usize),
+    text: String,
+    /// What it is, in words.
+    what: String,
+    /// Whether it is a function as a whole.
+    function: bool,
+}
+
+impl Attempt {
+    /// Goes through the steps and says how it ended.
+    pub(crate) async fn lead(&mut self, keys: &Pipeline) -> Result<Reason, End> {
+        self.to_base().await?;
+        let places = self.places(keys).await?;
+        let Some(first) = places.first().cloned() else {
+            self.log.write(Event::Note { text: "no source file was found that could be changed".into() })?;
+            return Ok(Reason::Stuck);
+        };
+        let reds = self.reds(keys, &first).await?;
+        let mut tried: Vec<Candidate> = Vec::new();
+        'all: for place in places.iter().take(keys.places.max(1) as usize) {
+            let (mut before, mut failure) = (String::new(), String::new());
+            for _ in 0..keys.candidates.max(1) {
+                let Some(lines) = self.lines(&place.path).await? else { break };
+                let shown = show(place, &lines, keys);
+                let reply = self.ask_for_change(keys, place, &shown, &reds, (&before, &failure)).await?;
+                match self.candidate(keys, place, &shown, &lines, &reply, &reds).await? {
+                    Ok(candidate) => {
+                        let enough = candidate.base == Base::Holds && (reds.is_empty() || candidate.proven);
+                        (before, failure) = (candidate.diff.clone(), candidate.failure.clone());
+                        tried.push(candidate);
+                        if enough {
+                            break 'all;
+                        }
+                    }
+                    Err(why) => (before, failure) = (reply, why),
+                }
+            }
+        }
+        // Of equals the first: it was written with the least talk of failures.
+        let Some(best) = tried.iter().rev().max_by_key(|candidate| candidate.rank()) else {
+            return Ok(Reason::Stuck);
+        };
+        self.put(best).await?;
+        Ok(Reason::Completed)
+    }
+
+    /// Asks one question in a context of its own, unless the record has the answer.
+    async fn question(&mut self, text: String) -> Result<String, End> {
+        if let Some(reply) = self.past.replies.pop_front() {
+            return Ok(reply);
+        }
+        self.check_limits()?;
+        let (step, before) = (self.log.conversation.step, self.prompt_tokens());
+        let after = self.estimator.estimate(&[Message::user(&text)], &[]);
+        self.log.write(Event::Compaction(Box::new(Compaction {
+            step,
+            kind: "question".into(),
+            before,
+            after,
+            usage: Usage::default(),
+            seconds: 0.0,
+            messages: Vec::new(),
+        })))?;
+        self.measured = (0, 0);
+        self.say(Origin::Strategy, Message::user(text))?;
+        match self.request(None).await? {
+            Ok(reply) => {
+                let reply = self.recorded(reply, 1);
+                self.log.write(Event::Reply(Box::new(reply.clone())))?;
+                Ok(reply.message.content)
+            }
+            Err(error) => Err(End::Model(error)),
+        }
+    }
+
+    /// The places, the likeliest first: found by names, ranked by the model.
+    async fn places(&mut self, keys: &Pipeline) -> Result<Vec<Place>, End> {
+        let names = Names::of(&self.task.statement);
+        let mut wanted = names.code.clone();
+        wanted.extend(names.frames.iter().map(|(_, function)| function.clone()));
+        let mut found = Vec::new();
+        if !wanted.is_empty() {
+            found.extend(self.grep(&place::search(&wanted), None).await?);
+        }
+        for file in &names.files {
+            let name = file.rsplit('/').next().unwrap_or(file);
+            found.extend(self.grep(&place::search(&Default::default()), Some(name)).await?);
+        }
+        if !found.iter().any(|place| names.code.contains(&place.name)) {
+            found.extend(self.grep(&place::search(&names.words), None).await?);
+            found.extend(self.grep(&place::search(&Default::default()), None).await?);
+        }
+        if found.is_empty() {
+            found = self.files(&names).await?;
+        }
+        let found = place::rank(&names, found, RANKED);
+        let list: Vec<String> = found
+            .iter()
+            .enumerate()
+            .map(|(n, place)| match place.name.as_str() {
+                "" => format!("{}. {}", n + 1, place.path),
+                name => format!("{}. {name} in {}, line {}", n + 1, place.path, place.line),
+            })
+            .collect();
+        if self.past.is_empty() {
+            self.log.write(Event::Note { text: format!("places: {}", list.join("; ")) })?;
+        }
+        if found.len() < 2 || keys.places == 0 {
+            return Ok(found);
+        }
+        let values = context! { statement => self.statement(keys), places => list.join("\n") };
+        let reply = self.question(render(&keys.ask.place, values)).await?;
+        Ok(place::reordered(&reply, found))
+    }
+
+    async fn grep(&mut self, pattern: &str, glob: Option<&str>) -> Result<Vec<Place>, End> {
+        let arguments = match glob {
+            Some(glob) => json!({"pattern": pattern, "glob": glob}),
+            None => json!({"pattern": pattern}),
+        };
+        let found = self.reads("grep", &arguments).await?;
+        Ok(place::places(&found))
+    }
+
+    /// Whole files, where no function was found: those that the statement names, else all that look like source.
+    async fn files(&mut self, names: &Names) -> Result<Vec<Place>, End> {
+        let mut patterns: Vec<String> =
+            names.files.iter().map(|file| format!("**/{}", file.rsplit('/').next().unwrap_or(file))).collect();
+        patterns.push("**/*.{py,js,mjs,cjs,ts,tsx,rs,go,c,h,cc,cpp,java,rb,php,sh,lua}".into());
+        for pattern in patterns {
+            let found = self.reads("glob", &json!({"pattern": pattern})).await?;
+            let places: Vec<Place> = found
+                .lines()
+                .filter(|line| line.contains('.') && !line.contains(' ') && !voe_toolbox::is_test_path(line))
+                .map(|path| Place { path: path.to_owned(), name: String::new(), line: 1 })
+                .collect();
+            if !places.is_empty() {
+                return Ok(places);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// What a tool says that only reads.
+    async fn reads(&mut self, tool: &str, arguments: &serde_json::Value) -> Result<String, End> {
+        match self.workspace.call(tool, arguments, SEARCH).await? {
+            Called::Result(result) if result.ok => Ok(result.text),
+            Called::Result(_) | Called::Died(_) => Ok(String::new()),
+        }
+    }
+
+    /// A file's lines; `None` for one that can't be a place (too large, not text, gone).
+    async fn lines(&mut self, path: &str) -> Result<Option<Vec<String>>, End> {
+        let mut lines: Vec<String> = Vec::new();
+        for _ in 0..PAGES {
+            let page = self.reads("file_read", &json!({"path": path, "offset": lines.len() + 1})).await?;
+            let before = lines.len();
+            for line in page.lines() {
+                let Some((number, text)) = line.split_once('\t') else { continue };
+                if number.trim().parse() == Ok(lines.len() + 1) {
+                    lines.push(text.to_owned());
+                }
+            }
+            let more = page.lines().last().is_some_and(|line| line.starts_with('['));
+            if lines.len() == before || !more {
+                return Ok((!lines.is_empty()).then_some(lines));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Commands that fail at the base for the reason in the statement: the user's, else one that the model writes.
+    async fn reds(&mut self, keys: &Pipeline, place: &Place) -> Result<Vec<Red>, End> {
+        if let Some(command) = self.task.check.clone() {
+            let base = self.at_base(&command).await?;
+            if let Some(base) = base.filter(|base| base.exit != Some(0)) {
+                return Ok(vec![Red { command, base }]);
+            }
+        }
+        let language = Language::of(&place.path);
+        let mut rejected = String::new();
+        for _ in 0..keys.checks {
+            let Some(lines) = self.lines(&place.path).await? else { break };
+            let shown = show(place, &lines, keys);
+            let values = context! {
+                statement => self.statement(keys), path => &place.path, source => &shown.text,
+                language => language.name(), rejected => &rejected,
+            };
+            let reply = self.question(render(&keys.ask.check, values)).await?;
+            let Some(code) = reply::code(&reply, |text| text.lines().any(|line| line.starts_with("assert "))) else {
+                rejected = "The answer held no block of code.".into();
+                continue;
+            };
+            let command = language.command(&code);
+            let Some(base) = self.at_base(&command).await? else { continue };
+            match check::rejected(&self.task.statement, &base) {
+                None => return Ok(vec![Red { command, base }]),
+                Some(why) => rejected = format!("{why}\n\nIt was:\n\n```\n{}\n```", cut(&code, 1500)),
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// How a command ends on the unchanged code; recorded.
+    async fn at_base(&mut self, command: &str) -> Result<Option<voe_trace::Outcome>, End> {
+        let known = |check: &&voe_trace::Check| check.tree.is_empty() && check.command == command;
+        if let Some(check) = self.log.ledger.checks().iter().find(known) {
+            return Ok(Some(check.with.clone()));
+        }
+        Ok(self.run_check(command).await?.map(|check| check.with))
+    }
+
+    async fn ask_for_change(
+        &mut self,
+        keys: &Pipeline,
+        place: &Place,
+        shown: &Shown,
+        reds: &[Red],
+        (tried, failure): (&str, &str),
+    ) -> Result<String, End> {
+        let red = reds.first();
+        let values = context! {
+            statement => self.statement(keys),
+            path => &place.path,
+            source => &shown.text,
+            what => &shown.what,
+            write => writes(keys, shown),
+            name => &place.name,
+            check => red.map(|red| cut(&red.command, 2000)),
+            output => red.map(|red| last_lines(&red.base.tail, 12)),
+            tried => cut(tried, 2000),
+            failure => cut(failure, 1500),
+        };
+        self.question(render(&keys.ask.change, values)).await
+    }
+
+    fn statement(&self, keys: &Pipeline) -> String {
+        cut(self.task.statement.trim(), keys.statement_chars)
+    }
+
+    /// What `red` shows of the code as it stands.
+    async fn with_change(&mut self, red: &Red, code_tree: &str) -> Result<Option<voe_trace::Check>, End> {
+        let known = |c: &&voe_trace::Check| c.command == red.command && c.tree == code_tree && c.without.is_some();
+        if let Some(check) = self.log.ledger.checks().iter().find(known) {
+            return Ok(Some(check.clone()));
+        }
+        let Some(mut check) = self.run_command(&red.command).await? else { return Ok(None) };
+        let limit = Duration::try_from_secs_f64(self.strategy.evidence.timeout_s).unwrap_or_default();
+        (check.level, check.why) = red::judge(&red.command, &check.with, &red.base, &Default::default(), limit);
+        check.without = Some(red.base.clone());
+        self.log.write(Event::Check(Box::new(check.clone())))?;
+        Ok(Some(check))
+    }
+}
+
+/// What the model is to write about what it is shown.
+fn writes(keys: &Pipeline, shown: &Shown) -> &'static str {
+    match keys.write {
+        Writes::Replace => "replace",
+        Writes::Function if shown.function => "function",
+        Writes::File | Writes::Function if shown.range.0 == 0 => "file",
+        // A file that is not shown as a whole can't be written anew.
+        Writes::File | Writes::Function => "replace",
+    }
+}
+
+/// The part of a file that is shown for a place.
+fn show(place: &Place, lines: &[String], keys: &Pipeline) -> Shown {
+    let text = |range: (usize, usize)| lines[range.0..range.1].join("\n");
+    let fits = |range: (usize, usize)| text(range).chars().count() <= keys.source_chars;
+    let whole = (0, lines.len());
+    let shown =
+        |range: (usize, usize), what: String, function: bool| Shown { range, text: text(range), what, function };
+    if !place.name.is_empty() && keys.write != Writes::File {
+        // The line may have moved since it was found; the name has not.
+        let defines = |line: &String| place::defined(line) == Some(&place.name);
+        let near = lines.get(place.line - 1).is_some_and(defines).then_some(place.line - 1);
+        if let Some(line) = near.or_else(|| lines.iter().position(defines)) {
+            let range = source::extent(&place.path, lines, line);
+            if fits(range) {
+                return shown(range, format!("the function {}", place.name), true);
+            }
+        }
+    }
+    if fits(whole) {
+        return shown(whole, "the whole file".into(), false);
+    }
+    let (mut begin, mut end) = (place.line.saturating_sub(1).min(lines.len()), place.line.min(lines.len()));
+    while (begin > 0 || end < lines.len()) && fits((begin.saturating_sub(1), (end + 3).min(lines.len()))) {
+        (begin, end) = (begin.saturating_sub(1), (end + 3).min(lines.len()));
+    }
+    // Not from the first line on, so that it does not pass for the whole file.
+    let begin = begin.max(1).min(end);
+    shown((begin, end), format!("lines {} to {end}", begin + 1), false)
+}
+
+/// The last `most` lines.
+fn last_lines(text: &str, most: usize) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(most)..].join("\n")
+}
+
+/// What is wrong with the pipeline's keys, if anything, in one line.
+pub(crate) fn validate(strategy: &Strategy) -> Result<(), String> {
+    let Some(keys) = &strategy.pipeline else { return Ok(()) };
+    for (key, text) in [("place", &keys.ask.place), ("check", &keys.ask.check), ("change", &keys.ask.change)] {
+        if !text.contains("statement") {
+            return Err(format!(
+                "pipeline.ask.{key} does not mention `statement`: the model would not learn what is wrong"
+            ));
+        }
+    }
+    if strategy.red_first.is_some() || strategy.verify.method != crate::strategy::Method::None {
+        return Err("a pipeline verifies by itself: [verify] and [red_first] do nothing in it".into());
+    }
+    Ok(())
+}
+
+impl Candidate {
+    /// What comes first is better.
+    fn rank(&self) -> (bool, bool, Level, std::cmp::Reverse<usize>) {
+        (self.base == Base::Holds, self.proven, self.level, std::cmp::Reverse(self.diff.len()))
+    }
+}
