@@ -54,6 +54,9 @@ pub(crate) struct ModelFlags {
     /// Environment variable that holds the API key
     #[arg(long, value_name = "VAR")]
     pub(crate) api_key_env: Option<String>,
+    /// How the server is spoken to
+    #[arg(long, value_name = "openai|anthropic")]
+    pub(crate) provider: Option<String>,
 }
 
 /// How things are printed.

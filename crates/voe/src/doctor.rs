@@ -52,6 +52,7 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
     let mut settings = Settings::load(repository.as_ref().map(voe_repo::Repo::top))?;
     settings.flag("base_url", args.model.base_url.clone());
     settings.flag("model", args.model.model.clone());
+    settings.flag("provider", args.model.provider.clone());
     settings.flag("api_key_env", args.model.api_key_env.clone());
 
     let mut looks = vec![program("git", &["--version"], Mark::Bad, "install git 2.25 or newer")];
@@ -148,7 +149,7 @@ async fn servers(settings: &Settings) -> anyhow::Result<(Vec<Look>, bool)> {
     let asked = settings.text("base_url");
     let places: Vec<(String, String)> = match &asked {
         Some(url) => vec![("server".into(), url.clone())],
-        None => model::LOCAL.iter().map(|(name, url)| ((*name).to_owned(), (*url).to_owned())).collect(),
+        None => voe_model::LOCAL_SERVERS.iter().map(|(name, url)| ((*name).to_owned(), (*url).to_owned())).collect(),
     };
     let (mut looks, mut works) = (Vec::new(), false);
     for (name, url) in &places {

@@ -129,6 +129,7 @@ fn settings(args: &cli::Fix, top: &Path) -> anyhow::Result<Settings> {
     let mut settings = Settings::load(Some(top))?;
     settings.flag("base_url", args.model.base_url.clone());
     settings.flag("model", args.model.model.clone());
+    settings.flag("provider", args.model.provider.clone());
     settings.flag("api_key_env", args.model.api_key_env.clone());
     settings.flag("strategy", args.strategy.clone());
     settings.flag("max_steps", args.max_steps.map(i64::from));

@@ -4,19 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use voe_model::{Model, OpenAi, OpenAiConfig, Probe, Replay, Scripted, Secret};
+use voe_model::{Anthropic, AnthropicConfig, LOCAL_SERVERS, Model, OpenAi, OpenAiConfig, Prices, Probe, Replay, Scripted, Secret};
 
 use crate::settings::{Settings, Source};
 use crate::{ModelFailed, Usage};
-
-/// Where servers for local models listen when nobody says otherwise.
-pub(crate) const LOCAL: &[(&str, &str)] = &[
-    ("vLLM", "http://127.0.0.1:8000/v1"),
-    ("SGLang", "http://127.0.0.1:30000/v1"),
-    ("llama.cpp", "http://127.0.0.1:8080/v1"),
-    ("Ollama", "http://127.0.0.1:11434/v1"),
-    ("LM Studio", "http://127.0.0.1:1234/v1"),
-];
 
 /// The limit on one question of a probe: a local server answers at once, a remote one soon.
 const QUESTION: Duration = Duration::from_secs(5);
@@ -39,6 +30,12 @@ pub(crate) async fn find(settings: &Settings) -> anyhow::Result<Found> {
         return Ok(Found { model: Arc::new(Replay::from_records(&trajectory.records)), notes: Vec::new() });
     }
     let key = key(settings)?;
+    let prices = prices(settings)?;
+    match settings.text("provider").as_deref() {
+        Some("anthropic") => return anthropic(settings, wanted, key, prices).await,
+        None | Some("openai") => {}
+        Some(other) => return Err(Usage(format!("provider is openai or anthropic, not {other:?}")).into()),
+    }
     let probe = match settings.text("base_url") {
         Some(url) => voe_model::probe(&url, key.as_ref(), QUESTION).await.map_err(ModelFailed)?,
         None => local().await?,
@@ -54,6 +51,7 @@ pub(crate) async fn find(settings: &Settings) -> anyhow::Result<Found> {
     config.api_key = key;
     config.window = settings.number("window")?.or_else(|| probe.window(&name));
     config.server = probe.server.clone();
+    config.prices = Some(prices);
     let mut notes = probe.warnings;
     if config.window.is_none() {
         notes.push(
@@ -64,6 +62,35 @@ pub(crate) async fn find(settings: &Settings) -> anyhow::Result<Found> {
     }
     let model = OpenAi::new(config).map_err(ModelFailed)?;
     Ok(Found { model: Arc::new(model), notes })
+}
+
+/// A model behind Anthropic's Messages.
+async fn anthropic(
+    settings: &Settings,
+    model: Option<String>,
+    key: Option<Secret>,
+    prices: Prices,
+) -> anyhow::Result<Found> {
+    let model = model.ok_or_else(|| Usage("name the model with --model; Anthropic serves many".into()))?;
+    let mut config = AnthropicConfig::new(model, key);
+    if let Some(url) = settings.text("base_url") {
+        config.base_url = url;
+    }
+    config.prices = prices;
+    config.window = settings.number("window")?;
+    if config.window.is_none() {
+        config.window = Anthropic::new(config.clone()).map_err(ModelFailed)?.ask_window().await;
+    }
+    let model = Anthropic::new(config).map_err(ModelFailed)?;
+    Ok(Found { model: Arc::new(model), notes: Vec::new() })
+}
+
+/// The price table: the shipped one, with the user's own over it. A model that is in neither costs nothing.
+fn prices(settings: &Settings) -> anyhow::Result<Prices> {
+    let Some(file) = settings.text("prices") else { return Ok(Prices::shipped()) };
+    let text = std::fs::read_to_string(&file).map_err(|e| Usage(format!("cannot read the prices {file}: {e}")))?;
+    let own = Prices::from_toml(&text).map_err(|e| Usage(format!("{file}: {e}")))?;
+    Ok(Prices::shipped().with(own))
 }
 
 /// The API key, if there is one. Keys come from the environment only.
@@ -88,14 +115,14 @@ pub(crate) fn key(settings: &Settings) -> anyhow::Result<Option<Secret>> {
 /// The first local server that answers.
 async fn local() -> anyhow::Result<Probe> {
     let mut probes = tokio::task::JoinSet::new();
-    for (i, (_, url)) in LOCAL.iter().enumerate() {
+    for (i, (_, url)) in LOCAL_SERVERS.iter().enumerate() {
         probes.spawn(async move { (i, voe_model::probe(url, None, QUESTION).await) });
     }
     let mut found: Vec<_> = probes.join_all().await;
     found.sort_by_key(|(i, _)| *i);
     let first = found.into_iter().find_map(|(_, probe)| probe.ok());
     first.ok_or_else(|| {
-        let places: Vec<_> = LOCAL.iter().map(|(name, url)| format!("{name} ({url})")).collect();
+        let places: Vec<_> = LOCAL_SERVERS.iter().map(|(name, url)| format!("{name} ({url})")).collect();
         let server = places.join(", ");
         let message = "no server answers at any of these".into();
         ModelFailed(voe_model::ModelError::Unreachable { server, message }).into()

@@ -38,6 +38,8 @@ pub(crate) const KEYS: &[Key] = &[
     key("base_url", "VOE_BASE_URL", "", "address of the model's server"),
     key("model", "VOE_MODEL", "", "name of the model"),
     guarded("api_key_env", "VOE_API_KEY_ENV", "VOE_API_KEY", "variable that holds the API key"),
+    key("provider", "VOE_PROVIDER", "openai", "how the server is spoken to: openai or anthropic"),
+    guarded("prices", "VOE_PRICES", "", "file of prices over the shipped table"),
     key("window", "VOE_WINDOW", "", "context window in tokens, where the server does not say"),
     key("stream", "VOE_STREAM", "", "show replies while they come [on a terminal: true]"),
     key("strategy", "VOE_STRATEGY", DEFAULT_STRATEGY, "strategy, by name or file"),

@@ -142,6 +142,7 @@ impl Run {
             base_url: self.base_url.clone(),
             model: (!model.is_empty()).then(|| model.to_owned()),
             api_key_env: self.api_key_env.clone(),
+            provider: None,
         }
     }
 }
