@@ -34,9 +34,10 @@ impl Owner {
         Some(Self { pid: pid.parse().ok()?, started: started.parse().ok()? })
     }
 
-    /// Reads it from a name that goes on with a number: `<pid>-<started>-<number>`.
+    /// Reads it from a name that goes on with numbers: `<pid>-<started>-<number>…`.
     pub(crate) fn in_name(name: &str) -> Option<Self> {
-        Self::parse(name.rsplit_once('-')?.0)
+        let (second, _) = name.match_indices('-').nth(1)?;
+        Self::parse(&name[..second])
     }
 }
 
@@ -59,6 +60,8 @@ mod tests {
         let own = Owner::own();
         assert!(own.is_alive());
         assert_eq!(Owner::in_name("12-3456-7"), Some(Owner { pid: 12, started: 3456 }));
+        // A control group's name counts the process's sandboxes and their starts.
+        assert_eq!(Owner::in_name("12-3456-7-0"), Some(Owner { pid: 12, started: 3456 }));
         assert_eq!(Owner::in_name("x"), None);
         assert_eq!(Owner::parse(&own.word()), Some(own));
         assert!(!Owner { started: own.started + 1, ..own }.is_alive());
