@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use voe_model::{Anthropic, AnthropicConfig, LOCAL_SERVERS, Model, OpenAi, OpenAiConfig, Prices, Probe, Replay, Scripted, Secret};
+use voe_model::{
+    Anthropic, AnthropicConfig, LOCAL_SERVERS, Model, OpenAi, OpenAiConfig, Prices, Probe, Replay, Scripted, Secret,
+};
 
 use crate::settings::{Settings, Source};
 use crate::{ModelFailed, Usage};

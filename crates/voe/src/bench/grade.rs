@@ -34,7 +34,8 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
         let text = std::fs::read_to_string(file)
             .map_err(|e| Usage(format!("cannot read the predictions {}: {e}", file.display())))?;
         let predictions = Predictions::read(&text).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
-        let model = predictions.all.first().map_or("voe", |prediction| prediction.model_name_or_path.as_str()).to_owned();
+        let model =
+            predictions.all.first().map_or("voe", |prediction| prediction.model_name_or_path.as_str()).to_owned();
         let (entries, others) = entries(&predictions, &suite);
         return finish(&args, &batch(&args, &model, out, false)?, entries, &others).await.map(|_| exit::OK);
     }
@@ -120,8 +121,9 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
         for trial in 1..=dir.file.trials {
             let name = format!("{}-{trial}", arm.name);
             let file = dir.path.join("predictions").join(format!("{name}.jsonl"));
-            let text = std::fs::read_to_string(&file)
-                .map_err(|e| Usage(format!("cannot read the predictions {}: {e}; has the run begun?", file.display())))?;
+            let text = std::fs::read_to_string(&file).map_err(|e| {
+                Usage(format!("cannot read the predictions {}: {e}; has the run begun?", file.display()))
+            })?;
             if text.trim().is_empty() {
                 eprintln!("voe: {name}: no attempt has ended yet");
                 continue;
@@ -211,7 +213,11 @@ fn wrong(suite: &Suite) -> anyhow::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for task in &suite.tasks {
         let Some(known) = shipped.iter().find(|known| known.about.id == task.instance_id) else {
-            return Err(Usage(format!("{}: no wrong solutions ship for it; only those of the suite mini", task.instance_id)).into());
+            return Err(Usage(format!(
+                "{}: no wrong solutions ship for it; only those of the suite mini",
+                task.instance_id
+            ))
+            .into());
         };
         for (name, patch) in &known.wrong {
             let (task, name, patch) = (Arc::new(task.clone()), Some(name.clone()), Some(patch.clone()));

@@ -90,10 +90,7 @@ pub(super) fn totals_line(totals: &Totals, running: usize, left: Option<f64>) ->
     if totals.skipped > 0 {
         text.push_str(&format!(", {} skipped", totals.skipped));
     }
-    text.push_str(&format!(
-        "; {} steps, {} tokens in, {} out",
-        totals.steps, totals.usage.prompt, totals.usage.output
-    ));
+    text.push_str(&format!("; {} steps, {} tokens in, {} out", totals.steps, totals.usage.prompt, totals.usage.output));
     if let Some(cost) = totals.usage.cost {
         text.push_str(&format!(", ${cost:.2}"));
     }

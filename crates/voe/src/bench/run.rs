@@ -50,8 +50,7 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     }
     let (pause, paused) = watch::channel(false);
     pause_on_signals(pause, args.json)?;
-    let settings =
-        RunSettings { parallel, tries: args.tries.max(1), stream: false, models, workspaces, pause: paused };
+    let settings = RunSettings { parallel, tries: args.tries.max(1), stream: false, models, workspaces, pause: paused };
     let (progress, news) = Progress::new();
     let shown = tokio::spawn(live::show(progress.clone(), news, args.json));
     let outcome = voe_bench::run::run(dir, settings, progress.clone()).await;

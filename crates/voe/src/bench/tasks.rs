@@ -27,7 +27,11 @@ pub(super) async fn list(args: Tasks) -> anyhow::Result<u8> {
 pub(super) async fn show(args: Show) -> anyhow::Result<u8> {
     let suite: Suite = filtered(&args.suite, &Filter::default()).await?;
     let Some(task) = suite.task(&args.id) else {
-        return Err(Usage(format!("{}: not in the suite {}; `voe bench tasks {0}` lists its tasks", args.id, args.suite)).into());
+        return Err(Usage(format!(
+            "{}: not in the suite {}; `voe bench tasks {0}` lists its tasks",
+            args.id, args.suite
+        ))
+        .into());
     };
     if args.json {
         let mut row = serde_json::to_value(task)?;
