@@ -34,7 +34,7 @@ pub(super) struct Candidate {
 }
 
 impl Attempt {
-    /// Puts what `reply` says into the workspace and tries it. The inner error is why that can't be done.
+    /// Puts what `reply` says into the workspace, which is at the base, and tries it. The inner error is why that can't be done.
     pub(super) async fn candidate(
         &mut self,
         keys: &Pipeline,
@@ -48,11 +48,9 @@ impl Attempt {
             Ok(edits) => edits,
             Err(why) => return Ok(Err(why)),
         };
-        self.to_base().await?;
         for (tool, arguments) in edits {
             let result = self.edit(tool, arguments).await?;
             if !result.ok {
-                self.to_base().await?;
                 return Ok(Err(result.text));
             }
         }

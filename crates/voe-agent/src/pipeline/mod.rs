@@ -68,6 +68,7 @@ impl Attempt {
         'all: for place in places.iter().take(keys.places.max(1) as usize) {
             let (mut before, mut failure) = (String::new(), String::new());
             for _ in 0..keys.candidates.max(1) {
+                self.to_base().await?;
                 let Some(lines) = self.lines(&place.path).await? else { break };
                 let shown = show(place, &lines, keys);
                 let reply = self.ask_for_change(keys, place, &shown, &reds, (&before, &failure)).await?;
