@@ -1,0 +1,147 @@
+//! Keys of strategies in which the harness leads: the pipeline, and several attempts as one.
+
+use serde::{Deserialize, Serialize};
+
+/// The harness leads, one question a fresh context.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pipeline {
+    /// Checks tried until one is red; 0: no check is written.
+    pub checks: u32,
+    /// Candidate patches for each place.
+    pub candidates: u32,
+    /// Places tried.
+    pub places: u32,
+    /// What the model writes.
+    pub write: Writes,
+    /// Characters of source shown in one question.
+    pub source_chars: usize,
+    /// Characters of the statement shown in one question.
+    pub statement_chars: usize,
+    /// What is asked.
+    pub ask: Questions,
+}
+
+impl Default for Pipeline {
+    fn default() -> Self {
+        Self {
+            checks: 4,
+            candidates: 2,
+            places: 2,
+            write: Writes::Function,
+            source_chars: 6000,
+            statement_chars: 3000,
+            ask: Questions::default(),
+        }
+    }
+}
+
+/// What the model of a pipeline writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Writes {
+    /// The function anew.
+    #[default]
+    Function,
+    /// The file anew.
+    File,
+    /// Blocks of text to search for and what replaces them.
+    Replace,
+}
+
+/// The questions of a pipeline. Templates; each is the only message of its request.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Questions {
+    /// Which places matter; may use `statement` and `places`, a numbered list.
+    pub place: String,
+    /// For a failing check; may use `statement`, `path`, `source`, `language` and `rejected`, why the last one was not taken.
+    pub check: String,
+    /// For the change; may use `statement`, `path`, `source`, `whole` (what `source` is), `check`, `output`, `tried` (the change
+    /// that was tried last) and `failure` (what came of it).
+    pub change: String,
+}
+
+/// Several attempts as one. `limits` then bounds all of them together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Search {
+    /// How.
+    pub kind: SearchKind,
+    /// Attempts or nodes at most.
+    pub n: u32,
+    /// Rollouts at a time.
+    pub parallel: u32,
+    /// The strategy of each attempt, by name; several take turns. Empty: this file without `search`.
+    pub strategies: Vec<String>,
+    /// Temperatures that take turns; empty: the strategy's own.
+    pub temperatures: Vec<f64>,
+    /// For `ralph`: whether the next attempt goes on in the workspace of the last.
+    pub keep_workspace: bool,
+    /// For `mcts`: steps a node; for `bst`: rollouts a probe.
+    pub width: u32,
+    /// For `mcts`: the exploration constant of UCT.
+    pub explore: f64,
+    /// Steps of one attempt at most; 0: an equal share of what is left of `limits.steps`.
+    pub steps: u32,
+    /// For `bst` and `mcts`: where the value of a state comes from.
+    pub value: ValueFrom,
+    /// For `mcts`: whether an attempt is told what others from the same state did.
+    pub tell_siblings: bool,
+}
+
+/// How several attempts are made one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SearchKind {
+    /// One after another until the gate holds.
+    Ralph,
+    /// All, and the best by evidence.
+    #[default]
+    BestOfN,
+    /// By halving for the bad decision in the best of them.
+    Bst,
+    /// As a tree.
+    Mcts,
+}
+
+impl SearchKind {
+    /// The word used in strategies and records.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ralph => "ralph",
+            Self::BestOfN => "best-of-n",
+            Self::Bst => "bst",
+            Self::Mcts => "mcts",
+        }
+    }
+}
+
+/// Where the value of a state comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValueFrom {
+    /// The level of its evidence.
+    #[default]
+    Evidence,
+    /// That, and a model that is shown statement and patch.
+    Judge,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self {
+            kind: SearchKind::BestOfN,
+            n: 4,
+            parallel: 1,
+            strategies: Vec::new(),
+            temperatures: Vec::new(),
+            keep_workspace: false,
+            width: 5,
+            explore: 1.4,
+            steps: 0,
+            value: ValueFrom::Evidence,
+            tell_siblings: true,
+        }
+    }
+}
