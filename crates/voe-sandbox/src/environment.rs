@@ -51,6 +51,17 @@ pub fn allowed(
     env
 }
 
+/// A name for commits and stashes, where the user's configuration is out of reach.
+pub(crate) fn identity() -> [(String, String); 4] {
+    [
+        ("GIT_AUTHOR_NAME", "voe"),
+        ("GIT_AUTHOR_EMAIL", "voe@localhost"),
+        ("GIT_COMMITTER_NAME", "voe"),
+        ("GIT_COMMITTER_EMAIL", "voe@localhost"),
+    ]
+    .map(|(name, value)| (name.into(), value.into()))
+}
+
 /// The same from voe's own environment; what is not UTF-8 does not pass.
 pub(crate) fn from_own(added: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     allowed(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))), added)

@@ -50,7 +50,8 @@ fn all() -> bool {
         forks_of_forks_outlive_what_they_came_from(Case::new(dir.path())).await;
         a_toolbox_that_died_is_started_again_on_the_same_workspace(Case::new(dir.path())).await;
         a_snapshot_between_two_toolboxes_is_no_different(Case::new(dir.path())).await;
-        many_snapshots_stack_up(Case::new(dir.path())).await;
+        many_snapshots_can_be_kept(Case::new(dir.path())).await;
+        large_layers_stack_up(Case::new(dir.path())).await;
         a_worktree_in_a_home_commits_without_touching_the_repository(Case::in_dir(&home)).await;
         the_workspace_can_be_shown_elsewhere(Case::new(dir.path())).await;
         a_directory_of_voes_own_inside_the_workspace_is_refused(Case::new(dir.path())).await;
@@ -222,7 +223,7 @@ async fn a_snapshot_between_two_toolboxes_is_no_different(case: Case) {
     assert_eq!(sh(&mut start(&fork).await, "cat a.txt").await, "1");
 }
 
-async fn many_snapshots_stack_up(case: Case) {
+async fn many_snapshots_can_be_kept(case: Case) {
     const SNAPSHOTS: usize = 120;
     let sandbox = case.open().await;
     let mut one = start(&sandbox).await;
@@ -237,6 +238,26 @@ async fn many_snapshots_stack_up(case: Case) {
     );
     let fork = sandbox.fork(&kept[70]).await.unwrap();
     assert_eq!(sh(&mut start(&fork).await, "cat a.txt; ls src | xargs").await, "70\n70 b.txt deep");
+}
+
+async fn large_layers_stack_up(case: Case) {
+    const SNAPSHOTS: usize = 40;
+    let sandbox = case.open().await;
+    let mut one = start(&sandbox).await;
+    let mut kept = Vec::new();
+    for number in 0..SNAPSHOTS {
+        // More than is worth copying.
+        let many = "mkdir -p many; rm -f many/*; touch $(seq -f many/%g 2100)";
+        sh(&mut one, &format!("{many}; echo {number} > a.txt; touch src/{number}; rm -f src/$(({number} - 1))")).await;
+        kept.push(sandbox.snapshot().await.unwrap());
+    }
+    let last = SNAPSHOTS - 1;
+    assert_eq!(
+        sh(&mut one, "cat a.txt; ls src | xargs; ls many | wc -l").await,
+        format!("{last}\n{last} b.txt deep\n2100")
+    );
+    let fork = sandbox.fork(&kept[20]).await.unwrap();
+    assert_eq!(sh(&mut start(&fork).await, "cat a.txt; ls src | xargs").await, "20\n20 b.txt deep");
 }
 
 async fn a_worktree_in_a_home_commits_without_touching_the_repository(case: Case) {

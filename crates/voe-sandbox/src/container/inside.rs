@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,6 +19,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The first process: takes over orphans, and watches how much of the disk the container takes, and which bounds the engine
 /// had to hold. It says so on standard output, which voe reads.
 pub(crate) fn idle(disk_bytes: u64, memory_bytes: u64, processes: u64) -> ExitCode {
+    // Every program expects them, and not every image has them.
+    let _ = fs::create_dir_all("/root");
+    if fs::create_dir("/tmp").is_ok() {
+        let _ = fs::set_permissions("/tmp", fs::Permissions::from_mode(0o1777));
+    }
     let mut baseline = None;
     let mut tolerated = disk_bytes;
     let mut memory =

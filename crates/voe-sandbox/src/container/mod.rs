@@ -188,6 +188,7 @@ impl Container {
         setup.env = environment::allowed(self.env.clone(), &self.spec.env);
         setup.env.extend(self.env.clone());
         setup.env.entry("HOME".into()).or_insert_with(|| "/root".into());
+        setup.env.extend(environment::identity());
         setup.env.extend(self.spec.env.clone());
         setup.env.extend(added);
         let limits = &self.spec.limits;

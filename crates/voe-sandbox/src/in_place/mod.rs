@@ -167,10 +167,7 @@ impl InPlace {
             let borrowed = git.join("objects").to_string_lossy().into_owned();
             own.push(("GIT_ALTERNATE_OBJECT_DIRECTORIES".into(), borrowed));
         }
-        for (name, value) in [("GIT_AUTHOR", "voe"), ("GIT_COMMITTER", "voe")] {
-            own.push((format!("{name}_NAME"), value.into()));
-            own.push((format!("{name}_EMAIL"), "voe@localhost".into()));
-        }
+        own.extend(environment::identity());
         own
     }
 

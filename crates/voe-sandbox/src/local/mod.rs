@@ -2,6 +2,7 @@
 
 pub(crate) mod copy;
 pub(crate) mod family;
+mod freeze;
 pub(crate) mod gitdirs;
 pub(crate) mod homes;
 pub(crate) mod view;
@@ -216,10 +217,18 @@ impl Local {
         self.meter.annotate(result);
     }
 
-    /// Freezes what was written so far and goes on in a new layer: the cost does not depend on the size of the tree.
+    /// Keeps what was written so far: a copy of the layer if little was written, which disturbs nobody, else the layer itself,
+    /// and work goes on in a new one. Neither depends on the size of the tree.
     pub(crate) async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
         let upper = self.family.layer(self.trees.len())?;
         let mut state = self.lock();
+        let part = |layer: &Layer, tree: usize| layer.dir().join(format!("{tree}/u"));
+        if (0..self.trees.len()).all(|tree| freeze::copy(&part(&state.upper, tree), &part(&upper, tree))) {
+            let mut layers = vec![upper];
+            layers.extend(state.frozen.iter().cloned());
+            return Ok(Snapshot(At::Layers(Arc::new(layers))));
+        }
+        let upper = self.family.layer(self.trees.len())?;
         let mut frozen = vec![Arc::clone(&state.upper)];
         frozen.extend(state.frozen.iter().cloned());
         let mounts = state.mounts + 1;
