@@ -89,7 +89,10 @@ pub enum Outcome {
 /// The run directory can't be read or written.
 pub async fn run(dir: RunDir, settings: Settings, progress: Arc<Progress>) -> Result<Outcome, DirError> {
     memory::raise_open_files();
-    voe_sandbox::sweep(&dir.path.join("work"));
+    let work = dir.path.join("work");
+    voe_sandbox::sweep(&work);
+    // What a voe that was killed left; this one holds the directory.
+    let _ = std::fs::remove_dir_all(&work);
     let suite = dir.suite()?;
     let tasks: BTreeMap<&str, Arc<voe_grade::Instance>> =
         suite.tasks.iter().map(|task| (task.instance_id.as_str(), Arc::new(task.clone()))).collect();

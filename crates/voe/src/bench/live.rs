@@ -1,14 +1,14 @@
 //! A run in the terminal: news as they come, and below them one line for each running attempt.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
+use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use voe_bench::run::progress::{News, Progress, Totals};
 
-/// Shows the run until there are no more news.
-pub(super) async fn show(progress: Arc<Progress>, mut news: UnboundedReceiver<News>, json: bool) {
+/// Shows the run until there are no more news. It must not keep the progress alive: that is where the news come from.
+pub(super) async fn show(progress: Weak<Progress>, mut news: UnboundedReceiver<News>, json: bool) {
     let redraw = !json && std::io::stdout().is_terminal();
     let mut drawn = 0;
     loop {
@@ -30,7 +30,7 @@ pub(super) async fn show(progress: Arc<Progress>, mut news: UnboundedReceiver<Ne
         }
         drawn = 0;
         if redraw && !ended {
-            let lines = below(&progress);
+            let lines = progress.upgrade().map(|progress| below(&progress)).unwrap_or_default();
             drawn = lines.len();
             out.extend(lines.into_iter().map(|line| line + "\n"));
         }

@@ -1,6 +1,7 @@
 //! `voe bench run` and `voe bench status`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -52,7 +53,7 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     pause_on_signals(pause, args.json)?;
     let settings = RunSettings { parallel, tries: args.tries.max(1), stream: false, models, workspaces, pause: paused };
     let (progress, news) = Progress::new();
-    let shown = tokio::spawn(live::show(progress.clone(), news, args.json));
+    let shown = tokio::spawn(live::show(Arc::downgrade(&progress), news, args.json));
     let outcome = voe_bench::run::run(dir, settings, progress.clone()).await;
     let (_, totals) = progress.now();
     drop(progress);
