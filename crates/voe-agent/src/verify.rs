@@ -175,12 +175,30 @@ impl Attempt {
     }
 }
 
+impl crate::workspace::Workspace {
+    /// The commands that run the repository's own tests which touch the files `changed`.
+    ///
+    /// # Errors
+    /// The workspace can't be reached.
+    pub async fn own_tests(&mut self, changed: &[String]) -> Result<Vec<String>, crate::workspace::WorkspaceError> {
+        let limit = std::time::Duration::from_secs(60);
+        let found = match self.check(&runners::script(changed), limit).await? {
+            crate::workspace::Called::Result(result) => runners::Found::read(&result.text),
+            crate::workspace::Called::Died(_) => return Ok(Vec::new()),
+        };
+        Ok(runners::commands(&found, changed, &std::collections::BTreeSet::new()))
+    }
+}
+
 /// What is wrong with the verification keys of `strategy`, if anything, in one line.
 pub(crate) fn validate(strategy: &Strategy) -> Result<(), String> {
     use crate::strategy::{Counterfactual, RecoverHow};
     let (verify, how) = (&strategy.verify, strategy.recovery.how);
     let forks = strategy.evidence.counterfactual != Counterfactual::Off;
     let no = |why: &str| Err(why.to_owned());
+    if strategy.pipeline.is_some() && (verify.method != Method::None || strategy.red_first.is_some()) {
+        return no("[verify] and [red_first] are for attempts that the model leads; [pipeline] runs its own checks");
+    }
     match verify.method {
         Method::None if verify.when != Granularity::End => {
             no("verify.when says when to verify, but verify.method is none: there is nothing to time")

@@ -316,6 +316,7 @@ fn combinations_that_make_no_sense_are_refused_with_the_reason() {
     for (text, why) in [
         ("[verify]\nmethod = \"tests\"\n[evidence]\ncounterfactual = \"off\"\n", "evidence.counterfactual is off"),
         ("[verify]\nmethod = \"tests\"\ntext = \"make check\"\n", "this method has neither"),
+        ("[verify]\nmethod = \"spec\"\n[pipeline]\nchecks = 1\n", "runs its own checks"),
         ("[red_first]\nrefusals = 1\n[evidence]\ncounterfactual = \"off\"\n", "[red_first] runs its checks"),
     ] {
         bench.write("../grid.toml", &format!("extends = \"baseline\"\n{text}"));
