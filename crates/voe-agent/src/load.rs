@@ -17,6 +17,10 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("tests", include_str!("../../../strategies/tests.toml")),
     ("spec", include_str!("../../../strategies/spec.toml")),
     ("pipeline", include_str!("../../../strategies/pipeline.toml")),
+    ("ralph", include_str!("../../../strategies/ralph.toml")),
+    ("best-of-n", include_str!("../../../strategies/best-of-n.toml")),
+    ("bst", include_str!("../../../strategies/bst.toml")),
+    ("mcts", include_str!("../../../strategies/mcts.toml")),
 ];
 
 /// How many files may extend one another: more is a circle or a mistake.

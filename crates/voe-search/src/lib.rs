@@ -1,1 +1,28 @@
-//! Several attempts as one, chosen by evidence.
+//! Several attempts as one, chosen by evidence. [`Work`] is what callers run, whether a strategy makes one attempt or many.
+//!
+//! - [`work`]: one attempt or a search, behind one door
+//! - `search`: what all searches share: a record of their own, one budget, rollouts side by side
+//! - `rollout`, `steps`: one attempt of a search, from the beginning or from the middle of another; going on after a kill
+//! - `budget`: what is left, and what one attempt gets of it
+//! - `ralph`, `best_of`, `bst`, `mcts`: the searches; `tree`: the tree of the last, as numbers
+//! - `value`: what a state is worth; `told`: what an attempt is told of others
+//! - [`examination`]: the matrix of a cross-examination, and the choice by it; `cross`: running it
+
+mod best_of;
+mod bst;
+mod budget;
+mod cross;
+pub mod examination;
+mod mcts;
+mod ralph;
+mod rollout;
+mod search;
+mod steps;
+mod told;
+mod tree;
+mod value;
+pub mod work;
+
+pub use examination::Examination;
+pub use search::SearchError;
+pub use work::Work;

@@ -5,10 +5,11 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use voe_agent::{Attempt, Ended, Plan};
+use voe_agent::{Ended, Plan};
 use voe_bench::mini::{self, MiniTask};
 use voe_model::Scripted;
 use voe_repo::{Repo, throw_away_copy};
+use voe_search::Work;
 use voe_trace::Writer;
 use voe_trace::event::Task;
 
@@ -74,7 +75,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
         time: jiff::Timestamp::now().to_string(),
     };
     let writer = Writer::create(&places.trajectory())?;
-    let attempt = Attempt::start(plan, writer, session::observer(&args.output, false)).await?;
+    let attempt = Work::start(plan, writer, session::observer(&args.output, false)).await?;
     let judge = |ended: &Ended| verdict(&task, ended, temporary.path()).map(Some);
     let finish = session::run(attempt, &places, Apply::No, &args.output, judge).await?;
     places.keep_base()?;

@@ -4,8 +4,9 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::Context;
-use voe_agent::{Attempt, Plan, Strategy};
+use voe_agent::{Plan, Strategy};
 use voe_repo::{Repo, UndoPoint};
+use voe_search::Work;
 use voe_trace::event::{Reason, Task};
 use voe_trace::{Trajectory, Writer};
 
@@ -67,7 +68,7 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
         time: jiff::Timestamp::now().to_string(),
     };
     let writer = Writer::create(&places.trajectory())?;
-    let attempt = Attempt::start(plan, writer, session::observer(&args.output, stream)).await?;
+    let attempt = Work::start(plan, writer, session::observer(&args.output, stream)).await?;
     let apply = Apply::from_settings(&settings, &args.output)?;
     let finish = session::run(attempt, &places, apply, &args.output, |_| Ok(None)).await?;
     Ok(session::code(finish.reason))
@@ -118,7 +119,7 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
         Some(patch) if !in_place => places.base.with_patch(patch)?,
         _ => Vec::new(),
     };
-    let attempt = Attempt::resume(plan, writer, observer, &trajectory.records, files, how).await?;
+    let attempt = Work::resume(plan, writer, observer, &trajectory.records, files, how).await?;
     let apply = Apply::from_settings(&settings, &args.output)?;
     let finish = session::run(attempt, &places, apply, &args.output, |_| Ok(None)).await?;
     Ok(session::code(finish.reason))

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use voe_agent::{Attempt, Observer, Plan};
+use voe_agent::{Observer, Plan};
 use voe_model::Replay;
 use voe_repo::Repo;
+use voe_search::Work;
 use voe_trace::event::{Finish, Start};
 use voe_trace::{Event, Trajectory, Writer};
 
@@ -58,7 +59,13 @@ fn shown(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8> {
 async fn again(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8> {
     let start = trajectory.start().ok_or_else(|| Usage(format!("{} has no beginning", trajectory.path.display())))?;
     let path = std::fs::canonicalize(&trajectory.path)?;
-    let old = Places::load(path.parent().unwrap_or(std::path::Path::new(".")))?;
+    if voe_agent::load::parse(&start.strategy_text).is_ok_and(|strategy| strategy.search.is_some()) {
+        let text = "a search is several attempts; run one of them again: voe replay --run";
+        return Err(Usage(format!("{text} {}", path.with_file_name("attempts/1/trajectory.jsonl").display())).into());
+    }
+    let dir = path.parent().unwrap_or(std::path::Path::new("."));
+    // An attempt of a search has its base with the search.
+    let old = Places::load(dir.ancestors().take(3).find(|dir| dir.join("attempt.json").is_file()).unwrap_or(dir))?;
     let temporary = tempfile::Builder::new().prefix("voe-replay-").tempdir()?;
     let tree = temporary.path().join("tree");
     old.base.check_out(&tree)?;
@@ -108,7 +115,7 @@ async fn attempt(
         time: jiff::Timestamp::now().to_string(),
     };
     let writer = Writer::create(&places.trajectory())?;
-    let attempt = Attempt::start(plan, writer, session::observer(&args.output, false)).await?;
+    let attempt = Work::start(plan, writer, session::observer(&args.output, false)).await?;
     session::run(attempt, places, Apply::No, &args.output, |_| Ok(None)).await
 }
 

@@ -7,9 +7,10 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use voe_agent::{Attempt, Ended, Observer};
+use voe_agent::{Ended, Observer};
 use voe_repo::{Base, Repo, UndoPoint};
 use voe_sandbox::{Choice, Sandbox, Spec};
+use voe_search::Work;
 use voe_trace::event::{Applied, Finish};
 use voe_trace::{Event, Reason};
 
@@ -190,7 +191,7 @@ impl Apply {
 /// Runs an attempt to its end, saves the patch and applies it. `verdict` decides, at the very end, whether the task is
 /// resolved, where there is something that decides it.
 pub(crate) async fn run(
-    mut attempt: Attempt,
+    mut attempt: Work,
     places: &Places,
     apply: Apply,
     output: &cli::OutputFlags,

@@ -7,8 +7,9 @@ use std::sync::{Arc, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use voe_agent::{Attempt, AttemptError, Plan};
+use voe_agent::Plan;
 use voe_grade::Instance;
+use voe_search::{SearchError, Work};
 use voe_trace::event::{Finish, Task};
 use voe_trace::{Event, Reason, Record, Trajectory, Writer};
 
@@ -70,7 +71,7 @@ enum Failed {
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
     #[error(transparent)]
-    Attempt(#[from] AttemptError),
+    Work(#[from] SearchError),
     #[error(transparent)]
     Script(#[from] ScriptError),
     #[error(transparent)]
@@ -85,7 +86,7 @@ enum Failed {
 
 impl From<voe_trace::WriteError> for Failed {
     fn from(error: voe_trace::WriteError) -> Self {
-        Self::Attempt(error.into())
+        Self::Work(voe_agent::AttemptError::from(error).into())
     }
 }
 
@@ -193,7 +194,7 @@ impl Job {
         let observer = Box::new(Watching(Arc::clone(&context.progress), key.clone()));
         context.progress.began(&key, record.as_ref().map(|_| served));
         let mut attempt = match record {
-            None => Attempt::start(plan, Writer::create(&trajectory)?, observer).await?,
+            None => Work::start(plan, Writer::create(&trajectory)?, observer).await?,
             Some(record) => {
                 let before = record.records.last().map_or(0.0, |last| last.at);
                 let writer = Writer::append(&trajectory, before)?;
@@ -202,7 +203,7 @@ impl Job {
                     .await?
                     .map_err(WorkspaceError::from)?;
                 let how = "the workspace made anew from the record, after the last complete step";
-                Attempt::resume(plan, writer, observer, &record.records, files, how).await?
+                Work::resume(plan, writer, observer, &record.records, files, how).await?
             }
         };
         let (reason, error) = tokio::select! {
@@ -264,7 +265,7 @@ impl Job {
     async fn finish(
         &self,
         context: &Context,
-        mut attempt: Attempt,
+        mut attempt: Work,
         reason: Reason,
         error: Option<String>,
         last: Option<&LastError>,

@@ -1,0 +1,88 @@
+//! `bst`: roll out, then search the best trajectory by halving for the step after which new rollouts stop doing better, and go on
+//! from there.
+
+use crate::rollout::{Begin, Order};
+use crate::search::{Search, SearchError};
+use crate::steps;
+
+pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
+    let n = search.keys.n;
+    let width = search.keys.width.max(1);
+    // Half of the rollouts from the beginning, the others where they are worth most.
+    let first = n.div_ceil(2).max(1);
+    let (mut orders, mut reserved) = (Vec::new(), Vec::new());
+    for i in 0..first {
+        let strategy = search.strategy(i as usize);
+        let Some(limits) = search.allot(&strategy, &reserved, n - i) else { break };
+        reserved.push(limits.clone());
+        orders.push(search.fresh(i + 1, i as usize, limits));
+    }
+    let began = search.roll(orders).await?;
+    let Some(best) = best(search, &began) else { return Ok(()) };
+    if search.settled(best) {
+        return Ok(());
+    }
+    let target = search.rolled.get(&best).map_or(0.0, |rolled| rolled.value);
+    let marks = steps::all_marks(&search.shared.dir(best));
+    // `good`: rollouts from here do better than the trajectory did. `bad`: they don't: the decision lies before.
+    let (mut good, mut bad) = (0, marks.len());
+    while bad - good > 1 && search.next_id() <= n {
+        let middle = good.midpoint(bad);
+        let probes = probe(search, best, &marks[middle], "probe", width).await?;
+        if probes.is_empty() {
+            return Ok(());
+        }
+        if probes.iter().any(|id| search.settled(*id)) {
+            return Ok(());
+        }
+        let better = |id: &u32| search.rolled.get(id).is_some_and(|rolled| rolled.value > target);
+        if probes.iter().any(better) { good = middle } else { bad = middle }
+    }
+    while search.next_id() <= n {
+        let Some(mark) = marks.get(good) else { break };
+        let expanded = probe(search, best, mark, "expand", search.keys.parallel.max(1)).await?;
+        if expanded.is_empty() || expanded.iter().any(|id| search.settled(*id)) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The rollout of the highest value; of equals the first.
+fn best(search: &Search, among: &[u32]) -> Option<u32> {
+    let value = |id: &&u32| search.rolled.get(id).map_or(-1.0, |rolled| rolled.value);
+    among.iter().rev().max_by(|a, b| value(a).total_cmp(&value(b))).copied()
+}
+
+/// Rollouts from the middle of a trajectory to their ends.
+async fn probe(
+    search: &mut Search,
+    from: u32,
+    mark: &steps::Mark,
+    kind: &str,
+    width: u32,
+) -> Result<Vec<u32>, SearchError> {
+    let (n, first) = (search.keys.n, search.next_id());
+    let (mut orders, mut reserved) = (Vec::new(), Vec::new());
+    for id in first..(first + width).min(n + 1) {
+        let turn = id as usize;
+        // The conversation that is gone on with belongs to the strategy that began it.
+        let mut strategy = search.strategy(from as usize - 1);
+        strategy.sampling.temperature = search.strategy(turn).sampling.temperature.or(strategy.sampling.temperature);
+        let Some(limits) = search.allot(&strategy, &reserved, n + 1 - id) else { break };
+        reserved.push(limits.clone());
+        let prefix = Box::new(steps::prefix(&search.shared.dir(from), mark.clone())?);
+        orders.push(Order {
+            id,
+            parent: from,
+            kind: kind.into(),
+            strategy,
+            limits,
+            begin: Begin::Middle { from, prefix, snapshot: None },
+            tell: String::new(),
+            steps: None,
+            keep: false,
+        });
+    }
+    search.roll(orders).await
+}

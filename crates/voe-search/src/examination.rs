@@ -1,0 +1,323 @@
+//! The matrix of a cross-examination, and the choice by it.
+
+use std::cmp::Reverse;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use voe_trace::{Event, Level, Record};
+
+/// All that a choice between patches rests on. It stands in the record, in the detail of the node `choose`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Examination {
+    /// The patches.
+    pub candidates: Vec<Candidate>,
+    /// Each attempt's proving checks, run with each patch and on the base.
+    pub checks: Vec<Crossed>,
+    /// The repository's own tests, where they had to decide.
+    #[serde(default)]
+    pub own_tests: Vec<Crossed>,
+    /// The candidate that was chosen.
+    #[serde(default)]
+    pub chosen: Option<usize>,
+    /// Why, in one line.
+    #[serde(default)]
+    pub why: String,
+}
+
+/// A patch, made by one attempt or by several alike.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The attempts that made it; the one that stands for them first.
+    pub attempts: Vec<u32>,
+    /// The level of its evidence, as its own attempt left it; the best of them.
+    pub level: Level,
+    /// Whether an attempt that made it ended by itself.
+    pub completed: bool,
+    /// Lines that it adds and removes.
+    pub lines: u64,
+    /// Whether it changes anything.
+    pub empty: bool,
+}
+
+/// A command, run with every patch.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Crossed {
+    /// The attempts whose check it is; none for the repository's own tests.
+    pub authors: Vec<u32>,
+    /// The command.
+    pub command: String,
+    /// Whether it passes on the base; `None`: it could not be run there.
+    pub base: Option<bool>,
+    /// Whether it passes with each candidate; `None`: not known.
+    pub with: Vec<Option<bool>>,
+}
+
+impl Crossed {
+    /// Whether a check says something about patches: it fails on the base and passes with its own patch.
+    fn counts(&self, candidates: &[Candidate]) -> bool {
+        let own = candidates.iter().position(|candidate| self.by(candidate));
+        self.base == Some(false) && own.is_some_and(|own| self.with.get(own) == Some(&Some(true)))
+    }
+
+    fn by(&self, candidate: &Candidate) -> bool {
+        self.authors.iter().any(|author| candidate.attempts.contains(author))
+    }
+}
+
+/// How a candidate ranks, what counts most first.
+type Rank = (bool, Level, u64, Reverse<usize>, usize, bool, Reverse<u64>, Reverse<u32>);
+
+impl Examination {
+    /// The examination in a record, if there is one.
+    pub fn of(records: &[Record]) -> Option<Self> {
+        records.iter().rev().find_map(|record| match &record.event {
+            Event::Node(node) if node.kind == "choose" => serde_json::from_value(node.detail.clone()).ok(),
+            _ => None,
+        })
+    }
+
+    /// The level of a candidate's evidence: a proof whose checks were all run again and none of which holds is none.
+    fn level(&self, at: usize) -> Level {
+        let candidate = &self.candidates[at];
+        let mut own = self.checks.iter().filter(|check| check.by(candidate)).peekable();
+        let known = own.peek().is_some();
+        let holds = own.any(|check| check.counts(&self.candidates));
+        if candidate.level == Level::Proven && known && !holds { Level::Ran } else { candidate.level }
+    }
+
+    /// The share of the others' checks that a candidate passes, in thousandths; each author counts once. Its own say nothing here:
+    /// it passes those anyway.
+    fn share(&self, at: usize) -> u64 {
+        let candidate = &self.candidates[at];
+        let (mut sum, mut authors) = (0.0, 0_u32);
+        for author in &self.candidates {
+            if author.attempts == candidate.attempts {
+                continue;
+            }
+            let theirs = |check: &&Crossed| {
+                check.by(author) && !check.by(candidate) && check.counts(&self.candidates)
+            };
+            let with: Vec<Option<bool>> =
+                self.checks.iter().filter(theirs).map(|check| check.with.get(at).copied().flatten()).collect();
+            if !with.is_empty() {
+                sum += with.iter().filter(|with| **with == Some(true)).count() as f64 / with.len() as f64;
+                authors += 1;
+            }
+        }
+        if authors == 0 { 0 } else { (1000.0 * sum / f64::from(authors)).round() as u64 }
+    }
+
+    /// Tests of the repository's own that pass on the base and fail with a candidate.
+    fn broken(&self, at: usize) -> usize {
+        let breaks = |test: &&Crossed| test.base == Some(true) && test.with.get(at) == Some(&Some(false));
+        self.own_tests.iter().filter(breaks).count()
+    }
+
+    fn rank(&self, at: usize) -> Rank {
+        let candidate = &self.candidates[at];
+        (
+            !candidate.empty,
+            self.level(at),
+            self.share(at),
+            Reverse(self.broken(at)),
+            candidate.attempts.len(),
+            candidate.completed,
+            Reverse(candidate.lines),
+            // So that there is always one answer.
+            Reverse(candidate.attempts.first().copied().unwrap_or(0)),
+        )
+    }
+
+    /// The candidates that level and cross-examination leave equal at the top; the repository's own tests are to decide among them.
+    pub fn undecided(&self) -> Vec<usize> {
+        let key = |at: usize| (!self.candidates[at].empty, self.level(at), self.share(at));
+        let best = (0..self.candidates.len()).map(key).max();
+        (0..self.candidates.len()).filter(|at| Some(key(*at)) == best).collect()
+    }
+
+    /// Chooses: by level, by the others' checks, by the repository's own tests, by agreement, by size.
+    pub fn choose(&mut self) -> Option<usize> {
+        let mut order: Vec<usize> = (0..self.candidates.len()).collect();
+        order.sort_by_key(|at| Reverse(self.rank(*at)));
+        let first = *order.first()?;
+        self.chosen = Some(first);
+        self.why = match order.get(1) {
+            None => "it is the only patch".into(),
+            Some(second) => self.difference(first, *second),
+        };
+        Some(first)
+    }
+
+    /// In what the first is better than the second.
+    fn difference(&self, first: usize, second: usize) -> String {
+        let (a, b) = (self.rank(first), self.rank(second));
+        let next = self.candidates[second].attempts.first().copied().unwrap_or(0);
+        if a.0 != b.0 {
+            return "it changes something".into();
+        }
+        if a.1 != b.1 {
+            return format!("it is {}, the next (of attempt {next}) {}", a.1, b.1);
+        }
+        if a.2 != b.2 {
+            let percent = |share: u64| share / 10;
+            return format!(
+                "it passes {} % of the others' checks, the next (of attempt {next}) {} %",
+                percent(a.2),
+                percent(b.2)
+            );
+        }
+        if a.3 != b.3 {
+            return format!(
+                "it breaks {} of the repository's own tests, the next (of attempt {next}) {}",
+                a.3.0, b.3.0
+            );
+        }
+        if a.4 != b.4 {
+            return format!("{} attempts agree on it, {} on the next", a.4, b.4);
+        }
+        if a.5 != b.5 {
+            return format!("its attempt ended by itself, that of the next ({next}) did not");
+        }
+        if a.6 != b.6 {
+            return format!("it is the smaller patch: {} lines, the next (of attempt {next}) {}", a.6.0, b.6.0);
+        }
+        "nothing tells it from the next; it came first".into()
+    }
+
+    /// The matrix for a person, as Markdown.
+    pub fn render(&self) -> String {
+        let mut out = String::from("### Cross-examination\n\n");
+        let attempts = |ids: &[u32]| ids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+        let heads: Vec<String> =
+            self.candidates.iter().map(|candidate| format!("patch of {}", attempts(&candidate.attempts))).collect();
+        let _ = writeln!(out, "| | base | {} |", heads.join(" | "));
+        let _ = writeln!(out, "|---|---|{}", "---|".repeat(heads.len()));
+        let levels: Vec<&str> = (0..self.candidates.len()).map(|at| self.level(at).word()).collect();
+        let _ = writeln!(out, "| evidence | | {} |", levels.join(" | "));
+        let word = |passed: Option<bool>| match passed {
+            Some(true) => "pass",
+            Some(false) => "fail",
+            None => "?",
+        };
+        for (check, own) in self.checks.iter().map(|c| (c, false)).chain(self.own_tests.iter().map(|c| (c, true))) {
+            let name = match own {
+                true => "the repository's".to_owned(),
+                false => format!("check of {}", attempts(&check.authors)),
+            };
+            let void = if own || check.counts(&self.candidates) { "" } else { ", not counted" };
+            let with: Vec<&str> = check.with.iter().map(|with| word(*with)).collect();
+            let command = one_line(&check.command);
+            let _ = writeln!(out, "| {name}{void}: `{command}` | {} | {} |", word(check.base), with.join(" | "));
+        }
+        if let Some(chosen) = self.chosen.and_then(|at| self.candidates.get(at)) {
+            let _ = writeln!(out, "\nChosen: the patch of {}; {}.", attempts(&chosen.attempts), self.why);
+        }
+        out
+    }
+}
+
+/// A command in a cell of a table.
+fn one_line(command: &str) -> String {
+    let line = command.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|").replace('`', "'");
+    match line.char_indices().nth(80) {
+        Some((at, _)) => format!("{} …", &line[..at]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(attempt: u32, level: Level, lines: u64) -> Candidate {
+        Candidate { attempts: vec![attempt], level, completed: true, lines, empty: false }
+    }
+
+    fn check(author: u32, base: bool, with: &[bool]) -> Crossed {
+        let with = with.iter().map(|with| Some(*with)).collect();
+        Crossed { authors: vec![author], command: format!("check {author}"), base: Some(base), with }
+    }
+
+    /// 1 is right; 2 is wrong with a check that asks for the wrong thing; 3 special-cases the example; 4 has a vacuous check.
+    fn planted() -> Examination {
+        Examination {
+            candidates: vec![
+                candidate(1, Level::Proven, 9),
+                candidate(2, Level::Proven, 2),
+                candidate(3, Level::Proven, 2),
+                candidate(4, Level::Vacuous, 1),
+            ],
+            checks: vec![
+                check(1, false, &[true, false, false, false]),
+                check(2, false, &[false, true, false, false]),
+                check(3, false, &[true, false, true, false]),
+            ],
+            ..Examination::default()
+        }
+    }
+
+    #[test]
+    fn the_right_patch_is_chosen_among_wrong_overfitted_and_vacuously_tested_ones() {
+        let mut examination = planted();
+        assert_eq!(examination.choose(), Some(0));
+        assert_eq!(examination.why, "it passes 50 % of the others' checks, the next (of attempt 3) 0 %");
+    }
+
+    #[test]
+    fn the_order_of_the_attempts_does_not_matter() {
+        let mut examination = planted();
+        examination.candidates.rotate_left(1);
+        for check in &mut examination.checks {
+            check.with.rotate_left(1);
+        }
+        assert_eq!(examination.choose(), Some(3));
+    }
+
+    #[test]
+    fn a_proof_that_does_not_hold_again_is_none() {
+        let mut examination = planted();
+        for at in [0, 2] {
+            examination.checks[at].base = Some(true);
+        }
+        assert_eq!(examination.choose(), Some(1));
+        assert_eq!(examination.level(0), Level::Ran);
+    }
+
+    #[test]
+    fn the_repositorys_own_tests_agreement_and_size_decide_in_this_order() {
+        let both = || Examination {
+            candidates: vec![candidate(1, Level::Ran, 1), candidate(2, Level::Ran, 9)],
+            ..Examination::default()
+        };
+        let mut examination = both();
+        assert_eq!((examination.choose(), examination.why.contains("smaller")), (Some(0), true));
+        examination.candidates[1].attempts.push(3);
+        assert_eq!((examination.choose(), examination.why.contains("agree")), (Some(1), true));
+        examination.own_tests = vec![Crossed { authors: Vec::new(), ..check(0, true, &[true, false]) }];
+        assert_eq!((examination.choose(), examination.why.contains("own tests")), (Some(0), true));
+    }
+
+    #[test]
+    fn a_patch_is_better_than_none_and_a_refuted_one_too_where_all_else_is_empty() {
+        let empty = Candidate { empty: true, ..candidate(1, Level::None, 0) };
+        let mut examination =
+            Examination { candidates: vec![empty, candidate(2, Level::Refuted, 4)], ..Examination::default() };
+        assert_eq!(examination.choose(), Some(1));
+        assert_eq!(Examination::default().choose(), None);
+    }
+
+    #[test]
+    fn the_matrix_is_a_table() {
+        let mut examination = planted();
+        examination.candidates.truncate(2);
+        examination.checks.truncate(2);
+        examination.checks.iter_mut().for_each(|check| check.with.truncate(2));
+        examination.choose();
+        assert_eq!(
+            examination.render(),
+            "### Cross-examination\n\n| | base | patch of 1 | patch of 2 |\n|---|---|---|---|\n| evidence | | proven | proven |\n| check of 1: \
+             `check 1` | fail | pass | fail |\n| check of 2: `check 2` | fail | fail | pass |\n\nChosen: the patch of 2; it is the smaller \
+             patch: 2 lines, the next (of attempt 1) 9.\n"
+        );
+    }
+}

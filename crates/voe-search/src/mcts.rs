@@ -1,0 +1,99 @@
+//! `mcts`: a tree over steps. A node is the state after some steps; each rollout adds one.
+
+use voe_agent::strategy::Limits;
+
+use crate::rollout::{Begin, Order};
+use crate::search::{Search, SearchError};
+use crate::tree::Tree;
+use crate::{steps, told};
+
+pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
+    let n = search.keys.n;
+    let mut tree = Tree::new(search.keys.explore);
+    loop {
+        let (mut orders, mut reserved) = (Vec::new(), Vec::new());
+        while orders.len() < search.keys.parallel.max(1) as usize {
+            let id = search.next_id() + orders.len() as u32;
+            let Some(parent) = tree.select().filter(|_| id <= n) else { break };
+            let Some(order) = order(search, &tree, parent, id, &reserved)? else { break };
+            reserved.push(order.limits.clone());
+            // Nodes of the tree and rollouts have the same numbers: both grow by one at a time.
+            tree.begin(parent);
+            orders.push(order);
+        }
+        if orders.is_empty() {
+            break;
+        }
+        let mut settled = false;
+        for id in search.roll(orders).await? {
+            let Some(rolled) = search.rolled.get(&id) else { continue };
+            tree.end(id as usize, rolled.value, rolled.over);
+            settled |= search.settled(id);
+        }
+        if settled || search.shared.stopped() {
+            break;
+        }
+    }
+    let (visits, mean) = tree.stats(0);
+    let text = format!("the tree has {} nodes; {visits} visits of the root, mean value {mean:.2}", search.rolled.len());
+    search.host.write(voe_trace::Event::Note { text })?;
+    Ok(())
+}
+
+/// The next child of a node. `None`: nothing is left for it.
+fn order(
+    search: &Search,
+    tree: &Tree,
+    parent: usize,
+    id: u32,
+    reserved: &[Limits],
+) -> Result<Option<Order>, SearchError> {
+    let elder = tree.children(parent);
+    // A strategy begins a branch; what comes after it goes on with that strategy.
+    let turn = if parent == 0 { elder.len() } else { branch(search, parent as u32) };
+    let mut strategy = search.strategy(turn);
+    if !search.keys.temperatures.is_empty() {
+        strategy.sampling.temperature = Some(search.keys.temperatures[elder.len() % search.keys.temperatures.len()]);
+    }
+    // One share for the whole tree: a node takes its few steps of what is left.
+    let Some(limits) = search.allot(&strategy, reserved, 1) else { return Ok(None) };
+    let made = match limits.steps {
+        0 => search.keys.width,
+        left => search.keys.width.min(left),
+    };
+    let parent = parent as u32;
+    let begin = if parent == 0 {
+        Begin::Fresh
+    } else {
+        let dir = search.shared.dir(parent);
+        let Some(mark) = steps::all_marks(&dir).pop() else { return Ok(None) };
+        let snapshot = search.snapshots.get(&parent).cloned();
+        Begin::Middle { from: parent, prefix: Box::new(steps::prefix(&dir, mark)?), snapshot }
+    };
+    let mut siblings = Vec::new();
+    for sibling in elder.iter().filter_map(|at| search.rolled.get(&(*at as u32))) {
+        let dir = search.shared.dir(sibling.id);
+        let from = match &begin {
+            Begin::Middle { prefix, .. } => prefix.records.len(),
+            _ => 0,
+        };
+        let records = steps::all_marks(&dir).pop().map(|mark| steps::prefix(&dir, mark)).transpose()?;
+        let records = records.map(|prefix| prefix.records.into_iter().skip(from).collect()).unwrap_or_default();
+        siblings.push((records, sibling.finish.clone()));
+    }
+    let tell = match search.keys.tell_siblings && !siblings.is_empty() {
+        true => told::of_siblings(&siblings),
+        false => String::new(),
+    };
+    let limits = Limits { steps: made, ..limits };
+    let kind = "expand".to_owned();
+    Ok(Some(Order { id, parent, kind, strategy, limits, begin, tell, steps: Some(made), keep: true }))
+}
+
+/// Which of the root's children a node descends from, counted from 0.
+fn branch(search: &Search, mut at: u32) -> usize {
+    while let Some(rolled) = search.rolled.get(&at).filter(|rolled| rolled.parent != 0) {
+        at = rolled.parent;
+    }
+    search.rolled.range(..at).filter(|(_, rolled)| rolled.parent == 0).count()
+}

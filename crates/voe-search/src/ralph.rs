@@ -1,0 +1,47 @@
+//! `ralph`: fresh attempts, one after another, until the gate holds; each is told what was tried.
+
+use voe_agent::strategy::Require;
+use voe_trace::event::Finish;
+use voe_trace::{Level, Reason, Trajectory};
+
+use crate::rollout::Begin;
+use crate::search::{Search, SearchError};
+use crate::{steps, told};
+
+pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
+    let (n, keep) = (search.keys.n, search.keys.keep_workspace);
+    for i in 0..n {
+        let strategy = search.strategy(i as usize);
+        let Some(limits) = search.allot(&strategy, &[], n - i) else { break };
+        let mut order = search.fresh(i + 1, i as usize, limits);
+        let before: Vec<_> = search
+            .rolled
+            .values()
+            .map(|rolled| {
+                let record = Trajectory::read(&steps::trajectory(&search.shared.dir(rolled.id)));
+                (record.map(|record| record.records).unwrap_or_default(), rolled.finish.clone())
+            })
+            .collect();
+        if !before.is_empty() {
+            order.tell = told::of_attempts(&before, keep);
+        }
+        if let Some(last) = search.rolled.values().next_back().filter(|_| keep) {
+            order.begin = Begin::Work { patch: last.finish.patch.clone(), pack: last.pack.clone() };
+        }
+        search.roll(vec![order]).await?;
+        if search.rolled.get(&(i + 1)).is_some_and(|rolled| holds(strategy.gate.require, &rolled.finish)) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the gate holds for what an attempt left, now that it can't be talked into giving way.
+fn holds(require: Require, finish: &Finish) -> bool {
+    finish.reason == Reason::Completed
+        && match require {
+            Require::Nothing => finish.evidence.level != Level::Refuted,
+            Require::Ran => finish.evidence.level >= Level::Ran,
+            Require::Proven => finish.evidence.level == Level::Proven,
+        }
+}

@@ -1,0 +1,326 @@
+//! One attempt of a search: from the beginning, or from the middle of another; gone on with after a kill.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use voe_agent::strategy::{Limits, Strategy};
+use voe_agent::workspace::{Workspace, WorkspaceError};
+use voe_agent::{Attempt, Plan};
+use voe_sandbox::{Sandbox, Snapshot};
+use voe_toolbox::protocol::{self, Bytes, FileState, Pristine, Setup};
+use voe_trace::event::{Finish, Seconds};
+use voe_trace::{Level, Reason, Trajectory, Usage, Writer};
+
+use crate::budget::least;
+use crate::search::{SearchError, Shared};
+use crate::steps::{self, Prefix};
+
+/// Files as they are with a patch; `None` for those it deletes.
+pub(crate) type Files = Vec<(Bytes, Option<FileState>)>;
+
+/// What a rollout is to do.
+pub(crate) struct Order {
+    pub(crate) id: u32,
+    pub(crate) parent: u32,
+    pub(crate) kind: String,
+    pub(crate) strategy: Strategy,
+    /// What it may spend, beside what the attempt that it goes on from has spent.
+    pub(crate) limits: Limits,
+    pub(crate) begin: Begin,
+    /// What it is told before it begins.
+    pub(crate) tell: String,
+    /// Stops after this many steps, to be gone on from; else it runs to its end.
+    pub(crate) steps: Option<u32>,
+    /// Whether a snapshot of its end is wanted.
+    pub(crate) keep: bool,
+}
+
+/// Where a rollout begins.
+pub(crate) enum Begin {
+    /// At the beginning.
+    Fresh,
+    /// At the beginning of the conversation, with the work of another attempt in the workspace.
+    Work { patch: String, pack: String },
+    /// In the middle of another attempt.
+    Middle { from: u32, prefix: Box<Prefix>, snapshot: Option<Snapshot> },
+}
+
+impl Order {
+    pub(crate) fn snapshot(&self) -> Option<&Snapshot> {
+        match &self.begin {
+            Begin::Middle { snapshot, .. } => snapshot.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// What came of a rollout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rolled {
+    pub(crate) id: u32,
+    pub(crate) parent: u32,
+    pub(crate) kind: String,
+    pub(crate) strategy: String,
+    pub(crate) temperature: Option<f64>,
+    /// It ended by itself or at a limit; else it could be gone on with.
+    pub(crate) over: bool,
+    pub(crate) finish: Finish,
+    /// Steps that it made itself.
+    pub(crate) steps: u32,
+    pub(crate) usage: Usage,
+    pub(crate) seconds: Seconds,
+    /// The scratch files at its end.
+    pub(crate) pack: String,
+    /// Set by the search.
+    #[serde(default)]
+    pub(crate) value: f64,
+}
+
+impl Rolled {
+    /// One that ended, from its files.
+    pub(crate) fn read(dir: &Path) -> Option<Self> {
+        serde_json::from_str(&fs::read_to_string(dir.join("end.json")).ok()?).ok()
+    }
+}
+
+/// Runs a rollout in `sandbox`, a fork of the base or of the snapshot in `order`.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    order: Order,
+    sandbox: Sandbox,
+) -> Result<(Rolled, Option<Snapshot>), SearchError> {
+    let dir = shared.dir(order.id);
+    let (origin, mut attempt) = open(&shared, &order, sandbox, &dir).await?;
+    let until = order.steps.map(|steps| origin.step + steps);
+    let (reason, error, over) = loop {
+        if until.is_some_and(|until| attempt.log().conversation.step >= until) {
+            break (Reason::MaxSteps, None, false);
+        }
+        match attempt.run_for(1).await {
+            Some((reason, error)) => break (reason, error, true),
+            None => mark(&mut attempt, &dir).await?,
+        }
+    };
+    let snapshot = match order.keep && !over {
+        true => Some(attempt.workspace().sandbox().snapshot().await.map_err(WorkspaceError::from)?),
+        false => None,
+    };
+    let path = steps::trajectory(&dir).display().to_string();
+    let ended = attempt.finish(reason, error, path).await?;
+    let pack = pack(&mut attempt).await?;
+    let finish = ended.finish;
+    let spent = Spent::minus(&finish, &origin);
+    let rolled = Rolled {
+        id: order.id,
+        parent: order.parent,
+        kind: order.kind,
+        strategy: order.strategy.name.clone(),
+        temperature: order.strategy.sampling.temperature,
+        over,
+        steps: spent.0,
+        usage: spent.1,
+        seconds: spent.2,
+        pack,
+        value: 0.0,
+        finish: finish.clone(),
+    };
+    // One that the user stopped is gone on with later.
+    if reason != Reason::Interrupted {
+        attempt.close(finish).await?;
+        let text = serde_json::to_string(&rolled).map_err(|e| SearchError::Rollout(e.to_string()))?;
+        steps::write_whole(&dir.join("end.json"), &text)?;
+    }
+    Ok((rolled, snapshot))
+}
+
+/// What the attempt that a rollout goes on from had spent.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spent {
+    step: u32,
+    usage: Usage,
+    seconds: Seconds,
+}
+
+impl Spent {
+    fn of(prefix: &Prefix) -> Self {
+        let so_far = &prefix.conversation;
+        let seconds = Seconds { model: so_far.model_seconds, tools: so_far.tool_seconds, total: prefix.seconds };
+        Self { step: so_far.step, usage: so_far.usage, seconds }
+    }
+
+    fn minus(finish: &Finish, origin: &Self) -> (u32, Usage, Seconds) {
+        let less = |a: Option<u64>, b: Option<u64>| a.map(|a| a.saturating_sub(b.unwrap_or(0)));
+        let (all, before) = (&finish.usage, &origin.usage);
+        let usage = Usage {
+            prompt: all.prompt.saturating_sub(before.prompt),
+            output: all.output.saturating_sub(before.output),
+            cached: less(all.cached, before.cached),
+            cache_write: less(all.cache_write, before.cache_write),
+            reasoning: less(all.reasoning, before.reasoning),
+            cost: all.cost.map(|cost| cost - before.cost.unwrap_or(0.0)),
+        };
+        let (all, before) = (&finish.seconds, &origin.seconds);
+        let seconds = Seconds {
+            model: all.model - before.model,
+            tools: all.tools - before.tools,
+            total: all.total - before.total,
+        };
+        (finish.steps.saturating_sub(origin.step), usage, seconds)
+    }
+}
+
+/// Begins an attempt, or goes on with it.
+async fn open(
+    shared: &Shared,
+    order: &Order,
+    sandbox: Sandbox,
+    dir: &Path,
+) -> Result<(Spent, Attempt), SearchError> {
+    let origin = match &order.begin {
+        Begin::Middle { prefix, .. } => Spent::of(prefix),
+        _ => Spent::default(),
+    };
+    let path = steps::trajectory(dir);
+    let pipeline = order.strategy.pipeline.is_some();
+    let own = steps::marks(dir).pop();
+    if pipeline && steps::begun(dir) {
+        // It finds its way by itself, wherever its record ends.
+        let records = Trajectory::read(&path).map_err(|error| SearchError::Rollout(error.to_string()))?.records;
+        let before = records.last().map_or(0.0, |record| record.at);
+        let writer = Writer::append(&path, before).map_err(voe_agent::AttemptError::from)?;
+        let plan = plan(shared, order, sandbox, &origin);
+        let attempt = Attempt::resume(plan, writer, Box::new(()), &records, Vec::new(), "from its record").await?;
+        return Ok((origin, attempt));
+    }
+    if let Some(mark) = own {
+        steps::cut(dir, &mark)?;
+        let prefix = steps::prefix(dir, mark)?;
+        let how = "the workspace made anew from the record, after the last complete step";
+        return Ok((origin, go_on(shared, order, sandbox, dir, &origin, &prefix, false, how).await?));
+    }
+    let _ = fs::remove_dir_all(dir);
+    fs::create_dir_all(dir).map_err(SearchError::io("make", dir.to_owned()))?;
+    let mut attempt = match &order.begin {
+        Begin::Middle { from, prefix, snapshot } => {
+            steps::copy(&shared.dir(*from), prefix, dir)?;
+            let how = format!("forked from attempt {from} after step {}", prefix.mark.step);
+            go_on(shared, order, sandbox, dir, &origin, prefix, snapshot.is_some(), &how).await?
+        }
+        Begin::Fresh | Begin::Work { .. } => {
+            let (patch, pack) = match &order.begin {
+                Begin::Work { patch, pack } => (patch.as_str(), pack.as_str()),
+                _ => ("", ""),
+            };
+            let files = shared.files(patch).await?;
+            let sandbox = unpacked(shared, sandbox, pack).await?;
+            let writer = Writer::create(&path).map_err(voe_agent::AttemptError::from)?;
+            let mut attempt = Attempt::start(plan(shared, order, sandbox, &origin), writer, Box::new(())).await?;
+            attempt.lay(files).await?;
+            attempt
+        }
+    };
+    if !order.tell.is_empty() {
+        attempt.tell(&order.tell)?;
+    }
+    if !pipeline {
+        mark(&mut attempt, dir).await?;
+    }
+    Ok((origin, attempt))
+}
+
+/// Goes on from a prefix, of its own record or of one that was copied to its place.
+#[allow(clippy::too_many_arguments)]
+async fn go_on(
+    shared: &Shared,
+    order: &Order,
+    sandbox: Sandbox,
+    dir: &Path,
+    origin: &Spent,
+    prefix: &Prefix,
+    in_snapshot: bool,
+    how: &str,
+) -> Result<Attempt, SearchError> {
+    let files = if in_snapshot { Vec::new() } else { shared.files(&prefix.patch).await? };
+    let sandbox = unpacked(shared, sandbox, &prefix.pack).await?;
+    let writer = Writer::append(&steps::trajectory(dir), prefix.seconds).map_err(voe_agent::AttemptError::from)?;
+    let plan = plan(shared, order, sandbox, origin);
+    Ok(Attempt::resume(plan, writer, Box::new(()), &prefix.records, files, how).await?)
+}
+
+fn plan(shared: &Shared, order: &Order, sandbox: Sandbox, origin: &Spent) -> Plan {
+    let mut strategy = order.strategy.clone();
+    let spent = origin.usage.prompt + origin.usage.output;
+    let beyond = |limit: u64, before: u64| if limit == 0 { 0 } else { limit + before };
+    let steps = beyond(order.limits.steps.into(), origin.step.into());
+    strategy.limits.steps = u32::try_from(least(strategy.limits.steps.into(), steps)).unwrap_or(u32::MAX);
+    strategy.limits.tokens = beyond(order.limits.tokens, spent);
+    if order.limits.wall_s > 0.0 {
+        strategy.limits.wall_s = order.limits.wall_s + origin.seconds.total;
+    }
+    if order.limits.cost > 0.0 {
+        strategy.limits.cost = order.limits.cost + origin.usage.cost.unwrap_or(0.0);
+    }
+    let mut task = shared.task.clone();
+    // Where forks lie elsewhere, a path would be wrong in all but one of them.
+    task.workspace = match sandbox.workspace().display().to_string() {
+        same if same == task.workspace => same,
+        _ => ".".into(),
+    };
+    Plan {
+        task,
+        strategy,
+        model: Arc::clone(&shared.model),
+        sandbox,
+        pristine: shared.pristine.clone(),
+        notes: shared.notes.clone(),
+        stream: false,
+        stop: shared.stop.clone(),
+        time: shared.time.clone(),
+    }
+}
+
+/// A sandbox with scratch files put where they were.
+async fn unpacked(shared: &Shared, sandbox: Sandbox, pack: &str) -> Result<Sandbox, SearchError> {
+    if pack.is_empty() {
+        return Ok(sandbox);
+    }
+    let pristine = sandbox.base_inside().map_or_else(|| shared.pristine.clone(), Pristine::Dir);
+    let setup = Setup {
+        workspace: sandbox.workspace().to_owned(),
+        scratch: std::path::PathBuf::new(),
+        pristine,
+        limits: protocol::Limits::default(),
+        env: std::collections::BTreeMap::new(),
+        syntax: protocol::Syntax::Off,
+        byproducts: Vec::new(),
+        resumed: true,
+    };
+    let mut workspace = Workspace::open(sandbox, setup, &shared.pristine).await?;
+    workspace.unpack_scratch(pack).await?;
+    Ok(workspace.close().await)
+}
+
+/// Marks the end of a step.
+async fn mark(attempt: &mut Attempt, dir: &Path) -> Result<(), SearchError> {
+    let pack = pack(attempt).await?;
+    steps::mark(dir, attempt.log().conversation.step, &pack)
+}
+
+async fn pack(attempt: &mut Attempt) -> Result<String, SearchError> {
+    let commands: Vec<String> = attempt.log().ledger.checks().iter().map(|check| check.command.clone()).collect();
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    match attempt.workspace().pack_scratch(&commands).await {
+        Ok(pack) => Ok(pack),
+        // The tools' process may have died; what it had in /tmp is then not known, and that costs a check at most.
+        Err(WorkspaceError::Toolbox(_)) => Ok(String::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The commands that an attempt's patch is proven by.
+pub(crate) fn proofs(rolled: &Rolled) -> Vec<String> {
+    let checks = rolled.finish.evidence.checks.iter().rev();
+    checks.filter(|check| check.level == Level::Proven).map(|check| check.command.clone()).collect()
+}

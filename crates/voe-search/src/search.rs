@@ -1,0 +1,439 @@
+//! What all searches share: a record of their own, one budget, rollouts side by side.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use voe_agent::strategy::{self, Limits, SearchKind, Strategy, ValueFrom};
+use voe_agent::{Attempt, AttemptError, LoadError, Observer, Plan};
+use voe_model::{Message, Model, Request};
+use voe_repo::{Base, RepoError};
+use voe_sandbox::Snapshot;
+use voe_toolbox::protocol::Pristine;
+use voe_trace::event::{Node, Seconds, Task};
+use voe_trace::{Event, Reason, Record, Usage, Writer};
+
+use crate::budget::{self, Spent};
+use crate::examination::Examination;
+use crate::rollout::{self, Begin, Order, Rolled};
+use crate::{best_of, bst, cross, mcts, ralph, steps, value};
+
+/// The directory of the attempts, beside the search's own record.
+pub(crate) const ATTEMPTS: &str = "attempts";
+
+/// A search failed; what is known is in its record.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// An attempt, or the record.
+    #[error(transparent)]
+    Attempt(#[from] AttemptError),
+    /// A strategy that the search names.
+    #[error("search.strategies: {0}")]
+    Strategy(#[from] LoadError),
+    /// A strategy that the search names is a search itself.
+    #[error("search.strategies: {0} is a search itself; name strategies of one attempt")]
+    Nested(String),
+    /// The base.
+    #[error(transparent)]
+    Repo(#[from] RepoError),
+    /// A file of the search's own.
+    #[error("cannot {what} {path}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// With which path.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A rollout ended badly.
+    #[error("a rollout ended unasked: {0}")]
+    Rollout(String),
+    /// The base is not where a search can read it.
+    #[error("a search needs the base in a git directory; run it through voe fix or voe bench")]
+    NoBase,
+}
+
+impl SearchError {
+    pub(crate) fn io(what: &'static str, path: PathBuf) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { what, path, source }
+    }
+}
+
+impl From<voe_agent::workspace::WorkspaceError> for SearchError {
+    fn from(error: voe_agent::workspace::WorkspaceError) -> Self {
+        Self::Attempt(error.into())
+    }
+}
+
+/// What every rollout needs.
+pub(crate) struct Shared {
+    pub(crate) task: Task,
+    pub(crate) model: Arc<dyn Model>,
+    pub(crate) pristine: Pristine,
+    pub(crate) base: Base,
+    pub(crate) notes: String,
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) time: String,
+    /// Where the attempts are.
+    pub(crate) attempts: PathBuf,
+}
+
+impl Shared {
+    pub(crate) fn dir(&self, id: u32) -> PathBuf {
+        self.attempts.join(id.to_string())
+    }
+
+    pub(crate) fn stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// The files of a patch on the base.
+    pub(crate) async fn files(&self, patch: &str) -> Result<rollout::Files, SearchError> {
+        let (base, patch) = (self.base.clone(), patch.to_owned());
+        let files = tokio::task::spawn_blocking(move || base.with_patch(&patch)).await;
+        Ok(files.map_err(|error| SearchError::Rollout(error.to_string()))??)
+    }
+}
+
+/// A search under way.
+pub struct Search {
+    pub(crate) host: Attempt,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) keys: strategy::Search,
+    /// Limits of the whole.
+    whole: Limits,
+    /// The strategies that take turns.
+    strategies: Vec<Strategy>,
+    /// The rollouts that ended, by number.
+    pub(crate) rolled: BTreeMap<u32, Rolled>,
+    pub(crate) snapshots: BTreeMap<u32, Snapshot>,
+    /// Values and usage of nodes that the record has already.
+    known: BTreeMap<u32, (Option<f64>, Usage)>,
+    /// Tokens of questions of the search's own, and seconds.
+    asked: (Usage, f64),
+    error: Option<String>,
+}
+
+impl Search {
+    pub(crate) async fn open(
+        plan: Plan,
+        keys: strategy::Search,
+        writer: Writer,
+        observer: Box<dyn Observer>,
+        records: &[Record],
+    ) -> Result<Self, SearchError> {
+        let dir = writer.path().parent().unwrap_or(Path::new(".")).join(ATTEMPTS);
+        if records.is_empty() && dir.exists() {
+            std::fs::remove_dir_all(&dir).map_err(SearchError::io("remove", dir.clone()))?;
+        }
+        std::fs::create_dir_all(&dir).map_err(SearchError::io("make", dir.clone()))?;
+        let Pristine::Git { git_dir, tree } = &plan.pristine else { return Err(SearchError::NoBase) };
+        let base =
+            Base { commit: plan.task.commit.clone(), tree: tree.clone(), git_dir: git_dir.clone(), skipped: Vec::new() };
+        let shared = Shared {
+            task: plan.task.clone(),
+            model: Arc::clone(&plan.model),
+            pristine: plan.pristine.clone(),
+            base,
+            notes: plan.notes.clone(),
+            stop: plan.stop.clone(),
+            time: plan.time.clone(),
+            attempts: dir,
+        };
+        let strategies = strategies(&plan.strategy, &keys)?;
+        let whole = plan.strategy.limits.clone();
+        let known = records.iter().filter_map(|record| match &record.event {
+            Event::Node(node) => {
+                let usage = serde_json::from_value(node.detail["asked"].clone()).unwrap_or_default();
+                Some((node.id, (node.value, usage)))
+            }
+            _ => None,
+        });
+        let (known, rolled, snapshots) = (known.collect(), BTreeMap::new(), BTreeMap::new());
+        let host = Attempt::host(plan, writer, observer, records).await?;
+        let mut search = Self {
+            host,
+            shared: Arc::new(shared),
+            keys,
+            whole,
+            strategies,
+            rolled,
+            snapshots,
+            known,
+            asked: (Usage::default(), 0.0),
+            error: None,
+        };
+        search.tell(Node { kind: "root".into(), ..node(0) })?;
+        Ok(search)
+    }
+
+    /// Runs the search, chooses, and takes over what was chosen.
+    pub(crate) async fn run(&mut self) -> (Reason, Option<String>) {
+        match self.go().await {
+            Ok(reason) => (reason, self.error.take()),
+            Err(error) => (Reason::Internal, Some(error.to_string())),
+        }
+    }
+
+    async fn go(&mut self) -> Result<Reason, SearchError> {
+        match self.keys.kind {
+            SearchKind::Ralph => ralph::run(self).await?,
+            SearchKind::BestOfN => best_of::run(self).await?,
+            SearchKind::Bst => bst::run(self).await?,
+            SearchKind::Mcts => mcts::run(self).await?,
+        }
+        let chosen = cross::choose(self).await?;
+        if let Some((id, examination)) = &chosen {
+            self.take_over(*id, examination).await?;
+        }
+        Ok(self.reason(chosen.map(|(id, _)| id)))
+    }
+
+    async fn take_over(&mut self, id: u32, examination: &Examination) -> Result<(), SearchError> {
+        let Some(chosen) = self.rolled.get(&id) else { return Ok(()) };
+        let (finish, kind) = (chosen.finish.clone(), chosen.kind.clone());
+        let trajectory = Some(format!("{ATTEMPTS}/{id}/trajectory.jsonl"));
+        let detail = serde_json::to_value(examination).unwrap_or_default();
+        let number = self.rolled.keys().last().copied().unwrap_or(0) + 1;
+        let value = Some(value::by_evidence(&finish));
+        let step = finish.steps;
+        self.tell(Node { parent: Some(id), kind: "choose".into(), trajectory, step, value, detail, ..node(number) })?;
+        let files = self.shared.files(&finish.patch).await?;
+        let text = format!("Attempt {id} ({kind}) was chosen: {}", examination.why);
+        self.host.adopt(files, &finish.evidence.checks, text).await?;
+        Ok(())
+    }
+
+    /// Why the search ended, as the chosen attempt did; a server's failure counts only if nothing else came of it.
+    fn reason(&mut self, chosen: Option<u32>) -> Reason {
+        if self.shared.stopped() {
+            return Reason::Interrupted;
+        }
+        let failed = |rolled: &&Rolled| matches!(rolled.finish.reason, Reason::ModelError | Reason::Internal);
+        if let Some(first) = self.rolled.values().find(failed).filter(|_| self.rolled.values().all(|r| failed(&r))) {
+            self.error.clone_from(&first.finish.error);
+            return first.finish.reason;
+        }
+        let any = self.rolled.values().find(|rolled| !failed(rolled));
+        match chosen.and_then(|id| self.rolled.get(&id)).filter(|rolled| !failed(rolled)).or(any) {
+            Some(rolled) => rolled.finish.reason,
+            // Not even one attempt could begin.
+            None => Reason::MaxSteps,
+        }
+    }
+
+    /// The strategy of the `turn`th attempt, with its temperature.
+    pub(crate) fn strategy(&self, turn: usize) -> Strategy {
+        let mut strategy = self.strategies[turn % self.strategies.len()].clone();
+        if !self.keys.temperatures.is_empty() {
+            strategy.sampling.temperature = Some(self.keys.temperatures[turn % self.keys.temperatures.len()]);
+        }
+        strategy
+    }
+
+    /// What was spent so far.
+    pub(crate) fn spent(&self) -> Spent {
+        let mut spent = Spent { seconds: self.host.log().elapsed(), usage: self.asked.0, ..Spent::default() };
+        for rolled in self.rolled.values() {
+            spent.steps += rolled.steps;
+            spent.usage += rolled.usage;
+        }
+        spent
+    }
+
+    /// What the next of `attempts` attempts may spend, with `reserved` given to others that are about to begin. `None`: nothing is
+    /// left, or the user stopped the search.
+    pub(crate) fn allot(&self, strategy: &Strategy, reserved: &[Limits], attempts: u32) -> Option<Limits> {
+        if self.shared.stopped() {
+            return None;
+        }
+        let mut spent = self.spent();
+        for limits in reserved {
+            spent.steps = spent.steps.saturating_add(limits.steps);
+            spent.usage.prompt += limits.tokens;
+            if limits.cost > 0.0 {
+                *spent.usage.cost.get_or_insert(0.0) += limits.cost;
+            }
+        }
+        let own = Limits {
+            steps: u32::try_from(budget::least(strategy.limits.steps.into(), self.keys.steps.into())).unwrap_or(u32::MAX),
+            ..strategy.limits.clone()
+        };
+        budget::share(&self.whole, &own, &spent, attempts)
+    }
+
+    /// The number of the next rollout.
+    pub(crate) fn next_id(&self) -> u32 {
+        self.rolled.keys().last().copied().unwrap_or(0) + 1
+    }
+
+    /// Runs rollouts, `parallel` at a time, to their ends, and puts them into the record. In the order of their numbers, so that
+    /// what follows does not depend on which was faster.
+    pub(crate) async fn roll(&mut self, orders: Vec<Order>) -> Result<Vec<u32>, SearchError> {
+        let mut ids: Vec<u32> = orders.iter().map(|order| order.id).collect();
+        let mut waiting = VecDeque::from(orders);
+        let mut running: JoinSet<Result<(Rolled, Option<Snapshot>), SearchError>> = JoinSet::new();
+        let mut done: BTreeMap<u32, Rolled> = BTreeMap::new();
+        loop {
+            while running.len() < self.keys.parallel.max(1) as usize
+                && let Some(order) = waiting.pop_front()
+            {
+                if let Some(rolled) = Rolled::read(&self.shared.dir(order.id)) {
+                    done.insert(order.id, rolled);
+                    continue;
+                }
+                let at = order.snapshot().filter(|_| steps::marks(&self.shared.dir(order.id)).is_empty());
+                let sandbox = self.host.workspace().sandbox();
+                let at = at.cloned().unwrap_or_else(|| sandbox.base());
+                let sandbox = sandbox.fork(&at).await.map_err(voe_agent::workspace::WorkspaceError::from)?;
+                running.spawn(rollout::run(Arc::clone(&self.shared), order, sandbox));
+            }
+            match running.join_next().await {
+                None if waiting.is_empty() => break,
+                None => {}
+                Some(ended) => {
+                    let (rolled, snapshot) = ended.map_err(|error| SearchError::Rollout(error.to_string()))??;
+                    if let Some(snapshot) = snapshot {
+                        self.snapshots.insert(rolled.id, snapshot);
+                    }
+                    done.insert(rolled.id, rolled);
+                }
+            }
+        }
+        ids.sort_unstable();
+        for id in &ids {
+            if let Some(rolled) = done.remove(id) {
+                self.ended(rolled).await?;
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Values a rollout and puts it into the record.
+    async fn ended(&mut self, mut rolled: Rolled) -> Result<(), SearchError> {
+        let mut detail = json!({
+            "strategy": rolled.strategy, "reason": rolled.finish.reason, "level": rolled.finish.evidence.level,
+            "steps": rolled.steps, "over": rolled.over,
+        });
+        if let Some(temperature) = rolled.temperature {
+            detail["temperature"] = json!(temperature);
+        }
+        match self.known.get(&rolled.id).copied() {
+            Some((value, asked)) => {
+                rolled.value = value.unwrap_or(0.0);
+                self.asked.0 += asked;
+            }
+            None => {
+                rolled.value = value::by_evidence(&rolled.finish);
+                if self.judged() && !value::settles(self.keys.kind, &rolled.finish) {
+                    self.judge(&mut rolled, &mut detail).await;
+                }
+            }
+        }
+        let node = Node {
+            parent: Some(rolled.parent),
+            kind: rolled.kind.clone(),
+            trajectory: Some(format!("{ATTEMPTS}/{}/trajectory.jsonl", rolled.id)),
+            step: rolled.finish.steps,
+            value: Some(rolled.value),
+            detail,
+            ..node(rolled.id)
+        };
+        self.tell(node)?;
+        self.rolled.insert(rolled.id, rolled);
+        Ok(())
+    }
+
+    fn judged(&self) -> bool {
+        self.keys.value == ValueFrom::Judge && matches!(self.keys.kind, SearchKind::Bst | SearchKind::Mcts)
+    }
+
+    /// Asks a model what the state is worth. An answer that can't be read leaves the value to the evidence.
+    async fn judge(&mut self, rolled: &mut Rolled, detail: &mut Value) {
+        let question = value::question(&self.shared.task.statement, &rolled.finish.patch);
+        let messages = [Message::user(question)];
+        let sampling = self.strategy(0).sampling;
+        let max_tokens = Some(self.whole.reply_tokens.min(2000));
+        let request = Request { messages: &messages, tools: &[], sampling: &sampling, max_tokens, stream: false };
+        match self.shared.model.complete(request, &mut |_| {}).await {
+            Ok(reply) => {
+                self.asked.0 += reply.usage;
+                self.asked.1 += reply.seconds;
+                detail["judge"] = json!(reply.message.content);
+                detail["asked"] = json!(reply.usage);
+                if let Some(score) = value::score(&reply.message.content) {
+                    rolled.value = f64::midpoint(rolled.value, score);
+                }
+            }
+            Err(error) => detail["judge"] = json!(format!("it could not be asked: {error}")),
+        }
+    }
+
+    /// Puts a node into the record, once.
+    fn tell(&mut self, node: Node) -> Result<(), SearchError> {
+        if node.kind != "choose" && self.known.contains_key(&node.id) {
+            return Ok(());
+        }
+        Ok(self.host.write(Event::Node(Box::new(node)))?)
+    }
+
+    /// Whether the search may stop at this rollout.
+    pub(crate) fn settled(&self, id: u32) -> bool {
+        self.rolled.get(&id).is_some_and(|rolled| value::settles(self.keys.kind, &rolled.finish))
+    }
+
+    /// Steps and seconds of all rollouts together, and all tokens.
+    pub(crate) fn totals(&self) -> (u32, Usage, Seconds) {
+        let spent = self.spent();
+        let mut seconds = Seconds { model: self.asked.1, tools: 0.0, total: spent.seconds };
+        for rolled in self.rolled.values() {
+            seconds.model += rolled.seconds.model;
+            seconds.tools += rolled.seconds.tools;
+        }
+        (spent.steps, spent.usage, seconds)
+    }
+
+    /// Writes the end of the record.
+    pub(crate) async fn close(self, finish: voe_trace::event::Finish) -> Result<(), SearchError> {
+        // Forks share their family's place with the host: they go first.
+        drop(self.snapshots);
+        Ok(self.host.close(finish).await?)
+    }
+
+    /// An order for an attempt from the beginning.
+    pub(crate) fn fresh(&self, id: u32, turn: usize, limits: Limits) -> Order {
+        Order {
+            id,
+            parent: 0,
+            kind: "rollout".into(),
+            strategy: self.strategy(turn),
+            limits,
+            begin: Begin::Fresh,
+            tell: String::new(),
+            steps: None,
+            keep: false,
+        }
+    }
+}
+
+/// A node with nothing in it yet.
+fn node(id: u32) -> Node {
+    Node { id, parent: None, kind: String::new(), trajectory: None, step: 0, value: None, detail: Value::Null }
+}
+
+/// The strategies that take turns: those named, or the search's own file without the search.
+fn strategies(own: &Strategy, keys: &strategy::Search) -> Result<Vec<Strategy>, SearchError> {
+    if keys.strategies.is_empty() {
+        return Ok(vec![Strategy { search: None, ..own.clone() }]);
+    }
+    let one = |name: &String| match voe_agent::load(name, Path::new(".")) {
+        Ok(strategy) if strategy.search.is_some() => Err(SearchError::Nested(name.clone())),
+        Ok(strategy) => Ok(strategy),
+        Err(error) => Err(error.into()),
+    };
+    keys.strategies.iter().map(one).collect()
+}

@@ -1,0 +1,62 @@
+//! What a state is worth, between 0 and 1.
+
+use voe_agent::strategy::SearchKind;
+use voe_trace::event::Finish;
+use voe_trace::{Level, Reason};
+
+/// By its evidence. The steps between the levels are a choice, not a measurement; only their order is meant.
+pub(crate) fn by_evidence(finish: &Finish) -> f64 {
+    let level: f64 = match finish.evidence.level {
+        Level::Proven => 0.9,
+        Level::Ran => 0.55,
+        Level::Vacuous => 0.45,
+        Level::Unrunnable => 0.4,
+        // An edit that nothing was run on is more than none.
+        Level::None if !finish.patch.is_empty() => 0.3,
+        Level::None => 0.2,
+        Level::Refuted => 0.1,
+    };
+    match finish.reason {
+        Reason::Completed if finish.evidence.level == Level::Proven => 1.0,
+        Reason::Stuck | Reason::Context | Reason::ModelError | Reason::Internal => level * 0.5,
+        _ => level,
+    }
+}
+
+/// Whether the search may stop here.
+pub(crate) fn settles(kind: SearchKind, finish: &Finish) -> bool {
+    kind != SearchKind::BestOfN && finish.reason == Reason::Completed && finish.evidence.level == Level::Proven
+}
+
+/// What the judging model is asked.
+pub(crate) fn question(statement: &str, patch: &str) -> String {
+    let patch = if patch.is_empty() { "(nothing is changed yet)" } else { patch };
+    format!(
+        "A repository has this problem:\n\n{}\n\nSomeone is working on it. This is the change so far:\n\n```diff\n{}\n```\n\nHow likely \
+         is it that this leads to a correct solution? Give your reasons in a few lines; then, as the last line, `SCORE: n` with a whole \
+         number from 0 (certainly wrong) to 10 (certainly right).",
+        statement.trim(),
+        patch.trim_end()
+    )
+}
+
+/// The score in a judge's answer, from 0 to 1; strictly: one that has to be guessed at is none.
+pub(crate) fn score(answer: &str) -> Option<f64> {
+    let line = answer.lines().rev().find(|line| !line.trim().is_empty())?;
+    let bare: String = line.chars().filter(|c| !matches!(c, '*' | '`')).collect();
+    let score: u8 = bare.trim().strip_prefix("SCORE:")?.trim().parse().ok()?;
+    (score <= 10).then(|| f64::from(score) / 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::score;
+
+    #[test]
+    fn a_score_is_read_strictly() {
+        assert_eq!(score("It looks right.\n**SCORE: 7**\n"), Some(0.7));
+        for text in ["", "7", "SCORE: 11", "SCORE: 7/10", "SCORE: 7\nI think", "score seven"] {
+            assert_eq!(score(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! One attempt or a search, behind one door.
+
+use voe_agent::{Attempt, Ended, Observer, Plan};
+use voe_toolbox::protocol::{Bytes, FileState};
+use voe_trace::event::Finish;
+use voe_trace::{Reason, Record, Writer};
+
+use crate::search::{Search, SearchError};
+
+/// What a strategy makes of a task: one attempt, or several as one. Either way there is one record, one patch and one end.
+pub enum Work {
+    /// One attempt.
+    One(Box<Attempt>),
+    /// Several.
+    Several(Box<Search>),
+}
+
+impl Work {
+    /// Starts the tools and writes the beginning of the record.
+    ///
+    /// # Errors
+    /// The record can't be written, the workspace can't be reached, or a strategy that a search names can't be had.
+    pub async fn start(plan: Plan, writer: Writer, observer: Box<dyn Observer>) -> Result<Self, SearchError> {
+        match plan.strategy.search.clone() {
+            None => Ok(Self::One(Box::new(Attempt::start(plan, writer, observer).await?))),
+            Some(keys) => Ok(Self::Several(Box::new(Search::open(plan, keys, writer, observer, &[]).await?))),
+        }
+    }
+
+    /// Goes on from `records`, which `writer`'s file holds. For one attempt, `files` brings the workspace in `plan` to where they
+    /// left it; a search finds its attempts beside its record.
+    ///
+    /// # Errors
+    /// As with [`Work::start`].
+    pub async fn resume(
+        plan: Plan,
+        writer: Writer,
+        observer: Box<dyn Observer>,
+        records: &[Record],
+        files: Vec<(Bytes, Option<FileState>)>,
+        how: &str,
+    ) -> Result<Self, SearchError> {
+        match plan.strategy.search.clone() {
+            None => {
+                let attempt = Attempt::resume(plan, writer, observer, records, files, how).await?;
+                Ok(Self::One(Box::new(attempt)))
+            }
+            Some(keys) => Ok(Self::Several(Box::new(Search::open(plan, keys, writer, observer, records).await?))),
+        }
+    }
+
+    /// Runs to the end and says why it ended. What comes next is [`Work::finish`].
+    pub async fn run(&mut self) -> (Reason, Option<String>) {
+        match self {
+            Self::One(attempt) => attempt.run().await,
+            Self::Several(search) => search.run().await,
+        }
+    }
+
+    /// Whether edits land in the user's own tree.
+    pub fn in_place(&self) -> bool {
+        self.attempt().in_place()
+    }
+
+    /// Marks the evidence as void: the base that it rests on was changed by somebody else.
+    ///
+    /// # Errors
+    /// The record can't be written.
+    pub fn void(&mut self, why: &str) -> Result<(), SearchError> {
+        Ok(self.attempt_mut().void(why)?)
+    }
+
+    /// The last look at the evidence, the patch, and the finish event for the caller to complete.
+    ///
+    /// # Errors
+    /// The record can't be written, or the workspace can't be reached.
+    pub async fn finish(
+        &mut self,
+        reason: Reason,
+        error: Option<String>,
+        trajectory: String,
+    ) -> Result<Ended, SearchError> {
+        let mut ended = self.attempt_mut().finish(reason, error, trajectory).await?;
+        if let Self::Several(search) = self {
+            let (steps, usage, seconds) = search.totals();
+            let own = ended.finish.seconds;
+            ended.finish.steps = steps;
+            ended.finish.usage = usage;
+            ended.finish.seconds = voe_trace::event::Seconds { tools: seconds.tools + own.tools, ..seconds };
+        }
+        Ok(ended)
+    }
+
+    /// Writes the end of the record. Nothing comes after it.
+    ///
+    /// # Errors
+    /// The record can't be written, or the sandbox can't be closed.
+    pub async fn close(self, finish: Finish) -> Result<(), SearchError> {
+        match self {
+            Self::One(attempt) => attempt.close(finish).await?,
+            Self::Several(search) => search.close(finish).await?,
+        }
+        Ok(())
+    }
+
+    fn attempt(&self) -> &Attempt {
+        match self {
+            Self::One(attempt) => attempt,
+            Self::Several(search) => &search.host,
+        }
+    }
+
+    fn attempt_mut(&mut self) -> &mut Attempt {
+        match self {
+            Self::One(attempt) => attempt,
+            Self::Several(search) => &mut search.host,
+        }
+    }
+}
