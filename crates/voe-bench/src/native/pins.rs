@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// Pinned environments, and which task has which.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,6 +25,7 @@ pub struct Environment {
     /// Conda's pins: `name=version=build`.
     pub conda: Vec<String>,
     /// pip's pins: `name==version`.
+    #[serde(deserialize_with = "or_none")]
     pub pip: Vec<String>,
 }
 
@@ -33,7 +34,13 @@ pub struct Environment {
 #[serde(default)]
 pub struct Spec {
     /// Commands before the installation.
+    #[serde(deserialize_with = "or_none")]
     pub pre_install: Vec<String>,
+}
+
+/// A list, or `null` for an empty one.
+fn or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl Pins {
