@@ -92,7 +92,7 @@ impl Attempt {
                 let text = format!("{HARNESS} {question}");
                 self.log.write(Event::Nudge { step, kind: kind.into(), text: text.clone() })?;
                 self.after_step.push(text);
-                self.say_after_step(Origin::Strategy)
+                self.say_after_step(Origin::Nudge)
             }
         }
     }
@@ -123,7 +123,7 @@ impl Attempt {
         self.record(&verdict)?;
         if verdict.passed == Some(false) && self.log.trail.recoveries() < self.strategy.recovery.times {
             self.recover(moment, &verdict.text).await?;
-            return self.say_after_step(Origin::Strategy);
+            return self.say_after_step(Origin::Nudge);
         }
         self.go_on(moment, Some(verdict)).await
     }

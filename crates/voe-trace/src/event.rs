@@ -136,7 +136,7 @@ pub enum Origin {
     System,
     /// The task.
     Task,
-    /// A nudge to verify.
+    /// A nudge; its event says of which kind.
     Nudge,
     /// The gate's refusal.
     Gate,
@@ -144,7 +144,7 @@ pub enum Origin {
     Reminder,
     /// A call could not be understood; shows the model its own text.
     Malformed,
-    /// A recovery or a strategy's own question.
+    /// What a verification showed, or a strategy's own question.
     Strategy,
 }
 

@@ -386,3 +386,16 @@ fn work_thrown_away_in_recovery_comes_back_when_the_steps_run_out() {
     assert_eq!(finish["evidence"]["level"], "proven", "{}", said.out);
     assert_eq!(bench.read("stats.py"), CURED);
 }
+
+#[test]
+fn a_review_that_was_asked_for_when_voe_was_stopped_is_answered_after_it_goes_on() {
+    let bench = Bench::python();
+    let cell = Cell { method: "self_review", when: "end", how: "retry" };
+    let first = cell.run(&bench, 2, "", &[right(), done(), json!({"error": {"kind": "server"}})]);
+    assert_eq!((first.code, verdicts(&first).len()), (4, 0), "{}", first.out);
+    let record = first.finish()["trajectory"].as_str().unwrap().to_owned();
+    let model = bench.script(&[support::text("All is there.\nVERDICT: pass")]);
+    let second = bench.voe(&["fix", "--resume", &record, "--json", "--model", &model]);
+    assert_eq!((second.code, verdicts(&second)), (0, vec![Some(true)]), "{}", second.out);
+    assert_eq!(second.finish()["steps"], 3);
+}
