@@ -208,7 +208,7 @@ fn hierarchies(mountinfo: &str, cgroup: &str) -> Vec<Hierarchy> {
         let below = path.strip_prefix(root.trim_end_matches('/')).unwrap_or("").trim_start_matches('/');
         found.push(Hierarchy {
             controllers: controllers.split(',').filter(|c| !c.is_empty()).map(str::to_owned).collect(),
-            own: Path::new(top).join(below),
+            own: if below.is_empty() { PathBuf::from(top) } else { Path::new(top).join(below) },
             top: PathBuf::from(top),
         });
     }

@@ -65,6 +65,10 @@ pub(super) fn search(names: &BTreeSet<String>) -> String {
 
 /// The name of the function that `line` defines.
 pub(super) fn defined(line: &str) -> Option<&str> {
+    let first = line.trim_start().split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    if ["return", "raise", "throw", "yield", "await", "assert", "else", "elif"].contains(&first) {
+        return None;
+    }
     let found = DEFINITION.as_ref()?.captures(line)?;
     let name = (1..=4).find_map(|group| found.get(group))?.as_str();
     let keyword = ["if", "for", "while", "switch", "catch", "return", "else", "do", "match", "function", "with"];
