@@ -12,7 +12,6 @@ use std::time::Instant;
 
 use voe_sandbox::{Choice, Sandbox, Spec};
 
-const FILES: usize = 35_000;
 const ROUNDS: usize = 10;
 
 fn main() -> std::process::ExitCode {
@@ -26,7 +25,9 @@ fn main() -> std::process::ExitCode {
 async fn all() {
     let dir = tempfile::tempdir().unwrap();
     let work = dir.path().join("work");
-    tree(&work);
+    // Another number tells the toolbox's looks at the tree from what the sandbox takes.
+    let files = std::env::var("VOE_BENCH_FILES").ok().and_then(|n| n.parse().ok()).unwrap_or(35_000);
+    tree(&work, files);
     git(&work, &["init", "-q"]);
     git(&work, &["config", "user.name", "a"]);
     git(&work, &["config", "user.email", "a@b"]);
@@ -39,7 +40,7 @@ async fn all() {
         Ok(sandbox) => sandbox,
         Err(error) => return println!("skipped: {error}"),
     };
-    println!("{FILES} files, {}", sandbox.facts().detail);
+    println!("{files} files, {}", sandbox.facts().detail);
     let setup = support::setup;
     let (mut toolbox, hello) = sandbox.toolbox(setup()).await.unwrap();
     println!("the toolbox's first look: {:.1} ms of CPU, which a fork's toolbox takes too", hello.scan_ms);
@@ -106,8 +107,8 @@ fn compare(ours: f64, name: &str, dir: &Path, script: &str) {
     );
 }
 
-fn tree(work: &Path) {
-    for number in 0..FILES {
+fn tree(work: &Path, files: usize) {
+    for number in 0..files {
         let dir = work.join(format!("d{}", number / 100));
         if number % 100 == 0 {
             fs::create_dir_all(&dir).unwrap();

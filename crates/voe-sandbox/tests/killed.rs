@@ -18,6 +18,7 @@ fn main() -> std::process::ExitCode {
     support::run(|| match std::env::args().nth(1).as_deref() {
         Some("attempt") => attempt(),
         Some("as-this-user") => all(),
+        Some("docker") => containers(),
         _ => {
             let ordinary = support::ordinary_user();
             if ordinary.is_none() {
@@ -74,26 +75,63 @@ fn all() -> bool {
     true
 }
 
+/// The same with containers: some moments are enough, each costs seconds.
+fn containers() -> bool {
+    const TIMES: u32 = 5;
+    let dir = tempfile::tempdir().unwrap();
+    let (work, state) = (dir.path().join("work"), dir.path().join("state"));
+    fs::create_dir_all(&work).unwrap();
+    fs::write(work.join("a.txt"), "a").unwrap();
+    let docker = |arguments: &[&str]| {
+        let output = Command::new("docker").args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let mut seen = 0;
+    for time in 0..TIMES {
+        let home = state.join(time.to_string());
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["attempt", work.to_str().unwrap(), home.to_str().unwrap(), "voe-test", "docker"])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(u64::from(1500 + time * 1700)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        seen += docker(&["ps", "-aq"]).lines().count();
+        voe_sandbox::sweep(&state);
+        assert_eq!(docker(&["ps", "-aq"]), "", "containers are left after kill {time}");
+        assert_eq!(docker(&["images", "-q", "--filter", "label=voe.owner"]), "", "images are left after kill {time}");
+        let left: Vec<_> = fs::read_dir(&home).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        assert!(left.is_empty(), "{left:?} is left after kill {time}");
+    }
+    assert!(seen > 0, "no kill ever met a container: this shows nothing");
+    println!("killed {TIMES} times with {seen} containers: nothing left");
+    true
+}
+
 fn spec(work: &Path, home: &Path) -> Spec {
     let mut spec = Spec::new(std::env::current_exe().unwrap(), work, home);
-    spec.choice = Choice::Local;
+    spec.choice = std::env::args().nth(5).map_or(Choice::Local, |word| word.parse().unwrap());
+    spec.image = std::env::var("VOE_TEST_IMAGE").ok();
     spec
 }
 
 /// Opens, runs, snapshots and forks until it is killed.
 fn attempt() -> bool {
     let arguments: Vec<String> = std::env::args().skip(2).collect();
-    let [work, home, mark] = &arguments[..] else { return false };
+    let [work, home, mark, ..] = &arguments[..] else { return false };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let sandbox = Sandbox::open(spec(Path::new(work), Path::new(home))).await.unwrap();
-        let (mut toolbox, _) = sandbox.toolbox(support::setup()).await.unwrap();
+        let pristine = support::Pristine::Dir(sandbox.base_inside().unwrap());
+        let setup = || support::Setup { pristine: pristine.clone(), ..support::setup() };
+        let (mut toolbox, _) = sandbox.toolbox(setup()).await.unwrap();
         loop {
             let command =
                 format!("(setsid bash -c 'exec -a {mark} sleep 100' &); echo x >> a.txt; exec -a {mark} sleep 0.02");
             support::bash(&mut toolbox, &command).await.unwrap();
             let fork = sandbox.fork(&sandbox.snapshot().await.unwrap()).await.unwrap();
-            let (mut other, _) = fork.toolbox(support::setup()).await.unwrap();
+            let (mut other, _) = fork.toolbox(setup()).await.unwrap();
             support::bash(&mut other, &command).await.unwrap();
         }
     })
