@@ -20,15 +20,19 @@ impl Workspace {
     /// Packs the scratch files. `commands`: those whose files are wanted, where `/tmp` is everybody's. Empty: there are none.
     pub async fn pack_scratch(&mut self, commands: &[&str]) -> Result<String, WorkspaceError> {
         let own = !matches!(self.sandbox().facts().backend.as_str(), "none" | "landlock");
-        let what = if own { "tmp".to_owned() } else { named(commands).into_iter().collect::<Vec<_>>().join(" ") };
+        let workspace = self.sandbox().workspace().to_string_lossy().into_owned();
+        let what = if own { "tmp".to_owned() } else { named(commands, &workspace).join(" ") };
         if what.is_empty() {
             return Ok(String::new());
         }
         let mut pack = String::new();
         for piece in 0..PIECES {
             let from = piece * PIECE + 1;
+            // The workspace may lie in /tmp, and homes that are shown there: these are mounts of their own, and no scratch.
             let command = format!(
-                "cd / && [ -n \"$(find {what} -type f -print -quit 2>/dev/null)\" ] && printf '<<%s>>' \"$(tar -cf - --mtime=@0 --sort=name {what} 2>/dev/null | gzip -nc | base64 -w0 | tail -c +{from} | head -c {PIECE})\""
+                "cd / && [ -n \"$(find {what} -xdev -type f -print -quit 2>/dev/null)\" ] && printf '<<%s>>' \
+                 \"$(tar -cf - --one-file-system --mtime=@0 --sort=name {what} 2>/dev/null \
+                 | gzip -nc | base64 -w0 | tail -c +{from} | head -c {PIECE})\""
             );
             let Some(part) = self.said(&command).await? else { return Ok(String::new()) };
             let whole = part.len() < PIECE;
@@ -58,14 +62,16 @@ impl Workspace {
     }
 }
 
-/// Paths below `/tmp` that commands name, relative to `/`.
-fn named(commands: &[&str]) -> BTreeSet<String> {
+/// Paths below `/tmp` that commands name, relative to `/`; none that has to do with the workspace.
+fn named(commands: &[&str], workspace: &str) -> Vec<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./+".contains(c);
     let words = commands.iter().flat_map(|command| command.split(|c: char| !plain(c)));
-    words
+    let found: BTreeSet<String> = words
         .filter(|word| word.starts_with("/tmp/") && word.len() > 5 && !word.contains(".."))
+        .filter(|word| !word.starts_with(workspace) && !workspace.starts_with(word))
         .map(|word| word.trim_start_matches('/').trim_end_matches(['.', '/']).to_owned())
-        .collect()
+        .collect();
+    found.into_iter().collect()
 }
 
 #[cfg(test)]
@@ -74,7 +80,7 @@ mod tests {
 
     #[test]
     fn files_that_commands_name_are_found() {
-        let found = named(&["cd x && python3 /tmp/a_b.py; sh '/tmp/c/d.sh' > /tmp/../etc/x", "cat /var/tmp/x /tmp/"]);
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["tmp/a_b.py", "tmp/c/d.sh"]);
+        let commands = ["cd x && python3 /tmp/a_b.py; sh '/tmp/c/d.sh' > /tmp/../etc/x", "cat /var/tmp/x /tmp/ /tmp/r/x.py"];
+        assert_eq!(named(&commands, "/tmp/r"), ["tmp/a_b.py", "tmp/c/d.sh"]);
     }
 }

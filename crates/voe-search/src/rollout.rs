@@ -103,7 +103,9 @@ pub(crate) async fn run(
             None => mark(&mut attempt, &dir).await?,
         }
     };
-    let snapshot = match order.keep && !over {
+    // Elsewhere a snapshot costs as much as making the workspace anew from the record, and may not outlive its sandbox.
+    let cheap = attempt.workspace().sandbox().facts().backend == "local";
+    let snapshot = match order.keep && !over && cheap {
         true => Some(attempt.workspace().sandbox().snapshot().await.map_err(WorkspaceError::from)?),
         false => None,
     };
