@@ -1,6 +1,7 @@
 //! `best-of-n`: n attempts by one or several strategies and temperatures; the best by evidence.
 
-use crate::search::{Search, SearchError};
+use crate::search::Search;
+use crate::shared::SearchError;
 
 pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
     let (mut orders, mut reserved) = (Vec::new(), Vec::new());

@@ -2,7 +2,8 @@
 //! from there.
 
 use crate::rollout::{Begin, Order};
-use crate::search::{Search, SearchError};
+use crate::search::Search;
+use crate::shared::SearchError;
 use crate::steps;
 
 pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {

@@ -10,7 +10,8 @@ use voe_trace::{Level, Reason};
 
 use crate::examination::{Candidate, Crossed, Examination};
 use crate::rollout::{Files, Rolled, proofs};
-use crate::search::{Search, SearchError, Shared};
+use crate::search::Search;
+use crate::shared::{SearchError, Shared};
 
 /// Patches that are examined at most, the best by level first.
 const CANDIDATES: usize = 8;

@@ -1,7 +1,7 @@
 //! Several attempts as one, chosen by evidence. [`Work`] is what callers run, whether a strategy makes one attempt or many.
 //!
 //! - [`work`]: one attempt or a search, behind one door
-//! - `search`: what all searches share: a record of their own, one budget, rollouts side by side
+//! - `search`: what all searches share: a record of their own, one budget, rollouts side by side; `shared`: what each rollout needs
 //! - `rollout`, `steps`: one attempt of a search, from the beginning or from the middle of another; going on after a kill
 //! - `budget`: what is left, and what one attempt gets of it
 //! - `ralph`, `best_of`, `bst`, `mcts`: the searches; `tree`: the tree of the last, as numbers
@@ -17,6 +17,7 @@ mod mcts;
 mod ralph;
 mod rollout;
 mod search;
+mod shared;
 mod steps;
 mod told;
 mod tree;
@@ -24,5 +25,5 @@ mod value;
 pub mod work;
 
 pub use examination::Examination;
-pub use search::SearchError;
+pub use shared::SearchError;
 pub use work::Work;

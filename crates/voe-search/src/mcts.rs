@@ -3,7 +3,8 @@
 use voe_agent::strategy::Limits;
 
 use crate::rollout::{Begin, Order};
-use crate::search::{Search, SearchError};
+use crate::search::Search;
+use crate::shared::SearchError;
 use crate::tree::Tree;
 use crate::{steps, told};
 

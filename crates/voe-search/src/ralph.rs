@@ -5,7 +5,8 @@ use voe_trace::event::Finish;
 use voe_trace::{Level, Reason, Trajectory};
 
 use crate::rollout::Begin;
-use crate::search::{Search, SearchError};
+use crate::search::Search;
+use crate::shared::SearchError;
 use crate::{steps, told};
 
 pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {

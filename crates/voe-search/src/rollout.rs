@@ -14,7 +14,7 @@ use voe_trace::event::{Finish, Seconds};
 use voe_trace::{Level, Reason, Trajectory, Usage, Writer};
 
 use crate::budget::least;
-use crate::search::{SearchError, Shared};
+use crate::shared::{SearchError, Shared};
 use crate::steps::{self, Prefix};
 
 /// Files as they are with a patch; `None` for those it deletes.

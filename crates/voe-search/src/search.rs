@@ -1,103 +1,25 @@
 //! What all searches share: a record of their own, one budget, rollouts side by side.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use voe_agent::strategy::{self, Limits, SearchKind, Strategy, ValueFrom};
-use voe_agent::{Attempt, AttemptError, LoadError, Observer, Plan};
-use voe_model::{Message, Model, Request};
-use voe_repo::{Base, RepoError};
+use voe_agent::{Attempt, Observer, Plan};
+use voe_model::{Message, Request};
+use voe_repo::Base;
 use voe_sandbox::Snapshot;
 use voe_toolbox::protocol::Pristine;
-use voe_trace::event::{Node, Seconds, Task};
+use voe_trace::event::{Node, Seconds};
 use voe_trace::{Event, Reason, Record, Usage, Writer};
 
 use crate::budget::{self, Spent};
 use crate::examination::Examination;
 use crate::rollout::{self, Begin, Order, Rolled};
+use crate::shared::{ATTEMPTS, SearchError, Shared};
 use crate::{best_of, bst, cross, mcts, ralph, steps, value};
-
-/// The directory of the attempts, beside the search's own record.
-pub(crate) const ATTEMPTS: &str = "attempts";
-
-/// A search failed; what is known is in its record.
-#[derive(Debug, thiserror::Error)]
-pub enum SearchError {
-    /// An attempt, or the record.
-    #[error(transparent)]
-    Attempt(#[from] AttemptError),
-    /// A strategy that the search names.
-    #[error("search.strategies: {0}")]
-    Strategy(#[from] LoadError),
-    /// A strategy that the search names is a search itself.
-    #[error("search.strategies: {0} is a search itself; name strategies of one attempt")]
-    Nested(String),
-    /// The base.
-    #[error(transparent)]
-    Repo(#[from] RepoError),
-    /// A file of the search's own.
-    #[error("cannot {what} {path}: {source}")]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// With which path.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// A rollout ended badly.
-    #[error("a rollout ended unasked: {0}")]
-    Rollout(String),
-    /// The base is not where a search can read it.
-    #[error("a search needs the base in a git directory; run it through voe fix or voe bench")]
-    NoBase,
-}
-
-impl SearchError {
-    pub(crate) fn io(what: &'static str, path: PathBuf) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io { what, path, source }
-    }
-}
-
-impl From<voe_agent::workspace::WorkspaceError> for SearchError {
-    fn from(error: voe_agent::workspace::WorkspaceError) -> Self {
-        Self::Attempt(error.into())
-    }
-}
-
-/// What every rollout needs.
-pub(crate) struct Shared {
-    pub(crate) task: Task,
-    pub(crate) model: Arc<dyn Model>,
-    pub(crate) pristine: Pristine,
-    pub(crate) base: Base,
-    pub(crate) notes: String,
-    pub(crate) stop: watch::Receiver<bool>,
-    pub(crate) time: String,
-    /// Where the attempts are.
-    pub(crate) attempts: PathBuf,
-}
-
-impl Shared {
-    pub(crate) fn dir(&self, id: u32) -> PathBuf {
-        self.attempts.join(id.to_string())
-    }
-
-    pub(crate) fn stopped(&self) -> bool {
-        *self.stop.borrow()
-    }
-
-    /// The files of a patch on the base.
-    pub(crate) async fn files(&self, patch: &str) -> Result<rollout::Files, SearchError> {
-        let (base, patch) = (self.base.clone(), patch.to_owned());
-        let files = tokio::task::spawn_blocking(move || base.with_patch(&patch)).await;
-        Ok(files.map_err(|error| SearchError::Rollout(error.to_string()))??)
-    }
-}
 
 /// A search under way.
 pub struct Search {

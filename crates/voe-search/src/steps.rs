@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use voe_trace::{Conversation, Event, Record, Trajectory};
 
-use crate::search::SearchError;
+use crate::shared::SearchError;
 
 /// The end of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

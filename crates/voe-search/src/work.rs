@@ -5,7 +5,8 @@ use voe_toolbox::protocol::{Bytes, FileState};
 use voe_trace::event::Finish;
 use voe_trace::{Reason, Record, Writer};
 
-use crate::search::{Search, SearchError};
+use crate::search::Search;
+use crate::shared::SearchError;
 
 /// What a strategy makes of a task: one attempt, or several as one. Either way there is one record, one patch and one end.
 pub enum Work {

@@ -16,6 +16,9 @@ pub(crate) fn run(args: &cli::Proof) -> anyhow::Result<u8> {
         Usage(format!("{}: this attempt has not ended, so nothing is proven", args.trajectory.display()))
     })?;
     print!("{}", render(finish));
+    if let Some(examination) = voe_search::Examination::of(&trajectory.records) {
+        print!("\n{}", examination.render());
+    }
     Ok(if finish.evidence.level == Level::Proven { exit::OK } else { exit::LIMIT })
 }
 

@@ -110,7 +110,7 @@ impl Attempt {
     }
 
     /// Puts the workspace back to the base.
-    pub(super) async fn to_base(&mut self) -> Result<(), AttemptError> {
+    pub(super) async fn restore_base(&mut self) -> Result<(), AttemptError> {
         let export = self.workspace.export().await?;
         let changed: Vec<_> = export.files.into_iter().map(|file| (file.path, file.base)).collect();
         if changed.is_empty() {
@@ -125,7 +125,7 @@ impl Attempt {
         if self.workspace.state().await?.tree == candidate.tree {
             return Ok(());
         }
-        self.to_base().await?;
+        self.restore_base().await?;
         self.workspace.import(candidate.files.clone()).await?;
         self.state_is(&candidate.tree, &candidate.diff)
     }

@@ -57,7 +57,7 @@ struct Shown {
 impl Attempt {
     /// Goes through the steps and says how it ended.
     pub(crate) async fn lead(&mut self, keys: &Pipeline) -> Result<Reason, End> {
-        self.to_base().await?;
+        self.restore_base().await?;
         let places = self.places(keys).await?;
         let Some(first) = places.first().cloned() else {
             self.log.write(Event::Note { text: "no source file was found that could be changed".into() })?;
@@ -68,7 +68,7 @@ impl Attempt {
         'all: for place in places.iter().take(keys.places.max(1) as usize) {
             let (mut before, mut failure) = (String::new(), String::new());
             for _ in 0..keys.candidates.max(1) {
-                self.to_base().await?;
+                self.restore_base().await?;
                 let Some(lines) = self.lines(&place.path).await? else { break };
                 let shown = show(place, &lines, keys);
                 let reply = self.ask_for_change(keys, place, &shown, &reds, (&before, &failure)).await?;

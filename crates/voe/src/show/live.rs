@@ -144,8 +144,25 @@ impl Live {
             Event::ToolboxRestarted { why, .. } => {
                 self.line(&paint.yellow(&format!("voe: tools started again: {why}")))
             }
+            Event::Node(node) if node.kind != "root" => self.node(node),
             Event::Note { text } => self.line(&paint.yellow(&format!("voe: {text}"))),
             _ => {}
+        }
+    }
+
+    /// A node of a search; for the choice, the matrix that it rests on.
+    fn node(&mut self, node: &voe_trace::event::Node) {
+        let paint = self.paint;
+        let word = |key: &str| node.detail[key].as_str().unwrap_or_default().to_owned();
+        let value = node.value.map(|value| format!(" · value {value:.2}")).unwrap_or_default();
+        let (id, kind, parent, step) = (node.id, &node.kind, node.parent.unwrap_or(0), node.step);
+        match serde_json::from_value::<voe_search::Examination>(node.detail.clone()) {
+            Ok(examination) => self.line(&format!("\n{}", harmless(examination.render().trim_end()))),
+            Err(_) => {
+                let (level, reason) = (word("level"), word("reason"));
+                let line = format!("voe: attempt {id} ({kind} of {parent}) · to step {step} · {reason} · {level}{value}");
+                self.line(&paint.cyan(&harmless(&line)));
+            }
         }
     }
 
