@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn files_that_commands_name_are_found() {
-        let commands = ["cd x && python3 /tmp/a_b.py; sh '/tmp/c/d.sh' > /tmp/../etc/x", "cat /var/tmp/x /tmp/ /tmp/r/x.py"];
+        let commands =
+            ["cd x && python3 /tmp/a_b.py; sh '/tmp/c/d.sh' > /tmp/../etc/x", "cat /var/tmp/x /tmp/ /tmp/r/x.py"];
         assert_eq!(named(&commands, "/tmp/r"), ["tmp/a_b.py", "tmp/c/d.sh"]);
     }
 }

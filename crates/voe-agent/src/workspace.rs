@@ -114,7 +114,12 @@ impl Workspace {
     }
 
     /// A second workspace that starts from the base, with `files` laid over it.
-    pub async fn fork_base(&self, files: Vec<(Bytes, Option<FileState>)>) -> Result<Self, WorkspaceError> {
+    pub async fn fork_base(&mut self, mut files: Vec<(Bytes, Option<FileState>)>) -> Result<Self, WorkspaceError> {
+        if self.setup.resumed && self.sandbox.in_place() {
+            // The tree in place was edited before this sandbox was opened, so its base is not the attempt's.
+            let (_, export) = self.patch().await?;
+            files.extend(export.files.into_iter().filter(|file| !file.test).map(|file| (file.path, file.base)));
+        }
         let fork = self.sandbox.fork(&self.sandbox.base()).await?;
         let mut fork = Self::open(fork, self.setup.clone(), &self.setup.pristine).await?;
         if !files.is_empty() {

@@ -259,7 +259,7 @@ pub(crate) fn seconds(text: &str) -> Option<f64> {
         total += number.parse::<f64>().ok()? * unit;
         number.clear();
     }
-    number.is_empty().then_some(total)
+    (number.is_empty() && !text.is_empty()).then_some(total)
 }
 
 #[cfg(test)]

@@ -35,7 +35,8 @@ impl Place {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("gold.toml"), GOLD).unwrap();
         let mut place = Self { dir, sandbox: "local" };
-        let probe = place.voe(&["bench", "grade", "--suite", "mini", "--ids", "mini__rotate-1", "--gold", "--out", "probe"]);
+        let probe =
+            place.voe(&["bench", "grade", "--suite", "mini", "--ids", "mini__rotate-1", "--gold", "--out", "probe"]);
         if !probe.status.success() {
             println!("the sandbox `local` does not work here; without isolation then");
             place.sandbox = "none";
@@ -148,7 +149,11 @@ fn gold_resolves_and_the_untouched_base_and_wrong_patches_do_not() {
         let (lines, output) = place.grade(&["--suite", "mini", "--ids", ids, kind]);
         assert!(output.status.success(), "{kind}: {}", said(&output));
         let report = lines.last().unwrap();
-        assert_eq!((&report["schema_version"], &report["resolved_instances"]), (&2.into(), &resolved.into()), "{report}");
+        assert_eq!(
+            (&report["schema_version"], &report["resolved_instances"]),
+            (&2.into(), &resolved.into()),
+            "{report}"
+        );
         assert!(lines.len() > 3 && lines[..lines.len() - 1].iter().all(|row| row["report"].is_object()), "{lines:?}");
     }
     let official = place.path().join("out/logs/run_evaluation/voe/gold/mini__pages-1");
@@ -164,7 +169,8 @@ fn bad_predictions_are_named_and_the_others_graded() {
     let shown = place.voe(&["bench", "show", "mini", "mini__pages-1", "--gold", "--json"]);
     let row: Value = serde_json::from_slice(&shown.stdout).unwrap();
     let gold = row["patch"].as_str().unwrap();
-    let line = |id: &str, patch: &str| serde_json::json!({"instance_id": id, "model_name_or_path": "m", "model_patch": patch});
+    let line =
+        |id: &str, patch: &str| serde_json::json!({"instance_id": id, "model_name_or_path": "m", "model_patch": patch});
     let crlf = gold.replace('\n', "\r\n");
     let text = [
         line("mini__pages-1", "nonsense"),
@@ -199,7 +205,8 @@ fn a_task_that_hangs_is_ended_at_its_limit_and_a_row_without_a_parser_is_skipped
         serde_json::from_slice(&shown.stdout).unwrap()
     };
     let (mut hangs, mut foreign) = (row("mini__pages-1"), row("mini__rotate-1"));
-    let script = hangs["eval_script"].as_str().unwrap().replace("python3 -m unittest", "sleep 600; python3 -m unittest");
+    let script =
+        hangs["eval_script"].as_str().unwrap().replace("python3 -m unittest", "sleep 600; python3 -m unittest");
     hangs["eval_script"] = script.into();
     foreign["log_parser"] = "parse_log_gotest".into();
     std::fs::write(place.path().join("own.jsonl"), format!("{hangs}\n{foreign}\n")).unwrap();
@@ -210,7 +217,10 @@ fn a_task_that_hangs_is_ended_at_its_limit_and_a_row_without_a_parser_is_skipped
     assert!(of("mini__pages-1")["why"].as_str().unwrap().contains("longer than 3 s"));
     assert_eq!(of("mini__rotate-1")["verdict"], "skipped");
     let report = lines.last().unwrap();
-    assert_eq!((&report["total_instances"], &report["skipped_ids"]), (&1.into(), &serde_json::json!(["mini__rotate-1"])));
+    assert_eq!(
+        (&report["total_instances"], &report["skipped_ids"]),
+        (&1.into(), &serde_json::json!(["mini__rotate-1"]))
+    );
 }
 
 #[test]
@@ -232,7 +242,10 @@ reply = [{ content = "TASK_COMPLETE" }]
     let more = ["--strategy", "baseline", "--model", "scripted:bad.toml", "--tries", "2", "--out", "r", "--json"];
     let run = place.voe(&[&args[..], &more].concat());
     let news = said(&run);
-    assert!(news.contains("\"again\":true") && news.contains("\"again\":false") && news.contains("voe panicked"), "{news}");
+    assert!(
+        news.contains("\"again\":true") && news.contains("\"again\":false") && news.contains("voe panicked"),
+        "{news}"
+    );
     let predictions = std::fs::read_to_string(place.path().join("r/predictions/baseline-1.jsonl")).unwrap();
     assert_eq!(predictions.lines().count(), 1, "{predictions}");
     assert!(predictions.contains("mini__tally-1"));
@@ -245,7 +258,20 @@ reply = [{ content = "TASK_COMPLETE" }]
 fn a_run_directory_is_kept_from_others() {
     let place = Place::new();
     let args = |strategy: &'static str| {
-        vec!["bench", "run", "--suite", "mini", "--ids", IDS, "--model", "scripted:gold.toml", "--strategy", strategy, "--out", "r"]
+        vec![
+            "bench",
+            "run",
+            "--suite",
+            "mini",
+            "--ids",
+            IDS,
+            "--model",
+            "scripted:gold.toml",
+            "--strategy",
+            strategy,
+            "--out",
+            "r",
+        ]
     };
     assert!(place.voe(&args("baseline")).status.success());
     let other = place.voe(&args("verify-on-edit"));

@@ -1,6 +1,8 @@
 //! Strategies that lead a model or make several attempts one, from end to end.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/server.rs"]
+mod server;
 mod support;
 
 use serde_json::{Value, json};
@@ -128,7 +130,9 @@ fn arms(bench: &Bench, count: usize, extends: &str) -> String {
     let names: Vec<String> = (1..=count)
         .map(|n| {
             let file = bench.dir.path().join(format!("arm-{n}.toml"));
-            let text = format!("extends = \"{extends}\"\n[prompt]\nsystem = \"ARM-{n}. Answer with {{{{ marker }}}} when done.\"\n");
+            let text = format!(
+                "extends = \"{extends}\"\n[prompt]\nsystem = \"ARM-{n}. Answer with {{{{ marker }}}} when done.\"\n"
+            );
             std::fs::write(&file, text).unwrap();
             format!("\"{}\"", file.display())
         })
@@ -211,7 +215,11 @@ fn checks_are_run_elsewhere_with_the_scratch_files_that_they_need() {
     let own = |n: usize, new: &str, check: &str| arm(n, OLD, new, check);
     let overfitted = "    if xs == []:\n        return 0\n    return sum(xs) / len(xs)\n";
     let replies = [
-        own(1, overfitted, "cat > /tmp/c.py <<'E'\nfrom stats import mean\nassert mean([]) == 0\nE\nPYTHONPATH=. python3 /tmp/c.py"),
+        own(
+            1,
+            overfitted,
+            "cat > /tmp/c.py <<'E'\nfrom stats import mean\nassert mean([]) == 0\nE\nPYTHONPATH=. python3 /tmp/c.py",
+        ),
         own(2, "    return sum(xs) / len(xs) if xs else 0\n", script),
     ]
     .concat();
@@ -249,7 +257,8 @@ fn a_search_keeps_its_budget_to_the_step() {
     ] {
         let bench = Bench::python();
         let strategy = search(&bench, &format!("[search]\n{keys}\n"));
-        let looks: Vec<Value> = vec![json!({"tool_calls": [{"name": "bash", "arguments": {"command": "date +%N"}}], "repeat": true})];
+        let looks: Vec<Value> =
+            vec![json!({"tool_calls": [{"name": "bash", "arguments": {"command": "date +%N"}}], "repeat": true})];
         let said = fix(&bench, &strategy, &bench.script(&looks), "none", &["--max-steps", "11"]);
         let finish = said.finish();
         assert_eq!((said.code, finish["reason"].as_str()), (3, Some("max_steps")), "{keys}: {}", said.err);
@@ -262,11 +271,16 @@ fn a_search_keeps_its_budget_to_the_step() {
 fn ralph_tries_again_with_what_was_tried_until_the_change_is_proven() {
     for keep in [false, true] {
         let bench = Bench::python();
-        let strategy = search(&bench, &format!("[search]\nkind = \"ralph\"\nn = 4\nkeep_workspace = {keep}\n[gate]\nrefusals = 0\n"));
+        let strategy = search(
+            &bench,
+            &format!("[search]\nkind = \"ralph\"\nn = 4\nkeep_workspace = {keep}\n[gate]\nrefusals = 0\n"),
+        );
         let call = |name: &str, arguments: Value| json!([{"name": name, "arguments": arguments}]);
-        let wrong = json!({"path": "stats.py", "old_string": OLD, "new_string": "    return sum(xs) / (len(xs) or 2)\n"});
+        let wrong =
+            json!({"path": "stats.py", "old_string": OLD, "new_string": "    return sum(xs) / (len(xs) or 2)\n"});
         let more = if keep { "    return sum(xs) / (len(xs) or 2)\n" } else { OLD };
-        let right = json!({"path": "stats.py", "old_string": more, "new_string": "    return sum(xs) / (len(xs) or 1)\n"});
+        let right =
+            json!({"path": "stats.py", "old_string": more, "new_string": "    return sum(xs) / (len(xs) or 1)\n"});
         let check = "python3 -c 'from stats import mean; assert mean([]) == 0; print(1)'";
         let replies = [
             json!({"when": "This was tried before", "tool_calls": call("file_edit", right), "repeat": true}),
@@ -330,7 +344,10 @@ fn bst_goes_on_from_before_the_bad_decision() {
     assert_eq!(finish["evidence"]["level"], "proven", "{}", said.out);
     let probe = nodes.iter().find(|node| node["kind"] == "probe").unwrap();
     // Five steps, the third of them bad: halving comes to the end of the second.
-    assert_eq!((probe["parent"].as_u64(), probe["detail"]["steps"].as_u64(), probe["step"].as_u64()), (Some(1), Some(3), Some(5)));
+    assert_eq!(
+        (probe["parent"].as_u64(), probe["detail"]["steps"].as_u64(), probe["step"].as_u64()),
+        (Some(1), Some(3), Some(5))
+    );
     assert_eq!(finish["steps"], 13);
 }
 
@@ -350,21 +367,34 @@ fn a_search_that_was_killed_ends_as_if_it_had_not_been() {
             .collect();
         let run = |kills: usize| {
             let bench = Bench::python();
-            let arms = if keys.contains("best") { format!("strategies = [{}]", arms(&bench, 4, "prove-on-edit")) } else { String::new() };
+            let arms = if keys.contains("best") {
+                format!("strategies = [{}]", arms(&bench, 4, "prove-on-edit"))
+            } else {
+                String::new()
+            };
             let strategy = search(&bench, &format!("[search]\n{keys}{arms}\n"));
             let model = bench.script(&slow);
             let out = bench.dir.path().join("out");
             let record = out.join("trajectory.jsonl");
-            let begin = ["fix", PROBLEM, "--strategy", &strategy, "--sandbox", sandbox, "--json", "--model", &model, "--out"];
+            let begin =
+                ["fix", PROBLEM, "--strategy", &strategy, "--sandbox", sandbox, "--json", "--model", &model, "--out"];
             let mut args: Vec<String> = begin.iter().map(|arg| (*arg).to_owned()).collect();
             args.push(out.display().to_string());
             let resume: Vec<String> = ["fix", "--resume", &record.display().to_string(), "--json", "--model", &model]
                 .iter()
                 .map(|arg| (*arg).to_owned())
                 .collect();
-            let replied = || walk(&out).iter().map(|file| std::fs::read_to_string(file).unwrap_or_default().matches("\"event\":\"reply\"").count()).sum::<usize>();
+            let replied = || {
+                walk(&out)
+                    .iter()
+                    .map(|file| {
+                        std::fs::read_to_string(file).unwrap_or_default().matches("\"event\":\"reply\"").count()
+                    })
+                    .sum::<usize>()
+            };
             for kill in 1..=kills {
-                let mut child = bench.command(support::VOE).args(&args).stdout(std::process::Stdio::null()).spawn().unwrap();
+                let mut child =
+                    bench.command(support::VOE).args(&args).stdout(std::process::Stdio::null()).spawn().unwrap();
                 // Until it has got a little further; not a measure of time.
                 while replied() < 3 * kill && child.try_wait().unwrap().is_none() {
                     std::thread::sleep(std::time::Duration::from_millis(5));
@@ -382,7 +412,16 @@ fn a_search_that_was_killed_ends_as_if_it_had_not_been() {
                 .lines()
                 .map(|line| serde_json::from_str::<Value>(line).unwrap())
                 .filter(|event| event["event"] == "node")
-                .map(|node| json!([node["id"], node["parent"], node["kind"], node["value"], node["step"], node["detail"]["steps"]]))
+                .map(|node| {
+                    json!([
+                        node["id"],
+                        node["parent"],
+                        node["kind"],
+                        node["value"],
+                        node["step"],
+                        node["detail"]["steps"]
+                    ])
+                })
                 .collect();
             (finish["patch"].clone(), finish["steps"].clone(), finish["evidence"]["level"].clone(), nodes)
         };
@@ -411,4 +450,65 @@ fn searches_that_make_no_sense_are_refused_with_the_reason() {
         let said = fix(&bench, &strategy, &bench.script(&[text("TASK_COMPLETE")]), "none", &[]);
         assert!(said.code != 0 && said.err.contains(why), "{keys}: {} {}", said.code, said.err);
     }
+}
+
+// What a server's prefix cache could serve. The server keeps what it is sent; a cache is taken to hold every earlier request, as those
+// of vLLM and SGLang do while there is room. Bytes of messages stand for tokens.
+
+/// Share of the prompts that is a prefix of an earlier prompt, and the number of requests.
+fn cached(asked: &server::Server) -> (f64, usize) {
+    let prompts: Vec<String> = asked
+        .asked()
+        .iter()
+        .map(|body| {
+            let body: Value = serde_json::from_slice(body).unwrap();
+            let messages: Vec<String> = body["messages"].as_array().unwrap().iter().map(Value::to_string).collect();
+            format!("{}{}", body["tools"], messages.join(","))
+        })
+        .collect();
+    let common = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let served: usize = prompts
+        .iter()
+        .enumerate()
+        .map(|(at, prompt)| prompts[..at].iter().map(|earlier| common(earlier, prompt)).max().unwrap_or(0))
+        .sum();
+    (served as f64 / prompts.iter().map(String::len).sum::<usize>() as f64, prompts.len())
+}
+
+/// Runs a strategy whose model goes on looking: each step adds some two kilobytes that were not there before.
+fn looking(keys: &str, steps: &str) -> (f64, usize) {
+    let bench = Bench::python();
+    let look = json!({"command": "head -c 1500 /dev/urandom | base64 -w 100"});
+    let asked = server::Server::start(1_000_000, vec![server::reply("", &[("bash", look)], 1000)]);
+    let strategy = search(&bench, keys);
+    let said = bench.voe(&[
+        "fix",
+        PROBLEM,
+        "--strategy",
+        &strategy,
+        "--sandbox",
+        "none",
+        "--json",
+        "--base-url",
+        &server.url,
+        "--model",
+        "m",
+        "--max-steps",
+        steps,
+    ]);
+    assert_eq!(said.finish()["steps"].to_string(), steps, "{}\n{}", said.out, said.err);
+    cached(&asked)
+}
+
+#[test]
+fn most_of_a_trees_prompts_could_come_from_a_prefix_cache() {
+    let shown = |name: &str, (share, requests): (f64, usize)| {
+        println!("{name}: {:.1} % of {requests} prompts", 100.0 * share);
+        share
+    };
+    let single = shown("one attempt, 60 steps", looking("", "60"));
+    let best = shown("best-of-4, 60 steps", looking("[search]\nn = 4\n", "60"));
+    let tree = shown("mcts, 20 nodes of 3 steps", looking("[search]\nkind = \"mcts\"\nn = 20\nwidth = 3\n", "60"));
+    assert!(single > 0.95, "{single}");
+    assert!(best > 0.85 && tree > 0.75, "{best} {tree}");
 }

@@ -160,7 +160,8 @@ impl Live {
             Ok(examination) => self.line(&format!("\n{}", harmless(examination.render().trim_end()))),
             Err(_) => {
                 let (level, reason) = (word("level"), word("reason"));
-                let line = format!("voe: attempt {id} ({kind} of {parent}) · to step {step} · {reason} · {level}{value}");
+                let line =
+                    format!("voe: attempt {id} ({kind} of {parent}) · to step {step} · {reason} · {level}{value}");
                 self.line(&paint.cyan(&harmless(&line)));
             }
         }
