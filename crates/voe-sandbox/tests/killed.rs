@@ -94,7 +94,11 @@ fn containers() -> bool {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(u64::from(1500 + time * 1700)));
+        let until = Instant::now() + Duration::from_secs(60);
+        while docker(&["ps", "-aq"]).is_empty() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        std::thread::sleep(Duration::from_millis(u64::from(time * 1700)));
         child.kill().unwrap();
         child.wait().unwrap();
         seen += docker(&["ps", "-aq"]).lines().count();

@@ -54,7 +54,9 @@ async fn patches(shared: &Shared, mut rolled: Vec<Rolled>) -> Result<Vec<Patched
     let mut patches: Vec<Patched> = Vec::new();
     rolled.retain(|rolled| !rolled.finish.patch.is_empty());
     // The best stands for those that are alike.
-    rolled.sort_by_key(|rolled| std::cmp::Reverse((rolled.finish.evidence.level, rolled.over, std::cmp::Reverse(rolled.id))));
+    rolled.sort_by_key(|rolled| {
+        std::cmp::Reverse((rolled.finish.evidence.level, rolled.over, std::cmp::Reverse(rolled.id)))
+    });
     for rolled in rolled {
         let files = shared.files(&rolled.finish.patch).await?;
         let (tests, code): (Files, Files) =
@@ -103,7 +105,11 @@ async fn proofs_of(shared: &Shared, rolled: &[Rolled]) -> Result<Vec<Proof>, Sea
             files.into_iter().filter(|(path, _)| is_test_path(&String::from_utf8_lossy(&path.0))).collect();
         for command in commands {
             // Only what it names can matter to it, as far as that can be told from outside.
-            let pack = if command.contains("/tmp") || command.contains("/var/tmp") { rolled.pack.clone() } else { String::new() };
+            let pack = if command.contains("/tmp") || command.contains("/var/tmp") {
+                rolled.pack.clone()
+            } else {
+                String::new()
+            };
             match found.iter_mut().find(|p| p.command == command && p.tests == tests && p.pack == pack) {
                 Some(same) => same.authors.push(rolled.id),
                 None => found.push(Proof { command, authors: vec![rolled.id], tests: tests.clone(), pack }),
@@ -148,11 +154,7 @@ async fn crossed(search: &mut Search, patches: &[Patched]) -> Result<Vec<Crossed
 }
 
 /// The repository's own tests that touch what the undecided patches change, on the base and with each of them.
-async fn own_tests(
-    search: &mut Search,
-    patches: &[Patched],
-    undecided: &[usize],
-) -> Result<Vec<Crossed>, SearchError> {
+async fn own_tests(search: &mut Search, patches: &[Patched], undecided: &[usize]) -> Result<Vec<Crossed>, SearchError> {
     let changed = |at: &usize| patches.get(*at).into_iter().flat_map(|patched| &patched.code);
     let mut paths: Vec<String> =
         undecided.iter().flat_map(changed).map(|(path, _)| String::from_utf8_lossy(&path.0).into_owned()).collect();

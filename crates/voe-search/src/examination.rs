@@ -94,9 +94,7 @@ impl Examination {
             if author.attempts == candidate.attempts {
                 continue;
             }
-            let theirs = |check: &&Crossed| {
-                check.by(author) && !check.by(candidate) && check.counts(&self.candidates)
-            };
+            let theirs = |check: &&Crossed| check.by(author) && !check.by(candidate) && check.counts(&self.candidates);
             let with: Vec<Option<bool>> =
                 self.checks.iter().filter(theirs).map(|check| check.with.get(at).copied().flatten()).collect();
             if !with.is_empty() {

@@ -174,12 +174,7 @@ impl Spent {
 }
 
 /// Begins an attempt, or goes on with it.
-async fn open(
-    shared: &Shared,
-    order: &Order,
-    sandbox: Sandbox,
-    dir: &Path,
-) -> Result<(Spent, Attempt), SearchError> {
+async fn open(shared: &Shared, order: &Order, sandbox: Sandbox, dir: &Path) -> Result<(Spent, Attempt), SearchError> {
     let origin = match &order.begin {
         Begin::Middle { prefix, .. } => Spent::of(prefix),
         _ => Spent::default(),

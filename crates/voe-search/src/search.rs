@@ -54,8 +54,12 @@ impl Search {
         }
         std::fs::create_dir_all(&dir).map_err(SearchError::io("make", dir.clone()))?;
         let Pristine::Git { git_dir, tree } = &plan.pristine else { return Err(SearchError::NoBase) };
-        let base =
-            Base { commit: plan.task.commit.clone(), tree: tree.clone(), git_dir: git_dir.clone(), skipped: Vec::new() };
+        let base = Base {
+            commit: plan.task.commit.clone(),
+            tree: tree.clone(),
+            git_dir: git_dir.clone(),
+            skipped: Vec::new(),
+        };
         let shared = Shared {
             task: plan.task.clone(),
             model: Arc::clone(&plan.model),
@@ -182,7 +186,8 @@ impl Search {
             }
         }
         let own = Limits {
-            steps: u32::try_from(budget::least(strategy.limits.steps.into(), self.keys.steps.into())).unwrap_or(u32::MAX),
+            steps: u32::try_from(budget::least(strategy.limits.steps.into(), self.keys.steps.into()))
+                .unwrap_or(u32::MAX),
             ..strategy.limits.clone()
         };
         budget::share(&self.whole, &own, &spent, attempts)

@@ -490,7 +490,7 @@ fn looking(keys: &str, steps: &str) -> (f64, usize) {
         "none",
         "--json",
         "--base-url",
-        &server.url,
+        &asked.url,
         "--model",
         "m",
         "--max-steps",

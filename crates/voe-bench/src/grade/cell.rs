@@ -226,7 +226,7 @@ async fn fetch(toolbox: &mut Toolbox, path: &str, limit: Duration) -> Result<Str
 }
 
 fn shortened(text: &str) -> String {
-    let line = text.lines().filter(|line| line.contains("error") || line.contains("FAILED")).next_back();
+    let line = text.lines().rfind(|line| line.contains("error") || line.contains("FAILED"));
     let line = line.or(text.lines().next_back()).unwrap_or("nothing was said");
     line.chars().take(200).collect()
 }

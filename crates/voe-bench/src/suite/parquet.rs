@@ -35,3 +35,58 @@ fn value(field: &Field) -> Value {
         other => Value::String(other.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parquet::basic::Compression;
+    use parquet::data_type::{ByteArray, ByteArrayType};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+    use serde_json::json;
+
+    /// A file as the hub has them: text and lists of text, compressed with snappy.
+    fn file() -> Vec<u8> {
+        let schema = "message row {
+            OPTIONAL BYTE_ARRAY instance_id (UTF8);
+            OPTIONAL GROUP FAIL_TO_PASS (LIST) { REPEATED GROUP list { OPTIONAL BYTE_ARRAY element (UTF8); } }
+        }";
+        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties)).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let text = |words: &[&str]| words.iter().map(|word| ByteArray::from(*word)).collect::<Vec<_>>();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&text(&["a__b-1", "a__b-2"]), Some(&[1, 1]), None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        let levels = (Some(&[3_i16, 3, 3][..]), Some(&[0_i16, 1, 0][..]));
+        column.typed::<ByteArrayType>().write_batch(&text(&["x", "y", "z"]), levels.0, levels.1).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        writer.into_inner().unwrap()
+    }
+
+    #[test]
+    fn text_and_lists_are_read() {
+        let rows = super::rows(file()).unwrap();
+        assert_eq!(
+            rows,
+            [
+                json!({"instance_id": "a__b-1", "FAIL_TO_PASS": ["x", "y"]}),
+                json!({"instance_id": "a__b-2", "FAIL_TO_PASS": ["z"]}),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_damaged_file_is_told_and_not_panicked_over() {
+        let whole = file();
+        for cut in [10, whole.len() / 2, whole.len() - 9] {
+            let error = super::rows([&whole[..cut], b"PAR1"].concat()).unwrap_err();
+            assert!(error.starts_with("damaged parquet"), "{error}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! A Chat Completions server on loopback that answers from a list and remembers what it was asked.
 
-#![allow(missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
