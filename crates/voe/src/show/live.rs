@@ -130,7 +130,7 @@ impl Live {
                 };
                 self.line(&paint.cyan(&format!("voe: {method}: {verdict}. {}", first_lines(&harmless(text), 4))));
             }
-            Event::Compaction(c) => {
+            Event::Compaction(c) if !matches!(c.kind.as_str(), "question" | "told") => {
                 self.line(
                     &paint.yellow(&format!(
                         "voe: conversation shortened ({}): {} → {} tokens",
