@@ -56,8 +56,11 @@ impl Shadow {
             run(command, "git").await?;
         }
         let listed = self.git(&["ls-files", "-z", "-o", "-i", "--exclude-standard", "--directory"]).await?;
-        let ignored: Vec<&str> =
-            listed.split('\0').map(|path| path.trim_end_matches('/')).filter(|p| !p.is_empty()).collect();
+        let ignored: Vec<&str> = listed
+            .split('\0')
+            .map(|path| path.trim_end_matches('/'))
+            .filter(|path| !path.is_empty() && !python_cache(path))
+            .collect();
         if ignored.is_empty() {
             return Ok(());
         }
@@ -81,6 +84,12 @@ impl Shadow {
         command.args(["-c", "safe.directory=*", "-c", "core.autocrlf=false", "-c", "core.fsmonitor=false"]);
         command
     }
+}
+
+/// Python takes a compiled file for its source if second and size agree, so one made of an edit would stand in for the
+/// source that was just written here.
+fn python_cache(path: &str) -> bool {
+    path.ends_with(".pyc") || path.split('/').next_back() == Some("__pycache__")
 }
 
 async fn run(mut command: Command, name: &str) -> Result<String, SandboxError> {
