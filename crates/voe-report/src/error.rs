@@ -22,6 +22,12 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// What was named is not there.
+    #[error("there is no {path}: name a run directory (runs/NAME), an arm of one (runs/NAME:ARM), or a file")]
+    Missing {
+        /// What was named.
+        path: PathBuf,
+    },
     /// Neither a run directory nor a report.
     #[error("{path} is neither a run directory nor an official run report (schema 2): {why}")]
     NotARun {
@@ -29,6 +35,12 @@ pub enum Error {
         path: PathBuf,
         /// What is missing.
         why: String,
+    },
+    /// No attempt to look at.
+    #[error("{path} holds no trajectory to view: name a run directory (runs/NAME), a trajectory.jsonl or an official run report (.json)")]
+    NothingToView {
+        /// What was named.
+        path: PathBuf,
     },
     /// The run has no arm of that name.
     #[error("{path} has no arm \"{arm}\"; it has: {known}")]
@@ -60,7 +72,7 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// The viewer's port could not be had.
-    #[error("cannot listen on {address}: {source} (choose another with --port)")]
+    #[error("cannot listen on {address}: {source} (choose another port with --port, or let one be found with --port 0)")]
     Listen {
         /// Where.
         address: String,
@@ -74,6 +86,15 @@ impl Error {
     pub(crate) fn read(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Read { path, source }
+    }
+
+    /// The same for what a user named.
+    pub(crate) fn input(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { path },
+            _ => Self::Read { path, source },
+        }
     }
 
     /// For `map_err` where a path is at hand.

@@ -87,16 +87,18 @@ fn mistakes_are_answered_with_what_would_be_right() {
     report(&run, "grades/x-1.json", ids(0..3), ids(0..1));
     report(&run, "grades/y-1.json", ids(0..3), ids(0..2));
     std::fs::write(dir.path().join("junk.json"), "{\"resolved\": 3}").unwrap();
+    std::fs::write(dir.path().join("later.json"), "{\"resolved_ids\": [], \"schema_version\": 3}").unwrap();
     let place = |text: String| text.replace(dir.path().to_str().unwrap(), "DIR");
     let refused = |a: &str| {
         let a = format!("{}/{a}", dir.path().display());
         place(compare(&Options { b: a.clone(), a, ..Options::default() }).unwrap_err().to_string())
     };
-    insta::assert_snapshot!([refused("run"), refused("run:z"), refused("junk.json"), refused("nothing"), refused(".")].join("\n"), @r#"
+    insta::assert_snapshot!([refused("run"), refused("run:z"), refused("junk.json"), refused("later.json"), refused("nothing"), refused(".")].join("\n"), @r#"
     DIR/run holds several arms; name one as DIR/run:ARM, of: x, y
     DIR/run has no arm "z"; it has: x, y
     DIR/junk.json is neither a run directory nor an official run report (schema 2): missing field `resolved_ids`
-    cannot read DIR/nothing: No such file or directory (os error 2)
+    DIR/later.json is neither a run directory nor an official run report (schema 2): its schema_version is 3, and this voe reads 2; grade the predictions again with voe bench grade --predictions
+    there is no DIR/nothing: name a run directory (runs/NAME), an arm of one (runs/NAME:ARM), or a file
     DIR/. is neither a run directory nor an official run report (schema 2): no tasks/*/ARM-TRIAL, predictions or grades in it
     "#);
 }

@@ -131,7 +131,7 @@ pub struct Group {
     pub p_holm: f64,
     /// A's rate minus B's.
     pub difference: f64,
-    /// Its interval (Tango).
+    /// Its interval, made as that of the whole; within one repository tasks are drawn.
     pub interval: Interval,
 }
 
@@ -180,7 +180,11 @@ pub(crate) fn denominator(suite: Option<&Suite>, arms: &[&Arm]) -> (Suite, Vec<S
         notes.push(format!(
             "no suite given: the {n} tasks are the union of what was submitted (--suite sets the denominator)"
         ));
-        Suite::of_ids(format!("the union of the submitted tasks ({n})"), submitted)
+        let mut suite = Suite::of_ids(format!("the union of the submitted tasks ({n})"), submitted);
+        for (task, facts) in arms.iter().flat_map(|arm| arm.known.iter()) {
+            suite.tasks.entry(task.clone()).and_modify(|own| *own = facts.clone());
+        }
+        suite
     };
     notes.extend(arms.iter().flat_map(|arm| arm.notes.iter().cloned()));
     (suite, notes)
@@ -213,12 +217,17 @@ fn table<'a>(a: &Arm, b: &Arm, tasks: impl Iterator<Item = (&'a String, &'a Task
     table
 }
 
+/// Whether both were tried once, so that the table of won and lost says all.
+fn single(a: &Arm, b: &Arm) -> bool {
+    a.trials.len() <= 1 && b.trials.len() <= 1
+}
+
 /// Compares two arms on a suite; `None` if it has no tasks.
 pub fn of_arms(a: &Arm, b: &Arm, suite: &Suite) -> Option<Comparison> {
     let n = suite.tasks.len();
     let Table { won, lost, both, neither, differences } = table(a, b, suite.tasks.iter());
     let clustered = bootstrap::clustered(&differences)?;
-    let single = a.trials.len() <= 1 && b.trials.len() <= 1;
+    let single = single(a, b);
     let (interval, interval_method) = if single {
         (paired::tango(won.len(), lost.len(), n)?, "tango")
     } else {
@@ -278,6 +287,11 @@ pub(crate) fn groups(a: &Arm, b: &Arm, suite: &Suite, by: By) -> Vec<Group> {
             let tasks = &members[&group];
             let Table { won, lost, both, neither, differences } = table(a, b, tasks.iter().copied());
             let (won, lost, n) = (won.len(), lost.len(), tasks.len());
+            let interval = if single(a, b) {
+                paired::tango(won, lost, n)
+            } else {
+                bootstrap::clustered(&differences).map(|c| c.interval)
+            };
             Group {
                 group,
                 tasks: n,
@@ -288,7 +302,7 @@ pub(crate) fn groups(a: &Arm, b: &Arm, suite: &Suite, by: By) -> Vec<Group> {
                 p: paired::mcnemar(won, lost),
                 p_holm: 1.0,
                 difference: differences.iter().map(|(_, d)| d).sum::<f64>() / n as f64,
-                interval: paired::tango(won, lost, n).unwrap_or(Interval(-1.0, 1.0)),
+                interval: interval.unwrap_or(Interval(-1.0, 1.0)),
             }
         })
         .collect();

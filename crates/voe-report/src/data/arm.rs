@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::attempt::Attempt;
 use super::official::InstanceReport;
-use super::suite::Suite;
+use super::suite::{Suite, TaskFacts};
 
 /// One condition of an experiment: a strategy with a model, tried once or several times on each task.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,6 +21,8 @@ pub struct Arm {
     pub trials: Vec<Trial>,
     /// What a reader of its numbers should know.
     pub notes: Vec<String>,
+    /// What its run knows of its tasks (`suite.jsonl`); empty for a report alone.
+    pub known: Arc<BTreeMap<String, TaskFacts>>,
 }
 
 /// One trial of all tasks.

@@ -101,6 +101,49 @@ impl Attempt {
         self.edits.values().sum()
     }
 
+    /// Takes what was done in an attempt within a search into account; steps, tokens and time of all are in the search's own end.
+    pub(crate) fn add_part(&mut self, part: &Fold) {
+        let own = part.own();
+        if self.reason.is_none() {
+            self.steps += own.steps;
+            self.usage += own.usage;
+            self.seconds.model += own.seconds.model;
+            self.seconds.tools += own.seconds.tools;
+        }
+        self.count(&own, u32::saturating_add);
+    }
+
+    /// Applies `with` to each count and the other's.
+    fn count(&mut self, other: &Self, with: fn(u32, u32) -> u32) {
+        fn maps<K: Clone + Ord>(own: &mut BTreeMap<K, u32>, other: &BTreeMap<K, u32>, with: fn(u32, u32) -> u32) {
+            for (key, n) in other {
+                let count = own.entry(key.clone()).or_default();
+                *count = with(*count, *n);
+            }
+            own.retain(|_, n| *n > 0);
+        }
+        maps(&mut self.calls, &other.calls, with);
+        maps(&mut self.edits, &other.edits, with);
+        maps(&mut self.checks, &other.checks, with);
+        for (kind, nudges) in &other.nudges {
+            let own = self.nudges.entry(kind.clone()).or_default();
+            own.given = with(own.given, nudges.given);
+            own.heeded = nudges.heeded.map(|n| with(own.heeded.unwrap_or(0), n)).or(own.heeded);
+        }
+        self.nudges.retain(|_, nudges| nudges.given > 0);
+        for (own, other) in [
+            (&mut self.checked_at_once, other.checked_at_once),
+            (&mut self.checked, other.checked),
+            (&mut self.refusals, other.refusals),
+            (&mut self.compactions, other.compactions),
+            (&mut self.retries, other.retries),
+            (&mut self.repaired, other.repaired),
+            (&mut self.malformed, other.malformed),
+        ] {
+            *own = with(*own, other);
+        }
+    }
+
     /// Whether it ended by a limit, or went round in circles.
     pub fn hit_limit(&self) -> bool {
         use Reason::{Context, MaxSteps, MaxTokens, MaxWall, Stuck};
@@ -134,6 +177,8 @@ pub struct Fold {
     nudges: Vec<Nudge>,
     /// The hash of the code as it is now.
     tree: String,
+    /// What a fork took over from the attempt that it goes on from.
+    taken: Option<Box<Attempt>>,
 }
 
 impl Fold {
@@ -148,6 +193,7 @@ impl Fold {
                 facts.model.clone_from(&start.model.name);
                 facts.began.clone_from(&start.time);
             }
+            Event::Resume { how, .. } if how.starts_with("forked ") => self.taken = Some(Box::new(self.facts())),
             Event::Resume { step, .. } => {
                 facts.resumes += 1;
                 self.edits.retain(|edit| edit.step <= *step);
@@ -216,6 +262,16 @@ impl Fold {
         &self.facts
     }
 
+    /// The attempt without what it took over as a fork.
+    fn own(&self) -> Attempt {
+        let mut facts = self.facts();
+        if let Some(taken) = &self.taken {
+            facts.count(taken, u32::saturating_sub);
+            facts.steps = facts.steps.saturating_sub(taken.steps);
+        }
+        facts
+    }
+
     /// The attempt, as far as it has come.
     pub fn facts(&self) -> Attempt {
         let mut facts = self.facts.clone();
@@ -240,13 +296,17 @@ mod tests {
     use serde_json::{Value, json};
 
     fn fold(events: &[Value]) -> Attempt {
+        folded(events).facts()
+    }
+
+    fn folded(events: &[Value]) -> Fold {
         let mut fold = Fold::default();
         for (i, event) in events.iter().enumerate() {
             let mut event = event.clone();
             event["at"] = json!(i);
             fold.apply(&serde_json::from_value(event).unwrap());
         }
-        fold.facts()
+        fold
     }
 
     fn result(step: u32, tool: &str, tree: &str, edits: bool) -> Value {
@@ -272,6 +332,22 @@ mod tests {
         ]);
         assert_eq!(facts.edits, BTreeMap::from([("bash".into(), 2), ("file_edit".into(), 1)]));
         assert_eq!((facts.edit_count(), facts.checked_at_once, facts.checked), (3, 2, 3));
+    }
+
+    #[test]
+    fn a_search_counts_what_its_attempts_did_and_a_forks_beginning_once() {
+        let nudge = json!({"event": "nudge", "step": 1, "kind": "verify", "text": "test it"});
+        let first = vec![result(1, "bash", "t1", true), nudge, check(2, "t1")];
+        let mut second = first.clone();
+        second.push(json!({"event": "resume", "step": 2, "how": "forked from attempt 1 after step 2"}));
+        second.push(result(3, "file_edit", "t2", true));
+        let mut whole = fold(&[]);
+        for part in [&first, &second] {
+            whole.add_part(&folded(part));
+        }
+        assert_eq!(whole.edits, BTreeMap::from([("bash".into(), 1), ("file_edit".into(), 1)]));
+        assert_eq!((whole.checked, whole.checks["proven"]), (1, 1));
+        assert_eq!(whole.nudges["verify"], Nudges { given: 1, heeded: Some(1) });
     }
 
     #[test]

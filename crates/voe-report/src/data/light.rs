@@ -87,9 +87,10 @@ fn record(line: &[u8]) -> Option<Record> {
     Some(Record { at, event })
 }
 
-/// Reads the whole lines from `from` on, hands each record over with its offset, and returns where the next one begins.
+/// Reads the whole lines from `from` on, hands each record over with its offset (`None` for a line that is no record), and
+/// returns where the next one begins.
 /// From 0 on, the first line must be the start of a trajectory that this version reads.
-pub(crate) fn stream(path: &Path, from: u64, mut each: impl FnMut(u64, Record)) -> Result<u64, ReadError> {
+pub(crate) fn stream(path: &Path, from: u64, mut each: impl FnMut(u64, Option<Record>)) -> Result<u64, ReadError> {
     let io_error = |source| ReadError::Io { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(io_error)?;
     file.seek(SeekFrom::Start(from)).map_err(io_error)?;
@@ -107,9 +108,7 @@ pub(crate) fn stream(path: &Path, from: u64, mut each: impl FnMut(u64, Record)) 
             // Whoever reads records whole knows what else it may be.
             return Err(Trajectory::read(path).err().unwrap_or_else(|| ReadError::NotATrajectory(path.to_owned())));
         }
-        if let Some(record) = record {
-            each(at, record);
-        }
+        each(at, record);
         at += read as u64;
     }
 }

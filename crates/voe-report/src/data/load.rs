@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::arm::{Arm, Cell, Trial, Verdict};
 use super::attempt::Fold;
 use super::official::{InstanceFile, RunReport};
+use super::suite::{Suite, TaskFacts};
 use super::{light, verdict_table};
 use crate::Error;
 
@@ -23,6 +25,12 @@ pub fn arms(spec: &str) -> Result<Vec<Arm>, Error> {
         Some(arm) => Ok(vec![arm]),
         None => Err(Error::NoSuchArm { path, arm: wanted, known }),
     }
+}
+
+/// Whether `spec` names a report or a table of verdicts, or an arm of one.
+pub(crate) fn is_report(spec: &str) -> bool {
+    let (path, _) = split(spec);
+    path.is_file() && path.extension().is_some_and(|e| e == "json")
 }
 
 /// The one arm that `spec` names; an error if it names several.
@@ -71,7 +79,7 @@ fn split(spec: &str) -> (PathBuf, Option<String>) {
 }
 
 fn of_file(path: &Path) -> Result<Vec<Arm>, Error> {
-    let text = fs::read_to_string(path).map_err(Error::read(path))?;
+    let text = fs::read_to_string(path).map_err(Error::input(path))?;
     let not_a_run = |why: String| Error::NotARun { path: path.to_owned(), why };
     let value: Value = serde_json::from_str(&text).map_err(|e| not_a_run(e.to_string()))?;
     let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
@@ -82,12 +90,13 @@ fn of_file(path: &Path) -> Result<Vec<Arm>, Error> {
                 ..Cell::default()
             };
             let cells = verdicts.into_iter().map(|(task, resolved)| (task, cell(resolved))).collect();
-            Arm { name, source: path.to_owned(), trials: vec![Trial { number: 1, cells }], notes: Vec::new() }
+            Arm { name, source: path.to_owned(), trials: vec![Trial { number: 1, cells }], ..Arm::default() }
         };
         return Ok(columns.into_iter().map(arm).collect());
     }
     let report: RunReport = serde_json::from_value(value).map_err(|e| not_a_run(e.to_string()))?;
-    Ok(vec![Arm { name, source: path.to_owned(), trials: vec![trial_of(report)], notes: Vec::new() }])
+    report.check_schema().map_err(not_a_run)?;
+    Ok(vec![Arm { name, source: path.to_owned(), trials: vec![trial_of(report)], ..Arm::default() }])
 }
 
 /// The one trial that a run's report tells of.
@@ -135,13 +144,29 @@ pub(crate) fn arm_and_trial(name: &str) -> Option<(&str, u32)> {
 
 fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
     let mut run: BTreeMap<String, BTreeMap<u32, Trial>> = BTreeMap::new();
-    let mut notes: BTreeSet<String> = BTreeSet::new();
+    // What is to be said, by arm.
+    let mut notes: BTreeSet<(String, String)> = BTreeSet::new();
     for (task, name, dir) in attempts(path)? {
         let Some((arm, number)) = arm_and_trial(&name) else { continue };
-        let mut fold = Fold::default();
-        let cell = match light::stream(&dir.join("trajectory.jsonl"), 0, |_, record| fold.apply(&record)) {
+        let (mut fold, mut unread) = (Fold::default(), 0);
+        let file = dir.join("trajectory.jsonl");
+        let read = light::stream(&file, 0, |_, record| match record {
+            Some(record) => fold.apply(&record),
+            None => unread += 1,
+        });
+        let cell = match read {
             Ok(_) => {
-                let facts = fold.facts();
+                if unread > 0 {
+                    let note = format!("{}: {unread} lines are damaged and passed over", file.display());
+                    notes.insert((arm.to_owned(), note));
+                }
+                let mut facts = fold.facts();
+                for (_, part) in parts(&file)? {
+                    let mut fold = Fold::default();
+                    // A part that can't be read adds nothing.
+                    let _ = light::stream(&part, 0, |_, record| record.iter().for_each(|record| fold.apply(record)));
+                    facts.add_part(&fold);
+                }
                 let verdict = match facts.resolved {
                     Some(true) => Verdict::Resolved,
                     Some(false) => Verdict::Unresolved,
@@ -150,7 +175,7 @@ fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
                 Cell { verdict, attempt: Some(Box::new(facts)), grade: None }
             }
             Err(error) => {
-                notes.insert(error.to_string());
+                notes.insert((arm.to_owned(), format!("{error}; only its grade counts")));
                 Cell::default()
             }
         };
@@ -170,9 +195,14 @@ fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
         let Some((arm, number)) = arm_and_trial(&name) else { continue };
         let trial = run.entry(arm.to_owned()).or_default().entry(number).or_default();
         let text = fs::read_to_string(&file).map_err(Error::read(&file))?;
-        match serde_json::from_str::<RunReport>(&text) {
+        let report = serde_json::from_str::<RunReport>(&text).map_err(|e| e.to_string());
+        match report.and_then(|report| report.check_schema().map(|()| report)) {
             Ok(report) => trial.take_report(report),
-            Err(error) => drop(notes.insert(format!("cannot read the grades {}: {error}", file.display()))),
+            Err(why) => {
+                let (file, run) = (file.display(), path.display());
+                let note = format!("cannot read the grades {file}: {why} (remove it, then: voe bench grade {run})");
+                notes.insert((arm.to_owned(), note));
+            }
         }
         trial.take_instances(&path.join("grades").join(&name))?;
     }
@@ -182,15 +212,19 @@ fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
             why: "no tasks/*/ARM-TRIAL, predictions or grades in it".to_owned(),
         });
     }
+    let known = Arc::new(suite_of_run(path)?);
     let arms = run.into_iter().map(|(name, trials)| {
         let numbered = |(number, trial)| Trial { number, ..trial };
         let trials: Vec<Trial> = trials.into_iter().map(numbered).collect();
-        let mut notes: Vec<String> = notes.iter().filter(|n| n.contains(&format!("/{name}-"))).cloned().collect();
+        let mut notes: Vec<String> = notes.iter().filter(|(arm, _)| *arm == name).map(|(_, n)| n.clone()).collect();
         let ungraded = trials.iter().flat_map(|t| t.cells.values()).filter(|c| c.verdict == Verdict::Ungraded).count();
         if ungraded > 0 {
-            notes.push(format!("{name}: {ungraded} attempts are not graded and count as unresolved"));
+            let run = path.display();
+            notes.push(format!(
+                "{name}: {ungraded} attempts are not graded and count as unresolved (to grade them: voe bench grade {run})"
+            ));
         }
-        Arm { name, source: path.to_owned(), trials, notes }
+        Arm { name, source: path.to_owned(), trials, notes, known: known.clone() }
     });
     Ok(arms.collect())
 }
@@ -210,6 +244,12 @@ impl Trial {
     }
 }
 
+/// The tasks of a run as its own `suite.jsonl` has them; none where there is no such file.
+pub(crate) fn suite_of_run(run: &Path) -> Result<BTreeMap<String, TaskFacts>, Error> {
+    let path = run.join("suite.jsonl");
+    if path.is_file() { Ok(Suite::read(&path)?.tasks) } else { Ok(BTreeMap::new()) }
+}
+
 /// Every attempt's directory of a run, as (task, `<arm>-<trial>`, directory), sorted.
 pub(crate) fn attempts(run: &Path) -> Result<Vec<(String, String, PathBuf)>, Error> {
     let mut found = Vec::new();
@@ -221,6 +261,16 @@ pub(crate) fn attempts(run: &Path) -> Result<Vec<(String, String, PathBuf)>, Err
         }
     }
     Ok(found)
+}
+
+/// The attempts within a search, as (name from the search's folder, path); none for a plain attempt.
+pub(crate) fn parts(trajectory: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
+    let Some(dir) = trajectory.parent() else { return Ok(Vec::new()) };
+    let part = |(number, dir): (String, PathBuf)| {
+        let path = dir.join("trajectory.jsonl");
+        path.is_file().then(|| (format!("attempts/{number}/trajectory.jsonl"), path))
+    };
+    Ok(folders(&dir.join("attempts"))?.into_iter().filter_map(part).collect())
 }
 
 fn folders(dir: &Path) -> Result<Vec<(String, PathBuf)>, Error> {

@@ -30,9 +30,24 @@ pub struct RunReport {
     /// voe's own: tasks that can't run on the machine that graded.
     #[serde(default)]
     pub skipped_ids: Vec<String>,
-    /// 2.
+    /// [`SCHEMA`]; some tools leave it out.
     #[serde(default)]
     pub schema_version: Option<u32>,
+}
+
+/// The version of the report's form that is read here.
+pub const SCHEMA: u32 = 2;
+
+impl RunReport {
+    /// Refuses a form of which nothing is known. The error says what to do.
+    pub(super) fn check_schema(&self) -> Result<(), String> {
+        match self.schema_version {
+            None | Some(SCHEMA) => Ok(()),
+            Some(other) => Err(format!(
+                "its schema_version is {other}, and this voe reads {SCHEMA}; grade the predictions again with voe bench grade --predictions"
+            )),
+        }
+    }
 }
 
 /// One task's report: `{id: {…}}`.

@@ -36,10 +36,10 @@ pub fn export(options: &Options, folder: &Path) -> Result<usize, Error> {
         write(&format!("figures/{}.csv", figure.id), &figure.csv)?;
     }
     for (id, entry) in index.entries.iter().enumerate() {
-        data(&format!("attempt-{id}"), &pages::attempt(id, entry)?)?;
+        data(&format!("attempt-{id}"), &pages::attempt(&index, id).unwrap_or_default())?;
         for chunk in 0..pages::chunks(entry) {
             data(&format!("steps-{id}/{chunk}"), &pages::chunk(entry, chunk)?)?;
         }
     }
-    Ok(index.entries.len())
+    Ok(index.attempts())
 }

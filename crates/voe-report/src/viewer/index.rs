@@ -1,16 +1,18 @@
 //! Where each step of each attempt is: read once, then kept up with as files grow.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use voe_trace::Event;
 
 use crate::Error;
 use crate::data::arm::{Arm, Cell, Trial, Verdict};
-use crate::data::attempt::Fold;
+use crate::data::attempt::{Attempt, Fold};
 use crate::data::official::{InstanceFile, InstanceReport, RunReport};
+use crate::data::suite::TaskFacts;
 use crate::data::{light, load};
 
 /// Attempts that are being read at the same time while the index is built.
@@ -30,23 +32,34 @@ pub struct Index {
 
 #[derive(Debug)]
 enum Source {
-    Run { path: PathBuf, arm: Option<String> },
+    Run {
+        path: PathBuf,
+        /// Only this arm.
+        arm: Option<String>,
+        /// Stands before its arms' names, where several runs are viewed.
+        label: Option<String>,
+        known: Arc<BTreeMap<String, TaskFacts>>,
+    },
     File(PathBuf),
+    /// Verdicts without trajectories: a run report, or a table of verdicts.
+    Report(Vec<Arm>),
 }
 
 /// One attempt.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Entry {
     /// Its arm; the strategy's name for a single file.
     pub arm: String,
-    /// Its trial.
+    /// Its trial; for single files, which of those of the same task and strategy.
     pub trial: u32,
     /// Its task.
     pub task: String,
     /// Its trajectory.
     pub path: PathBuf,
-    /// Its run, if it belongs to one.
-    pub run: Option<PathBuf>,
+    /// Its run's grades, if it belongs to a run: `grades/<arm>-<trial>`, without the extension.
+    pub grades: Option<PathBuf>,
+    /// The search that it is a part of, and its record as the search's nodes name it.
+    pub part_of: Option<(usize, String)>,
     /// The facts so far.
     pub fold: Fold,
     /// Where each reply begins in the file, with its step.
@@ -55,7 +68,9 @@ pub struct Entry {
     pub read: u64,
     /// What grading said.
     pub verdict: Verdict,
-    /// Why it could not be read, if so.
+    /// Lines that are no records.
+    unread: u32,
+    /// Why it could not be read, or not whole.
     pub damage: Option<String>,
     /// The index's version when it last changed.
     pub version: u64,
@@ -69,12 +84,51 @@ impl Index {
         for input in inputs {
             index.sources.push(source(input)?);
         }
+        index.label();
         index.refresh()?;
-        if index.entries.is_empty() {
-            let path = PathBuf::from(inputs.first().map_or("", String::as_str));
-            return Err(Error::NotARun { path, why: "there is no trajectory in it".to_owned() });
+        for source in &index.sources {
+            match source {
+                // A run that has just begun has no trajectory yet.
+                Source::Run { path, .. } if index.entries.is_empty() && !path.join("run.toml").is_file() => {
+                    return Err(Error::NothingToView { path: path.clone() });
+                }
+                Source::File(path) if index.of_path(path).is_some_and(|entry| entry.read == 0) => {
+                    return Err(Error::NothingToView { path: path.clone() });
+                }
+                _ => {}
+            }
         }
         Ok(index)
+    }
+
+    /// Arms of several runs may have one name: each gets its run's in front.
+    fn label(&mut self) {
+        let runs: BTreeSet<PathBuf> = self.sources.iter().filter_map(Source::run).map(Path::to_owned).collect();
+        let short = |path: &Path| path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        let shorts: BTreeSet<String> = runs.iter().map(|run| short(run)).collect();
+        for source in self.sources.iter_mut().filter(|_| runs.len() > 1) {
+            if let Source::Run { path, label, .. } = source {
+                let whole = path.display().to_string();
+                *label = Some(if shorts.len() == runs.len() { short(path) } else { whole });
+            }
+        }
+    }
+
+    fn of_path(&self, path: &Path) -> Option<&Entry> {
+        self.entries.get(*self.known.get(path)?)
+    }
+
+    /// Arms of which only verdicts are known.
+    pub(super) fn reports(&self) -> impl Iterator<Item = &Arm> {
+        self.sources.iter().flat_map(|source| match source {
+            Source::Report(arms) => arms.as_slice(),
+            _ => &[],
+        })
+    }
+
+    /// The number of attempts; those within a search are parts of one.
+    pub fn attempts(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.part_of.is_none()).count()
     }
 
     /// Reads what is new. Returns whether anything changed.
@@ -96,55 +150,64 @@ impl Index {
                 }
             });
         }
+        self.number_files();
         self.read_grades()?;
         Ok(self.version != before)
     }
 
     fn discover(&mut self) -> Result<(), Error> {
-        let mut found: Vec<(PathBuf, String, u32, String, Option<PathBuf>)> = Vec::new();
+        let mut found: Vec<Entry> = Vec::new();
         for source in &self.sources {
             match source {
-                Source::File(path) => found.push((path.clone(), String::new(), 1, String::new(), None)),
-                Source::Run { path, arm: wanted } => {
+                Source::Report(_) => {}
+                Source::File(path) => found.push(Entry { path: path.clone(), trial: 1, ..Entry::default() }),
+                Source::Run { path, arm: wanted, label, .. } => {
                     for (task, name, dir) in load::attempts(path)? {
                         let Some((arm, trial)) = load::arm_and_trial(&name) else { continue };
-                        if wanted.as_deref().is_none_or(|w| w == arm) {
-                            let trajectory = dir.join("trajectory.jsonl");
-                            found.push((trajectory, arm.to_owned(), trial, task, Some(path.clone())));
+                        if wanted.as_deref().is_some_and(|w| w != arm) {
+                            continue;
                         }
+                        let arm = label.as_ref().map_or_else(|| arm.to_owned(), |label| format!("{label}:{arm}"));
+                        let grades = Some(path.join("grades").join(&name));
+                        let path = dir.join("trajectory.jsonl");
+                        found.push(Entry { arm, trial, task, path, grades, ..Entry::default() });
                     }
                 }
             }
         }
-        for (path, arm, trial, task, run) in found {
-            if !self.known.contains_key(&path) {
-                self.known.insert(path.clone(), self.entries.len());
-                self.entries.push(Entry {
-                    arm,
-                    trial,
-                    task,
-                    path,
-                    run,
-                    fold: Fold::default(),
-                    steps: Vec::new(),
-                    read: 0,
-                    verdict: Verdict::Ungraded,
-                    damage: None,
-                    version: 0,
-                    size: 0,
-                });
+        for entry in found {
+            let (path, trial) = (entry.path.clone(), entry.trial);
+            let whole = self.add(entry);
+            for (name, path) in load::parts(&path)? {
+                self.add(Entry { path, trial, part_of: Some((whole, name)), ..Entry::default() });
             }
         }
         Ok(())
     }
 
+    /// The place of an entry, which is new or known by its path.
+    fn add(&mut self, entry: Entry) -> usize {
+        if let Some(place) = self.known.get(&entry.path) {
+            return *place;
+        }
+        self.known.insert(entry.path.clone(), self.entries.len());
+        self.entries.push(entry);
+        self.entries.len() - 1
+    }
+
+    /// Single files of the same task and strategy are told apart as trials are.
+    fn number_files(&mut self) {
+        let mut seen: HashMap<(String, String), u32> = HashMap::new();
+        for entry in self.entries.iter_mut().filter(|e| e.grades.is_none() && e.part_of.is_none()) {
+            let count = seen.entry((entry.arm.clone(), entry.task.clone())).or_default();
+            *count += 1;
+            entry.trial = *count;
+        }
+    }
+
     /// Verdicts of run reports that are new or were written again.
     fn read_grades(&mut self) -> Result<(), Error> {
-        let mut files: Vec<PathBuf> = self
-            .entries
-            .iter()
-            .filter_map(|e| Some(e.run.as_ref()?.join("grades").join(format!("{}-{}.json", e.arm, e.trial))))
-            .collect();
+        let mut files: Vec<PathBuf> = self.entries.iter().filter_map(Entry::report).collect();
         files.sort();
         files.dedup();
         for file in files {
@@ -168,9 +231,7 @@ impl Index {
                 Some(false) => Verdict::Unresolved,
                 None => Verdict::Ungraded,
             };
-            let file =
-                entry.run.as_ref().map(|run| run.join("grades").join(format!("{}-{}.json", entry.arm, entry.trial)));
-            let graded = file.and_then(|f| self.grades.get(&f)?.1.get(&entry.task).copied()).unwrap_or(own);
+            let graded = entry.report().and_then(|f| self.grades.get(&f)?.1.get(&entry.task).copied()).unwrap_or(own);
             if graded != entry.verdict {
                 entry.verdict = graded;
                 entry.version = version;
@@ -179,64 +240,135 @@ impl Index {
         Ok(())
     }
 
+    /// By the search that they are parts of.
+    fn parts(&self) -> HashMap<usize, Vec<&Entry>> {
+        let mut parts: HashMap<usize, Vec<&Entry>> = HashMap::new();
+        for entry in &self.entries {
+            if let Some((whole, _)) = entry.part_of {
+                parts.entry(whole).or_default().push(entry);
+            }
+        }
+        parts
+    }
+
+    /// The facts of an attempt, those of its parts included.
+    pub(super) fn facts(&self, id: usize) -> Attempt {
+        let parts = self.parts().remove(&id).unwrap_or_default();
+        self.entries.get(id).map(|entry| entry.facts(parts.into_iter())).unwrap_or_default()
+    }
+
     /// The arms, for tables and figures.
     pub fn arms(&self) -> Vec<Arm> {
+        let mut known = BTreeMap::new();
+        for source in &self.sources {
+            if let Source::Run { known: own, .. } = source {
+                known.extend(own.iter().map(|(task, facts)| (task.clone(), facts.clone())));
+            }
+        }
+        let known = Arc::new(known);
         let mut arms: BTreeMap<String, BTreeMap<u32, Trial>> = BTreeMap::new();
-        for entry in &self.entries {
+        let parts = self.parts();
+        for (id, entry) in self.entries.iter().enumerate().filter(|(_, entry)| entry.part_of.is_none()) {
             let trial = arms.entry(entry.arm.clone()).or_default().entry(entry.trial).or_default();
-            let cell = Cell { verdict: entry.verdict, attempt: Some(Box::new(entry.fold.facts())), grade: None };
+            let facts = entry.facts(parts.get(&id).into_iter().flatten().copied());
+            let cell = Cell { verdict: entry.verdict, attempt: Some(Box::new(facts)), grade: None };
             trial.cells.insert(entry.task.clone(), cell);
         }
         let numbered = |(number, trial)| Trial { number, ..trial };
         let arm = |(name, trials): (String, BTreeMap<u32, Trial>)| Arm {
             name,
             trials: trials.into_iter().map(numbered).collect(),
+            known: known.clone(),
             ..Arm::default()
         };
-        arms.into_iter().map(arm).collect()
+        arms.into_iter().map(arm).chain(self.reports().cloned()).collect()
     }
 }
 
 fn source(input: &str) -> Result<Source, Error> {
     let path = Path::new(input);
-    if path.is_dir() {
-        return Ok(Source::Run { path: path.to_owned(), arm: None });
+    if load::is_report(input) {
+        return Ok(Source::Report(load::arms(input)?));
     }
     if path.is_file() {
         return Ok(Source::File(path.to_owned()));
     }
+    let run = |path: &Path, arm: Option<String>| {
+        let known = Arc::new(load::suite_of_run(path)?);
+        Ok(Source::Run { path: path.to_owned(), arm, label: None, known })
+    };
+    if path.is_dir() {
+        return run(path, None);
+    }
     match input.rsplit_once(':') {
-        Some((run, arm)) if Path::new(run).is_dir() => Ok(Source::Run { path: run.into(), arm: Some(arm.to_owned()) }),
-        _ => Err(Error::Read { path: path.to_owned(), source: std::io::ErrorKind::NotFound.into() }),
+        Some((path, arm)) if Path::new(path).is_dir() => {
+            let path = Path::new(path);
+            let attempts = load::attempts(path)?;
+            let arms: BTreeSet<&str> =
+                attempts.iter().filter_map(|(_, name, _)| Some(load::arm_and_trial(name)?.0)).collect();
+            if !arms.contains(arm) {
+                let known = arms.into_iter().collect::<Vec<_>>().join(", ");
+                return Err(Error::NoSuchArm { path: path.to_owned(), arm: arm.to_owned(), known });
+            }
+            run(path, Some(arm.to_owned()))
+        }
+        _ => Err(Error::Missing { path: path.to_owned() }),
+    }
+}
+
+impl Source {
+    fn run(&self) -> Option<&Path> {
+        match self {
+            Self::Run { path, .. } => Some(path),
+            Self::File(_) | Self::Report(_) => None,
+        }
     }
 }
 
 impl Entry {
+    fn facts<'a>(&self, parts: impl Iterator<Item = &'a Self>) -> Attempt {
+        let mut facts = self.fold.facts();
+        parts.for_each(|part| facts.add_part(&part.fold));
+        facts
+    }
+
+    /// The report of its arm and trial.
+    fn report(&self) -> Option<PathBuf> {
+        self.grades.as_ref().map(|grades| PathBuf::from(format!("{}.json", grades.display())))
+    }
+
     fn read_on(&mut self, version: u64) {
         self.version = version;
         let size = fs::metadata(&self.path).map(|m| m.len()).unwrap_or(0);
         if size < self.read {
             // Written anew, or a torn line was cut off together with whole ones.
-            (self.fold, self.read) = (Fold::default(), 0);
+            (self.fold, self.read, self.unread) = (Fold::default(), 0, 0);
             self.steps.clear();
         }
         self.size = size;
-        let (fold, steps) = (&mut self.fold, &mut self.steps);
+        let (fold, steps, unread) = (&mut self.fold, &mut self.steps, &mut self.unread);
         let read = light::stream(&self.path, self.read, |at, record| {
+            let Some(record) = record else {
+                *unread += 1;
+                return;
+            };
             if let Event::Reply(reply) = &record.event {
                 steps.push((reply.step, at));
             }
             fold.apply(&record);
         });
         match read {
-            Ok(read) => (self.read, self.damage) = (read, None),
+            Ok(read) => {
+                self.read = read;
+                self.damage = (self.unread > 0).then(|| format!("{} lines are damaged and left out", self.unread));
+            }
             Err(error) => self.damage = Some(error.to_string()),
         }
         let facts = self.fold.known();
-        if self.run.is_none() {
+        if self.grades.is_none() {
             self.arm.clone_from(&facts.strategy);
             self.task = match facts.task.as_str() {
-                "" => self.path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default(),
+                "" => name_of(&self.path),
                 id => id.to_owned(),
             };
         }
@@ -244,8 +376,14 @@ impl Entry {
 
     /// Grading test by test, where it is at hand.
     pub fn grade(&self) -> Option<InstanceReport> {
-        let folder = self.run.as_ref()?.join("grades").join(format!("{}-{}", self.arm, self.trial));
-        let text = fs::read_to_string(folder.join(format!("{}.json", self.task))).ok()?;
+        let text = fs::read_to_string(self.grades.as_ref()?.join(format!("{}.json", self.task))).ok()?;
         serde_json::from_str::<InstanceFile>(&text).ok()?.remove(&self.task)
     }
+}
+
+/// What an attempt without a task's id is called: its file, or that file's folder where the file is named as all are.
+fn name_of(path: &Path) -> String {
+    let own = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = path.parent().and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
+    if own == "trajectory" { folder.unwrap_or(own) } else { own }
 }

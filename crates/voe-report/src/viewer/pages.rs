@@ -9,6 +9,7 @@ use voe_trace::{Event, Record, Trajectory};
 use super::index::{Entry, Index};
 use crate::Error;
 use crate::commands::report::Made;
+use crate::data::arm::{Arm, Trial};
 use crate::data::suite::Suite;
 use crate::figure::Figure;
 
@@ -43,7 +44,9 @@ pub fn overview(index: &Index, suite: Option<&Suite>) -> (Value, Vec<Figure>) {
         .iter()
         .map(|r| json!({"task": r.task, "repo": r.repo, "difficulty": r.difficulty}))
         .collect();
-    let attempts: Vec<Value> = index.entries.iter().enumerate().map(|(id, entry)| row(id, entry)).collect();
+    let rows = index.entries.iter().enumerate().map(|(id, entry)| row(id, entry));
+    let (mut attempts, parts): (Vec<Value>, Vec<Value>) = rows.partition(|row| row["part_of"].is_null());
+    attempts.extend(index.reports().flat_map(verdicts));
     let value = json!({
         "version": index.version,
         "denominator": made.report.denominator,
@@ -53,8 +56,18 @@ pub fn overview(index: &Index, suite: Option<&Suite>) -> (Value, Vec<Figure>) {
         "figures": figures,
         "tasks": tasks,
         "attempts": attempts,
+        "parts": parts,
     });
     (value, made.figures)
+}
+
+/// What a report alone says of an arm's tasks: nothing that could be opened.
+fn verdicts(arm: &Arm) -> impl Iterator<Item = Value> {
+    let of = |trial: &Trial| -> Vec<Value> {
+        let (arm, trial, cells) = (&arm.name, trial.number, &trial.cells);
+        cells.iter().map(|(task, cell)| json!({"id": null, "arm": arm, "trial": trial, "task": task, "verdict": cell.verdict.word()})).collect()
+    };
+    arm.trials.iter().flat_map(of)
 }
 
 fn row(id: usize, entry: &Entry) -> Value {
@@ -63,11 +76,13 @@ fn row(id: usize, entry: &Entry) -> Value {
         "id": id, "arm": entry.arm, "trial": entry.trial, "task": entry.task, "verdict": entry.verdict.word(),
         "reason": facts.reason.map(|r| r.word()), "level": facts.level.map(|l| l.word()), "steps": facts.steps,
         "tokens": facts.usage.prompt + facts.usage.output, "seconds": facts.seconds.total, "edits": facts.edit_count(),
+        "part_of": entry.part_of.as_ref().map(|(whole, _)| whole), "part": entry.part_of.as_ref().map(|(_, part)| part),
     })
 }
 
-/// One attempt: its facts, a line for each step, and how it ended. Streams the file.
-pub fn attempt(id: usize, entry: &Entry) -> Result<Value, Error> {
+/// One attempt: its facts, a line for each step, and how it ended. Streams the file. `None` if there is no such attempt.
+pub fn attempt(index: &Index, id: usize) -> Option<Value> {
+    let entry = index.entries.get(id)?;
     let (mut steps, mut before) = (Vec::<Value>::new(), json!({"marks": []}));
     let (mut start, mut finish, mut nodes, mut patch) = (Value::Null, Value::Null, Vec::new(), String::new());
     let streamed = Trajectory::stream(&entry.path, |Record { at, event }| {
@@ -134,7 +149,7 @@ pub fn attempt(id: usize, entry: &Entry) -> Result<Value, Error> {
     let damage = entry.damage.clone().or_else(|| streamed.err().map(|e| e.to_string()));
     let mut value = row(id, entry);
     value["version"] = entry.version.into();
-    value["facts"] = serde_json::to_value(entry.fold.facts()).unwrap_or_default();
+    value["facts"] = serde_json::to_value(index.facts(id)).unwrap_or_default();
     for (key, part) in
         [("start", start), ("finish", finish), ("before", before), ("steps", steps.into()), ("nodes", nodes.into())]
     {
@@ -144,7 +159,7 @@ pub fn attempt(id: usize, entry: &Entry) -> Result<Value, Error> {
     value["damage"] = damage.into();
     value["grade"] = serde_json::to_value(entry.grade()).unwrap_or_default();
     value["chunk"] = STEPS_IN_CHUNK.into();
-    Ok(value)
+    Some(value)
 }
 
 /// The number of chunks that an attempt's steps fill, what came before them included in the first.

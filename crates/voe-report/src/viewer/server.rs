@@ -94,7 +94,7 @@ impl Server {
 
     /// The number of attempts found so far.
     pub fn attempts(&self) -> usize {
-        self.shared.index().entries.len()
+        self.shared.index().attempts()
     }
 
     /// Serves until `stop` ends.
@@ -200,7 +200,8 @@ async fn version(State(shared): State<Arc<Shared>>) -> Response {
         .filter(|(_, entry)| entry.version == index.version || entry.fold.known().reason.is_none())
         .map(|(id, entry)| [id as u64, entry.version])
         .collect();
-    let running = index.entries.iter().any(|entry| entry.fold.known().reason.is_none());
+    let running =
+        index.entries.iter().any(|entry| entry.part_of.is_none() && entry.fold.known().reason.is_none());
     json_of(Ok(json!({"version": index.version, "running": running, "attempts": live})))
 }
 
@@ -217,8 +218,8 @@ async fn reading(answer: impl FnOnce() -> Response + Send + 'static) -> Response
 }
 
 async fn attempt(State(shared): State<Arc<Shared>>, Path(id): Path<usize>) -> Response {
-    reading(move || match shared.index().entries.get(id) {
-        Some(entry) => json_of(pages::attempt(id, entry)),
+    reading(move || match pages::attempt(&shared.index(), id) {
+        Some(value) => json_of(Ok(value)),
         None => missing("attempt"),
     })
     .await

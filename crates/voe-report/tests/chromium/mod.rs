@@ -20,13 +20,36 @@ pub struct Browser {
     _profile: tempfile::TempDir,
 }
 
-/// The browser to use, from VOE_CHROMIUM; `None`, and a word on what is skipped, without it.
+/// The browser to use: VOE_CHROMIUM, or the Chromium on PATH. `None`, and a word on what is skipped, without one, or if
+/// VOE_CHROMIUM is empty.
 pub fn program(skipped: &str) -> Option<String> {
-    let program = std::env::var("VOE_CHROMIUM").ok().filter(|p| !p.is_empty());
+    let program = match std::env::var("VOE_CHROMIUM") {
+        Ok(named) => Some(named).filter(|named| !named.is_empty()),
+        Err(_) => on_path(),
+    };
     if program.is_none() {
-        println!("skipped: {skipped} (set VOE_CHROMIUM to a Chromium to run it)");
+        skip(skipped, "no Chromium on PATH; set VOE_CHROMIUM to one");
     }
     program
+}
+
+fn on_path() -> Option<String> {
+    let path = std::env::var_os("PATH")?;
+    let places = std::env::split_paths(&path).collect::<Vec<_>>();
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let mut found = names.iter().flat_map(|name| places.iter().map(move |place| place.join(name)));
+    // Some distributions put a script there that only says where the browser is to be had.
+    let runs = |path: &std::path::PathBuf| {
+        let mut asked = Command::new(path);
+        asked.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        asked.status().is_ok_and(|status| status.success())
+    };
+    found.find(|path| path.is_file() && runs(path)).map(|program| program.to_string_lossy().into_owned())
+}
+
+/// Says what is not run, past the test harness, which keeps what a passing test prints to itself.
+pub fn skip(what: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {what} ({why})");
 }
 
 impl Browser {
@@ -52,7 +75,7 @@ impl Browser {
         std::thread::spawn(move || lines.for_each(drop));
         let mut http = TcpStream::connect(&address).unwrap();
         write!(http, "PUT /json/new?about:blank HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
-        http.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        http.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let (mut answer, mut block) = (String::new(), [0; 4096]);
         while !answer.trim_end().ends_with('}') {
             let n = http.read(&mut block).unwrap();
@@ -62,7 +85,7 @@ impl Browser {
         let page: Value = serde_json::from_str(&answer[answer.find('{').unwrap()..]).unwrap();
         let url = page["webSocketDebuggerUrl"].as_str().unwrap().to_owned();
         let stream = TcpStream::connect(&address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
         let (socket, _) = tungstenite::client(url, stream).unwrap();
         let mut browser = Self { child, socket, next: 0, complaints: Vec::new(), _profile: profile };
         browser.call("Performance.enable", json!({"timeDomain": "threadTicks"}));
@@ -105,11 +128,11 @@ impl Browser {
         result["result"]["value"].take()
     }
 
-    /// Waits until an expression is true, at most 20 seconds.
+    /// Waits until an expression is true, at most a minute.
     pub fn wait(&mut self, condition: &str) {
         let code = format!(
             "new Promise((yes, no) => {{ const began = Date.now(); const look = () => {{ let is = false; try {{ is = !!({condition}); }} catch {{}} \
-             if (is) yes(true); else if (Date.now() - began > 20000) no(new Error('never true; the page says: ' + document.body.innerText.slice(0, 500))); else setTimeout(look, 20); }}; look(); }})"
+             if (is) yes(true); else if (Date.now() - began > 60000) no(new Error('never true; the page says: ' + document.body.innerText.slice(0, 500))); else setTimeout(look, 20); }}; look(); }})"
         );
         self.eval(&code);
     }

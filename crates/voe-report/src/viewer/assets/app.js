@@ -5,6 +5,7 @@
   const search = document.getElementById("search");
   const help = document.getElementById("help");
   voe.items = () => [];
+  voe.up = "#/";
   voe.where = (text) => { document.getElementById("where").textContent = text; };
 
   voe.select = (item) => {
@@ -24,6 +25,7 @@
 
   const show = async (fresh = false) => {
     const { parts, query } = at();
+    voe.up = "#/";
     try {
       if (parts[0] === "attempt") await voe.attempt(main, Number(parts[1]), Number(parts[3]) || null, fresh);
       else if (parts[0] === "search") await voe.search(main, query.get("q") ?? "");
@@ -71,7 +73,7 @@
       e: () => jump((item) => item.classList.contains("edit")),
       n: () => jump((item) => OF_NOTE.some((kind) => item.classList.contains(kind))),
       o: () => document.querySelector(".selected summary, a.selected")?.click(),
-      u: () => { location.hash = "#/"; },
+      u: () => { location.hash = voe.up; },
       "/": () => { search.focus(); search.select(); },
       "?": () => (help.open ? help.close() : help.showModal()),
     };

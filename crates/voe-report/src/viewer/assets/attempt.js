@@ -74,6 +74,17 @@
     return details;
   };
 
+  /** A search's nodes, each with the way to its attempt. */
+  const tree = async (a) => {
+    const parts = new Map((await voe.get("overview")).parts.filter((p) => p.part_of === a.id).map((p) => [p.part, p]));
+    const whole = (n) => {
+      const part = parts.get(n.trajectory);
+      return part ? el("a", { href: `#/attempt/${part.id}` }, `${part.steps} steps`) : n.trajectory ?? "";
+    };
+    return voe.table({ columns: ["node", "parent", "kind", "from step", "value", "level", "attempt"], numeric: [true, true, false, true, true],
+      rows: a.nodes.map((n) => [String(n.id), String(n.parent ?? ""), n.kind, String(n.step), n.value === null ? "" : n.value.toFixed(2), parts.get(n.trajectory)?.level ?? "", whole(n)]) });
+  };
+
   const records = async (a, i) => {
     const chunk = Math.floor(i / a.chunk);
     const data = await voe.get(`steps-${a.id}/${chunk}`);
@@ -97,6 +108,7 @@
     const f = a.finish;
     const head = el("section", {},
       el("h1", {}, a.task),
+      a.part_of !== null ? el("p", {}, "Part of ", el("a", { href: `#/attempt/${a.part_of}` }, "a search")) : null,
       el("p", { class: "verdict" }, badge(a.verdict), " ", badge(a.reason ?? "running", a.reason ?? "running"), " ", a.level ? [badge(a.level), " "] : null,
         `${a.arm}, trial ${a.trial}`, a.start ? el("span", { class: "quiet" }, ` ${a.start.model.name}, ${a.start.sandbox.backend}, ${a.start.time}`) : null),
       a.damage ? el("p", { class: "fail" }, a.damage) : null,
@@ -106,8 +118,7 @@
     const checks = f?.checks?.length ? el("section", {}, el("h2", {}, "Evidence of the patch"), f.checks.map(voe.check),
       f.unchecked?.length ? el("p", { class: "quiet" }, "Not checked after their last edit: " + f.unchecked.join(", ")) : null) : null;
     const patch = el("section", {}, el("h2", {}, f ? "Patch" : "Patch so far"), a.patch ? voe.diff(a.patch) : el("p", { class: "quiet" }, "Nothing was changed."));
-    const nodes = a.nodes?.length ? el("section", {}, el("h2", {}, "Search"), voe.table({ columns: ["node", "parent", "kind", "step", "value", "attempt"],
-      rows: a.nodes.map((n) => [n.id, n.parent ?? "", n.kind, n.step, n.value ?? "", n.trajectory ?? ""].map(String)) })) : null;
+    const nodes = a.nodes?.length ? el("section", { id: "nodes" }, el("h2", {}, "Search"), await tree(a)) : null;
     const before = el("details", {}, el("summary", {}, "Before the first step"));
     before.addEventListener("toggle", async () => {
       if (before.open && before.childNodes.length === 1) {
@@ -120,6 +131,7 @@
     main.replaceChildren(...[head, checks, patch, tests(a.grade), nodes, steps].filter(Boolean));
     document.title = `${a.task}, ${a.arm} ${a.trial}`;
     voe.where(`${a.arm} ${a.trial} · ${a.task}`);
+    voe.up = a.part_of === null ? "#/" : `#/attempt/${a.part_of}`;
     voe.items = () => [...steps.querySelectorAll("details.step:not([hidden])")];
     if (fresh) window.scrollTo(0, scroll);
     else if (place) voe.goto(place); else window.scrollTo(0, 0);

@@ -10,17 +10,20 @@
     ["repo", "repository", (a, task) => task.repo],
     ["difficulty", "difficulty", (a, task) => task.difficulty],
     ["evidence", "evidence", (a) => a.level],
-    ["reason", "finish reason", (a) => a.reason ?? "running"],
+    ["reason", "finish reason", (a) => (a.id === null ? null : a.reason ?? "running")],
   ];
 
   const cell = (attempt) => {
+    const kind = attempt.verdict.replace(" ", "_");
+    // A report alone: there is nothing to open.
+    if (attempt.id === null) return el("span", { class: `cell ${kind}`, title: `${attempt.arm} · ${attempt.verdict}` }, SIGNS[attempt.verdict]);
     const running = attempt.reason === null;
     const title = [attempt.arm, `trial ${attempt.trial}`, attempt.verdict, attempt.reason ?? "running or cut off",
       attempt.level ? `evidence: ${attempt.level}` : "", `${attempt.steps} steps`, `${attempt.edits} edits`, voe.duration(attempt.seconds)];
     const sign = running && attempt.verdict === "ungraded" ? "…" : SIGNS[attempt.verdict];
     const mark = attempt.level === "proven" ? "proven" : "";
     return el("a", {
-      class: `cell ${attempt.verdict.replace(" ", "_")} ${running ? "running" : ""} ${mark}`,
+      class: `cell ${kind} ${running ? "running" : ""} ${mark}`,
       href: `#/attempt/${attempt.id}`, title: title.filter(Boolean).join(" · "), dataset: { id: attempt.id },
       attrs: { "aria-label": title.filter(Boolean).join(", ") },
     }, sign, el("span", { class: "steps" }, String(attempt.steps)));

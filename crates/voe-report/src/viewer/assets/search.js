@@ -8,7 +8,7 @@
     const mine = ++round;
     const wanted = text.toLowerCase();
     const hits = [];
-    for (const { id } of overview.attempts) {
+    for (const { id } of [...overview.attempts, ...overview.parts].filter((a) => a.id !== null)) {
       const a = await voe.get(`attempt-${id}`);
       const chunks = Math.max(1, Math.ceil(a.steps.length / a.chunk));
       for (let c = 0; c < chunks && hits.length < 200; c++) {
@@ -40,7 +40,7 @@
     const tell = (n) => { say.textContent = `Searching … ${n}`; };
     const found = voe.exported ? await fromDisk(text, overview, tell) : await voe.get("search?q=" + encodeURIComponent(text), true);
     if (!found) return;
-    const attempts = new Map(overview.attempts.map((a) => [a.id, a]));
+    const attempts = new Map([...overview.attempts, ...overview.parts].map((a) => [a.id, a]));
     say.textContent = `${found.hits.length}${found.more ? " or more" : ""} finds of “${text}”, at most five an attempt`;
     main.append(el("ul", { class: "finds" }, found.hits.map((hit) => {
       const a = attempts.get(hit.id);
