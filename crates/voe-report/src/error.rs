@@ -37,7 +37,9 @@ pub enum Error {
         why: String,
     },
     /// No attempt to look at.
-    #[error("{path} holds no trajectory to view: name a run directory (runs/NAME), a trajectory.jsonl or an official run report (.json)")]
+    #[error(
+        "{path} holds no trajectory to view: name a run directory (runs/NAME), a trajectory.jsonl or an official run report (.json)"
+    )]
     NothingToView {
         /// What was named.
         path: PathBuf,
@@ -72,7 +74,9 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// The viewer's port could not be had.
-    #[error("cannot listen on {address}: {source} (choose another port with --port, or let one be found with --port 0)")]
+    #[error(
+        "cannot listen on {address}: {source} (choose another port with --port, or let one be found with --port 0)"
+    )]
     Listen {
         /// Where.
         address: String,

@@ -178,9 +178,9 @@ pub(crate) fn denominator(suite: Option<&Suite>, arms: &[&Arm]) -> (Suite, Vec<S
     } else {
         let n = submitted.len();
         notes.push(format!(
-            "no suite given: the {n} tasks are the union of what was submitted (--suite sets the denominator)"
+            "no suite given: the tasks are the union of what was submitted, {n} (--suite sets the denominator)"
         ));
-        let mut suite = Suite::of_ids(format!("the union of the submitted tasks ({n})"), submitted);
+        let mut suite = Suite::of_ids("the union of those submitted", submitted);
         for (task, facts) in arms.iter().flat_map(|arm| arm.known.iter()) {
             suite.tasks.entry(task.clone()).and_modify(|own| *own = facts.clone());
         }

@@ -1,9 +1,10 @@
-//! The rate of each arm, with its interval.
+//! The rate of each arm, with its interval, the best first.
 
 use super::Figure;
 use super::axis::{Frame, WIDTH, percent, shortened, text_width, ticks};
 use super::svg::{Anchor, Svg};
 use crate::format::{csv_line, mean_count};
+use crate::report::arm_facts::ArmFacts;
 use crate::report::build::Report;
 use crate::stats::Interval;
 
@@ -11,7 +12,9 @@ pub(super) fn figure(report: &Report) -> Option<Figure> {
     if report.arms.is_empty() || report.tasks == 0 {
         return None;
     }
-    let names: Vec<String> = report.arms.iter().map(|a| shortened(&a.name, 34)).collect();
+    let mut arms: Vec<&ArmFacts> = report.arms.iter().collect();
+    arms.sort_by(|a, b| b.rate.total_cmp(&a.rate));
+    let names: Vec<String> = arms.iter().map(|a| shortened(&a.name, 34)).collect();
     let left = names.iter().map(|n| text_width(n)).fold(60.0, f64::max) + 22.0;
     let top = 14.0;
     let bottom = top + 30.0 * report.arms.len() as f64;
@@ -26,10 +29,10 @@ pub(super) fn figure(report: &Report) -> Option<Figure> {
         svg.grid(frame.x(tick), top, frame.x(tick), bottom);
     }
     let mut csv = csv_line(["arm", "resolved", "tasks", "rate", "low", "high"]);
-    for (i, (arm, name)) in report.arms.iter().zip(&names).enumerate() {
+    for (i, (arm, name)) in arms.iter().zip(&names).enumerate() {
         let y = top + 30.0 * i as f64;
         svg.text(left - 10.0, y + 19.0, Anchor::End, name);
-        svg.bar(0, left, y + 6.0, frame.x(arm.rate) - left, 18.0);
+        svg.pale_bar(0, left, y + 6.0, frame.x(arm.rate) - left, 18.0);
         if let Some(Interval(low, high)) = arm.interval {
             svg.whisker(frame.x(low), y + 15.0, frame.x(high), y + 15.0);
         }

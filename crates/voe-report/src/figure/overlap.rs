@@ -2,6 +2,7 @@
 
 use super::Figure;
 use super::axis::{WIDTH, shortened, text_width};
+use super::style::INK;
 use super::svg::{Anchor, Svg};
 use crate::format::csv_line;
 use crate::report::build::Report;
@@ -30,11 +31,13 @@ pub(super) fn figure(report: &Report) -> Option<Figure> {
             let x = left + size * j as f64;
             svg.cell(share, x, y, size - 2.0, height - 2.0);
             let (cx, cy) = (x + size / 2.0 - 1.0, y + height / 2.0 + 3.0);
-            if share > 0.55 {
-                svg.text_of("on", "#ffffff", cx, cy, Anchor::Middle, &both.to_string());
-            } else {
-                svg.text(cx, cy, Anchor::Middle, &both.to_string());
-            }
+            // Where each of ink and ground is the better read; on dark screens the cells are lighter sooner.
+            let (class, colour) = match share {
+                s if s > 0.88 => ("on", "#ffffff"),
+                s if s > 0.55 => ("on", INK),
+                _ => ("ink", INK),
+            };
+            svg.text_of(class, colour, cx, cy, Anchor::Middle, &both.to_string());
             let (a, b) = (&report.arms[i].name, &report.arms[j].name);
             csv += &csv_line([a, b, &both.to_string(), &either.to_string(), &share.to_string()]);
         }

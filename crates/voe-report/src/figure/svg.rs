@@ -98,6 +98,15 @@ impl Svg {
         );
     }
 
+    /// The same as a tint, on which a whisker is seen.
+    pub(super) fn pale_bar(&mut self, series: usize, x: f64, y: f64, width: f64, height: f64) {
+        let (s, colour) = (series % style::SERIES.len(), style::series(series).light);
+        let _ = write!(
+            self.body,
+            r#"<rect class="f{s}" fill="{colour}" fill-opacity="0.5" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}"/>"#
+        );
+    }
+
     /// A cell of a heat map; `share` from 0 to 1.
     pub(super) fn cell(&mut self, share: f64, x: f64, y: f64, width: f64, height: f64) {
         let _ = write!(

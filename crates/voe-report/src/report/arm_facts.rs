@@ -23,6 +23,8 @@ pub struct ArmFacts {
     pub strategies: Vec<String>,
     /// The models of its attempts.
     pub models: Vec<String>,
+    /// When the first of its attempts began, RFC 3339.
+    pub began: Option<String>,
     /// Its trials.
     pub trials: usize,
     /// Tasks of the suite.
@@ -180,6 +182,7 @@ impl ArmFacts {
         let attempts: Vec<&Attempt> = cells.iter().filter_map(|cell| cell.attempt.as_deref()).collect();
         facts.strategies = distinct(attempts.iter().map(|a| &a.strategy));
         facts.models = distinct(attempts.iter().map(|a| &a.model));
+        facts.began = attempts.iter().map(|a| &a.began).filter(|b| !b.is_empty()).min().cloned();
         facts.work = (!attempts.is_empty()).then(|| Work::of(&cells, &attempts));
         facts
     }

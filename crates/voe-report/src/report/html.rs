@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
+use super::arm_facts::ArmFacts;
 use super::build::Report;
 use super::table::Table;
 use crate::figure::Figure;
@@ -25,6 +26,7 @@ pub fn page(report: &Report, figures: &[Figure], attempts_csv: &str) -> String {
         [] => "Report".to_owned(),
         [one] => one.to_string(),
         [a, b] => format!("{a} and {b}"),
+        [head @ .., last] if head.len() < 4 => format!("{} and {last}", head.join(", ")),
         many => format!("{} arms", many.len()),
     };
     let tables = report.tables();
@@ -37,6 +39,10 @@ pub fn page(report: &Report, figures: &[Figure], attempts_csv: &str) -> String {
         report.tasks,
         escape(&report.denominator),
     );
+    let made = made_with(report);
+    if !made.is_empty() {
+        let _ = writeln!(out, "<p class=\"quiet\">{}</p>", escape(&made));
+    }
     for pair in report.pairs.iter().filter(|_| report.pairs.len() <= SENTENCES) {
         let c = &pair.comparison;
         let _ = writeln!(
@@ -74,6 +80,27 @@ pub fn page(report: &Report, figures: &[Figure], attempts_csv: &str) -> String {
         download("attempts.csv", "text/csv", attempts_csv)
     );
     out
+}
+
+/// Which model, and when: what a reader who was not there asks first.
+fn made_with(report: &Report) -> String {
+    let named: Vec<&ArmFacts> = report.arms.iter().filter(|arm| !arm.models.is_empty()).collect();
+    let mut models: Vec<String> = named.iter().map(|arm| arm.models.join(", ")).collect();
+    models.dedup();
+    let mut said = match models.as_slice() {
+        [] => Vec::new(),
+        [one] => vec![format!("model {one}")],
+        _ => named
+            .iter()
+            .zip(named.iter().map(|a| a.models.join(", ")))
+            .map(|(a, m)| format!("{}: {m}", a.name))
+            .collect(),
+    };
+    // Days are enough, and the same in every time zone's reading.
+    said.extend(
+        report.arms.iter().filter_map(|arm| arm.began.as_deref()?.get(..10)).min().map(|day| format!("begun {day}")),
+    );
+    said.join("; ")
 }
 
 fn section(table: &Table) -> String {

@@ -200,8 +200,7 @@ async fn version(State(shared): State<Arc<Shared>>) -> Response {
         .filter(|(_, entry)| entry.version == index.version || entry.fold.known().reason.is_none())
         .map(|(id, entry)| [id as u64, entry.version])
         .collect();
-    let running =
-        index.entries.iter().any(|entry| entry.part_of.is_none() && entry.fold.known().reason.is_none());
+    let running = index.entries.iter().any(|entry| entry.part_of.is_none() && entry.fold.known().reason.is_none());
     json_of(Ok(json!({"version": index.version, "running": running, "attempts": live})))
 }
 

@@ -87,7 +87,8 @@
       el("figcaption", {}, f.caption + " ", el("a", { href: `figures/${f.id}.svg`, download: `${f.id}.svg` }, "SVG"), " ", el("a", { href: `figures/${f.id}.csv`, download: `${f.id}.csv` }, "CSV"))));
     if (voe.exported) figures.forEach((f) => { const img = f.querySelector("img"); img.src = img.getAttribute("src").split("?")[0]; });
     main.replaceChildren(
-      el("p", { class: "quiet" }, [`${data.tasks.length} tasks: ${data.denominator}`, ...data.notes].join(". ")),
+      el("p", { class: "quiet" }, `${data.tasks.length} tasks: ${data.denominator}`),
+      data.notes.length ? el("ul", { class: "quiet notes" }, data.notes.map((note) => el("li", {}, note))) : "",
       el("section", {}, el("h2", {}, "Attempts"), el("div", { class: "filters" }, selects, text), holder),
       el("section", {}, el("h2", {}, "Arms"), tables),
       el("section", { class: "figures" }, el("h2", {}, "Figures"), figures));

@@ -32,6 +32,12 @@
     return value && typeof value === "object" ? Object.values(value).flatMap(texts) : [];
   };
 
+  /** A snippet with the text in it marked. */
+  const marked = (snippet, text) => {
+    const at = snippet.toLowerCase().indexOf(text.toLowerCase());
+    return at < 0 ? snippet : [snippet.slice(0, at), el("mark", {}, snippet.slice(at, at + text.length)), snippet.slice(at + text.length)];
+  };
+
   voe.search = async (main, text) => {
     const overview = await voe.get("overview");
     const say = el("p", { class: "quiet", id: "count" }, "Searching …");
@@ -45,7 +51,7 @@
     main.append(el("ul", { class: "finds" }, found.hits.map((hit) => {
       const a = attempts.get(hit.id);
       const href = hit.place ? `#/attempt/${hit.id}/step/${hit.place}` : `#/attempt/${hit.id}`;
-      return el("li", {}, el("a", { class: "find", href }, el("b", {}, a ? `${a.task}, ${a.arm} ${a.trial}` : ""), ` step ${hit.step} `, badge(hit.event, "tool"), el("span", { class: "snippet" }, hit.snippet)));
+      return el("li", {}, el("a", { class: "find", href }, el("b", {}, a ? `${a.task}, ${a.arm} ${a.trial}` : ""), ` step ${hit.step} `, badge(hit.event, "tool"), el("span", { class: "snippet" }, marked(hit.snippet, text))));
     })));
     voe.items = () => [...main.querySelectorAll("a.find")];
   };
