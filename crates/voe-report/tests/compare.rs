@@ -46,7 +46,7 @@ fn two_reports_are_told_apart_or_not_in_plain_words() {
     django/django     20     3     1     9        7       +10.0     0.750
     psf/requests      20     4     1     8        7       +15.0     0.750
 
-    note: old submitted 38 of the 40 tasks; the other 2 count as unresolved
+    note: old submitted 38 of the 40 tasks; the other 2 are counted as unresolved
     ");
     let value: Value = serde_json::from_str(&found.json()).unwrap();
     for key in ["a", "b", "tasks", "won", "lost", "both", "neither", "p", "difference", "interval", "sentence", "notes"]
@@ -78,6 +78,23 @@ fn several_trials_are_compared_task_by_task_with_an_interval_from_repositories()
     assert_eq!((found.won, found.lost, found.both, found.neither), (8, 0, 4, 8));
     assert!((found.difference - (32.0 - 18.0) / 60.0).abs() < 1e-9, "{}", found.difference);
     assert!(found.notes.iter().any(|n| n.contains("rests on 2 repositories")), "{:?}", found.notes);
+}
+
+#[test]
+fn trials_that_all_agree_have_an_interval_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    for name in ["a-1", "a-2", "b-1", "b-2"] {
+        report(&run, &format!("grades/{name}.json"), ids(0..26), ids(0..22));
+    }
+    let spec = |arm: &str| format!("{}:{arm}", run.display());
+    let found = compare(&Options { a: spec("a"), b: spec("b"), by: Some(By::Repo), ..Options::default() }).unwrap();
+    let width = |interval: &voe_report::stats::Interval| interval.1 - interval.0;
+    assert!(width(&found.interval) > 0.2 && found.interval_method == "tango", "{:?}", found.interval);
+    let groups = found.by.as_ref().unwrap();
+    assert!(groups.iter().all(|group| width(&group.interval) > 0.2), "{groups:?}");
+    // At the discordance of other arms, not at none.
+    assert!(found.sentence.contains("you need about 930 tasks"), "{}", found.sentence);
 }
 
 #[test]

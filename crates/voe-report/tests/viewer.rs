@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 use synthetic::{Shape, write_run};
+use voe_report::data::arm::Verdict;
 use voe_report::viewer::index::Index;
 use voe_report::viewer::{Options, pages, search, server::Server};
 
@@ -135,9 +136,109 @@ async fn the_server_answers_on_loopback_under_its_own_name_only_and_with_a_stric
 }
 
 #[test]
+fn the_attempts_within_a_search_are_its_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &Shape { tasks: 2, arms: &["a"], ..Shape::default() });
+    let host = dir.path().join(format!("tasks/{}/a-1", synthetic::task_id(0)));
+    let part = host.join("attempts/1");
+    std::fs::create_dir_all(&part).unwrap();
+    let whole = std::fs::read_to_string(host.join("trajectory.jsonl")).unwrap();
+    std::fs::write(part.join("trajectory.jsonl"), &whole).unwrap();
+    let (start, finish) = (whole.lines().next().unwrap(), whole.lines().last().unwrap());
+    let node = r#"{"at":1.0,"event":"node","id":1,"parent":0,"kind":"rollout","trajectory":"attempts/1/trajectory.jsonl","step":0,"value":0.5}"#;
+    std::fs::write(host.join("trajectory.jsonl"), format!("{start}\n{node}\n{finish}\n")).unwrap();
+    let index = Index::build(&[dir.path().to_str().unwrap().to_owned()]).unwrap();
+    assert_eq!((index.entries.len(), index.attempts()), (3, 2));
+    let (overview, _) = pages::overview(&index, None);
+    assert_eq!(overview["attempts"].as_array().unwrap().len(), 2);
+    let part = &overview["parts"][0];
+    assert_eq!((&part["part_of"], &part["part"]), (&0.into(), &"attempts/1/trajectory.jsonl".into()));
+    let edits = |id: usize| pages::attempt(&index, id).unwrap()["facts"]["edits"].clone();
+    let id = part["id"].as_u64().unwrap() as usize;
+    assert!(edits(id).as_object().unwrap().values().any(|n| n.as_u64() > Some(0)));
+    assert_eq!(edits(0), edits(id), "the search counts what its attempts did");
+}
+
+#[test]
+fn arms_of_one_name_and_files_of_one_task_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    for run in ["x", "y"] {
+        write_run(&dir.path().join(run), &Shape { tasks: 2, arms: &["a"], ..Shape::default() });
+    }
+    let name = |path: &str| dir.path().join(path).to_str().unwrap().to_owned();
+    let index = Index::build(&[name("x"), name("y")]).unwrap();
+    let arms: Vec<String> = index.arms().into_iter().map(|arm| arm.name).collect();
+    assert_eq!(arms, ["x:a", "y:a"]);
+    assert!(index.entries.iter().all(|e| e.verdict != Verdict::Ungraded && e.grade().is_some()));
+    let file = format!("tasks/{}/a-1/trajectory.jsonl", synthetic::task_id(0));
+    let index = Index::build(&[name(&format!("x/{file}")), name(&format!("y/{file}"))]).unwrap();
+    assert_eq!(index.entries.iter().map(|e| e.trial).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn a_report_is_viewed_in_the_place_of_a_run() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &Shape { tasks: 3, arms: &["a"], ..Shape::default() });
+    let index = Index::build(&[dir.path().join("grades/a-1.json").to_str().unwrap().to_owned()]).unwrap();
+    let (overview, figures) = pages::overview(&index, None);
+    let attempts = overview["attempts"].as_array().unwrap();
+    assert!(attempts.len() == 3 && attempts.iter().all(|a| a["id"].is_null() && a["arm"] == "a-1"), "{attempts:?}");
+    assert!(figures.iter().any(|f| f.id == "leaderboard"));
+}
+
+#[test]
+fn a_run_that_has_just_begun_waits_for_its_first_attempt() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("run.toml"), "").unwrap();
+    let mut index = Index::build(&[dir.path().to_str().unwrap().to_owned()]).unwrap();
+    assert_eq!(pages::overview(&index, None).0["attempts"].as_array().unwrap().len(), 0);
+    write_run(dir.path(), &Shape { tasks: 1, arms: &["a"], ..Shape::default() });
+    assert!(index.refresh().unwrap());
+    assert_eq!(index.attempts(), 1);
+}
+
+#[test]
+fn a_damaged_line_is_said_and_the_rest_is_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &Shape { tasks: 1, arms: &["a"], ..Shape::default() });
+    let path = dir.path().join(format!("tasks/{}/a-1/trajectory.jsonl", synthetic::task_id(0)));
+    let mut lines: Vec<String> = std::fs::read_to_string(&path).unwrap().lines().map(str::to_owned).collect();
+    lines[5].truncate(20);
+    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+    let index = Index::build(&[dir.path().to_str().unwrap().to_owned()]).unwrap();
+    let attempt = pages::attempt(&index, 0).unwrap();
+    assert_eq!(attempt["damage"], "1 lines are damaged and left out");
+    assert!(!attempt["steps"].as_array().unwrap().is_empty() && !attempt["finish"].is_null());
+    let arms = voe_report::data::load::arms(dir.path().to_str().unwrap()).unwrap();
+    assert!(arms[0].notes.iter().any(|note| note.contains("1 lines are damaged")), "{:?}", arms[0].notes);
+}
+
+#[test]
 fn what_cannot_be_viewed_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    let refused = |input: &str| Index::build(&[input.to_owned()]).unwrap_err().to_string();
-    assert!(refused(dir.path().to_str().unwrap()).contains("there is no trajectory in it"));
-    assert!(refused("no/such/run").contains("no/such/run"));
+    std::fs::create_dir(dir.path().join("empty")).unwrap();
+    std::fs::write(dir.path().join("notes.txt"), "no trajectory\n").unwrap();
+    write_run(&dir.path().join("run"), &Shape { tasks: 1, arms: &["a", "b"], ..Shape::default() });
+    let refused = |input: &str| {
+        let input = format!("{}/{input}", dir.path().display());
+        let error = Index::build(&[input]).unwrap_err().to_string();
+        error.replace(dir.path().to_str().unwrap(), "DIR")
+    };
+    insta::assert_snapshot!(["empty", "notes.txt", "run:c", "nothing"].map(refused).join("\n"), @r#"
+    DIR/empty holds no trajectory to view: name a run directory (runs/NAME), a trajectory.jsonl or an official run report (.json)
+    DIR/notes.txt holds no trajectory to view: name a run directory (runs/NAME), a trajectory.jsonl or an official run report (.json)
+    DIR/run has no arm "c"; it has: a, b
+    there is no DIR/nothing: name a run directory (runs/NAME), an arm of one (runs/NAME:ARM), or a file
+    "#);
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named_with_a_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &Shape { tasks: 1, ..Shape::default() });
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let options = Options { inputs: vec![dir.path().to_str().unwrap().into()], port, ..Options::default() };
+    let error = Server::bind(&options).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("127.0.0.1:{port}")) && error.contains("--port 0"), "{error}");
 }

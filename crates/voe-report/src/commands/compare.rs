@@ -1,11 +1,12 @@
 //! `voe compare`: two arms on the same tasks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::power::pairs_in_words;
+use super::denominator::denominator;
+use super::power::{PUBLISHED_DISCORDANCE, pairs_in_words};
 use crate::Error;
 use crate::data::arm::Arm;
 use crate::data::load;
@@ -151,45 +152,6 @@ pub fn compare(options: &Options) -> Result<Comparison, Error> {
     Ok(comparison)
 }
 
-/// The suite given, or the union of what the arms submitted; and what is to be said about it.
-pub(crate) fn denominator(suite: Option<&Suite>, arms: &[&Arm]) -> (Suite, Vec<String>) {
-    let submitted: BTreeSet<String> = arms.iter().flat_map(|arm| arm.submitted()).collect();
-    let mut notes: Vec<String> = Vec::new();
-    let suite = if let Some(suite) = suite {
-        for arm in arms {
-            let (own, all) = (arm.submitted(), suite.tasks.len());
-            let inside = own.iter().filter(|id| suite.tasks.contains_key(*id)).count();
-            if inside < all {
-                notes.push(format!(
-                    "{} submitted {inside} of the {all} tasks; the other {} count as unresolved",
-                    arm.name,
-                    all - inside
-                ));
-            }
-            if inside < own.len() {
-                notes.push(format!(
-                    "{} submitted {} tasks outside the suite; they are left out",
-                    arm.name,
-                    own.len() - inside
-                ));
-            }
-        }
-        suite.clone()
-    } else {
-        let n = submitted.len();
-        notes.push(format!(
-            "no suite given: the tasks are the union of what was submitted, {n} (--suite sets the denominator)"
-        ));
-        let mut suite = Suite::of_ids("the union of those submitted", submitted);
-        for (task, facts) in arms.iter().flat_map(|arm| arm.known.iter()) {
-            suite.tasks.entry(task.clone()).and_modify(|own| *own = facts.clone());
-        }
-        suite
-    };
-    notes.extend(arms.iter().flat_map(|arm| arm.notes.iter().cloned()));
-    (suite, notes)
-}
-
 /// Won, lost, both and neither among some tasks.
 struct Table<'a> {
     won: Vec<&'a str>,
@@ -217,9 +179,10 @@ fn table<'a>(a: &Arm, b: &Arm, tasks: impl Iterator<Item = (&'a String, &'a Task
     table
 }
 
-/// Whether both were tried once, so that the table of won and lost says all.
-fn single(a: &Arm, b: &Arm) -> bool {
-    a.trials.len() <= 1 && b.trials.len() <= 1
+/// Whether the interval comes from resampling: with several trials, unless no task tells the arms apart. Resampling those gives an
+/// interval without width, however few they are.
+fn resampled(a: &Arm, b: &Arm, clustered: &bootstrap::Clustered) -> bool {
+    a.trials.len().max(b.trials.len()) > 1 && (clustered.mean != 0.0 || clustered.interval.0 < clustered.interval.1)
 }
 
 /// Compares two arms on a suite; `None` if it has no tasks.
@@ -227,17 +190,19 @@ pub fn of_arms(a: &Arm, b: &Arm, suite: &Suite) -> Option<Comparison> {
     let n = suite.tasks.len();
     let Table { won, lost, both, neither, differences } = table(a, b, suite.tasks.iter());
     let clustered = bootstrap::clustered(&differences)?;
-    let single = single(a, b);
-    let (interval, interval_method) = if single {
-        (paired::tango(won.len(), lost.len(), n)?, "tango")
-    } else {
+    let resampled = resampled(a, b, &clustered);
+    let (interval, interval_method) = if resampled {
         (clustered.interval, "bootstrap clustered by repository")
+    } else {
+        (paired::tango(won.len(), lost.len(), n)?, "tango")
     };
     let discordance = (won.len() + lost.len()) as f64 / n as f64;
     let gain = if clustered.mean == 0.0 { 0.04 } else { clustered.mean.abs() };
-    let plan = Plan { pairs: 1, discordance: discordance.max(gain), gain, alpha: ALPHA };
+    // Where no task told the arms apart, more tasks would: as often as between other arms.
+    let expected = if discordance > 0.0 { discordance } else { PUBLISHED_DISCORDANCE };
+    let plan = Plan { pairs: 1, discordance: expected.max(gain), gain, alpha: ALPHA };
     let mut notes = Vec::new();
-    if !single && clustered.clusters < FEW_CLUSTERS {
+    if resampled && clustered.clusters < FEW_CLUSTERS {
         notes.push(format!(
             "the interval rests on {} repositories; with fewer than {FEW_CLUSTERS} it tends to be too narrow",
             clustered.clusters
@@ -287,11 +252,8 @@ pub(crate) fn groups(a: &Arm, b: &Arm, suite: &Suite, by: By) -> Vec<Group> {
             let tasks = &members[&group];
             let Table { won, lost, both, neither, differences } = table(a, b, tasks.iter().copied());
             let (won, lost, n) = (won.len(), lost.len(), tasks.len());
-            let interval = if single(a, b) {
-                paired::tango(won, lost, n)
-            } else {
-                bootstrap::clustered(&differences).map(|c| c.interval)
-            };
+            let clustered = bootstrap::clustered(&differences).filter(|c| resampled(a, b, c));
+            let interval = clustered.map(|c| c.interval).or_else(|| paired::tango(won, lost, n));
             Group {
                 group,
                 tasks: n,

@@ -7,3 +7,5 @@
 pub mod compare;
 pub mod power;
 pub mod report;
+
+pub(crate) mod denominator;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::attempt::Attempt;
+use super::failure::Failure;
 use super::official::InstanceReport;
 use super::suite::{Suite, TaskFacts};
 
@@ -32,6 +33,8 @@ pub struct Trial {
     pub number: u32,
     /// What was submitted, by task.
     pub cells: BTreeMap<String, Cell>,
+    /// Attempts that the model's server or the machine ended for good, and that are no predictions.
+    pub faults: BTreeMap<String, Failure>,
 }
 
 /// One task in one trial.
@@ -112,6 +115,14 @@ impl Arm {
 }
 
 impl Trial {
+    /// Why the task was not resolved in this trial; `None` if it was, or is not graded yet.
+    pub fn failure(&self, task: &str, facts: &TaskFacts) -> Option<Failure> {
+        match self.cells.get(task) {
+            None => Some(self.faults.get(task).copied().unwrap_or(Failure::NotSubmitted)),
+            cell => Failure::of(cell, facts),
+        }
+    }
+
     /// Whether the task was resolved in this trial.
     pub fn is_resolved(&self, task: &str) -> bool {
         self.cells.get(task).is_some_and(|cell| cell.verdict == Verdict::Resolved)

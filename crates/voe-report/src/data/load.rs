@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::arm::{Arm, Cell, Trial, Verdict};
 use super::attempt::Fold;
 use super::official::{InstanceFile, RunReport};
-use super::suite::{Suite, TaskFacts};
+use super::run_dir::{arm_and_trial, attempts, entries, faults, parts, suite_of_run};
 use super::{light, verdict_table};
 use crate::Error;
 
@@ -90,7 +90,8 @@ fn of_file(path: &Path) -> Result<Vec<Arm>, Error> {
                 ..Cell::default()
             };
             let cells = verdicts.into_iter().map(|(task, resolved)| (task, cell(resolved))).collect();
-            Arm { name, source: path.to_owned(), trials: vec![Trial { number: 1, cells }], ..Arm::default() }
+            let trial = Trial { number: 1, cells, ..Trial::default() };
+            Arm { name, source: path.to_owned(), trials: vec![trial], ..Arm::default() }
         };
         return Ok(columns.into_iter().map(arm).collect());
     }
@@ -101,7 +102,7 @@ fn of_file(path: &Path) -> Result<Vec<Arm>, Error> {
 
 /// The one trial that a run's report tells of.
 pub(crate) fn trial_of(report: RunReport) -> Trial {
-    let mut trial = Trial { number: 1, cells: BTreeMap::new() };
+    let mut trial = Trial { number: 1, ..Trial::default() };
     trial.take_report(report);
     trial
 }
@@ -134,12 +135,6 @@ impl Trial {
             }
         }
     }
-}
-
-/// `<arm>-<trial>`.
-pub(crate) fn arm_and_trial(name: &str) -> Option<(&str, u32)> {
-    let (arm, trial) = name.rsplit_once('-')?;
-    (!arm.is_empty()).then_some((arm, trial.parse().ok()?))
 }
 
 fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
@@ -180,6 +175,10 @@ fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
             }
         };
         run.entry(arm.to_owned()).or_default().entry(number).or_default().cells.insert(task, cell);
+    }
+    for (task, name, failure) in faults(path)? {
+        let Some((arm, number)) = arm_and_trial(&name) else { continue };
+        run.entry(arm.to_owned()).or_default().entry(number).or_default().faults.insert(task, failure);
     }
     for (name, file) in entries(&path.join("predictions"), "jsonl")? {
         let Some((arm, number)) = arm_and_trial(&name) else { continue };
@@ -224,6 +223,13 @@ fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
                 "{name}: {ungraded} attempts are not graded and count as unresolved (to grade them: voe bench grade {run})"
             ));
         }
+        let faults: usize = trials.iter().map(|t| t.faults.len()).sum();
+        if faults > 0 {
+            let run = path.display();
+            notes.push(format!(
+                "{name}: {faults} attempts were given up for a fault of the server or the machine and are no predictions (voe bench status {run})"
+            ));
+        }
         Arm { name, source: path.to_owned(), trials, notes, known: known.clone() }
     });
     Ok(arms.collect())
@@ -242,63 +248,4 @@ impl Trial {
         }
         Ok(())
     }
-}
-
-/// The tasks of a run as its own `suite.jsonl` has them; none where there is no such file.
-pub(crate) fn suite_of_run(run: &Path) -> Result<BTreeMap<String, TaskFacts>, Error> {
-    let path = run.join("suite.jsonl");
-    if path.is_file() { Ok(Suite::read(&path)?.tasks) } else { Ok(BTreeMap::new()) }
-}
-
-/// Every attempt's directory of a run, as (task, `<arm>-<trial>`, directory), sorted.
-pub(crate) fn attempts(run: &Path) -> Result<Vec<(String, String, PathBuf)>, Error> {
-    let mut found = Vec::new();
-    for (task, dir) in folders(&run.join("tasks"))? {
-        for (name, attempt) in folders(&dir)? {
-            if attempt.join("trajectory.jsonl").is_file() {
-                found.push((task.clone(), name, attempt));
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// The attempts within a search, as (name from the search's folder, path); none for a plain attempt.
-pub(crate) fn parts(trajectory: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
-    let Some(dir) = trajectory.parent() else { return Ok(Vec::new()) };
-    let part = |(number, dir): (String, PathBuf)| {
-        let path = dir.join("trajectory.jsonl");
-        path.is_file().then(|| (format!("attempts/{number}/trajectory.jsonl"), path))
-    };
-    Ok(folders(&dir.join("attempts"))?.into_iter().filter_map(part).collect())
-}
-
-fn folders(dir: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
-    listed(dir, |path| path.is_dir().then(|| path.file_name().map(|n| n.to_string_lossy().into_owned())).flatten())
-}
-
-/// Files with this extension, by stem.
-fn entries(dir: &Path, extension: &str) -> Result<Vec<(String, PathBuf)>, Error> {
-    listed(dir, |path| {
-        let name = path.file_name()?.to_string_lossy().into_owned();
-        name.strip_suffix(&format!(".{extension}")).map(str::to_owned).filter(|_| path.is_file())
-    })
-}
-
-/// What `name` keeps of a directory, sorted; a directory that is not there is empty.
-fn listed(dir: &Path, name: impl Fn(&Path) -> Option<String>) -> Result<Vec<(String, PathBuf)>, Error> {
-    let read = match fs::read_dir(dir) {
-        Ok(read) => read,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::read(dir)(error)),
-    };
-    let mut found = Vec::new();
-    for entry in read {
-        let path = entry.map_err(Error::read(dir))?.path();
-        if let Some(name) = name(&path) {
-            found.push((name, path));
-        }
-    }
-    found.sort();
-    Ok(found)
 }

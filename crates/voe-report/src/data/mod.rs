@@ -16,4 +16,5 @@ pub mod suite;
 
 pub(crate) mod light;
 mod paths;
+pub(crate) mod run_dir;
 mod verdict_table;

@@ -40,7 +40,7 @@ pub fn figures(report: &Report, arms: &[Arm], suite: &Suite) -> Vec<Figure> {
     figures.extend(cost::figure(report));
     figures.extend(calibration::figure(report));
     figures.extend(groups::figure("by-difficulty", "Resolved by difficulty", &report.by_difficulty, report));
-    figures.extend(groups::figure("by-repository", "Resolved by repository", &report.by_repo, report));
+    figures.extend(groups::figure("by-repository", "Resolved by repository", report.repositories(), report));
     figures.extend(overlap::figure(report));
     figures
 }

@@ -173,7 +173,7 @@ impl ArmFacts {
                 if let Some(cell) = cell {
                     *facts.verdicts.entry(cell.verdict.word()).or_default() += 1;
                 }
-                if let Some(failure) = Failure::of(cell, of_task) {
+                if let Some(failure) = trial.failure(task, of_task) {
                     *facts.failures.entry(failure).or_default() += 1;
                 }
             }

@@ -45,7 +45,7 @@ pub fn attempts_csv(arms: &[Arm], suite: &Suite) -> String {
             for (task, facts) in &suite.tasks {
                 let cell = trial.cells.get(task);
                 let verdict = cell.map_or("not submitted", |c| c.verdict.word());
-                let failure = Failure::of(cell, facts).map_or("", Failure::words);
+                let failure = trial.failure(task, facts).map_or("", Failure::words);
                 let mut line: Vec<String> =
                     [&arm.name, &trial.number.to_string(), task, &facts.repo, &facts.difficulty, verdict]
                         .map(|s: &str| s.to_owned())

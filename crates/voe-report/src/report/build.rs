@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::arm_facts::ArmFacts;
 use crate::commands::compare::{self, By, Comparison};
+use crate::commands::denominator::denominator;
 use crate::data::arm::Arm;
 use crate::data::suite::Suite;
 use crate::stats::multiple::holm;
@@ -88,7 +89,7 @@ pub struct Row {
 impl Report {
     /// Counts everything. Without a suite the tasks are the union of those submitted, and a note says so.
     pub fn of(arms: &[Arm], suite: Option<&Suite>) -> (Self, Suite) {
-        let (suite, notes) = compare::denominator(suite, &arms.iter().collect::<Vec<_>>());
+        let (suite, notes) = denominator(suite, &arms.iter().collect::<Vec<_>>());
         let mut pairs = Vec::new();
         if arms.len() <= MOST_ARMS_IN_PAIRS {
             for (i, a) in arms.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::format::{csv_line, escape};
+use crate::format::{csv_line, escape, percent};
 
 /// A table of text.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -171,6 +171,20 @@ impl Table {
         out += "</tbody></table></div>";
         out
     }
+}
+
+/// A part as a percentage.
+pub(super) fn share(part: u64, whole: u64) -> Value {
+    let share = part as f64 / whole.max(1) as f64;
+    Value::number(share, percent(share))
+}
+
+/// A part as a number and a percentage; nothing of nothing.
+pub(super) fn some_share(part: u32, whole: u32) -> Option<Value> {
+    (whole > 0).then(|| {
+        let share = f64::from(part) / f64::from(whole);
+        Value::number(share, format!("{part} ({:.0} %)", 100.0 * share))
+    })
 }
 
 /// Names come from files: a line break or an escape sequence in one must not reach a terminal.

@@ -2,7 +2,7 @@
 
 use super::arm_facts::{ArmFacts, Work};
 use super::build::{Group, Report};
-use super::table::{Table, Value};
+use super::table::{Table, Value, share, some_share};
 use crate::data::arm::Verdict;
 use crate::data::failure::Failure;
 use crate::format::{duration, mean_count, p_value, percent, points, short};
@@ -21,11 +21,16 @@ impl Report {
             self.work_table(),
             self.edits_table(),
             self.group_table("difficulty", "By difficulty", &self.by_difficulty),
-            self.group_table("repositories", "By repository", &self.by_repo),
+            self.group_table("repositories", "By repository", self.repositories()),
             self.overlap_table(),
             self.matrix_table(),
         ];
         tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
+    }
+
+    /// Where each repository has one task, the table of tasks says the same.
+    pub(crate) fn repositories(&self) -> &[Group] {
+        if self.by_repo.len() < self.tasks { &self.by_repo } else { &[] }
     }
 
     fn arms_table(&self) -> Table {
@@ -382,16 +387,4 @@ fn owned(names: &[&str]) -> Vec<String> {
 
 fn range(low: f64, high: f64) -> String {
     format!("{:.1}–{:.1} %", 100.0 * low, 100.0 * high)
-}
-
-fn share(part: u64, whole: u64) -> Value {
-    let share = part as f64 / whole.max(1) as f64;
-    Value::number(share, percent(share))
-}
-
-fn some_share(part: u32, whole: u32) -> Option<Value> {
-    (whole > 0).then(|| {
-        let share = f64::from(part) / f64::from(whole);
-        Value::number(share, format!("{part} ({:.0} %)", 100.0 * share))
-    })
 }

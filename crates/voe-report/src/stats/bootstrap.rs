@@ -27,7 +27,8 @@ pub struct Clustered {
 }
 
 /// The mean of `values`, each with the name of its cluster, and its interval: whole clusters are drawn with replacement, as
-/// many as there are, and the mean is taken over the tasks drawn. With one cluster only, tasks are drawn instead.
+/// many as there are, and the mean is taken over the tasks drawn. With one cluster only, or clusters whose means are all the same,
+/// tasks are drawn instead.
 /// `None` for no values.
 ///
 /// Davison and Hinkley, "Bootstrap Methods and their Application" (1997), section 3.8; the closed form is that of Miller,
@@ -45,9 +46,13 @@ pub fn clustered(values: &[(&str, f64)]) -> Option<Clustered> {
         sum.1 += 1.0;
     }
     let clusters = sums.len();
-    let units: Vec<(f64, f64)> =
-        if clusters > 1 { sums.into_values().collect() } else { values.iter().map(|(_, v)| (*v, 1.0)).collect() };
-    let error = units.iter().map(|(sum, size)| (sum - size * mean).powi(2)).sum::<f64>().sqrt() / n;
+    let spread =
+        |units: &[(f64, f64)]| units.iter().map(|(sum, size)| (sum - size * mean).powi(2)).sum::<f64>().sqrt() / n;
+    let mut units: Vec<(f64, f64)> = sums.into_values().collect();
+    if spread(&units) < 1e-12 {
+        units = values.iter().map(|(_, v)| (*v, 1.0)).collect();
+    }
+    let error = spread(&units);
 
     // A fixed seed: the same data always gives the same interval.
     let mut random = Random::seeded(0x766f_6521);

@@ -1,6 +1,6 @@
 //! Where each step of each attempt is: read once, then kept up with as files grow.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use std::time::SystemTime;
 
 use voe_trace::Event;
 
+use super::source::{self, Source, labelled};
 use crate::Error;
 use crate::data::arm::{Arm, Cell, Trial, Verdict};
 use crate::data::attempt::{Attempt, Fold};
 use crate::data::official::{InstanceFile, InstanceReport, RunReport};
-use crate::data::suite::TaskFacts;
-use crate::data::{light, load};
+use crate::data::{light, load, run_dir};
 
 /// Attempts that are being read at the same time while the index is built.
 const READERS: usize = 4;
@@ -28,21 +28,6 @@ pub struct Index {
     grades: BTreeMap<PathBuf, (SystemTime, BTreeMap<String, Verdict>)>,
     /// Grows whenever anything changes.
     pub version: u64,
-}
-
-#[derive(Debug)]
-enum Source {
-    Run {
-        path: PathBuf,
-        /// Only this arm.
-        arm: Option<String>,
-        /// Stands before its arms' names, where several runs are viewed.
-        label: Option<String>,
-        known: Arc<BTreeMap<String, TaskFacts>>,
-    },
-    File(PathBuf),
-    /// Verdicts without trajectories: a run report, or a table of verdicts.
-    Report(Vec<Arm>),
 }
 
 /// One attempt.
@@ -82,9 +67,9 @@ impl Index {
     pub fn build(inputs: &[String]) -> Result<Self, Error> {
         let mut index = Self::default();
         for input in inputs {
-            index.sources.push(source(input)?);
+            index.sources.push(Source::of(input)?);
         }
-        index.label();
+        source::label(&mut index.sources);
         index.refresh()?;
         for source in &index.sources {
             match source {
@@ -99,19 +84,6 @@ impl Index {
             }
         }
         Ok(index)
-    }
-
-    /// Arms of several runs may have one name: each gets its run's in front.
-    fn label(&mut self) {
-        let runs: BTreeSet<PathBuf> = self.sources.iter().filter_map(Source::run).map(Path::to_owned).collect();
-        let short = |path: &Path| path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-        let shorts: BTreeSet<String> = runs.iter().map(|run| short(run)).collect();
-        for source in self.sources.iter_mut().filter(|_| runs.len() > 1) {
-            if let Source::Run { path, label, .. } = source {
-                let whole = path.display().to_string();
-                *label = Some(if shorts.len() == runs.len() { short(path) } else { whole });
-            }
-        }
     }
 
     fn of_path(&self, path: &Path) -> Option<&Entry> {
@@ -162,12 +134,12 @@ impl Index {
                 Source::Report(_) => {}
                 Source::File(path) => found.push(Entry { path: path.clone(), trial: 1, ..Entry::default() }),
                 Source::Run { path, arm: wanted, label, .. } => {
-                    for (task, name, dir) in load::attempts(path)? {
-                        let Some((arm, trial)) = load::arm_and_trial(&name) else { continue };
+                    for (task, name, dir) in run_dir::attempts(path)? {
+                        let Some((arm, trial)) = run_dir::arm_and_trial(&name) else { continue };
                         if wanted.as_deref().is_some_and(|w| w != arm) {
                             continue;
                         }
-                        let arm = label.as_ref().map_or_else(|| arm.to_owned(), |label| format!("{label}:{arm}"));
+                        let arm = labelled(label.as_deref(), arm);
                         let grades = Some(path.join("grades").join(&name));
                         let path = dir.join("trajectory.jsonl");
                         found.push(Entry { arm, trial, task, path, grades, ..Entry::default() });
@@ -178,7 +150,7 @@ impl Index {
         for entry in found {
             let (path, trial) = (entry.path.clone(), entry.trial);
             let whole = self.add(entry);
-            for (name, path) in load::parts(&path)? {
+            for (name, path) in run_dir::parts(&path)? {
                 self.add(Entry { path, trial, part_of: Some((whole, name)), ..Entry::default() });
             }
         }
@@ -274,6 +246,17 @@ impl Index {
             let cell = Cell { verdict: entry.verdict, attempt: Some(Box::new(facts)), grade: None };
             trial.cells.insert(entry.task.clone(), cell);
         }
+        for source in &self.sources {
+            let Source::Run { path, arm: wanted, label, .. } = source else { continue };
+            // What can't be read now is looked at again at the next beat.
+            for (task, name, failure) in run_dir::faults(path).unwrap_or_default() {
+                let Some((arm, number)) = run_dir::arm_and_trial(&name) else { continue };
+                if wanted.as_deref().is_none_or(|w| w == arm) {
+                    let trial = arms.entry(labelled(label.as_deref(), arm)).or_default().entry(number).or_default();
+                    trial.faults.insert(task, failure);
+                }
+            }
+        }
         let numbered = |(number, trial)| Trial { number, ..trial };
         let arm = |(name, trials): (String, BTreeMap<u32, Trial>)| Arm {
             name,
@@ -282,46 +265,6 @@ impl Index {
             ..Arm::default()
         };
         arms.into_iter().map(arm).chain(self.reports().cloned()).collect()
-    }
-}
-
-fn source(input: &str) -> Result<Source, Error> {
-    let path = Path::new(input);
-    if load::is_report(input) {
-        return Ok(Source::Report(load::arms(input)?));
-    }
-    if path.is_file() {
-        return Ok(Source::File(path.to_owned()));
-    }
-    let run = |path: &Path, arm: Option<String>| {
-        let known = Arc::new(load::suite_of_run(path)?);
-        Ok(Source::Run { path: path.to_owned(), arm, label: None, known })
-    };
-    if path.is_dir() {
-        return run(path, None);
-    }
-    match input.rsplit_once(':') {
-        Some((path, arm)) if Path::new(path).is_dir() => {
-            let path = Path::new(path);
-            let attempts = load::attempts(path)?;
-            let arms: BTreeSet<&str> =
-                attempts.iter().filter_map(|(_, name, _)| Some(load::arm_and_trial(name)?.0)).collect();
-            if !arms.contains(arm) {
-                let known = arms.into_iter().collect::<Vec<_>>().join(", ");
-                return Err(Error::NoSuchArm { path: path.to_owned(), arm: arm.to_owned(), known });
-            }
-            run(path, Some(arm.to_owned()))
-        }
-        _ => Err(Error::Missing { path: path.to_owned() }),
-    }
-}
-
-impl Source {
-    fn run(&self) -> Option<&Path> {
-        match self {
-            Self::Run { path, .. } => Some(path),
-            Self::File(_) | Self::Report(_) => None,
-        }
     }
 }
 

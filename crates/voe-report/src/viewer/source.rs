@@ -1,0 +1,85 @@
+//! What a user may name to be viewed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::Error;
+use crate::data::arm::Arm;
+use crate::data::suite::TaskFacts;
+use crate::data::{load, run_dir};
+
+/// A run, a trajectory or a report.
+#[derive(Debug)]
+pub(super) enum Source {
+    Run {
+        path: PathBuf,
+        /// Only this arm.
+        arm: Option<String>,
+        /// Stands before its arms' names, where several runs are viewed.
+        label: Option<String>,
+        known: Arc<BTreeMap<String, TaskFacts>>,
+    },
+    File(PathBuf),
+    /// Verdicts without trajectories: a run report, or a table of verdicts.
+    Report(Vec<Arm>),
+}
+
+impl Source {
+    /// What a user named.
+    pub(super) fn of(input: &str) -> Result<Self, Error> {
+        let path = Path::new(input);
+        if load::is_report(input) {
+            return Ok(Self::Report(load::arms(input)?));
+        }
+        if path.is_file() {
+            return Ok(Self::File(path.to_owned()));
+        }
+        let run = |path: &Path, arm: Option<String>| {
+            let known = Arc::new(run_dir::suite_of_run(path)?);
+            Ok(Self::Run { path: path.to_owned(), arm, label: None, known })
+        };
+        if path.is_dir() {
+            return run(path, None);
+        }
+        match input.rsplit_once(':') {
+            Some((path, arm)) if Path::new(path).is_dir() => {
+                let path = Path::new(path);
+                let attempts = run_dir::attempts(path)?;
+                let arms: BTreeSet<&str> =
+                    attempts.iter().filter_map(|(_, name, _)| Some(run_dir::arm_and_trial(name)?.0)).collect();
+                if !arms.contains(arm) {
+                    let known = arms.into_iter().collect::<Vec<_>>().join(", ");
+                    return Err(Error::NoSuchArm { path: path.to_owned(), arm: arm.to_owned(), known });
+                }
+                run(path, Some(arm.to_owned()))
+            }
+            _ => Err(Error::Missing { path: path.to_owned() }),
+        }
+    }
+
+    fn run(&self) -> Option<&Path> {
+        match self {
+            Self::Run { path, .. } => Some(path),
+            Self::File(_) | Self::Report(_) => None,
+        }
+    }
+}
+
+/// Arms of several runs may have one name: each gets its run's in front.
+pub(super) fn label(sources: &mut [Source]) {
+    let runs: BTreeSet<PathBuf> = sources.iter().filter_map(Source::run).map(Path::to_owned).collect();
+    let short = |path: &Path| path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let shorts: BTreeSet<String> = runs.iter().map(|run| short(run)).collect();
+    for source in sources.iter_mut().filter(|_| runs.len() > 1) {
+        if let Source::Run { path, label, .. } = source {
+            let whole = path.display().to_string();
+            *label = Some(if shorts.len() == runs.len() { short(path) } else { whole });
+        }
+    }
+}
+
+/// An arm's name as it is shown.
+pub(super) fn labelled(label: Option<&str>, arm: &str) -> String {
+    label.map_or_else(|| arm.to_owned(), |label| format!("{label}:{arm}"))
+}
