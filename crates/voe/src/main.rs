@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         Some("sandbox-init") => return voe_sandbox::helper(arguments.map(|a| a.to_string_lossy().into_owned())),
         _ => {}
     }
+    leave_when_nobody_reads();
     match run(Cli::parse()) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -64,6 +65,18 @@ fn main() -> ExitCode {
             ExitCode::from(code_of(&error))
         }
     }
+}
+
+/// A reader that has seen enough (`voe … | head`) is no failure, but `println!` panics over it.
+fn leave_when_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(exit::OK.into());
+        }
+        usual(panic);
+    }));
 }
 
 fn run(cli: Cli) -> anyhow::Result<u8> {

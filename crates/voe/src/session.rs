@@ -255,7 +255,9 @@ pub(crate) async fn run(
     if !output.json {
         let file = (!finish.patch.is_empty()).then(|| patch_file.display().to_string());
         let paint = Paint::stdout(output.no_color);
-        println!("\n{}", show::block::render(&finish, file.as_deref(), &applied, paint).trim_end());
+        let block = show::block::render(&finish, file.as_deref(), &applied, paint);
+        // Nobody may be reading any more: the exit code says how it ended all the same.
+        let _ = writeln!(std::io::stdout(), "\n{}", block.trim_end());
     }
     Ok(finish)
 }

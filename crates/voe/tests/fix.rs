@@ -224,3 +224,28 @@ fn a_killed_attempt_is_gone_on_with_from_its_record() {
     assert_eq!((second.code, finish["steps"].as_u64()), (0, Some(3)), "{}", second.err);
     assert!(finish["patch"].as_str().unwrap().contains("if xs else 0"));
 }
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure_and_changes_no_outcome() {
+    let bench = Bench::python();
+    let unread = |args: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = bench.command(support::VOE).args(args).stdout(writer).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for args in [
+        &["strategies"][..],
+        &["config"],
+        &["bench", "tasks", "mini"],
+        &["power", "--baseline", "0.3", "--gain", "0.04"],
+    ] {
+        let (code, said) = unread(args);
+        assert_eq!((code, said.as_str()), (Some(0), ""), "{args:?}");
+    }
+    let model = bench.script(&[cure(), bash(CHECK), done()]);
+    let (code, said) = unread(&["fix", "p", "--sandbox", "none", "--max-steps", "1", "--model", &model]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    assert!(bench.read("stats.py").contains("if xs else 0"), "the edit of the one step stays");
+}
