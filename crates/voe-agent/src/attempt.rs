@@ -20,6 +20,7 @@ use crate::resume::Memory;
 use crate::strategy::Strategy;
 use crate::stuck::Watch;
 use crate::trail::Moment;
+use crate::user_tree::UserTree;
 use crate::workspace::{Workspace, WorkspaceError};
 use crate::{done, tools};
 
@@ -35,6 +36,8 @@ pub struct Plan {
     pub sandbox: Sandbox,
     /// Where the base's contents are.
     pub pristine: Pristine,
+    /// The user's tree, where the workspace is another that shows it and the user may change it meanwhile.
+    pub user_tree: Option<UserTree>,
     /// The repository's AGENTS.md, or empty.
     pub notes: String,
     /// Whether replies are shown while they come.
@@ -116,6 +119,7 @@ pub struct Attempt {
     pub(crate) pristine: Pristine,
     /// What a pipeline that is gone on with has in its record.
     pub(crate) past: Past,
+    pub(crate) user_tree: Option<UserTree>,
 }
 
 impl Attempt {
@@ -213,7 +217,8 @@ impl Attempt {
             window: plan.model.facts().window,
             deadline: (keys.limits.wall_s > 0.0).then(|| Instant::now() + wall),
             watch: Watch::new(keys.stuck.repeats),
-            counterfactuals: Counterfactuals::new(&keys.evidence),
+            counterfactuals: Counterfactuals::new(&keys.evidence, plan.stop.clone()),
+            user_tree: plan.user_tree.filter(|_| !plan.sandbox.in_place()),
             workspace: Workspace::open(plan.sandbox, setup, &plan.pristine).await?,
             pristine: plan.pristine,
             task: plan.task,
@@ -354,12 +359,6 @@ impl Attempt {
     /// Whether edits land in the user's own tree.
     pub fn in_place(&self) -> bool {
         self.workspace.sandbox().in_place()
-    }
-
-    /// Marks the evidence as void: the base that it rests on was changed by somebody else.
-    pub fn void(&mut self, why: &str) -> Result<(), AttemptError> {
-        self.log.ledger.set_void(why.to_owned());
-        Ok(self.log.write(Event::Note { text: format!("evidence is void: {why}") })?)
     }
 }
 

@@ -52,7 +52,7 @@ impl Attempt {
             self.log.write(Event::Nudge { step, kind: "stuck".into(), text: nudge.clone() })?;
             said.push(nudge);
         }
-        let unproven = !result.state.code_tree.is_empty() && self.log.ledger.level() != Level::Proven;
+        let unproven = !result.state.code_tree.is_empty() && self.log.ledger.open();
         let seen = CallSeen { tool: &call.name, files: &files, check: check.is_some(), last, unproven };
         let nudged = self.nudger.after(&self.strategy.nudge, seen);
         if !nudged.is_empty() {

@@ -7,15 +7,17 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use voe_toolbox::protocol::{Bytes, FileState};
 use voe_trace::{Check, Event, Level, Outcome};
 
-use crate::attempt::{AttemptError, outcome};
+use crate::attempt::{AttemptError, outcome, stopped};
 use crate::log::Log;
 use crate::prompt::HARNESS;
 use crate::red;
 use crate::strategy::{Counterfactual, EvidenceKeys};
+use crate::user_tree::UserTree;
 use crate::workspace::{Called, Workspace, WorkspaceError};
 
 /// The counterfactual runs of an attempt.
@@ -28,6 +30,7 @@ pub(crate) struct Counterfactuals {
     /// How each command came out without the edits the last time.
     passed: HashMap<String, bool>,
     pending: Vec<Pending>,
+    stop: watch::Receiver<bool>,
 }
 
 struct Pending {
@@ -38,7 +41,7 @@ struct Pending {
 }
 
 impl Counterfactuals {
-    pub(crate) fn new(keys: &EvidenceKeys) -> Self {
+    pub(crate) fn new(keys: &EvidenceKeys, stop: watch::Receiver<bool>) -> Self {
         Self {
             mode: keys.counterfactual,
             limit: Duration::try_from_secs_f64(keys.timeout_s).unwrap_or_default(),
@@ -46,6 +49,7 @@ impl Counterfactuals {
             seen: HashSet::new(),
             passed: HashMap::new(),
             pending: Vec::new(),
+            stop,
         }
     }
 
@@ -61,7 +65,7 @@ impl Counterfactuals {
         workspace: &mut Workspace,
         log: &mut Log,
     ) -> Result<(), AttemptError> {
-        if self.mode == Counterfactual::Off || !self.seen.insert((check.command.clone(), check.tree.clone())) {
+        if self.mode == Counterfactual::Off || log.ledger.void().is_some() || !self.seen.insert((check.command.clone(), check.tree.clone())) {
             return Ok(());
         }
         if voe_toolbox::command::reads_source_only(&check.command) {
@@ -84,12 +88,9 @@ impl Counterfactuals {
         let files: Vec<(Bytes, Option<FileState>)> = tests.into_iter().map(|file| (file.path, file.now)).collect();
         match workspace.fork_base(files).await {
             Ok(fork) => {
-                let run = tokio::spawn(run(
-                    fork,
-                    check.command.clone(),
-                    self.limit,
-                    self.passed.get(&check.command).copied(),
-                ));
+                let before = self.passed.get(&check.command).copied();
+                let run = run(fork, check.command.clone(), self.limit, before, self.stop.clone());
+                let run = tokio::spawn(run);
                 self.pending.push(Pending { check: check.clone(), absent, run });
             }
             Err(WorkspaceError::Sandbox(error)) => {
@@ -102,12 +103,13 @@ impl Counterfactuals {
         Ok(())
     }
 
-    /// Waits for the runs under way, records what they show, and says it in words for the model.
-    pub(crate) async fn due(&mut self, log: &mut Log) -> Result<Vec<String>, AttemptError> {
-        let mut facts = Vec::new();
+    /// Waits for the runs under way, records what they show, and says it in words for the model. What they rest on is the
+    /// user's tree as it was meanwhile: if that is no longer `tree` at the start, they show nothing.
+    pub(crate) async fn due(&mut self, log: &mut Log, tree: Option<&UserTree>) -> Result<Vec<String>, AttemptError> {
+        let mut judged = Vec::new();
         for pending in std::mem::take(&mut self.pending) {
             let (check, absent) = (pending.check, pending.absent);
-            let judged = match pending.run.await {
+            judged.push(match pending.run.await {
                 Ok(Ok(without)) => {
                     self.passed.insert(check.command.clone(), without.exit == Some(0));
                     let (level, why) = red::judge(&check.command, &check.with, &without, &absent, self.limit);
@@ -115,7 +117,14 @@ impl Counterfactuals {
                 }
                 Ok(Err(error)) => Check { why: Some(format!("not run without the edits: {error}")), ..check },
                 Err(error) => Check { why: Some(format!("not run without the edits: {error}")), ..check },
-            };
+            });
+        }
+        if let Some(tree) = tree.filter(|_| !judged.is_empty()) {
+            tree.look(log).await?;
+        }
+        let mut facts = Vec::new();
+        for judged in judged {
+            let judged = log.ledger.counted(judged);
             facts.push(fact(&judged));
             log.write(Event::Check(Box::new(judged)))?;
         }
@@ -125,20 +134,43 @@ impl Counterfactuals {
 
 /// Runs `command` in `fork`. `before`: whether it passed there the last time; a run that says otherwise is repeated once,
 /// since either the check was changed or chance decides.
-async fn run(mut fork: Workspace, command: String, limit: Duration, before: Option<bool>) -> Result<Outcome, String> {
-    let mut called = once(&mut fork, &command, limit).await;
-    if let (Ok(first), Some(before)) = (&called, before)
-        && before != (first.exit == Some(0))
-    {
-        let second = once(&mut fork, &command, limit).await;
-        if second.as_ref().is_ok_and(|second| (second.exit == Some(0)) != (first.exit == Some(0))) {
-            called = Err("it passes and fails there by chance".into());
-        }
+async fn run(
+    mut fork: Workspace,
+    command: String,
+    limit: Duration,
+    before: Option<bool>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<Outcome, String> {
+    let called = tokio::select! {
+        biased;
+        () = stopped(&mut stop) => None,
+        called = twice(&mut fork, &command, limit, before) => Some(called),
+    };
+    if called.is_none() {
+        fork.interrupt();
     }
     let sandbox = fork.close().await;
     // What could not be cleaned up is swept at the next start.
     let _ = sandbox.close().await;
-    called
+    called.unwrap_or_else(|| Err("interrupted".into()))
+}
+
+/// Once, or twice where the outcome is another than `before`.
+async fn twice(
+    fork: &mut Workspace,
+    command: &str,
+    limit: Duration,
+    before: Option<bool>,
+) -> Result<Outcome, String> {
+    let first = once(fork, command, limit).await?;
+    let passes = |outcome: &Outcome| outcome.exit == Some(0);
+    if before.is_some_and(|before| before != passes(&first))
+        && let Ok(second) = once(fork, command, limit).await
+        && passes(&second) != passes(&first)
+    {
+        return Err("it passes and fails there by chance".into());
+    }
+    Ok(first)
 }
 
 async fn once(fork: &mut Workspace, command: &str, limit: Duration) -> Result<Outcome, String> {

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use voe_repo::Patch;
-use voe_toolbox::protocol::Export;
+use voe_repo::{Base, Patch};
+use voe_toolbox::protocol::{Export, Pristine};
 use voe_trace::event::{Applied, Finish, Seconds};
-use voe_trace::{Check, Event, Level, Reason};
+use voe_trace::{Change, Check, Event, Level, Reason};
 
-use crate::attempt::{Attempt, AttemptError, End, outcome};
+use crate::attempt::{Attempt, AttemptError, End, outcome, stopped};
 use crate::counterfactual::{fact, short};
 use crate::prompt::HARNESS;
 use crate::strategy::{Counterfactual, Require};
-use crate::workspace::Called;
+use crate::workspace::{Called, WorkspaceError};
 
 /// Proofs older than the last edit that are run again at the end, and failing checks that are looked into.
 const AGAIN: usize = 5;
@@ -24,6 +24,15 @@ pub struct Ended {
     pub patch: Patch,
     /// The files that it was made from.
     pub export: Export,
+}
+
+/// What is left of the work.
+#[derive(Default)]
+struct Taken {
+    patch: Patch,
+    export: Export,
+    changes: Vec<Change>,
+    byproducts: Vec<String>,
 }
 
 impl Attempt {
@@ -39,6 +48,8 @@ impl Attempt {
         let require = self.strategy.gate.require;
         let holds = match require {
             Require::Nothing => true,
+            // Nothing that the model could do would change that.
+            _ if self.log.ledger.void().is_some() => true,
             Require::Ran => level >= Level::Ran,
             Require::Proven => level == Level::Proven,
         };
@@ -95,17 +106,21 @@ impl Attempt {
         error: Option<String>,
         trajectory: String,
     ) -> Result<Ended, AttemptError> {
-        self.counterfactuals.due(&mut self.log).await?;
-        let mut check = None;
-        if reason != Reason::Interrupted {
-            check = self.users_check().await?;
-            self.settle_evidence().await?;
-        }
-        if reason != Reason::Interrupted && self.restore_best().await? {
-            check = self.users_check().await?;
-        }
-        let (patch, export) = self.workspace.patch().await?;
-        let state = self.workspace.state().await?;
+        let taken = match self.settle(reason).await {
+            Ok(check) => self.take().await.map(|taken| (check, taken)),
+            Err(error) => Err(error),
+        };
+        let (reason, error, check, taken) = match taken {
+            Ok((check, taken)) if *self.stop.borrow() => (stopped_at_the_end(reason), error, check, taken),
+            Ok((check, taken)) => (reason, error, check, taken),
+            Err(AttemptError::Workspace(lost)) => {
+                let taken = self.last_known().await?;
+                let error = error.unwrap_or_else(|| format!("{lost}; the patch is the last known one"));
+                (Reason::Internal, Some(error), None, taken)
+            }
+            Err(error) => return Err(error),
+        };
+        let Taken { patch, export, changes, byproducts } = taken;
         let conversation = &self.log.conversation;
         let finish = Finish {
             reason,
@@ -119,14 +134,52 @@ impl Attempt {
                 tools: conversation.tool_seconds,
                 total: self.log.elapsed(),
             },
-            evidence: self.log.ledger.evidence(&state.changes),
+            evidence: self.log.ledger.evidence(&changes),
             check,
-            changes: state.changes,
-            byproducts: state.byproducts,
+            changes,
+            byproducts,
             resolved: None,
             trajectory,
         };
         Ok(Ended { finish, patch, export })
+    }
+
+    /// The last look at the evidence. Gives what the user's own check shows.
+    async fn settle(&mut self, reason: Reason) -> Result<Option<Check>, AttemptError> {
+        self.due().await?;
+        if reason == Reason::Interrupted {
+            return Ok(None);
+        }
+        if let Some(tree) = self.user_tree.clone() {
+            tree.last_look(&mut self.log).await?;
+        }
+        let mut check = self.users_check().await?;
+        self.settle_evidence().await?;
+        if self.restore_best().await? {
+            check = self.users_check().await?;
+        }
+        Ok(check)
+    }
+
+    /// The patch as it stands.
+    async fn take(&mut self) -> Result<Taken, AttemptError> {
+        let (patch, export) = self.workspace.patch().await?;
+        let state = self.workspace.state().await?;
+        Ok(Taken { patch, export, changes: state.changes, byproducts: state.byproducts })
+    }
+
+    /// The patch as the record has it, for a workspace that can't be reached any more.
+    async fn last_known(&mut self) -> Result<Taken, AttemptError> {
+        let Pristine::Git { git_dir, tree } = self.pristine.clone() else { return Ok(Taken::default()) };
+        let base = Base { commit: None, tree, git_dir, skipped: Vec::new() };
+        let text = self.log.patch.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            let export = base.export_of(&text)?;
+            voe_repo::make_patch(&export, Some(&base)).map(|patch| (patch, export))
+        });
+        let made = made.await.map_err(|e| WorkspaceError::Patch(e.to_string()))?;
+        let (patch, export) = made.map_err(|e| WorkspaceError::Patch(e.to_string()))?;
+        Ok(Taken { changes: patch.files.clone(), patch, export, byproducts: self.log.ledger.byproducts().to_vec() })
     }
 
     /// Writes the end of the record. Nothing comes after it.
@@ -154,14 +207,14 @@ impl Attempt {
             && self.log.ledger.edited()
         {
             self.counterfactuals.start(check, &mut self.workspace, &mut self.log).await?;
-            self.counterfactuals.due(&mut self.log).await?;
+            self.due().await?;
         }
         Ok(self.log.ledger.find(&command).cloned().or(check))
     }
 
     /// Runs proofs again that are older than the last edit, and looks into failing checks: did they pass at base?
     async fn settle_evidence(&mut self) -> Result<(), AttemptError> {
-        if !self.log.ledger.edited() || self.strategy.evidence.counterfactual == Counterfactual::Off {
+        if !self.log.ledger.edited() || self.log.ledger.void().is_some() || self.strategy.evidence.counterfactual == Counterfactual::Off {
             return Ok(());
         }
         let ledger = &self.log.ledger;
@@ -182,7 +235,7 @@ impl Attempt {
         for check in failing.iter().rev().take(AGAIN) {
             self.counterfactuals.start(check, &mut self.workspace, &mut self.log).await?;
         }
-        self.counterfactuals.due(&mut self.log).await?;
+        self.due().await?;
         Ok(())
     }
 
@@ -199,10 +252,19 @@ impl Attempt {
     pub(crate) async fn run_command(&mut self, command: &str) -> Result<Option<Check>, AttemptError> {
         let limit = Duration::from_secs_f64(self.strategy.tools.timeout_s.max(self.strategy.evidence.timeout_s));
         let step = self.log.conversation.step;
-        let result = match self.workspace.check(command, limit).await? {
-            Called::Result(result) => result,
-            Called::Died(why) => {
+        let called = tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => None,
+            called = self.workspace.check(command, limit) => Some(called?),
+        };
+        let result = match called {
+            Some(Called::Result(result)) => result,
+            Some(Called::Died(why)) => {
                 self.log.write(Event::ToolboxRestarted { step, why })?;
+                return Ok(None);
+            }
+            None => {
+                self.workspace.interrupt();
                 return Ok(None);
             }
         };
@@ -224,18 +286,23 @@ impl Attempt {
         };
         if check.without.is_none() && self.log.ledger.edited() {
             self.counterfactuals.start(&check, &mut self.workspace, &mut self.log).await?;
-            self.counterfactuals.due(&mut self.log).await?;
+            self.due().await?;
         }
         Ok(self.log.ledger.find(command).cloned().or(Some(check)))
     }
 
     /// Waits for the runs without the edits that are under way and keeps what they show for the next thing said to the model.
     pub(crate) async fn hear_counterfactuals(&mut self) -> Result<(), AttemptError> {
-        let facts = self.counterfactuals.due(&mut self.log).await?;
+        let facts = self.due().await?;
         if self.tells() {
             self.untold.extend(facts);
         }
         Ok(())
+    }
+
+    /// Waits for the runs without the edits that are under way.
+    async fn due(&mut self) -> Result<Vec<String>, AttemptError> {
+        self.counterfactuals.due(&mut self.log, self.user_tree.as_ref()).await
     }
 
     /// Whether the model is told what runs without the edits show.
@@ -246,5 +313,13 @@ impl Attempt {
     /// What the evidence says, a line a check; for the model and for people.
     pub fn facts(&self) -> Vec<String> {
         self.log.ledger.current().map(fact).collect()
+    }
+}
+
+/// The reason of an attempt that the user stopped during its last look.
+fn stopped_at_the_end(reason: Reason) -> Reason {
+    match reason {
+        Reason::ModelError | Reason::Internal => reason,
+        _ => Reason::Interrupted,
     }
 }

@@ -21,7 +21,7 @@ pub struct Ledger {
     clock: u64,
     last_edit: u64,
     last_check: u64,
-    /// The base cannot be relied on: somebody else changed the tree meanwhile.
+    /// Why evidence is void, once it is.
     void: Option<String>,
 }
 
@@ -61,6 +61,7 @@ impl Ledger {
                     self.last_check = self.clock;
                 }
             }
+            Event::Void { why, .. } => self.void = Some(why.clone()),
             Event::Check(check) => {
                 self.last_check = self.clock;
                 let same = |old: &Check| old.command == check.command && old.tree == check.tree;
@@ -78,14 +79,27 @@ impl Ledger {
         }
     }
 
-    /// Marks all evidence as void from now on: the user changed the tree.
-    pub fn set_void(&mut self, why: String) {
-        self.void = Some(why);
+    /// Why all evidence is void from now on, if it is: somebody else changed what it rests on.
+    pub fn void(&self) -> Option<&str> {
+        self.void.as_deref()
+    }
+
+    /// `check` as it counts: once evidence is void, it shows nothing.
+    pub(crate) fn counted(&self, check: Check) -> Check {
+        match &self.void {
+            Some(why) => Check { level: Level::None, why: Some(format!("void: {why}")), ..check },
+            None => check,
+        }
     }
 
     /// Whether anything differs from base, tests left out.
     pub fn edited(&self) -> bool {
         !self.code_tree.is_empty()
+    }
+
+    /// Whether a proof is missing that could still be had.
+    pub(crate) fn open(&self) -> bool {
+        self.void.is_none() && self.level() != Level::Proven
     }
 
     /// Hash of the changed files, after the last call.
@@ -173,6 +187,7 @@ impl Ledger {
             level: self.level(),
             checks: self.current().cloned().collect(),
             unchecked: self.unchecked().into_iter().filter(kept).collect(),
+            void: self.void.clone(),
         }
     }
 }

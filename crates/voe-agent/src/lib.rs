@@ -9,6 +9,7 @@
 //!   verified so far, and which state is the best
 //! - `red_first`: a failing check before the first edit
 //! - `pipeline`: the harness leads, one question a fresh context
+//! - [`user_tree`]: whether the user changes the tree meanwhile
 //! - `several`, `scratch`: what a search over several attempts needs of each
 //! - [`nudge`]: when the model is asked to verify
 //! - `compaction`: keeping the conversation within the window
@@ -41,6 +42,7 @@ pub mod strategy;
 pub mod stuck;
 pub mod tools;
 pub mod trail;
+pub mod user_tree;
 mod verify;
 pub mod workspace;
 
@@ -50,3 +52,4 @@ pub use ledger::Ledger;
 pub use load::{LoadError, load};
 pub use log::Observer;
 pub use strategy::Strategy;
+pub use user_tree::UserTree;

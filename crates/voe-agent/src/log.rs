@@ -30,13 +30,15 @@ pub struct Log {
     pub ledger: Ledger,
     /// What was verified, and what came of it.
     pub trail: Trail,
+    /// The last patch: what is left of the work if the workspace is lost.
+    pub(crate) patch: String,
 }
 
 impl Log {
     /// Goes on from `records`, which `writer`'s file already holds (none for a new attempt).
     pub fn new(writer: Writer, observer: Box<dyn Observer>, records: &[Record]) -> Self {
         let (conversation, ledger, trail) = (Conversation::default(), Ledger::default(), Trail::default());
-        let mut log = Self { writer, observer, conversation, ledger, trail };
+        let mut log = Self { writer, observer, conversation, ledger, trail, patch: String::new() };
         for record in records {
             log.fold(&record.event);
         }
@@ -45,6 +47,10 @@ impl Log {
 
     /// Writes an event and folds it in.
     pub fn write(&mut self, event: Event) -> Result<(), WriteError> {
+        let event = match event {
+            Event::Check(check) => Event::Check(Box::new(self.ledger.counted(*check))),
+            other => other,
+        };
         let record = self.writer.write(event)?;
         self.fold(&record.event);
         self.observer.record(&record);
@@ -55,6 +61,9 @@ impl Log {
         self.conversation.apply(event);
         self.ledger.apply(event);
         self.trail.apply(event);
+        if let Event::Patch { patch, .. } = event {
+            self.patch.clone_from(patch);
+        }
     }
 
     /// Seconds since the attempt began.

@@ -45,7 +45,7 @@ impl Memory {
                         files: &files,
                         check: is_check(&records[at + 1..]),
                         last: calls.last().is_some_and(|last| last.id == result.call_id),
-                        unproven: !result.code_tree.is_empty() && ledger.level() != Level::Proven,
+                        unproven: !result.code_tree.is_empty() && ledger.open(),
                     };
                     memory.nudger.after(keys, seen);
                 }

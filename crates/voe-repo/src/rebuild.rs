@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use voe_toolbox::protocol::{Bytes, Export, FileState};
+use voe_toolbox::protocol::{Bytes, Export, ExportedFile, FileState};
 
 use crate::copy::init;
 use crate::git::Git;
@@ -48,6 +48,21 @@ impl Base {
                 Ok((Bytes(difference.path), now))
             })
             .collect()
+    }
+
+    /// What a toolbox would export of a workspace with `patch`.
+    ///
+    /// # Errors
+    /// As with [`Base::with_patch`].
+    pub fn export_of(&self, patch: &str) -> Result<Export> {
+        let file = |(path, now): (Bytes, Option<FileState>)| {
+            let test = voe_toolbox::is_test_path(&String::from_utf8_lossy(&path.0));
+            ExportedFile { path, base: None, now, test }
+        };
+        let files = self.with_patch(patch)?.into_iter().map(file).collect();
+        let mut export = Export { files, skipped: Vec::new() };
+        self.correct(&mut export)?;
+        Ok(export)
     }
 
     /// The same base in a store of its own at `store`, with every object it needs: for a repository that is about to go.

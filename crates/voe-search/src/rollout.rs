@@ -271,6 +271,7 @@ fn plan(shared: &Shared, order: &Order, sandbox: Sandbox, origin: &Spent) -> Pla
         model: Arc::clone(&shared.model),
         sandbox,
         pristine: shared.pristine.clone(),
+        user_tree: shared.user_tree.clone(),
         notes: shared.notes.clone(),
         stream: false,
         stop: shared.stop.clone(),

@@ -65,6 +65,7 @@ impl Search {
             model: Arc::clone(&plan.model),
             pristine: plan.pristine.clone(),
             base,
+            user_tree: plan.user_tree.clone().filter(|_| !plan.sandbox.in_place()),
             notes: plan.notes.clone(),
             stop: plan.stop.clone(),
             time: plan.time.clone(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use voe_agent::{AttemptError, LoadError};
+use voe_agent::{AttemptError, LoadError, UserTree};
 use voe_model::Model;
 use voe_repo::{Base, RepoError};
 use voe_toolbox::protocol::Pristine;
@@ -66,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) model: Arc<dyn Model>,
     pub(crate) pristine: Pristine,
     pub(crate) base: Base,
+    pub(crate) user_tree: Option<UserTree>,
     pub(crate) notes: String,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) time: String,

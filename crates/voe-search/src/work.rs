@@ -63,14 +63,6 @@ impl Work {
         self.attempt().in_place()
     }
 
-    /// Marks the evidence as void: the base that it rests on was changed by somebody else.
-    ///
-    /// # Errors
-    /// The record can't be written.
-    pub fn void(&mut self, why: &str) -> Result<(), SearchError> {
-        Ok(self.attempt_mut().void(why)?)
-    }
-
     /// The last look at the evidence, the patch, and the finish event for the caller to complete.
     ///
     /// # Errors

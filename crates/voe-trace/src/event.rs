@@ -78,6 +78,13 @@ pub enum Event {
     },
     /// A command counted as evidence; the same command with the same tree replaces what it showed before.
     Check(Box<Check>),
+    /// Evidence is void from here on: what it rests on was changed by somebody else.
+    Void {
+        /// The step after which it was noticed.
+        step: u32,
+        /// What was seen, one line.
+        why: String,
+    },
     /// The model said that it is done and the gate answered.
     Gate {
         /// The step in which it said so.
@@ -456,6 +463,9 @@ pub struct Evidence {
     /// Edited files after whose last edit nothing was run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unchecked: Vec<String>,
+    /// Set when the evidence is void: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub void: Option<String>,
 }
 
 /// How an attempt ended.

@@ -16,7 +16,7 @@ fn examples() -> Vec<String> {
 #[test]
 fn every_example_in_the_book_is_read_and_written_back_as_it_stands() {
     let examples = examples();
-    assert_eq!(examples.len(), 16, "one example for each kind of event");
+    assert_eq!(examples.len(), 17, "one example for each kind of event");
     for line in examples {
         let record: Record = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
         assert_ne!(record.event, Event::Unknown, "{line}");
@@ -37,13 +37,13 @@ fn a_torn_last_line_is_dropped_and_appending_goes_on_after_the_last_whole_one() 
     let whole = examples().join("\n") + "\n";
     let (_dir, path) = file_with(&format!("{whole}{{\"at\":1.0,\"event\":\"no"));
     let read = Trajectory::read(&path).unwrap();
-    assert_eq!((read.records.len(), read.skipped), (16, 1));
+    assert_eq!((read.records.len(), read.skipped), (17, 1));
 
-    let mut writer = Writer::append(&path, 16.0).unwrap();
+    let mut writer = Writer::append(&path, 17.0).unwrap();
     writer.write(Event::Note { text: "on".into() }).unwrap();
     let read = Trajectory::read(&path).unwrap();
-    assert_eq!((read.records.len(), read.skipped), (17, 0));
-    assert!(read.records[16].at >= 16.0);
+    assert_eq!((read.records.len(), read.skipped), (18, 0));
+    assert!(read.records[17].at >= 17.0);
 }
 
 #[test]

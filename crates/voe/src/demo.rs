@@ -69,6 +69,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
         model: Arc::new(Scripted::from_toml(REPLIES)?),
         sandbox,
         pristine: places.base.pristine(),
+        user_tree: None,
         notes: String::new(),
         stream: false,
         stop: session::stop_on_signals(args.output.json)?,

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::Context;
-use voe_agent::{Plan, Strategy};
+use voe_agent::{Plan, Strategy, UserTree};
 use voe_repo::{Repo, UndoPoint};
 use voe_search::Work;
 use voe_trace::event::{Reason, Task};
@@ -63,6 +63,7 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
         model: found.model,
         sandbox,
         pristine: places.base.pristine(),
+        user_tree: Some(UserTree::new(repo.clone(), places.base.clone())),
         stream,
         stop: session::stop_on_signals(args.output.json)?,
         time: jiff::Timestamp::now().to_string(),
@@ -107,6 +108,7 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
         model: found.model,
         sandbox,
         pristine: places.base.pristine(),
+        user_tree: Some(UserTree::new(repo.clone(), places.base.clone())),
         stream,
         stop: session::stop_on_signals(args.output.json)?,
         time: start.time.clone(),

@@ -27,6 +27,13 @@ pub(crate) fn render(finish: &Finish) -> String {
     let mut out = String::new();
     let checks = &finish.evidence.checks;
     let level = finish.evidence.level;
+    if let Some(why) = &finish.evidence.void {
+        return format!(
+            "### Evidence\n\nThe evidence of this patch is **void**: {why}. What was shown holds for the tree as it was before.\n\n\
+             Files changed: {}.\n",
+            files(finish)
+        );
+    }
     let title = match level {
         Level::Proven => "This patch is proven: a check fails without it and passes with it.",
         Level::Refuted => "**This patch is refuted**: a check fails with it.",

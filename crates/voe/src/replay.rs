@@ -110,6 +110,7 @@ async fn attempt(
         model: Arc::new(Replay::from_records(&trajectory.records)),
         sandbox,
         pristine: places.base.pristine(),
+        user_tree: None,
         stream: false,
         stop: session::stop_on_signals(args.output.json)?,
         time: jiff::Timestamp::now().to_string(),

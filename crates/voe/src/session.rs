@@ -7,10 +7,10 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use voe_agent::{Ended, Observer};
+use voe_agent::{AttemptError, Ended, Observer};
 use voe_repo::{Base, Repo, UndoPoint};
 use voe_sandbox::{Choice, Sandbox, Spec};
-use voe_search::Work;
+use voe_search::{SearchError, Work};
 use voe_trace::event::{Applied, Finish};
 use voe_trace::{Event, Reason};
 
@@ -92,6 +92,15 @@ pub(crate) fn spec(settings: &Settings, workspace: &Path, home: &Path) -> anyhow
     spec.network = settings.switch("sandbox.network")?.unwrap_or(false);
     spec.image = settings.text("sandbox.image");
     spec.read = settings.list("sandbox.read").into_iter().map(|path| expand_home(&path)).collect();
+    if let Some(bytes) = settings.bytes("sandbox.memory")? {
+        spec.limits.memory_bytes = bytes;
+    }
+    if let Some(processes) = settings.number("sandbox.processes")? {
+        spec.limits.processes = processes;
+    }
+    if let Some(bytes) = settings.bytes("sandbox.disk")? {
+        spec.disk_bytes = bytes;
+    }
     for name in settings.list("sandbox.env") {
         if let Ok(value) = std::env::var(&name) {
             spec.env.insert(name, value);
@@ -200,14 +209,6 @@ pub(crate) async fn run(
     let (reason, error) = attempt.run().await;
     let repo = Repo::discover(&places.repository)?;
     let in_place = attempt.in_place();
-    if !in_place && reason != Reason::Interrupted {
-        let store = places.base.git_dir.clone();
-        let (same, asked) = (places.base.tree.clone(), repo.clone());
-        let now = tokio::task::spawn_blocking(move || asked.tree_now(&store)).await??;
-        if now != same {
-            attempt.void("the work tree was changed while the attempt ran")?;
-        }
-    }
     let trajectory = places.trajectory().display().to_string();
     let mut ended = attempt.finish(reason, error, trajectory).await?;
     let patch_file = places.dir.join("patch.diff");
@@ -223,7 +224,7 @@ pub(crate) async fn run(
         }
     } else if apply == Apply::No {
         applied.push_str("not applied (--apply no)");
-    } else if apply == Apply::Ask && !confirmed(&ended)? {
+    } else if apply == Apply::Ask && !confirmed(&ended, output).await? {
         applied.push_str("not applied, as you said");
     } else {
         let (base, patch, export) = (places.base.clone(), ended.patch.clone(), ended.export.clone());
@@ -251,7 +252,12 @@ pub(crate) async fn run(
     }
     ended.finish.resolved = verdict(&ended)?;
     let finish = ended.finish.clone();
-    attempt.close(ended.finish).await?;
+    match attempt.close(ended.finish).await {
+        Err(SearchError::Attempt(AttemptError::Workspace(error))) => {
+            note(output, &format!("{error}; what is left of the sandbox is removed at the next start"));
+        }
+        closed => closed?,
+    }
     if !output.json {
         let file = (!finish.patch.is_empty()).then(|| patch_file.display().to_string());
         let paint = Paint::stdout(output.no_color);
@@ -262,15 +268,24 @@ pub(crate) async fn run(
     Ok(finish)
 }
 
-/// Asks on the terminal.
-fn confirmed(ended: &Ended) -> anyhow::Result<bool> {
-    let paint = Paint::stdout(false);
+/// Asks on the terminal. Ctrl-C and the end of input are a no.
+async fn confirmed(ended: &Ended, output: &cli::OutputFlags) -> anyhow::Result<bool> {
+    let paint = Paint::stdout(output.no_color);
     println!("\n{}", paint.diff(&show::paint::harmless(&ended.patch.text)));
     print!("voe: put this into your tree? [Y/n] ");
     std::io::stdout().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"))
+    let (say, said) = tokio::sync::oneshot::channel();
+    // A thread of its own: the runtime would wait for one of its threads, and nothing wakes this one but the user.
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let read = std::io::stdin().read_line(&mut answer);
+        let _ = say.send(matches!(read, Ok(1..)) && matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"));
+    });
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = interrupt.recv() => Ok(false),
+        said = said => Ok(said.unwrap_or(false)),
+    }
 }
 
 /// The exit code of an attempt that ended so.

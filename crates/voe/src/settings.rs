@@ -51,6 +51,9 @@ pub(crate) const KEYS: &[Key] = &[
     guarded("sandbox.backend", "VOE_SANDBOX", "\"auto\"", "auto, local, landlock, docker, podman, none"),
     guarded("sandbox.network", "VOE_NETWORK", "\"off\"", "whether commands may use the network"),
     guarded("sandbox.image", "VOE_IMAGE", "", "image for docker and podman"),
+    guarded("sandbox.memory", "VOE_MEMORY", "\"4GiB\"", "memory of a command with all that it starts"),
+    guarded("sandbox.processes", "VOE_PROCESSES", "512", "processes at a time"),
+    guarded("sandbox.disk", "VOE_DISK", "\"8GiB\"", "what commands may write altogether"),
     guarded(
         "sandbox.read",
         "VOE_SANDBOX_READ",
@@ -181,6 +184,15 @@ impl Settings {
             .ok_or_else(|| Usage(format!("{name} = {value} ({source}) is no time; write 90s, 20m, 2h or 1h30m")).into())
     }
 
+    /// Bytes, from "4GiB", "512M" or a bare number of bytes. A unit is a power of 1024, whether or not its `i` is written.
+    pub(crate) fn bytes(&self, name: &str) -> anyhow::Result<Option<u64>> {
+        let Some((value, source)) = self.get(name) else { return Ok(None) };
+        let text = self.text(name).unwrap_or_default();
+        bytes(&text)
+            .map(Some)
+            .ok_or_else(|| Usage(format!("{name} = {value} ({source}) is no size; write 4GiB or 512MiB")).into())
+    }
+
     fn file(&mut self, path: &Path, source: Source) -> anyhow::Result<()> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
@@ -262,6 +274,23 @@ pub(crate) fn seconds(text: &str) -> Option<f64> {
     (number.is_empty() && !text.is_empty()).then_some(total)
 }
 
+/// Bytes in "4GiB", "512M", "1.5 GB" or "1048576".
+fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let number: f64 = text[..at].parse().ok()?;
+    let factor = match text[at..].trim().to_ascii_lowercase().trim_end_matches('b').trim_end_matches('i') {
+        "" => 0,
+        "k" => 10,
+        "m" => 20,
+        "g" => 30,
+        "t" => 40,
+        _ => return None,
+    };
+    let bytes = number * f64::from(2_u32).powi(factor);
+    (bytes >= 1.0 && bytes < 9e18).then_some(bytes as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,6 +308,23 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(seconds(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        let cases = [
+            ("4GiB", Some(4 << 30)),
+            ("512M", Some(512 << 20)),
+            ("1.5 gb", Some(3 << 29)),
+            ("1048576", Some(1 << 20)),
+            ("0", None),
+            ("", None),
+            ("much", None),
+            ("4 apples", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(bytes(text), expected, "{text:?}");
         }
     }
 

@@ -1,99 +1,17 @@
-//! Checks run without the edits, in several languages: what proves, what shows nothing, what breaks.
+//! Checks run without the edits: what proves, what shows nothing, what breaks. `languages.rs` asks the same of several languages.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/levels.rs"]
+mod levels;
 mod support;
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
-use serde_json::{Value, json};
-use support::{Bench, CHECK, Said, bash, call, cure, done};
-
-/// The sandboxes that fork here. `none` copies the tree; `local` stacks overlays.
-fn sandboxes() -> &'static [&'static str] {
-    static FOUND: OnceLock<Vec<&'static str>> = OnceLock::new();
-    FOUND.get_or_init(|| {
-        let bench = Bench::python();
-        let works =
-            bench.voe(&["fix", "p", "--sandbox", "local", "--json", "--model", &bench.script(&[done()])]).code == 0;
-        if !works {
-            println!("skipped: the sandbox `local` does not work here, so its half of these cases was not run");
-        }
-        if works { vec!["none", "local"] } else { vec!["none"] }
-    })
-}
-
-fn there(program: &str) -> bool {
-    let there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if !there {
-        println!("skipped: there is no {program}");
-    }
-    there
-}
-
-/// Runs an attempt and hands back the last word on each command, by command.
-fn attempt(bench: &Bench, sandbox: &str, replies: &[Value]) -> (Said, BTreeMap<String, Value>) {
-    let model = bench.script(replies);
-    let said = bench.voe(&["fix", "p", "--sandbox", sandbox, "--json", "--apply", "no", "--model", &model]);
-    let checks = said.events_of("check").into_iter().map(|c| (c["command"].as_str().unwrap().to_owned(), c)).collect();
-    (said, checks)
-}
-
-/// The level of `check` after `edit`, in each sandbox.
-fn level(files: &[(&str, &str)], edits: &[Value], check: &str, expected: &str) {
-    for sandbox in sandboxes() {
-        let bench = Bench::new(files);
-        let mut replies = edits.to_vec();
-        replies.push(bash(check));
-        replies.extend([done(), done(), done()]);
-        let (said, checks) = attempt(&bench, sandbox, &replies);
-        let found =
-            checks.get(check).unwrap_or_else(|| panic!("{sandbox}: no check {check}\n{}{}", said.out, said.err));
-        assert_eq!(found["level"], expected, "{sandbox}: {check}: {found}");
-    }
-}
+use levels::{attempt, level, sandboxes};
+use serde_json::json;
+use support::{Bench, CHECK, bash, call, cure, done};
 
 const STATS: &[(&str, &str)] = &[("stats.py", "def mean(xs):\n    return sum(xs) / len(xs)\n")];
-
-#[test]
-fn python_a_check_that_fails_without_the_edit_proves_it() {
-    level(STATS, &[cure()], CHECK, "proven");
-}
-
-#[test]
-fn python_a_check_that_passes_without_the_edit_is_vacuous() {
-    level(STATS, &[cure()], "python3 -c 'from stats import mean; assert mean([2]) == 2'", "vacuous");
-}
-
-#[test]
-fn python_a_check_that_fails_with_the_edit_refutes_it() {
-    level(STATS, &[cure()], "python3 -c 'from stats import mean; assert mean([]) == 1'", "refuted");
-}
-
-#[test]
-fn a_missing_module_of_the_patch_is_no_reason_to_be_red() {
-    let new = call(
-        "file_write",
-        json!({"path": "median.py", "content": "def median(xs):\n    return sorted(xs)[len(xs) // 2]\n"}),
-    );
-    level(STATS, &[new], "python3 -c 'import median; assert median.median([1, 2, 3]) == 2'", "unrunnable");
-}
-
-#[test]
-fn nothing_collected_is_no_reason_to_be_red() {
-    let new = call(
-        "file_write",
-        json!({"path": "checks/alpha.py", "content": "import unittest\n\nclass T(unittest.TestCase):\n    def test_a(self):\n        pass\n"}),
-    );
-    level(STATS, &[new], "python3 -m unittest checks.alpha", "unrunnable");
-}
-
-#[test]
-fn a_check_that_only_reads_source_text_proves_nothing() {
-    level(STATS, &[cure()], "python3 -c \"assert 'if xs else 0' in open('stats.py').read()\"", "unrunnable");
-}
 
 #[test]
 fn an_edit_made_by_sed_is_proven_like_any_other() {
@@ -123,64 +41,31 @@ fn tests_that_the_agent_adds_go_into_the_fork() {
 }
 
 #[test]
-fn javascript_with_node() {
-    if !there("node") {
-        return;
-    }
-    let files = &[("add.js", "module.exports = (a, b) => a - b;\n")];
-    let edit = bash("sed -i 's/a - b/a + b/' add.js");
-    level(
-        files,
-        std::slice::from_ref(&edit),
-        "node -e 'require(\"assert\").equal(require(\"./add.js\")(2, 3), 5)'",
-        "proven",
-    );
-    level(files, &[edit], "node -e 'require(\"assert\").equal(require(\"./add.js\")(2, 0), 2)'", "vacuous");
-}
-
-#[test]
-fn shell() {
-    let files = &[("greet.sh", "echo helo \"$1\"\n")];
-    level(files, &[bash("sed -i s/helo/hello/ greet.sh")], "[ \"$(bash greet.sh x)\" = 'hello x' ]", "proven");
-}
-
-#[test]
-fn c_with_make_is_rebuilt_without_the_edit_although_a_build_of_the_edit_lies_there() {
-    if !there("cc") || !there("make") {
-        return;
-    }
-    let files = &[
-        ("add.c", "int add(int a, int b) { return a - b; }\n"),
-        ("main.c", "#include <stdlib.h>\nint add(int, int);\nint main(void) { return add(2, 3) == 5 ? 0 : 1; }\n"),
-        ("Makefile", "t: add.o main.o\n\tcc -o t add.o main.o\n%.o: %.c\n\tcc -c $<\n"),
-        (".gitignore", "*.o\n/t\n"),
-    ];
-    // Built at base first, so that stale products of base and fresh products of the edit both lie around.
-    let edits = [bash("make -s t"), bash("sed -i 's/a - b/a + b/' add.c")];
-    level(files, &edits, "make -s t && ./t", "proven");
-}
-
-#[test]
-fn rust_with_cargo_is_rebuilt_without_the_edit() {
-    if !there("cargo") {
-        return;
-    }
-    let files = &[
-        ("Cargo.toml", "[package]\nname = \"t\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[workspace]\n"),
-        (
-            "src/lib.rs",
-            "pub fn add(a: i32, b: i32) -> i32 {\n    a - b\n}\n\n#[test]\nfn adds() {\n    assert_eq!(add(2, 3), 5);\n}\n",
-        ),
-        (".gitignore", "/target\n"),
-    ];
-    level(files, &[bash("sed -i 's/a - b/a + b/' src/lib.rs")], "cargo test -q --offline 2>&1", "proven");
-}
-
-#[test]
 fn a_stale_pyc_of_the_edit_does_not_make_red_green() {
     let files = &[("op.py", "def f():\n    return 1 - 1\n"), (".gitignore", "__pycache__/\n")];
     let edit = bash("sed -i 's/1 - 1/1 + 1/' op.py; PYTHONDONTWRITEBYTECODE= python3 -c 'import op'");
     level(files, &[edit], "PYTHONDONTWRITEBYTECODE= python3 -c 'import op; assert op.f() == 2'", "proven");
+}
+
+#[test]
+fn a_pyc_of_the_edit_that_claims_to_be_right_whatever_the_source_says_does_not_make_red_green() {
+    let files = &[("op.py", "def f():\n    return 1 - 1\n"), (".gitignore", "__pycache__/\n")];
+    // Python never compares such a cache with its source.
+    let compile = "python3 -c 'import py_compile as p; p.compile(\"op.py\", invalidation_mode=p.PycInvalidationMode.UNCHECKED_HASH)'";
+    let edit = bash(&format!("sed -i 's/1 - 1/1 + 1/' op.py; {compile}"));
+    level(files, &[edit], "python3 -c 'import op; assert op.f() == 2'", "proven");
+}
+
+#[test]
+fn a_check_that_cannot_be_started_at_base_proves_nothing() {
+    let files = &[("run.sh", "#!/bin/sh\nexit 0\n")];
+    level(files, &[bash("chmod +x run.sh")], "./run.sh", "unrunnable");
+}
+
+#[test]
+fn what_is_red_for_the_new_name_of_a_renamed_directory_proves_nothing() {
+    let files = &[("old/m.py", "V = 1\n"), ("use.py", "from new.m import V\nprint(V)\n")];
+    level(files, &[bash("mv old new")], "python3 use.py", "unrunnable");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Ctrl-C, a killed toolbox, a full disk: what is left is a patch and a readable record.
+//! Ctrl-C, a killed toolbox, a lost workspace, a full disk: what is left is a patch and a readable record.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -55,6 +55,133 @@ fn ctrl_c_while_the_model_thinks_takes_the_patch() {
     let last = lines.lines().map_while(Result::ok).last().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(last.contains("\"reason\":\"interrupted\"") && last.contains("if xs else 0"), "{last}");
+}
+
+#[test]
+fn ctrl_c_does_not_wait_for_a_run_without_the_edits() {
+    let bench = Bench::python();
+    // Without the cure it does not end before its limit.
+    let check = "python3 -c 'import time, stats\nwhile True:\n  try: stats.mean([]); break\n  except ZeroDivisionError: time.sleep(1)'";
+    let (mut child, mut lines) = start(&bench, &[cure(), bash(check), bash("true"), done()], "\"event\":\"check\"");
+    signal(&child, "-INT");
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut lines, &mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let last: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+    assert_eq!(last["reason"], "interrupted");
+    assert!(last["patch"].as_str().unwrap().contains("if xs else 0"));
+    assert_eq!(last["evidence"]["checks"][0]["why"], "not run without the edits: interrupted", "{last}");
+}
+
+#[test]
+fn ctrl_c_during_the_last_look_ends_it_and_takes_the_patch() {
+    let bench = Bench::python();
+    let slow = "echo begun > ../begun; sleep 300";
+    let model = bench.script(&[cure(), done()]);
+    let mut child = bench
+        .command(support::VOE)
+        .args(["fix", "p", "--sandbox", "none", "--strategy", "baseline", "--json", "--check", slow, "--model", &model])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !bench.path("../begun").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "voe ended before it ran the check");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    signal(&child, "-INT");
+    let last = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok).last().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(last.contains("\"reason\":\"interrupted\"") && last.contains("if xs else 0"), "{last}");
+}
+
+#[test]
+fn ctrl_c_after_any_event_ends_in_order_and_can_be_undone() {
+    let bench = Bench::python();
+    let before = bench.files();
+    let replies = [cure(), bash(support::CHECK), bash("true"), done()];
+    let whole = bench.voe(&["fix", "p", "--sandbox", "none", "--json", "--model", &bench.script(&replies)]);
+    assert_eq!(bench.voe(&["undo"]).code, 0);
+    for events in 1..whole.events().len() {
+        let model = bench.script(&replies);
+        let mut child = bench
+            .command(support::VOE)
+            .args(["fix", "p", "--sandbox", "none", "--json", "--model", &model])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let seen = lines.by_ref().take(events).count();
+        // It may have come to its end by itself meanwhile.
+        let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status();
+        let last: serde_json::Value = serde_json::from_str(&lines.last().unwrap_or_default()).unwrap_or_default();
+        let code = child.wait().unwrap().code();
+        assert_eq!(seen, events);
+        assert!(matches!(code, Some(0 | 130)), "after {events} events: {code:?}");
+        assert_eq!(last["event"], "finish", "after {events} events: {last}");
+        assert_eq!(last["reason"] == "interrupted", code == Some(130), "after {events} events: {last}");
+        let undone = bench.voe(&["undo"]);
+        assert!(undone.code == 0, "after {events} events: {}", undone.err);
+        assert_eq!(bench.files(), before, "after {events} events");
+    }
+}
+
+#[test]
+fn ctrl_c_over_and_over_ends_at_once_and_leaves_a_readable_record() {
+    let bench = Bench::python();
+    let (mut child, _lines) = start(&bench, &[cure(), bash("sleep 300"), done()], "\"step\":2");
+    while child.try_wait().unwrap().is_none() {
+        signal(&child, "-INT");
+        std::thread::yield_now();
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let record = Trajectory::read(&bench.path("../record/trajectory.jsonl")).unwrap();
+    assert!(record.records.len() >= 4);
+    assert_eq!(bench.voe(&["undo"]).code, 0);
+}
+
+#[test]
+fn a_workspace_that_is_lost_ends_the_attempt_with_the_last_known_patch() {
+    let bench = Bench::python();
+    // A voe of its own, which the model removes and so keeps from starting the tools again.
+    let program = bench.dir.path().join("voe");
+    std::fs::hard_link(support::VOE, &program).or_else(|_| std::fs::copy(support::VOE, &program).map(drop)).unwrap();
+    let lose = bash(&format!("rm {}; kill -9 $PPID", program.display()));
+    let model = bench.script(&[cure(), lose, done()]);
+    let mut command = bench.command(program.to_str().unwrap());
+    command.args(["fix", "p", "--sandbox", "none", "--strategy", "baseline", "--json", "--model", &model]);
+    let said = support::Said::of(&command.output().unwrap());
+    let finish = said.finish();
+    assert_eq!((said.code, finish["reason"].as_str()), (1, Some("internal")), "{finish}");
+    assert!(finish["patch"].as_str().unwrap().contains("if xs else 0"), "{finish}");
+    assert_eq!(finish["changes"][0]["path"], "stats.py");
+    assert!(finish["error"].as_str().unwrap().contains("the patch is the last known one"), "{finish}");
+}
+
+#[test]
+fn a_full_disk_is_said_in_one_line_and_what_was_written_is_readable() {
+    let bench = Bench::python();
+    let before = bench.files();
+    let out = bench.dir.path().join("small");
+    std::fs::create_dir(&out).unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=128k", "none"]).arg(&out).output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        println!("skipped: no right to mount a small file system");
+        return;
+    }
+    let mut replies = vec![cure()];
+    replies.extend((0..20).map(|i| bash(&format!("seq {i} 4000"))));
+    replies.push(done());
+    let model = bench.script(&replies);
+    let args = ["fix", "p", "--sandbox", "none", "--strategy", "baseline", "--quiet", "--model", &model, "--out"];
+    let said = support::Said::of(&bench.command(support::VOE).args(args).arg(&out).output().unwrap());
+    let record = Trajectory::read(&out.join("trajectory.jsonl"));
+    assert!(Command::new("umount").arg(&out).status().unwrap().success());
+    assert_eq!((said.code, said.err.lines().count()), (1, 1), "{}", said.err);
+    assert!(said.err.contains("cannot write the record") && said.err.contains("No space left"), "{}", said.err);
+    assert!(record.unwrap().records.len() >= 4);
+    assert_eq!(bench.voe(&["undo"]).code, 0);
+    assert_eq!(bench.files(), before);
 }
 
 #[test]

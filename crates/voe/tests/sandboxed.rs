@@ -229,6 +229,57 @@ fn a_repository_in_a_home_directory_works_and_ignored_files_are_there() {
 }
 
 #[test]
+fn the_limit_on_memory_is_the_users_to_set_and_is_told_to_the_model() {
+    let bench = Bench::python();
+    let eat = bash("python3 -c 'x = b\"x\" * (700 << 20); import time; time.sleep(5)'");
+    let model = bench.script(&[eat, bash("echo on"), done()]);
+    let mut command = bench.command(support::VOE);
+    command.args(["fix", "p", "--sandbox", "local", "--json", "--strategy", "baseline", "--model", &model]);
+    let said = Said::of(&command.env("VOE_MEMORY", "256MiB").output().unwrap());
+    if said.code == 2 {
+        println!("skipped: {}", said.err.trim());
+        return;
+    }
+    let results = said.events_of("result");
+    assert_ne!(results[0]["exit"], 0, "{}", results[0]);
+    let text = results[0]["text"].as_str().unwrap();
+    // Where there is no control group, a single process is refused the memory instead of being ended.
+    assert!(text.contains("memory limit 256 MiB") || text.contains("MemoryError"), "{text}");
+    assert!(results[1]["text"].as_str().unwrap().contains("on"));
+    assert_eq!(said.code, 0, "{}", said.err);
+}
+
+#[test]
+fn a_path_with_spaces_and_newlines_is_a_path_like_any_other() {
+    for sandbox in ["none", "local"] {
+        let bench = Bench::new(&[("a b\nc.py", "X = 1\n")]);
+        let repo = bench.dir.path().join("my repo\nof two lines");
+        std::fs::rename(bench.repo(), &repo).unwrap();
+        let voe = |args: &[&str]| {
+            Said::of(&bench.command(support::VOE).current_dir(&repo).args(args).output().unwrap())
+        };
+        let edit = call("file_edit", json!({"path": "a b\nc.py", "old_string": "X = 1", "new_string": "X = 2"}));
+        let check = "python3 -c 'exec(open(\"a b\\nc.py\").read()); assert X == 2'";
+        let new = call("file_write", json!({"path": "new\nfile", "content": "x\n"}));
+        let model = bench.script(&[edit, new, bash(check), bash("true"), done()]);
+        let said = voe(&["fix", "p", "--sandbox", sandbox, "--json", "--model", &model]);
+        if said.code == 2 {
+            println!("skipped: {}", said.err.trim());
+            continue;
+        }
+        let finish = said.finish();
+        assert_eq!((said.code, finish["applied"].as_str()), (0, Some("yes")), "{sandbox}: {finish} {}", said.err);
+        assert_eq!(finish["evidence"]["level"], "proven", "{sandbox}: {finish}");
+        assert_eq!(std::fs::read_to_string(repo.join("a b\nc.py")).unwrap(), "X = 2\n");
+        assert_eq!(std::fs::read_to_string(repo.join("new\nfile")).unwrap(), "x\n");
+        let undone = voe(&["undo"]);
+        assert_eq!(undone.code, 0, "{sandbox}: {}", undone.err);
+        assert_eq!(std::fs::read_to_string(repo.join("a b\nc.py")).unwrap(), "X = 1\n");
+        assert!(!repo.join("new\nfile").exists());
+    }
+}
+
+#[test]
 fn a_replay_in_the_sandbox_gives_the_same_patch() {
     let bench = Bench::python();
     let Some(said) = fix(&bench, &[cure(), bash(CHECK), done()], &[]) else { return };

@@ -64,7 +64,8 @@ fn an_unknown_model_is_answered_with_those_that_the_server_has() {
     let said = fix(&bench, &server, &["--model", "nope"]);
     assert_eq!(said.code, 4);
     let finish = said.finish();
-    assert!(finish["error"].as_str().unwrap().contains("\"nope\""), "{finish}");
+    let error = finish["error"].as_str().unwrap();
+    assert!(error.contains("\"nope\"") && error.contains("give one of these with --model: m"), "{finish}");
 }
 
 #[test]

@@ -185,6 +185,7 @@ impl Job {
             model: Arc::new(paced),
             sandbox: opened.sandbox,
             pristine: prepared.checkout.base.pristine(),
+            user_tree: None,
             notes: if self.arm.strategy.prompt.project_notes { notes(&prepared.checkout.dir) } else { String::new() },
             stream: context.stream,
             // A run pauses between steps, and needs no more than that.

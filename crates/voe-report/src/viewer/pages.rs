@@ -132,6 +132,7 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
                 mark(&mut steps, &mut before, json!({"kind": "resume", "name": "resumed", "line": line(&format!("after step {step}: {how}"))}));
             }
             Event::ToolboxRestarted { why, .. } => mark(&mut steps, &mut before, json!({"kind": "restart", "name": "tools restarted", "line": line(&why)})),
+            Event::Void { why, .. } => mark(&mut steps, &mut before, json!({"kind": "note", "name": "evidence void", "line": line(&why)})),
             Event::Note { text } => mark(&mut steps, &mut before, json!({"kind": "note", "name": "note", "line": line(&text)})),
             Event::Node(node) => nodes.push(json!({"id": node.id, "parent": node.parent, "kind": node.kind, "step": node.step,
                 "value": node.value, "trajectory": node.trajectory})),

@@ -60,7 +60,8 @@ pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, p
         Level::Refuted => paint.red(level.word()),
         _ => paint.yellow(level.word()),
     };
-    row("evidence", &level);
+    let void = |why: &String| paint.yellow(&format!("void: {}", harmless(why)));
+    row("evidence", &finish.evidence.void.as_ref().map_or(level, void));
     let usage = &finish.usage;
     let cached = usage.cached.map(|c| format!(" ({c} cached)")).unwrap_or_default();
     let cost = usage.cost.map(|c| format!(", ${c:.4}")).unwrap_or_default();

@@ -145,6 +145,7 @@ impl Live {
                 self.line(&paint.yellow(&format!("voe: tools started again: {why}")))
             }
             Event::Node(node) if node.kind != "root" => self.node(node),
+            Event::Void { why, .. } => self.line(&paint.yellow(&format!("voe: evidence is void from here on: {why}"))),
             Event::Note { text } => self.line(&paint.yellow(&format!("voe: {text}"))),
             _ => {}
         }

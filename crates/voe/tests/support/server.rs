@@ -18,6 +18,8 @@ pub enum Answer {
     Status(u16, Value, &'static str),
     /// Begins a stream with a call and closes the connection.
     BreakInStream,
+    /// Does something first: the test's own moment in the attempt.
+    After(Arc<dyn Fn() + Send + Sync>, Box<Answer>),
 }
 
 /// The server. It lives as long as the test's process.
@@ -77,7 +79,13 @@ fn serve(stream: TcpStream, window: u64, answers: &[Answer], seen: &Mutex<Vec<Ve
                 seen.push(body);
                 seen.len() - 1
             };
-            match &answers[at.min(answers.len() - 1)] {
+            let mut answer = &answers[at.min(answers.len() - 1)];
+            while let Answer::After(act, then) = answer {
+                act();
+                answer = then;
+            }
+            match answer {
+                Answer::After(..) => {}
                 Answer::Reply(reply) => respond(&mut out, 200, "", reply),
                 Answer::Status(status, body, headers) => respond(&mut out, *status, headers, body),
                 Answer::BreakInStream => {

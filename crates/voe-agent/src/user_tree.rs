@@ -1,0 +1,69 @@
+//! The user's own tree while an attempt works elsewhere: evidence rests on it, and the user may change it meanwhile.
+//!
+//! It is looked at after each run without the edits (such a run shows the tree as it is then) and once more at the end, never
+//! in between: a look costs about as much as `git status`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use voe_repo::{Base, Repo, RepoError};
+use voe_trace::{Event, WriteError};
+
+use crate::log::Log;
+
+/// Why evidence is void, for the record.
+const CHANGED: &str = "the work tree was changed while the attempt ran";
+
+/// The user's tree, and what it was at the start. Clones share what was seen.
+#[derive(Debug, Clone)]
+pub struct UserTree {
+    repo: Repo,
+    base: Base,
+    /// Whether it was seen changed. The lock keeps two looks apart: they share an index.
+    changed: Arc<Mutex<bool>>,
+}
+
+impl UserTree {
+    /// `base` was taken of `repo`.
+    pub fn new(repo: Repo, base: Base) -> Self {
+        Self { repo, base, changed: Arc::default() }
+    }
+
+    /// Marks evidence as void if the tree is another than at the start. A look that fails is left to the last one: a file
+    /// may go away under it.
+    pub(crate) async fn look(&self, log: &mut Log) -> Result<(), WriteError> {
+        if log.ledger.void().is_none() && matches!(self.changed().await, Ok(true)) {
+            void(log, CHANGED.into())?;
+        }
+        Ok(())
+    }
+
+    /// The same at the end of an attempt: what can't be told then is not taken for good.
+    pub(crate) async fn last_look(&self, log: &mut Log) -> Result<(), WriteError> {
+        self.look(log).await?;
+        if log.ledger.void().is_none()
+            && let Err(error) = self.changed().await
+        {
+            void(log, format!("whether the work tree was changed meanwhile can't be told: {error}"))?;
+        }
+        Ok(())
+    }
+
+    /// Whether it is, or was at an earlier look, another than at the start.
+    async fn changed(&self) -> Result<bool, RepoError> {
+        let tree = self.clone();
+        let look = tokio::task::spawn_blocking(move || {
+            let mut changed = tree.changed.lock().unwrap_or_else(PoisonError::into_inner);
+            if !*changed {
+                *changed = tree.repo.tree_now(&tree.base.git_dir)? != tree.base.tree;
+            }
+            Ok(*changed)
+        });
+        // Without an answer only if the runtime is going down: nothing is concluded from that.
+        look.await.unwrap_or(Ok(false))
+    }
+}
+
+fn void(log: &mut Log, why: String) -> Result<(), WriteError> {
+    let step = log.conversation.step;
+    log.write(Event::Void { step, why })
+}
