@@ -65,7 +65,10 @@ impl Counterfactuals {
         workspace: &mut Workspace,
         log: &mut Log,
     ) -> Result<(), AttemptError> {
-        if self.mode == Counterfactual::Off || log.ledger.void().is_some() || !self.seen.insert((check.command.clone(), check.tree.clone())) {
+        if self.mode == Counterfactual::Off
+            || log.ledger.void().is_some()
+            || !self.seen.insert((check.command.clone(), check.tree.clone()))
+        {
             return Ok(());
         }
         if voe_toolbox::command::reads_source_only(&check.command) {
@@ -92,6 +95,10 @@ impl Counterfactuals {
                 let run = run(fork, check.command.clone(), self.limit, before, self.stop.clone());
                 let run = tokio::spawn(run);
                 self.pending.push(Pending { check: check.clone(), absent, run });
+            }
+            Err(WorkspaceError::Sandbox(_)) if *self.stop.borrow() => {
+                let why = Some("not run without the edits: interrupted".to_owned());
+                log.write(Event::Check(Box::new(Check { why, ..check.clone() })))?;
             }
             Err(WorkspaceError::Sandbox(error)) => {
                 // This sandbox can't fork: said once, and the level stays at `ran`.
@@ -156,12 +163,7 @@ async fn run(
 }
 
 /// Once, or twice where the outcome is another than `before`.
-async fn twice(
-    fork: &mut Workspace,
-    command: &str,
-    limit: Duration,
-    before: Option<bool>,
-) -> Result<Outcome, String> {
+async fn twice(fork: &mut Workspace, command: &str, limit: Duration, before: Option<bool>) -> Result<Outcome, String> {
     let first = once(fork, command, limit).await?;
     let passes = |outcome: &Outcome| outcome.exit == Some(0);
     if before.is_some_and(|before| before != passes(&first))

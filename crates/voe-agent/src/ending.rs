@@ -115,8 +115,8 @@ impl Attempt {
             Ok((check, taken)) => (reason, error, check, taken),
             Err(AttemptError::Workspace(lost)) => {
                 let taken = self.last_known().await?;
-                let error = error.unwrap_or_else(|| format!("{lost}; the patch is the last known one"));
-                (Reason::Internal, Some(error), None, taken)
+                let error = error.unwrap_or_else(|| lost.to_string());
+                (Reason::Internal, Some(format!("{error}; the patch is the last known one")), None, taken)
             }
             Err(error) => return Err(error),
         };
@@ -214,7 +214,10 @@ impl Attempt {
 
     /// Runs proofs again that are older than the last edit, and looks into failing checks: did they pass at base?
     async fn settle_evidence(&mut self) -> Result<(), AttemptError> {
-        if !self.log.ledger.edited() || self.log.ledger.void().is_some() || self.strategy.evidence.counterfactual == Counterfactual::Off {
+        if !self.log.ledger.edited()
+            || self.log.ledger.void().is_some()
+            || self.strategy.evidence.counterfactual == Counterfactual::Off
+        {
             return Ok(());
         }
         let ledger = &self.log.ledger;

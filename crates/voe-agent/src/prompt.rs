@@ -50,6 +50,12 @@ pub(crate) fn cut(text: &str, chars: usize) -> String {
     }
 }
 
+/// The last `most` lines.
+pub(crate) fn last_lines(text: &str, most: usize) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(most)..].join("\n")
+}
+
 fn values(strategy: &Strategy, task: &Task, notes: &str) -> minijinja::Value {
     context! {
         workspace => &task.workspace,

@@ -8,12 +8,14 @@ use voe_trace::{Check, Event, Level, ToolCall};
 
 use crate::attempt::{Attempt, AttemptError, End, outcome};
 use crate::counterfactual::{ended, short};
-use crate::prompt::HARNESS;
+use crate::prompt::{HARNESS, last_lines};
 use crate::red;
 use crate::trail::RED_FIRST;
 
 /// Failing checks that are run again after each edit: the newest.
 const AGAIN: usize = 2;
+/// Lines of their output that the model is told.
+const TOLD: usize = 15;
 
 impl Attempt {
     /// Whether edits of the source are still refused. All edits of a step share one refusal.
@@ -131,7 +133,7 @@ pub(crate) fn fact(check: &Check) -> String {
         Some(0) => format!("{HARNESS} `{name}` failed before; with this change: {how}."),
         _ => format!(
             "{HARNESS} `{name}` failed before; with this change it still does: {how}. It ends with:\n{}",
-            check.with.tail
+            last_lines(&check.with.tail, TOLD)
         ),
     }
 }

@@ -8,7 +8,7 @@ use voe_trace::{Check, Level, Outcome, Trajectory};
 use crate::{Usage, cli, exit};
 
 /// Lines of output that are shown of each run.
-const LINES: usize = 15;
+const LINES: usize = 25;
 
 pub(crate) fn run(args: &cli::Proof) -> anyhow::Result<u8> {
     let trajectory = Trajectory::read(&args.trajectory)?;

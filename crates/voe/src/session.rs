@@ -212,7 +212,9 @@ pub(crate) async fn run(
     let trajectory = places.trajectory().display().to_string();
     let mut ended = attempt.finish(reason, error, trajectory).await?;
     let patch_file = places.dir.join("patch.diff");
-    std::fs::write(&patch_file, &ended.patch.text).with_context(|| format!("cannot write {}", patch_file.display()))?;
+    // Where the disk is full the patch can still be applied: that comes first.
+    let saved = std::fs::write(&patch_file, &ended.patch.text);
+    let saved = saved.with_context(|| format!("cannot write {}", patch_file.display()));
     let mut applied = String::new();
     if ended.patch.is_empty() {
         applied.push_str(show::block::applied_line(Applied::No, true));
@@ -252,19 +254,22 @@ pub(crate) async fn run(
     }
     ended.finish.resolved = verdict(&ended)?;
     let finish = ended.finish.clone();
-    match attempt.close(ended.finish).await {
+    let closed = match attempt.close(ended.finish).await {
         Err(SearchError::Attempt(AttemptError::Workspace(error))) => {
             note(output, &format!("{error}; what is left of the sandbox is removed at the next start"));
+            Ok(())
         }
-        closed => closed?,
-    }
+        closed => closed,
+    };
     if !output.json {
-        let file = (!finish.patch.is_empty()).then(|| patch_file.display().to_string());
+        let file = (!finish.patch.is_empty() && saved.is_ok()).then(|| patch_file.display().to_string());
         let paint = Paint::stdout(output.no_color);
         let block = show::block::render(&finish, file.as_deref(), &applied, paint);
         // Nobody may be reading any more: the exit code says how it ended all the same.
         let _ = writeln!(std::io::stdout(), "\n{}", block.trim_end());
     }
+    closed?;
+    saved?;
     Ok(finish)
 }
 

@@ -4,6 +4,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
@@ -19,6 +20,7 @@ fn start(bench: &Bench, replies: &[serde_json::Value], until: &str) -> (Child, B
         .args(["fix", "p", "--sandbox", "none", "--json", "--model", &model, "--out"])
         .arg(&out)
         .stdout(Stdio::piped())
+        .process_group(0)
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
@@ -34,11 +36,18 @@ fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
+/// Ctrl-C on a terminal: all of voe's process group gets the signal.
+fn ctrl_c(child: &Child) {
+    let group = format!("-{}", child.id());
+    // It may have come to its end by itself meanwhile.
+    let _ = Command::new("kill").args(["-INT", "--", &group]).stderr(Stdio::null()).status();
+}
+
 #[test]
 fn the_first_ctrl_c_ends_a_running_command_and_takes_the_patch() {
     let bench = Bench::python();
     let (mut child, lines) = start(&bench, &[cure(), bash("sleep 300"), done()], "\"step\":2");
-    signal(&child, "-INT");
+    ctrl_c(&child);
     let last = lines.lines().map_while(Result::ok).last().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let finish: serde_json::Value = serde_json::from_str(&last).unwrap();
@@ -51,7 +60,7 @@ fn ctrl_c_while_the_model_thinks_takes_the_patch() {
     let bench = Bench::python();
     let slow = json!({"content": "TASK_COMPLETE", "delay": 300.0});
     let (mut child, lines) = start(&bench, &[cure(), slow], "\"event\":\"patch\"");
-    signal(&child, "-INT");
+    ctrl_c(&child);
     let last = lines.lines().map_while(Result::ok).last().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(last.contains("\"reason\":\"interrupted\"") && last.contains("if xs else 0"), "{last}");
@@ -61,16 +70,24 @@ fn ctrl_c_while_the_model_thinks_takes_the_patch() {
 fn ctrl_c_does_not_wait_for_a_run_without_the_edits() {
     let bench = Bench::python();
     // Without the cure it does not end before its limit.
-    let check = "python3 -c 'import time, stats\nwhile True:\n  try: stats.mean([]); break\n  except ZeroDivisionError: time.sleep(1)'";
-    let (mut child, mut lines) = start(&bench, &[cure(), bash(check), bash("true"), done()], "\"event\":\"check\"");
-    signal(&child, "-INT");
+    let begun = bench.dir.path().join("begun");
+    let check = format!(
+        "python3 -c 'import time, stats\nwhile True:\n  try: stats.mean([]); break\n  except ZeroDivisionError: open(\"{}\", \"w\"); time.sleep(1)'",
+        begun.display()
+    );
+    let (mut child, mut lines) = start(&bench, &[cure(), bash(&check), bash("true"), done()], "\"event\":\"check\"");
+    while !begun.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "voe ended before the check ran without the edits");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    ctrl_c(&child);
     let mut rest = String::new();
     std::io::Read::read_to_string(&mut lines, &mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let last: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
     assert_eq!(last["reason"], "interrupted");
     assert!(last["patch"].as_str().unwrap().contains("if xs else 0"));
-    assert_eq!(last["evidence"]["checks"][0]["why"], "not run without the edits: interrupted", "{last}");
+    assert_eq!(last["evidence"]["checks"][0]["why"], "not run without the edits: interrupted", "{rest}");
 }
 
 #[test]
@@ -82,13 +99,14 @@ fn ctrl_c_during_the_last_look_ends_it_and_takes_the_patch() {
         .command(support::VOE)
         .args(["fix", "p", "--sandbox", "none", "--strategy", "baseline", "--json", "--check", slow, "--model", &model])
         .stdout(Stdio::piped())
+        .process_group(0)
         .spawn()
         .unwrap();
     while !bench.path("../begun").exists() {
         assert!(child.try_wait().unwrap().is_none(), "voe ended before it ran the check");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    signal(&child, "-INT");
+    ctrl_c(&child);
     let last = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok).last().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(last.contains("\"reason\":\"interrupted\"") && last.contains("if xs else 0"), "{last}");
@@ -98,7 +116,7 @@ fn ctrl_c_during_the_last_look_ends_it_and_takes_the_patch() {
 fn ctrl_c_after_any_event_ends_in_order_and_can_be_undone() {
     let bench = Bench::python();
     let before = bench.files();
-    let replies = [cure(), bash(support::CHECK), bash("true"), done()];
+    let replies = [cure(), bash(support::CHECK), done()];
     let whole = bench.voe(&["fix", "p", "--sandbox", "none", "--json", "--model", &bench.script(&replies)]);
     assert_eq!(bench.voe(&["undo"]).code, 0);
     for events in 1..whole.events().len() {
@@ -107,13 +125,13 @@ fn ctrl_c_after_any_event_ends_in_order_and_can_be_undone() {
             .command(support::VOE)
             .args(["fix", "p", "--sandbox", "none", "--json", "--model", &model])
             .stdout(Stdio::piped())
+            .process_group(0)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let seen = lines.by_ref().take(events).count();
-        // It may have come to its end by itself meanwhile.
-        let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status();
+        ctrl_c(&child);
         let last: serde_json::Value = serde_json::from_str(&lines.last().unwrap_or_default()).unwrap_or_default();
         let code = child.wait().unwrap().code();
         assert_eq!(seen, events);
@@ -131,7 +149,7 @@ fn ctrl_c_over_and_over_ends_at_once_and_leaves_a_readable_record() {
     let bench = Bench::python();
     let (mut child, _lines) = start(&bench, &[cure(), bash("sleep 300"), done()], "\"step\":2");
     while child.try_wait().unwrap().is_none() {
-        signal(&child, "-INT");
+        ctrl_c(&child);
         std::thread::yield_now();
     }
     assert_eq!(child.wait().unwrap().code(), Some(130));
@@ -178,7 +196,8 @@ fn a_full_disk_is_said_in_one_line_and_what_was_written_is_readable() {
     let record = Trajectory::read(&out.join("trajectory.jsonl"));
     assert!(Command::new("umount").arg(&out).status().unwrap().success());
     assert_eq!((said.code, said.err.lines().count()), (1, 1), "{}", said.err);
-    assert!(said.err.contains("cannot write the record") && said.err.contains("No space left"), "{}", said.err);
+    assert!(said.err.contains("cannot write") && said.err.contains("No space left"), "{}", said.err);
+    assert!(said.out.contains("cannot write the record") && said.out.contains("stats.py  +1 -1"), "{}", said.out);
     assert!(record.unwrap().records.len() >= 4);
     assert_eq!(bench.voe(&["undo"]).code, 0);
     assert_eq!(bench.files(), before);

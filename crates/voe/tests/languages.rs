@@ -20,7 +20,10 @@ fn python() {
     let edits = [
         bash("sed -i 's/a - b/a + b/' calc.py"),
         write("mul.py", "def mul(a, b):\n    return a * b\n"),
-        write("checks/alpha.py", "import unittest\n\nclass T(unittest.TestCase):\n    def test_a(self):\n        pass\n"),
+        write(
+            "checks/alpha.py",
+            "import unittest\n\nclass T(unittest.TestCase):\n    def test_a(self):\n        pass\n",
+        ),
     ];
     levels(
         sandboxes(),

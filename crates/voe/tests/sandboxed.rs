@@ -255,9 +255,8 @@ fn a_path_with_spaces_and_newlines_is_a_path_like_any_other() {
         let bench = Bench::new(&[("a b\nc.py", "X = 1\n")]);
         let repo = bench.dir.path().join("my repo\nof two lines");
         std::fs::rename(bench.repo(), &repo).unwrap();
-        let voe = |args: &[&str]| {
-            Said::of(&bench.command(support::VOE).current_dir(&repo).args(args).output().unwrap())
-        };
+        let voe =
+            |args: &[&str]| Said::of(&bench.command(support::VOE).current_dir(&repo).args(args).output().unwrap());
         let edit = call("file_edit", json!({"path": "a b\nc.py", "old_string": "X = 1", "new_string": "X = 2"}));
         let check = "python3 -c 'exec(open(\"a b\\nc.py\").read()); assert X == 2'";
         let new = call("file_write", json!({"path": "new\nfile", "content": "x\n"}));

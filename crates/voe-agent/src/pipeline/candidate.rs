@@ -5,8 +5,9 @@ use voe_toolbox::protocol::{Bytes, CallResult, FileState};
 use voe_trace::{Event, Level, ToolCall};
 
 use super::place::{self, Place};
-use super::{Red, SEARCH, Shown, last_lines, reply, source, writes};
+use super::{Red, SEARCH, Shown, reply, source, writes};
 use crate::attempt::{Attempt, AttemptError, End};
+use crate::prompt::last_lines;
 use crate::strategy::Pipeline;
 use crate::workspace::Called;
 

@@ -20,7 +20,7 @@ use voe_trace::event::{Compaction, Origin};
 use voe_trace::{Event, Level, Message, Reason, Usage};
 
 use crate::attempt::{Attempt, End};
-use crate::prompt::{cut, render};
+use crate::prompt::{cut, last_lines, render};
 use crate::red;
 use crate::strategy::{Pipeline, Strategy, Writes};
 use crate::workspace::Called;
@@ -341,12 +341,6 @@ fn show(place: &Place, lines: &[String], keys: &Pipeline) -> Shown {
     // Not from the first line on, so that it does not pass for the whole file.
     let begin = begin.max(1).min(end);
     shown((begin, end), format!("lines {} to {end}", begin + 1), false)
-}
-
-/// The last `most` lines.
-fn last_lines(text: &str, most: usize) -> String {
-    let lines: Vec<&str> = text.trim_end().lines().collect();
-    lines[lines.len().saturating_sub(most)..].join("\n")
 }
 
 /// What is wrong with the pipeline's keys, if anything, in one line.

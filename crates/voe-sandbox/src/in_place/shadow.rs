@@ -9,6 +9,9 @@ use tokio::process::Command;
 use crate::environment;
 use crate::error::SandboxError;
 
+/// A link to the workspace, in the store.
+const LINK: &str = "workspace";
+
 /// Keeps trees of a workspace.
 #[derive(Debug)]
 pub(crate) struct Shadow {
@@ -21,10 +24,11 @@ impl Shadow {
     pub(crate) async fn create(git_dir: PathBuf, workspace: PathBuf) -> Result<Self, SandboxError> {
         let shadow = Self { git_dir, workspace };
         shadow.git(&["init", "-q"]).await?;
-        let objects = shadow.workspace.join(".git/objects");
-        if objects.is_dir() {
+        let link = shadow.link();
+        std::os::unix::fs::symlink(&shadow.workspace, &link).map_err(SandboxError::io("create", &link))?;
+        if link.join(".git/objects").is_dir() {
             let alternates = shadow.git_dir.join("objects/info/alternates");
-            std::fs::write(&alternates, format!("{}\n", objects.display()))
+            std::fs::write(&alternates, format!("../{LINK}/.git/objects\n"))
                 .map_err(SandboxError::io("write", &alternates))?;
         }
         let index = shadow.workspace.join(".git/index");
@@ -33,6 +37,11 @@ impl Shadow {
             let _ = std::fs::copy(index, shadow.git_dir.join("index"));
         }
         Ok(shadow)
+    }
+
+    /// The workspace by another name: where git notes whose objects it borrows, a path must not hold a newline.
+    fn link(&self) -> PathBuf {
+        self.git_dir.join(LINK)
     }
 
     /// The workspace as it is now, without what is ignored: a tree's name.
@@ -46,7 +55,7 @@ impl Shadow {
         std::fs::create_dir_all(to).map_err(SandboxError::io("create", to))?;
         if self.workspace.join(".git").exists() {
             let mut clone = Command::new("git");
-            clone.args(["clone", "-q", "--shared", "--no-checkout"]).arg(&self.workspace).arg(to);
+            clone.args(["clone", "-q", "--shared", "--no-checkout"]).arg(self.link()).arg(to);
             run(clone, "git clone").await?;
         }
         let index = self.git_dir.join(format!("index-{tree}"));
@@ -95,6 +104,8 @@ fn python_cache(path: &str) -> bool {
 async fn run(mut command: Command, name: &str) -> Result<String, SandboxError> {
     let output = command
         .stdin(Stdio::null())
+        // Ctrl-C is voe's to answer.
+        .process_group(0)
         .output()
         .await
         .map_err(|error| SandboxError::Failed(format!("{name} does not start: {error}")))?;

@@ -50,9 +50,9 @@ pub(crate) struct Shown {
     pub(crate) tail: String,
 }
 
-/// Lines and characters of [`Shown::tail`].
-const TAIL_LINES: usize = 15;
-const TAIL_CHARACTERS: usize = 2000;
+/// Lines and characters of [`Shown::tail`]. Below the line that says what is wrong, some programs print where: twenty lines.
+const TAIL_LINES: usize = 40;
+const TAIL_CHARACTERS: usize = 4000;
 
 impl Output {
     /// `characters` may be shown; of more than that, `file_bytes` go to a file at `path`.

@@ -64,7 +64,8 @@ pub fn levels(sandboxes: &[&str], files: &[(&str, &str)], edits: &[Value], cases
         let replies: Vec<_> = edits.iter().cloned().chain(checks).chain([done(), done(), done()]).collect();
         let (said, checks) = attempt(&bench, sandbox, &replies);
         for Case(check, level, without) in cases {
-            let found = checks.get(*check).unwrap_or_else(|| panic!("{sandbox}: no check {check}\n{}{}", said.out, said.err));
+            let found =
+                checks.get(*check).unwrap_or_else(|| panic!("{sandbox}: no check {check}\n{}{}", said.out, said.err));
             assert_eq!(
                 (found["level"].as_str(), found["without"]["exit"].as_i64()),
                 (Some(*level), *without),
