@@ -23,7 +23,7 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
             Some((value, source)) => (value.to_string(), source.to_string()),
             None => ("-".into(), "not set".into()),
         };
-        println!("{:<16} {value:<28} {source:<22} {}", key.name, key.about);
+        println!("{:<18} {value:<28} {source:<22} {}", key.name, key.about);
     }
     Ok(exit::OK)
 }

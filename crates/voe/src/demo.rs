@@ -78,7 +78,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let writer = Writer::create(&places.trajectory())?;
     let attempt = Work::start(plan, writer, session::observer(&args.output, false)).await?;
     let judge = |ended: &Ended| verdict(&task, ended, temporary.path()).map(Some);
-    let finish = session::run(attempt, &places, Apply::No, &args.output, judge).await?;
+    let finish = session::run(attempt, &places, Apply::Copy, &args.output, judge).await?;
     places.keep_base()?;
     if !args.output.json {
         println!(

@@ -66,7 +66,11 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
     for probe in voe_sandbox::probe(&session::spec(&settings, &here, &state::dir()?)?).await {
         looks.push(match probe.works {
             Ok(detail) => Look::good(&format!("sandbox {}", probe.choice), detail),
-            Err((problem, remedy)) => Look::mind(&format!("sandbox {}", probe.choice), problem, remedy),
+            Err((problem, remedy)) => {
+                let what = format!("sandbox {}", probe.choice);
+                let problem = problem.strip_prefix(&what).map_or(problem.as_str(), str::trim_start).to_owned();
+                Look::mind(&what, problem.trim_start_matches(": "), remedy)
+            }
         });
     }
     let (servers, model_works) = servers(&settings).await?;

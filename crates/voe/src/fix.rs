@@ -2,9 +2,11 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use voe_agent::{Plan, Strategy, UserTree};
+use voe_model::Model;
 use voe_repo::{Repo, UndoPoint};
 use voe_search::Work;
 use voe_trace::event::{Reason, Task};
@@ -28,6 +30,7 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
     let statement = statement(args)?;
     let mut strategy = voe_agent::load(&settings.text("strategy").unwrap_or_default(), &here)?;
     limit(&mut strategy, &settings)?;
+    let wishes = Wishes::of(args, &settings, repo.top())?;
     let found = model::find(&settings).await?;
     for text in &found.notes {
         session::note(&args.output, text);
@@ -42,11 +45,37 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
     for skipped in &base.skipped {
         session::note(&args.output, skipped);
     }
-    UndoPoint::take(&repo, &base, &undo)?;
     let places = Places { dir, repository: repo.top().to_owned(), undo: Some(undo), base };
-    places.save()?;
+    let begun = start(args, &settings, &places, &repo, strategy, found.model, statement, wishes.stream).await;
+    let attempt = match begun {
+        Ok(attempt) => attempt,
+        Err(error) => {
+            // Nothing was changed, so an undo goes back to before the attempt that came before this one.
+            places.forget();
+            return Err(error);
+        }
+    };
+    let finish = session::run(attempt, &places, wishes.apply, &args.output, |_| Ok(None)).await?;
+    Ok(session::code(finish.reason))
+}
 
-    let sandbox = session::sandbox(&settings, repo.top(), &places.dir.join("sandbox")).await?;
+/// Opens the sandbox and begins the attempt in it, behind an undo point.
+#[expect(clippy::too_many_arguments, reason = "all of them are what `begin` has found out")]
+async fn start(
+    args: &cli::Fix,
+    settings: &Settings,
+    places: &Places,
+    repo: &Repo,
+    strategy: Strategy,
+    model: Arc<dyn Model>,
+    statement: String,
+    stream: bool,
+) -> anyhow::Result<Work> {
+    let sandbox = session::sandbox(settings, repo.top(), &places.dir.join("sandbox")).await?;
+    if let Some(undo) = &places.undo {
+        UndoPoint::take(repo, &places.base, undo)?;
+    }
+    places.save()?;
     let task = Task {
         id: String::new(),
         statement,
@@ -55,12 +84,11 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
         base: Some(places.base.tree.clone()),
         check: settings.text("check"),
     };
-    let stream = session::stream(&settings, &args.output)?;
     let plan = Plan {
         task,
         notes: if strategy.prompt.project_notes { notes(repo.top()) } else { String::new() },
         strategy,
-        model: found.model,
+        model,
         sandbox,
         pristine: places.base.pristine(),
         user_tree: Some(UserTree::new(repo.clone(), places.base.clone())),
@@ -69,10 +97,23 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
         time: jiff::Timestamp::now().to_string(),
     };
     let writer = Writer::create(&places.trajectory())?;
-    let attempt = Work::start(plan, writer, session::observer(&args.output, stream)).await?;
-    let apply = Apply::from_settings(&settings, &args.output)?;
-    let finish = session::run(attempt, &places, apply, &args.output, |_| Ok(None)).await?;
-    Ok(session::code(finish.reason))
+    Ok(Work::start(plan, writer, session::observer(&args.output, stream)).await?)
+}
+
+/// What is asked for beside the attempt itself. Read before anything is asked of a server or written.
+struct Wishes {
+    apply: Apply,
+    stream: bool,
+}
+
+impl Wishes {
+    fn of(args: &cli::Fix, settings: &Settings, top: &Path) -> anyhow::Result<Self> {
+        session::spec(settings, top, Path::new(""))?;
+        Ok(Self {
+            apply: Apply::from_settings(settings, &args.output)?,
+            stream: session::stream(settings, &args.output)?,
+        })
+    }
 }
 
 async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
@@ -94,13 +135,14 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     if settings.get("base_url").is_none() && !start.model.base_url.is_empty() {
         settings.flag("base_url", Some(start.model.base_url.clone()));
     }
+    let wishes = Wishes::of(args, &settings, repo.top())?;
     let found = model::find(&settings).await?;
     let parent = state::of_repository(repo.top())?;
     let _lock = state::lock(&parent, repo.top())?;
     voe_sandbox::sweep(&state::dir()?);
     let sandbox = session::sandbox(&settings, repo.top(), &places.dir.join("sandbox")).await?;
     let in_place = sandbox.in_place();
-    let stream = session::stream(&settings, &args.output)?;
+    let stream = wishes.stream;
     let plan = Plan {
         task: start.task.clone(),
         notes: String::new(),
@@ -122,8 +164,7 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
         _ => Vec::new(),
     };
     let attempt = Work::resume(plan, writer, observer, &trajectory.records, files, how).await?;
-    let apply = Apply::from_settings(&settings, &args.output)?;
-    let finish = session::run(attempt, &places, apply, &args.output, |_| Ok(None)).await?;
+    let finish = session::run(attempt, &places, wishes.apply, &args.output, |_| Ok(None)).await?;
     Ok(session::code(finish.reason))
 }
 

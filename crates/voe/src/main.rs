@@ -100,7 +100,13 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
 
 /// The error and its causes on one line.
 fn one_line(error: &anyhow::Error) -> String {
-    let text = format!("{error:#}");
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Some errors say their cause themselves.
+        if !text.ends_with(&cause) {
+            text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
+        }
+    }
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

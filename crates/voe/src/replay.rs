@@ -12,7 +12,7 @@ use voe_trace::{Event, Trajectory, Writer};
 use crate::session::{self, Apply, Places};
 use crate::settings::Settings;
 use crate::show::{self, Paint};
-use crate::{Usage, cli, exit};
+use crate::{Usage, cli, exit, state};
 
 pub(crate) async fn run(args: cli::Replay) -> anyhow::Result<u8> {
     let trajectory = Trajectory::read(&args.trajectory)?;
@@ -70,8 +70,7 @@ async fn again(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8
     let tree = temporary.path().join("tree");
     old.base.check_out(&tree)?;
     let repo = Repo::discover(&tree)?;
-    let dir = temporary.path().join("record");
-    std::fs::create_dir_all(&dir)?;
+    let dir = state::new_attempt(&state::dir()?.join("replays"), None)?;
     let base = repo.base(&temporary.path().join("store"))?;
     let places = Places { dir, repository: repo.top().to_owned(), undo: None, base };
 
@@ -117,7 +116,7 @@ async fn attempt(
     };
     let writer = Writer::create(&places.trajectory())?;
     let attempt = Work::start(plan, writer, session::observer(&args.output, false)).await?;
-    session::run(attempt, places, Apply::No, &args.output, |_| Ok(None)).await
+    session::run(attempt, places, Apply::Copy, &args.output, |_| Ok(None)).await
 }
 
 /// Where the second run went another way: exit codes, changes and the patch; not times, not wording.

@@ -45,6 +45,17 @@ impl Places {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
+    /// Removes what was made for an attempt that did not begin.
+    pub(crate) fn forget(&self) {
+        if let Some(undo) = &self.undo {
+            let _ = std::fs::remove_dir_all(undo);
+        }
+        let _ = std::fs::remove_file(self.dir.join("attempt.json"));
+        // It may be the user's own directory: only if it is empty.
+        let _ = std::fs::remove_dir(self.dir.join("sandbox"));
+        let _ = std::fs::remove_dir(&self.dir);
+    }
+
     /// Moves the base out of a place that is about to go, so that the attempt can be run again.
     pub(crate) fn keep_base(&self) -> anyhow::Result<()> {
         let store = self.dir.join("store");
@@ -182,6 +193,8 @@ pub(crate) enum Apply {
     Ask,
     Yes,
     No,
+    /// The tree is a copy that goes away.
+    Copy,
 }
 
 impl Apply {
@@ -226,6 +239,8 @@ pub(crate) async fn run(
         }
     } else if apply == Apply::No {
         applied.push_str("not applied (--apply no)");
+    } else if apply == Apply::Copy {
+        applied.push_str("not applied: this ran on a throw-away copy");
     } else if apply == Apply::Ask && !confirmed(&ended, output).await? {
         applied.push_str("not applied, as you said");
     } else {

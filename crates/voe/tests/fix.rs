@@ -161,6 +161,40 @@ fn unknown_strategies_and_empty_problems_are_usage_errors() {
 }
 
 #[test]
+fn wishes_that_make_no_sense_are_told_before_anything_is_asked_of_a_server() {
+    let bench = Bench::python();
+    for (flag, value) in [("--apply", "maybe"), ("--sandbox", "wat"), ("--network", "perhaps"), ("--max-wall", "soon")]
+    {
+        let said = bench.voe(&["fix", "p", "--base-url", "http://127.0.0.1:9/v1", flag, value]);
+        assert_eq!((said.code, said.err.lines().count()), (2, 1), "{flag}: {}", said.err);
+        assert!(said.err.contains(value), "{flag}: {}", said.err);
+    }
+}
+
+#[test]
+fn an_attempt_that_does_not_begin_leaves_the_undo_of_the_one_before() {
+    let bench = Bench::python();
+    let before = bench.read("stats.py");
+    assert_eq!(bench.fix(&[cure(), done()], &[]).code, 0);
+    let model = bench.script(&[done()]);
+    let mut command = bench.command(support::VOE);
+    command.args(["fix", "p", "--sandbox", "docker", "--image", "x", "--model", &model]);
+    let said = support::Said::of(&command.env("DOCKER_HOST", "unix:///nowhere.sock").output().unwrap());
+    assert_eq!((said.code, said.err.lines().count()), (2, 1), "{}", said.err);
+    assert_eq!(bench.voe(&["undo"]).code, 0);
+    assert_eq!(bench.read("stats.py"), before);
+}
+
+#[test]
+fn a_record_that_is_not_there_is_told_once() {
+    let bench = Bench::python();
+    for command in ["replay", "proof"] {
+        let said = bench.voe(&[command, "nope"]);
+        assert_eq!((said.code, said.err.matches("No such file").count()), (2, 1), "{}", said.err);
+    }
+}
+
+#[test]
 fn a_replay_shows_the_record_and_a_replay_run_gives_the_same_patch() {
     let bench = Bench::python();
     let first = bench.fix(&[cure(), bash(CHECK), done()], &[]).finish();
