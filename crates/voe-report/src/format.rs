@@ -25,6 +25,11 @@ pub(crate) fn mean_count(value: f64) -> String {
     if (value - value.round()).abs() < 1e-9 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
+/// So many of a thing: `1 attempt`, `3 attempts`.
+pub(crate) fn count(n: usize, of: &str) -> String {
+    format!("{n} {of}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Large counts in three digits: `950`, `12.3k`, `4.56M`.
 pub(crate) fn short(value: f64) -> String {
     let (scaled, unit) = match value.abs() {

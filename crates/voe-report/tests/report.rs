@@ -170,7 +170,7 @@ fn a_run_knows_its_tasks_and_a_fault_is_not_the_models() {
     assert_eq!(report.tasks, 9, "the union of what was submitted");
     assert!(report.by_difficulty.len() > 1 && report.matrix.iter().all(|row| !row.difficulty.is_empty()));
     assert!(report.notes.iter().any(|note| note.contains("suite.jsonl has 10")), "{:?}", report.notes);
-    assert!(report.notes.iter().any(|note| note.contains("1 attempts were given up")), "{:?}", report.notes);
+    assert!(report.notes.iter().any(|note| note.contains("1 attempt given up")), "{:?}", report.notes);
     let suite = Suite::read(&dir.path().join("suite.jsonl")).unwrap();
     let made = voe_report::commands::report::Made::of(&arms, Some(&suite));
     let failures = &made.report.arms[0].failures;

@@ -207,10 +207,10 @@ fn a_damaged_line_is_said_and_the_rest_is_shown() {
     std::fs::write(&path, lines.join("\n") + "\n").unwrap();
     let index = Index::build(&[dir.path().to_str().unwrap().to_owned()]).unwrap();
     let attempt = pages::attempt(&index, 0).unwrap();
-    assert_eq!(attempt["damage"], "1 lines are damaged and left out");
+    assert_eq!(attempt["damage"], "1 damaged line left out");
     assert!(!attempt["steps"].as_array().unwrap().is_empty() && !attempt["finish"].is_null());
     let arms = voe_report::data::load::arms(dir.path().to_str().unwrap()).unwrap();
-    assert!(arms[0].notes.iter().any(|note| note.contains("1 lines are damaged")), "{:?}", arms[0].notes);
+    assert!(arms[0].notes.iter().any(|note| note.contains("1 damaged line left out")), "{:?}", arms[0].notes);
 }
 
 #[test]

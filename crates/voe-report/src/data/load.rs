@@ -13,6 +13,7 @@ use super::official::{InstanceFile, RunReport};
 use super::run_dir::{arm_and_trial, attempts, entries, faults, parts, suite_of_run};
 use super::{light, verdict_table};
 use crate::Error;
+use crate::format::count;
 
 /// The arms that `spec` names: a run directory, one arm of it (`runs/x:arm`), an official run report, or a table of
 /// verdicts (a JSON list with an `instance_id` and true or false for each arm in every row; `table.json:arm` for one).
@@ -152,7 +153,7 @@ fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
         let cell = match read {
             Ok(_) => {
                 if unread > 0 {
-                    let note = format!("{}: {unread} lines are damaged and passed over", file.display());
+                    let note = format!("{}: {} left out", file.display(), count(unread, "damaged line"));
                     notes.insert((arm.to_owned(), note));
                 }
                 let mut facts = fold.facts();
@@ -216,23 +217,28 @@ fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
         let numbered = |(number, trial)| Trial { number, ..trial };
         let trials: Vec<Trial> = trials.into_iter().map(numbered).collect();
         let mut notes: Vec<String> = notes.iter().filter(|(arm, _)| *arm == name).map(|(_, n)| n.clone()).collect();
-        let ungraded = trials.iter().flat_map(|t| t.cells.values()).filter(|c| c.verdict == Verdict::Ungraded).count();
-        if ungraded > 0 {
-            let run = path.display();
-            notes.push(format!(
-                "{name}: {ungraded} attempts are not graded and count as unresolved (to grade them: voe bench grade {run})"
-            ));
-        }
-        let faults: usize = trials.iter().map(|t| t.faults.len()).sum();
-        if faults > 0 {
-            let run = path.display();
-            notes.push(format!(
-                "{name}: {faults} attempts were given up for a fault of the server or the machine and are no predictions (voe bench status {run})"
-            ));
-        }
+        notes.extend(uncounted(&name, &trials, path));
         Arm { name, source: path.to_owned(), trials, notes, known: known.clone() }
     });
     Ok(arms.collect())
+}
+
+/// What of a run's arm is no verdict, each with what to do about it.
+pub(crate) fn uncounted(name: &str, trials: &[Trial], run: &Path) -> Vec<String> {
+    let (mut notes, run) = (Vec::new(), run.display());
+    let ungraded = trials.iter().flat_map(|t| t.cells.values()).filter(|c| c.verdict == Verdict::Ungraded).count();
+    if ungraded > 0 {
+        let attempts = count(ungraded, "attempt");
+        notes.push(format!("{name}: {attempts} not graded, counted as unresolved (to grade: voe bench grade {run})"));
+    }
+    let faults: usize = trials.iter().map(|t| t.faults.len()).sum();
+    if faults > 0 {
+        let attempts = count(faults, "attempt");
+        notes.push(format!(
+            "{name}: {attempts} given up after faults of the server or the machine, so no prediction (voe bench status {run})"
+        ));
+    }
+    notes
 }
 
 impl Trial {

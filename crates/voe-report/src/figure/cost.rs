@@ -1,8 +1,8 @@
 //! What an arm costs against what it resolves.
 
 use super::Figure;
-use super::axis::{Frame, WIDTH, percent, plain, shortened, text_width, ticks};
-use super::svg::{Anchor, Svg};
+use super::axis::{Frame, Sample, WIDTH, legend, percent, plain, ticks};
+use super::svg::Svg;
 use crate::format::csv_line;
 use crate::report::build::Report;
 use crate::stats::Interval;
@@ -25,9 +25,11 @@ pub(super) fn figure(report: &Report) -> Option<Figure> {
     let highest = worked.iter().map(|(_, arm, _)| arm.interval.map_or(arm.rate, |i| i.1)).fold(0.05, f64::max);
     let up = ticks(highest, 5);
     let end = |ticks: &[f64]| ticks.last().copied().unwrap_or(1.0);
-    let frame =
-        Frame { left: 70.0, right: WIDTH - 24.0, top: 20.0, bottom: 326.0, most_x: end(&across), most_y: end(&up) };
-    let mut svg = Svg::new("cost", title, WIDTH, 380.0);
+    let mut svg = Svg::new("cost", title, WIDTH, 400.0);
+    let names: Vec<(usize, &str)> = worked.iter().map(|(i, arm, _)| (*i, arm.name.as_str())).collect();
+    let used = legend(&mut svg, &names, Sample::Marker, 60.0, 14.0);
+    let (right, top) = (WIDTH - 24.0, 14.0 + used);
+    let frame = Frame { left: 70.0, right, top, bottom: 346.0, most_x: end(&across), most_y: end(&up) };
     frame.draw_y(&mut svg, "share of tasks resolved", &up, percent);
     let mut csv = csv_line(["arm", axis, "rate", "low", "high"]);
     for (i, arm, work) in &worked {
@@ -35,12 +37,6 @@ pub(super) fn figure(report: &Report) -> Option<Figure> {
         let Interval(low, high) = arm.interval.unwrap_or(Interval(arm.rate, arm.rate));
         svg.whisker(x, frame.y(low), x, frame.y(high));
         svg.marker(*i, x, y);
-        let name = shortened(&arm.name, 34);
-        if x + 12.0 + text_width(&name) < WIDTH - 4.0 {
-            svg.text(x + 10.0, y + 4.0, Anchor::Start, &name);
-        } else {
-            svg.text(x - 10.0, y + 4.0, Anchor::End, &name);
-        }
         csv +=
             &csv_line([&arm.name, &cost(work).to_string(), &arm.rate.to_string(), &low.to_string(), &high.to_string()]);
     }

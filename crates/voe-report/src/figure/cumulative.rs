@@ -38,9 +38,9 @@ pub(super) const MEASURES: [Measure; 4] = [
     },
     Measure {
         id: "resolved-by-time",
-        title: "Resolved within so many minutes",
-        axis: "minutes of the attempt",
-        of: |a| Some(a.seconds.total / 60.0),
+        title: "Resolved within so much time",
+        axis: "seconds of the attempt",
+        of: |a| Some(a.seconds.total),
     },
 ];
 
@@ -62,6 +62,12 @@ pub(super) fn figure(measure: &Measure, arms: &[Arm], suite: &Suite) -> Option<F
     if curves.is_empty() || most <= 0.0 {
         return None;
     }
+    let mut axis = measure.axis;
+    if measure.id == "resolved-by-time" && most > 180.0 {
+        axis = "minutes of the attempt";
+        most /= 60.0;
+        curves.iter_mut().flat_map(|(.., resolved, _)| resolved).for_each(|x| *x /= 60.0);
+    }
     let highest = curves.iter().map(|(_, _, resolved, all)| resolved.len() as f64 / all).fold(0.05, f64::max);
     let (across, up) = (ticks(most, 6), ticks(highest, 5));
     let mut svg = Svg::new(measure.id, measure.title, WIDTH, 400.0);
@@ -77,7 +83,7 @@ pub(super) fn figure(measure: &Measure, arms: &[Arm], suite: &Suite) -> Option<F
         most_y: end(&up),
     };
     frame.draw_y(&mut svg, "share of tasks resolved", &up, percent);
-    let mut csv = csv_line(["arm", measure.axis, "share"]);
+    let mut csv = csv_line(["arm", axis, "share"]);
     for (i, name, resolved, all) in &curves {
         let mut points = vec![(frame.x(0.0), frame.y(0.0))];
         for (n, x) in resolved.iter().enumerate() {
@@ -91,7 +97,7 @@ pub(super) fn figure(measure: &Measure, arms: &[Arm], suite: &Suite) -> Option<F
         svg.curve(*i, &points);
         svg.marker(*i, frame.x(most), frame.y(last));
     }
-    frame.draw_x(&mut svg, measure.axis, &across, plain(&across));
+    frame.draw_x(&mut svg, axis, &across, plain(&across));
     let caption = "Share of all attempts at the suite's tasks that were resolved and had ended by then.".to_owned();
     Some(Figure { id: measure.id, title: measure.title.to_owned(), caption, svg: svg.finish(), csv })
 }

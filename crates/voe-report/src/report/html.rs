@@ -76,8 +76,9 @@ pub fn page(report: &Report, figures: &[Figure], attempts_csv: &str) -> String {
     figures.iter().filter(|f| f.id != "leaderboard").for_each(|f| out += &figure(f));
     let _ = write!(
         out,
-        "<h2>Data</h2><p>{}: one line a task, trial and arm.</p>\n<script>{SCRIPT}</script></body></html>\n",
-        download("attempts.csv", "text/csv", attempts_csv)
+        "<h2>Data</h2><p>{}: one line a task, trial and arm. Made by voe {}.</p>\n<script>{SCRIPT}</script></body></html>\n",
+        download("attempts.csv", "attempts.csv", "text/csv", attempts_csv),
+        env!("CARGO_PKG_VERSION"),
     );
     out
 }
@@ -114,7 +115,7 @@ fn section(table: &Table) -> String {
         String::new()
     };
     let class = if long { " class=\"tall\"" } else { "" };
-    let csv = download(&format!("{id}.csv"), "text/csv", &table.csv());
+    let csv = download("CSV", &format!("{id}.csv"), "text/csv", &table.csv());
     format!(
         "<section id=\"{id}\"><h2>{title}</h2>{filter}<div{class}>{}</div><p class=\"note\">{note} <span class=\"links\">{csv}</span></p></section>\n",
         table.html()
@@ -123,15 +124,16 @@ fn section(table: &Table) -> String {
 
 fn figure(figure: &Figure) -> String {
     format!(
-        "<figure id=\"figure-{0}\">{1}<figcaption>{2} <span class=\"links\">{3} {4}</span></figcaption></figure>\n",
+        "<figure id=\"figure-{0}\">{1}<figcaption><b>{2}.</b> {3} <span class=\"links\">{4} {5}</span></figcaption></figure>\n",
         figure.id,
         figure.svg,
+        escape(&figure.title),
         escape(&figure.caption),
-        download(&format!("{}.svg", figure.id), "image/svg+xml", &figure.svg),
-        download(&format!("{}.csv", figure.id), "text/csv", &figure.csv),
+        download("SVG", &format!("{}.svg", figure.id), "image/svg+xml", &figure.svg),
+        download("CSV", &format!("{}.csv", figure.id), "text/csv", &figure.csv),
     )
 }
 
-fn download(name: &str, kind: &str, content: &str) -> String {
-    format!("<a download=\"{name}\" href=\"data:{kind};base64,{}\">{name}</a>", STANDARD.encode(content))
+fn download(said: &str, name: &str, kind: &str, content: &str) -> String {
+    format!("<a download=\"{name}\" href=\"data:{kind};base64,{}\">{said}</a>", STANDARD.encode(content))
 }

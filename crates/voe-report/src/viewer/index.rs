@@ -14,6 +14,7 @@ use crate::data::arm::{Arm, Cell, Trial, Verdict};
 use crate::data::attempt::{Attempt, Fold};
 use crate::data::official::{InstanceFile, InstanceReport, RunReport};
 use crate::data::{light, load, run_dir};
+use crate::format::count;
 
 /// Attempts that are being read at the same time while the index is built.
 const READERS: usize = 4;
@@ -54,7 +55,7 @@ pub struct Entry {
     /// What grading said.
     pub verdict: Verdict,
     /// Lines that are no records.
-    unread: u32,
+    unread: usize,
     /// Why it could not be read, or not whole.
     pub damage: Option<String>,
     /// The index's version when it last changed.
@@ -240,8 +241,12 @@ impl Index {
         let known = Arc::new(known);
         let mut arms: BTreeMap<String, BTreeMap<u32, Trial>> = BTreeMap::new();
         let parts = self.parts();
+        let mut runs: BTreeMap<String, &Path> = BTreeMap::new();
         for (id, entry) in self.entries.iter().enumerate().filter(|(_, entry)| entry.part_of.is_none()) {
             let trial = arms.entry(entry.arm.clone()).or_default().entry(entry.trial).or_default();
+            if let Some(run) = entry.grades.as_deref().and_then(|grades| grades.parent()?.parent()) {
+                runs.insert(entry.arm.clone(), run);
+            }
             let facts = entry.facts(parts.get(&id).into_iter().flatten().copied());
             let cell = Cell { verdict: entry.verdict, attempt: Some(Box::new(facts)), grade: None };
             trial.cells.insert(entry.task.clone(), cell);
@@ -258,11 +263,10 @@ impl Index {
             }
         }
         let numbered = |(number, trial)| Trial { number, ..trial };
-        let arm = |(name, trials): (String, BTreeMap<u32, Trial>)| Arm {
-            name,
-            trials: trials.into_iter().map(numbered).collect(),
-            known: known.clone(),
-            ..Arm::default()
+        let arm = |(name, trials): (String, BTreeMap<u32, Trial>)| {
+            let trials: Vec<Trial> = trials.into_iter().map(numbered).collect();
+            let notes = runs.get(&name).map(|run| load::uncounted(&name, &trials, run)).unwrap_or_default();
+            Arm { name, trials, notes, known: known.clone(), ..Arm::default() }
         };
         arms.into_iter().map(arm).chain(self.reports().cloned()).collect()
     }
@@ -303,7 +307,7 @@ impl Entry {
         match read {
             Ok(read) => {
                 self.read = read;
-                self.damage = (self.unread > 0).then(|| format!("{} lines are damaged and left out", self.unread));
+                self.damage = (self.unread > 0).then(|| format!("{} left out", count(self.unread, "damaged line")));
             }
             Err(error) => self.damage = Some(error.to_string()),
         }

@@ -9,8 +9,9 @@
     const f = a.facts;
     const pairs = [
       ["finish", a.reason ?? "running or cut off"], ["steps", voe.number(f.steps)], ["time", voe.duration(f.seconds.total)],
-      ["model", voe.duration(f.seconds.model)], ["tools", voe.duration(f.seconds.tools)],
-      ["prompt", voe.short(f.usage.prompt)], ["cached", voe.short(f.usage.cached)], ["output", voe.short(f.usage.output)],
+      ["model time", voe.duration(f.seconds.model)], ["tool time", voe.duration(f.seconds.tools)],
+      ["prompt tokens", voe.short(f.usage.prompt)], ["of these cached", voe.short(f.usage.cached)],
+      ["output tokens", voe.short(f.usage.output)], ["of these reasoning", voe.short(f.usage.reasoning)],
       ["cost", f.usage.cost === undefined || f.usage.cost === null ? "–" : "$ " + f.usage.cost.toPrecision(3)],
       ["edits", Object.entries(f.edits).map(([tool, n]) => `${n} by ${tool}`).join(", ") || "0"],
       ["checked at once", `${f.checked_at_once} of ${Object.values(f.edits).reduce((x, y) => x + y, 0)}`],
@@ -39,7 +40,8 @@
       const kinds = marks(s);
       const bar = el("a", { class: "bar " + kinds.join(" "), href: `#/attempt/${a.id}/step/${i + 1}`, title: `step ${s.step}: ${voe.duration(took)} ${kinds.join(", ")}`,
         attrs: { "aria-label": `step ${s.step}`, tabindex: "-1" } });
-      bar.style.flexGrow = String(Math.max(took / total, 0.002));
+      // Shares of a thousand: shares of one would leave a gap where they sum to less.
+      bar.style.flexGrow = String(Math.max((1000 * took) / total, 2));
       return bar;
     });
     return el("div", { class: "timeline" }, bars);
@@ -57,6 +59,8 @@
       c.killed ? el("span", { class: "fail" }, " " + c.killed) : c.exit ? el("span", { class: "fail" }, ` exit ${c.exit}`) : c.ok ? null : el("span", { class: "fail" }, " failed")));
     const told = s.marks.map((m) => el("span", { class: "mark" }, badge(m.kind === "check" ? m.name : m.kind === "gate" ? m.name : m.kind, m.kind === "check" ? m.name : m.kind),
       m.kind === "check" && m.without ? el("span", { class: "quiet" }, ` ${m.without.exit ?? "–"} → ${m.with.exit ?? "–"}`) : null,
+      // The run without the edits goes beside the next reply: its outcome comes a step later.
+      m.kind === "check" && m.step !== s.step ? el("span", { class: "quiet" }, ` of step ${m.step}`) : null,
       m.kind === "nudge" && m.name !== "verify" ? ` ${m.name}` : null));
     const summary = el("summary", {},
       el("span", { class: "no" }, String(s.step)),
@@ -110,7 +114,7 @@
       el("h1", {}, a.task),
       a.part_of !== null ? el("p", {}, "Part of ", el("a", { href: `#/attempt/${a.part_of}` }, "a search")) : null,
       el("p", { class: "verdict" }, badge(a.verdict), " ", badge(a.reason ?? "running", a.reason ?? "running"), " ", a.level ? [badge(a.level), " "] : null,
-        `${a.arm}, trial ${a.trial}`, a.start ? el("span", { class: "quiet" }, ` ${a.start.model.name}, ${a.start.sandbox.backend}, ${a.start.time}`) : null),
+        `${a.arm}, trial ${a.trial}`, a.start ? el("span", { class: "quiet" }, ` ${a.start.model.name}, ${a.start.sandbox.backend}, ${a.start.time.slice(0, 16).replace("T", " ")}`) : null),
       a.damage ? el("p", { class: "fail" }, a.damage) : null,
       f?.error ? el("p", { class: "fail" }, f.error) : null,
       a.start?.statement ? el("details", {}, el("summary", {}, "Task"), voe.text(a.start.statement, "", 40)) : null,

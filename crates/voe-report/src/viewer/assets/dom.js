@@ -35,7 +35,7 @@ voe.badge = (word, kind) => voe.el("span", { class: "badge " + (kind ?? word).re
 /** A diff, a line an element, so that colours are classes. */
 voe.diff = (text) => {
   const kind = (line) => {
-    if (line.startsWith("diff ") || line.startsWith("+++") || line.startsWith("---")) return "file";
+    if (/^(diff|index|new|old|deleted|similarity|rename|copy|Binary) |^(\+\+\+|---)( |$)/.test(line)) return "file";
     if (line.startsWith("@@")) return "hunk";
     if (line.startsWith("+")) return "added";
     if (line.startsWith("-")) return "removed";

@@ -83,8 +83,8 @@
     const tables = data.tables.map((t) => el("details", { open: t.id === "arms", id: `table-${t.id}` }, el("summary", {}, t.title),
       voe.table(t), el("p", { class: "quiet" }, t.note)));
     const figures = data.figures.map((f) => el("figure", {},
-      el("img", { src: `figures/${f.id}.svg?${data.version}`, alt: f.title, loading: "lazy" }),
-      el("figcaption", {}, f.caption + " ", el("a", { href: `figures/${f.id}.svg`, download: `${f.id}.svg` }, "SVG"), " ", el("a", { href: `figures/${f.id}.csv`, download: `${f.id}.csv` }, "CSV"))));
+      el("a", { href: `figures/${f.id}.svg` }, el("img", { src: `figures/${f.id}.svg?${data.version}`, alt: f.title, loading: "lazy" })),
+      el("figcaption", {}, el("b", {}, f.title + ". "), f.caption + " ", el("a", { href: `figures/${f.id}.svg`, download: `${f.id}.svg` }, "SVG"), " ", el("a", { href: `figures/${f.id}.csv`, download: `${f.id}.csv` }, "CSV"))));
     if (voe.exported) figures.forEach((f) => { const img = f.querySelector("img"); img.src = img.getAttribute("src").split("?")[0]; });
     main.replaceChildren(
       el("p", { class: "quiet" }, `${data.tasks.length} tasks: ${data.denominator}`),
