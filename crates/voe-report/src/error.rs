@@ -1,4 +1,4 @@
-//! What can go wrong, one line each.
+//! What can go wrong, one line each. What the system said stands in the line, so that a chain of causes does not say it twice.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,20 +7,20 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or directory could not be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {cause}")]
     Read {
         /// Which.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A file or directory could not be written.
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}: {cause}")]
     Write {
         /// Which.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// What was named is not there.
     #[error("there is no {path}: name a run directory (runs/NAME), an arm of one (runs/NAME:ARM), or a file")]
@@ -74,14 +74,12 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// The viewer's port could not be had.
-    #[error(
-        "cannot listen on {address}: {source} (choose another port with --port, or let one be found with --port 0)"
-    )]
+    #[error("cannot listen on {address}: {cause} (choose another port with --port, or let one be found with --port 0)")]
     Listen {
         /// Where.
         address: String,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -89,21 +87,21 @@ impl Error {
     /// For `map_err` where a path is at hand.
     pub(crate) fn read(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Read { path, source }
+        move |cause| Self::Read { path, cause }
     }
 
     /// The same for what a user named.
     pub(crate) fn input(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| match source.kind() {
+        move |cause| match cause.kind() {
             io::ErrorKind::NotFound => Self::Missing { path },
-            _ => Self::Read { path, source },
+            _ => Self::Read { path, cause },
         }
     }
 
     /// For `map_err` where a path is at hand.
     pub(crate) fn write(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Write { path, source }
+        move |cause| Self::Write { path, cause }
     }
 }

@@ -239,6 +239,8 @@ async fn a_port_in_use_is_named_with_a_way_out() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let options = Options { inputs: vec![dir.path().to_str().unwrap().into()], port, ..Options::default() };
-    let error = Server::bind(&options).await.unwrap_err().to_string();
+    let error = Server::bind(&options).await.unwrap_err();
+    assert!(std::error::Error::source(&error).is_none(), "the line says all, once");
+    let error = error.to_string();
     assert!(error.contains(&format!("127.0.0.1:{port}")) && error.contains("--port 0"), "{error}");
 }

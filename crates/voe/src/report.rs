@@ -81,7 +81,7 @@ pub(crate) async fn view(args: cli::View) -> anyhow::Result<u8> {
 async fn suite(what: Option<&str>) -> anyhow::Result<Option<Suite>> {
     let Some(what) = what else { return Ok(None) };
     let path = Path::new(what);
-    if matches!(path.extension().and_then(|e| e.to_str()), Some("json" | "jsonl")) {
+    if path.is_file() && matches!(path.extension().and_then(|e| e.to_str()), Some("json" | "jsonl")) {
         return Ok(Some(Suite::read(path)?));
     }
     let cache = voe_bench::cache::dir().context("neither HOME nor XDG_CACHE_HOME is set; set one of them")?;

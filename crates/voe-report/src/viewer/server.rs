@@ -72,7 +72,7 @@ impl Server {
     /// Reads what is to be viewed and takes the port, on loopback only.
     pub async fn bind(options: &Options) -> Result<Self, Error> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
-        let failed = |source| Error::Listen { address: address.to_string(), source };
+        let failed = |cause| Error::Listen { address: address.to_string(), cause };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let inputs = options.inputs.clone();
@@ -124,7 +124,7 @@ impl Server {
             .with_state(self.shared);
         let served = axum::serve(self.listener, router).with_graceful_shutdown(stop).await;
         refresh.abort();
-        served.map_err(|source| Error::Listen { address: self.address.to_string(), source })
+        served.map_err(|cause| Error::Listen { address: self.address.to_string(), cause })
     }
 }
 

@@ -75,7 +75,7 @@ impl Browser {
         std::thread::spawn(move || lines.for_each(drop));
         let mut http = TcpStream::connect(&address).unwrap();
         write!(http, "PUT /json/new?about:blank HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
-        http.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        http.set_read_timeout(Some(Duration::from_secs(300))).unwrap();
         let (mut answer, mut block) = (String::new(), [0; 4096]);
         while !answer.trim_end().ends_with('}') {
             let n = http.read(&mut block).unwrap();
@@ -85,7 +85,7 @@ impl Browser {
         let page: Value = serde_json::from_str(&answer[answer.find('{').unwrap()..]).unwrap();
         let url = page["webSocketDebuggerUrl"].as_str().unwrap().to_owned();
         let stream = TcpStream::connect(&address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(600))).unwrap();
         let (socket, _) = tungstenite::client(url, stream).unwrap();
         let mut browser = Self { child, socket, next: 0, complaints: Vec::new(), _profile: profile };
         browser.call("Performance.enable", json!({"timeDomain": "threadTicks"}));
@@ -128,11 +128,11 @@ impl Browser {
         result["result"]["value"].take()
     }
 
-    /// Waits until an expression is true, at most a minute.
+    /// Waits until an expression is true, at most five minutes: the machine may have other work.
     pub fn wait(&mut self, condition: &str) {
         let code = format!(
             "new Promise((yes, no) => {{ const began = Date.now(); const look = () => {{ let is = false; try {{ is = !!({condition}); }} catch {{}} \
-             if (is) yes(true); else if (Date.now() - began > 60000) no(new Error('never true; the page says: ' + document.body.innerText.slice(0, 500))); else setTimeout(look, 20); }}; look(); }})"
+             if (is) yes(true); else if (Date.now() - began > 300000) no(new Error('never true; the page says: ' + document.body.innerText.slice(0, 500))); else setTimeout(look, 20); }}; look(); }})"
         );
         self.eval(&code);
     }
