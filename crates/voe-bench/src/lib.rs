@@ -4,12 +4,13 @@
 //! - [`suite`]: suites by name and from files, filtered
 //! - [`experiment`]: what is to be run, resolved into arms
 //! - [`models`], [`script`]: who answers
-//! - [`workspace`]: where tasks are worked on; [`native`]: those of the official suites without Docker
+//! - [`workspace`]: where tasks are worked on; [`native`]: those of the official suites without Docker; [`docker`]: in containers
 //! - [`run`]: running and going on
 //! - [`grade`]: patches, logs and predictions
 //! - [`cache`]: where downloads, checkouts and environments are kept
 
 pub mod cache;
+pub mod docker;
 pub mod experiment;
 pub mod grade;
 pub mod mini;

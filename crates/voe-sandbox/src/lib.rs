@@ -5,6 +5,7 @@
 //!
 //! - [`Spec`], [`Choice`]: what is asked for
 //! - [`Sandbox`]: what was got; [`Snapshot`]: a moment of it
+//! - [`Images`]: the images of an engine, fetched and prepared
 //! - [`probe`]: which backends work here, and what to do about those that don't
 //! - [`helper`]: what the hidden subcommand `voe sandbox-init` runs
 //! - [`sweep`]: cleans up after a voe that was killed
@@ -27,6 +28,7 @@ mod sweep;
 mod watch;
 
 pub use choice::{Choice, UnknownChoice};
+pub use container::{Found, Images, PullError};
 pub use environment::allowed as allowed_environment;
 pub use error::SandboxError;
 pub use init::helper;

@@ -10,6 +10,7 @@ use voe_sandbox::SandboxError;
 use voe_toolbox::client::{ClientError, Toolbox};
 use voe_toolbox::protocol::{Bytes, FileState, Limits, Pristine, Setup};
 
+use super::gold::Gold;
 use super::script::{NOT_APPLIED, script};
 use crate::workspace::{Opened, WorkspaceError, Workspaces};
 
@@ -104,7 +105,19 @@ pub async fn run(workspaces: &Workspaces, task: &Instance, patch: &str, home: &P
     let verdict = inside(workspaces, task, patch, home, limit, &mut cell).await;
     let _ = std::fs::remove_dir_all(home);
     cell.verdict = match verdict {
-        Ok(()) => grade(task, &cell.log).map_err(CellError::from),
+        Ok(lacks) => grade(task, &cell.log).map_err(CellError::from).and_then(|graded| {
+            // A failure may be the environment's then, unless the right solution has passed in it.
+            let doubtful = !graded.report.resolved && !lacks.is_empty();
+            if doubtful && !Gold::read(&workspaces.cache).passes.contains(&task.instance_id) {
+                let why = format!(
+                    "it lacks {}, and so its tests show nothing until gold passes here; install what building that needs, \
+                     or use --backend docker",
+                    lacks.join(", ")
+                );
+                return Err(CellError::Environment(WorkspaceError::Environment { id: task.instance_id.clone(), why }));
+            }
+            Ok(graded)
+        }),
         Err(Failed::Told(error)) => Err(error),
         Err(Failed::Workspace(error)) if error.is_environment() => Err(CellError::Environment(error)),
         Err(other) => Err(CellError::Harness { id: task.instance_id.clone(), why: other.to_string() }),
@@ -133,7 +146,7 @@ async fn inside(
     home: &Path,
     limit: Duration,
     cell: &mut Cell,
-) -> Result<(), Failed> {
+) -> Result<Vec<String>, Failed> {
     let id = || task.instance_id.clone();
     let prepared = workspaces.prepare(task).await?;
     let _ = std::fs::remove_dir_all(home);
@@ -164,7 +177,7 @@ async fn inside(
     let killed = done?;
     closed?;
     match killed {
-        Ended::Ran => Ok(()),
+        Ended::Ran => Ok(prepared.lacks.clone()),
         Ended::NotApplied => Err(CellError::PatchDoesNotApply { id: id(), why: shortened(&cell.apply_log) }.into()),
         Ended::TimedOut => {
             // What the official runner adds.

@@ -2,11 +2,13 @@
 
 mod commit;
 mod rows;
+mod workspace;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use voe_toolbox::protocol::{Bytes, FileState};
+pub(crate) use workspace::{checkout, prepare, variables};
 
 /// Every file of `suites/mini`, by its path there.
 static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/mini.rs"));

@@ -24,14 +24,30 @@ conda() {
 }
 "#;
 
-/// The directory that is `/opt` inside, with the environment in it; built if it isn't there yet.
-pub(super) async fn build(cache: &Path, pins: &Environment, python: &Python) -> Result<PathBuf, String> {
-    let content = format!("2\n{}\n{:?}\n{:?}\n{ACTIVATE}", python.program.display(), pins.tools(), pins.packages());
+/// An environment that was built.
+pub(super) struct Built {
+    /// The directory that is `/opt` inside, with the environment in it.
+    pub(super) opt: PathBuf,
+    /// Pins that could not be had, each with why.
+    pub(super) lacks: Vec<String>,
+}
+
+impl Built {
+    fn there(opt: &Path, done: &Path) -> Option<Self> {
+        let lacks = fs::read_to_string(done).ok()?;
+        let lacks = lacks.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        Some(Self { opt: opt.to_owned(), lacks })
+    }
+}
+
+/// The environment, built if it isn't there yet.
+pub(super) async fn build(cache: &Path, pins: &Environment, python: &Python) -> Result<Built, String> {
+    let content = format!("3\n{}\n{:?}\n{:?}\n{ACTIVATE}", python.program.display(), pins.tools(), pins.packages());
     let key = format!("{}-{:.8}", pins.name, blake3::hash(content.as_bytes()).to_hex());
     let place = cache.join("environments").join(key);
     let (opt, done) = (place.join("opt"), place.join("done"));
-    if done.is_file() {
-        return Ok(opt);
+    if let Some(there) = Built::there(&opt, &done) {
+        return Ok(there);
     }
     let io = |error: std::io::Error| format!("cannot write {}: {error}", place.display());
     let lock = {
@@ -40,8 +56,8 @@ pub(super) async fn build(cache: &Path, pins: &Environment, python: &Python) -> 
         tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await.map_err(|error| error.to_string())?
     };
     let _lock = lock.map_err(io)?;
-    if done.is_file() {
-        return Ok(opt);
+    if let Some(there) = Built::there(&opt, &done) {
+        return Ok(there);
     }
     let _ = fs::remove_dir_all(&opt);
     let bin = opt.join("miniconda3/bin");
@@ -60,19 +76,18 @@ pub(super) async fn build(cache: &Path, pins: &Environment, python: &Python) -> 
     uv(&install(&pins.tools()).iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let packages = pins.packages();
     let all = install(&packages);
-    let mut notes = Vec::new();
-    if let Err(error) = uv(&all.iter().map(String::as_str).collect::<Vec<_>>()).await {
+    let mut lacks = Vec::new();
+    if uv(&all.iter().map(String::as_str).collect::<Vec<_>>()).await.is_err() {
         // One pin that is gone, or that can't be built here, should not cost the others.
-        notes.push(error);
         for package in &packages {
             let one = install(std::slice::from_ref(package));
             if let Err(error) = uv(&one.iter().map(String::as_str).collect::<Vec<_>>()).await {
-                notes.push(format!("{package}: {error}"));
+                lacks.push(format!("{package} ({error})"));
             }
         }
     }
-    fs::write(&done, notes.join("\n") + "\n").map_err(io)?;
-    Ok(opt)
+    fs::write(&done, lacks.join("\n") + "\n").map_err(io)?;
+    Ok(Built { opt, lacks })
 }
 
 async fn uv(args: &[&str]) -> Result<(), String> {

@@ -12,7 +12,7 @@ use voe_sandbox::{Choice, Sandbox, Spec};
 use voe_toolbox::protocol::Setup;
 
 use super::interpreter::Python;
-use super::{pins, variables};
+use super::variables;
 use crate::workspace::checkout::{self, Checkout};
 use crate::workspace::{TESTBED, WorkspaceError};
 
@@ -27,7 +27,8 @@ pub(super) struct Install<'a> {
     /// The environment that tasks share: what is `/opt` inside.
     pub(super) opt: &'a Path,
     pub(super) python: &'a Python,
-    pub(super) spec: Option<&'a pins::Spec>,
+    /// Commands before the installation.
+    pub(super) prepare: Vec<&'a str>,
     pub(super) program: &'a Path,
 }
 
@@ -71,9 +72,8 @@ impl Install<'_> {
     /// of what they changed.
     fn script(&self) -> String {
         let prepare: String = self
-            .spec
+            .prepare
             .iter()
-            .flat_map(|spec| &spec.pre_install)
             // Packages of the system are the machine's matter.
             .filter(|line| !line.contains("apt-get") && !line.contains("apt ") && !line.contains("locale"))
             .map(|line| format!("{line}\n"))

@@ -1,15 +1,17 @@
 //! Tasks of the official suites without Docker: the row's pinned environment, built once by uv, the checkout at `/testbed`,
 //! and a stand-in for conda, so that the eval script runs as it is.
 //!
-//! - [`pins`]: the pinned environments
+//! - [`pins`]: the pinned environments, from a file; [`fetch`]: from the official repository
 //! - `environment`: building one; `interpreter`: finding its Python
 //! - `repos`: the task's repository, cloned once
-//! - `install`: the task's own install command, run once
+//! - `install`: the task's own install command, run once; `prepare`: what goes before it
 
 mod environment;
+pub mod fetch;
 mod install;
 mod interpreter;
 pub mod pins;
+mod prepare;
 mod repos;
 
 use std::collections::BTreeMap;
@@ -29,8 +31,9 @@ pub(crate) const CONDA: &str = "/opt/miniconda3";
 /// What is needed for tasks of the official suites without Docker.
 #[derive(Debug)]
 pub struct Native {
-    /// The pinned environments; without them no such task can run.
+    /// The pinned environments; without them each is fetched.
     pub pins: Option<Pins>,
+    lists: fetch::Lists,
     /// A directory of clones or mirrors; what isn't in it is cloned.
     pub repos: Option<PathBuf>,
     /// One environment is built at a time: builds are heavy, and tasks share them.
@@ -42,7 +45,7 @@ pub struct Native {
 impl Native {
     /// With these pins and clones.
     pub fn new(pins: Option<Pins>, repos: Option<PathBuf>) -> Self {
-        Self { pins, repos, building: Mutex::default(), preparing: Semaphore::new(2) }
+        Self { pins, lists: fetch::Lists::default(), repos, building: Mutex::default(), preparing: Semaphore::new(2) }
     }
 
     /// The task's workspace.
@@ -54,12 +57,16 @@ impl Native {
     ) -> Result<Prepared, WorkspaceError> {
         let id = &task.instance_id;
         let environment = |why: String| WorkspaceError::Environment { id: id.clone(), why };
-        let pins = self.pins.as_ref().ok_or_else(|| {
-            environment(
-                "without Docker its pinned environment is needed; give the lists with --environments FILE".to_owned(),
-            )
-        })?;
-        let pinned = pins.of(id).ok_or_else(|| environment("the lists of --environments don't have it".to_owned()))?;
+        let fetched;
+        let pinned = match &self.pins {
+            Some(pins) => {
+                pins.of(id).ok_or_else(|| environment("the lists of --environments don't have it".to_owned()))?
+            }
+            None => {
+                fetched = self.lists.get(cache, &task.repo, id).await.map_err(environment)?;
+                &fetched
+            }
+        };
         let python = interpreter::find(&pinned.python).await.map_err(environment)?;
         let built = {
             let _one = self.building.lock().await;
@@ -77,9 +84,12 @@ impl Native {
         let installed = install::Install {
             task,
             bare: &bare,
-            opt: &built,
+            opt: &built.opt,
             python: &python,
-            spec: pins.spec(&task.repo, &task.version),
+            prepare: match self.pins.as_ref().and_then(|pins| pins.spec(&task.repo, &task.version)) {
+                Some(spec) => spec.pre_install.iter().map(String::as_str).collect(),
+                None => prepare::usual(&task.repo, &task.version),
+            },
             program,
         };
         let (checkout, opt) = installed.get(cache).await?;
@@ -92,12 +102,19 @@ impl Native {
             before = format!("echo {CONDA}/envs/testbed/{site} > {}", own.display());
             overlays.push((python.prefix.clone(), python.prefix.clone()));
         }
-        Ok(Prepared { checkout, env: variables(), overlays, read: vec![python.prefix], before })
+        Ok(Prepared {
+            env: variables(),
+            overlays,
+            read: vec![python.prefix],
+            before,
+            lacks: built.lacks,
+            ..Prepared::new(checkout)
+        })
     }
 }
 
 /// The environment of commands: as after `conda activate testbed`.
-fn variables() -> BTreeMap<String, String> {
+pub(crate) fn variables() -> BTreeMap<String, String> {
     let env = format!("{CONDA}/envs/testbed");
     let path = format!("{env}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     [("PATH", path), ("CONDA_PREFIX", env), ("CONDA_DEFAULT_ENV", "testbed".to_owned())]

@@ -118,6 +118,14 @@ impl Job {
             Err(error) if error.is_environment() => return Came::Skipped(error.to_string()),
             Err(error) => return self.fault(context, &error.to_string(), Fate::Again),
         };
+        if !prepared.lacks.is_empty() {
+            let text = format!(
+                "{}: its environment lacks {}; what its tests say may be due to that (grade gold to find out)",
+                self.key(),
+                prepared.lacks.join(", ")
+            );
+            context.progress.note(text);
+        }
         match self.attempt(context, &prepared).await {
             Ok(Done::Ended(finish)) => Came::Ended(finish),
             Ok(Done::Paused) => Came::Paused,
@@ -229,14 +237,18 @@ impl Job {
             return Ok(None);
         }
         let io = |error| Failed::Io(trajectory.to_owned(), error);
-        if let Some(record) = record::cut(trajectory).map_err(io)? {
+        let keeps = context.workspaces.keeps_tmp();
+        if keeps && let Some(record) = record::cut(trajectory).map_err(io)? {
             return Ok(Some(record));
         }
         let replies = fs::read_to_string(trajectory).is_ok_and(|text| text.contains("\"event\":\"reply\""));
         if replies {
-            context
-                .progress
-                .note(format!("{}: its record has no complete step to go on from; it begins anew", self.key()));
+            let why = if keeps {
+                "its record has no complete step to go on from"
+            } else {
+                "what it had in /tmp went with its sandbox"
+            };
+            context.progress.note(format!("{}: {why}; it begins anew", self.key()));
         }
         fs::remove_file(trajectory).map_err(io)?;
         for left in ["checkpoint", "patch.diff"] {

@@ -1,5 +1,7 @@
 //! What a run has done so far, from its files alone: also while another voe works on it.
 
+use std::time::SystemTime;
+
 use serde::Serialize;
 use voe_trace::event::Finish;
 use voe_trace::{Event, Level, Trajectory, Usage};
@@ -29,6 +31,10 @@ pub struct Status {
     pub usage: Usage,
     /// Seconds that these took together.
     pub seconds: f64,
+    /// Attempts that ended an hour, by the latest of them; `None` while too few have.
+    pub an_hour: Option<f64>,
+    /// Seconds until all is done at that rate.
+    pub seconds_left: Option<f64>,
     /// Their patches, by level of evidence.
     pub levels: std::collections::BTreeMap<&'static str, usize>,
 }
@@ -71,6 +77,7 @@ impl Status {
 /// The run's description can't be read.
 pub fn read(dir: &RunDir) -> Result<Status, DirError> {
     let mut status = Status::default();
+    let mut ends = Vec::new();
     for task in &dir.file.tasks {
         for arm in &dir.file.arms {
             for trial in 1..=dir.file.trials {
@@ -80,7 +87,10 @@ pub fn read(dir: &RunDir) -> Result<Status, DirError> {
                 let trajectory = at.join("trajectory.jsonl");
                 let finish = record::finish(&trajectory);
                 match finish.filter(|f| policy::fate(f.reason, None) == policy::Fate::Counts) {
-                    Some(finish) => status.take(&finish),
+                    Some(finish) => {
+                        status.take(&finish);
+                        ends.extend(trajectory.metadata().and_then(|meta| meta.modified()));
+                    }
                     None if trajectory.exists() => status.open.push(open(key, &trajectory)),
                     None => match faults(&at).pop() {
                         Some(fault) => status.faults.push((key, fault.why)),
@@ -90,7 +100,20 @@ pub fn read(dir: &RunDir) -> Result<Status, DirError> {
             }
         }
     }
+    let to_come = status.left + status.open.len();
+    status.an_hour = rate(ends);
+    status.seconds_left = status.an_hour.filter(|_| to_come > 0).map(|rate| to_come as f64 / rate * 3600.0);
     Ok(status)
+}
+
+/// Ends an hour over the last of them, so that a pause long ago doesn't count.
+fn rate(mut ends: Vec<SystemTime>) -> Option<f64> {
+    const LAST: usize = 20;
+    ends.sort();
+    let last = ends.split_off(ends.len().saturating_sub(LAST));
+    let (first, latest) = (last.first()?, last.last()?);
+    let hours = latest.duration_since(*first).ok()?.as_secs_f64() / 3600.0;
+    (hours > 0.0).then(|| (last.len() - 1) as f64 / hours)
 }
 
 fn open(key: Key, trajectory: &std::path::Path) -> Open {
@@ -109,4 +132,21 @@ fn open(key: Key, trajectory: &std::path::Path) -> Open {
         }
     });
     open
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_rate_is_that_of_the_latest_ends() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        assert_eq!(rate(Vec::new()), None);
+        assert_eq!(rate(vec![at(5)]), None);
+        // One a minute, after a night in which nothing was done.
+        let ends = (0..30).map(|n| at(n * 60 + if n > 5 { 40_000 } else { 0 })).collect();
+        assert_eq!(rate(ends).map(f64::round), Some(60.0));
+    }
 }

@@ -139,7 +139,7 @@ impl Hub {
         if self.offline {
             return Err(self.unreachable(dataset, "HF_HUB_OFFLINE is set"));
         }
-        let client = self.client().map_err(|why| self.unreachable(dataset, &why))?;
+        let client = client().map_err(|why| self.unreachable(dataset, &why))?;
         let listed = self.listed(&client, dataset, split).await?;
         let to = dir.join(format!("{split}.{}", listed.path.rsplit('.').next().unwrap_or_default()));
         self.download(&client, dataset, &listed, &to).await?;
@@ -277,26 +277,6 @@ impl Hub {
         })
     }
 
-    fn client(&self) -> Result<reqwest::Client, String> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
-        let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| format!("TLS: {error}"))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .connect_timeout(Duration::from_secs(20))
-            .read_timeout(Duration::from_secs(60))
-            .user_agent(concat!("voe/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| error.to_string())
-    }
-
     fn unreachable(&self, dataset: &str, why: &str) -> HubError {
         HubError::Offline { dataset: dataset.to_owned(), endpoint: self.endpoint.clone(), why: why.to_owned() }
     }
@@ -308,6 +288,27 @@ impl Hub {
         }
         self.unreachable(dataset, &format!("it answers {status}"))
     }
+}
+
+/// For downloads, with the system's certificates where there are any.
+pub(crate) fn client() -> Result<reqwest::Client, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("TLS: {error}"))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(Duration::from_secs(20))
+        .read_timeout(Duration::from_secs(60))
+        .user_agent(concat!("voe/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| error.to_string())
 }
 
 /// Why a piece of a download did not come.

@@ -11,9 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 use voe_grade::Instance;
-use voe_repo::{RepoError, throw_away_copy};
+use voe_repo::RepoError;
 use voe_sandbox::{Choice, Sandbox, SandboxError, Spec};
 
+use crate::docker::{Docker, Held};
 use crate::mini;
 use crate::native::Native;
 pub use checkout::Checkout;
@@ -86,6 +87,28 @@ pub struct Prepared {
     pub read: Vec<PathBuf>,
     /// What is run before the eval script where the official image has something that the host hasn't.
     pub before: String,
+    /// Packages of its environment that could not be had, each with why.
+    pub lacks: Vec<String>,
+    /// The image that it is worked on in, for containers.
+    pub image: Option<Held>,
+    /// Whether the image has the checkout already.
+    pub checkout_in_image: bool,
+}
+
+impl Prepared {
+    /// A checkout, and nothing beside it.
+    pub(crate) fn new(checkout: Checkout) -> Self {
+        Self {
+            checkout,
+            env: BTreeMap::new(),
+            overlays: Vec::new(),
+            read: Vec::new(),
+            before: String::new(),
+            lacks: Vec::new(),
+            image: None,
+            checkout_in_image: false,
+        }
+    }
 }
 
 /// A sandbox on a task's workspace.
@@ -108,6 +131,8 @@ pub struct Workspaces {
     pub choice: Choice,
     /// What is needed for tasks of the official suites without Docker.
     pub native: Native,
+    /// What is needed for tasks in containers; then all of them run in containers.
+    pub docker: Option<Docker>,
     ready: Mutex<HashMap<String, Cell>>,
 }
 
@@ -116,7 +141,12 @@ type Cell = Arc<OnceCell<Result<Arc<Prepared>, String>>>;
 impl Workspaces {
     /// Workspaces kept in `cache`, with `program` (the voe binary) inside of sandboxes of the kind `choice`.
     pub fn new(cache: PathBuf, program: PathBuf, choice: Choice, native: Native) -> Self {
-        Self { cache, program, choice, native, ready: Mutex::default() }
+        Self { cache, program, choice, native, docker: None, ready: Mutex::default() }
+    }
+
+    /// Whether an attempt that voe was killed in can be gone on with: only where `/tmp` outlives the sandbox.
+    pub fn keeps_tmp(&self) -> bool {
+        !matches!(self.choice, Choice::Docker | Choice::Podman | Choice::Landlock)
     }
 
     /// The task's workspace, made if this is the first time that it is asked for.
@@ -128,6 +158,16 @@ impl Workspaces {
             let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(ready.entry(task.instance_id.clone()).or_default())
         };
+        if let (Some(docker), None) = (&self.docker, cell.get()) {
+            // An image may be gone by the next time; only what can't be had here is found out once.
+            let made = docker.prepare(task, &self.cache).await;
+            if let Err(error) = &made
+                && error.is_environment()
+            {
+                let _ = cell.set(Err(error.to_string()));
+            }
+            return made.map(Arc::new);
+        }
         let mut own = None;
         let shared = cell
             .get_or_init(|| async {
@@ -151,7 +191,7 @@ impl Workspaces {
         if !task.repo.starts_with("mini/") {
             return self.native.prepare(task, &cache, &self.program).await;
         }
-        tokio::task::spawn_blocking(move || of_mini(&cache, &id)).await.map_err(io)?
+        tokio::task::spawn_blocking(move || mini::prepare(&cache, &id)).await.map_err(io)?
     }
 
     /// Opens a sandbox on the task's workspace. `home`: a directory of the sandbox's own; `tmp`: what is `/tmp` inside,
@@ -177,6 +217,13 @@ impl Workspaces {
             spec.choice = Choice::Local;
         }
         spec.mount_at = Some(TESTBED.into());
+        if let Some(held) = &prepared.image {
+            spec.image = Some(held.image.clone());
+            if prepared.checkout_in_image {
+                spec.workspace = PathBuf::new();
+            }
+            return Ok(Opened { sandbox: Sandbox::open(spec).await?, at: TESTBED.into() });
+        }
         spec.overlays.clone_from(&prepared.overlays);
         if let Some(tmp) = tmp {
             std::fs::create_dir_all(tmp).map_err(WorkspaceError::io("make", tmp))?;
@@ -184,21 +231,6 @@ impl Workspaces {
         }
         Ok(Opened { sandbox: Sandbox::open(spec).await?, at: TESTBED.into() })
     }
-}
-
-fn of_mini(cache: &Path, id: &str) -> Result<Prepared, WorkspaceError> {
-    let unknown = |why: String| WorkspaceError::Environment { id: id.to_owned(), why };
-    let found = mini::find(id).map_err(|error| unknown(error.to_string()))?;
-    let task = found.ok_or_else(|| unknown("this voe has no such task in its suite mini".to_owned()))?;
-    let missing = task.missing();
-    if !missing.is_empty() {
-        return Err(WorkspaceError::Missing { id: id.to_owned(), what: missing.join(", ") });
-    }
-    let key = format!("{id}-{}", &task.row().base_commit[..12]);
-    let make = |dir: &Path| Ok(throw_away_copy(&task.files, dir).map(drop)?);
-    let checkout = checkout::get(cache, &key, make)?;
-    let env = BTreeMap::from([("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned())]);
-    Ok(Prepared { checkout, env, overlays: Vec::new(), read: Vec::new(), before: String::new() })
 }
 
 /// Copies a tree with its modes, times and links; shares the blocks where the file system can.

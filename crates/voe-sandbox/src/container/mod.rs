@@ -2,6 +2,7 @@
 
 mod bridge;
 mod engine;
+mod images;
 mod inside;
 mod upload;
 
@@ -22,6 +23,7 @@ use voe_toolbox::protocol::{CallResult, Hello, Setup};
 use voe_trace::event::SandboxFacts;
 
 pub(crate) use bridge::run as bridge;
+pub use images::{Found, Images, PullError};
 pub(crate) use inside::{idle, reset};
 
 use crate::choice::Choice;

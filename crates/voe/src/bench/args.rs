@@ -6,6 +6,7 @@ use clap::Subcommand;
 use voe_bench::Filter;
 use voe_bench::suite::filter;
 
+use super::place::PlaceFlags;
 use crate::Usage;
 use crate::cli::ModelFlags;
 
@@ -76,20 +77,6 @@ impl FilterFlags {
             shard,
         })
     }
-}
-
-/// Where commands run.
-#[derive(Debug, clap::Args, Default, Clone)]
-pub(super) struct PlaceFlags {
-    /// Isolation of commands: auto, local, landlock or none
-    #[arg(long, value_name = "BACKEND")]
-    pub(super) sandbox: Option<String>,
-    /// The pinned environments of official tasks (environments.json)
-    #[arg(long, value_name = "FILE")]
-    pub(super) environments: Option<PathBuf>,
-    /// Directory with clones or mirrors of the tasks' repositories; others are cloned once
-    #[arg(long, value_name = "DIR")]
-    pub(super) repos: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -179,9 +166,6 @@ pub(super) struct Grade {
     /// The suite (a run knows its own)
     #[arg(long, value_name = "SUITE")]
     pub(super) suite: Option<String>,
-    /// Who grades: auto, native or official (the installed swebench package)
-    #[arg(long, value_name = "BACKEND", default_value = "auto")]
-    pub(super) backend: String,
     /// Patches at a time [default: the number of processors]
     #[arg(long, value_name = "N")]
     pub(super) parallel: Option<usize>,
@@ -230,7 +214,7 @@ pub(super) struct Show {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Prune {
-    /// Free these: checkouts, environments, repos, suites, or all; may be given again
+    /// Free these: checkouts, environments, images, repos, suites, or all; may be given again
     #[arg(long, value_name = "WHAT")]
     pub(super) free: Vec<String>,
     /// As JSON

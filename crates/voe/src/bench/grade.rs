@@ -15,9 +15,6 @@ use super::{cache_dir, suite};
 use crate::{Usage, exit};
 
 pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
-    if !["auto", "native", "official"].contains(&args.backend.as_str()) {
-        return Err(Usage(format!("no backend {:?}; use auto, native or official", args.backend)).into());
-    }
     if let Some(dir) = &args.run {
         return of_run(&args, dir).await;
     }
@@ -28,7 +25,7 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
     }
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("."));
     if let Some(file) = &args.predictions {
-        if args.backend == "official" {
+        if args.place.backend == "official" {
             return officially(&args, &suite, file, &out).await;
         }
         let text = std::fs::read_to_string(file)
@@ -37,22 +34,23 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
         let model =
             predictions.all.first().map_or("voe", |prediction| prediction.model_name_or_path.as_str()).to_owned();
         let (entries, others) = entries(&predictions, &suite);
-        return finish(&args, &batch(&args, &model, out, false)?, entries, &others).await.map(|_| exit::OK);
+        return finish(&args, &batch(&args, &suite, &model, out).await?, entries, &others).await.map(|_| exit::OK);
     }
     self_test(&args, &suite, out).await
 }
 
-fn batch(args: &Grade, model: &str, out: PathBuf, run_empty: bool) -> anyhow::Result<Batch> {
+async fn batch(args: &Grade, suite: &Suite, model: &str, out: PathBuf) -> anyhow::Result<Batch> {
     let parallel = args.parallel.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
     std::fs::create_dir_all(&out).map_err(|e| Usage(format!("cannot make {}: {e}", out.display())))?;
     Ok(Batch {
-        workspaces: args.place.workspaces()?,
+        workspaces: args.place.workspaces(suite).await?,
         parallel,
         limit: Duration::from_secs(args.timeout.max(1)),
         run_id: args.run_id.clone(),
         model: model.to_owned(),
         out: std::fs::canonicalize(&out)?,
-        run_empty,
+        run_empty: args.empty,
+        expected: (args.gold || args.empty || args.wrong).then_some(args.gold),
     })
 }
 
@@ -77,7 +75,6 @@ fn entries(predictions: &Predictions, suite: &Suite) -> (Vec<Entry>, Vec<String>
 
 async fn finish(args: &Grade, batch: &Batch, entries: Vec<Entry>, others: &[String]) -> anyhow::Result<RunReport> {
     let report = batch.grade(entries, others, |row| show(row, args.json)).await?;
-    let _ = std::fs::remove_dir_all(batch.out.join("work"));
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
         return Ok(report);
@@ -128,19 +125,18 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
                 eprintln!("voe: {name}: no attempt has ended yet");
                 continue;
             }
-            if args.backend == "official" {
+            if args.place.backend == "official" {
                 officially(args, &suite, &file, &grades.join("official")).await?;
                 continue;
             }
             let predictions = Predictions::read(&text).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
             let (entries, others) = entries(&predictions, &suite);
-            let batch = batch(args, &name, grades.join("official"), false)?;
+            let batch = batch(args, &suite, &name, grades.join("official")).await?;
             let report = batch.grade(entries, &others, |row| {
                 show(row, args.json);
                 keep(&grades.join(&name), row);
             });
             let report = report.await?;
-            let _ = std::fs::remove_dir_all(batch.out.join("work"));
             // Where the other commands look for it.
             std::fs::write(grades.join(format!("{name}.json")), report.to_file()?)?;
             if args.json {
@@ -188,7 +184,7 @@ async fn self_test(args: &Grade, suite: &Suite, out: PathBuf) -> anyhow::Result<
     } else {
         ("wrong", wrong(suite)?)
     };
-    let report = finish(args, &batch(args, model, out, args.empty)?, entries, &[]).await?;
+    let report = finish(args, &batch(args, suite, model, out).await?, entries, &[]).await?;
     let failed: BTreeSet<&str> = if args.gold {
         gold::Gold::read(&cache_dir()?).note(&report, &cache_dir()?)?;
         let known = gold::KNOWN_TO_FAIL.iter().chain(&gold::KNOWN_TO_WAVER);
@@ -201,6 +197,10 @@ async fn self_test(args: &Grade, suite: &Suite, out: PathBuf) -> anyhow::Result<
     } else {
         report.resolved_ids.iter().chain(&report.error_ids).map(String::as_str).collect()
     };
+    if report.total_instances == 0 {
+        eprintln!("voe: none of the tasks can run here");
+        return Ok(exit::INTERNAL);
+    }
     if failed.is_empty() {
         return Ok(exit::OK);
     }

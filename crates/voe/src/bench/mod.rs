@@ -3,20 +3,16 @@
 mod args;
 mod grade;
 mod live;
+mod place;
 mod prune;
 mod run;
 mod tasks;
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 pub(crate) use args::Args;
-use args::{Action, FilterFlags, PlaceFlags};
-use voe_bench::native::Native;
-use voe_bench::native::pins::Pins;
-use voe_bench::workspace::Workspaces;
+use args::{Action, FilterFlags};
 use voe_bench::{Filter, Hub, Suite, cache};
-use voe_sandbox::Choice;
 
 use crate::Usage;
 
@@ -27,7 +23,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
         Action::Grade(args) => grade::run(*args).await,
         Action::Tasks(args) => tasks::list(args).await,
         Action::Show(args) => tasks::show(args).await,
-        Action::Prune(args) => prune::run(&args),
+        Action::Prune(args) => prune::run(&args).await,
     }
 }
 
@@ -52,21 +48,4 @@ async fn filtered(name: &str, filter: &Filter) -> anyhow::Result<Suite> {
         return Err(Usage(format!("the filter leaves no task of the suite {name}")).into());
     }
     Ok(suite)
-}
-
-impl PlaceFlags {
-    fn choice(&self) -> anyhow::Result<Choice> {
-        let word = self.sandbox.clone().or_else(|| std::env::var("VOE_SANDBOX").ok()).unwrap_or_else(|| "auto".into());
-        Ok(word.parse().map_err(|e: voe_sandbox::UnknownChoice| Usage(e.to_string()))?)
-    }
-
-    fn workspaces(&self) -> anyhow::Result<Workspaces> {
-        let pins = match &self.environments {
-            Some(file) => Some(Pins::read(file).map_err(Usage)?),
-            None => None,
-        };
-        let program = std::env::current_exe().context("cannot find voe's own program")?;
-        let repos = self.repos.as_ref().map(std::path::absolute).transpose()?;
-        Ok(Workspaces::new(cache_dir()?, program, self.choice()?, Native::new(pins, repos)))
-    }
 }

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use voe_bench::docker::keep;
+use voe_sandbox::{Choice, Images};
+
 use super::args::Prune;
 use super::cache_dir;
 use crate::{Usage, exit};
@@ -15,23 +18,35 @@ const KEPT: [(&str, &str); 4] = [
     ("suites", "downloaded suites"),
 ];
 
-pub(super) fn run(args: &Prune) -> anyhow::Result<u8> {
+/// The word for what lies at the engine and not in the cache.
+const IMAGES: &str = "images";
+
+pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
     let cache = cache_dir()?;
     for what in &args.free {
-        if what != "all" && !KEPT.iter().any(|(name, _)| name == what) {
+        if what != "all" && what != IMAGES && !KEPT.iter().any(|(name, _)| name == what) {
             let known = KEPT.map(|(name, _)| name).join(", ");
-            return Err(Usage(format!("{what:?} is nothing that voe keeps; --free takes {known} or all")).into());
+            return Err(
+                Usage(format!("{what:?} is nothing that voe keeps; --free takes {known}, images or all")).into()
+            );
         }
     }
+    let freed = |name: &str| args.free.iter().any(|what| what == name || what == "all");
     let mut rows = Vec::new();
     for (name, about) in KEPT {
         let dir = cache.join(name);
         let bytes = size(&dir);
-        let freed = args.free.iter().any(|what| what == name || what == "all");
-        if freed && dir.exists() {
+        if freed(name) && dir.exists() {
             fs::remove_dir_all(&dir).map_err(|e| anyhow::anyhow!("cannot remove {}: {e}", dir.display()))?;
         }
-        rows.push((name, about, bytes, freed));
+        rows.push((name, about, bytes, freed(name)));
+    }
+    match images(freed(IMAGES)).await? {
+        Some(bytes) => rows.push((IMAGES, "images of tasks, at Docker", bytes, freed(IMAGES))),
+        None if args.free.iter().any(|what| what == IMAGES) => {
+            return Err(Usage("no Docker engine answers; start it, or set DOCKER_HOST".into()).into());
+        }
+        None => {}
     }
     if args.json {
         let rows: Vec<_> = rows
@@ -50,6 +65,19 @@ pub(super) fn run(args: &Prune) -> anyhow::Result<u8> {
         println!("`voe bench prune --free WHAT` frees a part; all of it is made anew when it is needed");
     }
     Ok(exit::OK)
+}
+
+/// What the images take that voe made or fetched, which are removed if `free`; `None` if no engine answers.
+async fn images(free: bool) -> anyhow::Result<Option<u64>> {
+    let Ok(images) = Images::connect(Choice::Docker).await else { return Ok(None) };
+    let kept = keep::kept(&images).await?;
+    for image in kept.iter().filter(|_| free) {
+        // One that a container uses stays.
+        if let Err(error) = image.remove(&images).await {
+            eprintln!("voe: {}: {error}", image.name);
+        }
+    }
+    Ok(Some(kept.iter().map(|image| image.bytes).sum()))
 }
 
 /// Bytes on disk; what shares blocks by hard links is counted once.

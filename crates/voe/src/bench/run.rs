@@ -10,6 +10,7 @@ use voe_bench::run::progress::Progress;
 use voe_bench::run::status;
 use voe_bench::run::{ArmFile, Machine, Outcome, RunDir, RunFile, Settings as RunSettings};
 use voe_bench::script::Scripts;
+use voe_bench::workspace::Workspaces;
 use voe_bench::{Arm, Experiment, Suite};
 
 use super::{args, filtered, live};
@@ -33,7 +34,10 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
         return Err(Usage(text).into());
     }
     let suite = filtered(&experiment.suite, &experiment.filter).await?;
-    let workspaces = args.place.workspaces()?;
+    if args.place.backend == "official" {
+        return Err(Usage("--backend official only grades; use auto, native or docker".into()).into());
+    }
+    let workspaces = args.place.workspaces(&suite).await?;
     let mut models = Models::new();
     let mut servers = std::collections::BTreeMap::new();
     for arm in &arms {
@@ -43,7 +47,7 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
             servers.insert(arm.model.clone(), facts);
         }
     }
-    let file = describe(&args, experiment, &suite, &arms, &servers)?;
+    let file = describe(&workspaces, experiment, &suite, &arms, &servers);
     let parallel = file.experiment.parallel.unwrap_or(PARALLEL);
     let dir = RunDir::open(&out, file, &suite)?;
     if !args.json {
@@ -51,7 +55,9 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     }
     let (pause, paused) = watch::channel(false);
     pause_on_signals(pause, args.json)?;
-    let settings = RunSettings { parallel, tries: args.tries.max(1), stream: false, models, workspaces, pause: paused };
+    // Off unless asked for: some servers read calls worse when they stream.
+    let stream = Settings::load(None)?.switch("stream")?.unwrap_or(false);
+    let settings = RunSettings { parallel, tries: args.tries.max(1), stream, models, workspaces, pause: paused };
     let (progress, news) = Progress::new();
     let shown = tokio::spawn(live::show(Arc::downgrade(&progress), news, args.json));
     let outcome = voe_bench::run::run(dir, settings, progress.clone()).await;
@@ -131,31 +137,31 @@ fn default_name(experiment: &Experiment) -> String {
 }
 
 fn describe(
-    args: &args::Run,
+    workspaces: &Workspaces,
     experiment: Experiment,
     suite: &Suite,
     arms: &[Arm],
     servers: &std::collections::BTreeMap<String, String>,
-) -> anyhow::Result<RunFile> {
+) -> RunFile {
     let arm = |arm: &Arm| ArmFile {
         name: arm.name.clone(),
         model: arm.model.clone(),
         server: servers.get(&arm.model).cloned().unwrap_or_default(),
         strategy: voe_agent::load::show(&arm.strategy),
     };
-    Ok(RunFile {
+    RunFile {
         format: voe_bench::run::dir::FORMAT,
         voe: env!("CARGO_PKG_VERSION").to_owned(),
         began: jiff::Timestamp::now().to_string(),
         trials: experiment.trials.unwrap_or(1).max(1),
-        sandbox: args.place.choice()?.to_string(),
+        sandbox: workspaces.choice.to_string(),
         suite: suite.name.clone(),
         tasks: suite.tasks.iter().map(|task| task.instance_id.clone()).collect(),
         source: suite.source.clone(),
         machine: Machine::this(),
         experiment,
         arms: arms.iter().map(arm).collect(),
-    })
+    }
 }
 
 /// Who answers by the name `name`, and what is known of it, in one line.
@@ -237,6 +243,10 @@ pub(super) fn status(args: &args::Status) -> anyhow::Result<u8> {
             status.usage.output,
             live::time(status.seconds)
         );
+    }
+    if let Some(rate) = status.an_hour {
+        let left = status.seconds_left.map(|left| format!("; about {} left", live::time(left))).unwrap_or_default();
+        println!("{rate:.1} attempts an hour lately{left}");
     }
     for open in &status.open {
         let since = live::time(open.seconds);

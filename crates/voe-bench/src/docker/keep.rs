@@ -1,0 +1,152 @@
+//! How many fetched images stay: all official ones together take some 280 GB.
+
+use std::str::FromStr;
+
+use voe_sandbox::{Images, SandboxError};
+
+use super::{Docker, FETCHED, SEALED};
+
+/// Free bytes that the engine's disk must have before an image is fetched; the largest official ones take about as much.
+const NEEDED: u64 = 8 << 30;
+
+/// How many fetched images stay when another is needed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// As many as the disk holds.
+    #[default]
+    All,
+    /// This many.
+    Number(usize),
+    /// As many as take this many bytes together.
+    Bytes(u64),
+}
+
+impl FromStr for Keep {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is no number of images and no size; e.g. 10, or 50GB");
+        let lower = text.trim().to_lowercase();
+        if lower == "all" {
+            return Ok(Self::All);
+        }
+        let digits = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let number: u64 = digits.trim().parse().map_err(|_| wrong())?;
+        let unit = match &lower[digits.len()..] {
+            "" => return usize::try_from(number).map(Self::Number).map_err(|_| wrong()),
+            "gb" | "g" => 1_000_000_000,
+            "gib" => 1 << 30,
+            "mb" | "m" => 1_000_000,
+            "mib" => 1 << 20,
+            "tb" | "t" => 1_000_000_000_000,
+            _ => return Err(wrong()),
+        };
+        number.checked_mul(unit).map(Self::Bytes).ok_or_else(wrong)
+    }
+}
+
+/// An image that voe made of an official one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its name.
+    pub name: String,
+    /// The official one's name.
+    pub of: String,
+    /// Whether voe fetched that: only then is it voe's to remove.
+    pub fetched: bool,
+    /// Bytes that both take.
+    pub bytes: u64,
+    created: i64,
+}
+
+impl Kept {
+    /// Removes it, and what it was made of if voe fetched that.
+    ///
+    /// # Errors
+    /// A container uses it, or the engine failed.
+    pub async fn remove(&self, images: &Images) -> Result<(), SandboxError> {
+        images.remove(&self.name).await?;
+        if self.fetched { images.remove(&self.of).await } else { Ok(()) }
+    }
+}
+
+/// The images that voe made of official ones.
+///
+/// # Errors
+/// The engine failed.
+pub async fn kept(images: &Images) -> Result<Vec<Kept>, SandboxError> {
+    let found = images.labelled(SEALED).await?;
+    let kept = found.into_iter().map(|image| Kept {
+        name: image.names.first().unwrap_or(&image.id).clone(),
+        of: image.labels.get(SEALED).cloned().unwrap_or_default(),
+        fetched: image.labels.get(FETCHED).is_some_and(|fetched| fetched == "true"),
+        bytes: image.bytes,
+        created: image.created,
+    });
+    Ok(kept.collect())
+}
+
+/// Removes images that nobody uses, those that were not used for longest first, until another may come.
+pub(super) async fn make_room(docker: &Docker) -> Result<(), String> {
+    let told = |error: SandboxError| error.to_string();
+    let mut all: Vec<Kept> = kept(&docker.images).await.map_err(told)?;
+    all.retain(|image| image.fetched);
+    // Last comes the one to go first.
+    all.sort_by_key(|image| std::cmp::Reverse((docker.use_of(&image.name).1, image.created)));
+    loop {
+        let left = docker.images.disk_left().await;
+        let short = left.as_ref().is_some_and(|(free, _)| *free < NEEDED);
+        if !short && within(docker.keep, &all) {
+            return Ok(());
+        }
+        let Some(at) = all.iter().rposition(|image| !docker.use_of(&image.name).0) else {
+            // More than asked for is better than none at all, unless the disk says otherwise.
+            return match left {
+                Some((free, place)) if short => Err(format!(
+                    "the engine's disk ({}) has {} GB left, and an image may take {}; free some (voe bench prune --free images, docker system prune)",
+                    place.display(),
+                    free / 1_000_000_000,
+                    NEEDED / 1_000_000_000
+                )),
+                _ => Ok(()),
+            };
+        };
+        let image = all.remove(at);
+        // Another voe's container may use it: then it stays.
+        let _ = image.remove(&docker.images).await;
+    }
+}
+
+/// Whether one more image may come.
+fn within(keep: Keep, all: &[Kept]) -> bool {
+    match keep {
+        Keep::All => true,
+        Keep::Number(most) => all.len() < most.max(1),
+        Keep::Bytes(most) => all.iter().map(|image| image.bytes).sum::<u64>() < most,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_a_number_of_images_or_a_size() {
+        assert_eq!("10".parse(), Ok(Keep::Number(10)));
+        assert_eq!("50GB".parse(), Ok(Keep::Bytes(50_000_000_000)));
+        assert_eq!("4 GiB".parse(), Ok(Keep::Bytes(4 << 30)));
+        assert_eq!("all".parse(), Ok(Keep::All));
+        assert!("many".parse::<Keep>().unwrap_err().contains("e.g. 10, or 50GB"));
+        assert!("99999999999TB".parse::<Keep>().is_err());
+    }
+
+    #[test]
+    fn one_more_image_comes_while_the_policy_has_room_for_it() {
+        let image = |bytes| Kept { name: String::new(), of: String::new(), fetched: true, bytes, created: 0 };
+        let two = [image(3), image(4)];
+        assert!(within(Keep::All, &two) && within(Keep::Number(3), &two) && within(Keep::Bytes(8), &two));
+        assert!(!within(Keep::Number(2), &two) && !within(Keep::Bytes(7), &two));
+        // Keeping none still leaves the one that is worked with.
+        assert!(within(Keep::Number(0), &[]));
+    }
+}

@@ -1,0 +1,172 @@
+//! Tasks in containers: the row's official image, fetched once, its repository sealed, and removed again when room is needed.
+//!
+//! - [`keep`]: how many images stay
+//! - `pull`: fetching one; `seal`: its repository without what came after the base
+
+pub mod keep;
+mod pull;
+mod seal;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use voe_grade::Instance;
+use voe_sandbox::{Choice, Images, SandboxError};
+
+use crate::mini;
+use crate::native;
+use crate::workspace::{Prepared, WorkspaceError};
+pub use keep::Keep;
+
+/// The label of images that voe made of official ones; its value is the name of that image.
+pub const SEALED: &str = "voe.sealed";
+/// The label that says which image that was, and whether voe fetched it.
+const OF: &str = "voe.of";
+const FETCHED: &str = "voe.fetched";
+
+/// What is needed for tasks in containers.
+#[derive(Debug)]
+pub struct Docker {
+    images: Images,
+    /// The image of all tasks, instead of each row's own.
+    image: Option<String>,
+    keep: Keep,
+    /// Which images are in use here, and when each was last.
+    used: Mutex<HashMap<String, Use>>,
+    /// One image is fetched or sealed at a time: the disk and the registry are the narrow places.
+    one: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Use {
+    /// Given away with each [`Prepared`]; images whose count is one are used by nobody.
+    held: Arc<()>,
+    last: u64,
+}
+
+/// An image that won't be removed while this lives.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Its name.
+    pub image: String,
+    _held: Arc<()>,
+}
+
+impl Docker {
+    /// With the engine of `choice`. `image`: one for all tasks, instead of each row's own.
+    ///
+    /// # Errors
+    /// No engine answers.
+    pub async fn connect(choice: Choice, image: Option<String>, keep: Keep) -> Result<Self, SandboxError> {
+        let images = Images::connect(choice).await?;
+        Ok(Self { images, image, keep, used: Mutex::default(), one: tokio::sync::Mutex::default() })
+    }
+
+    /// The task's workspace. Images can be removed between two calls, so it is looked for each time.
+    pub(crate) async fn prepare(&self, task: &Instance, cache: &Path) -> Result<Prepared, WorkspaceError> {
+        if task.repo.starts_with("mini/") { self.mini(task, cache).await } else { self.official(task, cache).await }
+    }
+
+    /// A small task: its repository is put into the image that the user names.
+    async fn mini(&self, task: &Instance, cache: &Path) -> Result<Prepared, WorkspaceError> {
+        let id = &task.instance_id;
+        let failed = |why: String| WorkspaceError::Environment { id: id.clone(), why };
+        let image = self.image.clone().ok_or_else(|| {
+            failed("small tasks have no image of their own; name one with git, bash and python3 with --image".into())
+        })?;
+        let held = {
+            let _one = self.one.lock().await;
+            let held = self.hold(&image);
+            if self.images.find(&image).await?.is_none() {
+                pull::pull(&self.images, &image).await.map_err(failed)?;
+            }
+            held
+        };
+        let found = mini::find(id).map_err(|error| failed(error.to_string()))?;
+        let found = found.ok_or_else(|| failed("this voe has no such task in its suite mini".into()))?;
+        let look = "for p in git bash \"$@\"; do command -v $p > /dev/null || echo $p; done";
+        let script = format!("set -- {}; {look}", found.about.needs.join(" "));
+        let (_, missing) = self.images.run(&image, &script).await?;
+        if !missing.is_empty() {
+            let what = format!("{} (in {image})", missing.split_whitespace().collect::<Vec<_>>().join(", "));
+            return Err(WorkspaceError::Missing { id: id.clone(), what });
+        }
+        let (place, id) = (cache.to_owned(), id.clone());
+        let checkout = tokio::task::spawn_blocking(move || mini::checkout(&place, &id, &found));
+        let checkout = checkout.await.map_err(|error| failed(error.to_string()))??;
+        Ok(Prepared { image: Some(held), env: mini::variables(), ..Prepared::new(checkout) })
+    }
+
+    async fn official(&self, task: &Instance, cache: &Path) -> Result<Prepared, WorkspaceError> {
+        let id = &task.instance_id;
+        let failed = |why: String| WorkspaceError::Environment { id: id.clone(), why };
+        let image = self.image.clone().or_else(|| task.image.clone()).unwrap_or_else(|| official_name(id));
+        let name = seal::name(&image);
+        let held = self.hold(&name);
+        let _one = self.one.lock().await;
+        let mut original = self.images.find(&image).await?;
+        // An image that was fetched anew, or built anew under the same name, is sealed anew.
+        let of = |original: &Option<voe_sandbox::Found>, sealed: &voe_sandbox::Found| {
+            original.as_ref().is_none_or(|original| sealed.labels.get(OF) == Some(&original.id))
+        };
+        let sealed = self.images.find(&name).await?.filter(|sealed| of(&original, sealed));
+        let fetched = sealed.is_none() && original.is_none();
+        if fetched {
+            keep::make_room(self).await.map_err(failed)?;
+            pull::pull(&self.images, &image).await.map_err(failed)?;
+            original = self.images.find(&image).await?;
+        }
+        let of = sealed.as_ref().and_then(|sealed| sealed.labels.get(OF).cloned());
+        let of = of.or_else(|| original.map(|original| original.id)).unwrap_or_default();
+        let key = format!("{id}-image-{:.12}", of.trim_start_matches("sha256:"));
+        let source = if sealed.is_some() { &name } else { &image };
+        let checkout = seal::checkout(&self.images, source, cache, &key, &task.base_commit).await;
+        let checkout = checkout.map_err(|error| match error {
+            WorkspaceError::Environment { why, .. } => failed(format!("the image {image}: {why}")),
+            other => other,
+        })?;
+        if sealed.is_none() {
+            let labels = [(SEALED, image.clone()), (OF, of), (FETCHED, fetched.to_string())];
+            let labels = labels.map(|(name, value)| (name.to_owned(), value)).into();
+            seal::derive(&self.images, &image, &name, &checkout, labels).await?;
+        }
+        Ok(Prepared {
+            image: Some(held),
+            // The image's own checkout: what was built in it is no part of the repository.
+            checkout_in_image: true,
+            env: native::variables(),
+            ..Prepared::new(checkout)
+        })
+    }
+
+    fn hold(&self, image: &str) -> Held {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = used.values().map(|one| one.last).max().unwrap_or(0) + 1;
+        let one = used.entry(image.to_owned()).or_default();
+        one.last = now;
+        Held { image: image.to_owned(), _held: Arc::clone(&one.held) }
+    }
+
+    /// Whether an image is used here now, and when it was last (0: not since voe began).
+    fn use_of(&self, image: &str) -> (bool, u64) {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.get(image).map_or((false, 0), |one| (Arc::strong_count(&one.held) > 1, one.last))
+    }
+}
+
+/// The official image's name, for rows that don't say it.
+fn official_name(id: &str) -> String {
+    format!("swebench/sweb.eval.x86_64.{}:latest", id.replace("__", "_1776_").to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_row_without_an_image_has_the_official_one() {
+        assert_eq!(
+            super::official_name("scikit-learn__scikit-learn-10297"),
+            "swebench/sweb.eval.x86_64.scikit-learn_1776_scikit-learn-10297:latest"
+        );
+    }
+}

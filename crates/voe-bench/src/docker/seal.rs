@@ -1,0 +1,94 @@
+//! The repository of an official image without what came after the task's base: a checkout of it on this machine, and an image
+//! with it in place of its own.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use tokio::process::Command;
+use voe_repo::sealed_checkout;
+use voe_sandbox::Images;
+
+use crate::workspace::checkout::{self, Checkout};
+use crate::workspace::{TESTBED, WorkspaceError};
+
+/// Where the sealed repository passes through.
+const PASSAGE: &str = "/voe-sealed-git";
+
+/// The sealed image's name.
+pub(super) fn name(image: &str) -> String {
+    let plain: String = image.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let short = plain.rsplit("x86-64-").next().unwrap_or(&plain).trim_matches('-').to_lowercase();
+    let short: String = short.chars().take(60).collect();
+    format!("voe-sealed:{}-{:.8}", short.trim_matches('-'), blake3::hash(image.as_bytes()).to_hex())
+}
+
+/// The checkout called `key` of what `image` has at `/testbed`: its commit (the base, or the one that the official images
+/// have on top of it), its ancestors and the tags among them.
+pub(super) async fn checkout(
+    images: &Images,
+    image: &str,
+    cache: &Path,
+    key: &str,
+    base: &str,
+) -> Result<Checkout, WorkspaceError> {
+    if !cache.join("checkouts").join(key).join("base.json").is_file() {
+        std::fs::create_dir_all(cache).map_err(WorkspaceError::io("make", cache))?;
+        let out = tempfile::tempdir_in(cache).map_err(WorkspaceError::io("make", cache))?;
+        images.take_out(image, &format!("{TESTBED}/.git"), out.path()).await.map_err(|error| {
+            let why = format!("{error}; name one that is laid out like the official ones with --image");
+            WorkspaceError::Environment { id: String::new(), why }
+        })?;
+        let (place, key, source) = (cache.to_owned(), key.to_owned(), out.path().join(".git"));
+        let made = tokio::task::spawn_blocking(move || {
+            checkout::get(&place, &key, |dir| Ok(sealed_checkout(&source, "HEAD", dir).map(drop)?))
+        });
+        let made = made.await.map_err(|error| WorkspaceError::io("prepare", cache)(std::io::Error::other(error)))??;
+        if let Err(why) = stands_at(&made.dir, base).await {
+            let _ = std::fs::remove_file(made.dir.with_file_name("base.json"));
+            return Err(WorkspaceError::Environment { id: String::new(), why });
+        }
+        return Ok(made);
+    }
+    checkout::get(cache, key, |_| Ok(()))
+}
+
+/// Whether a checkout stands at `base`, or one commit later.
+async fn stands_at(dir: &Path, base: &str) -> Result<(), String> {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(dir).args(["rev-list", "--max-count=2", "--first-parent", "HEAD"]);
+    let said = command.stdin(std::process::Stdio::null()).output().await.map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    if said.split_whitespace().any(|commit| commit == base) {
+        return Ok(());
+    }
+    let head = said.split_whitespace().next().unwrap_or("nothing");
+    Err(format!(
+        "its {TESTBED} stands at {head:.12}, not at the task's base {base:.12}; name the right image with --image"
+    ))
+}
+
+/// Makes the sealed image.
+pub(super) async fn derive(
+    images: &Images,
+    image: &str,
+    name: &str,
+    checkout: &Checkout,
+    labels: HashMap<String, String>,
+) -> Result<(), WorkspaceError> {
+    let script = format!(
+        "set -e; rm -rf {TESTBED}/.git; mv {PASSAGE} {TESTBED}/.git; chown -R 0:0 {TESTBED}/.git; cd {TESTBED}; \
+         git -c safe.directory={TESTBED} update-index -q --refresh > /dev/null 2>&1 || true"
+    );
+    let git = checkout.dir.join(".git");
+    Ok(images.derive(image, name, (&git, Path::new(PASSAGE)), &script, labels).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_sealed_images_name_tells_which_it_was_made_of() {
+        let name = super::name("swebench/sweb.eval.x86_64.django_1776_django-16877:latest");
+        assert!(name.starts_with("voe-sealed:django-1776-django-16877-latest-"), "{name}");
+        assert_ne!(super::name("a"), super::name("b"));
+    }
+}

@@ -1,0 +1,177 @@
+//! The pinned environment of a task from the official repository, for whoever gives no lists: fetched once, at a fixed commit.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::pins::Environment;
+use crate::suite::hub::client;
+
+/// The commit of the official repository that the lists are taken from.
+const COMMIT: &str = "7a21e05772954cc81471ae19d56f436cecf43c54";
+/// How often a list is asked for.
+const TRIES: u32 = 3;
+
+/// Where the lists come from and are kept.
+#[derive(Debug, Clone)]
+pub struct Lists {
+    /// The address below which the official repository's files are.
+    pub endpoint: String,
+    /// The wait before the second try; before the third it is twice as long.
+    pub wait: Duration,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        let endpoint = std::env::var("VOE_ENVIRONMENTS_URL").ok().filter(|url| !url.is_empty());
+        let endpoint =
+            endpoint.unwrap_or_else(|| format!("https://raw.githubusercontent.com/SWE-bench/SWE-bench/{COMMIT}"));
+        Self { endpoint, wait: Duration::from_secs(2) }
+    }
+}
+
+impl Lists {
+    /// The environment of the task `id` of `repo`.
+    ///
+    /// # Errors
+    /// It can't be fetched, or it is no such list; what to do is said.
+    pub async fn get(&self, cache: &Path, repo: &str, id: &str) -> Result<Environment, String> {
+        let path = cache.join("suites/environments").join(format!("{COMMIT:.8}")).join(format!("{id}.yml"));
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(_) => self.fetch(repo, id, &path).await.map_err(|why| {
+                format!(
+                    "its pinned environment can't be fetched ({why}); give the lists with --environments FILE, or use \
+                     --backend docker"
+                )
+            })?,
+        };
+        read(repo, &text).map_err(|why| format!("{} is no list of an environment: {why}; remove it", path.display()))
+    }
+
+    async fn fetch(&self, repo: &str, id: &str, to: &PathBuf) -> Result<String, String> {
+        let number = id.rsplit('-').next().unwrap_or(id);
+        let folder = repo.replace('/', "__");
+        let url = format!(
+            "{}/swebench/resources/swebench-og/{folder}/{number}/environment.yml",
+            self.endpoint.trim_end_matches('/')
+        );
+        let client = client()?;
+        let (mut why, mut wait) = (String::new(), self.wait);
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                tokio::time::sleep(wait).await;
+                wait *= 2;
+            }
+            let text = match client.get(&url).send().await {
+                Ok(answer) if answer.status().is_success() => answer.text().await,
+                Ok(answer) if answer.status().as_u16() == 404 => return Err(format!("{url} is not there")),
+                Ok(answer) => {
+                    why = format!("{url} answers {}", answer.status());
+                    continue;
+                }
+                Err(error) => Err(error),
+            };
+            match text {
+                Ok(text) => {
+                    let made = to.parent().map_or(Ok(()), std::fs::create_dir_all);
+                    made.and_then(|()| crate::run::dir::replace(to, text.as_bytes()))
+                        .map_err(|error| format!("cannot write {}: {error}", to.display()))?;
+                    return Ok(text);
+                }
+                Err(error) => {
+                    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+                    why = format!("{}{}", error.without_url(), cause.unwrap_or_default());
+                }
+            }
+        }
+        Err(why)
+    }
+}
+
+/// Reads what `conda env export` writes: a list under `dependencies`, in it one of pip's.
+fn read(repo: &str, text: &str) -> Result<Environment, String> {
+    let (mut conda, mut pip) = (Vec::new(), Vec::new());
+    let (mut within, mut of_pip) = (false, None);
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        let item = line.trim_start().strip_prefix("- ").map(str::trim);
+        match item {
+            None => within = line.trim_end() == "dependencies:" || (within && line.trim().is_empty()),
+            Some(_) if !within => {}
+            Some("pip:") => of_pip = Some(indent),
+            Some(pin) if of_pip.is_some_and(|of| indent > of) => pip.push(pin.to_owned()),
+            Some(pin) => {
+                of_pip = None;
+                conda.push(pin.to_owned());
+            }
+        }
+    }
+    let python = conda.iter().find_map(|pin| pin.strip_prefix("python="));
+    let python = python.and_then(|pin| pin.split('=').next()).ok_or("it names no python")?.to_owned();
+    // Tasks whose lists are the same share one environment.
+    let hash = blake3::hash(format!("{conda:?}{pip:?}").as_bytes()).to_hex();
+    let name = format!("{}-{hash:.10}", repo.rsplit('/').next().unwrap_or(repo));
+    Ok(Environment { name, python, conda, pip })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    const LIST: &str = "name: testbed\nchannels:\n  - defaults\ndependencies:\n  - python=3.9.20=he870216_1\n  - pip=24.2=py39_0\n  - pip:\n      - attrs==23.1.0\n      - numpy==1.25.2\nprefix: /opt/miniconda3/envs/testbed\n";
+
+    #[test]
+    fn condas_and_pips_pins_are_told_apart() {
+        let read = read("psf/requests", LIST).unwrap();
+        assert_eq!((read.python.as_str(), read.minor().as_str()), ("3.9.20", "3.9"));
+        assert_eq!(read.conda, ["python=3.9.20=he870216_1", "pip=24.2=py39_0"]);
+        assert_eq!(read.pip, ["attrs==23.1.0", "numpy==1.25.2"]);
+        assert!(read.name.starts_with("requests-"));
+        assert!(super::read("psf/requests", "<html>").unwrap_err().contains("no python"));
+    }
+
+    /// Answers each request with the next of `answers`.
+    fn serve(answers: Vec<(&'static str, &'static str)>) -> (String, std::thread::JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let served = std::thread::spawn(move || {
+            let mut asked = Vec::new();
+            for (status, body) in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let (mut request, mut byte) = (Vec::new(), [0]);
+                while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+                    request.push(byte[0]);
+                }
+                asked.push(String::from_utf8_lossy(&request).lines().next().unwrap_or_default().to_owned());
+                let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+                stream.write_all((head + body).as_bytes()).unwrap();
+            }
+            asked
+        });
+        (address, served)
+    }
+
+    #[tokio::test]
+    async fn a_list_is_fetched_once_and_a_busy_server_asked_again() {
+        let (endpoint, served) = serve(vec![("503 Busy", ""), ("200 OK", LIST)]);
+        let (lists, cache) = (Lists { endpoint, wait: Duration::ZERO }, tempfile::tempdir().unwrap());
+        for _ in 0..2 {
+            assert_eq!(lists.get(cache.path(), "psf/requests", "psf__requests-5414").await.unwrap().python, "3.9.20");
+        }
+        let asked = "GET /swebench/resources/swebench-og/psf__requests/5414/environment.yml HTTP/1.1";
+        assert_eq!(served.join().unwrap(), [asked, asked]);
+    }
+
+    #[tokio::test]
+    async fn a_list_that_is_not_there_is_named_with_the_way_out() {
+        let (endpoint, served) = serve(vec![("404 Not Found", "")]);
+        let (lists, cache) = (Lists { endpoint, wait: Duration::ZERO }, tempfile::tempdir().unwrap());
+        let error = lists.get(cache.path(), "psf/requests", "psf__requests-1").await.unwrap_err();
+        assert!(error.contains("/psf__requests/1/environment.yml is not there"), "{error}");
+        assert!(error.ends_with("give the lists with --environments FILE, or use --backend docker"), "{error}");
+        served.join().unwrap();
+    }
+}
