@@ -65,6 +65,21 @@ fn names() -> String {
 
 /// The strategy `what`: a path to a TOML file, or the name of a shipped one. `dir`: where a relative path starts.
 pub fn load(what: &str, dir: &Path) -> Result<Strategy, LoadError> {
+    let strategy = read(what, dir)?;
+    for name in strategy.search.iter().flat_map(|search| &search.strategies) {
+        let invalid = |error: String| LoadError::Invalid { name: what.into(), error };
+        let one = read(name, dir).map_err(|error| invalid(format!("search.strategies: {error}")))?;
+        if one.search.is_some() {
+            return Err(invalid(format!(
+                "search.strategies: {name} is a search itself; name strategies of one attempt"
+            )));
+        }
+    }
+    Ok(strategy)
+}
+
+/// The same without a look at the strategies that it names.
+fn read(what: &str, dir: &Path) -> Result<Strategy, LoadError> {
     let mut table = resolve(what, dir, 0)?;
     table.remove("extends");
     let strategy: Strategy = Value::Table(table)
@@ -103,6 +118,7 @@ fn resolve(what: &str, dir: &Path, depth: usize) -> Result<Table, LoadError> {
         name: what.into(),
         error: format!("{}{}", one_line(e.message()), line_of(&text, &e)),
     })?;
+    beside_it(&mut table, &beside);
     // The parent's name and description are its own.
     table.entry("name").or_insert(Value::String(stem));
     table.entry("about").or_insert(Value::String(String::new()));
@@ -114,6 +130,18 @@ fn resolve(what: &str, dir: &Path, depth: usize) -> Result<Table, LoadError> {
             Ok(base)
         }
         Some(_) => Err(LoadError::Invalid { name: what.into(), error: "`extends` is the name of one strategy".into() }),
+    }
+}
+
+/// Names that `search.strategies` gives to files beside this one hold wherever voe is started.
+fn beside_it(table: &mut Table, dir: &Path) {
+    let named = table.get_mut("search").and_then(|search| search.get_mut("strategies")).and_then(Value::as_array_mut);
+    for name in named.into_iter().flatten() {
+        let own = name.as_str().filter(|name| SHIPPED.iter().all(|(shipped, _)| shipped != name));
+        let path = own.and_then(|file| std::path::absolute(dir.join(file)).ok());
+        if let Some(path) = path.filter(|path| path.is_file()) {
+            *name = Value::String(path.display().to_string());
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use voe_agent::Strategy;
 use voe_grade::Instance;
 use voe_model::Model;
 
@@ -20,20 +21,24 @@ pub enum Answers {
 pub type Models = BTreeMap<String, Answers>;
 
 impl Answers {
-    /// The model for one attempt, of which `served` replies are in its record.
+    /// The model for one attempt, of which `served` replies are in its record. The attempts of a search share it, so a scripted one
+    /// then goes by how many replies are in the conversation that it is asked about.
     ///
     /// # Errors
     /// The script has nothing for it.
     pub fn open(
         &self,
         task: &Instance,
-        strategy: &str,
+        strategy: &Strategy,
         trial: u32,
         served: u32,
     ) -> Result<Arc<dyn Model>, ScriptError> {
         match self {
             Self::Shared(model) => Ok(Arc::clone(model)),
-            Self::Scripted(scripts) => Ok(Arc::new(scripts.model(task, strategy, trial, served)?)),
+            Self::Scripted(scripts) => {
+                let served = strategy.search.is_none().then_some(served);
+                Ok(Arc::new(scripts.model(task, &strategy.name, trial, served)?))
+            }
         }
     }
 }

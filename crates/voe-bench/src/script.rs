@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use voe_grade::Instance;
-use voe_model::{Delta, Message, Model, ModelError, Reply, ReplyFuture, Request, ToolCall, Usage};
+use voe_model::{Delta, Message, Model, ModelError, Reply, ReplyFuture, Request, Role, ToolCall, Usage};
 use voe_trace::event::ModelFacts;
 
 /// A file of scripts.
@@ -107,7 +107,7 @@ impl Scripts {
         toml::from_str(&text).map_err(|error: toml::de::Error| fail(error.message().to_owned()))
     }
 
-    /// The model of one attempt, of which `served` replies are in its record.
+    /// The model of one attempt, of which `served` replies are in its record; `None`: of several, told apart by what they ask.
     ///
     /// # Errors
     /// No script fits.
@@ -116,9 +116,9 @@ impl Scripts {
         task: &Instance,
         strategy: &str,
         trial: u32,
-        served: u32,
+        served: Option<u32>,
     ) -> Result<ScriptedAttempt, ScriptError> {
-        let next = AtomicUsize::new(served as usize);
+        let next = served.map(|served| AtomicUsize::new(served as usize));
         if !self.reply.is_empty() {
             return Ok(ScriptedAttempt { replies: self.reply.clone(), wait: Duration::ZERO, next });
         }
@@ -153,7 +153,8 @@ fn applies(patch: &str) -> Said {
 pub struct ScriptedAttempt {
     replies: Vec<Said>,
     wait: Duration,
-    next: AtomicUsize,
+    /// The reply that comes next; `None`: as many as the conversation holds are behind.
+    next: Option<AtomicUsize>,
 }
 
 impl Model for ScriptedAttempt {
@@ -164,17 +165,21 @@ impl Model for ScriptedAttempt {
                 // A summary or a question of voe's own, which is no step.
                 return Ok(reply(Message::assistant("Nothing of note so far."), request.messages.len()));
             }
-            let step = self.next.load(Ordering::Relaxed);
+            let step = match &self.next {
+                Some(next) => next.load(Ordering::Relaxed),
+                None => request.messages.iter().filter(|message| message.role == Role::Assistant).count(),
+            };
+            let go_on = || self.next.iter().for_each(|next| next.store(step + 1, Ordering::Relaxed));
             let Some(said) = self.replies.get(step) else {
                 return Err(ModelError::OutOfReplies { what: "script", served: step });
             };
             if said.overloaded {
                 // The next try gets the next reply.
-                self.next.store(step + 1, Ordering::Relaxed);
+                go_on();
                 return Err(ModelError::Overloaded { status: 503, message: "as the script says".to_owned() });
             }
             assert!(!said.panics, "as the script says");
-            self.next.store(step + 1, Ordering::Relaxed);
+            go_on();
             let mut message = Message::assistant(&said.content);
             message.reasoning.clone_from(&said.reasoning);
             message.tool_calls = (1..)
@@ -226,13 +231,13 @@ mod tests {
     async fn the_first_script_that_fits_answers_and_goes_on_at_its_step() {
         let scripts: Scripts = toml::from_str(TEXT).unwrap();
         let task = crate::mini::find("mini__pages-1").unwrap().unwrap().row();
-        let named = scripts.model(&task, "b", 1, 0).unwrap();
+        let named = scripts.model(&task, "b", 1, Some(0)).unwrap();
         assert_eq!(ask(&named).await.unwrap().message.content, "one");
         assert!(matches!(ask(&named).await, Err(ModelError::OutOfReplies { served: 1, .. })));
-        let other = scripts.model(&task, "a", 1, 0).unwrap();
+        let other = scripts.model(&task, "a", 1, Some(0)).unwrap();
         let first = ask(&other).await.unwrap();
         assert!(first.message.tool_calls[0].arguments.contains("git apply"));
-        let resumed = scripts.model(&task, "a", 1, 1).unwrap();
+        let resumed = scripts.model(&task, "a", 1, Some(1)).unwrap();
         assert_eq!(ask(&resumed).await.unwrap().message.content, "TASK_COMPLETE");
     }
 
@@ -240,7 +245,7 @@ mod tests {
     fn an_attempt_that_no_script_fits_is_named() {
         let scripts: Scripts = toml::from_str("[[script]]\ntask = \"x\"\n").unwrap();
         let task = crate::mini::find("mini__pages-1").unwrap().unwrap().row();
-        let error = scripts.model(&task, "a", 2, 0).unwrap_err();
+        let error = scripts.model(&task, "a", 2, Some(0)).unwrap_err();
         insta::assert_snapshot!(error, @"the script has no replies for mini__pages-1 with a, trial 2; add a [[script]] for it");
     }
 }

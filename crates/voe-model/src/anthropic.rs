@@ -3,6 +3,7 @@
 mod blocks;
 mod wire;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::error::ModelError;
 use crate::exchange::{self, Exchange, Got, On};
 use crate::fail::Failure;
 use crate::limits::{Idle, RetryPolicy};
-use crate::model::{Delta, Model, Reply, ReplyFuture, Request, ToolSpec};
+use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request, ToolSpec};
 use crate::prices::Prices;
 use crate::retry::Retries;
 use crate::secret::Secret;
@@ -203,6 +204,14 @@ impl Model for Anthropic {
             window: self.config.window,
             ..ModelFacts::default()
         }
+    }
+
+    fn another<'a>(&'a self, name: &'a str) -> ModelFuture<'a> {
+        Box::pin(async move {
+            let mut config = AnthropicConfig { model: name.to_owned(), ..self.config.clone() };
+            config.window = Self::new(config.clone())?.ask_window().await.or(config.window);
+            Ok(Arc::new(Self::new(config)?) as Arc<dyn Model>)
+        })
     }
 
     fn estimate(&self, messages: &[Message], tools: &[ToolSpec]) -> u64 {

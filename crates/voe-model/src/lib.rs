@@ -36,7 +36,7 @@ pub mod tokens;
 pub use anthropic::{ANTHROPIC_URL, Anthropic, AnthropicConfig};
 pub use error::ModelError;
 pub use limits::{Idle, RetryPolicy};
-pub use model::{Delta, Model, Reply, ReplyFuture, Request, Sampling, ToolSpec};
+pub use model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request, Sampling, ToolSpec};
 pub use openai::{History, OpenAi, OpenAiConfig};
 pub use prices::{Prices, PricesError};
 pub use probe::{LOCAL_SERVERS, Probe, ProbeTools, SMALL_WINDOW, ServerKind, ServerModel, probe, probe_tools};

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -113,6 +114,9 @@ pub struct Reply {
 /// A reply to come.
 pub type ReplyFuture<'a> = Pin<Box<dyn Future<Output = Result<Reply, ModelError>> + Send + 'a>>;
 
+/// A model to come.
+pub type ModelFuture<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Model>, ModelError>> + Send + 'a>>;
+
 /// A model that can be asked.
 pub trait Model: Send + Sync {
     /// Asks for one reply. Retries happen in here: an error that comes out is final. Dropping the future ends the request.
@@ -120,6 +124,13 @@ pub trait Model: Send + Sync {
 
     /// What is known of the model and its server; no keys.
     fn facts(&self) -> ModelFacts;
+
+    /// Another model of the same server, by name, asked with the same key and the same patience.
+    fn another<'a>(&'a self, name: &'a str) -> ModelFuture<'a> {
+        let provider = self.facts().provider;
+        let message = format!("a {provider} model has no other beside it ({name:?}); leave out search.models");
+        Box::pin(async move { Err(ModelError::Setup { message }) })
+    }
 
     /// What a prompt is about in tokens, as far as this model's replies have taught it.
     fn estimate(&self, messages: &[Message], tools: &[ToolSpec]) -> u64 {

@@ -3,6 +3,7 @@
 mod gather;
 mod wire;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::error::ModelError;
 use crate::exchange::{self, Exchange, Got, On};
 use crate::fail::Failure;
 use crate::limits::{Idle, RetryPolicy};
-use crate::model::{Delta, Model, Reply, ReplyFuture, Request, ToolSpec};
+use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request, ToolSpec};
 use crate::prices::Prices;
 use crate::retry::Retries;
 use crate::secret::Secret;
@@ -26,6 +27,9 @@ use gather::{Field, Gathered};
 
 /// A reply that is limited to fewer tokens than this is not worth asking for.
 const SHORTEST_REPLY: u64 = 128;
+
+/// The limit on asking for a model's window.
+const WINDOW: Duration = Duration::from_secs(5);
 
 /// How the model's own thinking is sent back to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -279,6 +283,16 @@ impl Model for OpenAi {
             window: self.config.window,
             sampling: Value::Null,
         }
+    }
+
+    fn another<'a>(&'a self, name: &'a str) -> ModelFuture<'a> {
+        Box::pin(async move {
+            let mut config = OpenAiConfig { model: name.to_owned(), ..self.config.clone() };
+            let probe = crate::probe(&config.base_url, config.api_key.as_ref(), WINDOW).await;
+            // What the user said of the window was said of the other model; a server that does not tell gets it all the same.
+            config.window = probe.ok().and_then(|probe| probe.window(name)).or(config.window);
+            Ok(Arc::new(Self::new(config)?) as Arc<dyn Model>)
+        })
     }
 
     fn estimate(&self, messages: &[Message], tools: &[ToolSpec]) -> u64 {

@@ -78,6 +78,7 @@ async fn probe(
             parent: from,
             kind: kind.into(),
             strategy,
+            model: search.model(from as usize - 1),
             limits,
             begin: Begin::Middle { from, prefix, snapshot: None },
             tell: String::new(),

@@ -1,4 +1,5 @@
-//! `mcts`: a tree over steps. A node is the state after some steps; each rollout adds one.
+//! `mcts`: a tree over steps. A node is the state after some steps; each rollout adds one. What is then left of the budget goes
+//! to the best branch, so that a tree of few and short nodes comes to an end at all.
 
 use voe_agent::strategy::Limits;
 
@@ -11,12 +12,13 @@ use crate::{steps, told};
 pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
     let n = search.keys.n;
     let mut tree = Tree::new(search.keys.explore);
-    loop {
+    let mut settled = false;
+    while !settled && !search.shared.stopped() {
         let (mut orders, mut reserved) = (Vec::new(), Vec::new());
         while orders.len() < search.keys.parallel.max(1) as usize {
             let id = search.next_id() + orders.len() as u32;
             let Some(parent) = tree.select().filter(|_| id <= n) else { break };
-            let Some(order) = order(search, &tree, parent, id, &reserved)? else { break };
+            let Some(order) = order(search, &tree, parent, id, &reserved, false)? else { break };
             reserved.push(order.limits.clone());
             // Nodes of the tree and rollouts have the same numbers: both grow by one at a time.
             tree.begin(parent);
@@ -25,29 +27,34 @@ pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
         if orders.is_empty() {
             break;
         }
-        let mut settled = false;
         for id in search.roll(orders).await? {
             let Some(rolled) = search.rolled.get(&id) else { continue };
             tree.end(id as usize, rolled.value, rolled.over);
             settled |= search.settled(id);
         }
-        if settled || search.shared.stopped() {
-            break;
-        }
     }
     let (visits, mean) = tree.stats(0);
     let text = format!("the tree has {} nodes; {visits} visits of the root, mean value {mean:.2}", search.rolled.len());
     search.host.write(voe_trace::Event::Note { text })?;
+    // Of equals the newest: it is further on.
+    let open = search.rolled.values().filter(|rolled| !rolled.over);
+    let best = open.max_by(|a, b| a.value.total_cmp(&b.value)).map(|rolled| rolled.id);
+    if let Some(best) = best.filter(|_| !settled)
+        && let Some(order) = order(search, &tree, best as usize, search.next_id(), &[], true)?
+    {
+        search.roll(vec![order]).await?;
+    }
     Ok(())
 }
 
-/// The next child of a node. `None`: nothing is left for it.
+/// The next child of a node, or what goes on from it to the end. `None`: nothing is left for it.
 fn order(
     search: &Search,
     tree: &Tree,
     parent: usize,
     id: u32,
     reserved: &[Limits],
+    to_end: bool,
 ) -> Result<Option<Order>, SearchError> {
     let elder = tree.children(parent);
     // A strategy begins a branch; what comes after it goes on with that strategy.
@@ -86,9 +93,20 @@ fn order(
         true => told::of_siblings(&siblings),
         false => String::new(),
     };
-    let limits = Limits { steps: made, ..limits };
-    let kind = "expand".to_owned();
-    Ok(Some(Order { id, parent, kind, strategy, limits, begin, tell, steps: Some(made), keep: true }))
+    let (kind, model) = (if to_end { "finish" } else { "expand" }.to_owned(), search.model(turn));
+    let limits = Limits { steps: if to_end { limits.steps } else { made }, ..limits };
+    Ok(Some(Order {
+        id,
+        parent,
+        kind,
+        strategy,
+        model,
+        limits,
+        begin,
+        tell,
+        steps: (!to_end).then_some(made),
+        keep: !to_end,
+    }))
 }
 
 /// Which of the root's children a node descends from, counted from 0.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use voe_agent::strategy::{Limits, Strategy};
 use voe_agent::workspace::{Workspace, WorkspaceError};
 use voe_agent::{Attempt, Plan};
+use voe_model::Model;
 use voe_sandbox::{Sandbox, Snapshot};
 use voe_toolbox::protocol::{self, Bytes, FileState, Pristine, Setup};
 use voe_trace::event::{Finish, Seconds};
@@ -26,6 +27,7 @@ pub(crate) struct Order {
     pub(crate) parent: u32,
     pub(crate) kind: String,
     pub(crate) strategy: Strategy,
+    pub(crate) model: Arc<dyn Model>,
     /// What it may spend, beside what the attempt that it goes on from has spent.
     pub(crate) limits: Limits,
     pub(crate) begin: Begin,
@@ -63,6 +65,8 @@ pub(crate) struct Rolled {
     pub(crate) parent: u32,
     pub(crate) kind: String,
     pub(crate) strategy: String,
+    #[serde(default)]
+    pub(crate) model: String,
     pub(crate) temperature: Option<f64>,
     /// It ended by itself or at a limit; else it could be gone on with.
     pub(crate) over: bool,
@@ -119,6 +123,7 @@ pub(crate) async fn run(
         parent: order.parent,
         kind: order.kind,
         strategy: order.strategy.name.clone(),
+        model: order.model.facts().name,
         temperature: order.strategy.sampling.temperature,
         over,
         steps: spent.0,
@@ -268,7 +273,7 @@ fn plan(shared: &Shared, order: &Order, sandbox: Sandbox, origin: &Spent) -> Pla
     Plan {
         task,
         strategy,
-        model: Arc::clone(&shared.model),
+        model: Arc::clone(&order.model),
         sandbox,
         pristine: shared.pristine.clone(),
         user_tree: shared.user_tree.clone(),

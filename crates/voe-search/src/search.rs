@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use voe_agent::strategy::{self, Limits, SearchKind, Strategy, ValueFrom};
 use voe_agent::{Attempt, Observer, Plan};
-use voe_model::{Message, Request};
+use voe_model::{Message, Model, Request};
 use voe_repo::Base;
 use voe_sandbox::Snapshot;
 use voe_toolbox::protocol::Pristine;
@@ -30,6 +30,8 @@ pub struct Search {
     whole: Limits,
     /// The strategies that take turns.
     strategies: Vec<Strategy>,
+    /// The models that take turns.
+    models: Vec<Arc<dyn Model>>,
     /// The rollouts that ended, by number.
     pub(crate) rolled: BTreeMap<u32, Rolled>,
     pub(crate) snapshots: BTreeMap<u32, Snapshot>,
@@ -72,6 +74,7 @@ impl Search {
             attempts: dir,
         };
         let strategies = strategies(&plan.strategy, &keys)?;
+        let models = models(&plan.model, &keys).await?;
         let whole = plan.strategy.limits.clone();
         let known = records.iter().filter_map(|record| match &record.event {
             Event::Node(node) => {
@@ -88,6 +91,7 @@ impl Search {
             keys,
             whole,
             strategies,
+            models,
             rolled,
             snapshots,
             known,
@@ -160,6 +164,11 @@ impl Search {
             strategy.sampling.temperature = Some(self.keys.temperatures[turn % self.keys.temperatures.len()]);
         }
         strategy
+    }
+
+    /// The model of the `turn`th attempt.
+    pub(crate) fn model(&self, turn: usize) -> Arc<dyn Model> {
+        Arc::clone(&self.models[turn % self.models.len()])
     }
 
     /// What was spent so far.
@@ -245,8 +254,11 @@ impl Search {
     async fn ended(&mut self, mut rolled: Rolled) -> Result<(), SearchError> {
         let mut detail = json!({
             "strategy": rolled.strategy, "reason": rolled.finish.reason, "level": rolled.finish.evidence.level,
-            "steps": rolled.steps, "over": rolled.over,
+            "steps": rolled.steps, "usage": rolled.usage, "over": rolled.over,
         });
+        if self.models.len() > 1 {
+            detail["model"] = json!(rolled.model);
+        }
         if let Some(temperature) = rolled.temperature {
             detail["temperature"] = json!(temperature);
         }
@@ -339,6 +351,7 @@ impl Search {
             parent: 0,
             kind: "rollout".into(),
             strategy: self.strategy(turn),
+            model: self.model(turn),
             limits,
             begin: Begin::Fresh,
             tell: String::new(),
@@ -364,4 +377,17 @@ fn strategies(own: &Strategy, keys: &strategy::Search) -> Result<Vec<Strategy>, 
         Err(error) => Err(error.into()),
     };
     keys.strategies.iter().map(one).collect()
+}
+
+/// The models that take turns: those named, or the one that voe was started with.
+async fn models(own: &Arc<dyn Model>, keys: &strategy::Search) -> Result<Vec<Arc<dyn Model>>, SearchError> {
+    if keys.models.is_empty() {
+        return Ok(vec![Arc::clone(own)]);
+    }
+    let mut models = Vec::new();
+    for name in &keys.models {
+        let same = *name == own.facts().name;
+        models.push(if same { Arc::clone(own) } else { own.another(name).await? });
+    }
+    Ok(models)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use voe_agent::{AttemptError, LoadError, UserTree};
-use voe_model::Model;
+use voe_model::{Model, ModelError};
 use voe_repo::{Base, RepoError};
 use voe_toolbox::protocol::Pristine;
 use voe_trace::event::Task;
@@ -24,6 +24,9 @@ pub enum SearchError {
     /// A strategy that the search names.
     #[error("search.strategies: {0}")]
     Strategy(#[from] LoadError),
+    /// A model that the search names.
+    #[error("search.models: {0}")]
+    Model(#[from] ModelError),
     /// A strategy that the search names is a search itself.
     #[error("search.strategies: {0} is a search itself; name strategies of one attempt")]
     Nested(String),

@@ -28,7 +28,8 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
     let repo = Repo::discover(&here)?;
     let settings = settings(args, repo.top())?;
     let statement = statement(args)?;
-    let mut strategy = voe_agent::load(&settings.text("strategy").unwrap_or_default(), &here)?;
+    let mut strategy =
+        voe_agent::load(&settings.text("strategy").unwrap_or_default(), &settings.beside("strategy", &here))?;
     limit(&mut strategy, &settings)?;
     let wishes = Wishes::of(args, &settings, repo.top())?;
     let found = model::find(&settings).await?;

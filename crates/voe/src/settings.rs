@@ -138,6 +138,14 @@ impl Settings {
         self.values.get(name)
     }
 
+    /// Where a relative path in this setting starts: beside the file that sets it, else `here`.
+    pub(crate) fn beside(&self, name: &str, here: &Path) -> PathBuf {
+        match self.get(name) {
+            Some((_, Source::Repository(file) | Source::User(file))) => file.parent().unwrap_or(here).to_owned(),
+            _ => here.to_owned(),
+        }
+    }
+
     /// A text. Numbers are taken as they are written.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.get(name).map(|(value, _)| match value {

@@ -12,12 +12,14 @@ use crate::strategy::Pipeline;
 use crate::workspace::Called;
 
 /// What the repository's own tests say of a candidate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Base {
+    /// Something that passed before fails now.
+    Breaks,
+    /// They were not run.
+    Unknown,
     /// Nothing that passed before fails now.
     Holds,
-    /// Something does.
-    Breaks,
 }
 
 /// A change that could be made.
@@ -27,11 +29,25 @@ pub(super) struct Candidate {
     pub(super) tree: String,
     pub(super) diff: String,
     pub(super) level: Level,
+    /// Whether there was a check to try it with.
+    pub(super) checked: bool,
     /// All checks fail without it and pass with it.
     pub(super) proven: bool,
     pub(super) base: Base,
     /// What is wrong with it, for the next question.
     pub(super) failure: String,
+}
+
+impl Candidate {
+    /// Whether no other is looked for.
+    pub(super) fn enough(&self) -> bool {
+        self.base == Base::Holds && (self.proven || !self.checked)
+    }
+
+    /// What comes first is better.
+    pub(super) fn rank(&self) -> (Base, bool, Level, std::cmp::Reverse<usize>) {
+        (self.base, self.proven, self.level, std::cmp::Reverse(self.diff.len()))
+    }
 }
 
 impl Attempt {
@@ -69,8 +85,9 @@ impl Attempt {
             tree: state.tree,
             diff: patch.text,
             level: Level::None,
+            checked: !reds.is_empty(),
             proven: !reds.is_empty(),
-            base: Base::Holds,
+            base: Base::Unknown,
             failure: String::new(),
         };
         for red in reds {
@@ -85,13 +102,31 @@ impl Attempt {
             }
         }
         if candidate.proven || reds.is_empty() {
-            let verdict = self.own_tests().await?;
-            if verdict.passed == Some(false) {
-                candidate.base = Base::Breaks;
-                candidate.failure = format!("This change breaks tests of the repository.\n{}", verdict.text);
-            }
+            self.ask_own_tests(&mut candidate).await?;
         }
         Ok(Ok(candidate))
+    }
+
+    /// What the repository's own tests say of a candidate, which is in the workspace.
+    async fn ask_own_tests(&mut self, candidate: &mut Candidate) -> Result<(), End> {
+        let verdict = self.own_tests().await?;
+        candidate.base = if verdict.passed == Some(false) { Base::Breaks } else { Base::Holds };
+        if candidate.base == Base::Breaks {
+            candidate.failure = format!("This change breaks tests of the repository.\n{}", verdict.text);
+        }
+        Ok(())
+    }
+
+    /// Asks the repository's own tests where nothing is proven and one of several is to be chosen.
+    pub(super) async fn tell_apart(&mut self, tried: &mut [Candidate]) -> Result<(), End> {
+        if tried.len() < 2 || tried.iter().any(Candidate::enough) {
+            return Ok(());
+        }
+        for candidate in tried.iter_mut().filter(|candidate| candidate.base == Base::Unknown) {
+            self.put(candidate).await?;
+            self.ask_own_tests(candidate).await?;
+        }
+        Ok(())
     }
 
     /// Runs an editing tool. It is recorded unless the record has it already.

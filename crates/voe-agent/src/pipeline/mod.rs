@@ -17,14 +17,14 @@ use std::time::Duration;
 use minijinja::context;
 use serde_json::json;
 use voe_trace::event::{Compaction, Origin};
-use voe_trace::{Event, Level, Message, Reason, Usage};
+use voe_trace::{Event, Message, Reason, Usage};
 
 use crate::attempt::{Attempt, End};
 use crate::prompt::{cut, last_lines, render};
 use crate::red;
 use crate::strategy::{Pipeline, Strategy, Writes};
 use crate::workspace::Called;
-use candidate::{Base, Candidate};
+use candidate::Candidate;
 use check::Language;
 pub(crate) use past::Past;
 use place::{Names, Place};
@@ -65,32 +65,48 @@ impl Attempt {
         };
         let reds = self.reds(keys, &first).await?;
         let mut tried: Vec<Candidate> = Vec::new();
-        'all: for place in places.iter().take(keys.places.max(1) as usize) {
+        let ended = self.try_places(keys, &places, &reds, &mut tried).await;
+        if matches!(ended, Ok(()) | Err(End::Reason(Reason::MaxSteps | Reason::MaxTokens))) {
+            self.tell_apart(&mut tried).await?;
+        }
+        // Also when a limit or the model ended it: what was found until then is handed in. Of equals the first: it was written
+        // with the least talk of failures.
+        let best = tried.iter().rev().max_by_key(|candidate| candidate.rank());
+        if let Some(best) = best {
+            self.put(best).await?;
+        }
+        ended.map(|()| if best.is_some() { Reason::Completed } else { Reason::Stuck })
+    }
+
+    /// Tries changes, place after place, until one will do.
+    async fn try_places(
+        &mut self,
+        keys: &Pipeline,
+        places: &[Place],
+        reds: &[Red],
+        tried: &mut Vec<Candidate>,
+    ) -> Result<(), End> {
+        for place in places.iter().take(keys.places.max(1) as usize) {
             let (mut before, mut failure) = (String::new(), String::new());
             for _ in 0..keys.candidates.max(1) {
                 self.restore_base().await?;
                 let Some(lines) = self.lines(&place.path).await? else { break };
                 let shown = show(place, &lines, keys);
-                let reply = self.ask_for_change(keys, place, &shown, &reds, (&before, &failure)).await?;
-                match self.candidate(keys, place, &shown, &lines, &reply, &reds).await? {
+                let reply = self.ask_for_change(keys, place, &shown, reds, (&before, &failure)).await?;
+                match self.candidate(keys, place, &shown, &lines, &reply, reds).await? {
                     Ok(candidate) => {
-                        let enough = candidate.base == Base::Holds && (reds.is_empty() || candidate.proven);
+                        let enough = candidate.enough();
                         (before, failure) = (candidate.diff.clone(), candidate.failure.clone());
                         tried.push(candidate);
                         if enough {
-                            break 'all;
+                            return Ok(());
                         }
                     }
                     Err(why) => (before, failure) = (reply, why),
                 }
             }
         }
-        // Of equals the first: it was written with the least talk of failures.
-        let Some(best) = tried.iter().rev().max_by_key(|candidate| candidate.rank()) else {
-            return Ok(Reason::Stuck);
-        };
-        self.put(best).await?;
-        Ok(Reason::Completed)
+        Ok(())
     }
 
     /// Asks one question in a context of its own, unless the record has the answer.
@@ -357,11 +373,4 @@ pub(crate) fn validate(strategy: &Strategy) -> Result<(), String> {
         return Err("a pipeline verifies by itself: [verify] and [red_first] do nothing in it".into());
     }
     Ok(())
-}
-
-impl Candidate {
-    /// What comes first is better.
-    fn rank(&self) -> (bool, bool, Level, std::cmp::Reverse<usize>) {
-        (self.base == Base::Holds, self.proven, self.level, std::cmp::Reverse(self.diff.len()))
-    }
 }

@@ -63,10 +63,17 @@ pub(super) fn search(names: &BTreeSet<String>) -> String {
     definition(&format!("(?:{})", names.join("|")))
 }
 
+/// Words that begin lines which call functions, or define something else, in one language or another.
+const STATEMENTS: &[&str] = &[
+    "assert", "await", "case", "catch", "class", "defer", "del", "delete", "do", "elif", "else", "elsif", "except",
+    "for", "from", "go", "if", "import", "in", "is", "match", "new", "not", "or", "and", "print", "raise", "return",
+    "switch", "throw", "try", "unless", "until", "use", "when", "while", "with", "yield",
+];
+
 /// The name of the function that `line` defines.
 pub(super) fn defined(line: &str) -> Option<&str> {
-    let first = line.trim_start().split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-    if ["return", "raise", "throw", "yield", "await", "assert", "else", "elif"].contains(&first) {
+    let first = line.trim_start().split_once(char::is_whitespace).map_or("", |(first, _)| first);
+    if STATEMENTS.contains(&first) {
         return None;
     }
     let found = DEFINITION.as_ref()?.captures(line)?;
@@ -202,6 +209,10 @@ mod tests {
             ("rotate() {", Some("rotate")),
             ("    if (x) {", None),
             ("    return mean(xs)", None),
+            ("    if not mean(xs):", None),
+            ("    with open(path) as file:", None),
+            ("    for x in sorted(xs):", None),
+            ("class Missing(LookupError):", None),
             ("x = f(1)", None),
         ] {
             assert_eq!(defined(line), name, "{line}");

@@ -74,6 +74,8 @@ pub struct Search {
     pub parallel: u32,
     /// The strategy of each attempt, by name; several take turns. Empty: this file without `search`.
     pub strategies: Vec<String>,
+    /// Models of the same server that take turns, by name; empty: the one that voe was started with.
+    pub models: Vec<String>,
     /// Temperatures that take turns; empty: the strategy's own.
     pub temperatures: Vec<f64>,
     /// For `ralph`: whether the next attempt goes on in the workspace of the last.
@@ -135,6 +137,7 @@ impl Default for Search {
             n: 4,
             parallel: 1,
             strategies: Vec::new(),
+            models: Vec::new(),
             temperatures: Vec::new(),
             keep_workspace: false,
             width: 5,

@@ -180,7 +180,7 @@ impl Job {
         let record = self.begun(context, &trajectory, &dir)?;
         let served = record.as_ref().map_or(0, |record| steps(&record.records));
         let source = context.models.get(&self.arm.model).ok_or_else(|| Failed::NoModel(self.arm.model.clone()))?;
-        let model = source.open(&self.task, &self.arm.strategy.name, self.trial, served)?;
+        let model = source.open(&self.task, &self.arm.strategy, self.trial, served)?;
         let paced = Paced::new(model, context.pacer(&self.arm.model), trajectory.clone());
         let (at_rest, last_error) = (paced.at_rest(), paced.last_error());
 

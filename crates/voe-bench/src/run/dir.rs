@@ -109,6 +109,16 @@ pub struct ArmFile {
     pub strategy: String,
 }
 
+impl ArmFile {
+    /// The arm.
+    ///
+    /// # Errors
+    /// The strategy is none that this voe can read.
+    pub fn resolved(self) -> Result<Arm, voe_agent::LoadError> {
+        Ok(Arm { name: self.name, model: self.model, strategy: voe_agent::load::parse(&self.strategy)? })
+    }
+}
+
 /// The machine that a run was begun on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Machine {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{Notify, watch};
-use voe_model::{Delta, Model, ModelError, ReplyFuture, Request};
+use voe_model::{Delta, Model, ModelError, ModelFuture, ReplyFuture, Request};
 use voe_trace::event::ModelFacts;
 
 use super::record;
@@ -132,6 +132,7 @@ pub struct LastError {
 
 /// One attempt's way to the model: waits for its turn, notes where each step ends, and begins no new step once the run is to
 /// pause.
+#[derive(Clone)]
 pub struct Paced {
     inner: Arc<dyn Model>,
     pacer: Arc<Pacer>,
@@ -214,6 +215,14 @@ impl Model for Paced {
 
     fn facts(&self) -> ModelFacts {
         self.inner.facts()
+    }
+
+    /// It waits for the same turns: it is the same server.
+    fn another<'a>(&'a self, name: &'a str) -> ModelFuture<'a> {
+        Box::pin(async move {
+            let inner = self.inner.another(name).await?;
+            Ok(Arc::new(Self { inner, ..self.clone() }) as Arc<dyn Model>)
+        })
     }
 }
 

@@ -220,6 +220,15 @@ impl Progress {
                     running.step = reply.step;
                 }
             }
+            // A search's own record has no replies: its attempts' steps come with the nodes.
+            Event::Node(node) => {
+                let steps = node.detail["steps"].as_u64().unwrap_or(0);
+                state.totals.steps += steps;
+                state.totals.usage += serde_json::from_value(node.detail["usage"].clone()).unwrap_or_default();
+                if let Some(running) = state.running.get_mut(key) {
+                    running.step += u32::try_from(steps).unwrap_or(u32::MAX);
+                }
+            }
             Event::Result(result) if !result.changes.is_empty() => {
                 if let Some(running) = state.running.get_mut(key) {
                     running.edits += 1;

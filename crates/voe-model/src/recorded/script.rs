@@ -1,7 +1,7 @@
 //! Replies that someone wrote down.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use voe_trace::event::ModelFacts;
 
 use super::show;
 use crate::error::ModelError;
-use crate::model::{Delta, Model, Reply, ReplyFuture, Request};
+use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request};
 use crate::settle::{Raw, RawCall, settle};
 use crate::tokens::estimate_tokens;
 
@@ -263,6 +263,15 @@ impl Model for Scripted {
             window: self.window,
             ..ModelFacts::default()
         }
+    }
+
+    /// Another script, by its file.
+    fn another<'a>(&'a self, name: &'a str) -> ModelFuture<'a> {
+        Box::pin(async move {
+            let file = name.strip_prefix("scripted:").unwrap_or(name);
+            let script = Self::from_file(Path::new(file)).map_err(|e| ModelError::Setup { message: e.to_string() })?;
+            Ok(Arc::new(script) as Arc<dyn Model>)
+        })
     }
 }
 

@@ -26,13 +26,7 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
         return Err(Usage("the experiment names no suite; give --suite SUITE".into()).into());
     }
     let here = std::env::current_dir()?;
-    // Strategies of an experiment file lie beside it.
-    let beside = args.experiment.as_deref().filter(|path| path.is_file()).and_then(Path::parent);
-    let arms = experiment.arms(&here.join(beside.unwrap_or(Path::new("."))))?;
-    if let Some(arm) = arms.iter().find(|arm| arm.strategy.search.is_some()) {
-        let text = format!("{}: strategies that search can't be run over a suite yet; leave the arm out", arm.name);
-        return Err(Usage(text).into());
-    }
+    let arms = arms(&args, &experiment, &here)?;
     let suite = filtered(&experiment.suite, &experiment.filter).await?;
     if args.place.backend == "official" {
         return Err(Usage("--backend official only grades; use auto, native or docker".into()).into());
@@ -88,6 +82,18 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     }
 }
 
+/// The arms: of a run that is gone on with as it has them, whatever became of the files; else as the files say.
+fn arms(args: &args::Run, experiment: &Experiment, here: &Path) -> anyhow::Result<Vec<Arm>> {
+    let run = args.experiment.as_deref().filter(|path| path.is_dir());
+    if let Some(run) = run.filter(|_| args.strategy.is_empty() && args.model.is_empty()) {
+        let arms = RunDir::look(run)?.file.arms;
+        return Ok(arms.into_iter().map(ArmFile::resolved).collect::<Result<_, _>>()?);
+    }
+    // Strategies of an experiment file lie beside it.
+    let beside = args.experiment.as_deref().filter(|path| path.is_file()).and_then(Path::parent);
+    Ok(experiment.arms(&here.join(beside.unwrap_or(Path::new("."))))?)
+}
+
 /// What is to be run, and where.
 fn experiment(args: &args::Run) -> anyhow::Result<(Experiment, PathBuf)> {
     let mut experiment = match &args.experiment {
@@ -99,7 +105,12 @@ fn experiment(args: &args::Run) -> anyhow::Result<(Experiment, PathBuf)> {
         experiment.suite.clone_from(suite);
     }
     if !args.strategy.is_empty() {
-        experiment.strategies.clone_from(&args.strategy);
+        // Files named here lie here, wherever the experiment's own are.
+        let here = |name: &String| match std::path::absolute(name) {
+            Ok(path) if path.is_file() => path.display().to_string(),
+            _ => name.clone(),
+        };
+        experiment.strategies = args.strategy.iter().map(here).collect();
     }
     if !args.model.is_empty() {
         experiment.models.clone_from(&args.model);
