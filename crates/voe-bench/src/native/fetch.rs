@@ -1,6 +1,6 @@
 //! The pinned environment of a task from the official repository, for whoever gives no lists: fetched once, at a fixed commit.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::pins::Environment;
@@ -48,7 +48,7 @@ impl Lists {
         read(repo, &text).map_err(|why| format!("{} is no list of an environment: {why}; remove it", path.display()))
     }
 
-    async fn fetch(&self, repo: &str, id: &str, to: &PathBuf) -> Result<String, String> {
+    async fn fetch(&self, repo: &str, id: &str, to: &Path) -> Result<String, String> {
         let number = id.rsplit('-').next().unwrap_or(id);
         let folder = repo.replace('/', "__");
         let url = format!(
