@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use toml::{Table, Value};
-use voe_agent::strategy::RedFirst;
+use voe_agent::strategy::{Pipeline, RedFirst, Search};
 use voe_agent::{Strategy, load};
 
 /// Keys with their tables, dotted.
@@ -19,7 +19,7 @@ fn keys(table: &Table, before: &str, all: &mut Vec<String>) {
 
 #[test]
 fn every_key_has_a_line_in_the_book() {
-    let book = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/strategies.md")).unwrap();
+    let book = page_of("strategies.md");
     let full = Strategy { red_first: Some(RedFirst::default()), ..Strategy::default() };
     let table: Table = load::show(&full).parse().unwrap();
     let mut all = Vec::new();
@@ -27,6 +27,36 @@ fn every_key_has_a_line_in_the_book() {
     assert!(all.len() > 35, "{all:?}");
     let missing: Vec<_> = all.iter().filter(|key| !book.contains(&format!("`{key}`")) && *key != "sampling").collect();
     assert!(missing.is_empty(), "not in docs/strategies.md: {missing:?}");
+}
+
+#[test]
+fn every_key_of_a_family_has_a_line_on_its_page() {
+    for (page, table) in [
+        ("pipeline.md", Table::try_from(Pipeline::default()).unwrap()),
+        ("search.md", Table::try_from(Search::default()).unwrap()),
+    ] {
+        let book = page_of(page);
+        let missing: Vec<_> = table.keys().filter(|key| *key != "ask" && !book.contains(&format!("`{key}`"))).collect();
+        assert!(missing.is_empty(), "not in docs/{page}: {missing:?}");
+    }
+}
+
+#[test]
+fn every_shipped_strategy_has_a_page_with_a_picture_what_it_stands_for_and_its_cost() {
+    let index = page_of("strategies.md");
+    for (name, _) in load::SHIPPED {
+        let row = index.lines().find(|line| line.starts_with("| [") && line.contains(&format!("`{name}`")));
+        let row = row.unwrap_or_else(|| panic!("{name} is not in the table of docs/strategies.md"));
+        let page = row.split(['(', ')']).nth(1).unwrap();
+        let text = page_of(page).to_lowercase();
+        for part in ["```", "stands for", "source", "cost", name] {
+            assert!(text.contains(part), "docs/{page} has no {part:?}");
+        }
+    }
+}
+
+fn page_of(page: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page)).unwrap()
 }
 
 #[test]

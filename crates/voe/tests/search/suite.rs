@@ -97,7 +97,10 @@ fn searches_with_a_strategy_of_ones_own_run_over_a_suite_and_end_alike_when_kill
     }
 
     let killed = dir.join("killed");
-    let mut child = command(&bench, &begin("killed").each_ref().map(String::as_str)).spawn().unwrap();
+    let mut child = command(&bench, &begin("killed").each_ref().map(String::as_str))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     // Until it has got somewhere; not a measure of time.
     while replies(&killed.join("tasks")) < 5 && child.try_wait().unwrap().is_none() {
         std::thread::sleep(std::time::Duration::from_millis(20));
