@@ -244,13 +244,14 @@ mod tests {
     #[test]
     fn the_experiments_that_ship_can_be_run() {
         let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
-        let mut files = vec![top.join("prove-on-edit.toml")];
+        let mut files = vec![top.join("prove-on-edit.toml"), top.join("small-model.toml")];
         files.extend(std::fs::read_dir(top.join("published")).unwrap().map(|entry| entry.unwrap().path()));
-        assert!(files.len() >= 7);
+        assert!(files.len() >= 8);
         for file in files {
             let experiment = Experiment::read(&file).unwrap();
             let arms = experiment.arms(&top).unwrap();
-            assert!(!arms.is_empty() && experiment.suite.starts_with("verified"), "{}", file.display());
+            let known = experiment.suite.starts_with("verified") || experiment.suite == "mini";
+            assert!(!arms.is_empty() && known, "{}", file.display());
             let published = file.parent().unwrap().ends_with("published");
             assert_eq!(published, !experiment.deviations.is_empty(), "{}", file.display());
         }
