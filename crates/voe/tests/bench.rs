@@ -301,3 +301,28 @@ fn tasks_are_listed_and_shown_without_their_solution() {
     let nothing = place.voe(&["bench", "tasks", "nosuch"]);
     assert!(said(&nothing).contains("no suite \"nosuch\"") && nothing.status.code() == Some(2));
 }
+
+#[test]
+fn a_place_that_cannot_be_had_is_refused_with_the_way_out() {
+    let place = Place::new();
+    let nowhere = "unix:///nowhere/docker.sock";
+    let refused = |args: &[&str]| {
+        let mut command = place.command(&[&["bench", "grade", "--suite", "mini", "--gold"], args].concat());
+        let output =
+            command.env("DOCKER_HOST", nowhere).env_remove("VOE_IMAGE").env("VOE_SANDBOX", "auto").output().unwrap();
+        assert!(!output.status.success());
+        said(&output)
+    };
+    let no_image = refused(&["--backend", "docker"]);
+    assert!(no_image.contains("have no image of their own; name one"), "{no_image}");
+    let no_engine = refused(&["--backend", "docker", "--image", "x"]);
+    assert!(no_engine.contains("no engine answers at unix:///nowhere/docker.sock"), "{no_engine}");
+    let both = refused(&["--backend", "native", "--sandbox", "docker"]);
+    assert!(both.contains("--backend native and --sandbox docker exclude each other"), "{both}");
+    let keep = refused(&["--backend", "docker", "--image", "x", "--keep-images", "many"]);
+    assert!(keep.contains("no number of images and no size"), "{keep}");
+    let unknown = refused(&["--backend", "cloud"]);
+    assert!(unknown.contains("no backend \"cloud\""), "{unknown}");
+    let only_grades = place.voe(&[&place.run_args("r")[..], &["--backend", "official"]].concat());
+    assert!(said(&only_grades).contains("--backend official only grades"), "{}", said(&only_grades));
+}

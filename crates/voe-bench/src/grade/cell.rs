@@ -106,17 +106,13 @@ pub async fn run(workspaces: &Workspaces, task: &Instance, patch: &str, home: &P
     let _ = std::fs::remove_dir_all(home);
     cell.verdict = match verdict {
         Ok(lacks) => grade(task, &cell.log).map_err(CellError::from).and_then(|graded| {
-            // A failure may be the environment's then, unless the right solution has passed in it.
-            let doubtful = !graded.report.resolved && !lacks.is_empty();
-            if doubtful && !Gold::read(&workspaces.cache).passes.contains(&task.instance_id) {
-                let why = format!(
-                    "it lacks {}, and so its tests show nothing until gold passes here; install what building that needs, \
-                     or use --backend docker",
-                    lacks.join(", ")
-                );
-                return Err(CellError::Environment(WorkspaceError::Environment { id: task.instance_id.clone(), why }));
+            let passed = || Gold::read(&workspaces.cache).passes.contains(&task.instance_id);
+            match doubt(&graded, &lacks, passed) {
+                Some(why) => {
+                    Err(CellError::Environment(WorkspaceError::Environment { id: task.instance_id.clone(), why }))
+                }
+                None => Ok(graded),
             }
-            Ok(graded)
         }),
         Err(Failed::Told(error)) => Err(error),
         Err(Failed::Workspace(error)) if error.is_environment() => Err(CellError::Environment(error)),
@@ -187,6 +183,19 @@ async fn inside(
     }
 }
 
+/// Why a verdict shows nothing: the environment lacks something, so that a failure may be its own, and the right solution has
+/// not passed in it either.
+fn doubt(graded: &Graded, lacks: &[String], gold_passed: impl FnOnce() -> bool) -> Option<String> {
+    if graded.report.resolved || lacks.is_empty() || gold_passed() {
+        return None;
+    }
+    Some(format!(
+        "it lacks {}, and its tests show nothing until gold passes here; install what building that needs, or use \
+         --backend docker",
+        lacks.join(", ")
+    ))
+}
+
 enum Ended {
     Ran,
     NotApplied,
@@ -242,4 +251,27 @@ fn shortened(text: &str) -> String {
     let line = text.lines().rfind(|line| line.contains("error") || line.contains("FAILED"));
     let line = line.or(text.lines().next_back()).unwrap_or("nothing was said");
     line.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use voe_grade::InstanceReport;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_where_packages_lack_is_no_verdict_unless_gold_has_passed_there() {
+        let graded = |resolved| Graded {
+            found: true,
+            statuses: Default::default(),
+            report: InstanceReport { resolved, ..Default::default() },
+            not_found: None,
+        };
+        let lacks = ["numpy==1.25.2 (uv pip failed: no such version)".to_owned()];
+        let why = doubt(&graded(false), &lacks, || false).unwrap();
+        assert!(why.starts_with("it lacks numpy==1.25.2 (uv pip failed"), "{why}");
+        assert_eq!(doubt(&graded(true), &lacks, || false), None);
+        assert_eq!(doubt(&graded(false), &lacks, || true), None);
+        assert_eq!(doubt(&graded(false), &[], || false), None);
+    }
 }

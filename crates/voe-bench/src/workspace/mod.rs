@@ -133,6 +133,8 @@ pub struct Workspaces {
     pub native: Native,
     /// What is needed for tasks in containers; then all of them run in containers.
     pub docker: Option<Docker>,
+    /// Whether what runs in them may use the network; only the official harness's tests may.
+    pub network: bool,
     ready: Mutex<HashMap<String, Cell>>,
 }
 
@@ -141,7 +143,7 @@ type Cell = Arc<OnceCell<Result<Arc<Prepared>, String>>>;
 impl Workspaces {
     /// Workspaces kept in `cache`, with `program` (the voe binary) inside of sandboxes of the kind `choice`.
     pub fn new(cache: PathBuf, program: PathBuf, choice: Choice, native: Native) -> Self {
-        Self { cache, program, choice, native, docker: None, ready: Mutex::default() }
+        Self { cache, program, choice, native, docker: None, network: false, ready: Mutex::default() }
     }
 
     /// Whether an attempt that voe was killed in can be gone on with: only where `/tmp` outlives the sandbox.
@@ -204,6 +206,7 @@ impl Workspaces {
         spec.env.clone_from(&prepared.env);
         spec.read.clone_from(&prepared.read);
         spec.choice = self.choice;
+        spec.network = self.network;
         if matches!(self.choice, Choice::Landlock | Choice::None) {
             // No file system of their own: each gets a copy.
             let tree = home.join("tree");

@@ -172,6 +172,9 @@ pub(super) struct Grade {
     /// Seconds for a task's tests
     #[arg(long, value_name = "S", default_value_t = 1800)]
     pub(super) timeout: u64,
+    /// Let the tests use the network, as the official harness does: for patches that need a package which the base did not
+    #[arg(long)]
+    pub(super) network: bool,
     /// The name of the grading, in the names of the official files
     #[arg(long, value_name = "ID", default_value = "voe")]
     pub(super) run_id: String,
