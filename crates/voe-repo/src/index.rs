@@ -53,11 +53,16 @@ pub(crate) fn copy_index(repo: &Repo, store: &Path, to: &Path) -> Result<()> {
 }
 
 /// Copies an index with its time: git takes a file for unchanged by its times only if they are older than the index.
+/// The copy is there as a whole or not at all: git refuses to work beside half an index, which a kill would leave.
 pub(crate) fn copy_with_time(from: &Path, to: &Path) -> Result<()> {
     let time = || std::fs::metadata(from)?.modified();
     let time = time().map_err(RepoError::io("read", from))?;
-    std::fs::copy(from, to).map_err(RepoError::io("copy", from))?;
-    let set = || std::fs::File::options().write(true).open(to)?.set_modified(time);
+    let part = to.with_extension("part");
+    std::fs::copy(from, &part).map_err(RepoError::io("copy", from))?;
+    let set = || {
+        std::fs::File::options().write(true).open(&part)?.set_modified(time)?;
+        std::fs::rename(&part, to)
+    };
     set().map_err(RepoError::io("write", to))
 }
 
