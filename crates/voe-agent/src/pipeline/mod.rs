@@ -258,7 +258,14 @@ impl Attempt {
             };
             let command = language.command(&code);
             let Some(base) = self.at_base(&command).await? else { continue };
-            match check::rejected(&self.task.statement, &base) {
+            let edits = !self.workspace.state().await?.code_tree.is_empty();
+            self.restore_base().await?;
+            let why = match edits {
+                // Run with a change it would undo or mix with it.
+                true => Some("It changes files of the repository; a check must leave them as they are.".to_owned()),
+                false => check::rejected(&self.task.statement, &base),
+            };
+            match why {
                 None => return Ok(vec![Red { command, base }]),
                 Some(why) => rejected = format!("{why}\n\nIt was:\n\n```\n{}\n```", cut(&code, 1500)),
             }

@@ -39,7 +39,9 @@ fn checks_that_are_green_or_broken_are_asked_for_again_with_the_reason() {
     let bench = Bench::python();
     let green = "```python\nfrom stats import mean\nassert mean([2]) == 2\n```";
     let broken = "```python\nassert meen([]) == 0\n```";
-    let said = pipeline(&bench, &[text(green), text(broken), text(RED), text(CURE)], &[]);
+    let edits =
+        "```python\nopen('stats.py', 'a').write('mean = None\\n')\nfrom stats import mean\nassert mean([]) == 0\n```";
+    let said = pipeline(&bench, &[text(green), text(broken), text(edits), text(RED), text(CURE)], &[]);
     let asked: Vec<String> = said
         .events_of("message")
         .iter()
@@ -48,6 +50,8 @@ fn checks_that_are_green_or_broken_are_asked_for_again_with_the_reason() {
         .collect();
     assert!(asked[1].contains("It passes on the code as it is"), "{}", asked[1]);
     assert!(asked[2].contains("NameError"), "{}", asked[2]);
+    assert!(asked[3].contains("It changes files of the repository"), "{}", asked[3]);
+    assert!(!asked[4].contains("mean = None"), "{}", asked[4]);
     assert_eq!(said.finish()["evidence"]["level"], "proven");
 }
 
