@@ -258,7 +258,7 @@ mod tests {
     fn the_right_patch_is_chosen_among_wrong_overfitted_and_vacuously_tested_ones() {
         let mut examination = planted();
         assert_eq!(examination.choose(), Some(0));
-        assert_eq!(examination.why, "it passes 50 % of the others' checks, the next (of attempt 3) 0 %");
+        assert_eq!(examination.why, "it passes 50 % of the others' checks, the next (of attempt 2) 0 %");
     }
 
     #[test]
