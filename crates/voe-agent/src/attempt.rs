@@ -206,6 +206,7 @@ impl Attempt {
             },
             syntax: keys.tools.syntax,
             resumed: !records.is_empty(),
+            unwatched: false,
             workspace: plan.sandbox.workspace().to_owned(),
             scratch: std::path::PathBuf::new(),
             env: std::collections::BTreeMap::new(),

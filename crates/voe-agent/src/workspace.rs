@@ -113,7 +113,8 @@ impl Workspace {
         make_patch(export, self.base.clone()).await
     }
 
-    /// A second workspace that starts from the base, with `files` laid over it.
+    /// A second workspace that starts from the base, with `files` laid over it, for running checks: what differs in it is
+    /// not known.
     pub async fn fork_base(&mut self, mut files: Vec<(Bytes, Option<FileState>)>) -> Result<Self, WorkspaceError> {
         if self.setup.resumed && self.sandbox.in_place() {
             // The tree in place was edited before this sandbox was opened, so its base is not the attempt's.
@@ -121,7 +122,9 @@ impl Workspace {
             files.extend(export.files.into_iter().filter(|file| !file.test).map(|file| (file.path, file.base)));
         }
         let fork = self.sandbox.fork(&self.sandbox.base()).await?;
-        let mut fork = Self::open(fork, self.setup.clone(), &self.setup.pristine).await?;
+        // Only checks run in it. On a large tree, looking for what they change would cost more than all else.
+        let setup = Setup { unwatched: true, ..self.setup.clone() };
+        let mut fork = Self::open(fork, setup, &self.setup.pristine).await?;
         if !files.is_empty() {
             fork.import(files).await?;
         }

@@ -299,6 +299,7 @@ async fn unpacked(shared: &Shared, sandbox: Sandbox, pack: &str) -> Result<Sandb
         syntax: protocol::Syntax::Off,
         byproducts: Vec::new(),
         resumed: true,
+        unwatched: false,
     };
     let mut workspace = Workspace::open(sandbox, setup, &shared.pristine).await?;
     workspace.unpack_scratch(pack).await?;

@@ -74,6 +74,10 @@ pub struct Setup {
     /// The base is not the workspace as it stands but what [`Pristine`] holds (an attempt that goes on).
     #[serde(default)]
     pub resumed: bool,
+    /// Nobody asks what calls change: a copy in which checks run. The tree is never walked, and every state says that nothing
+    /// differs.
+    #[serde(default)]
+    pub unwatched: bool,
 }
 
 /// Where the base's contents can be read: for counting changed lines and for the patch.

@@ -165,6 +165,7 @@ async fn inside(
         syntax: voe_toolbox::protocol::Syntax::Off,
         byproducts: Vec::new(),
         resumed: false,
+        unwatched: true,
     };
     let (mut toolbox, _) = sandbox.toolbox(setup).await?;
     let done = drive(&mut toolbox, &script.drive, &script.eval, patch, &work, limit, cell).await;

@@ -136,6 +136,7 @@ tar -cf /tmp/out/tree.tar --ignore-failed-read -T /tmp/out/files
             syntax: Default::default(),
             byproducts: Vec::new(),
             resumed: false,
+            unwatched: true,
         };
         let setup = match sandbox.base_inside() {
             Some(dir) => Setup { pristine: voe_toolbox::protocol::Pristine::Dir(dir), ..setup },

@@ -42,6 +42,7 @@ const LISTED: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Tracker {
     root: PathBuf,
+    unwatched: bool,
     tree: Tree,
     base: Base,
     memory: Memory,
@@ -95,6 +96,7 @@ impl Tracker {
         let base = Base::open(&setup.pristine)?;
         let mut tracker = Self {
             root: root.to_owned(),
+            unwatched: setup.unwatched,
             tree: Tree::new(root, &setup.byproducts),
             base,
             memory: Memory::new(own)?,
@@ -103,7 +105,9 @@ impl Tracker {
             claimed: BTreeSet::new(),
             special: BTreeSet::new(),
         };
-        if setup.resumed {
+        if setup.unwatched {
+            tracker.memory.forget()?;
+        } else if setup.resumed {
             tracker.recall()?;
         } else {
             tracker.memory.forget()?;
@@ -143,12 +147,18 @@ impl Tracker {
 
     /// What a command changed.
     pub(crate) fn after(&mut self, by: &By<'_>) -> io::Result<Report> {
+        if self.unwatched {
+            return Ok(Report::default());
+        }
         let found = self.tree.scan(&self.base, &self.claimed, false)?;
         Ok(self.settle(found, by))
     }
 
     /// What a tool changed that wrote one file, by its path relative to the workspace.
     pub(crate) fn wrote(&mut self, path: &[u8]) -> io::Result<Report> {
+        if self.unwatched {
+            return Ok(Report::default());
+        }
         if self.claimed.insert(path.to_vec()) {
             let _ = self.memory.keep_names(&self.claimed, &self.byproducts);
         }

@@ -69,6 +69,9 @@ impl Tracker {
                 put(&place, state).map_err(|error| format!("cannot write {relative}: {error}"))?;
             }
         }
+        if self.unwatched {
+            return Ok(());
+        }
         for (path, _) in files {
             self.claimed.insert(path.0.clone());
             let found = self.tree.look(&self.base, &self.claimed, &path.0).map_err(|error| error.to_string())?;

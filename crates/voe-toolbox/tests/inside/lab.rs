@@ -62,6 +62,7 @@ impl Lab {
             syntax: Default::default(),
             byproducts: Vec::new(),
             resumed: false,
+            unwatched: false,
         };
         change(&mut setup);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -15,6 +15,7 @@ crate::tests!(
     imports_that_lead_out_are_refused,
     a_file_too_large_for_a_patch_is_named,
     a_directory_can_be_the_base,
+    an_unwatched_toolbox_runs_checks_in_what_it_is_given_and_says_nothing_of_changes,
 );
 
 const FILES: &[(&str, &str)] = &[("a.py", "1\n"), ("d/b.py", "2\n"), ("d/e/c.py", "3\n"), ("f", "4\n")];
@@ -178,4 +179,15 @@ fn a_directory_can_be_the_base() {
     });
     let result = lab.bash("rm -r x.log out; echo z > z.log");
     assert!(result.changes.is_empty() && result.state.tree.is_empty(), "{:?}", told_of(&result.changes));
+}
+
+fn an_unwatched_toolbox_runs_checks_in_what_it_is_given_and_says_nothing_of_changes() {
+    let mut lab = Lab::with(&[("a.py", "x = 1\n"), ("b.py", "z\n")], |setup| setup.unwatched = true);
+    assert_eq!(lab.hello.files, 0);
+    let other = FileState { mode: 0o100_644, content: Bytes(b"x = 2\n".to_vec()) };
+    lab.import(vec![(Bytes(b"a.py".to_vec()), Some(other)), (Bytes(b"b.py".to_vec()), None)]).unwrap();
+    let result = lab.bash("cat a.py; test ! -e b.py; echo more > new.py");
+    assert!(result.text.contains("x = 2"), "{}", result.text);
+    assert_eq!(result.exit, Some(0));
+    assert!(result.changes.is_empty() && result.byproducts.is_empty());
 }
