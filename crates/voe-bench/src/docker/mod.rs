@@ -85,9 +85,13 @@ impl Docker {
         };
         let found = mini::find(id).map_err(|error| failed(error.to_string()))?;
         let found = found.ok_or_else(|| failed("this voe has no such task in its suite mini".into()))?;
-        let look = "for p in git bash \"$@\"; do command -v $p > /dev/null || echo $p; done";
+        let look = "for p in git bash \"$@\"; do command -v $p > /dev/null || echo $p; done; true";
         let script = format!("set -- {}; {look}", found.about.needs.join(" "));
-        let (_, missing) = self.images.run(&image, &script).await?;
+        let (exit, missing) = self.images.run(&image, &script).await?;
+        if exit != 0 {
+            let said = missing.trim();
+            return Err(failed(format!("the image {image} cannot run a shell: {said}; name another with --image")));
+        }
         if !missing.is_empty() {
             let what = format!("{} (in {image})", missing.split_whitespace().collect::<Vec<_>>().join(", "));
             return Err(WorkspaceError::Missing { id: id.clone(), what });

@@ -1,6 +1,7 @@
 //! Bounds on what runs inside: control groups where there are any, and what a process can be given of its own.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -23,9 +24,19 @@ pub(super) fn set(bounds: &Bounds, user_namespace: bool) -> Done {
     if let Some(bytes) = bounds.data_bytes {
         setrlimit(Resource::Data, both(bytes)).step(|| "limit on memory".into())?;
     }
-    // Counted by user: inside a user namespace (since Linux 5.14) only those in there, elsewhere all of the user's.
-    if let (true, Some(processes)) = (user_namespace, bounds.watch_processes) {
-        setrlimit(Resource::Nproc, both(processes)).step(|| "limit on processes".into())?;
+    // Counted by user: inside a user namespace (since Linux 5.14) only those in there, elsewhere all of the user's. There it only
+    // keeps a fork bomb from filling the machine before the supervisor, which counts what is below it, has seen and ended it.
+    if let Some(processes) = bounds.watch_processes {
+        let most = if user_namespace { processes } else { tasks_of_user() + 2 * processes };
+        setrlimit(Resource::Nproc, both(most)).step(|| "limit on processes".into())?;
     }
     Ok(())
+}
+
+/// Threads of all processes of this user.
+fn tasks_of_user() -> u64 {
+    let user = rustix::process::getuid().as_raw();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let own = processes.filter(|entry| entry.metadata().is_ok_and(|meta| meta.is_dir() && meta.uid() == user));
+    own.filter_map(|entry| fs::read_dir(entry.path().join("task")).ok()).map(|tasks| tasks.count() as u64).sum()
 }

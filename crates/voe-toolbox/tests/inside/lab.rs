@@ -31,7 +31,7 @@ impl Lab {
     /// The same with another setup.
     pub(crate) fn with(files: &[(&str, &str)], change: impl FnOnce(&mut Setup)) -> Self {
         // Not in /tmp, where file tools may go.
-        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let dir = tempfile::tempdir_in("/var/tmp").unwrap();
         let workspace = dir.path().join("my work");
         fs::create_dir(&workspace).unwrap();
         for (path, content) in files {
