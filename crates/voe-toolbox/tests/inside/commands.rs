@@ -98,8 +98,11 @@ fn what_a_command_leaves_running_is_ended_and_named() {
 
 fn a_daemon_that_left_its_session_is_ended() {
     let mut lab = Lab::new(&[]);
-    let result =
-        lab.bash("(setsid sh -c 'trap \"\" TERM HUP; (sleep 7504; true) & sleep 7504; true' >/dev/null 2>&1 &)");
+    // It has a name once it runs; a process that is just being started has none.
+    let result = lab.bash(
+        "(setsid sh -c 'trap \"\" TERM HUP; (sleep 7504; true) & : > up; sleep 7504; true' >/dev/null 2>&1 &); \
+         until [ -e up ]; do sleep 0.01; done",
+    );
     assert_eq!(result.exit, Some(0));
     assert!(result.text.contains("7504"), "{}", result.text);
     assert!(!lives("7504"));
