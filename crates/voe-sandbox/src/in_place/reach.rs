@@ -50,6 +50,9 @@ pub(super) fn devices() -> Vec<PathBuf> {
         .collect()
 }
 
+/// The most entries of a directory that are named one by one.
+const MOST_ENTRIES: usize = 1000;
+
 /// `path`, if nothing in it is closed, else what in it isn't.
 fn without(path: &Path, closed: &BTreeSet<PathBuf>, open: &mut Vec<PathBuf>, depth: usize) {
     if closed.contains(path) {
@@ -63,7 +66,12 @@ fn without(path: &Path, closed: &BTreeSet<PathBuf>, open: &mut Vec<PathBuf>, dep
     if depth > 12 {
         return;
     }
-    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+    let entries: Vec<_> = fs::read_dir(path).into_iter().flatten().flatten().take(MOST_ENTRIES + 1).collect();
+    // All must be named to the helper; of a crowded directory (a socket among scratch files), too, rather nothing.
+    if entries.len() > MOST_ENTRIES {
+        return;
+    }
+    for entry in entries {
         // A link is as open as what it leads to.
         if !entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
             without(&entry.path(), closed, open, depth + 1);
