@@ -94,4 +94,16 @@ mod tests {
         open.sort();
         assert_eq!(open, [dir.path().join("a/tools"), dir.path().join("b")]);
     }
+
+    #[test]
+    fn of_a_crowded_directory_with_something_closed_nothing_is_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let crowded = dir.path().join("crowded");
+        for number in 0..=MOST_ENTRIES {
+            fs::create_dir_all(crowded.join(number.to_string())).unwrap();
+        }
+        let mut open = Vec::new();
+        without(dir.path(), &BTreeSet::from([crowded.join("7")]), &mut open, 0);
+        assert!(open.is_empty(), "{} paths", open.len());
+    }
 }
