@@ -1,0 +1,302 @@
+//! A directory whose content others can change.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use crate::{Error, remove};
+
+/// What an entry of a directory is. Links are not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// A symbolic link.
+    Link,
+    /// A named pipe, a socket, a device.
+    Other,
+}
+
+impl Kind {
+    fn of(mode: rustix::fs::RawMode) -> Self {
+        match FileType::from_raw_mode(mode) {
+            FileType::RegularFile => Self::File,
+            FileType::Directory => Self::Dir,
+            FileType::Symlink => Self::Link,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// One entry of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name, one component.
+    pub name: OsString,
+    /// What it was when it was looked at.
+    pub kind: Kind,
+}
+
+/// An open directory below which others can write. Paths given to it are relative, without `..`; a symbolic link on the
+/// way is an error ([`Error::Link`]), never followed.
+#[derive(Debug)]
+pub struct UntrustedDir {
+    fd: OwnedFd,
+    /// For messages only.
+    path: PathBuf,
+}
+
+impl UntrustedDir {
+    /// Opens a directory by a path that the caller trusts: its own or the user's. The last component may not be a link;
+    /// give a canonical path where it may.
+    ///
+    /// # Errors
+    /// It isn't there, is a link or no directory, or can't be opened.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let fd = open_dir_at(CWD, path.as_os_str()).map_err(Error::io("open", path))?;
+        Ok(Self { fd, path: path.to_owned() })
+    }
+
+    /// A directory below this one.
+    ///
+    /// # Errors
+    /// As [`UntrustedDir::open`]; a link on the way.
+    pub fn dir(&self, path: impl AsRef<Path>) -> Result<Self, Error> {
+        let full = self.path.join(&path);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        match self.at(path.as_ref(), flags, Mode::empty()) {
+            Ok(fd) => Ok(Self { fd, path: full }),
+            // With DIRECTORY a link is "not a directory"; say which it is.
+            Err(Errno::NOTDIR) if self.kind(&path)? == Some(Kind::Link) => Err(Error::Link(full)),
+            Err(errno) => Err(self.because(errno, "open", &path)),
+        }
+    }
+
+    /// Makes a directory (mode 0700, one component) and opens it.
+    ///
+    /// # Errors
+    /// Something is there already, or the disk refuses.
+    pub fn make_dir(&self, name: impl AsRef<OsStr>) -> Result<Self, Error> {
+        let full = self.path.join(name.as_ref());
+        let name = self.component(name.as_ref())?;
+        rustix::fs::mkdirat(&self.fd, name, Mode::RWXU).map_err(Error::io("create", &full))?;
+        let fd = open_dir_at(&self.fd, name).map_err(Error::io("open", &full))?;
+        Ok(Self { fd, path: full })
+    }
+
+    /// The content of a regular file, at most `most` bytes. `None` if nothing is there.
+    ///
+    /// # Errors
+    /// A link at the path or on the way, no regular file, larger than `most`, not readable.
+    pub fn read(&self, path: impl AsRef<Path>, most: u64) -> Result<Option<Vec<u8>>, Error> {
+        let full = self.path.join(&path);
+        let Some(mut file) = self.open_file(&path)? else { return Ok(None) };
+        let io = |source| Error::Io { action: "read", path: full.clone(), source };
+        let mut content = Vec::new();
+        // One byte more than allowed: the file may grow while it is read.
+        (&mut file).take(most.saturating_add(1)).read_to_end(&mut content).map_err(io)?;
+        if content.len() as u64 > most {
+            return Err(Error::TooLarge { path: full, most });
+        }
+        Ok(Some(content))
+    }
+
+    /// The same for text.
+    ///
+    /// # Errors
+    /// As [`UntrustedDir::read`]; not UTF-8.
+    pub fn read_text(&self, path: impl AsRef<Path>, most: u64) -> Result<Option<String>, Error> {
+        let full = self.path.join(&path);
+        match self.read(path, most)? {
+            Some(content) => String::from_utf8(content).map(Some).map_err(|_| Error::NotText(full)),
+            None => Ok(None),
+        }
+    }
+
+    /// A regular file, open for reading. `None` if nothing is there.
+    ///
+    /// # Errors
+    /// A link at the path or on the way, no regular file, not readable.
+    pub fn open_file(&self, path: impl AsRef<Path>) -> Result<Option<File>, Error> {
+        // Without NONBLOCK a named pipe would block here until somebody writes to it.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let fd = match self.at(path.as_ref(), flags, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT) => return Ok(None),
+            // A socket.
+            Err(Errno::NXIO) => return Err(Error::NotAFile(self.path.join(&path))),
+            Err(errno) => return Err(self.because(errno, "read", &path)),
+        };
+        let stat = rustix::fs::fstat(&fd).map_err(Error::io("read", &self.path.join(&path)))?;
+        if Kind::of(stat.st_mode) != Kind::File {
+            return Err(Error::NotAFile(self.path.join(&path)));
+        }
+        Ok(Some(File::from(fd)))
+    }
+
+    /// A new regular file (one component, mode 0600), open for writing; what is there is not touched.
+    ///
+    /// # Errors
+    /// Something is there already (a dangling link counts), or the disk refuses.
+    pub fn create_file(&self, name: impl AsRef<OsStr>) -> Result<File, Error> {
+        let full = self.path.join(name.as_ref());
+        let name = self.component(name.as_ref())?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR);
+        fd.map(File::from).map_err(Error::io("create", &full))
+    }
+
+    /// What stands at a path; `None` if nothing does. Links are not followed.
+    ///
+    /// # Errors
+    /// A link on the way.
+    pub fn kind(&self, path: impl AsRef<Path>) -> Result<Option<Kind>, Error> {
+        match self.at(path.as_ref(), OFlags::PATH, Mode::empty()) {
+            Ok(fd) => {
+                let stat = rustix::fs::fstat(&fd).map_err(Error::io("read", &self.path.join(&path)))?;
+                Ok(Some(Kind::of(stat.st_mode)))
+            }
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(self.because(errno, "read", &path)),
+        }
+    }
+
+    /// The target of a symbolic link, as it is written in it.
+    ///
+    /// # Errors
+    /// No link is there, or one lies on the way.
+    pub fn link_target(&self, path: impl AsRef<Path>) -> Result<PathBuf, Error> {
+        let full = self.path.join(&path);
+        let path = path.as_ref();
+        let name = path.file_name().ok_or_else(|| Error::Outside(full.clone()))?;
+        let parent = match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            Some(parent) => self.dir(parent)?,
+            None => Self { fd: self.fd.try_clone().map_err(cloned(&full))?, path: self.path.clone() },
+        };
+        let target = rustix::fs::readlinkat(&parent.fd, name, Vec::new()).map_err(Error::io("read", &full))?;
+        Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
+    }
+
+    /// The entries, without `.` and `..`, in the order in which the system lists them; what vanishes meanwhile is left out.
+    ///
+    /// # Errors
+    /// The directory can't be read.
+    pub fn entries(&self) -> Result<Vec<Entry>, Error> {
+        let read = || -> rustix::io::Result<Vec<Entry>> {
+            let mut found = Vec::new();
+            for entry in rustix::fs::Dir::read_from(&self.fd)? {
+                let name: CString = entry?.file_name().to_owned();
+                if matches!(name.as_bytes(), b"." | b"..") {
+                    continue;
+                }
+                if let Ok(stat) = rustix::fs::statat(&self.fd, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                    found.push(Entry { name: OsString::from_vec(name.into_bytes()), kind: Kind::of(stat.st_mode) });
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(Error::io("list", &self.path))
+    }
+
+    /// Removes an entry (one component) with all that is below it, whatever permissions were left there and however deep it
+    /// is. Links are removed, not followed. Needs a constant number of descriptors. Nothing there is fine.
+    ///
+    /// # Errors
+    /// What can't be removed: files of another user, a mount, a directory to which somebody writes meanwhile.
+    pub fn remove(&self, name: impl AsRef<OsStr>) -> Result<(), Error> {
+        let full = self.path.join(name.as_ref());
+        let name = self.component(name.as_ref())?;
+        remove::entry(self.fd.as_fd(), name).map_err(Error::io("remove", &full))
+    }
+
+    /// The directory's path, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens beneath this directory, following nothing.
+    fn at(&self, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+        let mut parts = Vec::new();
+        for part in path.components() {
+            match part {
+                Component::Normal(name) => parts.push(name),
+                Component::CurDir => {}
+                _ => return Err(Errno::XDEV),
+            }
+        }
+        let Some((last, above)) = parts.split_last() else { return Err(Errno::XDEV) };
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        match rustix::fs::openat2(&self.fd, parts.iter().collect::<PathBuf>(), flags, mode, resolve) {
+            // Linux before 5.6, or a filter that doesn't know the call.
+            Err(Errno::NOSYS | Errno::PERM) => {}
+            opened => return opened,
+        }
+        let mut dir: Option<OwnedFd> = None;
+        for name in above {
+            dir = Some(open_dir_at(dir.as_ref().map_or(self.fd.as_fd(), AsFd::as_fd), name)?);
+        }
+        let dir = dir.as_ref().map_or(self.fd.as_fd(), AsFd::as_fd);
+        rustix::fs::openat(dir, *last, flags, mode)
+    }
+
+    fn component<'n>(&self, name: &'n OsStr) -> Result<&'n OsStr, Error> {
+        let mut parts = Path::new(name).components();
+        match (parts.next(), parts.next()) {
+            (Some(Component::Normal(one)), None) if one == name => Ok(name),
+            _ => Err(Error::Outside(self.path.join(name))),
+        }
+    }
+
+    fn because(&self, errno: Errno, action: &'static str, path: &impl AsRef<Path>) -> Error {
+        Error::io(action, &self.path.join(path))(errno)
+    }
+}
+
+impl AsFd for UntrustedDir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+pub(crate) fn open_dir_at(at: impl AsFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match rustix::fs::openat(&at, name, flags, Mode::empty()) {
+        // With DIRECTORY a link is "not a directory"; say which it is.
+        Err(Errno::NOTDIR) => match rustix::fs::statat(&at, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if Kind::of(stat.st_mode) == Kind::Link => Err(Errno::LOOP),
+            _ => Err(Errno::NOTDIR),
+        },
+        opened => opened,
+    }
+}
+
+fn cloned(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io { action: "open", path, source }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::File => "file",
+            Self::Dir => "directory",
+            Self::Link => "symbolic link",
+            Self::Other => "special file",
+        })
+    }
+}
+
+impl AsRef<OsStr> for Entry {
+    fn as_ref(&self) -> &OsStr {
+        OsStr::from_bytes(self.name.as_bytes())
+    }
+}

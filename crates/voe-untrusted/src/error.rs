@@ -1,0 +1,73 @@
+//! What can go wrong.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+/// An access that failed or was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A symbolic link stands where a file or directory was expected, or on the way to it.
+    #[error("{0} is a symbolic link or lies behind one; voe does not follow links there")]
+    Link(PathBuf),
+    /// The path leads out of the directory (`..`, absolute) or is empty.
+    #[error("{0} is not a path below its directory")]
+    Outside(PathBuf),
+    /// A directory, a named pipe, a socket or a device where a regular file was expected.
+    #[error("{0} is not a regular file")]
+    NotAFile(PathBuf),
+    /// Larger than the caller reads.
+    #[error("{path} is larger than {most} bytes")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit in bytes.
+        most: u64,
+    },
+    /// Not UTF-8 where text was expected.
+    #[error("{0} is not UTF-8 text")]
+    NotText(PathBuf),
+    /// A directory that has to be private belongs to somebody else.
+    #[error("{path} belongs to user {owner}, not to you; remove it or name another directory")]
+    Owner {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner's user id.
+        owner: u32,
+    },
+    /// A directory that has to be private can be written by others.
+    #[error("{path} can be written by others (mode {mode:o}); run: chmod go-w {}", path.display())]
+    Writable {
+        /// The directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The system said no.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(Errno) -> Self {
+        let path = path.to_owned();
+        move |errno| match errno {
+            Errno::LOOP => Self::Link(path),
+            Errno::XDEV => Self::Outside(path),
+            errno => Self::Io { action, path, source: errno.into() },
+        }
+    }
+
+    /// Whether nothing is there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
