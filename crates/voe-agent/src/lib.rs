@@ -29,6 +29,7 @@ mod installs;
 pub mod ledger;
 pub mod load;
 pub mod log;
+pub mod notes;
 pub mod nudge;
 mod pipeline;
 pub mod prompt;

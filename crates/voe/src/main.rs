@@ -15,6 +15,7 @@ mod settings;
 mod show;
 mod state;
 mod strategies;
+mod trust;
 mod undo;
 
 use std::process::ExitCode;
