@@ -13,9 +13,11 @@ use voe_trace::chat::Message;
 use voe_trace::event::ModelFacts;
 
 use crate::address::Address;
+use crate::body;
+use crate::bounds::{Bounds, SMALL_ANSWER};
 use crate::client::client;
 use crate::error::ModelError;
-use crate::exchange::{self, Exchange, Got, On};
+use crate::exchange::{Exchange, Got, On};
 use crate::fail::Failure;
 use crate::limits::{Idle, RetryPolicy};
 use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request, ToolSpec};
@@ -105,7 +107,7 @@ impl Anthropic {
     /// Asks the server for the model's window, by GET. `None` where it does not say.
     pub async fn ask_window(&self) -> Option<u64> {
         let url = self.address.join(&format!("models/{}", self.config.model));
-        let model = exchange::json(self.headers(self.client.get(url)), Duration::from_secs(10)).await?;
+        let model = body::json(self.headers(self.client.get(url)), Duration::from_secs(10), SMALL_ANSWER).await?;
         model.get("max_input_tokens").and_then(Value::as_u64)
     }
 
@@ -154,7 +156,8 @@ impl Anthropic {
         let sampling = !self.no_sampling.load(Ordering::Relaxed);
         let body = wire::body(&config.model, request, max_tokens, sampling);
         let key = config.api_key.as_ref();
-        let exchange = Exchange { address: &self.address, model: &config.model, key, idle: config.idle };
+        let bounds = Bounds::of(Some(max_tokens));
+        let exchange = Exchange { address: &self.address, model: &config.model, key, idle: config.idle, bounds };
         let builder = self.headers(self.client.post(self.address.join("messages")));
         exchange.send(builder, body, request.stream, || self.answered.store(true, Ordering::Relaxed), on).await
     }

@@ -2,6 +2,37 @@
 
 use std::time::Duration;
 
+/// What a server sent too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Excess {
+    /// Bytes of a stream.
+    Stream,
+    /// Bytes of one line or event of a stream.
+    Event,
+    /// Bytes of a reply's text, thinking and calls.
+    Reply,
+    /// Calls of tools in one reply.
+    Calls,
+    /// Bytes of an answer in one piece.
+    Body,
+    /// Values in one JSON text.
+    Values,
+}
+
+impl std::fmt::Display for Excess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Stream => "bytes in one stream",
+            Self::Event => "bytes in one event of a stream",
+            Self::Reply => "bytes of text, thinking and calls in one reply",
+            Self::Calls => "tool calls in one reply",
+            Self::Body => "bytes in one answer",
+            Self::Values => "values in one JSON text",
+        })
+    }
+}
+
 /// A request that failed and is not made again.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -108,11 +139,32 @@ pub enum ModelError {
         /// What was seen.
         message: String,
     },
-    /// Nothing came for too long.
-    #[error("no {} from the server for {} s; raise the idle limit if the model is that slow", if *.first { "first token" } else { "further token" }, .after.as_secs_f64())]
+    /// The server sent more than any reply or answer can have. Asking again would bring as much.
+    #[error(
+        "{server} sent more than {most} {what}, which no model does; check that a model server runs there, and what its log says"
+    )]
+    TooMuch {
+        /// The server's address.
+        server: String,
+        /// What it sent too much of.
+        what: Excess,
+        /// The most that is taken.
+        most: u64,
+    },
+    /// Nothing of a reply came for too long.
+    #[error("no {} from the server for {} s; check that it is not overloaded or stuck (its log says why)", if *.first { "first token" } else { "further token" }, .after.as_secs_f64())]
     IdleTimeout {
         /// Whether the first token was being waited for.
         first: bool,
+        /// The limit.
+        after: Duration,
+    },
+    /// A reply came, but its end did not.
+    #[error(
+        "the server did not finish its reply within {} s; limit the reply with max_tokens, or use a faster model or server",
+        .after.as_secs_f64()
+    )]
+    ReplyTimeout {
         /// The limit.
         after: Duration,
     },
@@ -149,7 +201,9 @@ impl ModelError {
             Self::Loading { .. } => "loading",
             Self::Server { .. } => "server",
             Self::BrokenStream { .. } => "broken_stream",
+            Self::TooMuch { .. } => "too_much",
             Self::IdleTimeout { .. } => "idle_timeout",
+            Self::ReplyTimeout { .. } => "reply_timeout",
             Self::OutOfReplies { .. } => "out_of_replies",
             Self::Setup { .. } => "setup",
         }
@@ -166,6 +220,7 @@ impl ModelError {
                 | Self::Server { .. }
                 | Self::BrokenStream { .. }
                 | Self::IdleTimeout { .. }
+                | Self::ReplyTimeout { .. }
         )
     }
 }

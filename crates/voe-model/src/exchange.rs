@@ -8,8 +8,10 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::address::Address;
+use crate::body::{BodyEnd, next, read};
+use crate::bounds::{Bounds, ERROR_BODY, MOST_CALLS, MOST_VALUES, NotRead, exceeded, read_json};
 use crate::client::chain;
-use crate::error::ModelError;
+use crate::error::{Excess, ModelError};
 use crate::fail::{Asked, Failure, classify, is_error};
 use crate::limits::Idle;
 use crate::model::Delta;
@@ -19,9 +21,8 @@ use crate::sse;
 /// How long the end of a stream is waited for after the server has said why it stopped: the usage follows at once.
 const AFTER_LAST: Duration = Duration::from_secs(10);
 
-/// The most bytes of an error that are read, and of a reply in one piece.
-const LONGEST_ERROR: usize = 1 << 20;
-const LONGEST_BODY: usize = 256 << 20;
+/// How long the body of an error is waited for after its status.
+const ERROR_WAIT: Duration = Duration::from_secs(30);
 
 /// Where a reply is shown while it comes.
 pub(crate) type On<'a> = dyn FnMut(Delta<'_>) + Send + 'a;
@@ -34,6 +35,10 @@ pub(crate) trait Gather: Default + Send {
     fn any(&self) -> bool;
     /// Whether the server said why it stopped.
     fn finished(&self) -> bool;
+    /// How much has been gathered in bytes: text, thinking, calls. Grows with each piece that brings something.
+    fn held(&self) -> usize;
+    /// How many calls there are.
+    fn calls(&self) -> usize;
     /// Whether nothing more is to come.
     fn ended(&self) -> bool {
         false
@@ -57,6 +62,7 @@ pub(crate) struct Exchange<'a> {
     pub(crate) model: &'a str,
     pub(crate) key: Option<&'a Secret>,
     pub(crate) idle: Idle,
+    pub(crate) bounds: Bounds,
 }
 
 impl Exchange<'_> {
@@ -75,7 +81,7 @@ impl Exchange<'_> {
         let mut got =
             Got { gathered: G::default(), begun, first_token: None, seconds: 0.0, request_bytes: body.len() as u64 };
         let request = request.header("content-type", "application/json").body(body);
-        let response = match timeout_at(begun + limit, request.send()).await {
+        let mut response = match timeout_at(begun + limit, request.send()).await {
             Err(_) => return Err(first_late().into()),
             Ok(Err(error)) => return Err(self.not_sent(&error).into()),
             Ok(Ok(response)) => response,
@@ -84,19 +90,21 @@ impl Exchange<'_> {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         if status != 200 {
-            let body = read(response, begun + limit, LONGEST_ERROR).await.unwrap_or_default();
-            return Err(self.classify(status, &headers, &body));
+            // What there is of the body says why, even if it has no end.
+            let body = read(&mut response, (begun + limit).min(Instant::now() + ERROR_WAIT), ERROR_BODY).await;
+            return Err(self.classify(status, &headers, &body.text));
         }
         let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if kind.contains("event-stream") {
             self.stream(response, &mut got, &headers, on).await?;
         } else {
-            let body = match read(response, begun + limit, LONGEST_BODY).await {
-                Ok(body) => body,
-                Err(None) => return Err(first_late().into()),
-                Err(Some(message)) => return Err(ModelError::BrokenStream { message }.into()),
-            };
-            self.whole(&body, &mut got, &headers, on)?;
+            let body = read(&mut response, begun + limit, self.bounds.body).await;
+            match body.end {
+                BodyEnd::Whole => self.whole(&body.text, &mut got, &headers, on)?,
+                BodyEnd::TooLong => return Err(self.exceeded(Excess::Body, self.bounds.body)),
+                BodyEnd::Late => return Err(first_late().into()),
+                BodyEnd::Broken(message) => return Err(ModelError::BrokenStream { message }.into()),
+            }
         }
         got.seconds = begun.elapsed().as_secs_f64();
         Ok(got)
@@ -114,13 +122,13 @@ impl Exchange<'_> {
         if text.is_empty() {
             return Ok(());
         }
-        match serde_json::from_str::<Value>(text) {
+        match read_json(text) {
             Ok(value) if is_error(&value) || !value.is_object() => Err(self.classify(200, headers, text)),
-            Ok(value) => {
-                got.gathered.take(&value, on);
-                Ok(())
+            Ok(value) => self.take(&value, got, on),
+            Err(NotRead::Values) => Err(self.exceeded(Excess::Values, MOST_VALUES)),
+            Err(NotRead::Json(error)) => {
+                Err(ModelError::BrokenStream { message: format!("the reply is no JSON: {error}") }.into())
             }
-            Err(error) => Err(ModelError::BrokenStream { message: format!("the reply is no JSON: {error}") }.into()),
         }
     }
 
@@ -131,26 +139,33 @@ impl Exchange<'_> {
         headers: &HeaderMap,
         on: &mut On<'_>,
     ) -> Result<(), Failure> {
-        let idle = self.idle;
+        let (idle, bounds) = (self.idle, self.bounds);
         let broken = |message: String| Failure::from(ModelError::BrokenStream { message });
-        let (mut reader, mut events) = (sse::Reader::default(), Vec::new());
-        let mut deadline = got.begun + idle.first;
+        let (mut reader, mut events) = (sse::Reader::new(bounds.event), Vec::new());
+        let (mut deadline, end) = (got.begun + idle.first, got.begun + idle.streamed);
+        let mut bytes = 0;
         loop {
-            let piece = match timeout_at(deadline, response.chunk()).await {
+            let piece = match next(&mut response, deadline.min(end)).await {
                 // All was said; the server only forgot to hang up.
-                Err(_) if got.gathered.finished() => return Ok(()),
+                Err(_) | Ok(Err(_)) if got.gathered.finished() => return Ok(()),
+                Err(_) if end <= deadline && got.first_token.is_some() => {
+                    return Err(ModelError::ReplyTimeout { after: idle.streamed }.into());
+                }
                 Err(_) => {
                     let first = got.first_token.is_none();
                     let after = if first { idle.first } else { idle.between };
                     return Err(ModelError::IdleTimeout { first, after }.into());
                 }
-                Ok(Err(_)) if got.gathered.finished() => return Ok(()),
                 Ok(Err(error)) => return Err(broken(chain(&error))),
                 Ok(Ok(piece)) => piece,
             };
             let ended = match &piece {
-                Some(bytes) => {
-                    reader.push(bytes, &mut events).map_err(|error| broken(error.to_string()))?;
+                Some(piece) => {
+                    bytes += piece.len();
+                    if bytes > bounds.stream {
+                        return Err(self.exceeded(Excess::Stream, bounds.stream));
+                    }
+                    reader.push(piece, &mut events).map_err(|error| self.exceeded(Excess::Event, error.most))?;
                     false
                 }
                 None => {
@@ -162,15 +177,17 @@ impl Exchange<'_> {
                 if event.data.trim() == "[DONE]" {
                     return Ok(());
                 }
+                let (held, finished) = (got.gathered.held(), got.gathered.finished());
                 self.event(&event, got, headers, on)?;
                 if got.gathered.ended() {
                     return Ok(());
                 }
-                deadline = match (got.first_token, got.gathered.finished()) {
-                    (_, true) => Instant::now() + AFTER_LAST.min(idle.between),
-                    (Some(_), _) => Instant::now() + idle.between,
-                    (None, _) => deadline,
-                };
+                // Only what adds to the reply is news: events may be empty, and without end.
+                if !finished && got.gathered.finished() {
+                    deadline = Instant::now() + AFTER_LAST.min(idle.between);
+                } else if !finished && got.gathered.held() > held {
+                    deadline = Instant::now() + idle.between;
+                }
             }
             if ended {
                 return match got.gathered.any() && !got.gathered.finished() {
@@ -192,23 +209,40 @@ impl Exchange<'_> {
         if data.is_empty() {
             return Ok(());
         }
-        match serde_json::from_str::<Value>(data) {
+        match read_json(data) {
             Ok(value) if event.name == "error" || is_error(&value) || !value.is_object() => {
                 Err(self.classify(200, headers, data))
             }
             Ok(value) => {
-                let (begun, first) = (got.begun, &mut got.first_token);
-                got.gathered.take(&value, &mut |delta| {
-                    first.get_or_insert_with(|| begun.elapsed().as_secs_f64());
-                    on(delta);
-                });
+                let held = got.gathered.held();
+                self.take(&value, got, on)?;
+                if got.gathered.held() > held {
+                    got.first_token.get_or_insert_with(|| got.begun.elapsed().as_secs_f64());
+                }
                 Ok(())
             }
+            Err(NotRead::Values) => Err(self.exceeded(Excess::Values, MOST_VALUES)),
             Err(_) if event.name == "error" => Err(self.classify(200, headers, data)),
-            Err(error) => {
+            Err(NotRead::Json(error)) => {
                 Err(ModelError::BrokenStream { message: format!("a piece of the stream is no JSON: {error}") }.into())
             }
         }
+    }
+
+    /// Gathers a part of a reply, within the bounds on the whole.
+    fn take<G: Gather>(&self, value: &Value, got: &mut Got<G>, on: &mut On<'_>) -> Result<(), Failure> {
+        got.gathered.take(value, on);
+        if got.gathered.held() > self.bounds.text {
+            return Err(self.exceeded(Excess::Reply, self.bounds.text));
+        }
+        if got.gathered.calls() > MOST_CALLS {
+            return Err(self.exceeded(Excess::Calls, MOST_CALLS));
+        }
+        Ok(())
+    }
+
+    fn exceeded(&self, what: Excess, most: usize) -> Failure {
+        exceeded(self.address.shown(), what, most).into()
     }
 
     fn classify(&self, status: u16, headers: &HeaderMap, body: &str) -> Failure {
@@ -226,30 +260,6 @@ impl Exchange<'_> {
             ModelError::Unreachable { server: self.address.shown(), message: chain(error) }
         } else {
             ModelError::BrokenStream { message: chain(error) }
-        }
-    }
-}
-
-/// The JSON that a request brings within `limit`; `None` where it brings none.
-pub(crate) async fn json(request: RequestBuilder, limit: Duration) -> Option<Value> {
-    let limit = Instant::now() + limit;
-    let response = timeout_at(limit, request.send()).await.ok()?.ok()?;
-    let body = read(response, limit, LONGEST_ERROR).await.ok()?;
-    serde_json::from_str(&body).ok()
-}
-
-/// Reads a body to its end. `Err(None)`: too late.
-async fn read(mut response: Response, deadline: Instant, most: usize) -> Result<String, Option<String>> {
-    let mut body = Vec::new();
-    loop {
-        match timeout_at(deadline, response.chunk()).await {
-            Err(_) => return Err(None),
-            Ok(Err(error)) => return Err(Some(chain(&error))),
-            Ok(Ok(None)) => return Ok(String::from_utf8_lossy(&body).into_owned()),
-            Ok(Ok(Some(bytes))) if body.len() + bytes.len() > most => {
-                return Err(Some(format!("the reply has more than {most} bytes")));
-            }
-            Ok(Ok(Some(bytes))) => body.extend_from_slice(&bytes),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use crate::bounds::{clip, read_json};
 use crate::error::ModelError;
 
 /// Longest quotation of a server. Characters.
@@ -40,7 +41,7 @@ pub(crate) struct Asked<'a> {
 
 /// What went wrong, from status, headers and body. `status` 200: an error within a reply.
 pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &str, asked: Asked<'_>) -> Failure {
-    let json: Value = serde_json::from_str(body.trim()).unwrap_or(Value::Null);
+    let json: Value = read_json(body.trim()).unwrap_or(Value::Null);
     let message = message_of(&json, body);
     let inner = json.get("error").filter(|error| error.is_object()).unwrap_or(&json);
     let kind = [inner.get("type"), inner.get("code")]
@@ -72,7 +73,7 @@ pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &str, asked: Aske
     if status == 404 || status == 405 || (300..400).contains(&status) {
         let moved = headers.get("location").and_then(|to| to.to_str().ok());
         let message =
-            moved.map_or(message, |to| format!("moved to {}", to.split(['?', '@']).next_back().unwrap_or(to)));
+            moved.map_or(message, |to| format!("moved to {}", clip(to.split(['?', '@']).next_back().unwrap_or(to))));
         return ModelError::Gone { url: server, status, message }.into();
     }
     let wait = retry_after(headers, inner);

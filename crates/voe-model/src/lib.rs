@@ -15,6 +15,8 @@
 
 mod address;
 pub mod anthropic;
+mod body;
+mod bounds;
 mod client;
 mod coerce;
 pub mod error;
@@ -34,7 +36,7 @@ pub mod sse;
 pub mod tokens;
 
 pub use anthropic::{ANTHROPIC_URL, Anthropic, AnthropicConfig};
-pub use error::ModelError;
+pub use error::{Excess, ModelError};
 pub use limits::{Idle, RetryPolicy};
 pub use model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request, Sampling, ToolSpec};
 pub use openai::{History, OpenAi, OpenAiConfig};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Limits on waiting without news. There is none on the whole: a long reply is no failure.
+/// Limits on waiting. News are text, thinking and calls: comments that keep a connection open and empty pieces are not.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Idle {
     /// For the first token of a stream.
@@ -11,15 +11,18 @@ pub struct Idle {
     pub between: Duration,
     /// For a reply that is not streamed: no news come before its end.
     pub unstreamed: Duration,
+    /// For a streamed reply as a whole, however steadily it comes.
+    pub streamed: Duration,
 }
 
 impl Default for Idle {
-    /// 20 minutes (a long prompt on a slow machine), 5 minutes, 2 hours.
+    /// 20 minutes (a long prompt on a slow machine), 5 minutes, 2 hours, 2 hours.
     fn default() -> Self {
         Self {
             first: Duration::from_secs(1200),
             between: Duration::from_secs(300),
             unstreamed: Duration::from_secs(7200),
+            streamed: Duration::from_secs(7200),
         }
     }
 }

@@ -12,9 +12,11 @@ use voe_trace::chat::{Message, Usage};
 use voe_trace::event::ModelFacts;
 
 use crate::address::Address;
+use crate::body;
+use crate::bounds::{Bounds, MODEL_LIST, clip};
 use crate::client::{authorise, client};
 use crate::error::ModelError;
-use crate::exchange::{self, Exchange, Got, On};
+use crate::exchange::{Exchange, Got, On};
 use crate::fail::Failure;
 use crate::limits::{Idle, RetryPolicy};
 use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request, ToolSpec};
@@ -191,7 +193,8 @@ impl OpenAi {
         }
         let builder = authorise(builder, &self.address, config.api_key.as_ref());
         let key = config.api_key.as_ref();
-        let exchange = Exchange { address: &self.address, model: &config.model, key, idle: config.idle };
+        let bounds = Bounds::of(wire::token_limit(request, max_tokens));
+        let exchange = Exchange { address: &self.address, model: &config.model, key, idle: config.idle, bounds };
         exchange.send(builder, body, stream, || self.answered.store(true, Ordering::Relaxed), on).await
     }
 
@@ -255,9 +258,9 @@ impl OpenAi {
     async fn listed(&self) -> Vec<String> {
         let request =
             authorise(self.client.get(self.address.join("models")), &self.address, self.config.api_key.as_ref());
-        let value = exchange::json(request, Duration::from_secs(5)).await.unwrap_or_default();
+        let value = body::json(request, Duration::from_secs(5), MODEL_LIST).await.unwrap_or_default();
         let models = value["data"].as_array().into_iter().flatten();
-        models.filter_map(|model| model["id"].as_str()).map(str::to_owned).take(20).collect()
+        models.filter_map(|model| model["id"].as_str()).map(|name| clip(name).to_owned()).take(20).collect()
     }
 }
 

@@ -30,6 +30,9 @@ pub const LOCAL_SERVERS: [(&str, &str); 5] = [
 /// A window below this is too small for work in a repository. Tokens.
 pub const SMALL_WINDOW: u64 = 16_384;
 
+/// The user is warned of no more models than this.
+const MOST_WARNED: usize = 20;
+
 /// The kind of server, told by what it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerKind {
@@ -139,7 +142,7 @@ pub async fn probe(base_url: &str, key: Option<&Secret>, limit: Duration) -> Res
     let address = Address::parse(base_url)?;
     let asker = Asker::new(&address, key, limit)?;
     let shown = address.shown();
-    let listed = asker.get(address.join("models")).await?;
+    let listed = asker.list(address.join("models")).await?;
     let mut probe = Probe {
         base_url: shown.clone(),
         kind: kinds::by_list(&listed),
@@ -173,7 +176,7 @@ fn warn(probe: &mut Probe) {
             if probe.kind == ServerKind::Ollama { "get one with `ollama pull NAME`" } else { "load one in the server" };
         probe.warnings.push(format!("{} lists no models; {how}", probe.base_url));
     }
-    for model in &probe.models {
+    for model in probe.models.iter().take(MOST_WARNED) {
         if let Some(window) = model.window.filter(|&window| window < SMALL_WINDOW) {
             probe.warnings.push(format!(
                 "{} has a context window of {window} tokens, too small for most work: {}",

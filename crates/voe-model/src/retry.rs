@@ -42,7 +42,8 @@ impl Retries {
             return Ok(wait);
         }
         self.tries += 1;
-        self.idle += u32::from(matches!(failure.error, ModelError::IdleTimeout { .. }));
+        self.idle +=
+            u32::from(matches!(failure.error, ModelError::IdleTimeout { .. } | ModelError::ReplyTimeout { .. }));
         // A server that never answered is not there; one that hangs once more after its limit hangs.
         let hopeless = matches!(failure.error, ModelError::Unreachable { .. }) && !answered && self.tries >= 2;
         if self.tries >= policy.tries || hopeless || self.idle >= 2 {

@@ -38,6 +38,9 @@ use serde_json::{Map, Value};
 use crate::coerce::coerce;
 use crate::model::ToolSpec;
 
+/// A longer text is not searched: no reply has as much beside its calls, and a hostile one could take hours. Bytes.
+pub(crate) const LONGEST: usize = 256 << 10;
+
 /// More candidates in one text than this are noise.
 const MOST: usize = 64;
 
@@ -121,6 +124,10 @@ pub struct Findings {
 pub fn salvage(text: &str, tools: &[ToolSpec], place: Place, cut: bool) -> Findings {
     let mut findings = Findings { rest: text.to_owned(), ..Findings::default() };
     if tools.is_empty() {
+        return findings;
+    }
+    if text.len() > LONGEST {
+        findings.repairs.push(format!("a text of {} bytes was not searched for calls: it is too long", text.len()));
         return findings;
     }
     let mut cut_out = Vec::new();

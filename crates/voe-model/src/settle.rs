@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 use voe_trace::chat::{Message, ToolCall};
 
+use crate::bounds::has_too_many_values;
 use crate::coerce::coerce;
 use crate::model::ToolSpec;
 use crate::salvage::{
@@ -213,6 +214,9 @@ fn read_arguments(text: &str) -> Result<Literal, Broken> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(Literal { value: Value::Object(serde_json::Map::new()), end: 0, repairs: Vec::new() });
+    }
+    if has_too_many_values(text) {
+        return Err(Broken::Wrong { at: 0, why: "there are too many values in it".to_owned() });
     }
     let literal = drop_extra_closers(text, parse(text, Syntax::Json)?)?;
     match text[literal.end..].trim() {

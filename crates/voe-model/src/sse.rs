@@ -4,7 +4,7 @@
 //! colon are comments. Beyond it, for servers as they are: an event that the end of the stream cuts off is still handed
 //! out (some omit the last empty line), and a line that is a JSON object counts as data (errors come so).
 
-/// A line longer than this is no reply: 64 MiB.
+/// The most bytes of a line or an event, unless the reader is made with another limit: 64 MiB.
 const LONGEST: usize = 64 << 20;
 
 /// One event.
@@ -16,14 +16,19 @@ pub struct Event {
     pub data: String,
 }
 
-/// The stream had a line without end.
+/// The stream had a line or an event without end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a line of more than {LONGEST} bytes")]
-pub struct TooLong;
+#[error("an event of more than {most} bytes")]
+pub struct TooLong {
+    /// The limit.
+    pub most: usize,
+}
 
 /// Takes bytes, hands out events.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reader {
+    /// The most bytes of an event.
+    most: usize,
     /// The line so far.
     line: Vec<u8>,
     /// The last byte was a CR: an LF now belongs to it.
@@ -34,7 +39,18 @@ pub struct Reader {
     data: Option<String>,
 }
 
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new(LONGEST)
+    }
+}
+
 impl Reader {
+    /// A reader of events of at most so many bytes.
+    pub fn new(most: usize) -> Self {
+        Self { most, line: Vec::new(), after_cr: false, begun: false, name: String::new(), data: None }
+    }
+
     /// Takes the next bytes and appends the events that they complete.
     pub fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), TooLong> {
         let mut rest = bytes;
@@ -51,9 +67,16 @@ impl Reader {
                 rest = rest.strip_prefix(b"\n").unwrap_or(rest);
             }
             self.end_line(events);
+            self.check_length()?;
         }
         self.line.extend_from_slice(rest);
-        if self.line.len() > LONGEST { Err(TooLong) } else { Ok(()) }
+        self.check_length()
+    }
+
+    /// What is kept of an event that has not ended is bounded; its lines may be many and short.
+    fn check_length(&self) -> Result<(), TooLong> {
+        let kept = self.line.len() + self.name.len() + self.data.as_ref().map_or(0, String::len);
+        if kept > self.most { Err(TooLong { most: self.most }) } else { Ok(()) }
     }
 
     /// The stream has ended: hands out what was left.
@@ -134,6 +157,17 @@ mod tests {
                 event("", "[DONE]")
             ]
         );
+    }
+
+    #[test]
+    fn an_event_that_is_too_long_is_refused_in_one_line_or_in_many() {
+        for endless in ["data: aaaa", "data: a\n", "data:\n", ": aaaa", "event: aaaa"] {
+            let (mut reader, mut events) = (Reader::new(1000), Vec::new());
+            let bytes = endless.repeat(2000);
+            let refused = bytes.as_bytes().chunks(7).any(|piece| reader.push(piece, &mut events).is_err());
+            assert!(refused, "{endless:?}");
+            assert_eq!(events, []);
+        }
     }
 
     #[test]

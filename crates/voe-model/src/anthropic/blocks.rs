@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use voe_trace::chat::{Message, Usage};
 
+use crate::bounds::{clip, read_json, token_count};
 use crate::exchange::{Gather, On};
 use crate::model::Delta;
 use crate::settle::{Raw, RawCall};
@@ -20,6 +21,9 @@ pub(super) struct Blocks {
     stop_reason: Option<String>,
     begun: bool,
     ended: bool,
+    /// Bytes gathered so far, and calls.
+    held: usize,
+    calls: usize,
 }
 
 impl Gather for Blocks {
@@ -53,10 +57,21 @@ impl Gather for Blocks {
         self.stop_reason.is_some()
     }
 
+    fn held(&self) -> usize {
+        self.held
+    }
+
+    fn calls(&self) -> usize {
+        self.calls
+    }
+
     fn ended(&self) -> bool {
         self.ended
     }
 }
+
+/// What is counted of the usage.
+const COUNTS: [&str; 4] = ["input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
 
 /// More blocks than this are no reply.
 const MOST: usize = 10_000;
@@ -87,9 +102,13 @@ impl Blocks {
         match text("type") {
             "text" if !text("text").is_empty() => on(Delta::Text(text("text"))),
             "thinking" if !text("thinking").is_empty() => on(Delta::Reasoning(text("thinking"))),
-            "tool_use" => on(Delta::Call { name: text("name") }),
+            "tool_use" => {
+                on(Delta::Call { name: text("name") });
+                self.calls += 1;
+            }
             _ => {}
         }
+        self.held += block.to_string().len();
         if self.blocks.len() <= at {
             self.blocks.resize(at + 1, Value::Null);
             self.arguments.resize(at + 1, String::new());
@@ -101,10 +120,14 @@ impl Blocks {
         let Some(block) = self.blocks.get_mut(at).and_then(Value::as_object_mut) else { return };
         let kind = delta.get("type").and_then(Value::as_str).unwrap_or_default();
         let text = |name: &str| delta.get(name).and_then(Value::as_str).unwrap_or_default();
-        let mut append = |name: &str, more: &str| match block.get_mut(name) {
-            Some(Value::String(text)) => text.push_str(more),
-            _ => {
-                block.insert(name.to_owned(), more.into());
+        let mut held = 0;
+        let mut append = |name: &str, more: &str| {
+            held += more.len();
+            match block.get_mut(name) {
+                Some(Value::String(text)) => text.push_str(more),
+                _ => {
+                    block.insert(name.to_owned(), more.into());
+                }
             }
         };
         match kind {
@@ -117,9 +140,13 @@ impl Blocks {
                 on(Delta::Reasoning(text("thinking")));
             }
             "signature_delta" => append("signature", text("signature")),
-            "input_json_delta" => self.arguments[at].push_str(text("partial_json")),
+            "input_json_delta" => {
+                held += text("partial_json").len();
+                self.arguments[at].push_str(text("partial_json"));
+            }
             _ => {}
         }
+        self.held += held;
     }
 
     /// Later counts are totals and replace earlier ones.
@@ -127,13 +154,15 @@ impl Blocks {
         for (name, value) in
             usage.and_then(Value::as_object).into_iter().flatten().filter(|(_, value)| !value.is_null())
         {
-            self.usage.insert(name.clone(), value.clone());
+            if let (true, Some(count)) = (COUNTS.contains(&name.as_str()), token_count(value)) {
+                self.usage.insert(name.clone(), count.into());
+            }
         }
     }
 
     fn stop(&mut self, reason: Option<&Value>) {
         if let Some(reason) = reason.and_then(Value::as_str) {
-            self.stop_reason = Some(reason.to_owned());
+            self.stop_reason = Some(clip(reason).to_owned());
         }
     }
 
@@ -190,7 +219,7 @@ impl Blocks {
         }
         let mut blocks = self.blocks.clone();
         for (block, arguments) in blocks.iter_mut().zip(&self.arguments) {
-            if let Ok(Value::Object(input)) = serde_json::from_str(arguments) {
+            if let Ok(Value::Object(input)) = read_json(arguments) {
                 block["input"] = Value::Object(input);
             }
         }

@@ -1,8 +1,12 @@
 //! A reply gathered from a body or from the pieces of a stream, whatever order and gaps the server has.
 
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use voe_trace::chat::Usage;
 
+use crate::bounds::{MOST_CALLS, clip, token_count};
 use crate::exchange::{Gather, On};
 use crate::model::Delta;
 use crate::settle::{Raw, RawCall};
@@ -22,10 +26,14 @@ pub(crate) struct Gathered {
     pub(crate) raw: Raw,
     /// The call each entry of `raw.calls` came under.
     indices: Vec<Option<i64>>,
+    /// Whether the arguments of each entry of `raw.calls` are whole.
+    whole: Vec<Whole>,
     pub(crate) usage: Option<Usage>,
     pub(crate) field: Option<Field>,
     /// Whether the server said why it stopped.
     pub(crate) finished: bool,
+    /// Bytes gathered so far.
+    held: usize,
     /// Whether there was any choice at all, even an empty one.
     pub(crate) any: bool,
 }
@@ -47,7 +55,7 @@ impl Gather for Gathered {
             self.text(text, on);
         }
         if let Some(reason) = choice.get("finish_reason").and_then(Value::as_str).filter(|reason| !reason.is_empty()) {
-            self.raw.finish_reason = reason.to_owned();
+            self.raw.finish_reason = clip(reason).to_owned();
             self.finished = true;
         }
     }
@@ -59,6 +67,14 @@ impl Gather for Gathered {
     fn finished(&self) -> bool {
         self.finished
     }
+
+    fn held(&self) -> usize {
+        self.held
+    }
+
+    fn calls(&self) -> usize {
+        self.raw.calls.len()
+    }
 }
 
 impl Gathered {
@@ -69,6 +85,7 @@ impl Gathered {
             if let Some(text) = text.filter(|_| self.field.is_none_or(|known| known == field)) {
                 self.field = Some(field);
                 self.raw.reasoning.push_str(text);
+                self.held += text.len();
                 on(Delta::Reasoning(text));
             }
         }
@@ -85,6 +102,10 @@ impl Gathered {
             self.text(refusal, on);
         }
         for call in message.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
+            // One too many shows that there are too many; looking for the call of each piece would take its time.
+            if self.raw.calls.len() > MOST_CALLS {
+                break;
+            }
             self.call(call, on);
         }
         if let Some(call) = message.get("function_call").filter(|call| call.is_object()) {
@@ -95,6 +116,7 @@ impl Gathered {
     fn text(&mut self, text: &str, on: &mut On<'_>) {
         if !text.is_empty() {
             self.raw.content.push_str(text);
+            self.held += text.len();
             on(Delta::Text(text));
         }
     }
@@ -110,6 +132,7 @@ impl Gathered {
             None => {
                 self.raw.calls.push(RawCall::default());
                 self.indices.push(index);
+                self.whole.push(Whole::default());
                 if let Some(name) = &name {
                     on(Delta::Call { name });
                 }
@@ -117,18 +140,23 @@ impl Gathered {
             }
         };
         let call = &mut self.raw.calls[at];
+        let before = call.id.as_ref().map_or(0, String::len) + call.name.len();
         if call.id.is_none() {
             call.id = id;
         }
         if call.name.is_empty() {
             call.name = name.unwrap_or_default();
         }
-        match function.get("arguments") {
-            Some(Value::String(more)) => call.arguments.push_str(more),
+        self.held += call.id.as_ref().map_or(0, String::len) + call.name.len() - before;
+        let more = match function.get("arguments") {
+            Some(Value::String(more)) => Cow::Borrowed(more.as_str()),
             // Not the interface, but some send the object itself.
-            Some(object @ Value::Object(_)) if call.arguments.is_empty() => call.arguments = object.to_string(),
-            _ => {}
-        }
+            Some(object @ Value::Object(_)) if call.arguments.is_empty() => Cow::Owned(object.to_string()),
+            _ => return,
+        };
+        call.arguments.push_str(&more);
+        self.whole[at].push(&more, &call.arguments);
+        self.held += more.len();
     }
 
     /// The call that a piece goes on with; `None` where it begins one.
@@ -148,8 +176,7 @@ impl Gathered {
             // Some repeat the name with each piece; a name after whole arguments begins another call.
             (None, Some(name)) => at_index().filter(|&at| {
                 let call = &calls[at];
-                (call.name == name || call.name.is_empty())
-                    && serde_json::from_str::<serde_json::Map<String, Value>>(&call.arguments).is_err()
+                (call.name == name || call.name.is_empty()) && !self.whole[at].is_object
             }),
             // A wrong index (SGLang) or none: the piece belongs to the call begun last.
             (_, None) => at_index().or(calls.len().checked_sub(1)),
@@ -157,15 +184,57 @@ impl Gathered {
     }
 }
 
+/// Whether arguments that come in pieces are a whole JSON object: known without reading all of them again at each piece.
+#[derive(Debug, Default)]
+struct Whole {
+    is_object: bool,
+    depth: usize,
+    string: bool,
+    escaped: bool,
+    /// The outermost value has ended.
+    closed: bool,
+}
+
+impl Whole {
+    /// Takes the next piece of `all`.
+    fn push(&mut self, piece: &str, all: &str) {
+        let (was_closed, mut behind) = (self.closed, false);
+        for byte in piece.bytes() {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.string => self.escaped = true,
+                b'"' => self.string = !self.string,
+                _ if self.string => {}
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    self.closed |= self.depth == 0;
+                    continue;
+                }
+                _ => {}
+            }
+            behind |= self.closed && !byte.is_ascii_whitespace();
+        }
+        // What follows an object that has ended makes it none; no piece makes it one again.
+        self.is_object = match was_closed {
+            true => self.is_object && piece.trim().is_empty(),
+            false => {
+                let reads = || serde_json::from_str::<IgnoredAny>(all).is_ok();
+                self.closed && !behind && all.trim_start().starts_with('{') && reads()
+            }
+        };
+    }
+}
+
 fn usage_of(usage: &Value) -> Usage {
-    let number = |path: &[&str]| path.iter().try_fold(usage, |value, key| value.get(key)).and_then(Value::as_u64);
+    let number = |path: &[&str]| path.iter().try_fold(usage, |value, key| value.get(key)).and_then(token_count);
     Usage {
         prompt: number(&["prompt_tokens"]).unwrap_or(0),
         output: number(&["completion_tokens"]).unwrap_or(0),
         cached: number(&["prompt_tokens_details", "cached_tokens"]).or(number(&["prompt_cache_hit_tokens"])),
         cache_write: None,
         reasoning: number(&["completion_tokens_details", "reasoning_tokens"]),
-        cost: usage.get("cost").and_then(Value::as_f64),
+        cost: usage.get("cost").and_then(Value::as_f64).filter(|cost| (0.0..1e9).contains(cost)),
     }
 }
 
@@ -239,6 +308,25 @@ mod tests {
             ]),
             [call(Some("a"), "bash", "{}")]
         );
+    }
+
+    #[test]
+    fn arguments_are_known_to_be_whole_however_they_are_cut() {
+        let is_object = |pieces: &[&str]| {
+            let (mut whole, mut all) = (Whole::default(), String::new());
+            for piece in pieces {
+                all.push_str(piece);
+                whole.push(piece, &all);
+            }
+            whole.is_object
+        };
+        assert!(is_object(&["{}"]) && is_object(&[" {\"a\"", ":\"}\\", "\"{\"", "} ", "\n"]));
+        assert!(is_object(&["{\"a\":{\"b\":[1]}", "}"]));
+        for pieces in
+            [&["{"][..], &["{\"a\":\"}"], &["{}", "}"], &["{}{}"], &["{x}"], &["[]"], &["{}", "x"], &["{x}", "{}"]]
+        {
+            assert!(!is_object(pieces), "{pieces:?}");
+        }
     }
 
     #[test]

@@ -49,6 +49,13 @@ pub(super) fn body(
     Value::Object(body).to_string().into_bytes()
 }
 
+/// The most tokens that the reply may have, under whatever name the limit is sent; `None` where there is no limit.
+pub(super) fn token_limit(request: &Request<'_>, max_tokens: Option<u64>) -> Option<u64> {
+    let extra = ["max_completion_tokens", "max_tokens"];
+    let extra = extra.iter().filter_map(|name| request.sampling.extra.get(*name)?.as_u64());
+    extra.chain(max_tokens).max()
+}
+
 fn message(message: &Message, reasoning: Option<Field>) -> Value {
     let mut out = Map::new();
     let role = match message.role {

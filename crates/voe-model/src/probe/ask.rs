@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, Url};
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
 use crate::address::Address;
+use crate::body::{Body, BodyEnd, read};
+use crate::bounds::{MODEL_LIST, MOST_VALUES, NotRead, SMALL_ANSWER, clip, exceeded, read_json};
 use crate::client::{authorise, chain, client};
-use crate::error::ModelError;
+use crate::error::{Excess, ModelError};
 use crate::secret::Secret;
-
-/// The most bytes of an answer that are read: a list of some hundred models.
-const LONGEST: usize = 8 << 20;
 
 /// Asks a server.
 pub(super) struct Asker<'a> {
@@ -54,7 +54,12 @@ impl<'a> Asker<'a> {
     }
 
     pub(super) async fn get(&self, url: Url) -> Result<Answer, ModelError> {
-        self.send(self.client.get(url)).await
+        self.send(self.client.get(url), SMALL_ANSWER).await
+    }
+
+    /// A list of models, which may be long.
+    pub(super) async fn list(&self, url: Url) -> Result<Answer, ModelError> {
+        self.send(self.client.get(url), MODEL_LIST).await
     }
 
     /// The JSON of an address; `None` where there is none.
@@ -64,33 +69,31 @@ impl<'a> Asker<'a> {
     }
 
     pub(super) async fn post(&self, url: Url, body: &Value) -> Option<Value> {
-        let answer = self.send(self.client.post(url).json(body)).await.ok()?;
+        let answer = self.send(self.client.post(url).json(body), SMALL_ANSWER).await.ok()?;
         (answer.status == 200 && !answer.body.is_null()).then_some(answer.body)
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Answer, ModelError> {
+    async fn send(&self, request: RequestBuilder, most: usize) -> Result<Answer, ModelError> {
         let unreachable = |message: String| ModelError::Unreachable { server: self.address.shown(), message };
-        let ask = async {
-            let mut response =
-                authorise(request, self.address, self.key).send().await.map_err(|e| unreachable(chain(&e)))?;
-            let status = response.status().as_u16();
-            let server =
-                response.headers().get("server").and_then(|name| name.to_str().ok()).unwrap_or_default().to_owned();
-            let mut bytes = Vec::new();
-            while let Some(piece) = response.chunk().await.map_err(|error| unreachable(chain(&error)))? {
-                bytes.extend_from_slice(&piece);
-                if bytes.len() > LONGEST {
-                    return Err(unreachable("the answer is too long for one of a model server".to_owned()));
-                }
-            }
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            let text = self.key.map_or(text.clone(), |key| key.redact(&text));
-            let body = serde_json::from_str(text.trim()).unwrap_or(Value::Null);
-            Ok(Answer { status, server, text, body })
+        let late = || unreachable(format!("no answer within {} s", self.limit.as_secs_f64()));
+        let deadline = Instant::now() + self.limit;
+        let sent = timeout_at(deadline, authorise(request, self.address, self.key).send()).await;
+        let mut response = sent.map_err(|_| late())?.map_err(|error| unreachable(chain(&error)))?;
+        let status = response.status().as_u16();
+        let server = response.headers().get("server").and_then(|name| name.to_str().ok()).unwrap_or_default();
+        let server = clip(server).to_owned();
+        let text = match read(&mut response, deadline, most).await {
+            Body { text, end: BodyEnd::Whole } => text,
+            Body { end: BodyEnd::TooLong, .. } => return Err(exceeded(self.address.shown(), Excess::Body, most)),
+            Body { end: BodyEnd::Late, .. } => return Err(late()),
+            Body { end: BodyEnd::Broken(message), .. } => return Err(unreachable(message)),
         };
-        match tokio::time::timeout(self.limit, ask).await {
-            Ok(answer) => answer,
-            Err(_) => Err(unreachable(format!("no answer within {} s", self.limit.as_secs_f64()))),
-        }
+        let text = self.key.map_or(text.clone(), |key| key.redact(&text));
+        let body = match read_json(text.trim()) {
+            Ok(body) => body,
+            Err(NotRead::Values) => return Err(exceeded(self.address.shown(), Excess::Values, MOST_VALUES)),
+            Err(NotRead::Json(_)) => Value::Null,
+        };
+        Ok(Answer { status, server, text, body })
     }
 }

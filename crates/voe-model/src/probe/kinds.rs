@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::bounds::{NAME, clip};
+
 use super::{Address, Answer, Asker, Probe, ServerKind, ServerModel, number};
+
+/// More models than this are not listed: the largest hosted service has some hundred.
+const MOST_LISTED: usize = 2000;
 
 /// More models than this are not asked for one by one.
 const MOST: usize = 20;
@@ -27,13 +32,13 @@ pub(super) fn models(list: &Value) -> Vec<ServerModel> {
         let window = ["/max_model_len", "/meta/n_ctx", "/context_length", "/context_window", "/max_input_tokens"];
         let trained = ["/meta/n_ctx_train", "/max_context_length"];
         Some(ServerModel {
-            name: entry["id"].as_str()?.to_owned(),
+            name: entry["id"].as_str().filter(|name| name.chars().count() <= NAME)?.to_owned(),
             window: window.iter().find_map(|path| number(entry, path)),
             trained: trained.iter().find_map(|path| number(entry, path)),
             ..ServerModel::default()
         })
     };
-    list["data"].as_array().into_iter().flatten().filter_map(entry).collect()
+    list["data"].as_array().into_iter().flatten().filter_map(entry).take(MOST_LISTED).collect()
 }
 
 /// Asks for what only this kind tells; where the kind is unknown, for what gives each away. Whether it is known now.
@@ -87,7 +92,7 @@ pub(super) async fn refine(asker: &Asker<'_>, address: &Address, probe: &mut Pro
 fn settle(probe: &mut Probe, kind: ServerKind, version: Option<&str>) {
     probe.kind = kind;
     probe.server = Some(match version {
-        Some(version) => format!("{} {version}", kind.name()),
+        Some(version) => format!("{} {}", kind.name(), clip(version)),
         None => kind.name().to_owned(),
     });
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::place::begins_line;
 use super::{Candidate, Dialect, Literal, calls_of, literal, offered};
 use crate::model::ToolSpec;
 
@@ -23,7 +24,7 @@ fn find(text: &str, from: usize, tools: &[ToolSpec]) -> Option<Candidate> {
     while tried < MOST {
         let start = at + text[at..].find(['{', '['])?;
         at = start + 1;
-        let begins = text[..start].rsplit('\n').next().is_some_and(|line| line.trim().is_empty());
+        let begins = begins_line(text, start);
         if begins {
             tried += 1;
             if let Some(candidate) = read(text, start, tools) {

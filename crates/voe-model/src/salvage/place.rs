@@ -113,9 +113,10 @@ fn last_of(text: String) -> String {
     text[from..].to_lowercase()
 }
 
-fn begins_line(text: &str, at: usize) -> bool {
-    let line = text[..at].rsplit('\n').next().unwrap_or_default();
-    line.trim().is_empty()
+/// Whether nothing but white space stands before `at` in its line. Looks no further back than it must.
+pub(super) fn begins_line(text: &str, at: usize) -> bool {
+    let before = text[..at].trim_end_matches(|c: char| c != '\n' && c.is_whitespace());
+    before.is_empty() || before.ends_with('\n')
 }
 
 fn strip_fillers(mut text: &str) -> &str {

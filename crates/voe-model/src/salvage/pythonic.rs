@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::place::begins_line;
 use super::{Broken, Candidate, Dialect, Syntax, Written, calls_of, is_name, offered, parse, skip_space};
 use crate::model::ToolSpec;
 
@@ -58,7 +59,7 @@ fn bare(text: &str, from: usize, to: usize, tools: &[ToolSpec]) -> Option<Candid
     while at < to {
         let start = at + text[at..to].find('[')?;
         at = start + 1;
-        let begins = text[..start].rsplit('\n').next().is_some_and(|line| line.trim().is_empty());
+        let begins = begins_line(text, start);
         if !begins {
             continue;
         }

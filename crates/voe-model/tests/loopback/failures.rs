@@ -169,7 +169,7 @@ async fn hanging_before_the_first_token_ends_at_the_limit() {
             assert_eq!(error, ModelError::IdleTimeout { first: true, after: Duration::from_millis(40) });
             assert_eq!(
                 error.to_string(),
-                "no first token from the server for 0.04 s; raise the idle limit if the model is that slow"
+                "no first token from the server for 0.04 s; check that it is not overloaded or stuck (its log says why)"
             );
             // A second hang is the last: each may have taken long.
             assert_eq!((seen.len(), server.asked().len()), (1, 2));

@@ -4,6 +4,7 @@
 mod anthropic;
 mod captures;
 mod failures;
+mod hostile;
 mod probes;
 mod replies;
 mod server;

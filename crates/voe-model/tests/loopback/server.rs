@@ -1,6 +1,7 @@
 //! A small HTTP server that answers as it is told, byte for byte, piece by piece.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,9 +33,14 @@ pub(crate) enum End {
     Hang,
 }
 
+/// A hostile answer never needs more than this before the client has had enough: a test's server gives up behind it. Bytes.
+pub(crate) const ENDLESS: u64 = 600 << 20;
+
 /// An answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
+    /// Behind the pieces this again and again, until the client hangs up or [`ENDLESS`] bytes were sent.
+    pub(crate) endless: Option<Vec<u8>>,
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) pieces: Vec<Vec<u8>>,
@@ -44,7 +50,17 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn new(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("content-type".to_owned(), kind.to_owned())];
-        Self { status, headers, pieces: vec![body.into()], end: End::Close }
+        Self { endless: None, status, headers, pieces: vec![body.into()], end: End::Close }
+    }
+
+    /// The same, and behind it `more` without end.
+    pub(crate) fn endless(self, more: impl Into<Vec<u8>>) -> Self {
+        // In pieces that are large enough to send much of.
+        let (more, mut piece) = (more.into(), Vec::new());
+        while piece.len() < 64 << 10 {
+            piece.extend_from_slice(&more);
+        }
+        Self { endless: Some(piece), ..self }
     }
 
     pub(crate) fn json(status: u16, body: &str) -> Self {
@@ -88,6 +104,7 @@ type Answers = Box<dyn FnMut(&Asked) -> Answer + Send>;
 pub(crate) struct Server {
     pub(crate) url: String,
     asked: Arc<Mutex<Vec<Asked>>>,
+    sent: Arc<AtomicU64>,
 }
 
 impl Server {
@@ -101,13 +118,14 @@ impl Server {
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let answers: Arc<Mutex<Answers>> = Arc::new(Mutex::new(Box::new(answers)));
-        let seen = asked.clone();
+        let (seen, sent) = (asked.clone(), Arc::new(AtomicU64::new(0)));
+        let count = sent.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, answers.clone(), seen.clone()));
+                tokio::spawn(serve(stream, answers.clone(), seen.clone(), count.clone()));
             }
         });
-        Self { url, asked }
+        Self { url, asked, sent }
     }
 
     /// Answers in order; the last answer again and again.
@@ -121,11 +139,16 @@ impl Server {
         self.asked.lock().unwrap().clone()
     }
 
+    /// Bytes of endless answers that clients took, or that lie in the system's buffers.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
     /// A client with limits that a test can wait for.
     pub(crate) fn config(&self) -> OpenAiConfig {
         let ms = Duration::from_millis;
         OpenAiConfig {
-            idle: Idle { first: ms(300), between: ms(300), unstreamed: ms(300) },
+            idle: Idle { first: ms(300), between: ms(300), unstreamed: ms(300), ..Idle::default() },
             connect: Duration::from_secs(5),
             retry: RetryPolicy { tries: 3, first: ms(2), longest: ms(5), total: ms(500), loading: ms(20) },
             ..OpenAiConfig::new(&self.url, "tinyq")
@@ -138,7 +161,12 @@ impl Server {
     }
 }
 
-async fn serve(mut stream: TcpStream, answers: Arc<Mutex<Answers>>, seen: Arc<Mutex<Vec<Asked>>>) -> Option<()> {
+async fn serve(
+    mut stream: TcpStream,
+    answers: Arc<Mutex<Answers>>,
+    seen: Arc<Mutex<Vec<Asked>>>,
+    sent: Arc<AtomicU64>,
+) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut bytes = Vec::new();
     let head = loop {
@@ -176,6 +204,12 @@ async fn serve(mut stream: TcpStream, answers: Arc<Mutex<Answers>>, seen: Arc<Mu
         stream.write_all(b"\r\n").await.ok()?;
         stream.flush().await.ok()?;
         tokio::task::yield_now().await;
+    }
+    while let Some(piece) = answer.endless.as_ref().filter(|_| sent.load(Ordering::Relaxed) < ENDLESS) {
+        stream.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await.ok()?;
+        stream.write_all(piece).await.ok()?;
+        stream.write_all(b"\r\n").await.ok()?;
+        sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
     }
     match answer.end {
         End::Close => stream.write_all(b"0\r\n\r\n").await.ok()?,
