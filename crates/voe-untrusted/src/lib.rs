@@ -13,6 +13,8 @@ mod dir;
 mod error;
 pub mod private;
 mod remove;
+mod unpack;
 
 pub use dir::{Entry, Kind, UntrustedDir};
 pub use error::Error;
+pub use unpack::Most;
