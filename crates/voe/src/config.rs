@@ -15,7 +15,7 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
                 (key.name.to_owned(), serde_json::json!({"value": value, "source": source}))
             })
             .collect();
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        crate::show::out::json_pretty(&all)?;
         return Ok(exit::OK);
     }
     for key in KEYS {
@@ -23,7 +23,8 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
             Some((value, source)) => (value.to_string(), source.to_string()),
             None => ("-".into(), "not set".into()),
         };
-        println!("{:<18} {value:<28} {source:<22} {}", key.name, key.about);
+        let line = format!("{:<18} {value:<28} {source:<22} {}", key.name, key.about);
+        outln!("{}", crate::show::one_line(&line));
     }
     Ok(exit::OK)
 }
