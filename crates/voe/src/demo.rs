@@ -15,6 +15,7 @@ use voe_trace::event::Task;
 
 use crate::session::{self, Apply, Places, TRAJECTORY};
 use crate::settings::Settings;
+use crate::show::text::Text;
 use crate::{Usage, cli, exit, state};
 
 /// The task that is shown.
@@ -26,7 +27,7 @@ const STRATEGY: &str = crate::settings::DEFAULT_STRATEGY;
 
 pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let task = mini::find(TASK)?.ok_or_else(|| anyhow!("the task {TASK} is not in this build"))?;
-    if Command::new("python3").arg("--version").stdout(Stdio::null()).status().is_err() {
+    if Command::new("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
         return Err(Usage("the demo's task needs python3, which is not on PATH; install it".into()).into());
     }
     let settings = {
@@ -36,15 +37,15 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
         settings
     };
     if !args.output.json && !args.output.quiet {
-        println!(
+        outln!(
             "This is a demo: the replies were written beforehand, and no model is asked. All else is real: the loop, the"
         );
-        println!("tools, the edits and the tests run now, on a throw-away repository.\n");
-        println!("The problem ({TASK}):\n");
+        outln!("tools, the edits and the tests run now, on a throw-away repository.\n");
+        outln!("The problem ({TASK}):\n");
         for line in task.statement.trim().lines() {
-            println!("    {line}");
+            outln!("    {line}");
         }
-        println!();
+        outln!();
     }
     let temporary =
         tempfile::Builder::new().prefix("voe-demo-").tempdir().context("cannot make a temporary directory")?;
@@ -81,12 +82,10 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let finish = session::run(attempt, &places, Apply::Copy, &args.output, judge).await?;
     places.keep_base()?;
     if !args.output.json {
-        println!(
-            "\nvoe: the patch:\n\n{}",
-            crate::show::Paint::stdout(args.output.no_color).diff(finish.patch.trim_end())
-        );
-        println!("\nvoe: next: `voe doctor` finds a model, `voe fix \"…\"` lets it work in your repository;");
-        println!("     `voe replay {}` shows this attempt again.", dir.join(TRAJECTORY).display());
+        let paint = crate::show::Paint::stdout(args.output.no_color);
+        crate::show::out::text(&Text::from("\nvoe: the patch:\n\n").then(paint.diff(finish.patch.trim_end())));
+        outln!("\nvoe: next: `voe doctor` finds a model, `voe fix \"…\"` lets it work in your repository;");
+        outln!("     `voe replay {}` shows this attempt again.", dir.join(TRAJECTORY).display());
     }
     Ok(if finish.resolved == Some(true) { exit::OK } else { exit::INTERNAL })
 }
@@ -101,7 +100,13 @@ fn verdict(task: &MiniTask, ended: &Ended, temporary: &Path) -> anyhow::Result<b
         }
         let file = temporary.join(name);
         std::fs::write(&file, patch)?;
-        let applied = Command::new("git").current_dir(&tree).arg("apply").arg(&file).stderr(Stdio::null()).status()?;
+        let applied = Command::new("git")
+            .current_dir(&tree)
+            .arg("apply")
+            .arg(&file)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()?;
         if !applied.success() {
             return Ok(false);
         }

@@ -1,6 +1,6 @@
 //! What `fix`, `demo` and `replay --run` share: a sandbox, an attempt in it, and what becomes of its patch.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -16,6 +16,7 @@ use voe_trace::{Event, Reason};
 use voe_untrusted::UntrustedDir;
 
 use crate::settings::Settings;
+use crate::show::text::Text;
 use crate::show::{self, Paint};
 use crate::{Usage, cli, exit};
 
@@ -180,10 +181,7 @@ pub(crate) fn stop_on_signals(quiet: bool) -> anyhow::Result<watch::Receiver<boo
                 std::process::exit(i32::from(exit::INTERRUPTED));
             }
             if !quiet {
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "\nvoe: stopping; the patch is being taken (Ctrl-C again ends at once)"
-                );
+                errln!("\nvoe: stopping; the patch is being taken (Ctrl-C again ends at once)");
             }
             let _ = stop.send(true);
         }
@@ -204,7 +202,7 @@ pub(crate) fn observer(output: &cli::OutputFlags, stream: bool) -> Box<dyn Obser
 
 /// Whether replies are shown while they come.
 pub(crate) fn stream(settings: &Settings, output: &cli::OutputFlags) -> anyhow::Result<bool> {
-    let person = !output.json && !output.quiet && std::io::stdout().is_terminal();
+    let person = !output.json && !output.quiet && show::out::is_terminal();
     Ok(settings.switch("stream")?.unwrap_or(person))
 }
 
@@ -220,7 +218,7 @@ pub(crate) enum Apply {
 
 impl Apply {
     pub(crate) fn from_settings(settings: &Settings, output: &cli::OutputFlags) -> anyhow::Result<Self> {
-        let person = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !output.json;
+        let person = std::io::stdin().is_terminal() && show::out::is_terminal() && !output.json;
         match settings.text("apply").as_deref() {
             None => Ok(if person { Self::Ask } else { Self::Yes }),
             Some("ask") => Ok(if person { Self::Ask } else { Self::No }),
@@ -302,7 +300,7 @@ pub(crate) async fn run(
         let paint = Paint::stdout(output.no_color);
         let block = show::block::render(&finish, file.as_deref(), &applied, paint);
         // Nobody may be reading any more: the exit code says how it ended all the same.
-        let _ = writeln!(std::io::stdout(), "\n{}", block.trim_end());
+        show::out::news(&block);
     }
     closed?;
     saved?;
@@ -312,9 +310,8 @@ pub(crate) async fn run(
 /// Asks on the terminal. Ctrl-C and the end of input are a no.
 async fn confirmed(ended: &Ended, output: &cli::OutputFlags) -> anyhow::Result<bool> {
     let paint = Paint::stdout(output.no_color);
-    println!("\n{}", paint.diff(&show::paint::harmless(&ended.patch.text)));
-    print!("voe: put this into your tree? [Y/n] ");
-    std::io::stdout().flush()?;
+    show::out::text(&Text::from("\n").then(paint.diff(&ended.patch.text)));
+    out!("voe: put this into your tree? [Y/n] ");
     let (say, said) = tokio::sync::oneshot::channel();
     // A thread of its own: the runtime would wait for one of its threads, and nothing wakes this one but the user.
     std::thread::spawn(move || {
@@ -343,7 +340,7 @@ pub(crate) fn code(reason: Reason) -> u8 {
 /// A remark in an event's shape, for what is known before there is a record.
 pub(crate) fn note(output: &cli::OutputFlags, text: &str) {
     if !output.json && !output.quiet {
-        eprintln!("voe: {text}");
+        errln!("voe: {}", show::one_line(text));
     }
 }
 
