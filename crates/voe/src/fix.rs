@@ -128,6 +128,7 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     let repo = Repo::discover(&places.repository)?;
     let mut settings = settings(args, repo.top())?;
     settings.flag("sandbox.backend", Some(start.sandbox.backend.clone()));
+    settings.flag("sandbox.allow_home", args.allow_home.then_some(true));
     let mut strategy = voe_agent::load::parse(&start.strategy_text)?;
     limit(&mut strategy, &settings)?;
     if settings.get("model").is_none() {
@@ -184,6 +185,7 @@ fn settings(args: &cli::Fix, top: &Path) -> anyhow::Result<Settings> {
     settings.flag("apply", args.apply.clone());
     settings.flag("sandbox.backend", args.sandbox.clone());
     settings.flag("sandbox.network", args.network.clone());
+    settings.flag("sandbox.allow_home", args.allow_home.then_some(true));
     settings.flag("sandbox.image", args.image.clone());
     Ok(settings)
 }
