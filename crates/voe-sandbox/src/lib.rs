@@ -14,6 +14,7 @@ mod choice;
 mod container;
 mod environment;
 mod error;
+mod fit;
 mod groups;
 mod in_place;
 mod init;

@@ -41,6 +41,8 @@ pub struct Spec {
     /// A directory of the caller's that is `/tmp` inside and stays when the sandbox is gone, so that an attempt can be gone
     /// on with; forks get a copy of it. `local` only; without it `/tmp` begins empty and goes with the sandbox.
     pub tmp: Option<PathBuf>,
+    /// Whether the workspace may be a home directory, or one that has homes in it; credentials are hidden in it then.
+    pub allow_home: bool,
     /// Another root for the file system inside instead of the host's, read-only (`local` only).
     pub root: Option<PathBuf>,
 }
@@ -63,6 +65,7 @@ impl Spec {
             mount_at: None,
             overlays: Vec::new(),
             tmp: None,
+            allow_home: false,
             root: None,
         }
     }

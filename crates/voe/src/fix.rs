@@ -250,6 +250,7 @@ fn settings(args: &cli::Fix, top: &Path) -> anyhow::Result<Settings> {
     settings.flag("apply", args.apply.clone());
     settings.flag("sandbox.backend", args.sandbox.clone());
     settings.flag("sandbox.network", args.network.clone());
+    settings.flag("sandbox.allow_home", args.allow_home.then_some(true));
     settings.flag("sandbox.image", args.image.clone());
     trust::config::settle(&mut settings, Answer::of(args.trust_config, args.output.json))?;
     Ok(settings)

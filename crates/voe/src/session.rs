@@ -122,6 +122,8 @@ pub(crate) fn spec(settings: &Settings, workspace: &Path, home: &Path) -> anyhow
     let program = std::env::current_exe().context("cannot find voe's own program")?;
     let mut spec = Spec::new(program, workspace, home);
     spec.choice = choice;
+    // By the flag alone: no file and no variable sets it.
+    spec.allow_home = settings.switch("sandbox.allow_home")?.unwrap_or(false);
     spec.network = settings.switch("sandbox.network")?.unwrap_or(false);
     spec.image = settings.text("sandbox.image");
     spec.read = settings.list("sandbox.read").into_iter().map(|path| expand_home(&path)).collect();
