@@ -16,6 +16,7 @@ mod environment;
 mod error;
 mod groups;
 mod in_place;
+mod index;
 mod init;
 mod launch;
 mod local;
