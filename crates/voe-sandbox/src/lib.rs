@@ -17,6 +17,7 @@ mod error;
 mod fit;
 mod groups;
 mod in_place;
+mod index;
 mod init;
 mod launch;
 mod local;

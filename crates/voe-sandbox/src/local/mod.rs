@@ -98,8 +98,7 @@ impl Local {
     }
 
     fn in_home(spec: &Spec, home: &Path) -> Result<Self, SandboxError> {
-        std::fs::create_dir_all(home).map_err(SandboxError::io("create", home))?;
-        let home = home.canonicalize().map_err(SandboxError::io("open", home))?;
+        let home = family::home(home)?;
         if home.starts_with(&spec.workspace) {
             return Err(SandboxError::Usage {
                 problem: format!("voe's own directory {} lies inside the workspace", home.display()),
@@ -112,7 +111,7 @@ impl Local {
             trees.push(Tree { lower: git.clone(), at: git });
         }
         trees.extend(spec.overlays.iter().map(|(lower, at)| Tree { lower: lower.clone(), at: at.clone() }));
-        let family = Family::create(&home)?;
+        let family = Family::create(&home, spec, None)?;
         let place = family.place(trees.len())?;
         let upper = family.layer(trees.len())?;
         let state = State { upper, frozen: Vec::new(), mounts: 0, control: None };
@@ -316,12 +315,4 @@ fn numbers(layers: &[Arc<Layer>]) -> Vec<u64> {
 fn homes_for_layers(spec: &Spec) -> Vec<PathBuf> {
     let name = format!("voe-{}", rustix::process::getuid().as_raw());
     vec![spec.home.clone(), Path::new("/var/tmp").join(&name), Path::new("/dev/shm").join(&name)]
-}
-
-/// Removes what dead owners left in the places that are not voe's own.
-pub(crate) fn sweep_fallbacks() {
-    let name = format!("voe-{}", rustix::process::getuid().as_raw());
-    for dir in ["/var/tmp", "/dev/shm"] {
-        family::sweep(&Path::new(dir).join(&name), 0);
-    }
 }
