@@ -109,7 +109,7 @@ struct Wishes {
 
 impl Wishes {
     fn of(args: &cli::Fix, settings: &Settings, top: &Path) -> anyhow::Result<Self> {
-        session::spec(settings, top, Path::new(""))?;
+        voe_sandbox::check_workspace(&session::spec(settings, top, Path::new(""))?)?;
         Ok(Self {
             apply: Apply::from_settings(settings, &args.output)?,
             stream: session::stream(settings, &args.output)?,
@@ -128,7 +128,6 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     let repo = Repo::discover(&places.repository)?;
     let mut settings = settings(args, repo.top())?;
     settings.flag("sandbox.backend", Some(start.sandbox.backend.clone()));
-    settings.flag("sandbox.allow_home", args.allow_home.then_some(true));
     let mut strategy = voe_agent::load::parse(&start.strategy_text)?;
     limit(&mut strategy, &settings)?;
     if settings.get("model").is_none() {
