@@ -5,7 +5,11 @@ use crate::local::{credentials, homes};
 use crate::spec::Spec;
 
 /// Refuses a home as a workspace, unless that is allowed, and a place of credentials.
-pub(crate) fn check(spec: &Spec) -> Result<(), SandboxError> {
+/// [`crate::Sandbox::open`] does so, too; a caller asks before it makes anything of the workspace.
+///
+/// # Errors
+/// [`SandboxError::Usage`] with what is wrong.
+pub fn check(spec: &Spec) -> Result<(), SandboxError> {
     // Without a workspace on the host, or with one that is not there: the backend reports it.
     let Ok(workspace) = spec.workspace.canonicalize() else { return Ok(()) };
     let homes = homes::all(homes::own().as_deref());

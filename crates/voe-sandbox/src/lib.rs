@@ -33,6 +33,7 @@ pub use choice::{Choice, UnknownChoice};
 pub use container::{Found, Images, PullError};
 pub use environment::allowed as allowed_environment;
 pub use error::SandboxError;
+pub use fit::check as check_workspace;
 pub use init::helper;
 pub use probe::{Probe, probe};
 pub use sandbox::{Sandbox, Snapshot};

@@ -110,7 +110,7 @@ struct Wishes {
 
 impl Wishes {
     fn of(args: &cli::Fix, settings: &Settings, top: &Path) -> anyhow::Result<Self> {
-        session::spec(settings, top, Path::new(""))?;
+        voe_sandbox::check_workspace(&session::spec(settings, top, Path::new(""))?)?;
         Ok(Self {
             apply: Apply::from_settings(settings, &args.output)?,
             stream: session::stream(settings, &args.output)?,

@@ -153,6 +153,18 @@ mod tests {
     }
 
     #[test]
+    fn homes_and_what_they_are_in_are_told_from_projects() {
+        let homes = BTreeSet::from([PathBuf::from("/home/ann"), PathBuf::from("/data/people/bob")]);
+        for path in ["/", "/home", "/home/ann", "/data", "/data/people"] {
+            assert!(is_or_has_home(Path::new(path), &homes), "{path}");
+        }
+        for path in ["/home/ann/project", "/data/projects", "/srv/www"] {
+            assert!(!is_or_has_home(Path::new(path), &homes), "{path}");
+        }
+        assert!(may_be_own(Path::new("/opt/jenkins")) && !may_be_own(Path::new("/opt")) && !may_be_own(Path::new("/")));
+    }
+
+    #[test]
     fn a_home_in_path_does_not_show_the_whole_home() {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path().join("ann");
@@ -163,6 +175,5 @@ mod tests {
         let path = std::env::join_paths([&home, &home.join("bin"), &dir.path().to_path_buf()]).unwrap();
         let shown: Vec<_> = tools(&homes, &path, &[]).into_iter().collect();
         assert_eq!(shown, [home.join(".cargo/bin"), home.join("bin")]);
-        assert_eq!(credentials(&homes).collect::<Vec<_>>(), [home.join(".cargo/credentials.toml")]);
     }
 }
