@@ -1,8 +1,9 @@
 //! Finding strategies: the shipped ones by name, a user's by path, each on top of what it extends.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use toml::{Table, Value};
+use voe_untrusted::UntrustedDir;
 
 use crate::strategy::Strategy;
 
@@ -26,6 +27,9 @@ pub const SHIPPED: &[(&str, &str)] = &[
 /// How many files may extend one another: more is a circle or a mistake.
 const DEPTH: usize = 8;
 
+/// More than any strategy is long. Bytes.
+const MOST: u64 = 1 << 20;
+
 /// A strategy could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -42,6 +46,14 @@ pub enum LoadError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// A repository names a strategy that voe does not read: a link, a path out of the work tree, no regular file.
+    #[error("the repository's strategy {name}: {source}")]
+    Refused {
+        /// What was asked for.
+        name: String,
+        /// Why.
+        source: voe_untrusted::Error,
     },
     /// It is not TOML, or not a strategy.
     #[error("the strategy {name}: {error}")]
@@ -64,11 +76,85 @@ fn names() -> String {
 }
 
 /// The strategy `what`: a path to a TOML file, or the name of a shipped one. `dir`: where a relative path starts.
+///
+/// # Errors
+/// No such file or name, not readable, not a strategy.
 pub fn load(what: &str, dir: &Path) -> Result<Strategy, LoadError> {
-    let strategy = read(what, dir)?;
+    with_named(what, &Place::Path(dir.to_owned()))
+}
+
+/// The same for a strategy that a repository names, which is not trusted: files below `top`, no links, and only shipped
+/// strategies under `search.strategies`.
+///
+/// # Errors
+/// As with [`load`]; a file that is a link or lies outside.
+pub fn load_for_repository(what: &str, top: &Path) -> Result<Strategy, LoadError> {
+    let refused = |source| LoadError::Refused { name: what.into(), source };
+    let top = UntrustedDir::open(top).map_err(refused)?;
+    with_named(what, &Place::Repository { top: &top, dir: PathBuf::new() })
+}
+
+/// Where the names of files start.
+enum Place<'a> {
+    /// At a directory of the user's.
+    Path(PathBuf),
+    /// At `dir` below a repository's top, out of which nothing leads.
+    Repository { top: &'a UntrustedDir, dir: PathBuf },
+}
+
+impl Place<'_> {
+    /// The text of the file `what` and where names in it start; `None` if it can only be a name and no such file is there.
+    fn read(&self, what: &str) -> Result<Option<(String, Self)>, LoadError> {
+        match self {
+            Self::Path(dir) => {
+                let path = dir.join(what);
+                if !what.ends_with(".toml") && !path.is_file() {
+                    return Ok(None);
+                }
+                let text =
+                    std::fs::read_to_string(&path).map_err(|source| LoadError::Io { path: path.clone(), source })?;
+                Ok(Some((text, Self::Path(path.parent().unwrap_or(dir).to_owned()))))
+            }
+            Self::Repository { top, dir } => {
+                let refused = |source| LoadError::Refused { name: what.into(), source };
+                let path = plain(&dir.join(what))
+                    .ok_or_else(|| refused(voe_untrusted::Error::Outside(top.path().join(dir).join(what))))?;
+                match top.read_text(&path, MOST).map_err(refused)? {
+                    Some(text) => {
+                        let dir = path.parent().unwrap_or(Path::new("")).to_owned();
+                        Ok(Some((text, Self::Repository { top, dir })))
+                    }
+                    None => Ok(None),
+                }
+            }
+        }
+    }
+}
+
+/// The path without `.` and `..`; `None` if it leads above where it starts.
+fn plain(path: &Path) -> Option<PathBuf> {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => out.push(name),
+            Component::CurDir => {}
+            Component::ParentDir if out.pop() => {}
+            _ => return None,
+        }
+    }
+    Some(out)
+}
+
+fn with_named(what: &str, place: &Place<'_>) -> Result<Strategy, LoadError> {
+    let strategy = read(what, place)?;
     for name in strategy.search.iter().flat_map(|search| &search.strategies) {
         let invalid = |error: String| LoadError::Invalid { name: what.into(), error };
-        let one = read(name, dir).map_err(|error| invalid(format!("search.strategies: {error}")))?;
+        if matches!(place, Place::Repository { .. }) && !is_shipped(name) {
+            return Err(invalid(format!(
+                "search.strategies: {name} is not a shipped strategy; a repository can name only those"
+            )));
+        }
+        let one = read(name, place).map_err(|error| invalid(format!("search.strategies: {error}")))?;
         if one.search.is_some() {
             return Err(invalid(format!(
                 "search.strategies: {name} is a search itself; name strategies of one attempt"
@@ -78,9 +164,13 @@ pub fn load(what: &str, dir: &Path) -> Result<Strategy, LoadError> {
     Ok(strategy)
 }
 
+fn is_shipped(name: &str) -> bool {
+    SHIPPED.iter().any(|(shipped, _)| *shipped == name)
+}
+
 /// The same without a look at the strategies that it names.
-fn read(what: &str, dir: &Path) -> Result<Strategy, LoadError> {
-    let mut table = resolve(what, dir, 0)?;
+fn read(what: &str, place: &Place<'_>) -> Result<Strategy, LoadError> {
+    let mut table = resolve(what, place, 0)?;
     table.remove("extends");
     let strategy: Strategy = Value::Table(table)
         .try_into()
@@ -99,33 +189,34 @@ pub fn parse(text: &str) -> Result<Strategy, LoadError> {
     toml::from_str(text).map_err(|e| LoadError::Invalid { name: "in the record".into(), error: one_line(e.message()) })
 }
 
-fn resolve(what: &str, dir: &Path, depth: usize) -> Result<Table, LoadError> {
+fn resolve(what: &str, place: &Place<'_>, depth: usize) -> Result<Table, LoadError> {
     if depth > DEPTH {
         return Err(LoadError::Circle { name: what.into() });
     }
     let shipped = SHIPPED.iter().find(|(name, _)| *name == what);
-    let path = dir.join(what);
+    let file;
     let (text, stem, beside) = match shipped {
-        Some((name, text)) => ((*text).to_owned(), (*name).to_owned(), dir.to_owned()),
-        None if what.ends_with(".toml") || path.is_file() => {
-            let text = std::fs::read_to_string(&path).map_err(|source| LoadError::Io { path: path.clone(), source })?;
-            let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-            (text, stem, path.parent().unwrap_or(dir).to_owned())
+        Some((name, text)) => (*text, (*name).to_owned(), place),
+        None => {
+            file = place.read(what)?.ok_or_else(|| LoadError::Unknown { name: what.into() })?;
+            let stem = Path::new(what).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+            (file.0.as_str(), stem, &file.1)
         }
-        None => return Err(LoadError::Unknown { name: what.into() }),
     };
     let mut table: Table = text.parse().map_err(|e: toml::de::Error| LoadError::Invalid {
         name: what.into(),
-        error: format!("{}{}", one_line(e.message()), line_of(&text, &e)),
+        error: format!("{}{}", one_line(e.message()), line_of(text, &e)),
     })?;
-    beside_it(&mut table, &beside);
+    if let Place::Path(dir) = beside {
+        beside_it(&mut table, dir);
+    }
     // The parent's name and description are its own.
     table.entry("name").or_insert(Value::String(stem));
     table.entry("about").or_insert(Value::String(String::new()));
     match table.get("extends").cloned() {
         None => Ok(table),
         Some(Value::String(parent)) => {
-            let mut base = resolve(&parent, &beside, depth + 1)?;
+            let mut base = resolve(&parent, beside, depth + 1)?;
             merge(&mut base, table);
             Ok(base)
         }
@@ -137,7 +228,7 @@ fn resolve(what: &str, dir: &Path, depth: usize) -> Result<Table, LoadError> {
 fn beside_it(table: &mut Table, dir: &Path) {
     let named = table.get_mut("search").and_then(|search| search.get_mut("strategies")).and_then(Value::as_array_mut);
     for name in named.into_iter().flatten() {
-        let own = name.as_str().filter(|name| SHIPPED.iter().all(|(shipped, _)| shipped != name));
+        let own = name.as_str().filter(|name| !is_shipped(name));
         let path = own.and_then(|file| std::path::absolute(dir.join(file)).ok());
         if let Some(path) = path.filter(|path| path.is_file()) {
             *name = Value::String(path.display().to_string());

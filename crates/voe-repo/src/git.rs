@@ -21,7 +21,9 @@ const INHERITED: [&str; 6] = ["HOME", "XDG_CONFIG_HOME", "TMPDIR", "USER", "LOGN
 
 /// Settings that win over every configuration file. An empty `core.fsmonitor` is off for git before 2.36, which would
 /// run a program called `false`, and after.
-const SETTINGS: [&str; 14] = [
+///
+/// `protocol.allow` is only the default of each protocol, which a repository's configuration could allow by its name.
+const SETTINGS: [&str; 20] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=",
     "core.untrackedCache=false",
@@ -32,6 +34,12 @@ const SETTINGS: [&str; 14] = [
     "gc.auto=0",
     "maintenance.auto=false",
     "protocol.allow=never",
+    "protocol.ext.allow=never",
+    "protocol.file.allow=never",
+    "protocol.git.allow=never",
+    "protocol.http.allow=never",
+    "protocol.https.allow=never",
+    "protocol.ssh.allow=never",
     "credential.helper=",
     "submodule.recurse=false",
     "color.ui=false",

@@ -128,6 +128,12 @@ pub(crate) struct Fix {
     /// Go on with an attempt that was cut off
     #[arg(long, value_name = "TRAJECTORY", conflicts_with_all = ["problem", "issue", "strategy", "out"])]
     pub(crate) resume: Option<PathBuf>,
+    /// With --resume: trust a record that your voe did not make
+    #[arg(long, requires = "resume")]
+    pub(crate) trust: bool,
+    /// Accept what this repository's voe.toml sets although it is yours to decide (server, model, apply), for this command
+    #[arg(long)]
+    pub(crate) trust_config: bool,
     #[command(flatten)]
     pub(crate) output: OutputFlags,
 }
@@ -151,8 +157,11 @@ pub(crate) struct Replay {
     /// Execute it again on a fresh copy of its base: tools for real, replies from the record
     #[arg(long)]
     pub(crate) run: bool,
-    /// Where to run it: auto, local, landlock, docker, podman or none
-    #[arg(long, value_name = "BACKEND")]
+    /// Trust a record that your voe did not make: run its commands, in a sandbox
+    #[arg(long, requires = "run")]
+    pub(crate) trust: bool,
+    /// Where to run it: auto, local, landlock, docker, podman or none [default: your settings]
+    #[arg(long, value_name = "BACKEND", requires = "run")]
     pub(crate) sandbox: Option<String>,
     #[command(flatten)]
     pub(crate) output: OutputFlags,

@@ -1,18 +1,25 @@
 //! `voe config`: the settings in force.
 
 use crate::settings::{KEYS, Settings};
-use crate::{cli, exit};
+use crate::{cli, exit, trust};
 
 pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
     let repository = voe_repo::Repo::discover(&std::env::current_dir()?).ok();
-    let settings = Settings::load(repository.as_ref().map(voe_repo::Repo::top))?;
+    let mut settings = Settings::load(repository.as_ref().map(voe_repo::Repo::top))?;
+    trust::config::accept_remembered(&mut settings);
+    let asked = settings.asked();
+    let asked_value = |name: &str| asked.and_then(|asked| asked.values.get(name));
     if args.json {
         let all: serde_json::Map<_, _> = KEYS
             .iter()
             .map(|key| {
                 let value = settings.get(key.name).map(|(v, _)| serde_json::to_value(v).unwrap_or_default());
                 let source = settings.get(key.name).map(|(_, s)| s.to_string());
-                (key.name.to_owned(), serde_json::json!({"value": value, "source": source}))
+                let mut entry = serde_json::json!({"value": value, "source": source});
+                if let Some(value) = asked_value(key.name) {
+                    entry["not_accepted"] = serde_json::to_value(value).unwrap_or_default();
+                }
+                (key.name.to_owned(), entry)
             })
             .collect();
         crate::show::out::json_pretty(&all)?;
@@ -25,6 +32,12 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
         };
         let line = format!("{:<18} {value:<28} {source:<22} {}", key.name, key.about);
         outln!("{}", crate::show::one_line(&line));
+    }
+    if let Some(asked) = asked {
+        outln!("\nNot in force: what {} sets and you have not accepted:", asked.file.display());
+        for (name, value) in &asked.values {
+            outln!("{}", crate::show::one_line(&format!("{name:<18} {value}")));
+        }
     }
     Ok(exit::OK)
 }

@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 use voe_model::{OpenAi, OpenAiConfig, Probe, ProbeTools};
 
 use crate::settings::Settings;
-use crate::show::one_line;
-use crate::show::{Paint, out};
-use crate::{cli, exit, model, session, state};
+use crate::show::{Paint, one_line, out};
+use crate::{cli, exit, model, session, state, trust};
 
 /// A window below this is too small for most tasks. Tokens.
 const SMALL_WINDOW: u64 = 16_384;
@@ -55,6 +54,7 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
     settings.flag("model", args.model.model.clone());
     settings.flag("provider", args.model.provider.clone());
     settings.flag("api_key_env", args.model.api_key_env.clone());
+    trust::config::accept_remembered(&mut settings);
 
     let mut looks = vec![program("git", &["--version"], Mark::Bad, "install git 2.25 or newer")];
     looks.push(program(
@@ -64,6 +64,14 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
         "needed only for Python projects, the demo and the mini suite",
     ));
     looks.push(disk()?);
+    if let Some(asked) = settings.asked() {
+        let text = format!(
+            "{} sets {}, which you have not accepted; not used here",
+            asked.file.display(),
+            asked.names().join(", ")
+        );
+        looks.push(Look::mind("voe.toml", text, "run `voe fix` on a terminal to be asked, or set them yourself"));
+    }
     for probe in voe_sandbox::probe(&session::spec(&settings, &here, &state::dir()?)?).await {
         looks.push(match probe.works {
             Ok(detail) => Look::good(&format!("sandbox {}", probe.choice), detail),

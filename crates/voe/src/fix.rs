@@ -9,12 +9,14 @@ use voe_agent::{Plan, Strategy, UserTree};
 use voe_model::Model;
 use voe_repo::{Repo, UndoPoint};
 use voe_search::Work;
-use voe_trace::event::{Reason, Task};
-use voe_trace::{Trajectory, Writer};
+use voe_trace::Writer;
+use voe_trace::event::{Reason, Start, Task};
 
 use crate::session::{self, Apply, Places};
-use crate::settings::Settings;
-use crate::{Usage, cli, model, state};
+use crate::settings::{Settings, Source};
+use crate::trust::config::Answer;
+use crate::trust::record::{Origin, TrustedRecord};
+use crate::{Usage, cli, model, state, trust};
 
 pub(crate) async fn run(args: cli::Fix) -> anyhow::Result<u8> {
     match &args.resume {
@@ -28,8 +30,7 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
     let repo = Repo::discover(&here)?;
     let settings = settings(args, repo.top())?;
     let statement = statement(args)?;
-    let mut strategy =
-        voe_agent::load(&settings.text("strategy").unwrap_or_default(), &settings.beside("strategy", &here))?;
+    let mut strategy = strategy(&settings, &here)?;
     limit(&mut strategy, &settings)?;
     let wishes = Wishes::of(args, &settings, repo.top())?;
     let found = model::find(&settings).await?;
@@ -87,7 +88,7 @@ async fn start(
     };
     let plan = Plan {
         task,
-        notes: if strategy.prompt.project_notes { notes(repo.top()) } else { String::new() },
+        notes: if strategy.prompt.project_notes { notes(repo.top(), &args.output) } else { String::new() },
         strategy,
         model,
         sandbox,
@@ -118,31 +119,46 @@ impl Wishes {
 }
 
 async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
-    let path = std::fs::canonicalize(path).map_err(|e| Usage(format!("cannot read {}: {e}", path.display())))?;
-    let trajectory = Trajectory::read(&path)?;
-    let start = trajectory.start().ok_or_else(|| Usage(format!("{} has no beginning", path.display())))?.clone();
-    if trajectory.finish().is_some_and(|finish| finish.reason == Reason::Completed) {
+    let record = trust::record::open(path, args.trust)?;
+    let start = record.trajectory.start().ok_or_else(|| Usage(format!("{} has no beginning", path.display())))?.clone();
+    if record.trajectory.finish().is_some_and(|finish| finish.reason == Reason::Completed) {
         return Err(Usage(format!("{}: this attempt is complete; `voe replay` shows it", path.display())).into());
     }
-    let places = Places::load(path.parent().unwrap_or(Path::new(".")))?;
-    let repo = Repo::discover(&places.repository)?;
-    let mut settings = settings(args, repo.top())?;
-    settings.flag("sandbox.backend", Some(start.sandbox.backend.clone()));
     let mut strategy = voe_agent::load::parse(&start.strategy_text)?;
+    let places = match record.origin {
+        Origin::Own => Some(Places::load(&record.dir)?),
+        Origin::Foreign => None,
+    };
+    let here = std::env::current_dir()?;
+    let repo = Repo::discover(places.as_ref().map_or(&here, |places| &places.repository))?;
+    let mut settings = settings(args, repo.top())?;
     limit(&mut strategy, &settings)?;
-    if settings.get("model").is_none() {
+    // Where commands run, with what network, and who is asked comes from the user, never from a record.
+    if settings.get("model").is_none() && !model::reads_a_file(&start.model.name) {
         settings.flag("model", Some(start.model.name.clone()));
     }
-    if settings.get("base_url").is_none() && !start.model.base_url.is_empty() {
-        settings.flag("base_url", Some(start.model.base_url.clone()));
-    }
     let wishes = Wishes::of(args, &settings, repo.top())?;
-    let found = model::find(&settings).await?;
+    if record.origin == Origin::Foreign {
+        record.refuse_no_sandbox(&settings)?;
+    }
+    let found = model::find_again(&settings, &start.model.base_url).await?;
+    for text in &found.notes {
+        session::note(&args.output, text);
+    }
     let parent = state::of_repository(repo.top())?;
     let _lock = state::lock(&parent, repo.top())?;
     voe_sandbox::sweep(&state::dir()?);
+    let places = match places {
+        Some(places) => places,
+        None => adopt(&record, &strategy, &start, &repo, &parent)?,
+    };
     let sandbox = session::sandbox(&settings, repo.top(), &places.dir.join("sandbox")).await?;
-    let in_place = sandbox.in_place();
+    if sandbox.facts().backend != start.sandbox.backend {
+        let (then, now) = (&start.sandbox.backend, sandbox.facts().backend);
+        session::note(&args.output, &format!("the attempt ran in the sandbox {then}; it is resumed in {now}"));
+    }
+    // Only where both then and now work in the tree itself does the tree stand as the attempt left it.
+    let stands = sandbox.in_place() && sandbox.facts().backend == start.sandbox.backend && record.origin == Origin::Own;
     let stream = wishes.stream;
     let plan = Plan {
         task: start.task.clone(),
@@ -156,17 +172,58 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
         stop: session::stop_on_signals(args.output.json)?,
         time: start.time.clone(),
     };
-    let before = trajectory.records.last().map_or(0.0, |record| record.at);
-    let writer = Writer::append(&path, before)?;
-    let how = if in_place { "the work tree as it stands" } else { "the workspace made anew from the record" };
+    let records = &record.trajectory.records;
+    let writer = Writer::append(&places.trajectory(), records.last().map_or(0.0, |record| record.at))?;
+    let how = if stands { "the work tree as it stands" } else { "the workspace made anew from the record" };
     let observer = session::observer(&args.output, stream);
-    let files = match session::last_patch(&trajectory.records) {
-        Some(patch) if !in_place => places.base.with_patch(patch)?,
+    let files = match session::last_patch(records) {
+        Some(patch) if !stands => places.base.with_patch(patch)?,
         _ => Vec::new(),
     };
-    let attempt = Work::resume(plan, writer, observer, &trajectory.records, files, how).await?;
+    let attempt = Work::resume(plan, writer, observer, records, files, how).await?;
     let finish = session::run(attempt, &places, wishes.apply, &args.output, |_| Ok(None)).await?;
     Ok(session::code(finish.reason))
+}
+
+/// Makes a foreign record one of voe's own: a copy of it in the state directory, on the base of the repository around the
+/// current directory. Nothing else that came with it is read.
+fn adopt(
+    record: &TrustedRecord,
+    strategy: &Strategy,
+    start: &Start,
+    repo: &Repo,
+    parent: &Path,
+) -> anyhow::Result<Places> {
+    if strategy.search.is_some() {
+        let text = "a search is several attempts, and those of another machine can't be resumed; start a new `voe fix`";
+        return Err(Usage(text.into()).into());
+    }
+    let dir = state::new_attempt(&parent.join("records"), None)?;
+    let undo = state::new_attempt(&parent.join("undo"), None)?;
+    let places =
+        Places { base: repo.base(&undo.join("store"))?, dir, repository: repo.top().to_owned(), undo: Some(undo) };
+    let made = || -> anyhow::Result<()> {
+        if start.task.base.as_ref() != Some(&places.base.tree) {
+            let text = format!(
+                "{} is not at the base of this record; check out the commit {} there, without changes",
+                repo.top().display(),
+                start.task.commit.as_deref().filter(|id| session::is_object_id(id)).unwrap_or("that it names")
+            );
+            return Err(Usage(text).into());
+        }
+        let mut from = std::fs::File::open(&record.trajectory.path)?;
+        let mut to = std::fs::File::create_new(places.trajectory())?;
+        std::io::copy(&mut from, &mut to)?;
+        if let Some(undo) = &places.undo {
+            UndoPoint::take(repo, &places.base, undo)?;
+        }
+        places.save()
+    };
+    made().inspect_err(|_| {
+        let _ = std::fs::remove_file(places.trajectory());
+        places.forget();
+    })?;
+    Ok(places)
 }
 
 /// The settings with this command's flags on top.
@@ -185,6 +242,7 @@ fn settings(args: &cli::Fix, top: &Path) -> anyhow::Result<Settings> {
     settings.flag("sandbox.backend", args.sandbox.clone());
     settings.flag("sandbox.network", args.network.clone());
     settings.flag("sandbox.image", args.image.clone());
+    trust::config::settle(&mut settings, Answer::of(args.trust_config, args.output.json))?;
     Ok(settings)
 }
 
@@ -220,7 +278,21 @@ fn statement(args: &cli::Fix) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// The repository's notes for agents.
-fn notes(top: &Path) -> String {
-    std::fs::read_to_string(top.join("AGENTS.md")).unwrap_or_default()
+/// The repository's notes for agents. Those that can't be read are left out, and the user learns why.
+fn notes(top: &Path, output: &cli::OutputFlags) -> String {
+    voe_agent::notes::read(top).unwrap_or_else(|error| {
+        session::note(output, &format!("the repository's notes are left out: {error}"));
+        String::new()
+    })
+}
+
+/// The strategy that the settings name. A name in the repository's own file is the repository's word, not the user's.
+fn strategy(settings: &Settings, here: &Path) -> anyhow::Result<Strategy> {
+    let name = settings.text("strategy").unwrap_or_default();
+    let from = settings.get("strategy").map(|(_, source)| source);
+    Ok(match from {
+        Some(Source::Repository(file)) => voe_agent::load::load_for_repository(&name, file.parent().unwrap_or(here))?,
+        Some(Source::User(file)) => voe_agent::load(&name, file.parent().unwrap_or(here))?,
+        _ => voe_agent::load(&name, here)?,
+    })
 }

@@ -66,6 +66,26 @@ pub(crate) async fn find(settings: &Settings) -> anyhow::Result<Found> {
     Ok(Found { model: Arc::new(model), notes })
 }
 
+/// The same for an attempt that is resumed and was made with the server at `before`. A record's address is not used: the
+/// user names the server, or it is one of the local ones that are tried anyway.
+pub(crate) async fn find_again(settings: &Settings, before: &str) -> anyhow::Result<Found> {
+    let asks_a_server = settings.text("model").is_none_or(|name| !reads_a_file(&name));
+    let local = LOCAL_SERVERS.iter().any(|(_, url)| *url == before.trim_end_matches('/'));
+    let has_address = settings.get("base_url").is_some() || settings.text("provider").as_deref() == Some("anthropic");
+    if asks_a_server && !has_address && !before.is_empty() && !local {
+        let text = format!(
+            "this attempt was made with the server {before}; name the server to resume it with: --base-url URL"
+        );
+        return Err(Usage(text).into());
+    }
+    find(settings).await
+}
+
+/// Whether a model's name makes voe read a file instead of asking a server.
+pub(crate) fn reads_a_file(name: &str) -> bool {
+    name.starts_with("scripted:") || name.starts_with("replay:")
+}
+
 /// A model behind Anthropic's Messages.
 async fn anthropic(
     settings: &Settings,

@@ -9,14 +9,14 @@ use voe_search::Work;
 use voe_trace::event::{Finish, Start};
 use voe_trace::{Event, Trajectory, Writer};
 
-use crate::session::{self, Apply, Places};
+use crate::session::{self, ABOUT, Apply, Places, STORE};
 use crate::settings::Settings;
 use crate::show::{self, Paint};
-use crate::{Usage, cli, exit, state};
+use crate::trust::record::{Origin, TrustedRecord};
+use crate::{Usage, cli, exit, state, trust};
 
 pub(crate) async fn run(args: cli::Replay) -> anyhow::Result<u8> {
-    let trajectory = Trajectory::read(&args.trajectory)?;
-    if args.run { again(&args, &trajectory).await } else { shown(&args, &trajectory) }
+    if args.run { again(&args).await } else { shown(&args, &Trajectory::read(&args.trajectory)?) }
 }
 
 /// Shows the record, from the file alone.
@@ -56,16 +56,29 @@ fn shown(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8> {
 }
 
 /// Runs it again on a fresh copy of its base and says where it went another way.
-async fn again(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8> {
+async fn again(args: &cli::Replay) -> anyhow::Result<u8> {
+    let record = trust::record::open(&args.trajectory, args.trust)?;
+    let trajectory = &record.trajectory;
     let start = trajectory.start().ok_or_else(|| Usage(format!("{} has no beginning", trajectory.path.display())))?;
-    let path = std::fs::canonicalize(&trajectory.path)?;
     if voe_agent::load::parse(&start.strategy_text).is_ok_and(|strategy| strategy.search.is_some()) {
         let text = "a search is several attempts; run one of them again: voe replay --run";
-        return Err(Usage(format!("{text} {}", path.with_file_name("attempts/1/trajectory.jsonl").display())).into());
+        let one = trajectory.path.with_file_name("attempts/1/trajectory.jsonl");
+        return Err(Usage(format!("{text} {}", one.display())).into());
     }
-    let dir = path.parent().unwrap_or(std::path::Path::new("."));
+    let mut settings = Settings::load(None)?;
+    settings.flag("sandbox.backend", args.sandbox.clone());
+    record.refuse_no_sandbox(&settings)?;
     // An attempt of a search has its base with the search.
-    let old = Places::load(dir.ancestors().take(3).find(|dir| dir.join("attempt.json").is_file()).unwrap_or(dir))?;
+    let dir = &record.dir;
+    let mut old = Places::load(dir.ancestors().take(3).find(|dir| dir.join(ABOUT).is_file()).unwrap_or(dir))?;
+    if record.origin == Origin::Foreign {
+        // Its own account of where the base lies could name any directory.
+        old.base.git_dir = old.dir.join(STORE);
+        if !old.base.git_dir.is_dir() {
+            let text = format!("{} is not there: this record came without its base", old.base.git_dir.display());
+            return Err(Usage(text).into());
+        }
+    }
     let temporary = tempfile::Builder::new().prefix("voe-replay-").tempdir()?;
     let tree = temporary.path().join("tree");
     old.base.check_out(&tree)?;
@@ -74,10 +87,7 @@ async fn again(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8
     let base = repo.base(&temporary.path().join("store"))?;
     let places = Places { dir, repository: repo.top().to_owned(), undo: None, base };
 
-    let mut settings = Settings::load(None)?;
-    let backend = args.sandbox.clone().unwrap_or_else(|| start.sandbox.backend.clone());
-    settings.flag("sandbox.backend", Some(backend));
-    let finish = attempt(args, start, trajectory, &settings, &places).await?;
+    let finish = attempt(args, start, &record, &settings, &places).await?;
     let differences = differences(trajectory, &Trajectory::read(&places.trajectory())?);
     for difference in &differences {
         errln!("voe: {}", show::one_line(difference));
@@ -91,22 +101,21 @@ async fn again(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8
 async fn attempt(
     args: &cli::Replay,
     start: &Start,
-    trajectory: &Trajectory,
+    record: &TrustedRecord,
     settings: &Settings,
     places: &Places,
 ) -> anyhow::Result<Finish> {
     // The copy stands where the original stood, so that absolute paths in commands hold; where the sandbox can't do that,
-    // the difference shows in the results.
-    let sandbox =
-        session::sandbox_at(settings, &places.repository, &places.dir.join("sandbox"), Some(&start.task.workspace))
-            .await?;
+    // the difference shows in the results. A record from elsewhere doesn't choose what it is mounted over.
+    let at = (record.origin == Origin::Own).then_some(start.task.workspace.as_str());
+    let sandbox = session::sandbox_at(settings, &places.repository, &places.dir.join("sandbox"), at).await?;
     let mut task = start.task.clone();
     task.workspace = sandbox.workspace().display().to_string();
     let plan = Plan {
         task,
         notes: String::new(),
         strategy: voe_agent::load::parse(&start.strategy_text)?,
-        model: Arc::new(Replay::from_records(&trajectory.records)),
+        model: Arc::new(Replay::from_records(&record.trajectory.records)),
         sandbox,
         pristine: places.base.pristine(),
         user_tree: None,

@@ -13,6 +13,7 @@ use voe_sandbox::{Choice, Sandbox, Spec};
 use voe_search::{SearchError, Work};
 use voe_trace::event::{Applied, Finish};
 use voe_trace::{Event, Reason};
+use voe_untrusted::UntrustedDir;
 
 use crate::settings::Settings;
 use crate::show::text::Text;
@@ -21,6 +22,12 @@ use crate::{Usage, cli, exit};
 
 /// The record's file in an attempt's directory.
 pub(crate) const TRAJECTORY: &str = "trajectory.jsonl";
+/// The file beside it that says where the attempt's parts are.
+pub(crate) const ABOUT: &str = "attempt.json";
+/// Where a base is kept that would otherwise be gone.
+pub(crate) const STORE: &str = "store";
+/// More than [`ABOUT`] is long. Bytes.
+const MOST_ABOUT: u64 = 1 << 20;
 
 /// Where an attempt's parts are; kept beside the record so that it can be gone on with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,7 +48,7 @@ impl Places {
     }
 
     pub(crate) fn save(&self) -> anyhow::Result<()> {
-        let path = self.dir.join("attempt.json");
+        let path = self.dir.join(ABOUT);
         std::fs::write(&path, serde_json::to_vec_pretty(self)?)
             .with_context(|| format!("cannot write {}", path.display()))
     }
@@ -51,7 +58,7 @@ impl Places {
         if let Some(undo) = &self.undo {
             let _ = std::fs::remove_dir_all(undo);
         }
-        let _ = std::fs::remove_file(self.dir.join("attempt.json"));
+        let _ = std::fs::remove_file(self.dir.join(ABOUT));
         // It may be the user's own directory: only if it is empty.
         let _ = std::fs::remove_dir(self.dir.join("sandbox"));
         let _ = std::fs::remove_dir(&self.dir);
@@ -59,17 +66,31 @@ impl Places {
 
     /// Moves the base out of a place that is about to go, so that the attempt can be run again.
     pub(crate) fn keep_base(&self) -> anyhow::Result<()> {
-        let store = self.dir.join("store");
+        let store = self.dir.join(STORE);
         let base = self.base.keep(&store)?;
         Self { base, ..self.clone() }.save()
     }
 
+    /// Reads what [`Places::save`] wrote in `dir`. Only voe's own records have it read, but it may have moved, and an
+    /// object's name goes to git as an argument.
     pub(crate) fn load(dir: &Path) -> anyhow::Result<Self> {
-        let path = dir.join("attempt.json");
-        let text = std::fs::read(&path)
-            .map_err(|e| Usage(format!("cannot go on with this attempt: {}: {e}", path.display())))?;
-        serde_json::from_slice(&text).map_err(|e| Usage(format!("{}: {e}", path.display())).into())
+        let path = dir.join(ABOUT);
+        let broken =
+            |why: String| Usage(format!("this attempt can't be resumed or run again: {}: {why}", path.display()));
+        let text = UntrustedDir::open(dir).and_then(|dir| dir.read(ABOUT, MOST_ABOUT));
+        let text = text.map_err(|e| broken(e.to_string()))?.ok_or_else(|| broken("no such file".into()))?;
+        let places: Self = serde_json::from_slice(&text).map_err(|e| broken(e.to_string()))?;
+        let ids = [Some(&places.base.tree), places.base.commit.as_ref()];
+        if let Some(id) = ids.into_iter().flatten().find(|id| !is_object_id(id)) {
+            return Err(broken(format!("{id:?} is not an object id")).into());
+        }
+        Ok(Self { dir: dir.to_owned(), ..places })
     }
+}
+
+/// Whether a text is git's name of an object: SHA-1 or SHA-256 in hexadecimal.
+pub(crate) fn is_object_id(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Opens the sandbox that the settings ask for, with its parts in `home`.

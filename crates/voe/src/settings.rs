@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use toml::Value;
+use voe_untrusted::UntrustedDir;
 
 use crate::Usage;
 
@@ -16,18 +17,34 @@ pub(crate) struct Key {
     pub(crate) env: &'static str,
     /// The default, as it would stand in a file; empty: none.
     pub(crate) default: &'static str,
-    /// Whether a repository's own `voe.toml` may set it: a repository must not lower the guard against itself.
-    pub(crate) by_repository: bool,
+    /// Whether a repository's own `voe.toml` may set it.
+    pub(crate) by_repository: ByRepository,
     /// What it does.
     pub(crate) about: &'static str,
 }
 
+/// What a repository's own `voe.toml` may do with a setting. A repository is not trusted: it must not choose who gets the
+/// user's code and money, nor lower the guard against itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ByRepository {
+    /// It sets it: the attempt gets longer, shorter or different, and nothing else.
+    Sets,
+    /// It can ask for it; the user is asked once ([`crate::trust::config`]).
+    Asks,
+    /// It can't.
+    Never,
+}
+
 const fn key(name: &'static str, env: &'static str, default: &'static str, about: &'static str) -> Key {
-    Key { name, env, default, by_repository: true, about }
+    Key { name, env, default, by_repository: ByRepository::Sets, about }
+}
+
+const fn asked(name: &'static str, env: &'static str, default: &'static str, about: &'static str) -> Key {
+    Key { name, env, default, by_repository: ByRepository::Asks, about }
 }
 
 const fn guarded(name: &'static str, env: &'static str, default: &'static str, about: &'static str) -> Key {
-    Key { name, env, default, by_repository: false, about }
+    Key { name, env, default, by_repository: ByRepository::Never, about }
 }
 
 /// The strategy of `voe fix` and `voe demo` when nobody says otherwise.
@@ -35,10 +52,10 @@ pub(crate) const DEFAULT_STRATEGY: &str = "prove-on-edit";
 
 /// Every setting there is.
 pub(crate) const KEYS: &[Key] = &[
-    key("base_url", "VOE_BASE_URL", "", "address of the model's server"),
-    key("model", "VOE_MODEL", "", "name of the model"),
+    asked("base_url", "VOE_BASE_URL", "", "address of the model's server"),
+    asked("model", "VOE_MODEL", "", "name of the model"),
     guarded("api_key_env", "VOE_API_KEY_ENV", "VOE_API_KEY", "variable that holds the API key"),
-    key("provider", "VOE_PROVIDER", "openai", "how the server is spoken to: openai or anthropic"),
+    asked("provider", "VOE_PROVIDER", "openai", "how the server is spoken to: openai or anthropic"),
     guarded("prices", "VOE_PRICES", "", "file of prices over the shipped table"),
     key("window", "VOE_WINDOW", "", "context window in tokens, where the server does not say"),
     key("stream", "VOE_STREAM", "", "show replies while they come [on a terminal: true]"),
@@ -47,7 +64,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("max_tokens", "VOE_MAX_TOKENS", "", "tokens at most"),
     key("max_wall", "VOE_MAX_WALL", "", "time at most, e.g. \"20m\""),
     key("check", "VOE_CHECK", "", "command that shows the problem"),
-    key("apply", "VOE_APPLY", "", "whether the patch goes into the tree: ask, yes, no [on a terminal: ask]"),
+    asked("apply", "VOE_APPLY", "", "whether the patch goes into the tree: ask, yes, no [on a terminal: ask]"),
     guarded("sandbox.backend", "VOE_SANDBOX", "\"auto\"", "auto, local, landlock, docker, podman, none"),
     guarded("sandbox.network", "VOE_NETWORK", "\"off\"", "whether commands may use the network"),
     guarded("sandbox.image", "VOE_IMAGE", "", "image for docker and podman"),
@@ -88,7 +105,27 @@ impl fmt::Display for Source {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
     values: BTreeMap<&'static str, (Value, Source)>,
+    /// What the repository asks for, not in force.
+    asked: Option<Asked>,
 }
+
+/// Settings that a repository asks for and that the user has to accept.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// The repository's `voe.toml`.
+    pub(crate) file: PathBuf,
+    /// Names and values.
+    pub(crate) values: BTreeMap<&'static str, Value>,
+}
+
+impl Asked {
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.values.keys().copied().collect()
+    }
+}
+
+/// More than any file of settings has. Bytes.
+const MOST_CONFIG: u64 = 1 << 20;
 
 impl Settings {
     /// The defaults alone.
@@ -96,18 +133,24 @@ impl Settings {
         // A default that is no TOML value is a word.
         let value = |key: &Key| parse_value(key.default).unwrap_or_else(|| Value::String(key.default.into()));
         let set = KEYS.iter().filter(|key| !key.default.is_empty());
-        Self { values: set.map(|key| (key.name, (value(key), Source::Default))).collect() }
+        Self { values: set.map(|key| (key.name, (value(key), Source::Default))).collect(), asked: None }
     }
 
     /// Reads all layers below the flags. `repository`: the top of the work tree, if there is one.
     pub(crate) fn load(repository: Option<&Path>) -> anyhow::Result<Self> {
         let mut settings = Self::defaults();
         if let Some(path) = user_file() {
-            settings.file(&path, Source::User(path.clone()))?;
+            match std::fs::read_to_string(&path) {
+                Ok(text) => settings.file(&text, Source::User(path))?,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Usage(format!("cannot read {}: {error}", path.display())).into()),
+            }
         }
         if let Some(top) = repository {
-            let path = top.join("voe.toml");
-            settings.file(&path, Source::Repository(path.clone()))?;
+            let text = UntrustedDir::open(top).and_then(|top| top.read_text(REPOSITORY_FILE, MOST_CONFIG));
+            if let Some(text) = text.map_err(|error| Usage(error.to_string()))? {
+                settings.file(&text, Source::Repository(top.join(REPOSITORY_FILE)))?;
+            }
         }
         for key in KEYS {
             match std::env::var(key.env) {
@@ -136,14 +179,6 @@ impl Settings {
     /// A value and where it comes from.
     pub(crate) fn get(&self, name: &str) -> Option<&(Value, Source)> {
         self.values.get(name)
-    }
-
-    /// Where a relative path in this setting starts: beside the file that sets it, else `here`.
-    pub(crate) fn beside(&self, name: &str, here: &Path) -> PathBuf {
-        match self.get(name) {
-            Some((_, Source::Repository(file) | Source::User(file))) => file.parent().unwrap_or(here).to_owned(),
-            _ => here.to_owned(),
-        }
     }
 
     /// A text. Numbers are taken as they are written.
@@ -201,36 +236,55 @@ impl Settings {
             .ok_or_else(|| Usage(format!("{name} = {value} ({source}) is no size; write 4GiB or 512MiB")).into())
     }
 
-    fn file(&mut self, path: &Path, source: Source) -> anyhow::Result<()> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(Usage(format!("cannot read {}: {error}", path.display())).into()),
-        };
+    /// What the repository asks for; `None` if the user has set all of it by flags or variables, or there is nothing.
+    pub(crate) fn asked(&self) -> Option<&Asked> {
+        self.asked.as_ref().filter(|asked| asked.values.keys().any(|name| self.is_open(name)))
+    }
+
+    /// Puts into force what the repository asks for, below flags and variables.
+    pub(crate) fn accept(&mut self) {
+        let Some(asked) = self.asked.take() else { return };
+        for (name, value) in asked.values {
+            if self.is_open(name) {
+                self.values.insert(name, (value, Source::Repository(asked.file.clone())));
+            }
+        }
+    }
+
+    /// Whether neither a flag nor a variable sets it.
+    fn is_open(&self, name: &str) -> bool {
+        !matches!(self.get(name), Some((_, Source::Flag | Source::Variable(_))))
+    }
+
+    fn file(&mut self, text: &str, source: Source) -> anyhow::Result<()> {
         let table: toml::Table =
-            text.parse().map_err(|e: toml::de::Error| Usage(format!("{}: {}", path.display(), e.message())))?;
+            text.parse().map_err(|e: toml::de::Error| Usage(format!("{source}: {}", e.message())))?;
         for (name, value) in flatten(table) {
             let Some(key) = KEYS.iter().find(|key| key.name == name) else {
-                return Err(Usage(format!(
-                    "{}: there is no setting {name:?}; `voe config` lists them",
-                    path.display()
-                ))
-                .into());
+                return Err(Usage(format!("{source}: there is no setting {name:?}; `voe config` lists them")).into());
             };
-            if !key.by_repository && matches!(source, Source::Repository(_)) {
-                return Err(Usage(format!(
-                    "{}: {name} is yours to set, not the repository's; put it into {} or {}",
-                    path.display(),
-                    user_file().map_or_else(|| "your own config file".into(), |p| p.display().to_string()),
-                    key.env
-                ))
-                .into());
+            match (&source, key.by_repository) {
+                (Source::Repository(_), ByRepository::Never) => {
+                    return Err(Usage(format!(
+                        "{source}: {name} is yours to set, not the repository's; put it into {} or {}",
+                        user_file().map_or_else(|| "your own config file".into(), |p| p.display().to_string()),
+                        key.env
+                    ))
+                    .into());
+                }
+                (Source::Repository(file), ByRepository::Asks) => {
+                    let asked = self.asked.get_or_insert_with(|| Asked { file: file.clone(), values: BTreeMap::new() });
+                    asked.values.insert(key.name, value);
+                }
+                _ => drop(self.values.insert(key.name, (value, source.clone()))),
             }
-            self.values.insert(key.name, (value, source.clone()));
         }
         Ok(())
     }
 }
+
+/// The repository's file of settings, at the top of its work tree.
+const REPOSITORY_FILE: &str = "voe.toml";
 
 /// The user's own file.
 pub(crate) fn user_file() -> Option<PathBuf> {

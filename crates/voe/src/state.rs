@@ -40,6 +40,7 @@ pub(crate) fn new_attempt(parent: &Path, given: Option<&Path>) -> anyhow::Result
                 let text = format!("{} holds a record already; give another --out, or --resume it", dir.display());
                 return Err(Usage(text).into());
             }
+            crate::trust::record::remember(&fs::canonicalize(dir)?)?;
             dir.to_owned()
         }
         None => {

@@ -194,7 +194,11 @@ impl Job {
             sandbox: opened.sandbox,
             pristine: prepared.checkout.base.pristine(),
             user_tree: None,
-            notes: if self.arm.strategy.prompt.project_notes { notes(&prepared.checkout.dir) } else { String::new() },
+            notes: if self.arm.strategy.prompt.project_notes {
+                voe_agent::notes::read(&prepared.checkout.dir).unwrap_or_default()
+            } else {
+                String::new()
+            },
             stream: context.stream,
             // A run pauses between steps, and needs no more than that.
             stop: watch::channel(false).1,
@@ -328,9 +332,4 @@ fn last_patch(records: &[Record]) -> &str {
         Some(Event::Patch { patch, .. }) => patch,
         _ => "",
     }
-}
-
-/// The repository's notes for agents.
-fn notes(top: &Path) -> String {
-    fs::read_to_string(top.join("AGENTS.md")).unwrap_or_default()
 }
