@@ -18,6 +18,8 @@
 //! - [`prompt`], [`tools`]: what the model is told and offered
 //! - [`workspace`]: a toolbox in a sandbox that is started again when it dies
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod ask;
 pub mod attempt;
 mod calls;

@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use voe_agent::{LoadError, Strategy};
 
+use crate::name::{self, slug};
 use crate::suite::filter::Filter;
 
 /// An experiment as a file says it. Strategies × models × trials, and arms of their own beside them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Experiment {
-    /// Its name; the file's stem if left out. The run directory is called so.
+    /// Its name; the file's stem if left out. The run directory is called so. See [`name::RULE`].
     pub name: String,
     /// What it is, in a few lines.
     pub about: String,
@@ -77,6 +78,14 @@ pub enum ExperimentError {
         /// Why.
         why: String,
     },
+    /// It can't be called so.
+    #[error("the experiment {path} is called {name:?}; a name has {}", name::RULE)]
+    Name {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
     /// Something is missing.
     #[error("the experiment names no {what}; give {how}")]
     Missing {
@@ -117,7 +126,10 @@ impl Experiment {
             fail(format!("{}{}", error.message(), line.map(|line| format!(" (line {line})")).unwrap_or_default()))
         })?;
         if read.name.is_empty() {
-            read.name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            read.name = name::of_experiment(&path.file_stem().unwrap_or_default().to_string_lossy());
+        }
+        if !name::is_valid(&read.name) {
+            return Err(ExperimentError::Name { path: path.to_owned(), name: read.name });
         }
         Ok(read)
     }
@@ -137,7 +149,7 @@ impl Experiment {
             let name = if name.is_empty() { stem(strategy) } else { name.to_owned() };
             for model in &of {
                 let name = if of.len() > 1 { format!("{name}@{}", stem(model)) } else { name.clone() };
-                specs.push((slug(&name), strategy, model, set));
+                specs.push((slug(&name, "arm"), strategy, model, set));
             }
         }
         if specs.is_empty() {
@@ -192,13 +204,6 @@ fn stem(name: &str) -> String {
     last.strip_suffix(".toml").unwrap_or(last).to_owned()
 }
 
-/// The name with what could trouble a file system replaced.
-fn slug(name: &str) -> String {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+');
-    let slug: String = name.chars().map(|c| if fits(c) { c } else { '_' }).collect();
-    if slug.trim_matches('.').is_empty() { "arm".to_owned() } else { slug }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,6 +236,22 @@ mod tests {
         let steps: Vec<_> =
             experiment.arms(Path::new(".")).unwrap().into_iter().map(|arm| arm.strategy.limits.steps).collect();
         assert_eq!(steps, [7, 9]);
+    }
+
+    #[test]
+    fn an_experiment_whose_name_is_a_path_or_an_escape_sequence_is_refused_with_what_a_name_may_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("e.toml");
+        for name in ["../../x", "/tmp/x", "..", ".git", "a\\u001b]52;c;eA==\\u0007", "a\\u202eb", "a b"] {
+            std::fs::write(&file, format!("name = \"{name}\"\nstrategies = [\"baseline\"]\n")).unwrap();
+            let error = Experiment::read(&file).unwrap_err();
+            assert!(matches!(error, ExperimentError::Name { .. }), "{error}");
+            let text = error.to_string();
+            assert!(text.ends_with(name::RULE) && !text.contains(char::is_control), "{text:?}");
+        }
+        let spaced = dir.path().join("my experiment.toml");
+        std::fs::write(&spaced, "strategies = [\"baseline\"]\n").unwrap();
+        assert_eq!(Experiment::read(&spaced).unwrap().name, "my_experiment");
     }
 
     #[test]

@@ -3,11 +3,14 @@
 //! - [`mini`]: the suite that ships with voe
 //! - [`suite`]: suites by name and from files, filtered
 //! - [`experiment`]: what is to be run, resolved into arms
+//! - [`name`]: names that become names of directories
 //! - [`models`], [`script`]: who answers
 //! - [`workspace`]: where tasks are worked on; [`native`]: those of the official suites without Docker; [`docker`]: in containers
 //! - [`run`]: running and going on
 //! - [`grade`]: patches, logs and predictions
 //! - [`cache`]: where downloads, checkouts and environments are kept
+
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cache;
 pub mod docker;
@@ -15,6 +18,7 @@ pub mod experiment;
 pub mod grade;
 pub mod mini;
 pub mod models;
+pub mod name;
 pub mod native;
 pub mod run;
 pub mod script;

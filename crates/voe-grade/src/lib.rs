@@ -16,6 +16,8 @@
 //! - [`eval_script`]: the eval script as the official runner changes it before it runs
 //! - [`text`]: text as Python sees it
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod eval_script;
 pub mod infra;
 pub mod instance;

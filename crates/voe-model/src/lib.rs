@@ -13,6 +13,8 @@
 //! - [`sse`]: server-sent events out of bytes
 //! - [`tokens`]: how many tokens a text is about, and how many a reply may have
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod address;
 pub mod anthropic;
 mod body;

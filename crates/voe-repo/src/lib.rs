@@ -12,6 +12,8 @@
 //! the repository configures is run: no hooks, filters, diff drivers, file system monitors. All calls block: an
 //! asynchronous caller wraps them (`spawn_blocking`).
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod apply;
 mod base;
 mod copy;

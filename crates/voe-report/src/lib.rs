@@ -7,6 +7,8 @@
 //! - [`viewer`]: one attempt among thousands, served or exported
 //! - [`commands`]: what the commands of the same names do, without a command line
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod commands;
 pub mod data;
 pub mod figure;

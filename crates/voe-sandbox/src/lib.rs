@@ -10,6 +10,8 @@
 //! - [`helper`]: what the hidden subcommand `voe sandbox-init` runs
 //! - [`sweep`]: cleans up after a voe that was killed
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod choice;
 mod container;
 mod environment;

@@ -8,6 +8,8 @@
 //! - `value`: what a state is worth; `told`: what an attempt is told of others
 //! - [`examination`]: the matrix of a cross-examination, and the choice by it; `cross`: running it
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod best_of;
 mod bst;
 mod budget;

@@ -15,6 +15,8 @@
 //! - [`command`]: what a shell command is about
 //! - [`is_test_path`]: which files are tests
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod changes;
 pub mod client;
 pub mod command;

@@ -9,6 +9,8 @@
 //! - [`file`](mod@file): appending to a trajectory and reading it back, torn lines and newer versions included
 //! - [`fold`]: the conversation and the totals of an attempt, folded from its events
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod chat;
 pub mod event;
 pub mod evidence;

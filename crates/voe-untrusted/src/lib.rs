@@ -8,6 +8,7 @@
 //! - [`private`]: directories that nobody else can change, and the check that they are.
 //! - [`text`]: text that others wrote, without the characters that a terminal obeys.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 #![deny(missing_docs)]
 
 mod dir;

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
     if let Some(asked) = asked {
         outln!("\nNot in force: what {} sets and you have not accepted:", asked.file.display());
         for (name, value) in &asked.values {
-            outln!("{name:<18} {value}");
+            outln!("{}", crate::show::one_line(&format!("{name:<18} {value}")));
         }
     }
     Ok(exit::OK)

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use voe_model::{OpenAi, OpenAiConfig, Probe, ProbeTools};
 
 use crate::settings::Settings;
-use crate::show::one_line;
-use crate::show::{Paint, out};
+use crate::show::{Paint, one_line, out};
 use crate::{cli, exit, model, session, state, trust};
 
 /// A window below this is too small for most tasks. Tokens.

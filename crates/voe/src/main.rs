@@ -1,5 +1,7 @@
 //! The `voe` command: a coding agent that proves its edits, and the bench that measures whether the proof helps.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 #[macro_use]
 mod show;
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
 /// The official package can't be used.
@@ -16,7 +17,11 @@ pub enum OfficialError {
     Failed(std::process::ExitStatus),
 }
 
-/// Runs it in `out`, where its logs and its report land. `suite` and `predictions` are files.
+/// The longest piece of its output without a line end that is kept whole. Bytes.
+const LINE: usize = 1 << 16;
+
+/// Runs it in `out`, where its logs and its report land. `suite` and `predictions` are files. `said` gets what it prints,
+/// a line at a time: it quotes predictions and logs, so that it must not reach a terminal as it is.
 ///
 /// # Errors
 /// It is not installed, or it failed.
@@ -26,6 +31,7 @@ pub async fn run(
     run_id: &str,
     parallel: usize,
     out: &Path,
+    said: impl Fn(&str),
 ) -> Result<(), OfficialError> {
     let python = std::env::var("VOE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let asked = Command::new(&python)
@@ -38,7 +44,7 @@ pub async fn run(
         let said = String::from_utf8_lossy(&asked.stderr);
         return Err(OfficialError::Missing(said.lines().last().unwrap_or("it can't be imported").to_owned()));
     }
-    let status = Command::new(&python)
+    let mut child = Command::new(&python)
         .args(["-m", "swebench.harness.run_evaluation", "--dataset_name"])
         .arg(suite)
         .arg("--predictions_path")
@@ -46,8 +52,53 @@ pub async fn run(
         .args(["--run_id", run_id, "--max_workers", &parallel.to_string()])
         .current_dir(out)
         .stdin(Stdio::null())
-        .status()
-        .await
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
         .map_err(|error| OfficialError::Missing(format!("{python}: {error}")))?;
+    tokio::join!(lines(child.stdout.take(), &said), lines(child.stderr.take(), &said));
+    let status = child.wait().await.map_err(|error| OfficialError::Missing(format!("{python}: {error}")))?;
     if status.success() { Ok(()) } else { Err(OfficialError::Failed(status)) }
+}
+
+/// Hands on each line; a progress bar, which overwrites itself by carriage returns, is a line each time.
+async fn lines(from: Option<impl AsyncRead + Unpin>, said: &impl Fn(&str)) {
+    let Some(from) = from else { return };
+    let mut reader = BufReader::new(from);
+    let mut line = Vec::new();
+    while let Ok(bytes) = reader.fill_buf().await {
+        let read = bytes.len();
+        if read == 0 {
+            break;
+        }
+        for byte in bytes {
+            let end = matches!(byte, b'\n' | b'\r');
+            if !end {
+                line.push(*byte);
+            }
+            if !line.is_empty() && (end || line.len() >= LINE) {
+                said(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
+        }
+        reader.consume(read);
+    }
+    if !line.is_empty() {
+        said(&String::from_utf8_lossy(&line));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_progress_bar_is_handed_on_a_line_at_a_time_without_its_carriage_returns() {
+        let found = RefCell::new(Vec::new());
+        lines(Some(&b"1 of 2\r2 of 2\r\n\nlast"[..]), &|line: &str| found.borrow_mut().push(line.to_owned())).await;
+        assert_eq!(found.into_inner(), ["1 of 2", "2 of 2", "last"]);
+    }
 }

@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use voe_grade::{Prediction, Predictions};
 
 use crate::experiment::{Arm, Experiment};
-use crate::suite::{Source, Suite};
+use crate::name::slug;
+use crate::suite::{Source, Suite, is_file_name};
 
 /// The version of the directory's layout that this voe writes.
 pub const FORMAT: u32 = 1;
@@ -277,7 +278,15 @@ fn read(path: &Path) -> Result<RunFile, DirError> {
     if found > FORMAT {
         return Err(DirError::TooNew { path: path.to_owned(), found });
     }
-    table.try_into().map_err(|error: toml::de::Error| damaged(error.message().to_owned()))
+    let run: RunFile = table.try_into().map_err(|error: toml::de::Error| damaged(error.message().to_owned()))?;
+    // All of them become names of directories below this one.
+    if let Some(arm) = run.arms.iter().find(|arm| slug(&arm.name, "") != arm.name || arm.name.is_empty()) {
+        return Err(damaged(format!("{:?} is not a name for an arm", arm.name)));
+    }
+    if let Some(task) = run.tasks.iter().find(|task| !is_file_name(task)) {
+        return Err(damaged(format!("{task:?} is not an id of a task")));
+    }
+    Ok(run)
 }
 
 /// Whether two descriptions are of the same run: what decides over attempts must be the same.

@@ -196,6 +196,6 @@ impl Suite {
 }
 
 /// Whether an id can name a directory of its own.
-fn is_file_name(id: &str) -> bool {
+pub(crate) fn is_file_name(id: &str) -> bool {
     !id.is_empty() && id.len() <= 200 && !id.starts_with(['.', '-']) && !id.contains(['/', '\0', '\n', '"', '\''])
 }

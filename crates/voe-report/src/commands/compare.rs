@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
+use voe_untrusted::text::one_line;
 
 use super::denominator::denominator;
 use super::power::{PUBLISHED_DISCORDANCE, pairs_in_words};
@@ -45,7 +46,7 @@ impl By {
             Self::Repo => (&task.repo, "unknown"),
             Self::Difficulty => (&task.difficulty, "not stated"),
         };
-        if name.is_empty() { unknown.to_owned() } else { name.clone() }
+        if name.is_empty() { unknown.to_owned() } else { one_line(name) }
     }
 
     /// Repositories by name, difficulties from the easiest.

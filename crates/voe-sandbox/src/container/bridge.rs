@@ -21,7 +21,8 @@ pub(crate) fn run(address: &str, container: &str, command: Vec<String>) -> ExitC
     match code {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)),
         Err(error) => {
-            eprintln!("{error}");
+            #[expect(clippy::print_stderr, reason = "voe gives it no terminal")]
+            let () = eprintln!("{error}");
             ExitCode::FAILURE
         }
     }
@@ -44,6 +45,7 @@ async fn bridge(address: &str, container: &str, command: Vec<String>) -> Result<
         let _ = tokio::io::copy(&mut tokio::io::stdin(), &mut input).await;
         let _ = input.shutdown().await;
     });
+    #[expect(clippy::disallowed_methods, reason = "a pipe to voe")]
     let mut out = tokio::io::stdout();
     while let Some(Ok(piece)) = output.next().await {
         if let LogOutput::StdOut { message } | LogOutput::Console { message } = piece

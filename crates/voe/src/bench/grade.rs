@@ -261,7 +261,7 @@ async fn officially(args: &Grade, suite: &Suite, predictions: &Path, out: &Path)
     let file = out.join("suite.jsonl");
     std::fs::write(&file, rows.join("\n") + "\n")?;
     let parallel = args.parallel.unwrap_or(4);
-    official::run(&file, &std::fs::canonicalize(predictions)?, &args.run_id, parallel, &out)
+    official::run(&file, &std::fs::canonicalize(predictions)?, &args.run_id, parallel, &out, |line| errln!("{line}"))
         .await
         .map_err(|e| Usage(e.to_string()))?;
     Ok(exit::OK)

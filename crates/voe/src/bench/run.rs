@@ -11,7 +11,7 @@ use voe_bench::run::status;
 use voe_bench::run::{ArmFile, Machine, Outcome, RunDir, RunFile, Settings as RunSettings};
 use voe_bench::script::Scripts;
 use voe_bench::workspace::Workspaces;
-use voe_bench::{Arm, Experiment, Suite};
+use voe_bench::{Arm, Experiment, Suite, name};
 
 use super::{args, filtered, live};
 use crate::settings::Settings;
@@ -138,7 +138,7 @@ fn experiment(args: &args::Run) -> anyhow::Result<(Experiment, PathBuf)> {
 
 /// The same for the same flags, so that the same command goes on.
 fn default_name(experiment: &Experiment) -> String {
-    if !experiment.name.is_empty() {
+    if name::is_valid(&experiment.name) {
         return experiment.name.clone();
     }
     let suite = Path::new(&experiment.suite).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
@@ -146,7 +146,7 @@ fn default_name(experiment: &Experiment) -> String {
     let mut parts = vec![suite];
     parts.extend(experiment.strategies.iter().map(of));
     parts.extend(experiment.models.iter().map(of));
-    parts.join("-")
+    name::of_experiment(&parts.join("-"))
 }
 
 fn describe(

@@ -105,17 +105,17 @@ impl Live {
             Event::Result(result) => self.result(result),
             Event::Nudge { text, .. } => {
                 let text = text.trim_start_matches(voe_agent::prompt::HARNESS).trim();
-                self.line(paint.yellow(&format!("voe → model: {}", first_lines(text, 6))));
+                self.line(paint.yellow(&format!("voe → model: {}", indented(text, 6))));
             }
             Event::Check(check) if check.without.is_some() || check.why.is_some() => {
                 self.line(paint.cyan(&format!("voe: {}", super::block::check_line(check))));
             }
             Event::Gate { accepted: false, text, .. } => {
                 let text = text.trim_start_matches(voe_agent::prompt::HARNESS).trim();
-                self.line(paint.yellow(&format!("voe → model: {}", first_lines(text, 6))));
+                self.line(paint.yellow(&format!("voe → model: {}", indented(text, 6))));
             }
             Event::Message { origin: Origin::Strategy, message, .. } => {
-                self.line(paint.yellow(&format!("voe → model: {}", first_lines(&message.content, 6))));
+                self.line(paint.yellow(&format!("voe → model: {}", indented(&message.content, 6))));
             }
             Event::Verify { method, passed, text, .. } => {
                 let verdict = match passed {
@@ -123,7 +123,7 @@ impl Live {
                     Some(false) => "failed",
                     None => "unclear",
                 };
-                self.line(paint.cyan(&format!("voe: {method}: {verdict}. {}", first_lines(text, 4))));
+                self.line(paint.cyan(&format!("voe: {method}: {verdict}. {}", indented(text, 4))));
             }
             Event::Compaction(c) if !matches!(c.kind.as_str(), "question" | "told") => {
                 self.line(
@@ -216,6 +216,11 @@ fn call_line(arguments: &Value) -> String {
         if i == 0 { text } else { format!("{name}={text}") }
     });
     one_line(&shown.collect::<Vec<_>>().join("  "))
+}
+
+/// The first lines of a text after words of voe's own: what follows the first can't look like more of these.
+fn indented(text: &str, most: usize) -> String {
+    first_lines(text, most).replace('\n', "\n  ")
 }
 
 /// The first lines of a text, and how many more there are.

@@ -29,6 +29,11 @@ macro_rules! errln {
     ($($arg:tt)*) => { $crate::show::out::error_line(format_args!($($arg)*)) };
 }
 
+/// Prints to standard error without ending the line.
+macro_rules! err {
+    ($($arg:tt)*) => { $crate::show::out::error_part(format_args!($($arg)*)) };
+}
+
 /// What happens when nobody reads standard output any more (`voe … | head`).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Unread {
@@ -49,25 +54,13 @@ pub(crate) fn part(text: fmt::Arguments<'_>) {
 }
 
 /// Behind [`errln!`].
-#[expect(clippy::disallowed_methods, reason = "the sink")]
 pub(crate) fn error_line(text: fmt::Arguments<'_>) {
-    let text = format!("{}\n", visible(&text.to_string()));
-    // Where standard error can't be written, nothing is left to report that to.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    stderr(&format!("{}\n", visible(&text.to_string())));
 }
 
-/// Whether a person can be asked with [`question`].
-#[expect(clippy::disallowed_methods, reason = "the sink")]
-pub(crate) fn can_ask() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
-/// Prints a question to standard error and leaves the cursor behind it.
-#[expect(clippy::disallowed_methods, reason = "the sink")]
-pub(crate) fn question(text: &str) {
-    let mut terminal = io::stderr().lock();
-    // Where standard error can't be written, the answer is read all the same.
-    let _ = terminal.write_all(visible(text).as_bytes()).and_then(|()| terminal.flush());
+/// Behind [`err!`].
+pub(crate) fn error_part(text: fmt::Arguments<'_>) {
+    stderr(&visible(&text.to_string()));
 }
 
 /// Prints a text and ends its line, unless it has ended it.
@@ -121,6 +114,12 @@ pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Whether a person sees standard error.
+#[expect(clippy::disallowed_methods, reason = "the sink")]
+pub(crate) fn error_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// Prints what a panic says: it may quote foreign text.
 pub(crate) fn print_panics() {
     std::panic::set_hook(Box::new(|panic| {
@@ -146,6 +145,12 @@ fn stdout(text: &str, unread: Unread) {
         Err(error) if unread == Unread::Leave => leave(&error),
         _ => {}
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the sink")]
+fn stderr(text: &str) {
+    // Where standard error can't be written, nothing is left to report that to.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Ends voe when its output can't be written.

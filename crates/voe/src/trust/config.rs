@@ -1,10 +1,12 @@
 //! Trust on first use: settings in a repository's `voe.toml` that are the user's to decide (a server, a model, whether
 //! patches are applied) count only after the user has seen them, for as long as they stay the same.
 
+use std::io::IsTerminal;
+
 use super::Remembered;
 use crate::Usage;
 use crate::settings::{Asked, Settings};
-use crate::show::out;
+use crate::show::{one_line, out};
 
 const TRUSTED: Remembered = Remembered("trusted-config");
 
@@ -42,7 +44,7 @@ pub(crate) fn settle(settings: &mut Settings, answer: Answer) -> anyhow::Result<
     let file = asked.file.display().to_string();
     let accepted = match answer {
         Answer::Yes => true,
-        Answer::Ask if out::can_ask() => {
+        Answer::Ask if std::io::stdin().is_terminal() && out::error_is_terminal() => {
             let yes = confirmed(asked)?;
             if yes {
                 TRUSTED.add(&fact(asked), &asked.file)?;
@@ -82,11 +84,11 @@ fn fact(asked: &Asked) -> [Vec<u8>; 2] {
 }
 
 fn confirmed(asked: &Asked) -> anyhow::Result<bool> {
-    errln!("voe: {} sets:", asked.file.display());
+    errln!("voe: {} sets:", one_line(&asked.file.display().to_string()));
     for (name, value) in &asked.values {
-        errln!("    {}", format!("{name} = {value}").replace('\n', "\\n"));
+        errln!("    {}", one_line(&format!("{name} = {value}")));
     }
-    out::question("voe: accept this for this repository, as long as it stays the same? [y/N] ");
+    err!("voe: accept this for this repository, as long as it stays the same? [y/N] ");
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer)?;
     Ok(read > 0 && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
