@@ -17,7 +17,7 @@ use voe_untrusted::UntrustedDir;
 
 use crate::settings::Settings;
 use crate::show::{self, Paint};
-use crate::{Usage, cli, exit};
+use crate::{Usage, cli, exit, state};
 
 /// The record's file in an attempt's directory.
 pub(crate) const TRAJECTORY: &str = "trajectory.jsonl";
@@ -121,6 +121,7 @@ pub(crate) fn spec(settings: &Settings, workspace: &Path, home: &Path) -> anyhow
     let program = std::env::current_exe().context("cannot find voe's own program")?;
     let mut spec = Spec::new(program, workspace, home);
     spec.choice = choice;
+    spec.state = state::dir().ok();
     spec.network = settings.switch("sandbox.network")?.unwrap_or(false);
     spec.image = settings.text("sandbox.image");
     spec.read = settings.list("sandbox.read").into_iter().map(|path| expand_home(&path)).collect();
