@@ -121,6 +121,7 @@ fn containers() -> bool {
 
 fn spec(work: &Path, home: &Path) -> Spec {
     let mut spec = Spec::new(std::env::current_exe().unwrap(), work, home);
+    spec.state = home.parent().map(Path::to_path_buf);
     spec.choice = std::env::args().nth(5).map_or(Choice::Local, |word| word.parse().unwrap());
     spec.image = std::env::var("VOE_TEST_IMAGE").ok();
     spec

@@ -64,12 +64,25 @@ pub(crate) fn open_plain(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     let flags = flags | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(CWD, path, flags, Mode::empty(), resolve) {
-        // Kernels before 5.6 and seccomp filters that do not know the call.
-        Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => {
-            Ok(rustix::fs::open(path, flags | OFlags::NOFOLLOW, Mode::empty())?)
-        }
+        // Kernels before 5.6 and seccomp filters that do not know the call, voe's own among them.
+        Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => Ok(by_steps(path, flags)?),
         other => Ok(other?),
     }
+}
+
+/// The same without the call that does it at once.
+fn by_steps(path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let start = if path.is_absolute() { "/" } else { "." };
+    let mut at = rustix::fs::open(start, step, Mode::empty())?;
+    let mut names = path.components().filter(|part| !matches!(part, Component::RootDir | Component::CurDir)).peekable();
+    while let Some(name) = names.next() {
+        if names.peek().is_none() {
+            return rustix::fs::openat(&at, name.as_os_str(), flags | OFlags::NOFOLLOW, Mode::empty());
+        }
+        at = rustix::fs::openat(&at, name.as_os_str(), step, Mode::empty())?;
+    }
+    rustix::fs::openat(&at, ".", flags, Mode::empty())
 }
 
 /// A chain of links longer than this is a loop (the kernel's own number).

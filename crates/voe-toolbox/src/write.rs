@@ -50,7 +50,8 @@ fn replace(path: &Path, parent: &Path, content: &[u8], old: Option<&fs::Metadata
                 // Not allowed to an ordinary user: the file is theirs then.
                 let _ = std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()));
             }
-            file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))?;
+            // Without the set-id bits: no sandbox lets them be set, and whoever writes to such a file loses them anyway.
+            file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o1777))?;
         }
         Ok(rustix::fs::renameat(&directory, &new, &directory, name)?)
     })();

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -64,6 +65,7 @@ impl Writer {
         let file = OpenOptions::new()
             .append(true)
             .create_new(true)
+            .mode(0o600)
             .open(path)
             .map_err(|source| WriteError { path: path.to_owned(), source })?;
         Ok(Self { file, path: path.to_owned(), began: Instant::now(), before: 0.0, line: Vec::new() })

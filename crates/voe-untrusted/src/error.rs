@@ -74,6 +74,11 @@ impl Error {
         }
     }
 
+    /// Whether the access was refused for what was found there, and did not fail.
+    pub fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Io { .. })
+    }
+
     /// Whether nothing is there.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)

@@ -127,3 +127,39 @@ fn a_private_directory_is_made_closed_and_one_that_others_can_write_is_refused()
         assert!(matches!(private::dir(&other), Err(Error::Owner { owner: 65534, .. })));
     }
 }
+
+#[test]
+fn a_directory_named_through_a_link_of_ones_own_is_used_and_through_one_of_anothers_it_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("target")).unwrap();
+    let link = dir.path().join("link");
+    symlink("target", &link).unwrap();
+    assert_eq!(private::named(&link).unwrap().path(), dir.path().canonicalize().unwrap().join("target"));
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::lchown(&link, Some(65534), None).unwrap();
+        assert!(matches!(private::named(&link), Err(Error::Link(_))));
+    }
+}
+
+#[test]
+fn an_output_directory_is_closed_to_others_unless_it_has_other_things_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("out");
+    let set = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+    private::output(&path, &["run.toml"]).unwrap();
+    assert_eq!(mode(), 0o700);
+    set(0o755);
+    private::output(&path, &["run.toml"]).unwrap();
+    assert_eq!(mode(), 0o700, "it is empty");
+    fs::write(path.join("other"), "").unwrap();
+    private::output(&path, &["run.toml"]).unwrap();
+    set(0o755);
+    assert!(matches!(private::output(&path, &["run.toml"]), Err(Error::Readable { .. })));
+    assert_eq!(mode(), 0o755, "it is the user's, and stays as it is");
+    fs::write(path.join("run.toml"), "").unwrap();
+    private::output(&path, &["run.toml"]).unwrap();
+    assert_eq!(mode(), 0o700, "an earlier output");
+    set(0o775);
+    assert!(matches!(private::output(&path, &["run.toml"]), Err(Error::Writable { .. })));
+}

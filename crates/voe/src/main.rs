@@ -63,6 +63,7 @@ fn main() -> ExitCode {
         _ => {}
     }
     show::out::print_panics();
+    leave_no_core();
     match run(Cli::parse()) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -70,6 +71,14 @@ fn main() -> ExitCode {
             ExitCode::from(code_of(&error))
         }
     }
+}
+
+/// Keys and conversations are in this process's memory, and a core file would lie where it was started, for others to read.
+/// Programs that it starts may ask for core files again.
+fn leave_no_core() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Core).maximum;
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
 }
 
 fn run(cli: Cli) -> anyhow::Result<u8> {
@@ -115,7 +124,8 @@ fn code_of(error: &anyhow::Error) -> u8 {
         || matches!(
             error.downcast_ref(),
             Some(voe_sandbox::SandboxError::Unavailable { .. } | voe_sandbox::SandboxError::Usage { .. })
-        );
+        )
+        || error.downcast_ref().is_some_and(voe_untrusted::Error::is_refusal);
     match () {
         () if usage => exit::USAGE,
         () if error.is::<ModelFailed>() || error.is::<voe_model::ModelError>() => exit::MODEL,

@@ -85,7 +85,7 @@ async fn suite(what: Option<&str>) -> anyhow::Result<Option<Suite>> {
     if path.is_file() && matches!(path.extension().and_then(|e| e.to_str()), Some("json" | "jsonl")) {
         return Ok(Some(Suite::read(path)?));
     }
-    let cache = voe_bench::cache::dir().context("neither HOME nor XDG_CACHE_HOME is set; set one of them")?;
+    let cache = voe_bench::cache::open()?.context("neither HOME nor XDG_CACHE_HOME is set; set one of them")?;
     let suite = voe_bench::Suite::open(what, &voe_bench::Hub::from_env(&cache)).await?;
     let rows: Vec<String> = suite.tasks.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
     Ok(Some(Suite::parse(what, &rows.join("\n")).map_err(|why| Usage(format!("{what}: {why}")))?))

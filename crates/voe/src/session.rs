@@ -18,7 +18,7 @@ use voe_untrusted::UntrustedDir;
 use crate::settings::Settings;
 use crate::show::text::Text;
 use crate::show::{self, Paint};
-use crate::{Usage, cli, exit};
+use crate::{Usage, cli, exit, state};
 
 /// The record's file in an attempt's directory.
 pub(crate) const TRAJECTORY: &str = "trajectory.jsonl";
@@ -124,6 +124,7 @@ pub(crate) fn spec(settings: &Settings, workspace: &Path, home: &Path) -> anyhow
     spec.choice = choice;
     // By the flag alone: no file and no variable sets it.
     spec.allow_home = settings.switch("sandbox.allow_home")?.unwrap_or(false);
+    spec.state = state::dir().ok();
     spec.network = settings.switch("sandbox.network")?.unwrap_or(false);
     spec.image = settings.text("sandbox.image");
     spec.read = settings.list("sandbox.read").into_iter().map(|path| expand_home(&path)).collect();

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use voe_untrusted::private;
 
 use crate::Usage;
 
@@ -20,30 +21,38 @@ pub(crate) fn dir() -> anyhow::Result<PathBuf> {
     Ok(home.join(".local/state/voe"))
 }
 
+/// The same, made if it isn't there, and for this user alone: records contain what the repository and the model's server said,
+/// and other users of the machine could read them or prepare some.
+pub(crate) fn open() -> anyhow::Result<PathBuf> {
+    let dir = dir()?;
+    private::named(&dir)?;
+    Ok(dir)
+}
+
 /// The directory of a repository's attempts.
 pub(crate) fn of_repository(top: &Path) -> anyhow::Result<PathBuf> {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    top.hash(&mut hasher);
+    use std::os::unix::ffi::OsStrExt;
+    let hash = blake3::hash(fs::canonicalize(top)?.as_os_str().as_bytes()).to_hex();
     let name = top.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let name: String =
         name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).take(40).collect();
-    Ok(dir()?.join("attempts").join(format!("{name}-{:08x}", hasher.finish() as u32)))
+    Ok(dir()?.join("attempts").join(format!("{name}-{:.16}", hash.as_str())))
 }
 
 /// A new directory for an attempt: `given`, or one named by the time below `parent`.
 pub(crate) fn new_attempt(parent: &Path, given: Option<&Path>) -> anyhow::Result<PathBuf> {
     let dir = match given {
         Some(dir) => {
-            fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
             if dir.join("trajectory.jsonl").exists() {
                 let text = format!("{} holds a record already; give another --out, or --resume it", dir.display());
                 return Err(Usage(text).into());
             }
+            private::output(dir, &[])?;
             crate::trust::record::remember(&fs::canonicalize(dir)?)?;
             dir.to_owned()
         }
         None => {
+            open()?;
             fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
             let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
             let mut n = 0;
@@ -64,6 +73,7 @@ pub(crate) fn new_attempt(parent: &Path, given: Option<&Path>) -> anyhow::Result
 
 /// Keeps a second voe from working on the same repository at the same time. Held as long as the file is open.
 pub(crate) fn lock(parent: &Path, top: &Path) -> anyhow::Result<fs::File> {
+    open()?;
     fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
     let path = parent.join("lock");
     let file = fs::File::create(&path).with_context(|| format!("cannot open {}", path.display()))?;

@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use serde::Serialize;
 use voe_grade::run_report::instance_directory;
 use voe_grade::{Instance, InstanceReport, Outcome, RunReport};
+use voe_untrusted::private;
 
 use super::cell::{self, Cell, CellError};
 use super::script;
@@ -84,8 +85,12 @@ impl Batch {
     ) -> std::io::Result<RunReport> {
         // A directory of this process's own: another one may grade beside it.
         let all = self.out.join("work");
-        voe_sandbox::sweep(&all);
-        let work = all.join(format!("{}-{}", self.model.replace('/', "__"), std::process::id()));
+        if let Some(state) = &self.workspaces.native.state {
+            voe_sandbox::sweep(state);
+        }
+        let own = private::dir(&all).map_err(std::io::Error::other)?;
+        let name = format!("{}-{}", self.model.replace('/', "__"), std::process::id());
+        let work = all.join(&name);
         let mut rows = Vec::new();
         let numbered = entries.into_iter().enumerate().map(|(number, entry)| self.one(&work, number, entry));
         let mut graded = futures_util::stream::iter(numbered).buffer_unordered(self.parallel.max(1));
@@ -94,7 +99,7 @@ impl Batch {
             each(&row);
             rows.push(row);
         }
-        let _ = std::fs::remove_dir_all(&work);
+        let _ = own.remove(&name);
         // Stays while another one's is in it.
         let _ = std::fs::remove_dir(&all);
         let report = report(&rows, others);

@@ -30,6 +30,8 @@ pub(super) struct Install<'a> {
     /// Commands before the installation.
     pub(super) prepare: Vec<&'a str>,
     pub(super) program: &'a Path,
+    /// voe's state directory.
+    pub(super) state: Option<PathBuf>,
 }
 
 impl Install<'_> {
@@ -119,6 +121,7 @@ tar -cf /tmp/out/tree.tar --ignore-failed-read -T /tmp/out/files
         fs::create_dir_all(&tmp).map_err(WorkspaceError::io("make", &tmp))?;
         let mut spec = Spec::new(self.program, &self.bare.dir, place.join("sandbox"));
         spec.choice = Choice::Local;
+        spec.state.clone_from(&self.state);
         spec.mount_at = Some(TESTBED.into());
         spec.network = true;
         spec.overlays = vec![(self.opt.to_owned(), "/opt".into())];

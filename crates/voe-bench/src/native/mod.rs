@@ -36,6 +36,8 @@ pub struct Native {
     lists: fetch::Lists,
     /// A directory of clones or mirrors; what isn't in it is cloned.
     pub repos: Option<PathBuf>,
+    /// voe's state directory, with the index of open sandboxes.
+    pub state: Option<PathBuf>,
     /// One environment is built at a time: builds are heavy, and tasks share them.
     building: Mutex<()>,
     /// Checkouts and installs at a time.
@@ -45,7 +47,14 @@ pub struct Native {
 impl Native {
     /// With these pins and clones.
     pub fn new(pins: Option<Pins>, repos: Option<PathBuf>) -> Self {
-        Self { pins, lists: fetch::Lists::default(), repos, building: Mutex::default(), preparing: Semaphore::new(2) }
+        Self {
+            pins,
+            lists: fetch::Lists::default(),
+            repos,
+            state: None,
+            building: Mutex::default(),
+            preparing: Semaphore::new(2),
+        }
     }
 
     /// The task's workspace.
@@ -91,6 +100,7 @@ impl Native {
                 None => prepare::usual(&task.repo, &task.version),
             },
             program,
+            state: self.state.clone(),
         };
         let (checkout, opt) = installed.get(cache).await?;
         let mut overlays = vec![(opt, PathBuf::from("/opt"))];

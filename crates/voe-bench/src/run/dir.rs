@@ -43,6 +43,9 @@ pub enum DirError {
         /// Its format.
         found: u32,
     },
+    /// Others could read what is written into it, or could have prepared it.
+    #[error(transparent)]
+    Untrusted(#[from] voe_untrusted::Error),
     /// It holds another run.
     #[error("{path} holds another run (it differs in {what}); give another directory with --out, or the same settings")]
     Another {
@@ -160,7 +163,7 @@ impl RunDir {
             let path = at.to_owned();
             move |source| DirError::Io { path, source }
         };
-        fs::create_dir_all(path).map_err(io(path))?;
+        voe_untrusted::private::output(path, &["run.toml"])?;
         let path = path.canonicalize().map_err(io(path))?;
         let lock = lock(&path)?;
         let file = match read(&path) {

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use voe_untrusted::UntrustedDir;
 
 use attempt::{Came, Job, Standing};
 pub use attempt::{Fault, faults};
@@ -89,10 +90,11 @@ pub enum Outcome {
 /// The run directory can't be read or written.
 pub async fn run(dir: RunDir, settings: Settings, progress: Arc<Progress>) -> Result<Outcome, DirError> {
     memory::raise_open_files();
-    let work = dir.path.join("work");
-    voe_sandbox::sweep(&work);
+    if let Some(state) = &settings.workspaces.native.state {
+        voe_sandbox::sweep(state);
+    }
     // What a voe that was killed left; this one holds the directory.
-    let _ = std::fs::remove_dir_all(&work);
+    UntrustedDir::open(&dir.path)?.remove("work")?;
     let suite = dir.suite()?;
     let tasks: BTreeMap<&str, Arc<voe_grade::Instance>> =
         suite.tasks.iter().map(|task| (task.instance_id.as_str(), Arc::new(task.clone()))).collect();

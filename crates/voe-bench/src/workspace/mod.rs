@@ -203,6 +203,7 @@ impl Workspaces {
     /// No isolation of the kind asked for works here.
     pub async fn open(&self, prepared: &Prepared, home: &Path, tmp: Option<&Path>) -> Result<Opened, WorkspaceError> {
         let mut spec = Spec::new(&self.program, &prepared.checkout.dir, home);
+        spec.state.clone_from(&self.native.state);
         spec.env.clone_from(&prepared.env);
         spec.read.clone_from(&prepared.read);
         spec.choice = self.choice;

@@ -78,9 +78,46 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_setdomainname,
 ];
 
-/// Calls that are as if the kernel did not have them, so that libraries take the older way, which is filtered.
-const UNKNOWN: &[libc::c_long] =
-    &[libc::SYS_clone3, libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
+/// Calls that are as if the kernel did not have them, so that libraries take the older way, which is filtered: their
+/// arguments lie in memory, where a filter can't look.
+const UNKNOWN: &[libc::c_long] = &[
+    libc::SYS_clone3,
+    libc::SYS_openat2,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+];
+
+/// Newer than some C libraries' lists; the number is the same on all machines that are supported.
+const SYS_FCHMODAT2: libc::c_long = 452;
+
+/// The bits of a mode that let a program run as somebody else. A file that has them would be a door for whoever can reach
+/// it on the host, and no build needs one.
+const SET_ID: u32 = libc::S_ISUID | libc::S_ISGID;
+
+/// The flags with which opening makes a file; without them the argument for the mode has no meaning.
+const MAKES_A_FILE: u32 = (libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY)) as u32;
+
+/// Calls that set a mode, and which of their arguments it is.
+const SET_MODE: &[(libc::c_long, u32)] = &[
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_chmod, 1),
+    (libc::SYS_fchmod, 1),
+    (libc::SYS_fchmodat, 2),
+    (SYS_FCHMODAT2, 2),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_creat, 1),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_mknod, 1),
+    (libc::SYS_mknodat, 2),
+];
+
+/// Calls that open a file, and which of their arguments the flags are; the mode is the next one.
+const OPEN: &[(libc::c_long, u32)] = &[
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, 1),
+    (libc::SYS_openat, 2),
+];
 
 /// Installs the filter. `no_sockets`: there is no network namespace, so that making a socket is refused altogether.
 pub(super) fn apply(no_sockets: bool) -> Done {
@@ -104,6 +141,12 @@ fn program(no_sockets: bool) -> Vec<libc::sock_filter> {
     }
     for call in [libc::SYS_clone, libc::SYS_unshare] {
         code.refuse_if(call, 0, JUMP_ANY, NEW_NAMESPACE, libc::EPERM);
+    }
+    for (call, mode) in SET_MODE {
+        code.refuse_if(*call, *mode, JUMP_ANY, SET_ID, libc::EPERM);
+    }
+    for (call, flags) in OPEN {
+        code.refuse_set_id_on_open(*call, *flags);
     }
     // Typing into the terminal that voe was started from.
     for request in [libc::TIOCSTI as u32, libc::TIOCLINUX as u32] {
@@ -145,6 +188,16 @@ impl Code {
         self.load(argument(index));
         self.jump(test, value, 0, 1);
         self.ret(ERRNO | errno as u32);
+        self.load(NUMBER);
+    }
+
+    fn refuse_set_id_on_open(&mut self, call: libc::c_long, flags: u32) {
+        self.jump(JUMP_EQUAL, call as u32, 0, 6);
+        self.load(argument(flags));
+        self.jump(JUMP_ANY, MAKES_A_FILE, 0, 3);
+        self.load(argument(flags + 1));
+        self.jump(JUMP_ANY, SET_ID, 0, 1);
+        self.ret(ERRNO | libc::EPERM as u32);
         self.load(NUMBER);
     }
 

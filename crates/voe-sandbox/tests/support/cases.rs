@@ -93,6 +93,27 @@ pub const CASES: &[Case] = &[
         "mv ~/code ~/gone; ln -s /etc ~/code; touch ~/code/voe-x; rm -f ~/code; mv ~/gone ~/code",
         Contained,
     ),
+    case(
+        "set-id modes by chmod",
+        "cp /bin/true t || exit 0; for m in u+s g+s 4755 2755 6755; do chmod $m t && r=0; done; rm -f t; exit ${r:-1}",
+        Refused,
+    ),
+    case("a set-id directory", "mkdir sd || exit 0; chmod g+s sd; r=$?; rm -rf sd; exit $r", Refused),
+    case(
+        "set-id modes by every call that there is",
+        "python3 -c '\nimport ctypes,os,struct\nl=ctypes.CDLL(None,use_errno=True)\ns=ctypes.c_char_p\nat=-100\nopen(\"t\",\"w\").close()\nfd=os.open(\"t\",os.O_RDWR)\nnew=[0]\ndef name():\n  new[0]+=1\n  return s(b\"set%d\"%new[0])\nbad=[]\nfor m in (0o4755,0o2755,0o6777,0o104755):\n  how=ctypes.create_string_buffer(struct.pack(\"<3Q\",os.O_CREAT|os.O_RDWR,m&0o7777,0))\n  for c in ((90,s(b\"t\"),m),(91,fd,m),(268,at,s(b\"t\"),m),(452,at,s(b\"t\"),m,0),(2,name(),os.O_CREAT|os.O_WRONLY,m),(2,s(b\".\"),os.O_TMPFILE|os.O_RDWR,m),(257,at,name(),os.O_CREAT|os.O_RDWR,m),(257,at,s(b\".\"),os.O_TMPFILE|os.O_RDWR,m),(85,name(),m),(133,name(),m|0o100000,0),(259,at,name(),m|0o100000,0),(437,at,name(),how,24)):\n    if l.syscall(*c)>=0 or ctypes.get_errno() not in (1,38): bad.append((c[0],oct(m),ctypes.get_errno()))\nfor f in os.listdir(\".\"):\n  if os.lstat(f).st_mode & 0o6000 and not os.path.isdir(f): bad.append(f)\nfor f in [\"t\"]+[\"set%d\"%n for n in range(1,new[0]+1)]:\n  if os.path.exists(f): os.unlink(f)\nprint(\"bad\",bad)'",
+        Works("bad []"),
+    ),
+    case(
+        "other modes can be set",
+        "echo x > m && chmod 755 m && mkdir -m 1777 md && install -m 750 m mi && cp -a m mc && tar cf m.tar m && tar xf m.tar -C md && python3 -c 'import os,tempfile; os.chmod(\"m\",0o700); os.close(os.open(\"mo\",os.O_CREAT|os.O_RDWR,0o755)); tempfile.TemporaryFile(); open(\"m\").read()' && stat -c %a m mi mc mo md/m | tr '\\n' ' '; rm -rf m md mi mc mo m.tar",
+        Works("700 750 755 755 755"),
+    ),
+    namespaced(
+        "git clones",
+        "git clone -q . /tmp/clone && git -C /tmp/clone status --short && echo cloned",
+        Works("cloned"),
+    ),
     case("hard link from outside", "ln {outside}/file h && echo x > h", Refused),
     tool("file_read outside by ..", "file_read", "../../../outside/file"),
     tool("file_read of the environment", "file_read", "/proc/self/environ"),

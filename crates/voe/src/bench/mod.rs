@@ -30,7 +30,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
 
 /// voe's cache.
 fn cache_dir() -> anyhow::Result<PathBuf> {
-    Ok(cache::dir().ok_or_else(|| Usage("neither HOME nor VOE_CACHE_DIR is set; set one of them".into()))?)
+    Ok(cache::open()?.ok_or_else(|| Usage("neither HOME nor VOE_CACHE_DIR is set; set one of them".into()))?)
 }
 
 /// The suite `name`, filtered; what was left out is said on standard error.

@@ -71,7 +71,9 @@ impl PlaceFlags {
         let repos = self.repos.as_ref().map(std::path::absolute).transpose()?;
         let choice = self.choice(suite).await?;
         let keep: Keep = self.keep_images.as_deref().map(str::parse).transpose().map_err(Usage)?.unwrap_or_default();
-        let mut workspaces = Workspaces::new(cache_dir()?, program, choice, Native::new(pins, repos));
+        let mut native = Native::new(pins, repos);
+        native.state = crate::state::dir().ok();
+        let mut workspaces = Workspaces::new(cache_dir()?, program, choice, native);
         if matches!(choice, Choice::Docker | Choice::Podman) {
             let image =
                 self.image.clone().or_else(|| std::env::var("VOE_IMAGE").ok()).filter(|image| !image.is_empty());

@@ -31,8 +31,7 @@ impl Remembered {
     /// Remembers `fact`; `about` is what a person who looks into the directory reads.
     fn add(&self, fact: &[impl AsRef<[u8]>], about: &Path) -> anyhow::Result<()> {
         use std::io::Write;
-        private::dir(&state::dir()?)?;
-        let dir = private::dir(&self.dir()?)?;
+        let dir = private::dir(&state::open()?.join(self.0))?;
         let name = name(fact);
         if dir.open_file(&name)?.is_some() {
             return Ok(());
