@@ -17,6 +17,7 @@ mod error;
 mod groups;
 mod in_place;
 mod init;
+mod landlock;
 mod launch;
 mod local;
 mod owner;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::SandboxError;
-use crate::in_place::{GUARDED, Guard};
 use crate::owner::Owner;
 
 /// What a sandbox and its forks share. Removed with the last of them.
@@ -137,9 +136,6 @@ pub(crate) fn sweep(dir: &Path, depth: usize) {
         let name = entry.file_name();
         if let Some(name) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) {
             if Owner::in_name(name).is_some_and(|owner| !owner.is_alive()) {
-                for place in fs::read_dir(path.join("boxes")).into_iter().flatten().flatten() {
-                    Guard::put_back_saved(&place.path().join(GUARDED));
-                }
                 remove(&path);
             }
         } else if depth > 0 {
