@@ -5,6 +5,7 @@
 //! which counts against nobody.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::workspace::{Called, Workspace, WorkspaceError};
@@ -19,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 impl Workspace {
     /// Packs the scratch files. `commands`: those whose files are wanted, where `/tmp` is everybody's. Empty: there are none.
     pub async fn pack_scratch(&mut self, commands: &[&str]) -> Result<String, WorkspaceError> {
-        let own = !matches!(self.sandbox().facts().backend.as_str(), "none" | "landlock");
+        let own = self.sandbox().private_tmp().is_some_and(|tmp| tmp == Path::new("/tmp"));
         let workspace = self.sandbox().workspace().to_string_lossy().into_owned();
         let what = if own { "tmp".to_owned() } else { named(commands, &workspace).join(" ") };
         if what.is_empty() {

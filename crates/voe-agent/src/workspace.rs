@@ -41,6 +41,9 @@ pub struct Workspace {
     base: Option<Base>,
     toolbox: Option<Toolbox>,
     deaths: u32,
+    /// Paths of the sandbox from which this one was forked, and what they are here: not every backend can show a fork at
+    /// the same path, and commands name absolute ones.
+    moved: Vec<(String, String)>,
 }
 
 impl Workspace {
@@ -53,7 +56,7 @@ impl Workspace {
             Pristine::Dir(_) => None,
         };
         let (toolbox, _) = sandbox.toolbox(setup.clone()).await?;
-        Ok(Self { sandbox, setup, base, toolbox: Some(toolbox), deaths: 0 })
+        Ok(Self { sandbox, setup, base, toolbox: Some(toolbox), deaths: 0, moved: Vec::new() })
     }
 
     /// Where it works.
@@ -76,7 +79,8 @@ impl Workspace {
 
     /// Runs a command of voe's own.
     pub async fn check(&mut self, command: &str, limit: Duration) -> Result<Called, WorkspaceError> {
-        match self.toolbox().await?.check(command, limit).await {
+        let command = self.moved.iter().fold(command.to_owned(), |command, (from, to)| command.replace(from, to));
+        match self.toolbox().await?.check(&command, limit).await {
             Ok(mut result) => {
                 self.sandbox.annotate(&mut result);
                 Ok(Called::Result(Box::new(result)))
@@ -122,12 +126,14 @@ impl Workspace {
             files.extend(export.files.into_iter().filter(|file| !file.test).map(|file| (file.path, file.base)));
         }
         let fork = self.sandbox.fork(&self.sandbox.base()).await?;
+        let moved = moved(&self.sandbox, &fork);
         // Only checks run in it. On a large tree, looking for what they change would cost more than all else.
         let setup = Setup { unwatched: true, ..self.setup.clone() };
         let mut fork = Self::open(fork, setup, &self.setup.pristine).await?;
         if !files.is_empty() {
             fork.import(files).await?;
         }
+        fork.moved = moved;
         Ok(fork)
     }
 
@@ -163,6 +169,16 @@ impl Workspace {
         self.toolbox().await?;
         Ok(error.to_string())
     }
+}
+
+/// Paths that differ between a sandbox and its fork.
+fn moved(from: &Sandbox, to: &Sandbox) -> Vec<(String, String)> {
+    let paths = |sandbox: &Sandbox| {
+        let tmp = sandbox.private_tmp().map(|tmp| tmp.display().to_string()).unwrap_or_default();
+        [sandbox.workspace().display().to_string(), tmp]
+    };
+    let pairs = paths(from).into_iter().zip(paths(to));
+    pairs.filter(|(from, to)| from != to && !from.is_empty() && !to.is_empty()).collect()
 }
 
 /// Makes the patch off the loop's thread: it runs git.

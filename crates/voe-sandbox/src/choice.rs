@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Choice {
-    /// The strongest that works without being told more: `local`, else `landlock`, else a container if an image is named.
+    /// The strongest that works without further settings: `local`, else a container if an image is named, else `landlock`.
     #[default]
     Auto,
     /// Namespaces and an overlay.
     Local,
-    /// Landlock and seccomp, in place.
+    /// Landlock and seccomp, on a copy of the tree.
     Landlock,
     /// A container of Docker's.
     Docker,

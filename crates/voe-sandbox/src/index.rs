@@ -27,16 +27,14 @@ pub(crate) struct Record {
     host: String,
     /// Its directory.
     pub(crate) dir: OsString,
-    /// The git directory that is put back when it is closed, if it works in the user's own tree.
-    pub(crate) guarded: Option<OsString>,
     /// The engine in which its containers are.
     pub(crate) engine: Option<String>,
 }
 
 impl Record {
-    pub(crate) fn new(dir: PathBuf, guarded: Option<PathBuf>, engine: Option<String>) -> Self {
+    pub(crate) fn new(dir: PathBuf, engine: Option<String>) -> Self {
         let (boot, host) = machine();
-        Self { boot, host, dir: dir.into(), guarded: guarded.map(Into::into), engine }
+        Self { boot, host, dir: dir.into(), engine }
     }
 
     /// Whether a lock of its owner's would be seen here. Of two machines that share a directory over a network, neither may
@@ -150,7 +148,7 @@ mod tests {
     use super::*;
 
     fn record() -> Record {
-        Record::new("/nowhere".into(), None, None)
+        Record::new("/nowhere".into(), None)
     }
 
     #[test]

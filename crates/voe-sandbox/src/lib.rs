@@ -21,6 +21,7 @@ mod groups;
 mod in_place;
 mod index;
 mod init;
+mod landlock;
 mod launch;
 mod local;
 mod owner;

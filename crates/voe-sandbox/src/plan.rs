@@ -92,10 +92,19 @@ pub(crate) struct Bounds {
     pub(crate) disk_bytes: u64,
     /// Where that is counted.
     pub(crate) disk_of: Vec<PathBuf>,
-    /// Where only what is added from the start is counted: the user's own tree.
-    pub(crate) disk_added_to: Option<PathBuf>,
+    /// Where only what is added from the start is counted: a copy of the user's tree.
+    pub(crate) disk_added_to: Option<AddedTo>,
     /// Bytes of `/dev/shm`.
     pub(crate) shm_bytes: u64,
+}
+
+/// A directory of which only what is added to it counts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct AddedTo {
+    /// Which.
+    pub(crate) dir: PathBuf,
+    /// The bytes that it took at the start. Not counted by each helper: a second one would begin from what commands added.
+    pub(crate) before: u64,
 }
 
 /// What voe asks of the running helper.

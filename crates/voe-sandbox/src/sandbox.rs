@@ -12,6 +12,7 @@ use crate::container::{self, Container, Image};
 use crate::error::SandboxError;
 use crate::fit;
 use crate::in_place::{InPlace, Kept};
+use crate::landlock::{self, Landlock};
 use crate::local::{Layers, Local};
 use crate::probe;
 use crate::spec::Spec;
@@ -24,6 +25,7 @@ pub struct Sandbox(Backend);
 enum Backend {
     Local(Box<Local>),
     InPlace(Box<InPlace>),
+    Landlock(Box<Landlock>),
     Container(Box<Container>),
 }
 
@@ -42,6 +44,8 @@ pub(crate) enum At {
     Image(Arc<Image>),
     /// A tree in a private git store.
     Tree(Kept),
+    /// A copy of the tree.
+    Copy(landlock::Kept),
 }
 
 impl Sandbox {
@@ -49,7 +53,8 @@ impl Sandbox {
     pub async fn open(spec: Spec) -> Result<Self, SandboxError> {
         fit::check(&spec)?;
         match spec.choice {
-            Choice::None | Choice::Landlock => Ok(Self(Backend::InPlace(Box::new(InPlace::open(spec).await?)))),
+            Choice::None => Ok(Self(Backend::InPlace(Box::new(InPlace::open(spec).await?)))),
+            Choice::Landlock => Ok(Self(Backend::Landlock(Box::new(Landlock::open(spec).await?)))),
             Choice::Local => Ok(Self(Backend::Local(Box::new(Local::open(spec).await?)))),
             Choice::Auto => probe::strongest(spec).await,
             Choice::Docker | Choice::Podman => Ok(Self(Backend::Container(Box::new(Container::open(spec).await?)))),
@@ -61,6 +66,7 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(local) => local.facts(),
             Backend::InPlace(place) => place.facts(),
+            Backend::Landlock(landlock) => landlock.facts(),
             Backend::Container(container) => container.facts(),
         }
     }
@@ -70,6 +76,7 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(local) => local.workspace(),
             Backend::InPlace(place) => place.workspace(),
+            Backend::Landlock(landlock) => landlock.workspace(),
             Backend::Container(container) => container.workspace(),
         }
     }
@@ -79,6 +86,7 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(_) => false,
             Backend::InPlace(place) => place.in_place(),
+            Backend::Landlock(_) => false,
             Backend::Container(_) => false,
         }
     }
@@ -88,7 +96,17 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(_) => Some(crate::local::BASE_INSIDE.into()),
             Backend::InPlace(_) => None,
+            Backend::Landlock(landlock) => Some(landlock.base_inside()),
             Backend::Container(_) => Some(container::BASE.into()),
+        }
+    }
+
+    /// The private directory for temporary files inside, if there is one.
+    pub fn private_tmp(&self) -> Option<PathBuf> {
+        match &self.0 {
+            Backend::Local(_) | Backend::Container(_) => Some("/tmp".into()),
+            Backend::InPlace(_) => None,
+            Backend::Landlock(landlock) => Some(landlock.temporary()),
         }
     }
 
@@ -99,6 +117,7 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(local) => local.toolbox(setup).await,
             Backend::InPlace(place) => place.toolbox(setup).await,
+            Backend::Landlock(landlock) => landlock.toolbox(setup).await,
             Backend::Container(container) => container.toolbox(setup).await,
         }
     }
@@ -108,7 +127,8 @@ impl Sandbox {
     pub fn annotate(&self, result: &mut CallResult) {
         match &self.0 {
             Backend::Local(local) => local.annotate(result),
-            Backend::InPlace(place) => place.annotate(result),
+            Backend::InPlace(_) => {}
+            Backend::Landlock(landlock) => landlock.annotate(result),
             Backend::Container(container) => container.annotate(result),
         }
     }
@@ -123,6 +143,7 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(local) => local.snapshot().await,
             Backend::InPlace(place) => place.snapshot().await,
+            Backend::Landlock(landlock) => landlock.snapshot().await,
             Backend::Container(container) => container.snapshot().await,
         }
     }
@@ -133,6 +154,7 @@ impl Sandbox {
         match &self.0 {
             Backend::Local(local) => Ok(Self(Backend::Local(Box::new(local.fork(at).await?)))),
             Backend::InPlace(place) => Ok(Self(Backend::InPlace(Box::new(place.fork(at).await?)))),
+            Backend::Landlock(landlock) => Ok(Self(Backend::Landlock(Box::new(landlock.fork(at).await?)))),
             Backend::Container(container) => Ok(Self(Backend::Container(Box::new(container.fork(at).await?)))),
         }
     }
@@ -142,6 +164,7 @@ impl Sandbox {
         match self.0 {
             Backend::Local(local) => drop(local),
             Backend::InPlace(place) => drop(place),
+            Backend::Landlock(landlock) => drop(landlock),
             Backend::Container(container) => container.close().await,
         }
         Ok(())

@@ -103,7 +103,7 @@ async fn suite(world: &World, choice: Choice, only: &str) -> bool {
         println!("  NOT HELD: at the end {breach}");
         held -= 1;
     }
-    if choice != Choice::Landlock && !world.tree_is_untouched() {
+    if !world.tree_is_untouched() {
         println!("  NOT HELD: the user's tree was changed");
         held -= 1;
     }
@@ -137,7 +137,7 @@ async fn attempt(
     };
     let mut result = match toolbox.call(case.tool, arguments, Duration::from_secs(40)).await {
         Ok(result) => result,
-        // Without a process namespace the toolbox can be killed; it is started again and the attempt goes on.
+        // Without a process namespace the toolbox can be killed; it is started again and the attempt continues.
         Err(ClientError::Died(why)) if choice != Choice::Local => {
             *toolbox = start(sandbox).await;
             CallResult { text: format!("the toolbox died ({why}) and was started again"), ..CallResult::default() }
@@ -156,7 +156,7 @@ async fn attempt(
     if text.contains(SECRET) {
         return Some(format!("the secret was read:\n{text}"));
     }
-    if let Some(breach) = world.breach(choice != Choice::Landlock) {
+    if let Some(breach) = world.breach(true) {
         return Some(format!("{breach}:\n{text}"));
     }
     let good = match case.end {

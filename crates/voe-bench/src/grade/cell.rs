@@ -147,7 +147,7 @@ async fn inside(
     let prepared = workspaces.prepare(task).await?;
     let _ = std::fs::remove_dir_all(home);
     let Opened { sandbox, at } = workspaces.open(&prepared, home, None).await?;
-    let work = if sandbox.in_place() { home.join("grading") } else { PathBuf::from("/tmp/voe-grading") };
+    let work = sandbox.private_tmp().map_or_else(|| home.join("grading"), |tmp| tmp.join("voe-grading"));
     let script = script(task, &prepared.before, &at, &work).ok_or_else(|| CellError::NoEvalScript { id: id() })?;
     cell.eval.clone_from(&script.eval);
     let setup = Setup {

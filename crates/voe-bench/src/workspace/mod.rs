@@ -208,8 +208,14 @@ impl Workspaces {
         spec.read.clone_from(&prepared.read);
         spec.choice = self.choice;
         spec.network = self.network;
-        if matches!(self.choice, Choice::Landlock | Choice::None) {
-            // No file system of their own: each gets a copy.
+        if self.choice == Choice::Landlock {
+            // It makes a copy, at a path of its own.
+            let sandbox = Sandbox::open(spec).await?;
+            let at = sandbox.workspace().to_owned();
+            return Ok(Opened { sandbox, at });
+        }
+        if self.choice == Choice::None {
+            // It works in place: each attempt gets a copy.
             let tree = home.join("tree");
             std::fs::create_dir_all(home).map_err(WorkspaceError::io("make", home))?;
             copy(&prepared.checkout.dir, &tree).await?;

@@ -3,16 +3,19 @@
 use super::{Done, Step, sys};
 
 // Instruction codes, from linux/bpf_common.h: load a word, jump if equal, jump if greater or equal, jump if any bit is set,
-// return.
+// mask, return.
 const LOAD: u16 = 0x20;
-const JUMP_EQUAL: u16 = 0x15;
-const JUMP_ANY: u16 = 0x45;
+pub(super) const JUMP_EQUAL: u16 = 0x15;
+pub(super) const JUMP_ANY: u16 = 0x45;
 const JUMP_AT_LEAST: u16 = 0x35;
+const AND: u16 = 0x54;
 const RETURN: u16 = 0x06;
 
 const ALLOW: u32 = 0x7fff_0000;
 const KILL: u32 = 0x8000_0000;
 const ERRNO: u32 = 0x0005_0000;
+/// Another process is asked, and the call waits for its answer.
+const ASK: u32 = 0x7fc0_0000;
 
 // Offsets in struct seccomp_data; the low half of an argument comes first on the machines that are supported.
 const NUMBER: u32 = 0;
@@ -125,14 +128,7 @@ pub(super) fn apply(no_sockets: bool) -> Done {
 }
 
 fn program(no_sockets: bool) -> Vec<libc::sock_filter> {
-    let mut code = Code::default();
-    code.load(ARCHITECTURE);
-    code.jump(JUMP_EQUAL, THIS_ARCHITECTURE, 1, 0);
-    code.ret(KILL);
-    code.load(NUMBER);
-    // The x32 numbers of x86-64 would pass by all that follows.
-    code.jump(JUMP_AT_LEAST, 0x4000_0000, 0, 1);
-    code.ret(ERRNO | libc::ENOSYS as u32);
+    let mut code = Code::begin();
     for call in REFUSED {
         code.refuse(*call, libc::EPERM);
     }
@@ -157,15 +153,35 @@ fn program(no_sockets: bool) -> Vec<libc::sock_filter> {
     } else {
         code.socket_families();
     }
-    code.ret(ALLOW);
-    code.0
+    // Limits of another process: those of the toolbox and of its supervisor, too, could be lowered until they end.
+    code.refuse_unless(libc::SYS_prlimit64, 0, 0, libc::EPERM);
+    code.end()
 }
 
 /// A program under construction; the number of the call is loaded between its parts.
 #[derive(Default)]
-struct Code(Vec<libc::sock_filter>);
+pub(super) struct Code(Vec<libc::sock_filter>);
 
 impl Code {
+    /// Ends what is of another architecture; its numbers mean other calls.
+    pub(super) fn begin() -> Self {
+        let mut code = Self::default();
+        code.load(ARCHITECTURE);
+        code.jump(JUMP_EQUAL, THIS_ARCHITECTURE, 1, 0);
+        code.ret(KILL);
+        code.load(NUMBER);
+        // The x32 numbers of x86-64 would pass by all that follows.
+        code.jump(JUMP_AT_LEAST, 0x4000_0000, 0, 1);
+        code.ret(ERRNO | libc::ENOSYS as u32);
+        code
+    }
+
+    /// Allows the rest.
+    pub(super) fn end(mut self) -> Vec<libc::sock_filter> {
+        self.ret(ALLOW);
+        self.0
+    }
+
     fn load(&mut self, offset: u32) {
         self.0.push(libc::sock_filter { code: LOAD, jt: 0, jf: 0, k: offset });
     }
@@ -178,12 +194,46 @@ impl Code {
         self.0.push(libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: value });
     }
 
-    fn refuse(&mut self, call: libc::c_long, errno: i32) {
+    pub(super) fn refuse(&mut self, call: libc::c_long, errno: i32) {
         self.jump(JUMP_EQUAL, call as u32, 0, 1);
         self.ret(ERRNO | errno as u32);
     }
 
-    fn refuse_if(&mut self, call: libc::c_long, index: u32, test: u16, value: u32, errno: i32) {
+    /// Leaves the call to the process that listens.
+    pub(super) fn ask(&mut self, call: libc::c_long) {
+        self.jump(JUMP_EQUAL, call as u32, 0, 1);
+        self.ret(ASK);
+    }
+
+    /// Refuses the call unless an argument is `value`.
+    pub(super) fn refuse_unless(&mut self, call: libc::c_long, index: u32, value: u32, errno: i32) {
+        self.jump(JUMP_EQUAL, call as u32, 0, 4);
+        self.load(argument(index));
+        self.jump(JUMP_EQUAL, value, 1, 0);
+        self.ret(ERRNO | errno as u32);
+        self.load(NUMBER);
+    }
+
+    /// Refuses the call if an argument, a request of `ioctl`, is of one of these kinds (bits 8 to 15) and none of `allowed`.
+    pub(super) fn refuse_kinds(&mut self, call: libc::c_long, index: u32, kinds: &[u32], allowed: &[u32], errno: i32) {
+        let (kinds, allowed) = (kinds.iter().copied(), allowed.iter().copied());
+        let (many_kinds, many_allowed) = (kinds.len() as u8, allowed.len() as u8);
+        self.jump(JUMP_EQUAL, call as u32, 0, many_allowed + many_kinds + 5);
+        self.load(argument(index));
+        for (number, request) in (1..).zip(allowed) {
+            // To the end.
+            self.jump(JUMP_EQUAL, request, many_allowed - number + many_kinds + 3, 0);
+        }
+        self.0.push(libc::sock_filter { code: AND, jt: 0, jf: 0, k: 0xff00 });
+        for (number, kind) in (1..).zip(kinds) {
+            self.jump(JUMP_EQUAL, kind, many_kinds - number + 1, 0);
+        }
+        self.jump(JUMP_ANY, 0, 0, 1);
+        self.ret(ERRNO | errno as u32);
+        self.load(NUMBER);
+    }
+
+    pub(super) fn refuse_if(&mut self, call: libc::c_long, index: u32, test: u16, value: u32, errno: i32) {
         self.jump(JUMP_EQUAL, call as u32, 0, 4);
         self.load(argument(index));
         self.jump(test, value, 0, 1);

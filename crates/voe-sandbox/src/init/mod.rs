@@ -7,8 +7,11 @@
 mod bounds;
 mod control;
 mod filter;
+mod modes;
 mod mounts;
 mod network;
+mod notify;
+mod outside;
 mod privileges;
 mod rules;
 mod supervise;
@@ -153,14 +156,17 @@ fn run(control: &Control, plan: &Plan) -> Done<ExitCode> {
         sys::Fork::Parent(child) => {
             drop((alive_child, tell));
             sys::release_stdio();
-            let (processes, report) = sys::hear(told.as_fd());
+            let (handed_over, report) = sys::hear(told.as_fd());
             if !report.is_empty() {
                 let _ = child.wait();
                 let (step, error) = serde_json::from_slice(&report).unwrap_or_default();
                 return Err(Failure { step, error });
             }
             control.send(&Report::Done);
-            let code = supervise::run(control, plan, mounted, processes, keeper.as_ref(), &child);
+            let (processes, listener) = if plan.view.is_some() { (handed_over, None) } else { (None, handed_over) };
+            let modes = listener.map(|listener| modes::Modes::new(listener, plan, child.pid()));
+            sys::ignore_file_size_signal();
+            let code = supervise::run(control, plan, mounted, processes, modes, keeper.as_ref(), &child);
             drop(alive);
             Ok(code)
         }
@@ -180,7 +186,12 @@ fn inside(plan: &Plan, supervisor: Option<&OwnedFd>, tell: &OwnedFd) -> Done {
     bounds::set(&plan.bounds, plan.user_namespace)?;
     privileges::drop_all(plan.view.is_some())?;
     rules::apply(plan)?;
-    filter::apply(plan.view.is_none() && !plan.network)
+    filter::apply(plan.view.is_none() && !plan.network)?;
+    if plan.view.is_none() {
+        let listener = outside::apply()?;
+        sys::hand_over(tell.as_fd(), listener.as_fd()).step(|| "seccomp".into())?;
+    }
+    Ok(())
 }
 
 /// Which of two processes this is.

@@ -29,7 +29,12 @@ pub(super) fn guard_own(own: &Path, scratch: &Path) -> Done {
 
 /// `readable`: empty for everything.
 fn fence(readable: &[PathBuf], writable: &[PathBuf], required: bool) -> Done {
+    // Without it `truncate` empties any file by path: then Landlock can be a second fence, but not the only one.
+    let truncation = if required { CompatLevel::HardRequirement } else { CompatLevel::BestEffort };
     let mut rules = Ruleset::default()
+        .set_compatibility(truncation)
+        .handle_access(AccessFs::Truncate)
+        .step(|| "Landlock (Linux 6.2 for the only fence)".into())?
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))
         .and_then(|rules| rules.scope(Scope::AbstractUnixSocket))
@@ -46,7 +51,7 @@ fn fence(readable: &[PathBuf], writable: &[PathBuf], required: bool) -> Done {
     }
     let status = rules.restrict_self().step(|| "Landlock".into())?;
     if required && status.ruleset == RulesetStatus::NotEnforced {
-        return Err(Failure::new("Landlock", "this kernel does not have it (Linux 5.13, listed in lsm=)"));
+        return Err(Failure::new("Landlock", "this kernel does not have it (Linux 6.2, listed in lsm=)"));
     }
     Ok(())
 }

@@ -6,12 +6,14 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::process::Pid;
 
 use super::control::Control;
+use super::modes::Modes;
 use super::sys::{self, ChildProcess};
 use super::view::Mounted;
 use super::{Done, Failure, tree};
@@ -20,6 +22,9 @@ use crate::plan::{Order, Plan, Report};
 /// How often the watched bounds are looked at: short enough that a disk filler writes some hundred MB beyond its limit, long
 /// enough that the look costs nothing.
 const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// The same while calls are answered in between.
+const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(100);
 
 /// Bytes that commands may add after the limit on disk was hit, before they are ended again.
 const ROOM_TO_DELETE: u64 = 32 << 20;
@@ -30,19 +35,24 @@ pub(super) fn run(
     plan: &Plan,
     mounted: Option<Mounted>,
     processes: Option<OwnedFd>,
+    modes: Option<Modes>,
     keeper: Option<&OwnedFd>,
     child: &ChildProcess,
 ) -> ExitCode {
     let mut watch = Watch::new(plan, processes);
+    let mut looked = Instant::now();
     loop {
         let (orders, ended) = (control.fd(), child.pidfd());
+        let asked = modes.as_ref().map(Modes::fd);
         let mut fds = vec![PollFd::new(&orders, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
         fds.extend(keeper.map(|fd| PollFd::new(fd, PollFlags::IN)));
+        let ends = fds.len();
+        fds.extend(asked.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
         match rustix::event::poll(&mut fds, Some(&LOOK_EVERY)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => break,
         }
-        if fds[1..].iter().any(|fd| !fd.revents().is_empty()) {
+        if fds[1..ends].iter().any(|fd| !fd.revents().is_empty()) {
             break;
         }
         if !fds[0].revents().is_empty() {
@@ -58,7 +68,17 @@ pub(super) fn run(
                 Ok(None) | Err(_) => break,
             }
         }
+        if let (Some(modes), Some(asked)) = (&modes, fds.get(ends))
+            && asked.revents().contains(PollFlags::IN)
+        {
+            modes.serve();
+            // Many come in a row, and none is worth a look at the bounds.
+            if looked.elapsed() < LOOK_AT_LEAST_EVERY {
+                continue;
+            }
+        }
         watch.look(child);
+        looked = Instant::now();
     }
     child.kill();
     let code = child.wait();
@@ -85,15 +105,12 @@ struct Watch<'a> {
     disk: Option<(u64, u64)>,
     /// Bytes beyond which commands are ended: the limit, or a little more than there was when it was hit.
     tolerated: u64,
-    /// Bytes in the user's tree at the start.
-    before: u64,
 }
 
 impl<'a> Watch<'a> {
     fn new(plan: &'a Plan, processes: Option<OwnedFd>) -> Self {
         let events = fs::OpenOptions::new().append(true).create(true).open(plan.home.join("events")).ok();
-        let before = plan.bounds.disk_added_to.as_ref().map_or(0, |dir| size(dir));
-        Self { plan, processes, events, disk: None, tolerated: plan.bounds.disk_bytes, before }
+        Self { plan, processes, events, disk: None, tolerated: plan.bounds.disk_bytes }
     }
 
     fn look(&mut self, child: &ChildProcess) {
@@ -146,7 +163,7 @@ impl<'a> Watch<'a> {
         }
         let bounds = &self.plan.bounds;
         let own = bounds.disk_of.iter().map(|dir| size(dir)).sum::<u64>();
-        let used = own + bounds.disk_added_to.as_ref().map_or(0, |dir| size(dir).saturating_sub(self.before));
+        let used = own + bounds.disk_added_to.as_ref().map_or(0, |added| size(&added.dir).saturating_sub(added.before));
         self.disk = Some((used, free));
         Some(used)
     }

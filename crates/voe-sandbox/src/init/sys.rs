@@ -253,6 +253,33 @@ pub(super) fn interface_up(socket: BorrowedFd<'_>, name: &str) -> io::Result<()>
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Installs a seccomp program for this process and its children some of whose calls wait for an answer; where these are
+/// heard of. Once heard, a call is not interrupted by signals other than deadly ones.
+pub(super) fn seccomp_listener(program: &[libc::sock_filter]) -> io::Result<OwnedFd> {
+    const NEW_LISTENER: libc::c_ulong = 1 << 3;
+    const WAIT_KILLABLE: libc::c_ulong = 1 << 5;
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
+    for flags in [NEW_LISTENER | WAIT_KILLABLE, NEW_LISTENER] {
+        // SAFETY: the program lives through the call, which copies it; the kernel verifies it.
+        let fd = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
+        if fd >= 0 {
+            // SAFETY: the kernel has just made this descriptor for us alone.
+            return Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) });
+        }
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() != Some(libc::EINVAL) {
+            return Err(error);
+        }
+    }
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Survives a limit on the size of files that is reached.
+pub(super) fn ignore_file_size_signal() {
+    // SAFETY: no handler is installed; the signal is ignored, and the write that it stands for fails.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// Installs a seccomp program for this process and its children.
 pub(super) fn seccomp(program: &[libc::sock_filter]) -> io::Result<()> {
     let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };

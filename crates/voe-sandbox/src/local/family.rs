@@ -10,9 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use voe_untrusted::{Error, Kind, UntrustedDir, private};
 
-use crate::choice::Choice;
 use crate::error::SandboxError;
-use crate::in_place::{GUARDED, Guard};
 use crate::index::{self, Entry, Record};
 use crate::spec::Spec;
 
@@ -56,8 +54,7 @@ impl Family {
         let dir = path.join(&name);
         // First the index: what is made is named there at any moment.
         let entry = spec.state.as_ref().map(|state| {
-            let guarded = (spec.choice == Choice::Landlock).then(|| spec.workspace.join(".git"));
-            Entry::add(state, &id, &Record::new(dir.clone(), guarded, engine.map(Into::into)))
+            Entry::add(state, &id, &Record::new(dir.clone(), engine.map(Into::into)))
         });
         let family = Arc::new(Self { id, dir, numbers: AtomicU64::new(0), entry: entry.transpose()? });
         let made = home.make_dir(&name)?;
@@ -187,12 +184,6 @@ fn clear(id: &str, record: &Record) -> Result<(), Error> {
             Ok(()) => Ok(()),
             Err(errno) => Err(Error::Io { action: "remove", path: path.to_owned(), source: errno.into() }),
         };
-    }
-    if let Some(git_dir) = &record.guarded {
-        let boxes = dir.dir("boxes").and_then(|boxes| boxes.entries()).unwrap_or_default();
-        for place in boxes {
-            Guard::put_back_saved(&path.join("boxes").join(place.name).join(GUARDED), Path::new(git_dir));
-        }
     }
     parent.remove(name)
 }

@@ -64,7 +64,7 @@ pub const CASES: &[Case] = &[
         "python3 -c 'import multiprocessing as m, threading; p=m.Pool(4); print(sum(p.map(abs,range(9))))'",
         Works("36"),
     ),
-    case(
+    namespaced(
         "a pseudo-terminal opens",
         "python3 -c 'import pty,os; print(\"pty\", os.openpty() is not None)'",
         Works("pty True"),

@@ -4,18 +4,22 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use voe_toolbox::protocol::Pristine;
-
-use crate::local::{credentials, gitdirs, homes, view};
+use crate::local::{credentials, homes, view};
 use crate::spec::Spec;
 
 /// Below the root and out of reach as a whole.
 const CLOSED: [&str; 9] = ["home", "root", "tmp", "run", "mnt", "media", "lost+found", "proc", "dev"];
 
-/// What may be read, apart from what may be written.
-pub(super) fn readable(spec: &Spec, pristine: &Pristine) -> Vec<PathBuf> {
+/// All homes, the user's own among them.
+pub(super) fn all_homes() -> BTreeSet<PathBuf> {
     let own = std::env::var_os("HOME").map(PathBuf::from).and_then(|home| home.canonicalize().ok());
-    let homes = homes::all(own.as_deref());
+    homes::all(own.as_deref())
+}
+
+/// What may be read, apart from what may be written. To be computed once, before the first command: it depends on what is
+/// in the user's workspace. `borrowed`: object directories that the workspace's repository needs.
+pub(super) fn readable(spec: &Spec, borrowed: &[PathBuf]) -> Vec<PathBuf> {
+    let homes = all_homes();
     let asked: BTreeSet<PathBuf> = spec.read.iter().filter_map(|path| path.canonicalize().ok()).collect();
     let mut closed: BTreeSet<PathBuf> = homes.clone();
     closed.extend(CLOSED.iter().map(|name| Path::new("/").join(name)));
@@ -31,12 +35,9 @@ pub(super) fn readable(spec: &Spec, pristine: &Pristine) -> Vec<PathBuf> {
     for path in tools.into_iter().chain(asked) {
         without(&path, &secrets, &mut open, 0);
     }
-    if let Pristine::Git { git_dir, .. } = pristine {
-        open.push(git_dir.clone());
-        open.extend(gitdirs::borrowed(git_dir));
-    }
-    open.extend(gitdirs::elsewhere(&spec.workspace));
-    open.extend(gitdirs::borrowed(&spec.workspace.join(".git")));
+    // The base: the user's own tree, which is only read.
+    without(&spec.workspace, &secrets, &mut open, 0);
+    open.extend(borrowed.iter().cloned());
     // Other processes' parts of it are out of reach all the same: Landlock forbids looking into processes outside.
     open.push("/proc".into());
     if spec.network {
@@ -45,12 +46,9 @@ pub(super) fn readable(spec: &Spec, pristine: &Pristine) -> Vec<PathBuf> {
     open
 }
 
-/// Devices that may be written.
+/// Devices that may be written. No terminals: `/dev/pts` has those of the user's other windows.
 pub(super) fn devices() -> Vec<PathBuf> {
-    ["null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts"]
-        .iter()
-        .map(|name| Path::new("/dev").join(name))
-        .collect()
+    ["null", "zero", "full", "random", "urandom"].iter().map(|name| Path::new("/dev").join(name)).collect()
 }
 
 /// The most entries of a directory that are named one by one.

@@ -1,0 +1,307 @@
+//! Landlock and seccomp on a copy of the tree: for where namespaces are not allowed.
+//!
+//! Commands work in `tree`, a copy in voe's own directory; the user's tree is the base, which they may read. What they may
+//! reach is decided once, from the user's tree, before the first of them runs.
+
+mod gitdir;
+mod reach;
+mod tree;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use voe_toolbox::client::Toolbox;
+use voe_toolbox::protocol::{CallResult, Hello, Setup};
+use voe_trace::event::SandboxFacts;
+
+use crate::choice::Choice;
+use crate::environment;
+use crate::error::SandboxError;
+use crate::groups::Groups;
+use crate::launch::{self, Control};
+use crate::local::copy;
+use crate::local::family::{self, Family, Layer};
+use crate::plan::{AddedTo, Bounds, Plan};
+use crate::sandbox::{At, Snapshot};
+use crate::spec::Spec;
+use crate::watch::Meter;
+use gitdir::Git;
+use tree::{Copier, Source};
+
+/// Most bytes of `TMPDIR` and of the private home that a fork gets a copy of.
+const MOST_COPIED: u64 = 1 << 30;
+
+/// A sandbox that Landlock and seccomp fence in.
+#[derive(Debug)]
+pub(crate) struct Landlock {
+    /// Its workspace is the user's own tree.
+    spec: Spec,
+    family: Arc<Family>,
+    place: PathBuf,
+    /// What commands work in.
+    tree: PathBuf,
+    /// Bytes of disk that the tree took at the start.
+    tree_bytes: u64,
+    reach: Arc<Reach>,
+    /// Places of the sandboxes from which this one was forked. Readable: a command that names an absolute path in one of
+    /// them sees what it would have seen there.
+    origins: Vec<PathBuf>,
+    meter: Meter,
+    detail: String,
+    control: Mutex<Option<Control>>,
+}
+
+/// What was found out about the user's tree before anything ran. Never computed again: afterwards commands could decide it.
+#[derive(Debug)]
+struct Reach {
+    git: Git,
+    readable: Vec<PathBuf>,
+}
+
+/// A tree that was kept.
+pub(crate) type Kept = Arc<KeptTree>;
+
+/// A copy of a tree, with the disk that it takes.
+#[derive(Debug)]
+pub(crate) struct KeptTree {
+    layer: Arc<Layer>,
+    bytes: u64,
+}
+
+impl KeptTree {
+    fn dir(&self) -> PathBuf {
+        self.layer.dir().join("0/u")
+    }
+}
+
+impl Landlock {
+    pub(crate) async fn open(mut spec: Spec) -> Result<Self, SandboxError> {
+        if rustix::process::geteuid().is_root() {
+            return Err(SandboxError::Unavailable {
+                choice: Choice::Landlock,
+                problem: "it does not run as root, whose files are all over the machine".into(),
+                remedy: "run voe as an ordinary user, or use --sandbox local or a container".into(),
+            });
+        }
+        if spec.mount_at.is_some() || spec.root.is_some() {
+            return Err(SandboxError::Usage {
+                problem: "sandbox landlock cannot show the workspace at another path".into(),
+                remedy: "use --sandbox local or a container".into(),
+            });
+        }
+        spec.workspace =
+            spec.workspace.canonicalize().map_err(SandboxError::io("open the workspace", &spec.workspace))?;
+        if reach::all_homes().iter().any(|home| home.starts_with(&spec.workspace)) {
+            return Err(SandboxError::Usage {
+                problem: format!("the workspace {} has a whole home directory in it", spec.workspace.display()),
+                remedy: "name a directory below it".into(),
+            });
+        }
+        std::fs::create_dir_all(&spec.home).map_err(SandboxError::io("create", &spec.home))?;
+        spec.home = spec.home.canonicalize().map_err(SandboxError::io("open", &spec.home))?;
+        if spec.home.starts_with(&spec.workspace) {
+            return Err(SandboxError::Usage {
+                problem: format!("voe's own directory {} lies inside the workspace", spec.home.display()),
+                remedy: "set another state directory".into(),
+            });
+        }
+        let git = Git::of(&spec.workspace);
+        let readable = reach::readable(&spec, &git.borrowed);
+        let family = Family::create(&spec.home, &spec, None)?;
+        let sandbox = Self::with_tree(spec, family, Arc::new(Reach { git, readable }), Vec::new(), None).await?;
+        launch::rehearse(&sandbox.spec.program, sandbox.plan(true), Choice::Landlock).await?;
+        Ok(sandbox)
+    }
+
+    /// A sandbox on a copy of the user's tree, or of one that was kept.
+    async fn with_tree(
+        spec: Spec,
+        family: Arc<Family>,
+        reach: Arc<Reach>,
+        origins: Vec<PathBuf>,
+        kept: Option<Kept>,
+    ) -> Result<Self, SandboxError> {
+        let groups = Groups::create(&family.next().to_string(), spec.limits.memory_bytes, spec.limits.processes);
+        let detail = format!(
+            "Landlock and seccomp, on a copy; {}; {}",
+            if groups.holds_memory() { "control groups" } else { "resource limits" },
+            if spec.network { "network on" } else { "no sockets, not even loopback" },
+        );
+        let place = family.place(0)?;
+        let tree = place.join("tree");
+        std::fs::create_dir(&tree).map_err(SandboxError::io("create", &tree))?;
+        let meter = Meter::new(groups, place.join("events"), &spec);
+        let control = Mutex::new(None);
+        let mut sandbox = Self { spec, family, place, tree, tree_bytes: 0, reach, origins, meter, detail, control };
+        let (user, to, reach) = (sandbox.spec.workspace.clone(), sandbox.tree.clone(), Arc::clone(&sandbox.reach));
+        sandbox.tree_bytes = in_background(move || match kept {
+            Some(kept) => {
+                Copier::new(Source::Commands, &[]).contents(&kept.dir(), &to)?;
+                Ok(kept.bytes)
+            }
+            None => {
+                let bytes = Copier::new(Source::User, &[]).contents(&user, &to)?;
+                reach.git.settle(&to)?;
+                Ok(bytes)
+            }
+        })
+        .await?;
+        Ok(sandbox)
+    }
+
+    pub(crate) fn facts(&self) -> SandboxFacts {
+        SandboxFacts { backend: Choice::Landlock.word().into(), detail: self.detail.clone() }
+    }
+
+    pub(crate) fn workspace(&self) -> &Path {
+        &self.tree
+    }
+
+    /// The user's tree.
+    pub(crate) fn base_inside(&self) -> PathBuf {
+        self.spec.workspace.clone()
+    }
+
+    /// The private directory for temporary files.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.place.join("tmp")
+    }
+
+    pub(crate) async fn toolbox(&self, mut setup: Setup) -> Result<(Toolbox, Hello), SandboxError> {
+        setup.workspace.clone_from(&self.tree);
+        setup.scratch = self.place.join("scratch");
+        let added = std::mem::take(&mut setup.env);
+        setup.env = environment::from_own(&self.spec.env);
+        setup.limits.memory_bytes = self.spec.limits.memory_bytes;
+        setup.limits.processes = self.spec.limits.processes;
+        setup.limits.file_bytes = self.spec.limits.file_bytes;
+        for name in ["PATH", "VIRTUAL_ENV", "CONDA_PREFIX"] {
+            if let Some(value) = setup.env.get_mut(name) {
+                *value = moved(value, &self.spec.workspace, &self.tree);
+            }
+        }
+        setup.env.extend(self.own_environment());
+        setup.env.extend(added);
+        // Closed first: its helper ends what the one before has left.
+        self.lock_control(None);
+        let (toolbox, hello, control) =
+            launch::toolbox(&self.spec.program, self.plan(false), &setup, Choice::Landlock).await?;
+        self.lock_control(Some(control));
+        Ok((toolbox, hello))
+    }
+
+    /// What stands in for a private file system: a home and a place for temporary files.
+    fn own_environment(&self) -> Vec<(String, String)> {
+        let place = |name: &str| self.place.join(name).to_string_lossy().into_owned();
+        let mut own = vec![
+            ("HOME".into(), place("user")),
+            ("TMPDIR".into(), place("tmp")),
+            // A repository around voe's own directory is none of the workspace's.
+            ("GIT_CEILING_DIRECTORIES".into(), self.place.to_string_lossy().into_owned()),
+        ];
+        own.extend(environment::identity());
+        own
+    }
+
+    fn plan(&self, rehearsal: bool) -> Plan {
+        let limits = &self.spec.limits;
+        let (memory, processes) = self.meter.unheld(limits.memory_bytes, limits.processes);
+        let own = ["tmp", "user", "scratch"].map(|name| self.place.join(name));
+        let mut writable = reach::devices();
+        writable.push(self.tree.clone());
+        writable.extend(own.iter().cloned());
+        let mut readable = self.reach.readable.clone();
+        readable.extend(self.origins.iter().flat_map(|place| ["tree", "tmp"].map(|name| place.join(name))));
+        Plan {
+            home: self.place.clone(),
+            layers: self.family.layers(),
+            user_namespace: false,
+            network: self.spec.network,
+            view: None,
+            readable,
+            writable,
+            bounds: Bounds {
+                groups: self.meter.joins(),
+                watch_memory: memory,
+                watch_processes: processes,
+                data_bytes: memory,
+                file_bytes: limits.file_bytes,
+                disk_bytes: self.spec.disk_bytes,
+                disk_of: own.to_vec(),
+                disk_added_to: Some(AddedTo { dir: self.tree.clone(), before: self.tree_bytes }),
+                shm_bytes: 0,
+            },
+            rehearsal,
+        }
+    }
+
+    pub(crate) fn annotate(&self, result: &mut CallResult) {
+        self.meter.annotate(result);
+    }
+
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
+        let layer = self.family.layer(1)?;
+        let (tree, bytes) = (self.tree.clone(), self.tree_bytes);
+        let kept = KeptTree { layer, bytes };
+        let to = kept.dir();
+        in_background(move || Copier::new(Source::Commands, &[]).contents(&tree, &to)).await?;
+        Ok(Snapshot(At::Copy(Arc::new(kept))))
+    }
+
+    pub(crate) async fn fork(&self, at: &Snapshot) -> Result<Self, SandboxError> {
+        let kept = match &at.0 {
+            At::Base => None,
+            At::Copy(kept) => Some(Arc::clone(kept)),
+            _ => return Err(SandboxError::Failed("that snapshot is another sandbox's".into())),
+        };
+        let mut origins = self.origins.clone();
+        origins.push(self.place.clone());
+        let (family, reach) = (Arc::clone(&self.family), Arc::clone(&self.reach));
+        let fork = Self::with_tree(self.spec.clone(), family, reach, origins, kept).await?;
+        let mut left = MOST_COPIED;
+        for name in ["tmp", "user"] {
+            let (from, to) = (self.place.join(name), fork.place.join(name));
+            left -= copy::contents(&from, &to, left).map_err(SandboxError::io("copy", &from))?;
+        }
+        Ok(fork)
+    }
+
+    fn lock_control(&self, control: Option<Control>) {
+        *self.control.lock().unwrap_or_else(PoisonError::into_inner) = control;
+    }
+}
+
+impl Drop for Landlock {
+    fn drop(&mut self) {
+        self.lock_control(None);
+        self.meter.close();
+        family::remove(&self.place);
+    }
+}
+
+/// A list of directories (`PATH`) with those of the user's tree replaced by those of the copy.
+fn moved(list: &str, from: &Path, to: &Path) -> String {
+    let parts = std::env::split_paths(list).map(|path| match path.strip_prefix(from) {
+        Ok(below) => to.join(below),
+        Err(_) => path,
+    });
+    std::env::join_paths(parts).ok().and_then(|list: OsString| list.into_string().ok()).unwrap_or_else(|| list.into())
+}
+
+async fn in_background<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, SandboxError> + Send + 'static,
+) -> Result<T, SandboxError> {
+    tokio::task::spawn_blocking(act).await.map_err(|error| SandboxError::Failed(format!("a copy stopped: {error}")))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_of_the_workspace_in_path_are_those_of_the_copy() {
+        let list = moved("/w/.venv/bin:/usr/bin:/work/bin", Path::new("/w"), Path::new("/copy"));
+        assert_eq!(list, "/copy/.venv/bin:/usr/bin:/work/bin");
+    }
+}
