@@ -171,8 +171,7 @@ fn made(dir: &Path) -> bool {
 /// Whether it is a directory of this user's.
 fn own(dir: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    fs::symlink_metadata(dir)
-        .is_ok_and(|meta| meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw())
+    fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw())
 }
 
 fn writable(path: &Path) -> bool {

@@ -121,8 +121,9 @@ fn resolved(path: &Path) -> Result<PathBuf, Error> {
     use std::os::unix::fs::MetadataExt;
     let own = rustix::process::geteuid().as_raw();
     match std::fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_symlink() && (meta.uid() == own || meta.uid() == 0) => std::fs::canonicalize(path)
-            .map_err(|source| Error::Io { action: "open", path: path.to_owned(), source }),
+        Ok(meta) if meta.is_symlink() && (meta.uid() == own || meta.uid() == 0) => {
+            std::fs::canonicalize(path).map_err(|source| Error::Io { action: "open", path: path.to_owned(), source })
+        }
         _ => Ok(path.to_owned()),
     }
 }

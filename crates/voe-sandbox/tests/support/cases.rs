@@ -109,7 +109,11 @@ pub const CASES: &[Case] = &[
         "echo x > m && chmod 755 m && mkdir -m 1777 md && install -m 750 m mi && cp -a m mc && tar cf m.tar m && tar xf m.tar -C md && python3 -c 'import os,tempfile; os.chmod(\"m\",0o700); os.close(os.open(\"mo\",os.O_CREAT|os.O_RDWR,0o755)); tempfile.TemporaryFile(); open(\"m\").read()' && stat -c %a m mi mc mo md/m | tr '\\n' ' '; rm -rf m md mi mc mo m.tar",
         Works("700 750 755 755 755"),
     ),
-    namespaced("git clones", "git clone -q . /tmp/clone && git -C /tmp/clone status --short && echo cloned", Works("cloned")),
+    namespaced(
+        "git clones",
+        "git clone -q . /tmp/clone && git -C /tmp/clone status --short && echo cloned",
+        Works("cloned"),
+    ),
     case("hard link from outside", "ln {outside}/file h && echo x > h", Refused),
     tool("file_read outside by ..", "file_read", "../../../outside/file"),
     tool("file_read of the environment", "file_read", "/proc/self/environ"),
