@@ -203,7 +203,7 @@ async fn open(shared: &Shared, order: &Order, sandbox: Sandbox, dir: &Path) -> R
         return Ok((origin, go_on(shared, order, sandbox, dir, &origin, &prefix, false, how).await?));
     }
     let _ = fs::remove_dir_all(dir);
-    fs::create_dir_all(dir).map_err(SearchError::io("make", dir.to_owned()))?;
+    steps::make_dir(dir)?;
     let mut attempt = match &order.begin {
         Begin::Middle { from, prefix, snapshot } => {
             steps::copy(&shared.dir(*from), prefix, dir)?;

@@ -54,7 +54,7 @@ impl Search {
         if records.is_empty() && dir.exists() {
             std::fs::remove_dir_all(&dir).map_err(SearchError::io("remove", dir.clone()))?;
         }
-        std::fs::create_dir_all(&dir).map_err(SearchError::io("make", dir.clone()))?;
+        crate::steps::make_dir(&dir)?;
         let Pristine::Git { git_dir, tree } = &plan.pristine else { return Err(SearchError::NoBase) };
         let base = Base {
             commit: plan.task.commit.clone(),

@@ -5,6 +5,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -102,13 +103,21 @@ pub(crate) fn prefix(dir: &Path, mark: Mark) -> Result<Prefix, SearchError> {
     })
 }
 
+/// Makes the directory of an attempt, or of all of them, for the user alone.
+pub(crate) fn make_dir(dir: &Path) -> Result<(), SearchError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(SearchError::io("create", dir.to_owned()))
+}
+
 /// Begins the attempt in `to` with the prefix of the one in `from`.
 pub(crate) fn copy(from: &Path, prefix: &Prefix, to: &Path) -> Result<(), SearchError> {
     let source = trajectory(from);
     let mut bytes = fs::read(&source).map_err(SearchError::io("read", source))?;
     bytes.truncate(usize::try_from(prefix.mark.bytes).unwrap_or(usize::MAX));
     let path = trajectory(to);
-    fs::write(&path, bytes).map_err(SearchError::io("write", path))?;
+    // For the user alone, as every record: one that others could have written is not believed.
+    let create = || OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path);
+    create().and_then(|mut file| file.write_all(&bytes)).map_err(SearchError::io("write", path.clone()))?;
     let lines: String = marks(from)
         .iter()
         .take_while(|mark| mark.bytes <= prefix.mark.bytes)

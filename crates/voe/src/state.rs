@@ -53,17 +53,15 @@ pub(crate) fn new_attempt(parent: &Path, given: Option<&Path>) -> anyhow::Result
         }
         None => {
             open()?;
-            fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+            make(parent, true)?;
             let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
             let mut n = 0;
             loop {
                 let name = if n == 0 { now.clone() } else { format!("{now}-{n}") };
-                match fs::create_dir(parent.join(&name)) {
+                match make(&parent.join(&name), false) {
                     Ok(()) => break parent.join(name),
-                    Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => n += 1,
-                    Err(error) => {
-                        return Err(error).with_context(|| format!("cannot make {}", parent.join(name).display()));
-                    }
+                    Err(error) if is_there(&error) => n += 1,
+                    Err(error) => return Err(error),
                 }
             }
         }
@@ -71,10 +69,21 @@ pub(crate) fn new_attempt(parent: &Path, given: Option<&Path>) -> anyhow::Result
     Ok(fs::canonicalize(&dir)?)
 }
 
+/// Makes a directory for the user alone, whatever the umask: a record that others could have written is not believed.
+fn make(dir: &Path, parents: bool) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = fs::DirBuilder::new().recursive(parents).mode(0o700).create(dir);
+    made.with_context(|| format!("cannot create {}", dir.display()))
+}
+
+fn is_there(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists)
+}
+
 /// Keeps a second voe from working on the same repository at the same time. Held as long as the file is open.
 pub(crate) fn lock(parent: &Path, top: &Path) -> anyhow::Result<fs::File> {
     open()?;
-    fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    make(parent, true)?;
     let path = parent.join("lock");
     let file = fs::File::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
     match file.try_lock() {

@@ -35,6 +35,19 @@ fn a_state_directory_that_others_could_read_is_closed_and_records_are_not_theirs
 }
 
 #[test]
+fn an_attempts_directories_are_the_users_alone_to_write_whatever_the_umask() {
+    let bench = Bench::python();
+    let model = bench.script(&[bash("true"), done(), done()]);
+    let command = format!("umask 000; exec {VOE} fix p --sandbox none --json --model {model}");
+    let said = Said::of(&bench.command("sh").args(["-c", &command]).output().unwrap());
+    let record = said.finish()["trajectory"].as_str().unwrap().to_owned();
+    let state = bench.dir.path().join("state").canonicalize().unwrap();
+    for path in Path::new(&record).ancestors().take_while(|path| path.starts_with(&state)) {
+        assert_eq!(mode(path) & 0o077, 0, "{}", path.display());
+    }
+}
+
+#[test]
 fn a_state_directory_that_others_can_write_is_refused_in_one_line() {
     let bench = Bench::python();
     let state = bench.dir.path().join("state");
