@@ -381,7 +381,11 @@ async fn odd_entries_in_the_private_directories_do_not_mislead_a_fork(case: Case
     let snapshot = sandbox.snapshot().await.unwrap();
     let fork = sandbox.fork(&snapshot).await.unwrap();
     let mut other = start(&fork).await;
-    let text = sh(&mut other, &format!("cat ~/.config/secret /tmp/d/secret d/secret ~/root{at}/secret; ls ~")).await;
+    let text = sh(
+        &mut other,
+        &format!("cat ~/.config/secret /tmp/d/secret d/secret ~/root{at}/secret; find ~ /tmp -size +1100M"),
+    )
+    .await;
     assert!(!text.contains(SECRET) && !text.contains("huge") && !text.contains("large"), "{text}");
     let text =
         sh(&mut other, "test -u /tmp/set -o -g /tmp/set || echo plain; echo x > /tmp/d/new; echo y > d/new").await;
