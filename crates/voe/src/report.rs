@@ -68,7 +68,7 @@ pub(crate) async fn view(args: cli::View) -> anyhow::Result<u8> {
         return Ok(exit::OK);
     }
     let server = viewer::server::Server::bind(&options).await?;
-    println!("{} attempts at http://{}/ (Ctrl-C ends)", server.attempts(), server.address());
+    println!("{} attempts at {} (Ctrl-C ends)", server.attempts(), server.url());
     server
         .run(async {
             let _ = tokio::signal::ctrl_c().await;
