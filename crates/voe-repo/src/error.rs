@@ -55,6 +55,9 @@ pub enum RepoError {
         /// What it was.
         detail: String,
     },
+    /// A place where others can write could not be read or changed.
+    #[error(transparent)]
+    Untrusted(#[from] voe_untrusted::Error),
     /// A file could not be read or written.
     #[error("cannot {action} {path}: {source}")]
     Io {

@@ -496,3 +496,42 @@ fn an_undo_killed_at_any_moment_is_made_good_by_another() {
     }
     println!("{interrupted} of {rounds} undos were killed");
 }
+
+#[test]
+fn a_git_directory_that_was_led_elsewhere_is_not_written_through() {
+    for kind in ["link", "file", "link at HEAD's place"] {
+        let lab = Lab::with_commit();
+        let victim = Lab::with_commit();
+        let theirs = victim.top().join(".git");
+        let mut point = take(&lab);
+        lab.write("a.txt", "changed\n");
+        let own = lab.top().join(".git");
+        match kind {
+            "link" => {
+                std::fs::rename(&own, lab.dir.path().join("moved")).unwrap();
+                std::os::unix::fs::symlink(&theirs, &own).unwrap();
+            }
+            "file" => {
+                std::fs::rename(&own, lab.dir.path().join("moved")).unwrap();
+                std::fs::write(&own, format!("gitdir: {}\n", theirs.display())).unwrap();
+            }
+            _ => {
+                std::fs::remove_dir_all(own.join("logs")).unwrap();
+                std::os::unix::fs::symlink(theirs.join("logs"), own.join("logs")).unwrap();
+            }
+        }
+        let before = (everything(&victim.top()), git_files(&theirs));
+        let undone = point.undo(&lab.repo(), true);
+        assert_eq!((everything(&victim.top()), git_files(&theirs)), before, "{kind}");
+        match kind {
+            "link" | "file" => {
+                assert!(matches!(undone, Err(RepoError::UndoBroken { .. })), "{kind}: {undone:?}");
+                std::fs::remove_file(&own).unwrap();
+                std::fs::rename(lab.dir.path().join("moved"), &own).unwrap();
+                point.undo(&lab.repo(), false).unwrap();
+            }
+            _ => assert!(undone.is_ok(), "{kind}: {undone:?}"),
+        }
+        assert_eq!(std::fs::read_to_string(lab.path("a.txt")).unwrap(), "one\ntwo\nthree\n");
+    }
+}

@@ -1,5 +1,7 @@
 //! Numbers as a reader meets them.
 
+use voe_untrusted::text::is_hazard;
+
 /// A rate as a percentage with one decimal: `37.8 %`.
 pub(crate) fn percent(rate: f64) -> String {
     format!("{:.1} %", 100.0 * rate)
@@ -76,9 +78,9 @@ pub(crate) fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // Neither HTML nor XML can hold these.
-            c if c.is_control() && !matches!(c, '\n' | '\t') => out.push('\u{fffd}'),
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            // Neither HTML nor XML can hold control characters, and a browser obeys the bidirectional ones: a diff would
+            // be shown in another order than it has.
+            c if is_hazard(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -125,6 +127,7 @@ mod tests {
     #[test]
     fn foreign_text_stays_text() {
         assert_eq!(escape("<script>\u{0}\"'&"), "&lt;script&gt;\u{fffd}&quot;&#39;&amp;");
+        assert_eq!(escape("if admin\u{202e} \u{2066}// \u{ffff}"), "if admin\u{fffd} \u{fffd}// \u{fffd}");
         assert_eq!(csv_field("=HYPERLINK(1)"), "'=HYPERLINK(1)");
         assert_eq!(csv_field("-4.5"), "-4.5");
         assert_eq!(csv_field("a,\"b\""), "\"a,\"\"b\"\"\"");

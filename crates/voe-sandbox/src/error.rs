@@ -40,6 +40,9 @@ pub enum SandboxError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A file or directory into which commands can write could not be used.
+    #[error(transparent)]
+    Untrusted(#[from] voe_untrusted::Error),
     /// The toolbox did not start.
     #[error(transparent)]
     Toolbox(#[from] ClientError),

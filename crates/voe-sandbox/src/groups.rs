@@ -140,7 +140,8 @@ pub(crate) fn sweep() {
             for entry in fs::read_dir(at).into_iter().flatten().flatten() {
                 let name = entry.file_name();
                 let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(Owner::in_name);
-                if owner.is_some_and(|owner| !owner.is_alive()) {
+                // Others may have been given a part of the hierarchy, and may use the same names there.
+                if owner.is_some_and(|owner| owner.is_dead(true)) && own(&entry.path()) {
                     remove(&entry.path());
                 }
             }
@@ -163,8 +164,14 @@ fn remove(dir: &Path) {
 }
 
 fn made(dir: &Path) -> bool {
-    // A directory that is there is a dead sandbox's of the same name and as good; its bounds are set anew.
-    (dir.exists() || fs::create_dir(dir).is_ok()) && writable(&dir.join("cgroup.procs"))
+    // A directory that is there is a dead sandbox's of the same name and as good; its bounds are set again.
+    (own(dir) || fs::create_dir(dir).is_ok()) && writable(&dir.join("cgroup.procs"))
+}
+
+/// Whether it is a directory of this user's.
+fn own(dir: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw())
 }
 
 fn writable(path: &Path) -> bool {

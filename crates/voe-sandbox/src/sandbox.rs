@@ -10,6 +10,7 @@ use voe_trace::event::SandboxFacts;
 use crate::choice::Choice;
 use crate::container::{self, Container, Image};
 use crate::error::SandboxError;
+use crate::fit;
 use crate::in_place::{InPlace, Kept};
 use crate::local::{Layers, Local};
 use crate::probe;
@@ -46,6 +47,7 @@ pub(crate) enum At {
 impl Sandbox {
     /// Opens what `spec` asks for. Nothing runs inside until [`Sandbox::toolbox`].
     pub async fn open(spec: Spec) -> Result<Self, SandboxError> {
+        fit::check(&spec)?;
         match spec.choice {
             Choice::None | Choice::Landlock => Ok(Self(Backend::InPlace(Box::new(InPlace::open(spec).await?)))),
             Choice::Local => Ok(Self(Backend::Local(Box::new(Local::open(spec).await?)))),

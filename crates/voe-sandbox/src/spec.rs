@@ -19,6 +19,9 @@ pub struct Spec {
     /// voe's own directory for this attempt on the host: upper layers, private `/tmp`, scratch. Created if it isn't there;
     /// what the sandbox put into it is removed when it is closed. It must not lie inside the workspace.
     pub home: PathBuf,
+    /// voe's state directory: the index of open sandboxes lies in it, by which [`crate::sweep`] finds what a killed voe left.
+    /// Without it nothing is found.
+    pub state: Option<PathBuf>,
     /// Whether commands may use the network.
     pub network: bool,
     /// More paths that commands may read although they lie in a home directory.
@@ -41,6 +44,8 @@ pub struct Spec {
     /// A directory of the caller's that is `/tmp` inside and stays when the sandbox is gone, so that an attempt can be gone
     /// on with; forks get a copy of it. `local` only; without it `/tmp` begins empty and goes with the sandbox.
     pub tmp: Option<PathBuf>,
+    /// Whether the workspace may be a home directory, or one that has homes in it; credentials are hidden in it then.
+    pub allow_home: bool,
     /// Another root for the file system inside instead of the host's, read-only (`local` only).
     pub root: Option<PathBuf>,
 }
@@ -53,6 +58,7 @@ impl Spec {
             program: program.into(),
             workspace: workspace.into(),
             home: home.into(),
+            state: None,
             network: false,
             read: Vec::new(),
             image: None,
@@ -63,6 +69,7 @@ impl Spec {
             mount_at: None,
             overlays: Vec::new(),
             tmp: None,
+            allow_home: false,
             root: None,
         }
     }

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use crate::{container, groups, local};
 
-/// Removes what dead voes left: control groups, containers, and the directories of sandboxes in `state_dir`, up to three levels down.
+/// Removes what dead voes left: control groups, containers, and the directories of sandboxes that the index in `state`
+/// ([`crate::Spec::state`]) names. Nothing is looked for by its name alone: others can use the same names.
 /// Processes and mounts need no sweeping: they end with their namespaces, and those with voe. To be called at the start.
-pub fn sweep(state_dir: &Path) {
+pub fn sweep(state: &Path) {
     groups::sweep();
-    local::family::sweep(state_dir, 3);
-    local::sweep_fallbacks();
-    container::sweep();
+    let dead = local::family::sweep(state);
+    container::sweep(&dead);
 }

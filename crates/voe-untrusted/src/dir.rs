@@ -80,6 +80,14 @@ impl UntrustedDir {
         }
     }
 
+    /// The same directory, opened once more.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn again(&self) -> Result<Self, Error> {
+        Ok(Self { fd: self.fd.try_clone().map_err(cloned(&self.path))?, path: self.path.clone() })
+    }
+
     /// Makes a directory (mode 0700, one component) and opens it.
     ///
     /// # Errors
@@ -179,7 +187,7 @@ impl UntrustedDir {
         let name = path.file_name().ok_or_else(|| Error::Outside(full.clone()))?;
         let parent = match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             Some(parent) => self.dir(parent)?,
-            None => Self { fd: self.fd.try_clone().map_err(cloned(&full))?, path: self.path.clone() },
+            None => self.again()?,
         };
         let target = rustix::fs::readlinkat(&parent.fd, name, Vec::new()).map_err(Error::io("read", &full))?;
         Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
@@ -248,7 +256,7 @@ impl UntrustedDir {
         rustix::fs::openat(dir, *last, flags, mode)
     }
 
-    fn component<'n>(&self, name: &'n OsStr) -> Result<&'n OsStr, Error> {
+    pub(crate) fn component<'n>(&self, name: &'n OsStr) -> Result<&'n OsStr, Error> {
         let mut parts = Path::new(name).components();
         match (parts.next(), parts.next()) {
             (Some(Component::Normal(one)), None) if one == name => Ok(name),

@@ -44,6 +44,14 @@ pub enum Error {
         /// Its permission bits.
         mode: u32,
     },
+    /// A directory named for voe's output can be read by others, and has other things in it.
+    #[error("{path} can be read by others (mode {mode:o}) and is not empty; name a new directory or run: chmod go-rwx {}", path.display())]
+    Readable {
+        /// The directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// The system said no.
     #[error("cannot {action} {path}: {source}")]
     Io {

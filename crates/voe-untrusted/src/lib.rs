@@ -6,6 +6,7 @@
 //!
 //! - [`UntrustedDir`]: reading and writing below a directory that others can change.
 //! - [`private`]: directories that nobody else can change, and the check that they are.
+//! - [`text`]: text that others wrote, without the characters that a terminal obeys.
 
 #![deny(missing_docs)]
 
@@ -13,6 +14,9 @@ mod dir;
 mod error;
 pub mod private;
 mod remove;
+pub mod text;
+mod unpack;
 
 pub use dir::{Entry, Kind, UntrustedDir};
 pub use error::Error;
+pub use unpack::Most;

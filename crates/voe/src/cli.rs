@@ -119,6 +119,9 @@ pub(crate) struct Fix {
     /// Image for the docker and podman sandboxes
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
+    /// Work in a home directory; files with credentials are hidden in it
+    #[arg(long)]
+    pub(crate) allow_home: bool,
     /// Whether the patch goes into your tree: ask, yes or no
     #[arg(long, value_name = "ask|yes|no")]
     pub(crate) apply: Option<String>,

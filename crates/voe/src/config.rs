@@ -22,7 +22,7 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
                 (key.name.to_owned(), entry)
             })
             .collect();
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        crate::show::out::json_pretty(&all)?;
         return Ok(exit::OK);
     }
     for key in KEYS {
@@ -30,12 +30,13 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
             Some((value, source)) => (value.to_string(), source.to_string()),
             None => ("-".into(), "not set".into()),
         };
-        println!("{:<18} {value:<28} {source:<22} {}", key.name, key.about);
+        let line = format!("{:<18} {value:<28} {source:<22} {}", key.name, key.about);
+        outln!("{}", crate::show::one_line(&line));
     }
     if let Some(asked) = asked {
-        println!("\nNot in force: what {} sets and you have not accepted:", asked.file.display());
+        outln!("\nNot in force: what {} sets and you have not accepted:", asked.file.display());
         for (name, value) in &asked.values {
-            println!("{name:<18} {value}");
+            outln!("{name:<18} {value}");
         }
     }
     Ok(exit::OK)

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use voe_model::{OpenAi, OpenAiConfig, Probe, ProbeTools};
 
 use crate::settings::Settings;
-use crate::show::Paint;
+use crate::show::one_line;
+use crate::show::{Paint, out};
 use crate::{cli, exit, model, session, state, trust};
 
 /// A window below this is too small for most tasks. Tokens.
@@ -95,7 +96,7 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
             .iter()
             .map(|l| json!({"what": l.what, "state": word(l.mark), "text": l.text, "remedy": l.remedy}))
             .collect();
-        println!("{}", serde_json::to_string_pretty(&json!({"ready": model_works, "looks": all}))?);
+        out::json_pretty(&json!({"ready": model_works, "looks": all}))?;
     } else {
         let paint = Paint::stdout(args.no_color);
         for look in &looks {
@@ -104,12 +105,12 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
                 Mark::Mind => paint.yellow("note"),
                 Mark::Bad => paint.red("bad "),
             };
-            println!("{mark} {:<18} {}", look.what, crate::show::paint::harmless(&look.text));
+            out::text(&mark.then(format!(" {:<18} {}", one_line(&look.what), one_line(&look.text))));
             if !look.remedy.is_empty() {
-                println!("     {:<18} → {}", "", look.remedy);
+                outln!("     {:<18} → {}", "", look.remedy);
             }
         }
-        println!(
+        outln!(
             "\n{}",
             if model_works {
                 "Ready: `voe fix \"…\"` in a git repository."

@@ -57,7 +57,7 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
             return Err(error);
         }
     };
-    let finish = session::run(attempt, &places, wishes.apply, &args.output, |_| Ok(None)).await?;
+    let finish = session::run(attempt, &places, wishes.apply, &args.output, async |_| Ok(None)).await?;
     Ok(session::code(finish.reason))
 }
 
@@ -153,12 +153,21 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
         None => adopt(&record, &strategy, &start, &repo, &parent)?,
     };
     let sandbox = session::sandbox(&settings, repo.top(), &places.dir.join("sandbox")).await?;
-    if sandbox.facts().backend != start.sandbox.backend {
-        let (then, now) = (&start.sandbox.backend, sandbox.facts().backend);
+    let (then, now) = (start.sandbox.backend.as_str(), sandbox.facts().backend);
+    if now != then {
         session::note(&args.output, &format!("the attempt ran in the sandbox {then}; it is resumed in {now}"));
     }
     // Only where both then and now work in the tree itself does the tree stand as the attempt left it.
-    let stands = sandbox.in_place() && sandbox.facts().backend == start.sandbox.backend && record.origin == Origin::Own;
+    let was_in_place = then == voe_sandbox::Choice::None.word() && record.origin == Origin::Own;
+    let stands = sandbox.in_place() && was_in_place;
+    if was_in_place && !stands && repo.tree_now(&places.base.git_dir)? != places.base.tree {
+        let text = format!(
+            "this attempt ran with --sandbox none, and its changes are in {}; undo them first (voe undo), or resume it \
+             with --sandbox none",
+            repo.top().display()
+        );
+        return Err(Usage(text).into());
+    }
     let stream = wishes.stream;
     let plan = Plan {
         task: start.task.clone(),
@@ -181,7 +190,7 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
         _ => Vec::new(),
     };
     let attempt = Work::resume(plan, writer, observer, records, files, how).await?;
-    let finish = session::run(attempt, &places, wishes.apply, &args.output, |_| Ok(None)).await?;
+    let finish = session::run(attempt, &places, wishes.apply, &args.output, async |_| Ok(None)).await?;
     Ok(session::code(finish.reason))
 }
 
@@ -241,6 +250,7 @@ fn settings(args: &cli::Fix, top: &Path) -> anyhow::Result<Settings> {
     settings.flag("apply", args.apply.clone());
     settings.flag("sandbox.backend", args.sandbox.clone());
     settings.flag("sandbox.network", args.network.clone());
+    settings.flag("sandbox.allow_home", args.allow_home.then_some(true));
     settings.flag("sandbox.image", args.image.clone());
     trust::config::settle(&mut settings, Answer::of(args.trust_config, args.output.json))?;
     Ok(settings)

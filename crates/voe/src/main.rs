@@ -1,5 +1,8 @@
 //! The `voe` command: a coding agent that proves its edits, and the bench that measures whether the proof helps.
 
+#[macro_use]
+mod show;
+
 mod bench;
 mod cli;
 mod config;
@@ -12,7 +15,6 @@ mod replay;
 mod report;
 mod session;
 mod settings;
-mod show;
 mod state;
 mod strategies;
 mod trust;
@@ -58,26 +60,14 @@ fn main() -> ExitCode {
         Some("sandbox-init") => return voe_sandbox::helper(arguments.map(|a| a.to_string_lossy().into_owned())),
         _ => {}
     }
-    leave_when_nobody_reads();
+    show::out::print_panics();
     match run(Cli::parse()) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("voe: {}", one_line(&error));
+            errln!("voe: {}", one_line(&error));
             ExitCode::from(code_of(&error))
         }
     }
-}
-
-/// A reader that has seen enough (`voe … | head`) is no failure, but `println!` panics over it.
-fn leave_when_nobody_reads() {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        let said = panic.payload_as_str().unwrap_or_default();
-        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
-            std::process::exit(exit::OK.into());
-        }
-        usual(panic);
-    }));
 }
 
 fn run(cli: Cli) -> anyhow::Result<u8> {

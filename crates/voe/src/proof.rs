@@ -5,6 +5,7 @@ use std::fmt::Write;
 use voe_trace::event::Finish;
 use voe_trace::{Check, Level, Outcome, Trajectory};
 
+use crate::show::one_line;
 use crate::{Usage, cli, exit};
 
 /// Lines of output that are shown of each run.
@@ -15,9 +16,9 @@ pub(crate) fn run(args: &cli::Proof) -> anyhow::Result<u8> {
     let finish = trajectory.finish().ok_or_else(|| {
         Usage(format!("{}: this attempt has not ended, so nothing is proven", args.trajectory.display()))
     })?;
-    print!("{}", render(finish));
+    out!("{}", render(finish));
     if let Some(examination) = voe_search::Examination::of(&trajectory.records) {
-        print!("\n{}", examination.render());
+        out!("\n{}", examination.render());
     }
     Ok(if finish.evidence.level == Level::Proven { exit::OK } else { exit::LIMIT })
 }
@@ -29,8 +30,9 @@ pub(crate) fn render(finish: &Finish) -> String {
     let level = finish.evidence.level;
     if let Some(why) = &finish.evidence.void {
         return format!(
-            "### Evidence\n\nThe evidence of this patch is **void**: {why}. What was shown holds for the tree as it was before.\n\n\
+            "### Evidence\n\nThe evidence of this patch is **void**: {}. What was shown holds for the tree as it was before.\n\n\
              Files changed: {}.\n",
+            code(why),
             files(finish)
         );
     }
@@ -77,14 +79,15 @@ pub(crate) fn render(finish: &Finish) -> String {
         let _ = writeln!(out);
     }
     if !finish.evidence.unchecked.is_empty() {
-        let _ = writeln!(out, "Nothing was run since the last edit of: {}.\n", finish.evidence.unchecked.join(", "));
+        let unchecked: Vec<String> = finish.evidence.unchecked.iter().map(|path| code(path)).collect();
+        let _ = writeln!(out, "Nothing was run since the last edit of: {}.\n", unchecked.join(", "));
     }
     let _ = writeln!(out, "Made by voe: each check was run by the harness, with the patch and on a copy without it.");
     out
 }
 
 fn files(finish: &Finish) -> String {
-    let file = |c: &voe_trace::Change| format!("`{}` (+{} -{})", c.path.replace('`', "'"), c.added, c.removed);
+    let file = |c: &voe_trace::Change| format!("{} (+{} -{})", code(&c.path), c.added, c.removed);
     if finish.changes.is_empty() {
         "none".into()
     } else {
@@ -106,7 +109,7 @@ fn side(out: &mut String, name: &str, outcome: Option<&Outcome>) {
 
 fn ended(outcome: &Outcome) -> String {
     outcome.exit.map_or_else(
-        || outcome.killed.clone().unwrap_or_else(|| "did not end".into()),
+        || outcome.killed.as_deref().map_or_else(|| "did not end".into(), one_line),
         |exit| format!("exit code {exit}"),
     )
 }
@@ -120,7 +123,7 @@ fn fenced(language: &str, text: &str) -> String {
 
 /// Text in a code span that it cannot break out of, on one line.
 fn code(text: &str) -> String {
-    let text = text.trim().replace('\n', "⏎");
+    let text = one_line(text.trim());
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     let pad = if longest > 0 { " " } else { "" };

@@ -35,17 +35,17 @@ fn shown(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8> {
         }
         if let Event::Reply(reply) = &record.event {
             step = reply.step;
-            println!("{}", paint.bold(&format!("\n── step {step} · {:.1} s", record.at)));
+            show::out::text(&paint.bold(&format!("\n── step {step} · {:.1} s", record.at)));
         }
         live.record(record);
     }
     if trajectory.skipped > 0 {
-        eprintln!("voe: {} damaged lines of the record were passed over", trajectory.skipped);
+        errln!("voe: {} damaged lines of the record were passed over", trajectory.skipped);
     }
     match trajectory.finish() {
-        Some(finish) if !args.output.json => println!("\n{}", show::block::render(finish, None, "", paint).trim_end()),
+        Some(finish) if !args.output.json => show::out::text(&show::block::render(finish, None, "", paint)),
         None if !args.output.json => {
-            println!(
+            outln!(
                 "\nThe record ends after step {step} without an end; `voe fix --resume {}` goes on.",
                 trajectory.path.display()
             );
@@ -90,10 +90,10 @@ async fn again(args: &cli::Replay) -> anyhow::Result<u8> {
     let finish = attempt(args, start, &record, &settings, &places).await?;
     let differences = differences(trajectory, &Trajectory::read(&places.trajectory())?);
     for difference in &differences {
-        eprintln!("voe: {difference}");
+        errln!("voe: {}", show::one_line(difference));
     }
     if differences.is_empty() && !args.output.json {
-        println!("It went the same way as the record.");
+        outln!("It went the same way as the record.");
     }
     Ok(if differences.is_empty() { exit::OK } else { session::code(finish.reason).max(exit::INTERNAL) })
 }
@@ -125,7 +125,7 @@ async fn attempt(
     };
     let writer = Writer::create(&places.trajectory())?;
     let attempt = Work::start(plan, writer, session::observer(&args.output, false)).await?;
-    session::run(attempt, places, Apply::Copy, &args.output, |_| Ok(None)).await
+    session::run(attempt, places, Apply::Copy, &args.output, async |_| Ok(None)).await
 }
 
 /// Where the second run went another way: exit codes, changes and the patch; not times, not wording.

@@ -1,6 +1,5 @@
 //! `voe report`, `compare`, `power` and `view`: what runs and reports say.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
@@ -8,6 +7,7 @@ use voe_report::commands::{compare, power, report};
 use voe_report::data::suite::Suite;
 use voe_report::viewer;
 
+use crate::show::out;
 use crate::{Usage, cli, exit};
 
 pub(crate) async fn report(args: cli::Report) -> anyhow::Result<u8> {
@@ -21,10 +21,11 @@ pub(crate) async fn report(args: cli::Report) -> anyhow::Result<u8> {
     let options =
         report::Options { inputs: args.inputs, suite: suite(args.suite.as_deref()).await?, format, out: args.out };
     match report::report(&options)? {
-        report::Output::Text(text) => print(&text)?,
+        report::Output::Text(text) if matches!(format, report::Format::Json) => out::json_text(&text),
+        report::Output::Text(text) => out::text(&text.into()),
         report::Output::Files(files) => {
             for file in files {
-                println!("{}", file.display());
+                outln!("{}", file.display());
             }
         }
     }
@@ -38,7 +39,7 @@ pub(crate) async fn compare(args: cli::Compare) -> anyhow::Result<u8> {
     });
     let options = compare::Options { a: args.a, b: args.b, suite: suite(args.suite.as_deref()).await?, by };
     let comparison = compare::compare(&options)?;
-    print(&if args.json { comparison.json() } else { comparison.text() })?;
+    print(args.json, || comparison.json(), || comparison.text());
     Ok(exit::OK)
 }
 
@@ -51,7 +52,7 @@ pub(crate) fn power(args: &cli::Power) -> anyhow::Result<u8> {
         trials: args.trials,
     };
     let planned = power::power(&options)?;
-    print(&if args.json { planned.json() } else { planned.text() })?;
+    print(args.json, || planned.json(), || planned.text());
     Ok(exit::OK)
 }
 
@@ -64,11 +65,11 @@ pub(crate) async fn view(args: cli::View) -> anyhow::Result<u8> {
     };
     if let Some(folder) = &args.export {
         let pages = viewer::export::export(&options, folder)?;
-        println!("{pages} attempts written; open {}", folder.join("index.html").display());
+        outln!("{pages} attempts written; open {}", folder.join("index.html").display());
         return Ok(exit::OK);
     }
     let server = viewer::server::Server::bind(&options).await?;
-    println!("{} attempts at {} (Ctrl-C ends)", server.attempts(), server.url());
+    outln!("{} attempts at {} (Ctrl-C ends)", server.attempts(), server.url());
     server
         .run(async {
             let _ = tokio::signal::ctrl_c().await;
@@ -90,12 +91,7 @@ async fn suite(what: Option<&str>) -> anyhow::Result<Option<Suite>> {
     Ok(Some(Suite::parse(what, &rows.join("\n")).map_err(|why| Usage(format!("{what}: {why}")))?))
 }
 
-/// Prints, and takes a reader that has gone away for what it is.
-fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") })
-    {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+/// Prints a result in the form that was asked for.
+fn print(as_json: bool, json: impl FnOnce() -> String, text: impl FnOnce() -> String) {
+    if as_json { out::json_text(&json()) } else { out::text(&text().into()) }
 }

@@ -1,6 +1,6 @@
 //! What `fix`, `demo` and `replay --run` share: a sandbox, an attempt in it, and what becomes of its patch.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -16,6 +16,7 @@ use voe_trace::{Event, Reason};
 use voe_untrusted::UntrustedDir;
 
 use crate::settings::Settings;
+use crate::show::text::Text;
 use crate::show::{self, Paint};
 use crate::{Usage, cli, exit};
 
@@ -121,6 +122,8 @@ pub(crate) fn spec(settings: &Settings, workspace: &Path, home: &Path) -> anyhow
     let program = std::env::current_exe().context("cannot find voe's own program")?;
     let mut spec = Spec::new(program, workspace, home);
     spec.choice = choice;
+    // By the flag alone: no file and no variable sets it.
+    spec.allow_home = settings.switch("sandbox.allow_home")?.unwrap_or(false);
     spec.network = settings.switch("sandbox.network")?.unwrap_or(false);
     spec.image = settings.text("sandbox.image");
     spec.read = settings.list("sandbox.read").into_iter().map(|path| expand_home(&path)).collect();
@@ -139,21 +142,6 @@ pub(crate) fn spec(settings: &Settings, workspace: &Path, home: &Path) -> anyhow
         }
     }
     Ok(spec)
-}
-
-/// The same for a throw-away copy: where no isolation works, voe does without and the record says so.
-pub(crate) async fn sandbox_or_none(settings: &Settings, workspace: &Path, home: &Path) -> anyhow::Result<Sandbox> {
-    match sandbox(settings, workspace, home).await {
-        Err(error)
-            if error.is::<voe_sandbox::SandboxError>()
-                && settings.text("sandbox.backend").as_deref() == Some("auto") =>
-        {
-            let mut settings = settings.clone();
-            settings.flag("sandbox.backend", Some("none".to_owned()));
-            sandbox(&settings, workspace, home).await
-        }
-        other => other,
-    }
 }
 
 fn expand_home(path: &str) -> PathBuf {
@@ -180,10 +168,7 @@ pub(crate) fn stop_on_signals(quiet: bool) -> anyhow::Result<watch::Receiver<boo
                 std::process::exit(i32::from(exit::INTERRUPTED));
             }
             if !quiet {
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "\nvoe: stopping; the patch is being taken (Ctrl-C again ends at once)"
-                );
+                errln!("\nvoe: stopping; the patch is being taken (Ctrl-C again ends at once)");
             }
             let _ = stop.send(true);
         }
@@ -204,7 +189,7 @@ pub(crate) fn observer(output: &cli::OutputFlags, stream: bool) -> Box<dyn Obser
 
 /// Whether replies are shown while they come.
 pub(crate) fn stream(settings: &Settings, output: &cli::OutputFlags) -> anyhow::Result<bool> {
-    let person = !output.json && !output.quiet && std::io::stdout().is_terminal();
+    let person = !output.json && !output.quiet && show::out::is_terminal();
     Ok(settings.switch("stream")?.unwrap_or(person))
 }
 
@@ -220,7 +205,7 @@ pub(crate) enum Apply {
 
 impl Apply {
     pub(crate) fn from_settings(settings: &Settings, output: &cli::OutputFlags) -> anyhow::Result<Self> {
-        let person = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !output.json;
+        let person = std::io::stdin().is_terminal() && show::out::is_terminal() && !output.json;
         match settings.text("apply").as_deref() {
             None => Ok(if person { Self::Ask } else { Self::Yes }),
             Some("ask") => Ok(if person { Self::Ask } else { Self::No }),
@@ -238,7 +223,7 @@ pub(crate) async fn run(
     places: &Places,
     apply: Apply,
     output: &cli::OutputFlags,
-    verdict: impl FnOnce(&Ended) -> anyhow::Result<Option<bool>>,
+    verdict: impl AsyncFnOnce(&Ended) -> anyhow::Result<Option<bool>>,
 ) -> anyhow::Result<Finish> {
     let (reason, error) = attempt.run().await;
     let repo = Repo::discover(&places.repository)?;
@@ -288,7 +273,7 @@ pub(crate) async fn run(
         let sealed = repo.clone();
         tokio::task::spawn_blocking(move || point.seal(&sealed)).await??;
     }
-    ended.finish.resolved = verdict(&ended)?;
+    ended.finish.resolved = verdict(&ended).await?;
     let finish = ended.finish.clone();
     let closed = match attempt.close(ended.finish).await {
         Err(SearchError::Attempt(AttemptError::Workspace(error))) => {
@@ -302,7 +287,7 @@ pub(crate) async fn run(
         let paint = Paint::stdout(output.no_color);
         let block = show::block::render(&finish, file.as_deref(), &applied, paint);
         // Nobody may be reading any more: the exit code says how it ended all the same.
-        let _ = writeln!(std::io::stdout(), "\n{}", block.trim_end());
+        show::out::news(&block);
     }
     closed?;
     saved?;
@@ -312,9 +297,8 @@ pub(crate) async fn run(
 /// Asks on the terminal. Ctrl-C and the end of input are a no.
 async fn confirmed(ended: &Ended, output: &cli::OutputFlags) -> anyhow::Result<bool> {
     let paint = Paint::stdout(output.no_color);
-    println!("\n{}", paint.diff(&show::paint::harmless(&ended.patch.text)));
-    print!("voe: put this into your tree? [Y/n] ");
-    std::io::stdout().flush()?;
+    show::out::text(&Text::from("\n").then(paint.diff(&ended.patch.text)));
+    out!("voe: put this into your tree? [Y/n] ");
     let (say, said) = tokio::sync::oneshot::channel();
     // A thread of its own: the runtime would wait for one of its threads, and nothing wakes this one but the user.
     std::thread::spawn(move || {
@@ -343,7 +327,7 @@ pub(crate) fn code(reason: Reason) -> u8 {
 /// A remark in an event's shape, for what is known before there is a record.
 pub(crate) fn note(output: &cli::OutputFlags, text: &str) {
     if !output.json && !output.quiet {
-        eprintln!("voe: {text}");
+        errln!("voe: {}", show::one_line(text));
     }
 }
 

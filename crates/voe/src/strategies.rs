@@ -7,11 +7,11 @@ pub(crate) fn run(args: &cli::Strategies) -> anyhow::Result<u8> {
     let here = std::env::current_dir()?;
     match &args.action {
         Some(StrategiesAction::Show { name }) => {
-            print!("{}", voe_agent::load::show(&voe_agent::load(name, &here)?));
+            out!("{}", voe_agent::load::show(&voe_agent::load(name, &here)?));
         }
         None => {
             for (name, _) in voe_agent::load::SHIPPED {
-                println!("{name:<16} {}", voe_agent::load(name, &here)?.about);
+                outln!("{name:<16} {}", voe_agent::load(name, &here)?.about);
             }
         }
     }

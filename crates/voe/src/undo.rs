@@ -16,20 +16,20 @@ pub(crate) fn run(args: &cli::Undo) -> anyhow::Result<u8> {
         [("put back", &report.restored), ("removed", &report.removed), ("git's own put back", &report.git)]
     {
         for path in paths {
-            println!("{what}: {}", crate::show::paint::harmless(path));
+            outln!("{what}: {}", crate::show::one_line(path));
         }
     }
     for path in &report.overwritten {
-        println!("your later change was overwritten: {}", crate::show::paint::harmless(path));
+        outln!("your later change was overwritten: {}", crate::show::one_line(path));
     }
     if report.unsealed {
-        println!("the attempt was cut off, so all that changed since it began was put back");
+        outln!("the attempt was cut off, so all that changed since it began was put back");
     }
     if report.restored.is_empty() && report.removed.is_empty() && report.git.is_empty() {
-        println!("nothing had changed");
+        outln!("nothing had changed");
     }
     if let Some(redo) = &report.redo {
-        println!("the state before this undo is kept in {}", redo.display());
+        outln!("the state before this undo is kept in {}", redo.display());
     }
     Ok(exit::OK)
 }

@@ -253,7 +253,10 @@ fn a_killed_attempt_is_gone_on_with_from_its_record() {
     assert_eq!(first.code, 4);
     let record = first.finish()["trajectory"].as_str().unwrap().to_owned();
     let model = bench.script(&[bash(CHECK), done()]);
-    let second = bench.voe(&["fix", "--resume", &record, "--json", "--model", &model]);
+    let elsewhere = bench.voe(&["fix", "--resume", &record, "--json", "--model", &model]);
+    assert_eq!(elsewhere.code, 2, "its changes are in the tree, where a sandbox would take them for the base");
+    assert!(elsewhere.err.contains("voe undo") && elsewhere.err.contains("--sandbox none"), "{}", elsewhere.err);
+    let second = bench.voe(&["fix", "--resume", &record, "--json", "--model", &model, "--sandbox", "none"]);
     let finish = second.finish();
     assert_eq!((second.code, finish["steps"].as_u64()), (0, Some(3)), "{}", second.err);
     assert!(finish["patch"].as_str().unwrap().contains("if xs else 0"));

@@ -395,7 +395,7 @@ fn a_review_that_was_asked_for_when_voe_was_stopped_is_answered_after_it_goes_on
     assert_eq!((first.code, verdicts(&first).len()), (4, 0), "{}", first.out);
     let record = first.finish()["trajectory"].as_str().unwrap().to_owned();
     let model = bench.script(&[support::text("All is there.\nVERDICT: pass")]);
-    let second = bench.voe(&["fix", "--resume", &record, "--json", "--model", &model]);
+    let second = bench.voe(&["fix", "--resume", &record, "--json", "--model", &model, "--sandbox", "none"]);
     assert_eq!((second.code, verdicts(&second)), (0, vec![Some(true)]), "{}", second.out);
     assert_eq!(second.finish()["steps"], 3);
 }

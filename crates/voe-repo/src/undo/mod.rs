@@ -21,7 +21,7 @@ use crate::{Base, Repo, RepoError, Result};
 use shape::{Shape, look};
 
 /// The version of a point's files.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// All that is needed to put a repository back to what it was: its files, index, HEAD, branches, stash, configuration.
 ///
@@ -39,6 +39,10 @@ struct Point {
     format: u32,
     /// The work tree.
     top: Bytes,
+    /// Its git directory, and the one with objects and branches, as they were found before the attempt: what it made of
+    /// `.git` (a link, a file that leads elsewhere) doesn't say where an undo writes.
+    git_dir: Bytes,
+    common_dir: Bytes,
     /// The git directory with the trees.
     store: Bytes,
     /// Nanoseconds since 1970.
@@ -93,8 +97,10 @@ impl UndoPoint {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let point = Point {
             format: FORMAT,
-            top: Bytes(repo.top.as_os_str().as_bytes().to_vec()),
-            store: Bytes(base.git_dir.as_os_str().as_bytes().to_vec()),
+            top: bytes(&repo.top),
+            git_dir: bytes(&repo.git_dir),
+            common_dir: bytes(&repo.common_dir),
+            store: bytes(&base.git_dir),
             taken: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
             phase: Phase::Taken,
             unsealed: false,
@@ -110,6 +116,7 @@ impl UndoPoint {
     /// # Errors
     /// git failed, or the disk.
     pub fn seal(&mut self, repo: &Repo) -> Result<()> {
+        let repo = &self.repository(repo)?;
         let before = self.before()?;
         let after = self.look_again(repo, &before)?;
         self.own_objects(&before, &after)?;
@@ -157,7 +164,19 @@ impl UndoPoint {
     }
 
     fn store(&self) -> PathBuf {
-        PathBuf::from(std::ffi::OsString::from_vec(self.point.store.0.clone()))
+        path(&self.point.store)
+    }
+
+    /// The repository with the git directories that it had when the point was taken.
+    fn repository(&self, now: &Repo) -> Result<Repo> {
+        let then = Repo { git_dir: path(&self.point.git_dir), common_dir: path(&self.point.common_dir), ..now.clone() };
+        for dir in [&then.git_dir, &then.common_dir] {
+            if !dir.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+                let why = format!("{} is no longer a directory; move what was there back first", dir.display());
+                return Err(RepoError::UndoBroken { path: self.dir.clone(), why });
+            }
+        }
+        Ok(then)
     }
 
     fn before(&self) -> Result<Shape> {
@@ -194,6 +213,14 @@ impl UndoPoint {
     fn save(&self) -> Result<()> {
         write_json(&self.dir.join("point.json"), &self.point)
     }
+}
+
+fn bytes(path: &Path) -> Bytes {
+    Bytes(path.as_os_str().as_bytes().to_vec())
+}
+
+fn path(bytes: &Bytes) -> PathBuf {
+    PathBuf::from(std::ffi::OsString::from_vec(bytes.0.clone()))
 }
 
 /// Writes a file whole or not at all.

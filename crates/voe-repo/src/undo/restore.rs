@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use voe_toolbox::protocol::{Bytes, FileState};
+use voe_untrusted::UntrustedDir;
 
 use super::shape::{Kept, Shape, covered, git_dirs, index_entries};
 use super::{Phase, Report, UndoPoint, write_json};
@@ -45,6 +46,7 @@ impl UndoPoint {
         if self.point.phase == Phase::Undone {
             return Err(RepoError::AlreadyUndone);
         }
+        let repo = &self.repository(repo)?;
         let before = self.before()?;
         let after = self.after(repo, &before)?;
         let git = Git::private(&self.store());
@@ -273,8 +275,10 @@ fn put_back_files(
 /// Removes a directory with all that is in it. It is one, and so is each above it: links are not followed.
 fn remove_directory(repo: &Repo, root: &Root, path: &[u8]) -> Result<()> {
     if matches!(root.read(path)?, Found::Directory) {
-        let directory = repo.top.join(crate::snapshot::as_path(path));
-        std::fs::remove_dir_all(&directory).map_err(RepoError::io("remove", &directory))?;
+        let (above, name) = split(path);
+        let top = UntrustedDir::open(&repo.top)?;
+        let parent = if above.is_empty() { top } else { top.dir(crate::snapshot::as_path(above))? };
+        parent.remove(crate::snapshot::as_path(name))?;
     }
     Ok(())
 }

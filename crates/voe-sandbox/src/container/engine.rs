@@ -16,6 +16,9 @@ use crate::owner::Owner;
 /// The label that says whose a container or an image is.
 pub(super) const OWNER: &str = "voe.owner";
 
+/// The label with the id of the sandbox that a container or an image belongs to.
+pub(super) const SANDBOX: &str = "voe.sandbox";
+
 /// Where the engine listens: `DOCKER_HOST` (`CONTAINER_HOST` for Podman), else its usual socket.
 pub(super) fn address(choice: Choice) -> String {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -53,12 +56,28 @@ pub(super) fn failed(what: &str) -> impl Fn(Error) -> SandboxError {
     move |error| SandboxError::Failed(format!("{what}: {}", line(&error)))
 }
 
+/// Whether the engine is on this machine.
+pub(super) fn is_local(address: &str) -> bool {
+    address.starts_with("unix://")
+}
+
 /// Removes containers, and images of snapshots, whose owners are dead.
-pub(super) async fn sweep(docker: &Docker) {
+pub(super) async fn sweep(docker: &Docker, address: &str) {
+    let of_this_machine = is_local(address);
+    remove_where(docker, |labels| {
+        let owner = labels.get(OWNER).and_then(|word| Owner::parse(word));
+        owner.is_some_and(|owner| owner.is_dead(of_this_machine))
+    })
+    .await;
+}
+
+/// Removes those of sandboxes that the index knows to be dead.
+pub(super) async fn sweep_sandboxes(docker: &Docker, dead: &[String]) {
+    remove_where(docker, |labels| labels.get(SANDBOX).is_some_and(|id| dead.contains(id))).await;
+}
+
+async fn remove_where(docker: &Docker, dead: impl Fn(&HashMap<String, String>) -> bool) {
     let labelled = HashMap::from([("label", vec![OWNER])]);
-    let dead = |labels: &HashMap<String, String>| {
-        labels.get(OWNER).and_then(|word| Owner::parse(word)).is_some_and(|owner| !owner.is_alive())
-    };
     let options = ListContainersOptionsBuilder::default().all(true).filters(&labelled).build();
     for container in docker.list_containers(Some(options)).await.unwrap_or_default() {
         if let (Some(id), Some(labels)) = (container.id, container.labels)

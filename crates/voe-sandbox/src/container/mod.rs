@@ -30,12 +30,13 @@ use crate::choice::Choice;
 use crate::environment;
 use crate::error::SandboxError;
 use crate::groups::Groups;
+use crate::index::Record;
 use crate::local::family::{self, Family};
 use crate::owner::Owner;
 use crate::sandbox::{At, Snapshot};
 use crate::spec::Spec;
 use crate::watch::Meter;
-use engine::{OWNER, failed};
+use engine::{OWNER, SANDBOX, failed};
 
 /// voe's own directory inside.
 pub(crate) const OWN: &str = "/.voe";
@@ -89,7 +90,7 @@ impl Container {
         };
         let address = engine::address(choice);
         let docker = engine::connect(choice, &address).await?;
-        engine::sweep(&docker).await;
+        engine::sweep(&docker, &address).await;
         let own_checkout = spec.workspace.as_os_str().is_empty();
         let workspace = match &spec.mount_at {
             Some(at) => at.clone(),
@@ -107,7 +108,7 @@ impl Container {
         })?;
         let env = found.config.and_then(|config| config.env).unwrap_or_default();
         let env = env.iter().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect();
-        let family = Family::create(&spec.home)?;
+        let family = Family::create(&spec.home, &spec, Some(&address))?;
         let container = Self::start(spec, family, docker, address, &image, workspace, env, true).await?;
         if !own_checkout {
             let from = container.spec.workspace.clone();
@@ -130,7 +131,7 @@ impl Container {
         env: BTreeMap<String, String>,
         fresh: bool,
     ) -> Result<Self, SandboxError> {
-        let body = body(&spec, image);
+        let body = body(&spec, &family, image);
         let created = docker.create_container(None, body).await.map_err(failed("creating the container"))?;
         let place = family.place(0)?;
         let meter = Meter::new(Groups::default(), place.join("events"), &spec);
@@ -214,7 +215,7 @@ impl Container {
 
     async fn commit(&self) -> Result<Image, SandboxError> {
         let options = CommitContainerOptionsBuilder::default().container(&self.id).pause(true).build();
-        let config = ContainerConfig { labels: Some(labels()), ..ContainerConfig::default() };
+        let config = ContainerConfig { labels: Some(labels(&self.family)), ..ContainerConfig::default() };
         let image = self.docker.commit_container(options, config).await.map_err(failed("keeping the container"))?;
         Ok(Image { id: image.id, address: self.address.clone() })
     }
@@ -289,12 +290,12 @@ impl Drop for Container {
     }
 }
 
-fn labels() -> HashMap<String, String> {
-    HashMap::from([(OWNER.to_owned(), Owner::own().word())])
+fn labels(family: &Family) -> HashMap<String, String> {
+    HashMap::from([(OWNER.to_owned(), Owner::own().word()), (SANDBOX.to_owned(), family.id().to_owned())])
 }
 
 /// What a container is made of.
-fn body(spec: &Spec, image: &str) -> ContainerCreateBody {
+fn body(spec: &Spec, family: &Family, image: &str) -> ContainerCreateBody {
     let limits = &spec.limits;
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let ulimit = |name: &str, value: u64| ResourcesUlimits {
@@ -315,7 +316,7 @@ fn body(spec: &Spec, image: &str) -> ContainerCreateBody {
         ),
         cmd: Some(Vec::new()),
         working_dir: Some("/".into()),
-        labels: Some(labels()),
+        labels: Some(labels(family)),
         network_disabled: Some(!spec.network),
         attach_stdout: Some(true),
         host_config: Some(HostConfig {
@@ -335,20 +336,29 @@ fn body(spec: &Spec, image: &str) -> ContainerCreateBody {
     }
 }
 
-/// Removes what dead owners left at the engines that are usual here. Does nothing where none listens.
-pub(crate) fn sweep() {
-    for choice in [Choice::Docker, Choice::Podman] {
-        let address = engine::address(choice);
-        let there = address.strip_prefix("unix://").is_some_and(|path| Path::new(path).exists());
-        if there {
-            engine::apart(
-                |docker| async move {
-                    if let Ok(docker) = docker.negotiate_version().await {
-                        engine::sweep(&docker).await;
-                    }
-                },
-                address,
-            );
+/// Removes what dead owners left at the engines that are usual here, and at those where `dead` sandboxes had their
+/// containers. Does nothing where none listens.
+pub(crate) fn sweep(dead: &[(String, Record)]) {
+    let mut addresses: Vec<String> = [Choice::Docker, Choice::Podman].map(engine::address).to_vec();
+    addresses.retain(|address| engine::is_local(address));
+    addresses.extend(dead.iter().filter_map(|(_, record)| record.engine.clone()));
+    addresses.sort();
+    addresses.dedup();
+    for address in addresses {
+        if address.strip_prefix("unix://").is_some_and(|path| !Path::new(path).exists()) {
+            continue;
         }
+        let of_it = |record: &Record| record.engine.as_ref() == Some(&address);
+        let ids: Vec<String> = dead.iter().filter(|(_, record)| of_it(record)).map(|(id, _)| id.clone()).collect();
+        let to = address.clone();
+        engine::apart(
+            move |docker| async move {
+                if let Ok(docker) = docker.negotiate_version().await {
+                    engine::sweep(&docker, &to).await;
+                    engine::sweep_sandboxes(&docker, &ids).await;
+                }
+            },
+            address,
+        );
     }
 }

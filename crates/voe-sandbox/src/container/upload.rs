@@ -1,7 +1,8 @@
 //! Sending files into a container as a stream of tar.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bollard::Docker;
 use bollard::query_parameters::UploadToContainerOptionsBuilder;
@@ -10,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::engine::failed;
 use crate::error::SandboxError;
+use crate::local::{credentials, homes};
 
 /// Bytes of a piece of the stream, and how many pieces may wait.
 const PIECE: usize = 256 * 1024;
@@ -19,7 +21,10 @@ const PIECES: usize = 8;
 pub(super) async fn send(docker: &Docker, container: &str, from: &Path, to: &Path) -> Result<(), SandboxError> {
     let (sender, mut receiver) = mpsc::channel(PIECES);
     let (source, target) = (from.to_path_buf(), to.strip_prefix("/").unwrap_or(to).to_path_buf());
-    let writing = tokio::task::spawn_blocking(move || archive(&source, &target, Sender { sender, piece: Vec::new() }));
+    let writing = tokio::task::spawn_blocking(move || {
+        let secrets = credentials::in_homes(&homes::all(homes::own().as_deref()));
+        archive(&source, &target, &secrets, Sender { sender, piece: Vec::new() })
+    });
     let stream = stream::poll_fn(move |context| receiver.poll_recv(context).map(|piece| piece.map(Ok::<_, io::Error>)));
     let options = UploadToContainerOptionsBuilder::default().path("/").build();
     let body = bollard::body_try_stream(futures_util::StreamExt::map(stream, |piece| piece.map(Into::into)));
@@ -31,7 +36,7 @@ pub(super) async fn send(docker: &Docker, container: &str, from: &Path, to: &Pat
     }
 }
 
-fn archive(from: &Path, to: &Path, out: Sender) -> io::Result<()> {
+fn archive(from: &Path, to: &Path, secrets: &BTreeSet<PathBuf>, out: Sender) -> io::Result<()> {
     let mut tar = tar::Builder::new(out);
     tar.follow_symlinks(false);
     // Engines do not read GNU sparse entries.
@@ -46,21 +51,24 @@ fn archive(from: &Path, to: &Path, out: Sender) -> io::Result<()> {
         tar.append_data(&mut header, parent, io::empty())?;
     }
     if from.is_dir() {
-        directory(&mut tar, from, to)?;
+        directory(&mut tar, from, to, secrets)?;
     } else {
         tar.append_path_with_name(from, to)?;
     }
     tar.into_inner()?.finish()
 }
 
-/// A directory without what has no content: sockets and the like.
-fn directory(tar: &mut tar::Builder<Sender>, from: &Path, to: &Path) -> io::Result<()> {
+/// A directory without credentials, and without what has no content: sockets and the like.
+fn directory(tar: &mut tar::Builder<Sender>, from: &Path, to: &Path, secrets: &BTreeSet<PathBuf>) -> io::Result<()> {
     tar.append_dir(to, from)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let (kind, name) = (entry.file_type()?, entry.file_name());
+        if secrets.contains(&entry.path()) {
+            continue;
+        }
         if kind.is_dir() {
-            directory(tar, &entry.path(), &to.join(name))?;
+            directory(tar, &entry.path(), &to.join(name), secrets)?;
         } else if kind.is_file() || kind.is_symlink() {
             match tar.append_path_with_name(entry.path(), to.join(name)) {
                 // It went away meanwhile, or may not be read: then it is not there inside either.

@@ -69,12 +69,11 @@ impl Guard {
         }
     }
 
-    /// Puts back what a dead owner saved at `saved`.
-    pub(crate) fn put_back_saved(saved: &Path) {
-        use std::os::unix::ffi::OsStringExt;
-        if let Ok(bytes) = fs::read(saved.join(OF)) {
-            let git_dir = PathBuf::from(std::ffi::OsString::from_vec(bytes));
-            Self { git_dir, saved: saved.to_path_buf() }.put_back();
+    /// Puts back into `git_dir`, which the index names, what a dead owner saved at `saved`, if the copy is complete and was
+    /// made of it.
+    pub(crate) fn put_back_saved(saved: &Path, git_dir: &Path) {
+        if fs::read(saved.join(OF)).is_ok_and(|of| of == git_dir.as_os_str().as_encoded_bytes()) {
+            Self { git_dir: git_dir.to_path_buf(), saved: saved.to_path_buf() }.put_back();
         }
     }
 }

@@ -67,7 +67,7 @@ impl InPlace {
             spec.workspace.canonicalize().map_err(SandboxError::io("open the workspace", &spec.workspace))?;
         std::fs::create_dir_all(&spec.home).map_err(SandboxError::io("create", &spec.home))?;
         spec.home = spec.home.canonicalize().map_err(SandboxError::io("open", &spec.home))?;
-        let family = Family::create(&spec.home)?;
+        let family = Family::create(&spec.home, &spec, None)?;
         let place = family.place(0)?;
         let mut sandbox = Self::assemble(spec, family, place, Arc::default(), false).await?;
         if sandbox.spec.choice == Choice::Landlock {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use voe_toolbox::protocol::Pristine;
 
-use crate::local::{gitdirs, homes, view};
+use crate::local::{credentials, gitdirs, homes, view};
 use crate::spec::Spec;
 
 /// Below the root and out of reach as a whole.
@@ -19,14 +19,17 @@ pub(super) fn readable(spec: &Spec, pristine: &Pristine) -> Vec<PathBuf> {
     let asked: BTreeSet<PathBuf> = spec.read.iter().filter_map(|path| path.canonicalize().ok()).collect();
     let mut closed: BTreeSet<PathBuf> = homes.clone();
     closed.extend(CLOSED.iter().map(|name| Path::new("/").join(name)));
-    closed.extend(homes::SYSTEM_SECRETS.iter().map(PathBuf::from));
+    closed.extend(credentials::SYSTEM_SECRETS.iter().map(PathBuf::from));
     closed.extend([Path::new("/var/tmp").to_path_buf(), spec.home.clone()]);
     closed.extend(view::sockets());
     let mut open = Vec::new();
     without(Path::new("/"), &closed, &mut open, 0);
-    let credentials: BTreeSet<PathBuf> = homes::credentials(&homes).filter(|path| !asked.contains(path)).collect();
-    for path in view::tools(spec, &homes).into_iter().chain(asked) {
-        without(&path, &credentials, &mut open, 0);
+    let tools = view::tools(spec, &homes);
+    let mut secrets = credentials::in_homes(&homes);
+    secrets.extend(credentials::in_tools(&tools));
+    secrets.retain(|path| !asked.contains(path));
+    for path in tools.into_iter().chain(asked) {
+        without(&path, &secrets, &mut open, 0);
     }
     if let Pristine::Git { git_dir, .. } = pristine {
         open.push(git_dir.clone());

@@ -67,7 +67,7 @@ pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
         user: plan.user_namespace,
     };
     mounted.stack(&view.stack)?;
-    mounted.root.bind(&plan.home.join("lower/0"), Path::new(crate::local::BASE_INSIDE), false)?;
+    mounted.base()?;
     for mask in &mounted.masked {
         mounted.mask(mask)?;
     }
@@ -208,27 +208,53 @@ impl Mounted {
         Ok(())
     }
 
-    /// Mounts one overlay. Its options name directories relative to `layers`, which keeps a deep stack within the one page
-    /// that the kernel reads.
+    /// Mounts one tree's overlay.
     fn overlay(&self, tree: usize, stack: &Stack, target: &Path) -> std::io::Result<()> {
         let work = format!("{}/{tree}/w{}", stack.upper, stack.mount);
         fs::create_dir(self.layers.join(&work))?;
         let frozen: String = stack.frozen.iter().map(|layer| format!("{layer}/{tree}/u:")).collect();
-        let (upper, place) = (stack.upper, self.home.file_name().unwrap_or_default().to_string_lossy());
-        let own = if self.user { "userxattr" } else { "redirect_dir=on,metacopy=off" };
+        let (upper, lower) = (stack.upper, self.lower(tree));
+        let redirect = if self.user { "" } else { ",redirect_dir=on" };
         // What is not synced is lost in a crash of the machine, and so is the attempt.
-        let options = format!(
-            "lowerdir={frozen}../boxes/{place}/lower/{tree},upperdir={upper}/{tree}/u,workdir={work},index=off,volatile,{own}"
-        );
+        let options =
+            format!("lowerdir={frozen}{lower},upperdir={upper}/{tree}/u,workdir={work},index=off,volatile{redirect}");
+        self.overlay_at(target, MountFlags::empty(), &options)
+    }
+
+    /// Shows the workspace as it was at the start. Not a bind: with an overlay nobody can connect to a socket or write into
+    /// a named pipe that lies in the user's tree.
+    fn base(&self) -> Done {
+        let target = self.root.place(Path::new(crate::local::BASE_INSIDE), Kind::Dir)?;
+        let target = mounts::through_fd(target.as_fd());
+        self.overlay_at(&target, MountFlags::RDONLY, &format!("lowerdir={}", self.lower(0)))
+            .step(|| "overlay on the base".into())
+    }
+
+    /// The user's tree, with what hides credentials in it.
+    fn lower(&self, tree: usize) -> String {
+        let place = format!("../boxes/{}", self.home.file_name().unwrap_or_default().to_string_lossy());
+        format!("{place}/{}/{tree}:{place}/lower/{tree}", crate::local::masks::DIR)
+    }
+
+    /// Mounts an overlay whose options name directories relative to `layers`, which keeps a deep stack within the one page
+    /// that the kernel reads.
+    fn overlay_at(&self, target: &Path, flags: MountFlags, options: &str) -> std::io::Result<()> {
+        let own = if self.user { "userxattr" } else { "metacopy=off" };
+        let options = CString::new(format!("{options},{own}"))?;
         rustix::process::chdir(&self.layers)?;
-        let options = CString::new(options)?;
-        let mounted =
-            rustix::mount::mount("overlay", target, "overlay", MountFlags::NODEV | MountFlags::NOSUID, &*options);
+        let flags = flags | MountFlags::NODEV | MountFlags::NOSUID;
+        let mounted = rustix::mount::mount("overlay", target, "overlay", flags, &*options);
         rustix::process::chdir("/")?;
         Ok(mounted?)
     }
 
+    /// In a tree, a layer hides what is masked, and a command may have put something else there; then this fails.
     fn mask(&self, path: &Path) -> Done {
+        let masked = self.mask_by_mount(path);
+        if self.trees.iter().any(|tree| path.starts_with(&tree.at)) { Ok(()) } else { masked }
+    }
+
+    fn mask_by_mount(&self, path: &Path) -> Done {
         if !self.root.has(path) {
             return Ok(());
         }

@@ -9,13 +9,22 @@ use std::path::Path;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
 
 /// Copies what is in `from` into `to`: files, directories and links with modes and times, up to `most` bytes of content.
-/// Returns the bytes copied. Sockets and pipes are left out; so is what vanishes or cannot be read meanwhile.
+/// Returns the bytes copied. Sockets and pipes are left out; so is what vanishes or cannot be read meanwhile, and what comes
+/// after a great number of entries. No copy runs as its owner or group.
 pub(crate) fn contents(from: &Path, to: &Path, most: u64) -> io::Result<u64> {
-    let mut left = most;
+    let mut left = Left { bytes: most, entries: MOST_ENTRIES };
     dir(&open_dir(rustix::fs::CWD, from)?, &open_dir(rustix::fs::CWD, to)?, &mut left, 0)?;
-    Ok(most - left)
+    Ok(most - left.bytes)
 }
 
+/// What may still be copied.
+struct Left {
+    bytes: u64,
+    entries: u32,
+}
+
+/// More than any real `/tmp` has; empty files cost time and inodes, too.
+const MOST_ENTRIES: u32 = 500_000;
 /// Deeper than any real tree; keeps the recursion and the open descriptors bounded.
 const MOST_DEPTH: usize = 128;
 
@@ -24,15 +33,17 @@ fn open_dir<Fd: std::os::fd::AsFd, P: rustix::path::Arg>(at: Fd, path: P) -> rus
     rustix::fs::openat(at, path, flags, Mode::empty())
 }
 
-fn dir(from: &OwnedFd, to: &OwnedFd, left: &mut u64, depth: usize) -> io::Result<()> {
+fn dir(from: &OwnedFd, to: &OwnedFd, left: &mut Left, depth: usize) -> io::Result<()> {
     for entry in rustix::fs::Dir::read_from(from)? {
         let Ok(entry) = entry else { continue };
         let name: CString = entry.file_name().to_owned();
         if matches!(name.as_bytes(), b"." | b"..") {
             continue;
         }
+        let Some(entries) = left.entries.checked_sub(1) else { return Ok(()) };
+        left.entries = entries;
         let Ok(stat) = rustix::fs::statat(from, &name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
-        let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
+        let mode = Mode::from_raw_mode(stat.st_mode & 0o1777);
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory if depth < MOST_DEPTH => {
                 let Ok(inner) = open_dir(from, &name) else { continue };
@@ -60,22 +71,23 @@ fn dir(from: &OwnedFd, to: &OwnedFd, left: &mut u64, depth: usize) -> io::Result
     Ok(())
 }
 
-fn file(from: &OwnedFd, to: &OwnedFd, name: &CString, mode: Mode, left: &mut u64) -> io::Result<()> {
+fn file(from: &OwnedFd, to: &OwnedFd, name: &CString, mode: Mode, left: &mut Left) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Ok(source) = rustix::fs::openat(from, name, flags, Mode::empty()) else { return Ok(()) };
     let mut source = File::from(source);
     let meta = source.metadata()?;
     // It may have been swapped for something else since.
-    if !meta.is_file() || meta.len() > *left {
+    if !meta.is_file() || meta.len() > left.bytes {
         return Ok(());
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let Ok(target) = rustix::fs::openat(to, name, flags, Mode::RUSR | Mode::WUSR) else { return Ok(()) };
     let mut target = File::from(target);
     if rustix::fs::ioctl_ficlone(&target, &source).is_err() {
-        io::copy(&mut io::Read::take(&mut source, *left), &mut target)?;
+        // It may grow meanwhile.
+        io::copy(&mut io::Read::take(&mut source, meta.len()), &mut target)?;
     }
-    *left = left.saturating_sub(meta.len());
+    left.bytes = left.bytes.saturating_sub(target.metadata()?.len());
     Ok(rustix::fs::fchmod(&target, mode)?)
 }
 
@@ -86,20 +98,20 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
-    fn links_are_copied_as_links_and_modes_and_times_stay() {
+    fn links_are_copied_as_links_and_modes_and_times_stay_without_set_id() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
         fs::create_dir_all(from.join("sub")).unwrap();
         fs::create_dir(&to).unwrap();
         fs::write(from.join("sub/run.sh"), "x").unwrap();
-        fs::set_permissions(from.join("sub/run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(from.join("sub/run.sh"), fs::Permissions::from_mode(0o6755)).unwrap();
         symlink("/etc", from.join("etc")).unwrap();
         fs::write(from.join("large"), vec![0; 100]).unwrap();
         assert_eq!(contents(&from, &to, 50).unwrap(), 1);
         assert_eq!(fs::read_link(to.join("etc")).unwrap(), Path::new("/etc"));
         assert!(!to.join("large").exists());
         let (a, b) = (fs::metadata(from.join("sub/run.sh")).unwrap(), fs::metadata(to.join("sub/run.sh")).unwrap());
-        assert_eq!((a.mode(), a.modified().unwrap()), (b.mode(), b.modified().unwrap()));
+        assert_eq!((a.mode() & 0o1777, a.modified().unwrap()), (b.mode() & 0o7777, b.modified().unwrap()));
     }
 
     use std::os::unix::fs::MetadataExt;

@@ -1,20 +1,29 @@
 //! The directory that a sandbox and its forks share on the host: layers, and a place for each.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use voe_untrusted::{Error, Kind, UntrustedDir, private};
+
+use crate::choice::Choice;
 use crate::error::SandboxError;
 use crate::in_place::{GUARDED, Guard};
-use crate::owner::Owner;
+use crate::index::{self, Entry, Record};
+use crate::spec::Spec;
 
 /// What a sandbox and its forks share. Removed with the last of them.
 #[derive(Debug)]
 pub(crate) struct Family {
+    id: String,
     dir: PathBuf,
     numbers: AtomicU64,
+    /// Its entry in the index of open sandboxes, if the caller has one.
+    entry: Option<Entry>,
 }
 
 /// One layer: what was written between two snapshots. Removed when no sandbox and no snapshot needs it any more.
@@ -24,31 +33,46 @@ pub(crate) struct Layer {
     pub(crate) number: u64,
 }
 
-/// What every family's directory is called, with its owner and a number.
+/// What every family's directory is called, with its id.
 const PREFIX: &str = "sandbox-";
 
+/// A file in it with its id: the directory is the one that was made.
+const MARK: &str = "id";
+
+/// Makes the directory in which families are made, for this user alone, and gives its canonical path.
+pub(crate) fn home(path: &Path) -> Result<PathBuf, SandboxError> {
+    private::dir(path)?;
+    path.canonicalize().map_err(SandboxError::io("open", path))
+}
+
 impl Family {
-    /// Makes the directory in `home`.
-    pub(crate) fn create(home: &Path) -> Result<Arc<Self>, SandboxError> {
-        fs::create_dir_all(home).map_err(SandboxError::io("create", home))?;
-        // The owner stands in the name, so that there is no moment without it.
-        let owner = Owner::own().word();
-        for number in 0..10_000 {
-            let dir = home.join(format!("{PREFIX}{owner}-{number}"));
-            match fs::create_dir(&dir) {
-                Ok(()) => {
-                    let family = Arc::new(Self { dir, numbers: AtomicU64::new(0) });
-                    for name in ["layers", "boxes"] {
-                        let dir = family.dir.join(name);
-                        fs::create_dir(&dir).map_err(SandboxError::io("create", &dir))?;
-                    }
-                    return Ok(family);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(SandboxError::io("create", &dir)(error)),
-            }
+    /// Makes the directory in `home`; `engine` is where its containers will be.
+    pub(crate) fn create(home: &Path, spec: &Spec, engine: Option<&str>) -> Result<Arc<Self>, SandboxError> {
+        let path = self::home(home)?;
+        let home = UntrustedDir::open(&path)?;
+        private::check_dir(&home)?;
+        let id = index::new_id();
+        let name = format!("{PREFIX}{id}");
+        let dir = path.join(&name);
+        // First the index: what is made is named there at any moment.
+        let entry = spec.state.as_ref().map(|state| {
+            let guarded = (spec.choice == Choice::Landlock).then(|| spec.workspace.join(".git"));
+            Entry::add(state, &id, &Record::new(dir.clone(), guarded, engine.map(Into::into)))
+        });
+        let family = Arc::new(Self { id, dir, numbers: AtomicU64::new(0), entry: entry.transpose()? });
+        let made = home.make_dir(&name)?;
+        let mut mark = made.create_file(MARK)?;
+        mark.write_all(family.id.as_bytes()).map_err(SandboxError::io("write", family.dir.join(MARK)))?;
+        for name in ["layers", "boxes"] {
+            let dir = family.dir.join(name);
+            fs::create_dir(&dir).map_err(SandboxError::io("create", &dir))?;
         }
-        Err(SandboxError::Failed(format!("{} is full of sandboxes", home.display())))
+        Ok(family)
+    }
+
+    /// Names it in the index, and its containers at their engine.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     pub(crate) fn layers(&self) -> PathBuf {
@@ -95,6 +119,10 @@ impl Family {
 impl Drop for Family {
     fn drop(&mut self) {
         remove(&self.dir);
+        // What could not be removed stays in the index, and is tried again at the next start.
+        if let Some(entry) = self.entry.as_ref().filter(|_| fs::symlink_metadata(&self.dir).is_err()) {
+            entry.forget();
+        }
     }
 }
 
@@ -110,40 +138,61 @@ impl Drop for Layer {
     }
 }
 
-/// Removes a directory, whatever permissions the commands left in it.
+/// Removes a directory, whatever the commands left in it: closed permissions, trees of any depth. Its parent is voe's own.
 pub(crate) fn remove(dir: &Path) {
-    if fs::remove_dir_all(dir).is_err() {
-        open_up(dir);
-        let _ = fs::remove_dir_all(dir);
+    if let (Some(parent), Some(name)) = (dir.parent(), dir.file_name())
+        && let Ok(parent) = UntrustedDir::open(parent)
+    {
+        let _ = parent.remove(name);
     }
 }
 
-fn open_up(dir: &Path) {
-    let _ = fs::set_permissions(dir, fs::Permissions::from_mode(0o700));
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            open_up(&entry.path());
+/// Removes the families in the index of `state` whose owners are dead.
+pub(crate) fn sweep(state: &Path) -> Vec<(String, Record)> {
+    let mut swept = Vec::new();
+    for (entry, record) in index::dead(state) {
+        match clear(entry.id(), &record) {
+            // Something else is at the path now: it is not voe's to remove.
+            Ok(()) | Err(Error::Link(_) | Error::Owner { .. } | Error::NotAFile(_)) => entry.forget(),
+            Err(error) => tracing::warn!("what a dead voe left stays: {error}"),
         }
+        swept.push((entry.id().to_owned(), record));
     }
+    swept
 }
 
-/// Removes the families in `dir` whose owners are dead, and those of directories below it, down to `depth`.
-pub(crate) fn sweep(dir: &Path, depth: usize) {
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            continue;
-        }
-        let path = entry.path();
-        let name = entry.file_name();
-        if let Some(name) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) {
-            if Owner::in_name(name).is_some_and(|owner| !owner.is_alive()) {
-                for place in fs::read_dir(path.join("boxes")).into_iter().flatten().flatten() {
-                    Guard::put_back_saved(&place.path().join(GUARDED));
-                }
-                remove(&path);
-            }
-        } else if depth > 0 {
-            sweep(&path, depth - 1);
+/// Removes the directory that `record` names, if it is the one that was made for it.
+fn clear(id: &str, record: &Record) -> Result<(), Error> {
+    let path = Path::new(&record.dir);
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    if name != OsStr::new(&format!("{PREFIX}{id}")) {
+        return Ok(());
+    }
+    let parent = match UntrustedDir::open(parent) {
+        Err(error) if error.is_not_found() => return Ok(()),
+        parent => parent?,
+    };
+    private::check_dir(&parent)?;
+    match parent.kind(name)? {
+        None => return Ok(()),
+        Some(Kind::Dir) => {}
+        Some(_) => return Err(Error::NotAFile(path.to_owned())),
+    }
+    let dir = parent.dir(name)?;
+    private::check_dir(&dir)?;
+    if dir.read(MARK, id.len() as u64)?.as_deref() != Some(id.as_bytes()) {
+        // Its owner died before it had written the mark, so nothing else is in it but perhaps that file, unfinished.
+        dir.remove(MARK)?;
+        return match rustix::fs::unlinkat(&parent, name, rustix::fs::AtFlags::REMOVEDIR) {
+            Ok(()) => Ok(()),
+            Err(errno) => Err(Error::Io { action: "remove", path: path.to_owned(), source: errno.into() }),
+        };
+    }
+    if let Some(git_dir) = &record.guarded {
+        let boxes = dir.dir("boxes").and_then(|boxes| boxes.entries()).unwrap_or_default();
+        for place in boxes {
+            Guard::put_back_saved(&path.join("boxes").join(place.name).join(GUARDED), Path::new(git_dir));
         }
     }
+    parent.remove(name)
 }

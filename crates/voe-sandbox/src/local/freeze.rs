@@ -11,6 +11,8 @@ use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamp
 /// A layer with more in it is not copied but frozen as it is. An edit of some files is far below; a build is above.
 const MOST_ENTRIES: u32 = 2000;
 const MOST_BYTES: u64 = 64 << 20;
+/// Two descriptors are open for each level.
+const MOST_DEPTH: u32 = 64;
 
 /// The marks of an overlay that tell what a directory is. What it notes for its own use (`origin`, `impure`) stays behind.
 const MARKS: [&CStr; 4] =
@@ -19,12 +21,13 @@ const MARKS: [&CStr; 4] =
 struct Budget {
     entries: u32,
     bytes: u64,
+    depth: u32,
 }
 
 /// Copies what is in the layer `from` into the empty directory `to`. `false`: there is too much of it, or something that
 /// can't be copied; what was copied until then is of no use.
 pub(super) fn copy(from: &Path, to: &Path) -> bool {
-    let mut budget = Budget { entries: MOST_ENTRIES, bytes: MOST_BYTES };
+    let mut budget = Budget { entries: MOST_ENTRIES, bytes: MOST_BYTES, depth: MOST_DEPTH };
     let copied = open_dir(rustix::fs::CWD, from)
         .and_then(|from| Ok((from, open_dir(rustix::fs::CWD, to)?)))
         .map_err(io::Error::from)
@@ -49,7 +52,9 @@ fn dir(from: &OwnedFd, to: &OwnedFd, budget: &mut Budget) -> io::Result<()> {
             FileType::Directory => {
                 rustix::fs::mkdirat(to, &name, Mode::RWXU)?;
                 let (inner, copy) = (open_dir(from, &name)?, open_dir(to, &name)?);
+                budget.depth = budget.depth.checked_sub(1).ok_or(io::ErrorKind::FileTooLarge)?;
                 dir(&inner, &copy, budget)?;
+                budget.depth += 1;
                 for mark in MARKS {
                     let mut value = Vec::with_capacity(4096);
                     if rustix::fs::fgetxattr(&inner, mark, rustix::buffer::spare_capacity(&mut value)).is_ok() {
@@ -80,10 +85,14 @@ fn file(from: &OwnedFd, to: &OwnedFd, name: &CString, stat: &Stat, budget: &mut 
     budget.bytes = budget.bytes.checked_sub(size).ok_or(io::ErrorKind::FileTooLarge)?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut source = File::from(rustix::fs::openat(from, name, flags, Mode::empty())?);
+    // It may have been swapped for a pipe since, and it may grow.
+    if !source.metadata()?.is_file() {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut target = File::from(rustix::fs::openat(to, name, flags, Mode::RUSR | Mode::WUSR)?);
     if rustix::fs::ioctl_ficlone(&target, &source).is_err() {
-        io::copy(&mut source, &mut target)?;
+        io::copy(&mut io::Read::take(&mut source, size), &mut target)?;
     }
     Ok(rustix::fs::fchmod(&target, mode(stat))?)
 }
@@ -93,8 +102,8 @@ fn finish(to: &OwnedFd, name: &CString, stat: &Stat) -> io::Result<()> {
     if rustix::process::geteuid().is_root() {
         let (uid, gid) = (Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)));
         rustix::fs::chownat(to, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
-        let kind = FileType::from_raw_mode(stat.st_mode);
-        if stat.st_mode & 0o6000 != 0 && (kind.is_file() || kind.is_dir()) {
+        // A change of owner takes the bit by which new files get a directory's group.
+        if stat.st_mode & 0o2000 != 0 && FileType::from_raw_mode(stat.st_mode).is_dir() {
             rustix::fs::chmodat(to, name, mode(stat), AtFlags::empty())?;
         }
     }
@@ -105,6 +114,8 @@ fn finish(to: &OwnedFd, name: &CString, stat: &Stat) -> io::Result<()> {
     Ok(rustix::fs::utimensat(to, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
+/// The permissions; no copy of a file runs as its owner or group.
 fn mode(stat: &Stat) -> Mode {
-    Mode::from_raw_mode(stat.st_mode & 0o7777)
+    let set_id = if FileType::from_raw_mode(stat.st_mode).is_dir() { 0 } else { 0o6000 };
+    Mode::from_raw_mode(stat.st_mode & 0o7777 & !set_id)
 }

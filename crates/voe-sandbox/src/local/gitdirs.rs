@@ -1,62 +1,225 @@
-//! Git directories that lie outside the workspace: of worktrees, of submodules, of borrowed objects.
+//! Git directories outside the workspace: of worktrees, of submodules, of borrowed objects.
+//!
+//! A clone can't bring its own `.git`, but an archive can, and then a `.git` file or a list of alternates names whatever
+//! its author wants to be shown. So a place is accepted only if it is what git makes: a git directory that names the
+//! workspace as its own, or a store of objects.
 
-use std::fs;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// The git directory to which a workspace's `.git` file leads, with what its worktrees share; `None` for an ordinary one.
+use voe_untrusted::{Kind, UntrustedDir};
+
+use super::{credentials, homes};
+
+/// Most bytes of git's small files that are read.
+const MOST_BYTES: u64 = 64 * 1024;
+/// Most stores that borrow from each other; git itself follows five.
+const MOST_STORES: usize = 32;
+
+/// The git directory to which a workspace's `.git` file leads, with what its worktrees share; `None` for an ordinary one,
+/// and for one that does not name this workspace.
 pub(crate) fn elsewhere(workspace: &Path) -> Option<PathBuf> {
-    let text = fs::read_to_string(workspace.join(".git")).ok()?;
-    let own = workspace.join(text.strip_prefix("gitdir:")?.trim()).canonicalize().ok()?;
-    let common = match fs::read_to_string(own.join("commondir")) {
-        Ok(common) => own.join(common.trim()).canonicalize().ok()?,
-        Err(_) => own,
+    let workspace = workspace.canonicalize().ok()?;
+    let link = read(&UntrustedDir::open(&workspace).ok()?, ".git")?;
+    let own = workspace.join(link.strip_prefix("gitdir:")?.trim()).canonicalize().ok()?;
+    let dir = UntrustedDir::open(&own).ok()?;
+    let found = match read(&dir, "commondir") {
+        Some(_) => common_of_worktree(&own, &dir, &workspace)?,
+        None => (is_git_dir(&dir) && works_on(&own, &dir, &workspace)).then_some(own)?,
     };
-    (!common.starts_with(workspace)).then_some(common)
+    (!found.starts_with(&workspace) && may_be_shown(&found)).then_some(found)
+}
+
+/// What a worktree shares with others: `git worktree` makes its directory in `worktrees` of that, and writes the path of
+/// the workspace's `.git` into it.
+fn common_of_worktree(own: &Path, dir: &UntrustedDir, workspace: &Path) -> Option<PathBuf> {
+    let back = own.join(read(dir, "gitdir")?.trim());
+    if back.file_name() != Some(OsStr::new(".git")) || back.parent()?.canonicalize().ok()? != workspace {
+        return None;
+    }
+    let worktrees = own.parent()?;
+    let common = worktrees.parent()?;
+    let named = own.join(read(dir, "commondir")?.trim()).canonicalize().ok()?;
+    let real = worktrees.file_name() == Some(OsStr::new("worktrees")) && named == common;
+    (real && is_git_dir(&UntrustedDir::open(common).ok()?)).then(|| common.to_path_buf())
+}
+
+/// Whether `core.worktree`, which git writes for a submodule, is the workspace.
+fn works_on(own: &Path, dir: &UntrustedDir, workspace: &Path) -> bool {
+    let Some(config) = read(dir, "config") else { return false };
+    let mut in_core = false;
+    let mut named = None;
+    for line in config.lines().map(str::trim) {
+        if line.starts_with('[') {
+            in_core = line.eq_ignore_ascii_case("[core]");
+        } else if let Some((key, value)) = line.split_once('=')
+            && in_core
+            && key.trim().eq_ignore_ascii_case("worktree")
+        {
+            named = Some(value.trim().trim_matches('"').to_owned());
+        }
+    }
+    named.is_some_and(|path| own.join(path).canonicalize().is_ok_and(|path| path == workspace))
 }
 
 /// Where a git directory borrows objects from, all the way.
 pub(crate) fn borrowed(git_dir: &Path) -> Vec<PathBuf> {
-    let (mut found, mut look): (Vec<PathBuf>, Vec<PathBuf>) = (Vec::new(), vec![git_dir.join("objects")]);
-    while let Some(objects) = look.pop() {
-        for line in fs::read_to_string(objects.join("info/alternates")).unwrap_or_default().lines() {
-            if let Ok(path) = objects.join(line).canonicalize()
+    let (mut found, mut look): (Vec<PathBuf>, Vec<PathBuf>) = (Vec::new(), Vec::new());
+    let mut next = UntrustedDir::open(git_dir).and_then(|dir| dir.dir("objects")).ok();
+    while let Some(objects) = next.take() {
+        for line in read(&objects, "info/alternates").unwrap_or_default().lines() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') || found.len() >= MOST_STORES {
+                continue;
+            }
+            if let Ok(path) = objects.path().join(line).canonicalize()
                 && !found.contains(&path)
+                && is_store(&path)
+                && may_be_shown(&path)
             {
                 found.push(path.clone());
                 look.push(path);
             }
         }
+        next = look.pop().and_then(|path| UntrustedDir::open(&path).ok());
     }
     found
+}
+
+/// Whether a directory is one in which git keeps objects: `objects` of a git directory, or a store of its own with nothing
+/// in it but what git puts there.
+fn is_store(path: &Path) -> bool {
+    let of_git_dir = || {
+        path.file_name() == Some(OsStr::new("objects"))
+            && path.parent().and_then(|dir| UntrustedDir::open(dir).ok()).is_some_and(|dir| is_git_dir(&dir))
+    };
+    let alone = || {
+        let entries = UntrustedDir::open(path).and_then(|dir| dir.entries()).unwrap_or_default();
+        let is_part = |name: &[u8]| {
+            matches!(name, b"pack" | b"info") || (name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit))
+        };
+        !entries.is_empty()
+            && entries.iter().all(|entry| entry.kind == Kind::Dir && is_part(entry.name.as_encoded_bytes()))
+    };
+    of_git_dir() || alone()
+}
+
+fn is_git_dir(dir: &UntrustedDir) -> bool {
+    let is = |name: &str, kind: Kind| dir.kind(name).is_ok_and(|found| found == Some(kind));
+    is("HEAD", Kind::File) && is("objects", Kind::Dir) && is("refs", Kind::Dir)
+}
+
+/// Never a home, what homes are in, or where credentials are kept.
+fn may_be_shown(path: &Path) -> bool {
+    let homes = homes::all(homes::own().as_deref());
+    let secrets: BTreeSet<PathBuf> = credentials::in_homes(&homes);
+    !homes::is_or_has_home(path, &homes)
+        && !secrets.iter().any(|secret| path.starts_with(secret) || secret.starts_with(path))
+}
+
+fn read(dir: &UntrustedDir, path: &str) -> Option<String> {
+    dir.read_text(path, MOST_BYTES).ok().flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
-    #[test]
-    fn a_worktree_leads_to_what_it_shares() {
+    fn git_dir(path: &Path) -> PathBuf {
+        for name in ["objects/info", "objects/pack", "refs"] {
+            fs::create_dir_all(path.join(name)).unwrap();
+        }
+        fs::write(path.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+        path.to_path_buf()
+    }
+
+    /// A directory with a worktree `w` of the repository `main`.
+    fn worktree() -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
-        let own = root.join("main/.git/worktrees/w");
+        let own = git_dir(&root.join("main/.git")).join("worktrees/w");
         fs::create_dir_all(&own).unwrap();
         fs::create_dir_all(root.join("w")).unwrap();
         fs::write(own.join("commondir"), "../..\n").unwrap();
+        fs::write(own.join("gitdir"), format!("{}\n", root.join("w/.git").display())).unwrap();
         fs::write(root.join("w/.git"), format!("gitdir: {}\n", own.display())).unwrap();
+        (dir, root)
+    }
+
+    #[test]
+    fn a_worktree_leads_to_what_it_shares() {
+        let (_dir, root) = worktree();
         assert_eq!(elsewhere(&root.join("w")), Some(root.join("main/.git")));
         assert_eq!(elsewhere(&root.join("main")), None);
+    }
+
+    #[test]
+    fn a_submodule_leads_to_its_part_of_the_repository() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let own = git_dir(&root.join("main/.git/modules/s"));
+        let work = root.join("main/s");
+        fs::create_dir_all(&work).unwrap();
+        fs::write(own.join("config"), "[core]\n\tbare = false\n\tworktree = ../../../s\n").unwrap();
+        fs::write(work.join(".git"), "gitdir: ../.git/modules/s\n").unwrap();
+        assert_eq!(elsewhere(&work), Some(own));
+    }
+
+    #[test]
+    fn a_git_file_that_names_a_directory_which_does_not_name_the_workspace_leads_nowhere() {
+        let (_dir, root) = worktree();
+        let other = root.join("unpacked");
+        fs::create_dir_all(&other).unwrap();
+        fs::create_dir_all(root.join("config")).unwrap();
+        fs::write(root.join("config/commondir"), ".\n").unwrap();
+        for target in ["config", "main/.git", "main/.git/worktrees/w"] {
+            fs::write(other.join(".git"), format!("gitdir: {}\n", root.join(target).display())).unwrap();
+            assert_eq!(elsewhere(&other), None, "{target}");
+        }
+        // A directory of the archive's own that names the workspace cannot choose what it shares.
+        let own = root.join("x/worktrees/w");
+        fs::create_dir_all(&own).unwrap();
+        fs::write(own.join("gitdir"), format!("{}\n", other.join(".git").display())).unwrap();
+        fs::write(own.join("commondir"), format!("{}\n", root.join("main/.git").display())).unwrap();
+        fs::write(other.join(".git"), format!("gitdir: {}\n", own.display())).unwrap();
+        assert_eq!(elsewhere(&other), None);
+    }
+
+    #[test]
+    fn a_git_directory_behind_a_link_is_not_followed() {
+        let (_dir, root) = worktree();
+        let other = root.join("unpacked");
+        fs::create_dir_all(&other).unwrap();
+        std::os::unix::fs::symlink(root.join("main/.git"), other.join(".git")).unwrap();
+        fs::write(root.join("main/.git/objects/info/alternates"), format!("{}\n", root.join("main").display()))
+            .unwrap();
+        assert_eq!(elsewhere(&other), None);
+        assert!(borrowed(&other.join(".git")).is_empty());
     }
 
     #[test]
     fn borrowed_objects_are_followed_and_a_circle_ends() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
-        for name in ["a", "b"] {
-            fs::create_dir_all(root.join(name).join("objects/info")).unwrap();
-        }
-        let (a, b) = (root.join("a/objects"), root.join("b/objects"));
+        let (a, b) = (git_dir(&root.join("a")).join("objects"), git_dir(&root.join("b")).join("objects"));
         fs::write(a.join("info/alternates"), format!("{}\n", b.display())).unwrap();
         fs::write(b.join("info/alternates"), format!("{}\n", a.display())).unwrap();
         assert_eq!(borrowed(&root.join("a")), [b, a]);
+    }
+
+    #[test]
+    fn alternates_that_are_not_stores_of_objects_are_not_borrowed_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let a = git_dir(&root.join("a")).join("objects");
+        fs::create_dir_all(root.join("secrets")).unwrap();
+        fs::write(root.join("secrets/key"), "x").unwrap();
+        fs::create_dir_all(root.join("fake/objects")).unwrap();
+        fs::create_dir_all(root.join("store/pack")).unwrap();
+        let lines = ["/", "/etc", "../../secrets", "../../fake/objects", "../../store", "../../a"];
+        fs::write(a.join("info/alternates"), lines.join("\n")).unwrap();
+        assert_eq!(borrowed(&root.join("a")), [root.join("store")]);
     }
 }

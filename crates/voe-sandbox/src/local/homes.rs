@@ -1,4 +1,4 @@
-//! Home directories: what of them is seen inside (tools) and what never is (credentials).
+//! Home directories, and what of them is seen inside: tools.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -56,90 +56,23 @@ const TOOLS: &[&str] = &[
     "sdk",
 ];
 
-/// Below a home and never seen inside, wherever a tool's root, `[sandbox] read` or the workspace itself would show it.
-const CREDENTIALS: &[&str] = &[
-    ".anthropic",
-    ".aws",
-    ".azure",
-    ".bash_history",
-    ".boto",
-    ".cache/huggingface/token",
-    ".cargo/credentials",
-    ".cargo/credentials.toml",
-    ".claude",
-    ".claude.json",
-    ".codex",
-    ".config/anthropic",
-    ".config/chromium",
-    ".config/gcloud",
-    ".config/gh",
-    ".config/git/credentials",
-    ".config/glab-cli",
-    ".config/google-chrome",
-    ".config/hub",
-    ".config/op",
-    ".config/openai",
-    ".config/rclone",
-    ".config/voe",
-    ".docker",
-    ".gem/credentials",
-    ".gemini",
-    ".git-credentials",
-    ".gnupg",
-    ".huggingface",
-    ".kube",
-    ".local/share/keyrings",
-    ".m2/settings.xml",
-    ".mozilla",
-    ".my.cnf",
-    ".netrc",
-    ".node_repl_history",
-    ".npmrc",
-    ".password-store",
-    ".pgpass",
-    ".psql_history",
-    ".pypirc",
-    ".python_history",
-    ".s3cfg",
-    ".ssh",
-    ".terraform.d",
-    ".vault-token",
-    ".yarnrc.yml",
-    ".zsh_history",
-];
-
 /// Not homes, whatever the password file says of system accounts.
 const SYSTEM: &[&str] =
     &["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/run", "/sbin", "/sys", "/usr"];
 
-/// Secrets outside of homes that a privileged user could read.
-pub(crate) const SYSTEM_SECRETS: &[&str] = &[
-    "/etc/shadow",
-    "/etc/shadow-",
-    "/etc/gshadow",
-    "/etc/gshadow-",
-    "/etc/sudoers",
-    "/etc/sudoers.d",
-    "/etc/ssl/private",
-    "/etc/kubernetes",
-    "/etc/docker",
-    "/etc/NetworkManager/system-connections",
-    "/etc/wireguard",
-    "/var/backups",
-    "/var/lib/containerd",
-    "/var/lib/containers",
-    "/var/lib/docker",
-    "/var/lib/kubelet",
-    "/var/spool/cron",
-    "/sys/kernel/debug",
-    "/sys/kernel/tracing",
-    "/sys/fs/bpf",
-];
+/// Directories that hold homes and other things of many people, and are not homes themselves.
+const SHARED: &[&str] = &["/home", "/media", "/mnt", "/srv", "/tmp", "/var"];
+
+/// The user's own home, canonical.
+pub(crate) fn own() -> Option<PathBuf> {
+    std::env::var_os("HOME").map(PathBuf::from)?.canonicalize().ok()
+}
 
 /// All home directories that are there, canonical, the user's own among them.
 pub(crate) fn all(own: Option<&Path>) -> BTreeSet<PathBuf> {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    from(&passwd, own).into_iter().filter_map(|home| home.canonicalize().ok()).filter(|home| is_home(home)).collect()
+    let is_home = |home: &PathBuf| is_home(home) || (Some(&**home) == own && may_be_own(home));
+    from(&passwd, own).into_iter().filter_map(|home| home.canonicalize().ok()).filter(is_home).collect()
 }
 
 fn from(passwd: &str, own: Option<&Path>) -> BTreeSet<PathBuf> {
@@ -149,18 +82,30 @@ fn from(passwd: &str, own: Option<&Path>) -> BTreeSet<PathBuf> {
         .filter(|home| home.starts_with('/'))
         .map(PathBuf::from)
         .collect();
-    homes.extend(own.map(Path::to_path_buf));
     homes.insert("/root".into());
     homes.retain(|home| is_home(home));
+    homes.extend(own.filter(|home| may_be_own(home)).map(Path::to_path_buf));
     homes
 }
 
 fn is_home(home: &Path) -> bool {
+    may_be_own(home) && !SYSTEM.iter().any(|system| home.starts_with(system))
+}
+
+/// The user's own home may be anywhere, but for directories that no one person has.
+fn may_be_own(home: &Path) -> bool {
     let depth = home.components().count();
-    depth > 1
-        && !SYSTEM.iter().any(|system| home.starts_with(system))
-        // `/var`, `/srv` … belong to no one person.
-        && !(depth == 2 && ["/var", "/srv", "/tmp", "/home", "/mnt", "/media"].iter().any(|dir| home == Path::new(dir)))
+    depth > 1 && !(depth == 2 && SYSTEM.iter().chain(SHARED).any(|shared| home == Path::new(shared)))
+}
+
+/// Whether a directory is a home or has homes in it. Homes of users that the password file doesn't list (a directory
+/// service) are told by what every home has.
+pub(crate) fn is_or_has_home(path: &Path, homes: &BTreeSet<PathBuf>) -> bool {
+    let unlisted = || {
+        path.parent() == Some(Path::new("/home"))
+            && [".bash_profile", ".bashrc", ".profile", ".ssh", ".zshrc"].iter().any(|name| path.join(name).exists())
+    };
+    path.parent().is_none() || path == Path::new("/home") || homes.iter().any(|h| h.starts_with(path)) || unlisted()
 }
 
 /// What of `homes` is read-only inside: tools, the directories of `path` (a `PATH`), and those named in `variables`.
@@ -191,14 +136,6 @@ fn tells_secrets(text: &str) -> bool {
 /// Whether a path lies in one of the homes or is one.
 pub(crate) fn lies_in(path: &Path, homes: &BTreeSet<PathBuf>) -> bool {
     homes.iter().any(|home| path.starts_with(home))
-}
-
-/// The credentials of all homes that are there.
-pub(crate) fn credentials(homes: &BTreeSet<PathBuf>) -> impl Iterator<Item = PathBuf> {
-    homes
-        .iter()
-        .flat_map(|home| CREDENTIALS.iter().map(move |name| home.join(name)))
-        .filter(|path| path.symlink_metadata().is_ok_and(|meta| !meta.is_symlink()))
 }
 
 #[cfg(test)]

@@ -1,18 +1,22 @@
 //! Namespaces and an overlay: the strongest isolation that needs nothing installed, and the one in which forks cost nothing.
 
 pub(crate) mod copy;
+pub(crate) mod credentials;
 pub(crate) mod family;
 mod freeze;
 pub(crate) mod gitdirs;
 pub(crate) mod homes;
+pub(crate) mod masks;
 pub(crate) mod view;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use voe_toolbox::client::Toolbox;
 use voe_toolbox::protocol::{CallResult, Hello, Pristine, Setup};
 use voe_trace::event::SandboxFacts;
+use voe_untrusted::UntrustedDir;
 
 use crate::choice::Choice;
 use crate::environment;
@@ -24,6 +28,7 @@ use crate::sandbox::{At, Snapshot};
 use crate::spec::Spec;
 use crate::watch::Meter;
 use family::{Family, Layer};
+use view::Found;
 
 /// Where the workspace as it was at the start can be read inside.
 pub(crate) const BASE_INSIDE: &str = "/run/voe/base";
@@ -41,6 +46,7 @@ pub(crate) struct Local {
     place: PathBuf,
     /// The user's trees; the workspace first.
     trees: Vec<Tree>,
+    found: Arc<Found>,
     state: Mutex<State>,
     meter: Meter,
     detail: String,
@@ -92,8 +98,7 @@ impl Local {
     }
 
     fn in_home(spec: &Spec, home: &Path) -> Result<Self, SandboxError> {
-        std::fs::create_dir_all(home).map_err(SandboxError::io("create", home))?;
-        let home = home.canonicalize().map_err(SandboxError::io("open", home))?;
+        let home = family::home(home)?;
         if home.starts_with(&spec.workspace) {
             return Err(SandboxError::Usage {
                 problem: format!("voe's own directory {} lies inside the workspace", home.display()),
@@ -106,11 +111,12 @@ impl Local {
             trees.push(Tree { lower: git.clone(), at: git });
         }
         trees.extend(spec.overlays.iter().map(|(lower, at)| Tree { lower: lower.clone(), at: at.clone() }));
-        let family = Family::create(&home)?;
+        let family = Family::create(&home, spec, None)?;
         let place = family.place(trees.len())?;
         let upper = family.layer(trees.len())?;
         let state = State { upper, frozen: Vec::new(), mounts: 0, control: None };
-        Self::assemble(spec.clone(), family, place, trees, state)
+        let found = Arc::new(Found::look(spec, &trees));
+        Self::assemble(spec.clone(), family, place, trees, found, state)
     }
 
     fn assemble(
@@ -118,16 +124,13 @@ impl Local {
         family: Arc<Family>,
         place: PathBuf,
         trees: Vec<Tree>,
+        found: Arc<Found>,
         state: State,
     ) -> Result<Self, SandboxError> {
         let groups = Groups::create(&family.next().to_string(), spec.limits.memory_bytes, spec.limits.processes);
-        let own_home = view::own_home(&spec);
-        let gitconfig = place.join("user/.gitconfig");
-        if own_home.is_some() && !gitconfig.exists() {
-            // Models stash and commit; without a name git refuses, and the user's configuration may hold credentials.
-            let text = "[user]\n\tname = voe\n\temail = voe@localhost\n[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n\
-                        [init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n";
-            std::fs::write(&gitconfig, text).map_err(SandboxError::io("write", &gitconfig))?;
+        masks::make(&place, &trees, &found.credentials)?;
+        if view::own_home(&spec).is_some() {
+            write_gitconfig(&UntrustedDir::open(&place.join("user"))?)?;
         }
         let held = match (groups.holds_memory(), groups.holds_processes()) {
             (true, true) => "control groups for memory and processes",
@@ -135,8 +138,11 @@ impl Local {
             (false, true) => "a control group for processes",
             (false, false) => "resource limits (no control group is writable)",
         };
+        let environment = found.unseen_environment(&spec.workspace).map_or(String::new(), |name| {
+            format!("; {name} leads to a directory that is not shown inside (add it to [sandbox] read)")
+        });
         let detail = format!(
-            "namespaces, overlay, Landlock and seccomp; {held}; network {}{}",
+            "namespaces, overlay, Landlock and seccomp; {held}; network {}{}{environment}",
             if spec.network { "on" } else { "off" },
             if trees.len() > 1 + spec.overlays.len() {
                 "; git directory outside the workspace overlaid too"
@@ -145,7 +151,7 @@ impl Local {
             },
         );
         let meter = Meter::new(groups, place.join("events"), &spec);
-        Ok(Self { spec, family, place, trees, state: Mutex::new(state), meter, detail })
+        Ok(Self { spec, family, place, trees, found, state: Mutex::new(state), meter, detail })
     }
 
     /// Sets everything up, runs nothing.
@@ -184,7 +190,7 @@ impl Local {
     fn plan(&self, state: &mut State, pristine: Option<&Pristine>, rehearsal: bool) -> Plan {
         let limits = &self.spec.limits;
         let (memory, processes) = self.meter.unheld(limits.memory_bytes, limits.processes);
-        let (view, writable) = view::of(&self.spec, &self.place, &self.trees, pristine, stack(state));
+        let (view, writable) = view::of(&self.spec, &self.place, &self.trees, pristine, stack(state), &self.found);
         Plan {
             home: self.place.clone(),
             layers: self.family.layers(),
@@ -266,7 +272,7 @@ impl Local {
         let upper = self.family.layer(self.trees.len())?;
         let state = State { upper, frozen, mounts: 0, control: None };
         let spec = Spec { tmp: None, ..self.spec.clone() };
-        Self::assemble(spec, Arc::clone(&self.family), place, self.trees.clone(), state)
+        Self::assemble(spec, Arc::clone(&self.family), place, self.trees.clone(), Arc::clone(&self.found), state)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -283,6 +289,19 @@ impl Drop for Local {
     }
 }
 
+/// Gives commands a configuration of git, unless something of theirs is there: in a fork they may have left a link.
+fn write_gitconfig(user: &UntrustedDir) -> Result<(), SandboxError> {
+    const NAME: &str = ".gitconfig";
+    // Models stash and commit; without a name git refuses, and the user's configuration may hold credentials.
+    let text = "[user]\n\tname = voe\n\temail = voe@localhost\n[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n\
+                [init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n";
+    if user.kind(NAME)?.is_none() {
+        let mut file = user.create_file(NAME)?;
+        file.write_all(text.as_bytes()).map_err(SandboxError::io("write", user.path().join(NAME)))?;
+    }
+    Ok(())
+}
+
 fn stack(state: &mut State) -> Stack {
     state.mounts += 1;
     Stack { upper: state.upper.number, frozen: numbers(&state.frozen), mount: state.mounts }
@@ -296,12 +315,4 @@ fn numbers(layers: &[Arc<Layer>]) -> Vec<u64> {
 fn homes_for_layers(spec: &Spec) -> Vec<PathBuf> {
     let name = format!("voe-{}", rustix::process::getuid().as_raw());
     vec![spec.home.clone(), Path::new("/var/tmp").join(&name), Path::new("/dev/shm").join(&name)]
-}
-
-/// Removes what dead owners left in the places that are not voe's own.
-pub(crate) fn sweep_fallbacks() {
-    let name = format!("voe-{}", rustix::process::getuid().as_raw());
-    for dir in ["/var/tmp", "/dev/shm"] {
-        family::sweep(&Path::new(dir).join(&name), 0);
-    }
 }

@@ -1,11 +1,12 @@
 //! What is seen inside, derived from what is asked for and what is there.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use voe_toolbox::protocol::Pristine;
+use voe_untrusted::{Kind, UntrustedDir};
 
-use super::{SCRATCH_INSIDE, gitdirs, homes};
+use super::{SCRATCH_INSIDE, credentials, gitdirs, homes, masks};
 use crate::plan::{Bind, Stack, Tree, View};
 use crate::spec::Spec;
 
@@ -24,9 +25,103 @@ const TOOL_VARIABLES: [&str; 9] = [
 
 /// The home directory that commands see as their own; empty and writable. `None` if the workspace holds it.
 pub(super) fn own_home(spec: &Spec) -> Option<PathBuf> {
-    let home = std::env::var_os("HOME").map(PathBuf::from)?.canonicalize().ok()?;
+    let home = homes::own()?;
     let at = spec.mount_at.as_deref().unwrap_or(&spec.workspace);
     (home.components().count() > 1 && !home.starts_with(at)).then_some(home)
+}
+
+/// What there is on the machine to be shown and to be hidden. Looked for once, before the first command runs.
+#[derive(Debug)]
+pub(super) struct Found {
+    homes: BTreeSet<PathBuf>,
+    /// Toolchains in homes, read-only.
+    tools: BTreeSet<PathBuf>,
+    /// What the user asked to be shown.
+    asked: BTreeSet<PathBuf>,
+    /// What holds credentials in homes.
+    pub(super) credentials: BTreeSet<PathBuf>,
+    /// Other secrets, for root more than for others.
+    secrets: BTreeSet<PathBuf>,
+}
+
+impl Found {
+    pub(super) fn look(spec: &Spec, trees: &[Tree]) -> Self {
+        let own = homes::own();
+        let homes = homes::all(own.as_deref());
+        let tools = tools(spec, &homes);
+        let asked: BTreeSet<PathBuf> = spec.read.iter().filter_map(|path| path.canonicalize().ok()).collect();
+        let credentials = credentials::in_homes(&homes).into_iter().filter(|path| !asked.contains(path)).collect();
+        let mut secrets: BTreeSet<PathBuf> = credentials::SYSTEM_SECRETS.iter().map(PathBuf::from).collect();
+        secrets.extend(credentials::in_tools(&tools));
+        if rustix::process::geteuid().is_root() && spec.root.is_none() {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let needed: Vec<PathBuf> = std::env::split_paths(&path)
+                .filter(|dir| dir.is_absolute())
+                .chain(named_tools())
+                .chain(trees.iter().flat_map(|tree| [tree.lower.clone(), tree.at.clone()]))
+                .chain(asked.iter().chain(&homes).cloned())
+                .chain(own)
+                .chain(NOT_OF_THE_HOST.map(PathBuf::from))
+                .collect();
+            secrets.extend(credentials::closed_to_others(&needed));
+        }
+        Self { homes, tools, asked, credentials, secrets }
+    }
+
+    /// Whether a virtual environment of the workspace leads to a place that is hidden inside; which.
+    pub(super) fn unseen_environment(&self, workspace: &Path) -> Option<&'static str> {
+        let seen = |path: &Path| {
+            !is_hidden(path, &self.homes) || self.tools.iter().chain(&self.asked).any(|shown| path.starts_with(shown))
+        };
+        let dir = UntrustedDir::open(workspace).ok()?;
+        ENVIRONMENTS
+            .into_iter()
+            .find(|name| interpreter(&dir, name).is_some_and(|path| !path.starts_with(workspace) && !seen(&path)))
+    }
+}
+
+/// Tops of the file system that are not the host's inside.
+const NOT_OF_THE_HOST: [&str; 8] = ["/tmp", "/run", "/mnt", "/media", "/home", "/root", "/dev", "/proc"];
+
+/// Where virtual environments are in a workspace.
+const ENVIRONMENTS: [&str; 4] = [".venv", "venv", ".env", "env"];
+
+/// Where a virtual environment in the workspace, or its interpreter, is a link to. Read as it is written, not followed: the
+/// repository may have brought it.
+fn interpreter(workspace: &UntrustedDir, name: &str) -> Option<PathBuf> {
+    if workspace.kind(name).ok()? == Some(Kind::Link) {
+        return Some(lexical(&workspace.path().join(workspace.link_target(name).ok()?)));
+    }
+    let bin = workspace.dir(Path::new(name).join("bin")).ok()?;
+    let mut at = PathBuf::from("python");
+    // `python` is a link to `python3`, which is a link to an interpreter elsewhere.
+    for _ in 0..4 {
+        let target = bin.link_target(&at).ok()?;
+        if target.components().count() != 1 {
+            return Some(lexical(&bin.path().join(target)));
+        }
+        at = target;
+    }
+    None
+}
+
+fn lexical(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+/// Whether the host's content of a path is not seen inside unless it is shown by name.
+fn is_hidden(path: &Path, homes: &BTreeSet<PathBuf>) -> bool {
+    let tops = ["/tmp", "/run", "/mnt", "/media", "/home", "/root", "/var/tmp"];
+    homes::lies_in(path, homes) || tops.iter().any(|top| path.starts_with(top))
 }
 
 /// The view, and the paths that Landlock leaves writable in it.
@@ -36,9 +131,10 @@ pub(super) fn of(
     trees: &[Tree],
     pristine: Option<&Pristine>,
     stack: Stack,
+    found: &Found,
 ) -> (View, Vec<PathBuf>) {
     let own = own_home(spec);
-    let homes = homes::all(own.as_deref());
+    let Found { homes, tools, asked, credentials, secrets } = found;
     let mut binds = vec![
         bind(spec.tmp.clone().unwrap_or_else(|| place.join("tmp")), "/tmp", true),
         bind(place.join("scratch"), SCRATCH_INSIDE, true),
@@ -47,11 +143,7 @@ pub(super) fn of(
         binds.push(bind(place.join("var-tmp"), "/var/tmp", true));
     }
     binds.extend(own.iter().map(|home| Bind { from: place.join("user"), to: home.clone(), write: true }));
-    let hidden_tops = ["/tmp", "/run", "/mnt", "/media", "/home", "/var/tmp"];
-    let mut read: BTreeSet<PathBuf> = BTreeSet::new();
-    read.extend(tools(spec, &homes));
-    let asked: BTreeSet<PathBuf> = spec.read.iter().filter_map(|path| path.canonicalize().ok()).collect();
-    read.extend(asked.iter().cloned());
+    let mut read: BTreeSet<PathBuf> = tools.union(asked).cloned().collect();
     if let Some(Pristine::Git { git_dir, .. }) = pristine {
         read.extend(git_dir.canonicalize());
         read.extend(gitdirs::borrowed(git_dir));
@@ -67,31 +159,33 @@ pub(super) fn of(
         // Usually a link into /run.
         read.extend(Path::new("/etc/resolv.conf").canonicalize());
     }
-    let hidden_place =
-        |path: &Path| homes::lies_in(path, &homes) || hidden_tops.iter().any(|top| path.starts_with(top));
-    let workspace = &trees[0];
+    let in_tree = |path: &Path| trees.iter().any(|tree| path.starts_with(&tree.at));
     let shown: Vec<PathBuf> = read
         .iter()
         // What is seen anyway needs no bind; what the workspace shows is to be seen as it is in there.
-        .filter(|path| asked.contains(*path) || hidden_place(path))
-        .filter(|path| !trees.iter().any(|tree| path.starts_with(&tree.at)))
+        .filter(|path| asked.contains(*path) || is_hidden(path, homes))
+        .filter(|path| !in_tree(path))
         // A bind that would lie over the workspace goes below it: overlays come later.
         .filter(|path| !read.iter().any(|other| other != *path && path.starts_with(other)))
         .cloned()
         .collect();
-    let masked: Vec<PathBuf> = homes::credentials(&homes)
-        .chain(homes::SYSTEM_SECRETS.iter().map(PathBuf::from))
-        .chain(sockets())
-        .filter(|path| !asked.contains(path))
-        .filter(|path| {
-            !hidden_place(path) || shown.iter().any(|s| path.starts_with(s)) || path.starts_with(&workspace.at)
-        })
+    let listening = sockets();
+    let all = || credentials.iter().chain(secrets).chain(&listening).filter(|path| !asked.contains(*path));
+    let needed = |path: &Path| trees.iter().map(|tree| &tree.at).chain(&own).any(|needed| needed.starts_with(path));
+    let mut masked: BTreeSet<PathBuf> = all()
+        .filter(|path| !in_tree(path) && !needed(path))
+        .filter(|path| !is_hidden(path, homes) || shown.iter().any(|shown| path.starts_with(shown)))
+        .cloned()
         .collect();
+    // Layers hide the credentials of these already, wherever they are moved to; so they can't be written either.
+    for tree in trees {
+        masked.extend(all().filter_map(|path| masks::below(path, tree)).map(|path| tree.at.join(path)));
+    }
     binds.extend(shown.into_iter().map(|path| Bind { from: path.clone(), to: path, write: false }));
     let hidden: Vec<PathBuf> = homes
         .iter()
-        .filter(|home| Some(*home) != own.as_ref() && !hidden_tops.iter().any(|top| home.starts_with(top)))
-        .filter(|home| !home.starts_with("/root"))
+        .filter(|home| Some(*home) != own.as_ref() && !in_tree(home))
+        .filter(|home| !NOT_OF_THE_HOST.iter().chain(&["/var/tmp"]).any(|top| home.starts_with(top)))
         .cloned()
         .collect();
     let writable = trees
@@ -102,30 +196,30 @@ pub(super) fn of(
         .chain(own)
         .collect();
     let root = spec.root.clone().unwrap_or_else(|| "/".into());
-    (View { root, hidden, binds, trees: trees.to_vec(), masked, stack }, writable)
+    (View { root, hidden, binds, trees: trees.to_vec(), masked: masked.into_iter().collect(), stack }, writable)
 }
 
 fn bind(from: PathBuf, to: &str, write: bool) -> Bind {
     Bind { from, to: to.into(), write }
 }
 
-/// Tools in homes.
+/// Tools in homes. Nothing here comes from the workspace: a repository brings links that lead where its author wants.
 pub(crate) fn tools(spec: &Spec, homes: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let named: Vec<PathBuf> = TOOL_VARIABLES.iter().filter_map(std::env::var_os).map(PathBuf::from).collect();
+    let named: Vec<PathBuf> = named_tools().collect();
     let mut tools = homes::tools(homes, &path, &named);
-    tools.extend(environments(&spec.workspace, homes));
+    let credentials = credentials::in_homes(homes);
+    tools.retain(|path| {
+        let Ok(real) = path.canonicalize() else { return false };
+        !path.starts_with(&spec.workspace)
+            && !homes.iter().any(|home| home.starts_with(&real))
+            && !credentials.iter().any(|secret| real.starts_with(secret))
+    });
     tools
 }
 
-/// Interpreters that a virtual environment in the workspace borrows from a home.
-fn environments(workspace: &Path, homes: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
-    [".venv", "venv", "env", ".env"]
-        .iter()
-        .filter_map(|name| workspace.join(name).join("bin/python").canonicalize().ok())
-        .filter_map(|python| Some(python.parent()?.parent()?.to_path_buf()))
-        .filter(|prefix| homes::lies_in(prefix, homes) && !homes.contains(prefix))
-        .collect()
+fn named_tools() -> impl Iterator<Item = PathBuf> {
+    TOOL_VARIABLES.iter().filter_map(std::env::var_os).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 /// Unix sockets that somebody on the host listens on: a read-only mount does not keep anyone from connecting.

@@ -12,6 +12,7 @@ use voe_grade::{Predictions, RunReport};
 
 use super::args::Grade;
 use super::{cache_dir, suite};
+use crate::show::one_line;
 use crate::{Usage, exit};
 
 pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
@@ -59,7 +60,7 @@ async fn batch(args: &Grade, suite: &Suite, model: &str, out: PathBuf) -> anyhow
 /// The suite's predictions, and the ids of tasks without one. What is wrong with the predictions is said.
 fn entries(predictions: &Predictions, suite: &Suite) -> (Vec<Entry>, Vec<String>) {
     for problem in predictions.problems(|id| suite.task(id).is_some()) {
-        eprintln!("voe: {problem}");
+        errln!("voe: {}", one_line(&problem.to_string()));
     }
     let by_id = predictions.by_id();
     let (with, without): (Vec<_>, Vec<_>) =
@@ -78,10 +79,10 @@ fn entries(predictions: &Predictions, suite: &Suite) -> (Vec<Entry>, Vec<String>
 async fn finish(args: &Grade, batch: &Batch, entries: Vec<Entry>, others: &[String]) -> anyhow::Result<RunReport> {
     let report = batch.grade(entries, others, |row| show(row, args.json)).await?;
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        crate::show::out::json(&report)?;
         return Ok(report);
     }
-    println!(
+    outln!(
         "{}: {} of {} resolved ({} unresolved, {} empty, {} errors, {} without a prediction, {} skipped)",
         batch.model,
         report.resolved_instances,
@@ -97,19 +98,20 @@ async fn finish(args: &Grade, batch: &Batch, entries: Vec<Entry>, others: &[Stri
         && !args.wrong
         && let Some((resolved, of)) = gold::Gold::read(&cache_dir()?).against(&report)
     {
-        println!("of the tasks whose gold patch passes on this machine: {resolved} of {of}");
+        outln!("of the tasks whose gold patch passes on this machine: {resolved} of {of}");
     }
     Ok(report)
 }
 
 fn show(row: &Row, json: bool) {
     if json {
-        println!("{}", serde_json::to_string(row).unwrap_or_default());
+        crate::show::out::json_text(&serde_json::to_string(row).unwrap_or_default());
         return;
     }
     let name = row.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
     let why = row.why.as_ref().map(|why| format!("  {why}")).unwrap_or_default();
-    println!("{:<12} {}{name}  {:.1} s{why}", row.verdict, row.instance_id, row.seconds);
+    let line = format!("{:<12} {}{name}  {:.1} s{why}", row.verdict, row.instance_id, row.seconds);
+    outln!("{}", one_line(&line));
 }
 
 async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
@@ -124,7 +126,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
                 Usage(format!("cannot read the predictions {}: {e}; has the run begun?", file.display()))
             })?;
             if text.trim().is_empty() {
-                eprintln!("voe: {name}: no attempt has ended yet");
+                errln!("voe: {name}: no attempt has ended yet");
                 continue;
             }
             if args.place.backend == "official" {
@@ -142,10 +144,10 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
             // Where the other commands look for it.
             std::fs::write(grades.join(format!("{name}.json")), report.to_file()?)?;
             if args.json {
-                println!("{}", serde_json::to_string(&report)?);
+                crate::show::out::json(&report)?;
                 continue;
             }
-            println!(
+            outln!(
                 "{name}: {} of {} resolved ({} attempts graded, {} empty, {} errors, {} skipped)",
                 report.resolved_instances,
                 report.total_instances,
@@ -155,7 +157,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
                 report.skipped_ids.len()
             );
             if let Some((resolved, of)) = gold::Gold::read(&cache_dir()?).against(&report) {
-                println!("{name}: {resolved} of {of} whose gold patch passes on this machine");
+                outln!("{name}: {resolved} of {of} whose gold patch passes on this machine");
             }
         }
     }
@@ -169,7 +171,7 @@ fn keep(dir: &Path, row: &Row) {
         std::fs::write(dir.join(format!("{}.json", row.instance_id)), report.to_file(&row.instance_id)?)
     });
     if let Err(error) = written {
-        eprintln!("voe: cannot write the grade of {}: {error}", row.instance_id);
+        errln!("voe: cannot write the grade of {}: {error}", one_line(&row.instance_id));
     }
 }
 
@@ -193,20 +195,20 @@ async fn self_test(args: &Grade, suite: &Suite, out: PathBuf) -> anyhow::Result<
         let known: BTreeSet<&str> = known.copied().collect();
         let failed = report.unresolved_ids.iter().chain(&report.error_ids).map(String::as_str).collect::<BTreeSet<_>>();
         for id in failed.intersection(&known) {
-            eprintln!("voe: {id}: known to fail with gold in the official harness too");
+            errln!("voe: {id}: known to fail with gold in the official harness too");
         }
         failed.difference(&known).copied().collect()
     } else {
         report.resolved_ids.iter().chain(&report.error_ids).map(String::as_str).collect()
     };
     if report.total_instances == 0 {
-        eprintln!("voe: none of the tasks can run here");
+        errln!("voe: none of the tasks can run here");
         return Ok(exit::INTERNAL);
     }
     if failed.is_empty() {
         return Ok(exit::OK);
     }
-    eprintln!("voe: not as it must be: {}", failed.into_iter().collect::<Vec<_>>().join(", "));
+    errln!("voe: not as it must be: {}", failed.into_iter().collect::<Vec<_>>().join(", "));
     Ok(exit::INTERNAL)
 }
 
@@ -236,18 +238,18 @@ fn of_logs(dir: &Path, suite: &Suite, json: bool) -> anyhow::Result<u8> {
             count += 1;
             resolved += usize::from(log.graded.report.resolved);
             if json {
-                println!("{}", serde_json::to_string(&log).unwrap_or_default());
+                crate::show::out::json_text(&serde_json::to_string(&log).unwrap_or_default());
             } else {
                 let verdict = if log.graded.report.resolved { "resolved" } else { "unresolved" };
                 let why = log.graded.not_found.map(|why| format!("  {why}")).unwrap_or_default();
-                println!("{verdict:<12} {}  {}{why}", log.instance_id, log.file);
+                outln!("{}", one_line(&format!("{verdict:<12} {}  {}{why}", log.instance_id, log.file)));
             }
         }
-        logs::Found::Problem(problem) => eprintln!("voe: {problem}"),
+        logs::Found::Problem(problem) => errln!("voe: {}", one_line(&problem.to_string())),
     })
     .map_err(|e| Usage(e.to_string()))?;
     if !json {
-        println!("{resolved} of {count} logs resolved");
+        outln!("{resolved} of {count} logs resolved");
     }
     Ok(exit::OK)
 }

@@ -1,15 +1,18 @@
 //! A run in the terminal: news as they come, and below them one line for each running attempt.
 
-use std::io::{IsTerminal, Write};
 use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use voe_bench::run::progress::{News, Progress, Totals};
 
+use crate::show::one_line;
+use crate::show::out;
+use crate::show::text::Text;
+
 /// Shows the run until there are no more news. It must not keep the progress alive: that is where the news come from.
 pub(super) async fn show(progress: Weak<Progress>, mut news: UnboundedReceiver<News>, json: bool) {
-    let redraw = !json && std::io::stdout().is_terminal();
+    let redraw = !json && out::is_terminal();
     let mut drawn = 0;
     loop {
         let heard = if redraw {
@@ -17,26 +20,25 @@ pub(super) async fn show(progress: Weak<Progress>, mut news: UnboundedReceiver<N
         } else {
             Ok(news.recv().await)
         };
-        let mut out = String::new();
-        if drawn > 0 {
-            out.push_str(&format!("\x1b[{drawn}A\x1b[J"));
-        }
+        let (erased, mut text) = (drawn, Text::default());
         let mut ended = false;
         match heard {
             Ok(None) => ended = true,
-            Ok(Some(news)) if json => out.push_str(&(serde_json::to_string(&news).unwrap_or_default() + "\n")),
-            Ok(Some(news)) => out.extend(line(&news, redraw)),
+            Ok(Some(news)) if json => {
+                out::news_json(&news);
+                continue;
+            }
+            Ok(Some(news)) => line(&news, redraw).into_iter().for_each(|line| text.push(line)),
             Err(_) => {}
         }
         drawn = 0;
         if redraw && !ended {
             let lines = progress.upgrade().map(|progress| below(&progress)).unwrap_or_default();
             drawn = lines.len();
-            out.extend(lines.into_iter().map(|line| line + "\n"));
+            lines.into_iter().for_each(|line| text.push(one_line(&line) + "\n"));
         }
-        let mut stdout = std::io::stdout().lock();
-        // Nobody reads on: the run goes on all the same.
-        let _ = stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush());
+        // If nobody reads any more the run continues all the same.
+        out::redraw(erased, &text);
         if ended {
             return;
         }
@@ -61,7 +63,7 @@ fn line(news: &News, redraw: bool) -> Option<String> {
         News::Skipped { task, why } => format!("skipped  {task}  {why}"),
         News::Note { text } => format!("note     {text}"),
     };
-    Some(text + "\n")
+    Some(one_line(&text) + "\n")
 }
 
 fn below(progress: &Progress) -> Vec<String> {

@@ -15,6 +15,7 @@ use args::{Action, FilterFlags};
 use voe_bench::{Filter, Hub, Suite, cache};
 
 use crate::Usage;
+use crate::show::one_line;
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
     match args.action {
@@ -42,7 +43,7 @@ async fn filtered(name: &str, filter: &Filter) -> anyhow::Result<Suite> {
     let mut notes = std::mem::take(&mut suite.notes);
     notes.extend(filter.apply(&mut suite));
     for note in notes {
-        eprintln!("voe: {note}");
+        errln!("voe: {}", one_line(&note));
     }
     if suite.tasks.is_empty() {
         return Err(Usage(format!("the filter leaves no task of the suite {name}")).into());

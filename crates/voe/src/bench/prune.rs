@@ -53,16 +53,16 @@ pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
             .iter()
             .map(|(name, _, bytes, freed)| serde_json::json!({"what": name, "bytes": bytes, "freed": freed}))
             .collect();
-        println!("{}", serde_json::to_string(&rows)?);
+        crate::show::out::json(&rows)?;
         return Ok(exit::OK);
     }
-    println!("{}", cache.display());
+    outln!("{}", cache.display());
     for (name, about, bytes, freed) in rows {
         let freed = if freed { "  freed" } else { "" };
-        println!("{name:<14} {:>9} MiB  {about}{freed}", bytes >> 20);
+        outln!("{name:<14} {:>9} MiB  {about}{freed}", bytes >> 20);
     }
     if args.free.is_empty() {
-        println!("`voe bench prune --free WHAT` frees a part; all of it is made anew when it is needed");
+        outln!("`voe bench prune --free WHAT` frees a part; all of it is made anew when it is needed");
     }
     Ok(exit::OK)
 }
@@ -74,7 +74,7 @@ async fn images(free: bool) -> anyhow::Result<Option<u64>> {
     for image in kept.iter().filter(|_| free) {
         // One that a container uses stays.
         if let Err(error) = image.remove(&images).await {
-            eprintln!("voe: {}: {error}", image.name);
+            errln!("voe: {}: {error}", crate::show::one_line(&image.name));
         }
     }
     Ok(Some(kept.iter().map(|image| image.bytes).sum()))

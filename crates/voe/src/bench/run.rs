@@ -15,6 +15,7 @@ use voe_bench::{Arm, Experiment, Suite};
 
 use super::{args, filtered, live};
 use crate::settings::Settings;
+use crate::show::one_line;
 use crate::{Usage, exit, model};
 
 /// Attempts at a time, unless told otherwise.
@@ -45,7 +46,7 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     let parallel = file.experiment.parallel.unwrap_or(PARALLEL);
     let dir = RunDir::open(&out, file, &suite)?;
     if !args.json {
-        println!("{} tasks, {} arms, {} trials in {}", suite.tasks.len(), arms.len(), dir.file.trials, out.display());
+        outln!("{} tasks, {} arms, {} trials in {}", suite.tasks.len(), arms.len(), dir.file.trials, out.display());
     }
     let (pause, paused) = watch::channel(false);
     pause_on_signals(pause, args.json)?;
@@ -60,23 +61,24 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     shown.await?;
     let told = !args.json;
     if told {
-        println!("{}", live::totals_line(&totals, 0, None));
+        outln!("{}", live::totals_line(&totals, 0, None));
     }
     match outcome? {
         Outcome::Done => {
             if told {
-                println!("all done; next: voe bench grade {}", out.display());
+                outln!("all done; next: voe bench grade {}", out.display());
             }
             Ok(exit::OK)
         }
         Outcome::Paused => {
             if told {
-                println!("stopped; to go on: the same command, or voe bench run {}", out.display());
+                outln!("stopped; to go on: the same command, or voe bench run {}", out.display());
             }
             Ok(exit::INTERRUPTED)
         }
         Outcome::Stopped(why) => {
-            eprintln!("voe: the run stopped: {why}; to go on: the same command, or voe bench run {}", out.display());
+            let why = one_line(&why);
+            errln!("voe: the run stopped: {why}; to go on: the same command, or voe bench run {}", out.display());
             Ok(exit::MODEL)
         }
     }
@@ -188,7 +190,7 @@ async fn answers(args: &args::Run, name: &str) -> anyhow::Result<(Answers, Strin
     settings.flag("api_key_env", flags.api_key_env);
     let found = model::find(&settings).await?;
     for note in found.notes {
-        eprintln!("voe: {note}");
+        errln!("voe: {}", one_line(&note));
     }
     let facts = found.model.facts();
     let window = facts.window.map(|window| format!(", window {window}")).unwrap_or_default();
@@ -215,7 +217,7 @@ fn pause_on_signals(pause: watch::Sender<bool>, quiet: bool) -> anyhow::Result<(
                 std::process::exit(i32::from(exit::INTERRUPTED));
             }
             if !quiet {
-                eprintln!("\nvoe: the steps under way come to their end (Ctrl-C again ends at once)");
+                errln!("\nvoe: the steps under way come to their end (Ctrl-C again ends at once)");
             }
             let _ = pause.send(true);
         }
@@ -227,12 +229,13 @@ pub(super) fn status(args: &args::Status) -> anyhow::Result<u8> {
     let dir = RunDir::look(&args.run)?;
     let status = status::read(&dir)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&status)?);
+        crate::show::out::json_pretty(&status)?;
         return Ok(exit::OK);
     }
     let arms: Vec<&str> = dir.file.arms.iter().map(|arm| arm.name.as_str()).collect();
-    println!("{}: {} tasks × {} × {} trials", dir.file.suite, dir.file.tasks.len(), arms.join(", "), dir.file.trials);
-    println!(
+    let (suite, arms) = (one_line(&dir.file.suite), one_line(&arms.join(", ")));
+    outln!("{suite}: {} tasks × {arms} × {} trials", dir.file.tasks.len(), dir.file.trials);
+    outln!(
         "{} of {} done, {} begun, {} left, {} given up or to be tried again",
         status.done(),
         status.planned,
@@ -241,13 +244,13 @@ pub(super) fn status(args: &args::Status) -> anyhow::Result<u8> {
         status.faults.len()
     );
     for (reason, count) in &status.ended {
-        println!("  {reason:<12} {count}");
+        outln!("  {reason:<12} {count}");
     }
     if status.done() > 0 {
         let levels: Vec<String> = status.levels.iter().map(|(level, count)| format!("{count} {level}")).collect();
-        println!("evidence: {}; {} empty patches", levels.join(", "), status.empty);
+        outln!("evidence: {}; {} empty patches", levels.join(", "), status.empty);
         let cost = status.usage.cost.map(|cost| format!(", ${cost:.2}")).unwrap_or_default();
-        println!(
+        outln!(
             "{} steps, {} tokens in, {} out{cost}, {} of work",
             status.steps,
             status.usage.prompt,
@@ -257,14 +260,15 @@ pub(super) fn status(args: &args::Status) -> anyhow::Result<u8> {
     }
     if let Some(rate) = status.an_hour {
         let left = status.seconds_left.map(|left| format!("; about {} left", live::time(left))).unwrap_or_default();
-        println!("{rate:.1} attempts an hour lately{left}");
+        outln!("{rate:.1} attempts an hour lately{left}");
     }
     for open in &status.open {
         let since = live::time(open.seconds);
-        println!("open   {}  step {}, {} edits, {}, {since}", open.key, open.step, open.edits, open.level);
+        let line = format!("open   {}  step {}, {} edits, {}, {since}", open.key, open.step, open.edits, open.level);
+        outln!("{}", one_line(&line));
     }
     for (key, why) in &status.faults {
-        println!("fault  {key}  {why}");
+        outln!("{}", one_line(&format!("fault  {key}  {why}")));
     }
     Ok(exit::OK)
 }

@@ -6,21 +6,23 @@ use voe_grade::Instance;
 
 use super::args::{Show, Tasks};
 use super::{filtered, suite};
+use crate::show::one_line;
 use crate::{Usage, exit};
 
 pub(super) async fn list(args: Tasks) -> anyhow::Result<u8> {
     let suite = suite(&args.suite, &args.filter).await?;
     if args.json {
         let ids: Vec<&str> = suite.tasks.iter().map(|task| task.instance_id.as_str()).collect();
-        println!("{}", serde_json::to_string(&ids)?);
+        crate::show::out::json(&ids)?;
         return Ok(exit::OK);
     }
     let width = suite.tasks.iter().map(|task| task.instance_id.len()).max().unwrap_or(0);
     for task in &suite.tasks {
         let difficulty = task.difficulty.as_deref().unwrap_or("-");
-        println!("{:width$}  {difficulty:<16}  {}", task.instance_id, first_line(&task.problem_statement));
+        let line = format!("{:width$}  {difficulty:<16}  {}", task.instance_id, first_line(&task.problem_statement));
+        outln!("{}", one_line(&line));
     }
-    println!("{} tasks", suite.tasks.len());
+    outln!("{} tasks", suite.tasks.len());
     Ok(exit::OK)
 }
 
@@ -41,7 +43,7 @@ pub(super) async fn show(args: Show) -> anyhow::Result<u8> {
                 fields.remove(answer);
             }
         }
-        println!("{}", serde_json::to_string_pretty(&row)?);
+        crate::show::out::json_pretty(&row)?;
         return Ok(exit::OK);
     }
     print(task, args.gold);
@@ -50,13 +52,14 @@ pub(super) async fn show(args: Show) -> anyhow::Result<u8> {
 
 fn print(task: &Instance, gold: bool) {
     let difficulty = task.difficulty.as_deref().unwrap_or("-");
-    println!("{}  ({} at {:.12}, {difficulty})\n", task.instance_id, task.repo, task.base_commit);
-    println!("{}", task.problem_statement.trim());
+    let title = format!("{}  ({} at {:.12}, {difficulty})", task.instance_id, task.repo, task.base_commit);
+    outln!("{}\n", one_line(&title));
+    outln!("{}", task.problem_statement.trim());
     if gold {
-        println!("\n--- the solution\n\n{}", task.patch.trim_end());
-        println!("\n--- the tests\n\n{}", task.test_patch.trim_end());
+        outln!("\n--- the solution\n\n{}", task.patch.trim_end());
+        outln!("\n--- the tests\n\n{}", task.test_patch.trim_end());
         for (name, tests) in [("FAIL_TO_PASS", &task.fail_to_pass), ("PASS_TO_PASS", &task.pass_to_pass)] {
-            println!("\n--- {name} ({})\n\n{}", tests.len(), tests.join("\n"));
+            outln!("\n--- {name} ({})\n\n{}", tests.len(), tests.join("\n"));
         }
     }
 }

@@ -1,26 +1,29 @@
 //! The last block: what came of an attempt.
 
-use std::fmt::Write;
-
 use voe_trace::event::{Applied, ChangeKind, Finish};
 use voe_trace::{Check, Level, Outcome, Reason};
 
-use super::paint::{Paint, harmless};
+use super::one_line;
+use super::paint::Paint;
+use super::text::Text;
 
-/// The last block.
-pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, paint: Paint) -> String {
-    let mut out = String::new();
-    let mut row = |name: &str, text: &str| {
-        let _ = writeln!(out, "{} {text}", paint.dim(&format!("{name:<9}")));
+/// The last block, after an empty line.
+pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, paint: Paint) -> Text {
+    let mut out = Text::default();
+    let mut row = |name: &str, text: Text| {
+        out.push("\n");
+        out.push(paint.dim(&format!("{name:<9}")));
+        out.push(" ");
+        out.push(text);
     };
-    row("outcome", &outcome_line(finish, paint));
+    row("outcome", outcome_line(finish, paint));
     if let Some(error) = &finish.error {
-        row("error", &paint.red(&harmless(error)));
+        row("error", paint.red(&one_line(error)));
     }
     if let Some(resolved) = finish.resolved {
         row(
             "verdict",
-            &if resolved {
+            if resolved {
                 paint.green("resolved: the task's tests pass")
             } else {
                 paint.red("not resolved: the task's tests fail")
@@ -28,7 +31,7 @@ pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, p
         );
     }
     if finish.changes.is_empty() {
-        row("files", "none changed");
+        row("files", "none changed".into());
     }
     for (i, change) in finish.changes.iter().enumerate() {
         let kind = match change.kind {
@@ -37,22 +40,23 @@ pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, p
             ChangeKind::Modified => "",
         };
         let lines = if change.binary {
-            "binary".into()
+            Text::from("binary")
         } else {
-            format!("{} {}", paint.green(&format!("+{}", change.added)), paint.red(&format!("-{}", change.removed)))
+            paint.green(&format!("+{}", change.added)).then(" ").then(paint.red(&format!("-{}", change.removed)))
         };
         let unchecked = if finish.evidence.unchecked.contains(&change.path) {
             paint.yellow("  nothing was run since its last edit")
         } else {
-            String::new()
+            Text::default()
         };
-        row(if i == 0 { "files" } else { "" }, &format!("{}{kind}  {lines}{unchecked}", harmless(&change.path)));
+        let path = Text::from(format!("{}{kind}  ", one_line(&change.path)));
+        row(if i == 0 { "files" } else { "" }, path.then(lines).then(unchecked));
     }
     for (i, check) in finish.evidence.checks.iter().enumerate() {
-        row(if i == 0 { "checks" } else { "" }, &check_line(check));
+        row(if i == 0 { "checks" } else { "" }, check_line(check).into());
     }
     if let Some(check) = &finish.check {
-        row("--check", &check_line(check));
+        row("--check", check_line(check).into());
     }
     let level = finish.evidence.level;
     let level = match level {
@@ -60,29 +64,30 @@ pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, p
         Level::Refuted => paint.red(level.word()),
         _ => paint.yellow(level.word()),
     };
-    let void = |why: &String| paint.yellow(&format!("void: {}", harmless(why)));
-    row("evidence", &finish.evidence.void.as_ref().map_or(level, void));
+    let void = |why: &String| paint.yellow(&format!("void: {}", one_line(why)));
+    row("evidence", finish.evidence.void.as_ref().map_or(level, void));
     let usage = &finish.usage;
     let cached = usage.cached.map(|c| format!(" ({c} cached)")).unwrap_or_default();
     let cost = usage.cost.map(|c| format!(", ${c:.4}")).unwrap_or_default();
     row(
         "spent",
-        &format!(
+        format!(
             "{} steps, {} tokens in{cached}, {} out{cost}, {:.1} s ({:.1} s model, {:.1} s tools)",
             finish.steps, usage.prompt, usage.output, finish.seconds.total, finish.seconds.model, finish.seconds.tools
-        ),
+        )
+        .into(),
     );
     if !applied.is_empty() {
-        row("patch", applied);
+        row("patch", one_line(applied).into());
     }
     if let Some(file) = patch_file {
-        row("", file);
+        row("", one_line(file).into());
     }
-    row("record", &finish.trajectory);
+    row("record", one_line(&finish.trajectory).into());
     out
 }
 
-fn outcome_line(finish: &Finish, paint: Paint) -> String {
+fn outcome_line(finish: &Finish, paint: Paint) -> Text {
     match finish.reason {
         Reason::Completed => paint.green("completed"),
         Reason::MaxSteps => paint.yellow("ended: the limit on steps was reached"),
@@ -108,7 +113,7 @@ pub(crate) fn check_line(check: &Check) -> String {
     }
     let without = check.without.as_ref().map(|o| format!("without the edits {}, ", ended(o))).unwrap_or_default();
     let why = check.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    harmless(&format!("{}: {without}with them {}: {command}{why}", check.level, ended(&check.with)))
+    one_line(&format!("{}: {without}with them {}: {command}{why}", check.level, ended(&check.with)))
 }
 
 /// What became of the patch, for the block.

@@ -1,14 +1,15 @@
 //! An attempt while it happens, and step by step afterwards.
 
-use std::io::{self, Write};
-
 use serde_json::Value;
 use voe_agent::Observer;
 use voe_model::Delta;
 use voe_trace::event::{Origin, ToolResult};
 use voe_trace::{Event, Record};
 
-use super::paint::{Paint, harmless};
+use super::one_line;
+use super::out;
+use super::paint::Paint;
+use super::text::Text;
 
 /// Lines of a tool's result that are shown.
 const RESULT_LINES: usize = 12;
@@ -20,10 +21,7 @@ pub(crate) struct Json;
 
 impl Observer for Json {
     fn record(&mut self, record: &Record) {
-        if let Ok(line) = serde_json::to_string(record) {
-            // A reader that has gone away is no reason to end the attempt.
-            let _ = writeln!(io::stdout().lock(), "{line}");
-        }
+        out::news_json(record);
     }
 }
 
@@ -48,15 +46,15 @@ impl Live {
         Self { paint, stream, within: Within::Nothing }
     }
 
-    fn line(&mut self, text: &str) {
+    fn line(&mut self, text: impl Into<Text>) {
         self.end_stream();
-        let _ = writeln!(io::stdout().lock(), "{text}");
+        out::news(&text.into());
     }
 
     fn end_stream(&mut self) {
         if self.within != Within::Nothing {
             self.within = Within::Nothing;
-            let _ = writeln!(io::stdout().lock());
+            out::news(&Text::default());
         }
     }
 
@@ -69,10 +67,7 @@ impl Live {
             self.end_stream();
             self.within = within;
         }
-        let text = harmless(text);
-        let text = if within == Within::Thought { self.paint.dim(&text) } else { text };
-        let mut out = io::stdout().lock();
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        out::news_part(&if within == Within::Thought { self.paint.dim(text) } else { text.into() });
     }
 
     fn show(&mut self, event: &Event) {
@@ -80,47 +75,47 @@ impl Live {
         match event {
             Event::Start(start) => {
                 let window = start.model.window.map(|w| format!(", window {w}")).unwrap_or_default();
-                self.line(&paint.dim(&format!(
+                self.line(paint.dim(&one_line(&format!(
                     "voe {} · {} · {}{window} · sandbox {} ({})",
                     start.voe, start.strategy, start.model.name, start.sandbox.backend, start.sandbox.detail
-                )));
+                ))));
             }
             Event::Resume { step, how } => {
-                self.line(&paint.yellow(&format!("voe: going on after step {step} ({how})")))
+                self.line(paint.yellow(&one_line(&format!("voe: going on after step {step} ({how})"))))
             }
             Event::Reply(reply) => {
                 self.end_stream();
                 if !self.stream {
                     let thought = reply.message.reasoning.as_deref().unwrap_or_default().trim();
                     if !thought.is_empty() {
-                        self.line(&paint.dim(&harmless(thought)));
+                        self.line(paint.dim(thought));
                     }
                     let text = reply.message.content.trim();
                     if !text.is_empty() {
-                        self.line(&harmless(text));
+                        self.line(text);
                     }
                 }
                 for repair in &reply.repairs {
-                    self.line(&paint.yellow(&format!("voe: {}", harmless(repair))));
+                    self.line(paint.yellow(&format!("voe: {}", one_line(repair))));
                 }
                 if reply.malformed.is_some() {
-                    self.line(&paint.yellow("voe: the model meant a call that can't be read; it is told so"));
+                    self.line(paint.yellow("voe: the model meant a call that can't be read; it is told so"));
                 }
             }
             Event::Result(result) => self.result(result),
             Event::Nudge { text, .. } => {
                 let text = text.trim_start_matches(voe_agent::prompt::HARNESS).trim();
-                self.line(&paint.yellow(&format!("voe → model: {}", first_lines(text, 6))));
+                self.line(paint.yellow(&format!("voe → model: {}", first_lines(text, 6))));
             }
             Event::Check(check) if check.without.is_some() || check.why.is_some() => {
-                self.line(&paint.cyan(&format!("voe: {}", super::block::check_line(check))));
+                self.line(paint.cyan(&format!("voe: {}", super::block::check_line(check))));
             }
             Event::Gate { accepted: false, text, .. } => {
                 let text = text.trim_start_matches(voe_agent::prompt::HARNESS).trim();
-                self.line(&paint.yellow(&format!("voe → model: {}", first_lines(text, 6))));
+                self.line(paint.yellow(&format!("voe → model: {}", first_lines(text, 6))));
             }
             Event::Message { origin: Origin::Strategy, message, .. } => {
-                self.line(&paint.yellow(&format!("voe → model: {}", first_lines(&message.content, 6))));
+                self.line(paint.yellow(&format!("voe → model: {}", first_lines(&message.content, 6))));
             }
             Event::Verify { method, passed, text, .. } => {
                 let verdict = match passed {
@@ -128,25 +123,27 @@ impl Live {
                     Some(false) => "failed",
                     None => "unclear",
                 };
-                self.line(&paint.cyan(&format!("voe: {method}: {verdict}. {}", first_lines(&harmless(text), 4))));
+                self.line(paint.cyan(&format!("voe: {method}: {verdict}. {}", first_lines(text, 4))));
             }
             Event::Compaction(c) if !matches!(c.kind.as_str(), "question" | "told") => {
                 self.line(
-                    &paint.yellow(&format!(
+                    paint.yellow(&format!(
                         "voe: conversation shortened ({}): {} → {} tokens",
                         c.kind, c.before, c.after
                     )),
                 );
             }
             Event::Retry { kind, error, wait, .. } => {
-                self.line(&paint.yellow(&format!("voe: {kind}: {}; asking again after {wait:.1} s", harmless(error))));
+                self.line(paint.yellow(&one_line(&format!("voe: {kind}: {error}; asking again after {wait:.1} s"))));
             }
             Event::ToolboxRestarted { why, .. } => {
-                self.line(&paint.yellow(&format!("voe: tools started again: {why}")))
+                self.line(paint.yellow(&one_line(&format!("voe: tools started again: {why}"))))
             }
             Event::Node(node) if node.kind != "root" => self.node(node),
-            Event::Void { why, .. } => self.line(&paint.yellow(&format!("voe: evidence is void from here on: {why}"))),
-            Event::Note { text } => self.line(&paint.yellow(&format!("voe: {text}"))),
+            Event::Void { why, .. } => {
+                self.line(paint.yellow(&one_line(&format!("voe: evidence is void from here on: {why}"))))
+            }
+            Event::Note { text } => self.line(paint.yellow(&one_line(&format!("voe: {text}")))),
             _ => {}
         }
     }
@@ -158,32 +155,32 @@ impl Live {
         let value = node.value.map(|value| format!(" · value {value:.2}")).unwrap_or_default();
         let (id, kind, parent, step) = (node.id, &node.kind, node.parent.unwrap_or(0), node.step);
         match serde_json::from_value::<voe_search::Examination>(node.detail.clone()) {
-            Ok(examination) => self.line(&format!("\n{}", harmless(examination.render().trim_end()))),
+            Ok(examination) => self.line(format!("\n{}", examination.render().trim_end())),
             Err(_) => {
                 let (level, reason) = (word("level"), word("reason"));
                 let line =
                     format!("voe: attempt {id} ({kind} of {parent}) · to step {step} · {reason} · {level}{value}");
-                self.line(&paint.cyan(&harmless(&line)));
+                self.line(paint.cyan(&one_line(&line)));
             }
         }
     }
 
     fn result(&mut self, result: &ToolResult) {
         let paint = self.paint;
-        self.line(&format!("{} {}", paint.bold(&format!("▸ {}", result.tool)), call_line(&result.arguments)));
+        let tool = paint.bold(&format!("▸ {}", one_line(&result.tool)));
+        self.line(tool.then(" ").then(call_line(&result.arguments)));
         if result.diff.is_empty() {
-            let text = first_lines(&harmless(result.text.trim_end()), RESULT_LINES);
-            for line in text.lines() {
-                self.line(&format!("  {}", paint.dim(line)));
+            let text = first_lines(result.text.trim_end(), RESULT_LINES);
+            for line in text.split('\n').filter(|_| !text.is_empty()) {
+                self.line(Text::from("  ").then(paint.dim(line)));
             }
         } else {
-            let diff = first_lines(&harmless(result.diff.trim_end()), DIFF_LINES);
-            for line in paint.diff(&diff).lines() {
-                self.line(&format!("  {line}"));
+            for line in first_lines(result.diff.trim_end(), DIFF_LINES).split('\n') {
+                self.line(Text::from("  ").then(paint.diff_line(line)));
             }
         }
         if let Some(killed) = &result.killed {
-            self.line(&format!("  {}", paint.red(&format!("ended: {killed}"))));
+            self.line(Text::from("  ").then(paint.red(&format!("ended: {}", one_line(killed)))));
         }
     }
 }
@@ -218,7 +215,7 @@ fn call_line(arguments: &Value) -> String {
         }
         if i == 0 { text } else { format!("{name}={text}") }
     });
-    harmless(&shown.collect::<Vec<_>>().join("  "))
+    one_line(&shown.collect::<Vec<_>>().join("  "))
 }
 
 /// The first lines of a text, and how many more there are.
@@ -227,6 +224,7 @@ pub(crate) fn first_lines(text: &str, most: usize) -> String {
     if total <= most + 1 {
         return text.to_owned();
     }
-    let shown: Vec<_> = text.lines().take(most).collect();
+    // Not `lines`, which drops carriage returns: they are shown.
+    let shown: Vec<_> = text.split('\n').take(most).collect();
     format!("{}\n… {} more lines", shown.join("\n"), total - most)
 }

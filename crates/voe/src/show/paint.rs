@@ -1,6 +1,7 @@
 //! Colours, where they are wanted.
 
-use std::io::IsTerminal;
+use super::out;
+use super::text::{Style, Text};
 
 /// Puts colour on text, or leaves it alone.
 #[derive(Debug, Clone, Copy)]
@@ -13,51 +14,68 @@ impl Paint {
     pub(crate) fn stdout(no_color: bool) -> Self {
         let env = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
-        Self { on: !no_color && !env && !dumb && std::io::stdout().is_terminal() }
+        Self { on: !no_color && !env && !dumb && out::is_terminal() }
     }
 
-    fn with(self, code: &str, text: &str) -> String {
-        if self.on && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    #[cfg(test)]
+    pub(super) fn always() -> Self {
+        Self { on: true }
     }
 
-    pub(crate) fn dim(self, text: &str) -> String {
-        self.with("2", text)
+    #[cfg(test)]
+    pub(super) fn never() -> Self {
+        Self { on: false }
     }
 
-    pub(crate) fn bold(self, text: &str) -> String {
-        self.with("1", text)
+    fn with(self, style: Style, text: &str) -> Text {
+        Text::styled(self.on.then_some(style), text)
     }
 
-    pub(crate) fn red(self, text: &str) -> String {
-        self.with("31", text)
+    pub(crate) fn dim(self, text: &str) -> Text {
+        self.with(Style::Dim, text)
     }
 
-    pub(crate) fn green(self, text: &str) -> String {
-        self.with("32", text)
+    pub(crate) fn bold(self, text: &str) -> Text {
+        self.with(Style::Bold, text)
     }
 
-    pub(crate) fn yellow(self, text: &str) -> String {
-        self.with("33", text)
+    pub(crate) fn red(self, text: &str) -> Text {
+        self.with(Style::Red, text)
     }
 
-    pub(crate) fn cyan(self, text: &str) -> String {
-        self.with("36", text)
+    pub(crate) fn green(self, text: &str) -> Text {
+        self.with(Style::Green, text)
     }
 
-    /// A unified diff.
-    pub(crate) fn diff(self, diff: &str) -> String {
-        let line = |line: &str| match line.as_bytes().first() {
+    pub(crate) fn yellow(self, text: &str) -> Text {
+        self.with(Style::Yellow, text)
+    }
+
+    pub(crate) fn cyan(self, text: &str) -> Text {
+        self.with(Style::Cyan, text)
+    }
+
+    /// A line of a unified diff.
+    pub(crate) fn diff_line(self, line: &str) -> Text {
+        match line.as_bytes().first() {
             _ if line.starts_with("+++") || line.starts_with("---") => self.bold(line),
             Some(b'+') => self.green(line),
             Some(b'-') => self.red(line),
             Some(b'@') => self.cyan(line),
-            _ => line.to_owned(),
-        };
-        diff.lines().map(line).collect::<Vec<_>>().join("\n")
+            _ => Text::from(line),
+        }
     }
-}
 
-/// Text of others without what could play tricks on a terminal: control characters but for line ends and tabs.
-pub(crate) fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+    /// A unified diff.
+    pub(crate) fn diff(self, diff: &str) -> Text {
+        let mut text = Text::default();
+        // Not `lines`: a carriage return at the end of a line is a change, too.
+        for (n, line) in diff.split('\n').enumerate() {
+            if n > 0 {
+                text.push("\n");
+            }
+            text.push(self.diff_line(line));
+        }
+        text
+    }
 }

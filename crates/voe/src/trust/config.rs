@@ -1,12 +1,10 @@
 //! Trust on first use: settings in a repository's `voe.toml` that are the user's to decide (a server, a model, whether
 //! patches are applied) count only after the user has seen them, for as long as they stay the same.
 
-use std::io::{IsTerminal, Write};
-
 use super::Remembered;
 use crate::Usage;
 use crate::settings::{Asked, Settings};
-use crate::show::paint::harmless;
+use crate::show::out;
 
 const TRUSTED: Remembered = Remembered("trusted-config");
 
@@ -44,7 +42,7 @@ pub(crate) fn settle(settings: &mut Settings, answer: Answer) -> anyhow::Result<
     let file = asked.file.display().to_string();
     let accepted = match answer {
         Answer::Yes => true,
-        Answer::Ask if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => {
+        Answer::Ask if out::can_ask() => {
             let yes = confirmed(asked)?;
             if yes {
                 TRUSTED.add(&fact(asked), &asked.file)?;
@@ -84,13 +82,11 @@ fn fact(asked: &Asked) -> [Vec<u8>; 2] {
 }
 
 fn confirmed(asked: &Asked) -> anyhow::Result<bool> {
-    let mut terminal = std::io::stderr();
-    writeln!(terminal, "voe: {} sets:", harmless(&asked.file.display().to_string()))?;
+    errln!("voe: {} sets:", asked.file.display());
     for (name, value) in &asked.values {
-        writeln!(terminal, "    {}", harmless(&format!("{name} = {value}").replace('\n', "\\n")))?;
+        errln!("    {}", format!("{name} = {value}").replace('\n', "\\n"));
     }
-    write!(terminal, "voe: accept this for this repository, as long as it stays the same? [y/N] ")?;
-    terminal.flush()?;
+    out::question("voe: accept this for this repository, as long as it stays the same? [y/N] ");
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer)?;
     Ok(read > 0 && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

@@ -34,10 +34,9 @@ fn a_search_that_was_killed_ends_as_if_it_had_not_been() {
                 ["fix", PROBLEM, "--strategy", &strategy, "--sandbox", sandbox, "--json", "--model", &model, "--out"];
             let mut args: Vec<String> = begin.iter().map(|arg| (*arg).to_owned()).collect();
             args.push(out.display().to_string());
-            let resume: Vec<String> = ["fix", "--resume", &record.display().to_string(), "--json", "--model", &model]
-                .iter()
-                .map(|arg| (*arg).to_owned())
-                .collect();
+            let resume = ["fix", "--resume", &record.display().to_string(), "--json", "--model", &model];
+            let resume: Vec<String> =
+                resume.iter().chain(&["--sandbox", sandbox]).map(|arg| (*arg).to_owned()).collect();
             let replied = || {
                 walk(&out)
                     .iter()

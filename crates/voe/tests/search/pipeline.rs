@@ -118,7 +118,7 @@ fn a_pipeline_that_was_killed_goes_on_without_asking_again() {
     assert_eq!(first.code, 4);
     let record = first.finish()["trajectory"].as_str().unwrap().to_owned();
     let model = bench.script(&[text(CURE)]);
-    let second = bench.voe(&["fix", "--resume", &record, "--json", "--model", &model]);
+    let second = bench.voe(&["fix", "--resume", &record, "--json", "--model", &model, "--sandbox", "none"]);
     let finish = second.finish();
     assert_eq!((second.code, finish["steps"].as_u64()), (0, Some(3)), "{}\n{}", second.err, second.out);
     assert_eq!(finish["evidence"]["level"], "proven");

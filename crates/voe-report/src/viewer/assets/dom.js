@@ -2,6 +2,10 @@
 // Everything that is shown is made here, from text nodes: no text of a model is ever parsed as HTML.
 window.voe = {};
 
+/** Text without characters that a browser obeys or hides: a diff must be shown in the order that it has. */
+voe.visible = (text) => String(text).replaceAll(
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g, "\ufffd");
+
 /** An element. `props` may hold class, title, href, dataset, attributes in `attrs`, and handlers in `on`. */
 voe.el = (tag, props, ...children) => {
   const node = document.createElement(tag);
@@ -11,7 +15,9 @@ voe.el = (tag, props, ...children) => {
   for (const [key, value] of Object.entries(attrs ?? {})) node.setAttribute(key, value);
   for (const [key, handler] of Object.entries(on ?? {})) node.addEventListener(key, handler);
   Object.assign(node, rest);
-  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...children.flat(Infinity)
+    .filter((child) => child !== null && child !== undefined && child !== false)
+    .map((child) => child instanceof Node ? child : voe.visible(child)));
   return node;
 };
 
@@ -46,7 +52,8 @@ voe.diff = (text) => {
 };
 
 /** A text: short ones whole, long ones with head and tail until asked for. */
-voe.text = (text, name, lines = 18) => {
+voe.text = (raw, name, lines = 18) => {
+  const text = voe.visible(raw);
   const all = text.replace(/\s+$/, "").split("\n");
   const pre = voe.el("pre", { class: name ?? "" });
   if (all.length <= lines + 4 && text.length < 6000) {

@@ -1,0 +1,245 @@
+//! Unpacking an archive that somebody else made, below a directory that somebody else filled.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use rustix::fs::{AtFlags, Mode};
+use rustix::io::Errno;
+use tar::{EntryType, Header};
+
+use crate::{Error, Kind, UntrustedDir};
+
+/// Bytes of one header that carries a long name or extended attributes.
+const LONGEST_HEADER: u64 = 1 << 20;
+
+/// What an archive may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Most {
+    /// Entries.
+    pub entries: u64,
+    /// Bytes of all files together.
+    pub bytes: u64,
+}
+
+/// Names that stand in the headers before an entry and replace those in its own.
+#[derive(Default)]
+struct Names {
+    path: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
+}
+
+impl UntrustedDir {
+    /// Unpacks a tar archive below this directory: regular files, directories, symbolic links, and hard links to what lies
+    /// below it too; other entries are left out, and so is what `keep` (given the path, without `.`) refuses. A file replaces
+    /// what is there and is never written into it; nothing is written through a link, whether the archive or the directory
+    /// has it. Set-id bits and owners are dropped.
+    ///
+    /// # Errors
+    /// A path that leads out or through a link, more than `most`, a damaged archive, or the disk. What was unpacked until
+    /// then stays.
+    pub fn unpack(&self, archive: File, most: Most, mut keep: impl FnMut(&Path) -> bool) -> Result<(), Error> {
+        let io = |source| Error::Io { action: "unpack an archive in", path: self.path().to_owned(), source };
+        let too_much = || Error::TooLarge { path: self.path().to_owned(), most: most.bytes };
+        let mut archive = tar::Archive::new(io::BufReader::new(archive));
+        let (mut entries, mut bytes) = (0, 0);
+        let mut names = Names::default();
+        // Raw: the library would read long names and extended headers of any size into memory.
+        for entry in archive.entries().map_err(io)?.raw(true) {
+            let mut entry = entry.map_err(io)?;
+            entries += 1;
+            if entries > most.entries {
+                return Err(too_much());
+            }
+            let kind = entry.header().entry_type();
+            if names.read(kind, &mut entry).map_err(io)? {
+                continue;
+            }
+            let before = std::mem::take(&mut names);
+            let path = before.path.unwrap_or_else(|| entry.path_bytes().into_owned());
+            let path = beneath(OsStr::from_bytes(&path)).ok_or_else(|| self.outside(&path))?;
+            let link = before.link.or_else(|| entry.link_name_bytes().map(std::borrow::Cow::into_owned));
+            if path.as_os_str().is_empty() || !keep(&path) {
+                continue;
+            }
+            match kind {
+                EntryType::Directory => drop(self.dir_or_make(&path)?),
+                EntryType::Regular | EntryType::Continuous => {
+                    let header = entry.header().clone();
+                    let left = most.bytes - bytes;
+                    let written = self.put_file(&path, &header, &mut (&mut entry).take(left.saturating_add(1)))?;
+                    bytes += written;
+                    if bytes > most.bytes {
+                        return Err(too_much());
+                    }
+                }
+                EntryType::Symlink => {
+                    let (parent, name) = self.clear(&path)?;
+                    let target = link.unwrap_or_default();
+                    rustix::fs::symlinkat(OsStr::from_bytes(&target), &parent, name)
+                        .map_err(Error::io("create", &self.path().join(&path)))?;
+                }
+                EntryType::Link => self.hard_link(&path, &link.unwrap_or_default())?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a file or a link; `false` if nothing is there. The path may have several components.
+    ///
+    /// # Errors
+    /// A directory, a link on the way, a path that leads out.
+    pub fn remove_file(&self, path: impl AsRef<Path>) -> Result<bool, Error> {
+        let full = self.path().join(&path);
+        let path = beneath(path.as_ref().as_os_str()).ok_or_else(|| Error::Outside(full.clone()))?;
+        let name = path.file_name().ok_or_else(|| Error::Outside(full.clone()))?;
+        let parent = match self.parent(&path) {
+            Err(error) if error.is_not_found() => return Ok(false),
+            parent => parent?,
+        };
+        match rustix::fs::unlinkat(&parent, name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(Error::io("remove", &full)(errno)),
+        }
+    }
+
+    /// Moves an entry (one component) into another directory of the same file system, under a name that is free there.
+    ///
+    /// # Errors
+    /// Nothing is there, the other name is taken, or the system refuses.
+    pub fn move_to(&self, name: impl AsRef<OsStr>, to: &Self, new: impl AsRef<OsStr>) -> Result<(), Error> {
+        let full = self.path().join(name.as_ref());
+        let (name, new) = (self.component(name.as_ref())?, to.component(new.as_ref())?);
+        let flags = rustix::fs::RenameFlags::NOREPLACE;
+        match rustix::fs::renameat_with(self, name, to, new, flags) {
+            // A file system that doesn't know the flag.
+            Err(Errno::INVAL) if to.kind(new)?.is_none() => rustix::fs::renameat(self, name, to, new),
+            done => done,
+        }
+        .map_err(Error::io("move", &full))
+    }
+
+    fn outside(&self, path: &[u8]) -> Error {
+        Error::Outside(self.path().join(OsStr::from_bytes(path)))
+    }
+
+    /// The directory that holds `path`, which is beneath.
+    fn parent(&self, path: &Path) -> Result<Self, Error> {
+        match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            Some(parent) => self.dir(parent),
+            None => self.again(),
+        }
+    }
+
+    /// The directory at `path`, made with its parents where it is missing.
+    fn dir_or_make(&self, path: &Path) -> Result<Self, Error> {
+        let mut dir = self.again()?;
+        for name in path.iter() {
+            dir = match dir.dir(name) {
+                Err(error) if error.is_not_found() => {
+                    let made = dir.make_dir(name)?;
+                    let mode = Mode::from_raw_mode(0o755);
+                    rustix::fs::fchmod(&made, mode).map_err(Error::io("change", made.path()))?;
+                    made
+                }
+                there => there?,
+            };
+        }
+        Ok(dir)
+    }
+
+    /// Removes what is at `path` unless it is a directory, and gives the directory that it was in (made if it is missing).
+    fn clear<'p>(&self, path: &'p Path) -> Result<(Self, &'p OsStr), Error> {
+        let full = self.path().join(path);
+        let name = path.file_name().ok_or_else(|| Error::Outside(full.clone()))?;
+        let parent = self.dir_or_make(path.parent().unwrap_or(Path::new("")))?;
+        match rustix::fs::unlinkat(&parent, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok((parent, name)),
+            Err(errno) => Err(Error::io("replace", &full)(errno)),
+        }
+    }
+
+    fn put_file(&self, path: &Path, header: &Header, content: &mut impl Read) -> Result<u64, Error> {
+        let full = self.path().join(path);
+        let io = |source| Error::Io { action: "write", path: full.clone(), source };
+        let (parent, name) = self.clear(path)?;
+        let mut file = parent.create_file(name)?;
+        let written = io::copy(content, &mut file).map_err(io)?;
+        if let Some(modified) =
+            header.mtime().ok().and_then(|seconds| UNIX_EPOCH.checked_add(std::time::Duration::from_secs(seconds)))
+        {
+            file.set_modified(modified).map_err(io)?;
+        }
+        let mode = Mode::from_raw_mode(header.mode().map_err(io)? & 0o777);
+        rustix::fs::fchmod(&file, mode).map_err(Error::io("change", &full))?;
+        Ok(written)
+    }
+
+    fn hard_link(&self, path: &Path, target: &[u8]) -> Result<(), Error> {
+        let to = beneath(OsStr::from_bytes(target)).ok_or_else(|| self.outside(target))?;
+        let full = self.path().join(&to);
+        // A link to a link, or to a device, is worth nothing here.
+        if to == path || self.kind(&to)? != Some(Kind::File) {
+            return Err(Error::NotAFile(full));
+        }
+        let from = self.parent(&to)?;
+        let (parent, name) = self.clear(path)?;
+        let of = to.file_name().ok_or_else(|| Error::Outside(full.clone()))?;
+        rustix::fs::linkat(&from, of, &parent, name, AtFlags::empty()).map_err(Error::io("link", &full))
+    }
+}
+
+impl Names {
+    /// Reads a header that only tells about the entry after it; `false` if this is an entry of its own.
+    fn read(&mut self, kind: EntryType, entry: &mut impl Read) -> io::Result<bool> {
+        let mut text = || -> io::Result<Vec<u8>> {
+            let mut text = Vec::new();
+            entry.take(LONGEST_HEADER + 1).read_to_end(&mut text)?;
+            if text.len() as u64 > LONGEST_HEADER {
+                return Err(io::Error::other("a header in it is too long"));
+            }
+            Ok(text)
+        };
+        let without_end = |mut text: Vec<u8>| {
+            text.truncate(text.iter().position(|byte| *byte == 0).unwrap_or(text.len()));
+            text
+        };
+        match kind {
+            EntryType::GNULongName => self.path = Some(without_end(text()?)),
+            EntryType::GNULongLink => self.link = Some(without_end(text()?)),
+            EntryType::XHeader => {
+                for record in tar::PaxExtensions::new(&text()?) {
+                    let record = record?;
+                    match record.key_bytes() {
+                        b"path" => self.path = Some(record.value_bytes().to_vec()),
+                        b"linkpath" => self.link = Some(record.value_bytes().to_vec()),
+                        // The header's own size would be wrong then, and what follows read at the wrong place.
+                        b"size" => return Err(io::Error::other("a file in it is too large")),
+                        _ => {}
+                    }
+                }
+            }
+            EntryType::XGlobalHeader => drop(text()?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// A relative path without `.` and `..`; empty for the directory itself. `None` if it is none.
+fn beneath(path: &OsStr) -> Option<PathBuf> {
+    let mut plain = PathBuf::new();
+    for part in Path::new(path).components() {
+        match part {
+            Component::Normal(name) => plain.push(name),
+            Component::CurDir => {}
+            _ => return None,
+        }
+    }
+    Some(plain)
+}
