@@ -287,7 +287,7 @@ pub(crate) async fn run(
         let paint = Paint::stdout(output.no_color);
         let block = show::block::render(&finish, file.as_deref(), &applied, paint);
         // Nobody may be reading any more: the exit code says how it ended all the same.
-        show::out::news(&block);
+        show::out::news(&block.then(show::block::automatic_line(&voe_repo::automatic(&ended.export), paint)));
     }
     closed?;
     saved?;
@@ -297,7 +297,8 @@ pub(crate) async fn run(
 /// Asks on the terminal. Ctrl-C and the end of input are a no.
 async fn confirmed(ended: &Ended, output: &cli::OutputFlags) -> anyhow::Result<bool> {
     let paint = Paint::stdout(output.no_color);
-    show::out::text(&Text::from("\n").then(paint.diff(&ended.patch.text)));
+    let automatic = show::block::automatic_line(&voe_repo::automatic(&ended.export), paint);
+    show::out::text(&Text::from("\n").then(paint.diff(&ended.patch.text)).then(automatic));
     out!("voe: put this into your tree? [Y/n] ");
     let (say, said) = tokio::sync::oneshot::channel();
     // A thread of its own: the runtime would wait for one of its threads, and nothing wakes this one but the user.
