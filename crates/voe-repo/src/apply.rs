@@ -69,12 +69,12 @@ impl Repo {
             return Ok(Applied::Nothing);
         }
         // What `patch` says is not relied upon: it may have been read from a file.
-        let found = hazards(export, &links_of(base)?);
+        let root = Root::open(&self.top)?;
+        let found = hazards(export, &links_of(base)?, &|path| root.link(path));
         if !found.is_empty() || !patch.hazards.is_empty() {
             return Ok(Applied::Refused(if found.is_empty() { patch.hazards.clone() } else { found }));
         }
         let claims = Claims::check(base, &files)?;
-        let root = Root::open(&self.top)?;
         let (mut changes, mut merged, mut conflicts) = (Vec::new(), Vec::new(), Vec::new());
         for (file, true_to_base) in files.iter().zip(claims.0) {
             let path = &file.path.0;

@@ -35,7 +35,7 @@ pub fn throw_away_copy(files: &[(Bytes, FileState)], dir: &Path) -> Result<Strin
     let export = Export { files: files.iter().map(added).collect(), skipped: Vec::new() };
     if let Some(file) = export.files.iter().find(|file| {
         let alone = Export { files: vec![(*file).clone()], skipped: Vec::new() };
-        !hazards(&alone, &Default::default()).is_empty()
+        !hazards(&alone, &Default::default(), &|_| None).is_empty()
     }) {
         let why = "such a file can't be in a repository made of given files";
         return Err(RepoError::Export { path: crate::objects::printable(&file.path.0), why });

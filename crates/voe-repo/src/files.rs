@@ -1,6 +1,6 @@
 //! Reading and writing files below a directory without ever following a symbolic link.
 
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -80,6 +80,13 @@ impl Root {
     /// What is at `path`.
     pub(crate) fn read(&self, path: &[u8]) -> Result<Found> {
         self.look(path).map_err(self.failed("read", path))
+    }
+
+    /// The target of the symbolic link at `path`; `None` where there is none or it can't be read.
+    pub(crate) fn link(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let (above, name) = split(path);
+        let parent = self.descend(above).ok()??;
+        rustix::fs::readlinkat(&parent, OsStr::from_bytes(name), Vec::new()).ok().map(CString::into_bytes)
     }
 
     fn look(&self, path: &[u8]) -> rustix::io::Result<Found> {

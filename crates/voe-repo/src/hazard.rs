@@ -58,15 +58,33 @@ pub enum Hazard {
     },
 }
 
-/// The hazards of what was exported. `known` holds the symbolic links of the tree that it is to be applied to, with
-/// their targets, by path.
-pub(crate) fn hazards(export: &Export, known: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<Hazard> {
-    let mut links = known.clone();
+/// Reads the target of the symbolic link at a path of a tree; `None` where there is none.
+pub(crate) type ReadLink<'a> = dyn Fn(&[u8]) -> Option<Vec<u8>> + 'a;
+
+/// The symbolic links of a tree once a patch is in it.
+struct Links<'a> {
+    /// The targets of those that are known, by path; `None` where the patch puts something else.
+    known: BTreeMap<&'a [u8], Option<&'a [u8]>>,
+    /// The others: git knows nothing of ignored and untracked links, and a new link may lead through them.
+    found: &'a ReadLink<'a>,
+}
+
+impl Links<'_> {
+    fn target(&self, path: &[u8]) -> Option<Vec<u8>> {
+        match self.known.get(path) {
+            Some(target) => target.map(<[u8]>::to_vec),
+            None => (self.found)(path),
+        }
+    }
+}
+
+/// The hazards of what was exported. `known` holds the symbolic links of the base that it is to be applied to, with
+/// their targets, by path; `found` reads those that are in the work tree besides.
+pub(crate) fn hazards(export: &Export, known: &BTreeMap<Vec<u8>, Vec<u8>>, found: &ReadLink<'_>) -> Vec<Hazard> {
+    let mut links = Links { known: known.iter().map(|(path, target)| (&path[..], Some(&target[..]))).collect(), found };
     for file in &export.files {
-        match &file.now {
-            Some(now) if now.mode == LINK => links.insert(file.path.0.clone(), now.content.0.clone()),
-            _ => links.remove(&file.path.0),
-        };
+        let target = file.now.as_ref().filter(|now| now.mode == LINK).map(|now| &now.content.0[..]);
+        links.known.insert(&file.path.0, target);
     }
     let mut found = Vec::new();
     for file in &export.files {
@@ -85,7 +103,9 @@ pub(crate) fn hazards(export: &Export, known: &BTreeMap<Vec<u8>, Vec<u8>>) -> Ve
         }
         let Some(now) = &file.now else { continue };
         let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
-        if let Some(link) = slashes.map(|(at, _)| &path[..at]).find(|above| links.contains_key(*above)) {
+        if let Some(link) =
+            slashes.map(|(at, _)| &path[..at]).find(|above| matches!(links.known.get(*above), Some(Some(_))))
+        {
             found.push(Hazard::BeyondLink { path: shown.clone(), link: printable(link) });
         }
         if now.mode == LINK
@@ -98,32 +118,32 @@ pub(crate) fn hazards(export: &Export, known: &BTreeMap<Vec<u8>, Vec<u8>>) -> Ve
 }
 
 /// Follows a link through the tree; what is wrong with where it leads.
-fn leads_astray(path: &[u8], target: &[u8], links: &BTreeMap<Vec<u8>, Vec<u8>>) -> Option<&'static str> {
-    let mut at: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
+fn leads_astray(path: &[u8], target: &[u8], links: &Links<'_>) -> Option<&'static str> {
+    let mut at: Vec<Vec<u8>> = path.split(|byte| *byte == b'/').map(<[u8]>::to_vec).collect();
     at.pop();
     // What is still to be walked, the next part last.
-    let mut todo: Vec<&[u8]> = Vec::new();
-    let mut next = target;
+    let mut todo: Vec<Vec<u8>> = Vec::new();
+    let mut next = target.to_vec();
     for _ in 0..MOST_LINKS {
         if next.first() == Some(&b'/') {
             return Some("is absolute");
         }
-        todo.extend(next.split(|byte| *byte == b'/').rev());
+        todo.extend(next.split(|byte| *byte == b'/').rev().map(<[u8]>::to_vec));
         loop {
             let part = todo.pop()?;
-            match part {
+            match &part[..] {
                 b"" | b"." => continue,
                 b".." if at.pop().is_none() => return Some("leads out of the work tree"),
                 b".." => continue,
                 _ => {}
             }
-            if names_git_dir(part) {
+            if names_git_dir(&part) {
                 return Some("leads into .git");
             }
             at.push(part);
-            if let Some(found) = links.get(&at.join(&b'/')) {
+            if let Some(target) = links.target(&at.join(&b'/')) {
                 at.pop();
-                next = found;
+                next = target;
                 break;
             }
         }
@@ -165,7 +185,7 @@ mod tests {
     }
 
     fn said(files: &[(&str, u32, &str)]) -> Vec<String> {
-        hazards(&added(files), &BTreeMap::new()).iter().map(ToString::to_string).collect()
+        hazards(&added(files), &BTreeMap::new(), &|_| None).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -236,9 +256,9 @@ mod tests {
         let chained = said(&[("deep/er/up", LINK, "../.."), ("x", LINK, "deep/er/up/../y")]);
         assert_eq!(chained, ["x is a symbolic link to deep/er/up/../y, which leads out of the work tree"]);
         let known = BTreeMap::from([(b"vendor".to_vec(), b"/opt/vendor".to_vec())]);
-        let through_base = hazards(&added(&[("x", LINK, "vendor/file")]), &known);
+        let through_base = hazards(&added(&[("x", LINK, "vendor/file")]), &known, &|_| None);
         assert_eq!(through_base[0].to_string(), "x is a symbolic link to vendor/file, which is absolute");
-        let below = hazards(&added(&[("vendor/x", 0o100644, "")]), &known);
+        let below = hazards(&added(&[("vendor/x", 0o100644, "")]), &known, &|_| None);
         assert_eq!(below[0].to_string(), "vendor/x lies beyond the symbolic link vendor");
     }
 

@@ -3,6 +3,7 @@
 //! - [`Repo`]: the user's repository, found from a directory in it.
 //! - [`Base`]: its work tree as it stands, uncommitted work included, recorded in a git directory of voe's own.
 //! - [`make_patch`]: what an attempt changed, as `git apply` takes it; with the [`Hazard`]s that forbid applying it.
+//! - [`automatic()`]: which of its files tools run by themselves.
 //! - [`Repo::apply`]: the patch into the user's tree, all of it or nothing.
 //! - [`UndoPoint`]: putting everything back.
 //! - [`Base::check_out`], [`Base::keep`], [`Base::with_patch`]: the base put somewhere else.
@@ -15,6 +16,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod apply;
+mod automatic;
 mod base;
 mod copy;
 mod error;
@@ -31,6 +33,7 @@ mod snapshot;
 mod undo;
 
 pub use apply::{Applied, Conflict};
+pub use automatic::{Automatic, Trigger, automatic};
 pub use base::Base;
 pub use copy::throw_away_copy;
 pub use error::RepoError;

@@ -46,7 +46,7 @@ pub fn make_patch(export: &Export, base: Option<&Base>) -> Result<Patch> {
         Some(base) => links_of(base)?,
         None => BTreeMap::new(),
     };
-    let hazards = hazards(export, &links);
+    let hazards = hazards(export, &links, &|_| None);
     let scratch = tempfile::tempdir().map_err(RepoError::io("make", std::env::temp_dir()))?;
     let dir = scratch.path();
     init_bare(dir, "sha1")?;

@@ -132,6 +132,34 @@ fn each_change_that_does_not_go_together_is_a_conflict_with_its_reason() {
 }
 
 #[test]
+fn a_new_link_through_an_ignored_link_of_the_users_is_refused_where_that_leads_out() {
+    let lab = Lab::with_commit();
+    lab.write(".gitignore", "/ignored*\n");
+    lab.link("ignored-link", "/etc");
+    lab.link("ignored-inside", "dir");
+    let through = |target: &str| {
+        let target = target.to_owned();
+        attempt(&lab, move |files| drop(files.insert(b"new/link".to_vec(), text(0o120000, &target))))
+    };
+    for target in
+        ["../ignored-link", "../ignored-link/passwd", "../dir/../ignored-link/x", "../ignored-inside/../ignored-link"]
+    {
+        let why = format!("new/link is a symbolic link to {target}, which is absolute");
+        assert_eq!(refused(&lab, &through(target)), why);
+    }
+    assert_eq!(apply(&lab, &through("../ignored-inside/b.txt")), Applied::Plain);
+}
+
+#[test]
+fn a_new_link_through_an_untracked_chain_of_links_is_followed_to_its_end() {
+    let lab = Lab::with_commit();
+    let attempt = attempt(&lab, |files| drop(files.insert(b"link".to_vec(), text(0o120000, "one/x"))));
+    lab.link("one", "dir/two");
+    lab.link("dir/two", "../..");
+    assert_eq!(refused(&lab, &attempt), "link is a symbolic link to one/x, which leads out of the work tree");
+}
+
+#[test]
 fn hazards_are_refused_whatever_the_patch_says_of_itself() {
     let lab = Lab::with_commit();
     let attempt = attempt(&lab, |files| {

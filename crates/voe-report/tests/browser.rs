@@ -32,11 +32,11 @@ impl Viewer {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
                 let server = Server::bind(&options).await.unwrap();
-                tell.send(server.address()).unwrap();
+                tell.send(server.url()).unwrap();
                 server.run(async { drop(stopped.await) }).await.unwrap();
             });
         });
-        Self { url: format!("http://{}", told.recv().unwrap()), stop: Some(stop), thread: Some(thread) }
+        Self { url: told.recv().unwrap().trim_end_matches('/').to_owned(), stop: Some(stop), thread: Some(thread) }
     }
 }
 

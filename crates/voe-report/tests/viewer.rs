@@ -112,11 +112,13 @@ async fn the_server_answers_on_loopback_under_its_own_name_only_and_with_a_stric
     let server = Server::bind(&options).await.unwrap();
     let address = server.address();
     assert!(address.ip().is_loopback());
+    let base = server.url().strip_prefix(&format!("http://{address}")).unwrap().trim_end_matches('/').to_owned();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(server.run(async { drop(stopped.await) }));
     let own = address.to_string();
+    let below = |path: &str| format!("{base}{path}");
     for path in ["/", "/app.js", "/data/overview", "/data/attempt-0", "/figures/leaderboard.svg"] {
-        let (head, body) = get(address, path, &own).await;
+        let (head, body) = get(address, &below(path), &own).await;
         assert!(head.starts_with("http/1.1 200") && !body.is_empty(), "{path}: {head}");
         assert!(
             head.contains("content-security-policy: default-src 'none'") && head.contains("nosniff"),
@@ -124,13 +126,56 @@ async fn the_server_answers_on_loopback_under_its_own_name_only_and_with_a_stric
         );
         assert!(!head.contains("access-control-allow"), "{head}");
     }
-    let (head, body) = get(address, "/data/overview", &format!("evil.example:{}", address.port())).await;
+    let (head, body) = get(address, &below("/data/overview"), &format!("evil.example:{}", address.port())).await;
     assert!(head.starts_with("http/1.1 403") && !body.contains("attempts"), "{head}");
     for path in ["/data/attempt-99", "/data/steps-0/99", "/nothing", "/figures/x.svg", "/..%2f..%2fetc%2fpasswd"] {
-        assert!(get(address, path, &own).await.0.starts_with("http/1.1 404"), "{path}");
+        assert!(get(address, &below(path), &own).await.0.starts_with("http/1.1 404"), "{path}");
     }
-    let overview: Value = serde_json::from_str(&get(address, "/data/overview", &own).await.1).unwrap();
+    let overview: Value = serde_json::from_str(&get(address, &below("/data/overview"), &own).await.1).unwrap();
     assert_eq!(overview["attempts"].as_array().unwrap().len(), 6);
+    drop(stop);
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn without_the_token_of_its_address_the_viewer_shows_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &Shape { tasks: 1, ..Shape::default() });
+    let options = Options { inputs: vec![dir.path().to_str().unwrap().into()], ..Options::default() };
+    let (server, second) = (Server::bind(&options).await.unwrap(), Server::bind(&options).await.unwrap());
+    let (address, url, other) = (server.address(), server.url(), second.url());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async { drop(stopped.await) }));
+    let token = url.strip_prefix(&format!("http://{address}/")).unwrap().trim_end_matches('/').to_owned();
+    let other = other.rsplit('/').nth(1).unwrap().to_owned();
+    assert!(token.len() == 32 && token.bytes().all(|byte| byte.is_ascii_hexdigit()) && token != other, "{url}");
+    let own = address.to_string();
+    let pages = ["", "app.js", "style.css", "data/version", "data/overview", "data/attempt-0", "data/steps-0/0"];
+    let more = ["data/search?q=needle", "figures/leaderboard.svg", "nothing"];
+    for page in pages.into_iter().chain(more) {
+        let (head, _) = get(address, &format!("/{token}/{page}"), &own).await;
+        assert!(!head.starts_with("http/1.1 403"), "{page}: {head}");
+        let guesses =
+            ["".to_owned(), other.clone(), token[..31].to_owned(), format!("{token}0"), token.to_uppercase() + "x"];
+        for guess in guesses {
+            for path in [format!("/{guess}/{page}"), format!("/{page}?token={guess}"), format!("/{guess}%2f{page}")] {
+                let (head, body) = get(address, &path, &own).await;
+                assert!(head.starts_with("http/1.1 403") && body.contains("voe view"), "{path}: {head}");
+                assert!(!body.contains(&token) && !head.contains(&token) && !head.contains("set-cookie"), "{head}");
+                assert!(head.contains("referrer-policy: no-referrer") && head.contains("no-store"), "{head}");
+            }
+        }
+        // The right token under another host's name, another port, or none.
+        for host in ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example", "127.0.0.1.evil.example", ""]
+        {
+            let (head, _) = get(address, &format!("/{token}/{page}"), host).await;
+            assert!(!head.starts_with("http/1.1 200"), "{host}: {head}");
+        }
+    }
+    for host in ["localhost", "[::1]"] {
+        let (head, _) = get(address, &format!("/{token}/"), &format!("{host}:{}", address.port())).await;
+        assert!(head.starts_with("http/1.1 200"), "{host}: {head}");
+    }
     drop(stop);
     running.await.unwrap().unwrap();
 }

@@ -1,8 +1,10 @@
 //! `voe demo`: the real loop, tools, edits and tests on a shipped task, with recorded replies.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use voe_agent::{Ended, Plan};
@@ -10,6 +12,8 @@ use voe_bench::mini::{self, MiniTask};
 use voe_model::Scripted;
 use voe_repo::{Repo, throw_away_copy};
 use voe_search::Work;
+use voe_toolbox::client::{ClientError, Toolbox};
+use voe_toolbox::protocol::{Bytes, FileState, Limits, Pristine, Setup, Syntax};
 use voe_trace::Writer;
 use voe_trace::event::Task;
 
@@ -20,6 +24,8 @@ use crate::{Usage, cli, exit, state};
 
 /// The task that is shown.
 const TASK: &str = "mini__pages-1";
+/// The most time that the task's own tests may take: they take a second.
+const VERDICT_LIMIT: Duration = Duration::from_secs(120);
 /// What the model says, written by hand.
 const REPLIES: &str = include_str!("../demo/replies.toml");
 /// The strategy that it is shown with.
@@ -32,7 +38,6 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     }
     let settings = {
         let mut settings = Settings::defaults();
-        // A throw-away copy: where no sandbox works, none will do.
         settings.flag("sandbox.backend", Some(args.sandbox.clone().unwrap_or_else(|| "auto".into())));
         settings
     };
@@ -56,7 +61,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let dir = state::new_attempt(&state::dir()?.join("demo"), args.out.as_deref())?;
     let places = Places { dir: dir.clone(), repository: repo.top().to_owned(), undo: None, base };
 
-    let sandbox = session::sandbox_or_none(&settings, repo.top(), &temporary.path().join("sandbox")).await?;
+    let sandbox = session::sandbox(&settings, repo.top(), &temporary.path().join("sandbox")).await?;
     let plan = Plan {
         task: Task {
             id: task.about.id.clone(),
@@ -78,7 +83,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     };
     let writer = Writer::create(&places.trajectory())?;
     let attempt = Work::start(plan, writer, session::observer(&args.output, false)).await?;
-    let judge = |ended: &Ended| verdict(&task, ended, temporary.path()).map(Some);
+    let judge = async |ended: &Ended| verdict(&settings, &task, ended, temporary.path()).await.map(Some);
     let finish = session::run(attempt, &places, Apply::Copy, &args.output, judge).await?;
     places.keep_base()?;
     if !args.output.json {
@@ -90,34 +95,48 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     Ok(if finish.resolved == Some(true) { exit::OK } else { exit::INTERNAL })
 }
 
-/// Runs the task's own tests, which the agent never saw, on a fresh copy with the patch.
-fn verdict(task: &MiniTask, ended: &Ended, temporary: &Path) -> anyhow::Result<bool> {
+/// Runs the task's own tests, which the agent never saw, on a fresh copy with the patch: in a sandbox of its own, since
+/// the patch is the model's work and so is what its tests run.
+async fn verdict(settings: &Settings, task: &MiniTask, ended: &Ended, temporary: &Path) -> anyhow::Result<bool> {
+    if ended.patch.is_empty() || task.test_patch.is_empty() {
+        return Ok(false);
+    }
     let tree = temporary.join("verdict");
     throw_away_copy(&task.files, &tree)?;
-    for (name, patch) in [("patch.diff", &ended.patch.text), ("tests.diff", &task.test_patch)] {
-        if patch.is_empty() {
-            return Ok(false);
-        }
-        let file = temporary.join(name);
-        std::fs::write(&file, patch)?;
-        let applied = Command::new("git")
-            .current_dir(&tree)
-            .arg("apply")
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()?;
-        if !applied.success() {
-            return Ok(false);
-        }
-    }
-    let tests = Command::new("bash")
-        .args(["-c", &task.about.test_command])
-        .current_dir(&tree)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()?;
-    Ok(tests.success())
+    let repo = Repo::discover(&tree)?;
+    let base = repo.base(&temporary.join("verdict-store"))?;
+    let sandbox = session::sandbox(settings, repo.top(), &temporary.join("verdict-sandbox")).await?;
+    let setup = Setup {
+        workspace: sandbox.workspace().to_owned(),
+        scratch: PathBuf::new(),
+        pristine: sandbox.base_inside().map_or(base.pristine(), Pristine::Dir),
+        limits: Limits { max_timeout_s: VERDICT_LIMIT.as_secs_f64(), ..Limits::default() },
+        env: BTreeMap::new(),
+        syntax: Syntax::Off,
+        byproducts: Vec::new(),
+        resumed: false,
+        unwatched: true,
+    };
+    let (mut toolbox, _) = sandbox.toolbox(setup).await?;
+    let tested = test(&mut toolbox, task, ended).await;
+    toolbox.close().await;
+    sandbox.close().await?;
+    Ok(tested?)
+}
+
+/// Lays the patch and the tests, and runs them. What they say of themselves counts for nothing, their exit code does.
+async fn test(toolbox: &mut Toolbox, task: &MiniTask, ended: &Ended) -> Result<bool, ClientError> {
+    let diff = |name: &str, text: &str| {
+        let state = FileState { mode: 0o100_644, content: Bytes(text.as_bytes().to_vec()) };
+        (Bytes(name.as_bytes().to_vec()), Some(state))
+    };
+    let [patch, tests] = [".voe-patch.diff", ".voe-tests.diff"];
+    toolbox.import(vec![diff(patch, &ended.patch.text), diff(tests, &task.test_patch)]).await?;
+    // No settings of the user's: they may change what is applied.
+    let apply = "GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git apply --whitespace=nowarn";
+    let command = format!(
+        "{apply} {patch} && {apply} {tests} && rm {patch} {tests} && export PYTHONDONTWRITEBYTECODE=1 && {}",
+        task.about.test_command
+    );
+    Ok(toolbox.check(&command, VERDICT_LIMIT).await?.exit == Some(0))
 }

@@ -57,7 +57,7 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
             return Err(error);
         }
     };
-    let finish = session::run(attempt, &places, wishes.apply, &args.output, |_| Ok(None)).await?;
+    let finish = session::run(attempt, &places, wishes.apply, &args.output, async |_| Ok(None)).await?;
     Ok(session::code(finish.reason))
 }
 
@@ -190,7 +190,7 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
         _ => Vec::new(),
     };
     let attempt = Work::resume(plan, writer, observer, records, files, how).await?;
-    let finish = session::run(attempt, &places, wishes.apply, &args.output, |_| Ok(None)).await?;
+    let finish = session::run(attempt, &places, wishes.apply, &args.output, async |_| Ok(None)).await?;
     Ok(session::code(finish.reason))
 }
 

@@ -69,7 +69,7 @@ pub(crate) async fn view(args: cli::View) -> anyhow::Result<u8> {
         return Ok(exit::OK);
     }
     let server = viewer::server::Server::bind(&options).await?;
-    outln!("{} attempts at http://{}/ (Ctrl-C ends)", server.attempts(), server.address());
+    outln!("{} attempts at {} (Ctrl-C ends)", server.attempts(), server.url());
     server
         .run(async {
             let _ = tokio::signal::ctrl_c().await;

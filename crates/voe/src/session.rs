@@ -145,21 +145,6 @@ pub(crate) fn spec(settings: &Settings, workspace: &Path, home: &Path) -> anyhow
     Ok(spec)
 }
 
-/// The same for a throw-away copy: where no isolation works, voe does without and the record says so.
-pub(crate) async fn sandbox_or_none(settings: &Settings, workspace: &Path, home: &Path) -> anyhow::Result<Sandbox> {
-    match sandbox(settings, workspace, home).await {
-        Err(error)
-            if error.is::<voe_sandbox::SandboxError>()
-                && settings.text("sandbox.backend").as_deref() == Some("auto") =>
-        {
-            let mut settings = settings.clone();
-            settings.flag("sandbox.backend", Some("none".to_owned()));
-            sandbox(&settings, workspace, home).await
-        }
-        other => other,
-    }
-}
-
 fn expand_home(path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
         (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
@@ -239,7 +224,7 @@ pub(crate) async fn run(
     places: &Places,
     apply: Apply,
     output: &cli::OutputFlags,
-    verdict: impl FnOnce(&Ended) -> anyhow::Result<Option<bool>>,
+    verdict: impl AsyncFnOnce(&Ended) -> anyhow::Result<Option<bool>>,
 ) -> anyhow::Result<Finish> {
     let (reason, error) = attempt.run().await;
     let repo = Repo::discover(&places.repository)?;
@@ -289,7 +274,7 @@ pub(crate) async fn run(
         let sealed = repo.clone();
         tokio::task::spawn_blocking(move || point.seal(&sealed)).await??;
     }
-    ended.finish.resolved = verdict(&ended)?;
+    ended.finish.resolved = verdict(&ended).await?;
     let finish = ended.finish.clone();
     let closed = match attempt.close(ended.finish).await {
         Err(SearchError::Attempt(AttemptError::Workspace(error))) => {
@@ -303,7 +288,7 @@ pub(crate) async fn run(
         let paint = Paint::stdout(output.no_color);
         let block = show::block::render(&finish, file.as_deref(), &applied, paint);
         // Nobody may be reading any more: the exit code says how it ended all the same.
-        show::out::news(&block);
+        show::out::news(&block.then(show::block::automatic_line(&voe_repo::automatic(&ended.export), paint)));
     }
     closed?;
     saved?;
@@ -313,7 +298,8 @@ pub(crate) async fn run(
 /// Asks on the terminal. Ctrl-C and the end of input are a no.
 async fn confirmed(ended: &Ended, output: &cli::OutputFlags) -> anyhow::Result<bool> {
     let paint = Paint::stdout(output.no_color);
-    show::out::text(&Text::from("\n").then(paint.diff(&ended.patch.text)));
+    let automatic = show::block::automatic_line(&voe_repo::automatic(&ended.export), paint);
+    show::out::text(&Text::from("\n").then(paint.diff(&ended.patch.text)).then(automatic));
     out!("voe: put this into your tree? [Y/n] ");
     let (say, said) = tokio::sync::oneshot::channel();
     // A thread of its own: the runtime would wait for one of its threads, and nothing wakes this one but the user.

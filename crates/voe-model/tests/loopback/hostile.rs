@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use voe_model::{
     Anthropic, AnthropicConfig, Excess, Message, Model, ModelError, OpenAiConfig, Request, Sampling, Secret, probe,
 };

@@ -17,6 +17,7 @@ pub mod server;
 
 mod assets;
 mod source;
+mod token;
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The viewer on loopback.
+//! The viewer on loopback, below a path that nobody can guess.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::index::Index;
+use super::token::Token;
 use super::{Options, assets, pages, search};
 use crate::Error;
 use crate::data::suite::Suite;
@@ -29,6 +30,7 @@ const REFRESH: Duration = Duration::from_millis(1000);
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    token: Token,
     shared: Arc<Shared>,
 }
 
@@ -75,6 +77,7 @@ impl Server {
         let failed = |cause| Error::Listen { address: address.to_string(), cause };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let token = Token::random().map_err(failed)?;
         let inputs = options.inputs.clone();
         let suite = options.suite.clone();
         let read = move || -> Result<Arc<Shared>, Error> {
@@ -84,12 +87,17 @@ impl Server {
             Ok(Arc::new(shared))
         };
         let shared = tokio::task::spawn_blocking(read).await.map_err(|e| Error::Usage(e.to_string()))??;
-        Ok(Self { listener, address, shared })
+        Ok(Self { listener, address, token, shared })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address for the browser. Whoever has it can read everything that is viewed.
+    pub fn url(&self) -> String {
+        format!("http://{}/{}/", self.address, self.token.expose())
     }
 
     /// The number of attempts found so far.
@@ -110,8 +118,8 @@ impl Server {
                 let _ = tokio::task::spawn_blocking(move || shared.index().refresh()).await;
             }
         });
-        let port = self.address.port();
-        let router = Router::new()
+        let (port, token) = (self.address.port(), self.token);
+        let pages = Router::new()
             .route("/", get(async || page()))
             .route("/{file}", get(file))
             .route("/figures/{file}", get(figure))
@@ -120,22 +128,31 @@ impl Server {
             .route("/data/attempt-{id}", get(attempt))
             .route("/data/steps-{id}/{chunk}", get(steps))
             .route("/data/search", get(find))
-            .layer(middleware::from_fn(move |request, next| guard(port, request, next)))
             .with_state(self.shared);
+        // Around the routes, not within them: the guard takes the token out of the path before a route is looked for.
+        let router = Router::new()
+            .fallback_service(pages)
+            .layer(middleware::from_fn(move |request, next| guard(port, token.clone(), request, next)));
         let served = axum::serve(self.listener, router).with_graceful_shutdown(stop).await;
         refresh.abort();
         served.map_err(|cause| Error::Listen { address: self.address.to_string(), cause })
     }
 }
 
-/// Refuses other hosts' names (a page elsewhere could have its own name point here), and sets what every answer carries.
-async fn guard(port: u16, request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
-    let ours = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
-    let mut response = if ours.iter().any(|name| name == host) {
-        next.run(request).await
+/// Refuses other hosts' names (a page elsewhere could have its own name point here) and paths without the token, and sets
+/// what every answer carries.
+async fn guard(port: u16, token: Token, mut request: Request, next: Next) -> Response {
+    let refuse = |why: &'static str| (StatusCode::FORBIDDEN, why).into_response();
+    let mut response = if !is_own_host(&request, port) {
+        refuse("this viewer answers to 127.0.0.1 and localhost only\n")
     } else {
-        (StatusCode::FORBIDDEN, "this viewer answers to 127.0.0.1 and localhost only").into_response()
+        match inner_uri(&token, request.uri()) {
+            Some(uri) => {
+                *request.uri_mut() = uri;
+                next.run(request).await
+            }
+            None => refuse("this viewer needs the whole address that `voe view` printed, token included\n"),
+        }
     };
     let headers = response.headers_mut();
     for (name, value) in [
@@ -148,6 +165,29 @@ async fn guard(port: u16, request: Request, next: Next) -> Response {
     }
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(assets::policy(false)));
     response
+}
+
+/// Whether the request names this machine and this port, once.
+fn is_own_host(request: &Request, port: u16) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let Ok(host) = host.to_str() else { return false };
+    let host = match host.strip_suffix(&format!(":{port}")) {
+        Some(host) => host,
+        // Browsers leave out the port of the protocol.
+        None if port == 80 => host,
+        None => return false,
+    };
+    matches!(host, "127.0.0.1" | "localhost" | "[::1]")
+}
+
+/// The address within the viewer, without the token; `None` where that is not the right one.
+fn inner_uri(token: &Token, uri: &Uri) -> Option<Uri> {
+    let path = token.strip(uri.path())?;
+    match uri.query() {
+        Some(query) => format!("{path}?{query}").parse().ok(),
+        None => path.parse().ok(),
+    }
 }
 
 fn typed(kind: &'static str, content: impl Into<axum::body::Body>) -> Response {

@@ -116,6 +116,21 @@ pub(crate) fn check_line(check: &Check) -> String {
     one_line(&format!("{}: {without}with them {}: {command}{why}", check.level, ended(&check.with)))
 }
 
+/// The most files that [`automatic_line`] names.
+const MOST_AUTOMATIC: usize = 8;
+
+/// Files of the patch that tools run by themselves, on one line; nothing where there are none.
+pub(crate) fn automatic_line(files: &[voe_repo::Automatic], paint: Paint) -> Text {
+    if files.is_empty() {
+        return Text::default();
+    }
+    let mut named: Vec<String> = files.iter().take(MOST_AUTOMATIC).map(|file| one_line(&file.to_string())).collect();
+    if files.len() > MOST_AUTOMATIC {
+        named.push(format!("and {} more", files.len() - MOST_AUTOMATIC));
+    }
+    Text::from("\n").then(paint.yellow(&format!("runs automatically: {}", named.join(", "))))
+}
+
 /// What became of the patch, for the block.
 pub(crate) fn applied_line(applied: Applied, empty: bool) -> &'static str {
     match applied {
@@ -123,5 +138,25 @@ pub(crate) fn applied_line(applied: Applied, empty: bool) -> &'static str {
         Applied::Yes => "applied; `voe undo` takes it back",
         Applied::No => "not applied",
         Applied::Conflict => "not applied: your tree changed meanwhile",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use voe_repo::{Automatic, Trigger};
+
+    use super::*;
+
+    #[test]
+    fn files_that_tools_run_by_themselves_are_named_on_one_line_and_not_all_of_many() {
+        let line = |paths: &[&str]| {
+            let file = |path: &&str| Automatic { path: (*path).to_owned(), trigger: Trigger::Tests };
+            automatic_line(&paths.iter().map(file).collect::<Vec<_>>(), Paint::never()).render()
+        };
+        assert_eq!(line(&[]), "");
+        assert_eq!(line(&["a\nb", "conftest.py"]).lines().count(), 2, "an empty line before it, and one");
+        assert_eq!(line(&["conftest.py"]), "\nruns automatically: conftest.py (with the tests)");
+        let many = line(&["x"; 20]);
+        assert!(many.ends_with(", and 12 more") && many.matches("x (").count() == 8, "{many}");
     }
 }
