@@ -15,6 +15,7 @@ mod container;
 mod environment;
 mod error;
 mod groups;
+mod hidden;
 mod in_place;
 mod init;
 mod launch;

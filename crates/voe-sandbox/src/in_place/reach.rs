@@ -22,9 +22,12 @@ pub(super) fn readable(spec: &Spec, pristine: &Pristine) -> Vec<PathBuf> {
     closed.extend(homes::SYSTEM_SECRETS.iter().map(PathBuf::from));
     closed.extend([Path::new("/var/tmp").to_path_buf(), spec.home.clone()]);
     closed.extend(view::sockets());
+    let unseen = crate::hidden::paths(spec);
+    closed.extend(unseen.iter().cloned());
     let mut open = Vec::new();
     without(Path::new("/"), &closed, &mut open, 0);
-    let credentials: BTreeSet<PathBuf> = homes::credentials(&homes).filter(|path| !asked.contains(path)).collect();
+    let mut credentials: BTreeSet<PathBuf> = homes::credentials(&homes).filter(|path| !asked.contains(path)).collect();
+    credentials.extend(unseen);
     for path in view::tools(spec, &homes).into_iter().chain(asked) {
         without(&path, &credentials, &mut open, 0);
     }

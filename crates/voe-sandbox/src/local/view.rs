@@ -67,8 +67,9 @@ pub(super) fn of(
         // Usually a link into /run.
         read.extend(Path::new("/etc/resolv.conf").canonicalize());
     }
-    let hidden_place =
-        |path: &Path| homes::lies_in(path, &homes) || hidden_tops.iter().any(|top| path.starts_with(top));
+    let unseen = crate::hidden::paths(spec);
+    let not_shown = |path: &Path| homes::lies_in(path, &homes) || hidden_tops.iter().any(|top| path.starts_with(top));
+    let hidden_place = |path: &Path| not_shown(path) || unseen.iter().any(|hidden| path.starts_with(hidden));
     let workspace = &trees[0];
     let shown: Vec<PathBuf> = read
         .iter()
@@ -79,13 +80,20 @@ pub(super) fn of(
         .filter(|path| !read.iter().any(|other| other != *path && path.starts_with(other)))
         .cloned()
         .collect();
+    // What must not be seen: an empty directory, into which what is needed from there is bound. Where a tree would show it, and
+    // of files, the mask over all.
+    let seen = |path: &&PathBuf| !not_shown(path) || shown.iter().any(|s| path.starts_with(s));
+    let (unseen, unseen_masked): (Vec<PathBuf>, Vec<PathBuf>) = unseen
+        .iter()
+        .filter(|path| seen(path) || trees.iter().any(|tree| path.starts_with(&tree.at)))
+        .cloned()
+        .partition(|path| path.is_dir() && !trees.iter().any(|tree| path.starts_with(&tree.at)));
     let masked: Vec<PathBuf> = homes::credentials(&homes)
         .chain(homes::SYSTEM_SECRETS.iter().map(PathBuf::from))
         .chain(sockets())
         .filter(|path| !asked.contains(path))
-        .filter(|path| {
-            !hidden_place(path) || shown.iter().any(|s| path.starts_with(s)) || path.starts_with(&workspace.at)
-        })
+        .filter(|path| !not_shown(path) || shown.iter().any(|s| path.starts_with(s)) || path.starts_with(&workspace.at))
+        .chain(unseen_masked)
         .collect();
     binds.extend(shown.into_iter().map(|path| Bind { from: path.clone(), to: path, write: false }));
     let hidden: Vec<PathBuf> = homes
@@ -93,6 +101,7 @@ pub(super) fn of(
         .filter(|home| Some(*home) != own.as_ref() && !hidden_tops.iter().any(|top| home.starts_with(top)))
         .filter(|home| !home.starts_with("/root"))
         .cloned()
+        .chain(unseen)
         .collect();
     let writable = trees
         .iter()
