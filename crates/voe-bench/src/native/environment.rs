@@ -182,6 +182,9 @@ impl Uv {
     }
 
     async fn install(&mut self, packages: &[String]) -> Result<(), String> {
+        if packages.is_empty() {
+            return Ok(());
+        }
         let python = format!("{BUILT_AT}/bin/python");
         let mut args = vec!["pip", "install", "--quiet", "--no-deps", "--python", &python, "--"];
         args.extend(packages.iter().map(String::as_str));

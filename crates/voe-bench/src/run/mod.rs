@@ -1,12 +1,13 @@
 //! Running an experiment: every task in every arm, trial by trial, gone on with where it was stopped.
 //!
-//! - [`dir`]: the run directory
+//! - [`dir`]: the run directory; `check`: whether voe can have made it
 //! - `attempt`: one attempt; [`record`]: where its record can be gone on with
 //! - [`policy`]: what becomes of an attempt, by why it ended
 //! - [`pace`]: how many requests go to the server at a time
 //! - [`progress`]: what a run is doing; [`status`]: the same from its files
 
 mod attempt;
+mod check;
 pub mod dir;
 pub(crate) mod memory;
 pub mod pace;
@@ -92,7 +93,7 @@ pub async fn run(dir: RunDir, settings: Settings, progress: Arc<Progress>) -> Re
     let work = dir.path.join("work");
     voe_sandbox::sweep(&work);
     // What a voe that was killed left; this one holds the directory.
-    let _ = std::fs::remove_dir_all(&work);
+    voe_untrusted::UntrustedDir::open(&dir.path)?.remove("work")?;
     let suite = dir.suite()?;
     let tasks: BTreeMap<&str, Arc<voe_grade::Instance>> =
         suite.tasks.iter().map(|task| (task.instance_id.as_str(), Arc::new(task.clone()))).collect();

@@ -9,12 +9,9 @@ use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
 };
 
+use super::names;
 use crate::choice::Choice;
 use crate::error::SandboxError;
-use crate::owner::Owner;
-
-/// The label that says whose a container or an image is.
-pub(super) const OWNER: &str = "voe.owner";
 
 /// Where the engine listens: `DOCKER_HOST` (`CONTAINER_HOST` for Podman), else its usual socket.
 pub(super) fn address(choice: Choice) -> String {
@@ -53,24 +50,24 @@ pub(super) fn failed(what: &str) -> impl Fn(Error) -> SandboxError {
     move |error| SandboxError::Failed(format!("{what}: {}", line(&error)))
 }
 
-/// Removes containers, and images of snapshots, whose owners are dead.
+/// Removes containers, and images of snapshots, whose owners are dead. Only names decide: labels can be an image's.
 pub(super) async fn sweep(docker: &Docker) {
-    let labelled = HashMap::from([("label", vec![OWNER])]);
-    let dead = |labels: &HashMap<String, String>| {
-        labels.get(OWNER).and_then(|word| Owner::parse(word)).is_some_and(|owner| !owner.is_alive())
-    };
-    let options = ListContainersOptionsBuilder::default().all(true).filters(&labelled).build();
+    let dead = |owner: Option<crate::owner::Owner>| owner.is_some_and(|owner| !owner.is_alive());
+    let named = HashMap::from([("name", vec!["voe-"])]);
+    let options = ListContainersOptionsBuilder::default().all(true).filters(&named).build();
     for container in docker.list_containers(Some(options)).await.unwrap_or_default() {
-        if let (Some(id), Some(labels)) = (container.id, container.labels)
-            && dead(&labels)
+        if let (Some(id), Some(names)) = (container.id, container.names)
+            && names.iter().any(|name| dead(names::owner(name)))
         {
             remove(docker, &id).await;
         }
     }
-    let options = ListImagesOptionsBuilder::default().all(true).filters(&labelled).build();
+    let named = HashMap::from([("reference", vec![names::SNAPSHOTS])]);
+    let options = ListImagesOptionsBuilder::default().filters(&named).build();
     for image in docker.list_images(Some(options)).await.unwrap_or_default() {
-        if dead(&image.labels) {
-            remove_image(docker, &image.id).await;
+        for name in image.repo_tags.iter().filter(|name| dead(names::owner_of_snapshot(name))) {
+            // The name, and the image with it if it has no other.
+            remove_image(docker, name).await;
         }
     }
 }

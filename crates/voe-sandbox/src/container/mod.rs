@@ -4,9 +4,10 @@ mod bridge;
 mod engine;
 mod images;
 mod inside;
+mod names;
 mod upload;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,11 +32,10 @@ use crate::environment;
 use crate::error::SandboxError;
 use crate::groups::Groups;
 use crate::local::family::{self, Family};
-use crate::owner::Owner;
 use crate::sandbox::{At, Snapshot};
 use crate::spec::Spec;
 use crate::watch::Meter;
-use engine::{OWNER, failed};
+use engine::failed;
 
 /// voe's own directory inside.
 pub(crate) const OWN: &str = "/.voe";
@@ -131,7 +131,7 @@ impl Container {
         fresh: bool,
     ) -> Result<Self, SandboxError> {
         let body = body(&spec, image);
-        let created = docker.create_container(None, body).await.map_err(failed("creating the container"))?;
+        let created = docker.create_container(Some(named()), body).await.map_err(failed("creating the container"))?;
         let place = family.place(0)?;
         let meter = Meter::new(Groups::default(), place.join("events"), &spec);
         let detail = format!(
@@ -213,9 +213,17 @@ impl Container {
     }
 
     async fn commit(&self) -> Result<Image, SandboxError> {
-        let options = CommitContainerOptionsBuilder::default().container(&self.id).pause(true).build();
-        let config = ContainerConfig { labels: Some(labels()), ..ContainerConfig::default() };
-        let image = self.docker.commit_container(options, config).await.map_err(failed("keeping the container"))?;
+        let options = CommitContainerOptionsBuilder::default()
+            .container(&self.id)
+            .repo(names::SNAPSHOTS)
+            .tag(&names::new())
+            .pause(true)
+            .build();
+        let image = self
+            .docker
+            .commit_container(options, ContainerConfig::default())
+            .await
+            .map_err(failed("keeping the container"))?;
         Ok(Image { id: image.id, address: self.address.clone() })
     }
 
@@ -289,19 +297,36 @@ impl Drop for Container {
     }
 }
 
-fn labels() -> HashMap<String, String> {
-    HashMap::from([(OWNER.to_owned(), Owner::own().word())])
+/// The options of a container that voe makes.
+fn named() -> bollard::query_parameters::CreateContainerOptions {
+    bollard::query_parameters::CreateContainerOptionsBuilder::default().name(&names::new()).build()
 }
 
-/// What a container is made of.
-fn body(spec: &Spec, image: &str) -> ContainerCreateBody {
-    let limits = &spec.limits;
+/// What every container of voe's may take and do: few capabilities, no network unless it is asked for.
+fn bounds(limits: &voe_toolbox::protocol::Limits, network: bool) -> HostConfig {
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let ulimit = |name: &str, value: u64| ResourcesUlimits {
         name: Some(name.into()),
         soft: Some(bytes(value)),
         hard: Some(bytes(value)),
     };
+    HostConfig {
+        network_mode: (!network).then(|| "none".into()),
+        memory: Some(bytes(limits.memory_bytes)),
+        memory_swap: Some(bytes(limits.memory_bytes)),
+        pids_limit: Some(bytes(limits.processes)),
+        shm_size: Some(bytes((limits.memory_bytes / 4).max(64 << 20))),
+        cap_drop: Some(vec!["ALL".into()]),
+        cap_add: Some(KEPT.map(String::from).to_vec()),
+        security_opt: Some(vec!["no-new-privileges".into()]),
+        ulimits: Some(vec![ulimit("fsize", limits.file_bytes), ulimit("core", 0)]),
+        ..HostConfig::default()
+    }
+}
+
+/// What a container is made of.
+fn body(spec: &Spec, image: &str) -> ContainerCreateBody {
+    let limits = &spec.limits;
     ContainerCreateBody {
         image: Some(image.into()),
         // A container's root without capabilities, whoever the image's user is: the workspace must be writable.
@@ -315,21 +340,11 @@ fn body(spec: &Spec, image: &str) -> ContainerCreateBody {
         ),
         cmd: Some(Vec::new()),
         working_dir: Some("/".into()),
-        labels: Some(labels()),
         network_disabled: Some(!spec.network),
         attach_stdout: Some(true),
         host_config: Some(HostConfig {
-            network_mode: (!spec.network).then(|| "none".into()),
-            memory: Some(bytes(limits.memory_bytes)),
-            memory_swap: Some(bytes(limits.memory_bytes)),
-            pids_limit: Some(bytes(limits.processes)),
             nano_cpus: spec.cpus.map(|cpus| (cpus * 1e9) as i64),
-            shm_size: Some(bytes((limits.memory_bytes / 4).max(64 << 20))),
-            cap_drop: Some(vec!["ALL".into()]),
-            cap_add: Some(KEPT.map(String::from).to_vec()),
-            security_opt: Some(vec!["no-new-privileges".into()]),
-            ulimits: Some(vec![ulimit("fsize", limits.file_bytes), ulimit("core", 0)]),
-            ..HostConfig::default()
+            ..bounds(limits, spec.network)
         }),
         ..ContainerCreateBody::default()
     }
