@@ -30,7 +30,8 @@ pub(crate) fn solutions_were_readable(run: &Path) -> bool {
         #[serde(default)]
         readable_solutions: bool,
     }
-    let text = fs::read_to_string(run.join("run.toml")).unwrap_or_default();
+    let path = run.join("run.toml");
+    let text = if path.is_file() { fs::read_to_string(path).unwrap_or_default() } else { String::new() };
     toml::from_str(&text).is_ok_and(|marks: Marks| marks.readable_solutions)
 }
 
