@@ -144,8 +144,8 @@ fn an_attempt_finds_neither_solution_nor_tests_nor_later_commits_nor_other_attem
     );
     let script = serde_json::json!([{ "content": "Look.", "tool_calls": [{ "name": "bash", "arguments": { "command": search, "timeout_s": 110 } }] },
         { "content": "TASK_COMPLETE" }, { "content": "TASK_COMPLETE" }]);
-    let script = toml::Value::try_from(serde_json::json!({ "script": [{ "reply": script }] })).unwrap();
-    fs::write(world.at("suites/script.toml"), script.to_string()).unwrap();
+    let script = toml::to_string(&serde_json::json!({ "script": [{ "reply": script }] })).unwrap();
+    fs::write(world.at("suites/script.toml"), script).unwrap();
     let args = ["bench", "run", "--strategy", "baseline", "--model", "scripted:suites/script.toml", "--trials", "2"];
     let output = world.voe(&[&args[..], &["--parallel", "1", "--out", "runs/one"]].concat());
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);

@@ -56,10 +56,15 @@ pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
         view.binds.iter().map(|bind| (depth(&bind.to), Ok(bind))).collect();
     parts.extend(view.hidden.iter().map(|hidden| (depth(hidden), Err(hidden))));
     parts.sort_by_key(|(depth, _)| *depth);
+    let mut emptied: Vec<&PathBuf> = Vec::new();
     for (_, part) in parts {
         match part {
             Ok(bind) => root.bind(&bind.from, &bind.to, bind.write)?,
-            Err(hidden) if root.has(hidden) => root.tmpfs(hidden, 1 << 20, 0o755)?,
+            Err(hidden) if root.has(hidden) => {
+                root.tmpfs(hidden, 1 << 20, 0o755)?;
+                emptied.push(hidden);
+            }
+            // Not there, or in another one that is hidden.
             Err(_) => {}
         }
     }
@@ -76,10 +81,8 @@ pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
     for mask in &mounted.masked {
         mounted.mask(mask)?;
     }
-    for hidden in &view.hidden {
-        if mounted.root.has(hidden) {
-            mounted.root.seal(hidden)?;
-        }
+    for hidden in emptied {
+        mounted.root.seal(hidden)?;
     }
     mounted.root.seal(Path::new("/"))?;
     let shared = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
