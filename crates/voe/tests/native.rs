@@ -41,7 +41,9 @@ fn what_an_install_command_leaves_reaches_nothing_outside_of_its_own_copies() {
     let pipe = "cat > $CONDA_PREFIX/bin/tar <<'X'\n#!/bin/sh\nrm -f /tmp/out/exit\nmkfifo /tmp/out/exit\nX\n\
         chmod +x $CONDA_PREFIX/bin/tar";
     // A configuration that has git run a command.
-    let config = format!("git config core.fsmonitor 'touch {victim}/planted'\nprintf x > .git/hooks/post-checkout");
+    let config = format!(
+        "git config core.fsmonitor 'touch {victim}/planted'\nmkdir -p .git/hooks\nprintf x > .git/hooks/post-checkout"
+    );
     // The environment replaced by a link.
     let link = format!("echo 'rm -rf /tmp/out; ln -s {victim} /tmp/out' > /tmp/x; (sleep 1; sh /tmp/x) & sh /tmp/x");
     world.write(&[&list, archive, pipe, &config, &link, "true"], &[]);
@@ -135,11 +137,10 @@ fn an_attempt_finds_neither_solution_nor_tests_nor_later_commits_nor_other_attem
     let (top, marks) = (world.top.path().display(), MARKS.map(|mark| mark.replace("MARK", "MAR[K]")).join(r"\|"));
     // Where this test's directory could show, and everything that git has. The pattern is none of its own matches.
     let search = format!(
-        "find / -path /proc -prune -o -path '{top}*' -type f -print 2>/dev/null | sed 's/^/HIT path /'\n\
-         ls {top}/* {top}/*/* 2>/dev/null | sed 's/^/HIT entry /'\n\
-         grep -rIl '{marks}' /var /opt /srv /mnt /media /run /home /root /tmp /etc /testbed 2>/dev/null | sed 's/^/HIT text /'\n\
+        "find / \\( -path /proc -o -path /sys -o -path /usr -o -path /root \\) -prune -o -path '{top}*' -type f ! -path '*/victim/*' -print 2>/dev/null | sed 's/^/HIT path /'\n\
+         grep -rIl '{marks}' {top} /opt/miniconda3/envs /srv /mnt /media /run /home /tmp /testbed 2>/dev/null | sed 's/^/HIT text /'\n\
          git cat-file --batch-all-objects --batch | grep -aq '{marks}' && echo HIT object\n\
-         find / -path /proc -prune -o -name alternates -print 2>/dev/null | sed 's/^/HIT alternates /'\n\
+         find /testbed /run /tmp {top} -name alternates 2>/dev/null | sed 's/^/HIT alternates /'\n\
          git log --all --format=%s | sed 's/^/commit /'\necho searched"
     );
     let script = serde_json::json!([{ "content": "Look.", "tool_calls": [{ "name": "bash", "arguments": { "command": search, "timeout_s": 110 } }] },
@@ -156,8 +157,11 @@ fn an_attempt_finds_neither_solution_nor_tests_nor_later_commits_nor_other_attem
     for trial in [1, 2] {
         let record = world.at(&format!("runs/one/tasks/acme__stats-1/baseline-{trial}/trajectory.jsonl"));
         let record = fs::read_to_string(&record).unwrap_or_else(|error| panic!("{error}: {said}"));
-        let results: Vec<&str> = record.lines().filter(|line| line.contains("\"event\":\"result\"")).collect();
-        let results = results.concat();
+        let events = record.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let results: String = events
+            .filter(|event| event["event"] == "result")
+            .map(|event| event["text"].as_str().unwrap_or_default().to_owned())
+            .collect();
         assert!(results.contains("searched") && results.contains("commit base"), "{results}");
         assert!(!results.contains("HIT") && !results.contains("commit later"), "{results}");
     }
