@@ -18,6 +18,7 @@ mod environment;
 mod error;
 mod fit;
 mod groups;
+mod hidden;
 mod in_place;
 mod index;
 mod init;

@@ -38,14 +38,7 @@ impl Owner {
         format!("{}-{}-{}-{:08x}", self.pid, self.started, self.namespace, self.boot)
     }
 
-    /// Reads [`Owner::word`].
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        let mut parts = word.trim().split('-');
-        let owner = Self::of_parts(&mut parts)?;
-        parts.next().is_none().then_some(owner)
-    }
-
-    /// Reads it from a name with more numbers after it: `<owner>-<number>…`.
+    /// Reads [`Owner::word`] from a name with more numbers after it: `<owner>-<number>…`.
     pub(crate) fn in_name(name: &str) -> Option<Self> {
         let mut parts = name.split('-');
         let owner = Self::of_parts(&mut parts)?;
@@ -88,7 +81,6 @@ mod tests {
     fn this_process_is_not_dead_and_one_that_started_at_another_time_is() {
         let own = Owner::own();
         assert!(!own.is_dead(true));
-        assert_eq!(Owner::parse(&own.word()), Some(own));
         assert!(Owner { started: own.started + 1, ..own }.is_dead(false));
     }
 
@@ -111,6 +103,5 @@ mod tests {
         for name in ["x", "12-3456-7", "12-3456-7-0-1", "12-3456-7-00abcdef", "1-2-x-00abcdef-1"] {
             assert_eq!(Owner::in_name(name), None, "{name}");
         }
-        assert_eq!(Owner::parse("12-3456-7-00abcdef-1"), None);
     }
 }

@@ -26,6 +26,9 @@ pub struct Spec {
     pub network: bool,
     /// More paths that commands may read although they lie in a home directory.
     pub read: Vec<PathBuf>,
+    /// Directories and files that commands must not see, wherever they lie and whatever else would show them. What the
+    /// sandbox needs from there (the workspace, its borrowed objects, overlays, [`Spec::read`]) is seen at its own place only.
+    pub hidden: Vec<PathBuf>,
     /// The image, for containers.
     pub image: Option<String>,
     /// Bounds on commands.
@@ -61,6 +64,7 @@ impl Spec {
             state: None,
             network: false,
             read: Vec::new(),
+            hidden: Vec::new(),
             image: None,
             limits: Limits::default(),
             disk_bytes: 8 << 30,

@@ -103,7 +103,7 @@ fn containers() -> bool {
         child.wait().unwrap();
         seen += docker(&["ps", "-aq"]).lines().count();
         // The engine may still be carrying out what the dead one had asked for; a start after that finds it.
-        let left = || docker(&["ps", "-aq"]) + &docker(&["images", "-q", "--filter", "label=voe.owner"]);
+        let left = || docker(&["ps", "-aq"]) + &docker(&["images", "-q", "--filter", "reference=voe-snapshot"]);
         let until = Instant::now() + Duration::from_secs(60);
         voe_sandbox::sweep(&state);
         while !left().is_empty() && Instant::now() < until {

@@ -34,14 +34,14 @@ struct Names {
 
 impl UntrustedDir {
     /// Unpacks a tar archive below this directory: regular files, directories, symbolic links, and hard links to what lies
-    /// below it too; other entries are left out, and so is what `keep` (given the path, without `.`) refuses. A file replaces
+    /// below it too; other entries are left out, and so is what `keep` refuses. A file replaces
     /// what is there and is never written into it; nothing is written through a link, whether the archive or the directory
     /// has it. Set-id bits and owners are dropped.
     ///
     /// # Errors
     /// A path that leads out or through a link, more than `most`, a damaged archive, or the disk. What was unpacked until
     /// then stays.
-    pub fn unpack(&self, archive: File, most: Most, mut keep: impl FnMut(&Path) -> bool) -> Result<(), Error> {
+    pub fn unpack(&self, archive: File, most: Most, mut keep: impl FnMut(&Path, Kind) -> bool) -> Result<(), Error> {
         let io = |source| Error::Io { action: "unpack an archive in", path: self.path().to_owned(), source };
         let too_much = || Error::TooLarge { path: self.path().to_owned(), most: most.bytes };
         let mut archive = tar::Archive::new(io::BufReader::new(archive));
@@ -62,7 +62,13 @@ impl UntrustedDir {
             let path = before.path.unwrap_or_else(|| entry.path_bytes().into_owned());
             let path = beneath(OsStr::from_bytes(&path)).ok_or_else(|| self.outside(&path))?;
             let link = before.link.or_else(|| entry.link_name_bytes().map(std::borrow::Cow::into_owned));
-            if path.as_os_str().is_empty() || !keep(&path) {
+            let is = match kind {
+                EntryType::Directory => Kind::Dir,
+                EntryType::Regular | EntryType::Continuous | EntryType::Link => Kind::File,
+                EntryType::Symlink => Kind::Link,
+                _ => Kind::Other,
+            };
+            if path.as_os_str().is_empty() || !keep(&path, is) {
                 continue;
             }
             match kind {

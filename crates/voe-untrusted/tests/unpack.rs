@@ -30,7 +30,7 @@ impl Lab {
     }
 
     fn unpack(&self, archive: Vec<Item<'_>>) -> Result<(), Error> {
-        self.tree.unpack(packed(archive), MOST, |_| true)
+        self.tree.unpack(packed(archive), MOST, |_, _| true)
     }
 
     /// What lies outside is as it was.
@@ -143,7 +143,7 @@ fn an_archive_with_too_much_in_it_is_refused_and_a_long_header_takes_no_memory()
     let lab = Lab::new();
     let large = "x".repeat(2000);
     let most = Most { entries: 100, bytes: 1500 };
-    let one = lab.tree.unpack(packed(vec![Item::File("a", &large)]), most, |_| true);
+    let one = lab.tree.unpack(packed(vec![Item::File("a", &large)]), most, |_, _| true);
     assert!(matches!(one, Err(Error::TooLarge { .. })));
     let many = (0..200).map(|_| Item::File("a", "")).collect();
     assert!(matches!(lab.unpack(many), Err(Error::TooLarge { .. })));
@@ -156,7 +156,7 @@ fn an_archive_with_too_much_in_it_is_refused_and_a_long_header_takes_no_memory()
     file.write_all(header.as_bytes()).unwrap();
     file.set_len((4 << 30) + 2048).unwrap();
     file.rewind().unwrap();
-    let error = lab.tree.unpack(file, MOST, |_| true).unwrap_err();
+    let error = lab.tree.unpack(file, MOST, |_, _| true).unwrap_err();
     assert!(error.to_string().contains("too long"), "{error}");
 }
 
@@ -164,7 +164,7 @@ fn an_archive_with_too_much_in_it_is_refused_and_a_long_header_takes_no_memory()
 fn what_the_caller_does_not_want_is_left_out() {
     let lab = Lab::new();
     let items = vec![Item::File("./.git/config", "x"), Item::File(".git/index", "x")];
-    lab.tree.unpack(packed(items), MOST, |path| path != Path::new(".git/config")).unwrap();
+    lab.tree.unpack(packed(items), MOST, |path, _| path != Path::new(".git/config")).unwrap();
     assert_eq!((lab.tree.kind(".git/config").unwrap(), lab.tree.kind(".git/index").unwrap()), (None, Some(Kind::File)));
 }
 

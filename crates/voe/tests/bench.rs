@@ -74,7 +74,13 @@ impl Place {
         let mut args = vec!["bench", "run", "--suite", "mini", "--ids", IDS, "--model", "scripted:gold.toml"];
         args.extend(["--strategy", "baseline", "--strategy", "verify-on-edit", "--strategy", "prove-on-edit"]);
         args.extend(["--trials", "2", "--parallel", "3", "--out", out]);
+        args.extend(self.readable());
         args
+    }
+
+    /// What a run needs where there is no sandbox.
+    fn readable(&self) -> Option<&'static str> {
+        (self.sandbox == "none").then_some("--allow-readable-solutions")
     }
 
     fn spawn(&self, out: &str) -> Child {
@@ -240,7 +246,7 @@ reply = [{ content = "TASK_COMPLETE" }]
     std::fs::write(place.path().join("bad.toml"), script).unwrap();
     let args = ["bench", "run", "--suite", "mini", "--ids", "mini__pages-1,mini__rotate-1,mini__tally-1"];
     let more = ["--strategy", "baseline", "--model", "scripted:bad.toml", "--tries", "2", "--out", "r", "--json"];
-    let run = place.voe(&[&args[..], &more].concat());
+    let run = place.voe(&[&args[..], &more, place.readable().as_slice()].concat());
     let news = said(&run);
     assert!(
         news.contains("\"again\":true") && news.contains("\"again\":false") && news.contains("voe panicked"),
@@ -258,7 +264,7 @@ reply = [{ content = "TASK_COMPLETE" }]
 fn a_run_directory_is_kept_from_others() {
     let place = Place::new();
     let args = |strategy: &'static str| {
-        vec![
+        let all = [
             "bench",
             "run",
             "--suite",
@@ -271,7 +277,8 @@ fn a_run_directory_is_kept_from_others() {
             strategy,
             "--out",
             "r",
-        ]
+        ];
+        [&all[..], place.readable().as_slice()].concat()
     };
     assert!(place.voe(&args("baseline")).status.success());
     let other = place.voe(&args("verify-on-edit"));

@@ -1,10 +1,12 @@
 //! How many fetched images stay: all official ones together take some 280 GB.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use voe_sandbox::{Images, SandboxError};
 
-use super::{Docker, FETCHED, SEALED};
+use super::Docker;
+use super::index::{Entry, Index};
 
 /// Free bytes that the engine's disk must have before an image is fetched; the largest official ones take about as much.
 const NEEDED: u64 = 8 << 30;
@@ -50,49 +52,56 @@ impl FromStr for Keep {
 pub struct Kept {
     /// Its name.
     pub name: String,
-    /// The official one's name.
-    pub of: String,
-    /// Whether voe fetched that: only then is it voe's to remove.
-    pub fetched: bool,
     /// Bytes that both take.
     pub bytes: u64,
-    created: i64,
+    entry: Entry,
+    index: Index,
 }
 
 impl Kept {
     /// Removes it, and what it was made of if voe fetched that.
     ///
     /// # Errors
-    /// A container uses it, or the engine failed.
+    /// A container uses it, or the engine or the disk failed.
     pub async fn remove(&self, images: &Images) -> Result<(), SandboxError> {
         images.remove(&self.name).await?;
-        if self.fetched { images.remove(&self.of).await } else { Ok(()) }
+        let of = &self.entry;
+        // The user may have fetched another one under the same name since.
+        if of.fetched && images.find(&of.of).await?.is_some_and(|there| there.id == of.of_id) {
+            images.remove(&of.of).await?;
+        }
+        self.index
+            .forget(&self.name)
+            .map_err(|error| SandboxError::Failed(format!("cannot write down that {} is gone: {error}", self.name)))
     }
 }
 
-/// The images that voe made of official ones.
+/// The images that voe made of official ones, the oldest first: those that its own file in `cache` names and that are still
+/// the same at the engine.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn kept(images: &Images) -> Result<Vec<Kept>, SandboxError> {
-    let found = images.labelled(SEALED).await?;
-    let kept = found.into_iter().map(|image| Kept {
-        name: image.names.first().unwrap_or(&image.id).clone(),
-        of: image.labels.get(SEALED).cloned().unwrap_or_default(),
-        fetched: image.labels.get(FETCHED).is_some_and(|fetched| fetched == "true"),
-        bytes: image.bytes,
-        created: image.created,
-    });
-    Ok(kept.collect())
+pub async fn kept(images: &Images, cache: &Path) -> Result<Vec<Kept>, SandboxError> {
+    of_index(images, &Index::new(cache, images.engine().await)).await
+}
+
+async fn of_index(images: &Images, index: &Index) -> Result<Vec<Kept>, SandboxError> {
+    let mut kept = Vec::new();
+    for entry in index.entries() {
+        if let Some(found) = images.find(&entry.name).await?.filter(|found| found.id == entry.id) {
+            kept.push(Kept { name: entry.name.clone(), bytes: found.bytes, entry, index: index.clone() });
+        }
+    }
+    Ok(kept)
 }
 
 /// Removes images that nobody uses, those that were not used for longest first, until another may come.
-pub(super) async fn make_room(docker: &Docker) -> Result<(), String> {
-    let told = |error: SandboxError| error.to_string();
-    let mut all: Vec<Kept> = kept(&docker.images).await.map_err(told)?;
-    all.retain(|image| image.fetched);
+pub(super) async fn make_room(docker: &Docker, index: &Index) -> Result<(), String> {
+    let mut all: Vec<Kept> = of_index(&docker.images, index).await.map_err(|error| error.to_string())?;
+    all.retain(|image| image.entry.fetched);
     // Last comes the one to go first.
-    all.sort_by_key(|image| std::cmp::Reverse((docker.use_of(&image.name).1, image.created)));
+    all.reverse();
+    all.sort_by_key(|image| std::cmp::Reverse(docker.use_of(&image.name).1));
     loop {
         let left = docker.images.disk_left().await;
         let short = left.as_ref().is_some_and(|(free, _)| *free < NEEDED);
@@ -142,7 +151,10 @@ mod tests {
 
     #[test]
     fn one_more_image_comes_while_the_policy_has_room_for_it() {
-        let image = |bytes| Kept { name: String::new(), of: String::new(), fetched: true, bytes, created: 0 };
+        let text = String::new;
+        let entry = Entry { engine: text(), name: text(), id: text(), of: text(), of_id: text(), fetched: true };
+        let index = Index::new(Path::new("/nowhere"), text());
+        let image = |bytes| Kept { name: text(), bytes, entry: entry.clone(), index: index.clone() };
         let two = [image(3), image(4)];
         assert!(within(Keep::All, &two) && within(Keep::Number(3), &two) && within(Keep::Bytes(8), &two));
         assert!(!within(Keep::Number(2), &two) && !within(Keep::Bytes(7), &two));

@@ -1,8 +1,9 @@
 //! Tasks in containers: the row's official image, fetched once, its repository sealed, and removed again when room is needed.
 //!
-//! - [`keep`]: how many images stay
+//! - [`keep`]: how many images stay; `index`: which are voe's
 //! - `pull`: fetching one; `seal`: its repository without what came after the base
 
+mod index;
 pub mod keep;
 mod pull;
 mod seal;
@@ -17,13 +18,8 @@ use voe_sandbox::{Choice, Images, SandboxError};
 use crate::mini;
 use crate::native;
 use crate::workspace::{Prepared, WorkspaceError};
+use index::{Entry, Index};
 pub use keep::Keep;
-
-/// The label of images that voe made of official ones; its value is the name of that image.
-pub const SEALED: &str = "voe.sealed";
-/// The label that says which image that was, and whether voe fetched it.
-const OF: &str = "voe.of";
-const FETCHED: &str = "voe.fetched";
 
 /// What is needed for tasks in containers.
 #[derive(Debug)]
@@ -110,20 +106,26 @@ impl Docker {
         let held = self.hold(&name);
         let _one = self.one.lock().await;
         let mut original = self.images.find(&image).await?;
-        // An image that was fetched anew, or built anew under the same name, is sealed anew.
-        let of = |original: &Option<voe_sandbox::Found>, sealed: &voe_sandbox::Found| {
-            original.as_ref().is_none_or(|original| sealed.labels.get(OF) == Some(&original.id))
-        };
-        let sealed = self.images.find(&name).await?.filter(|sealed| of(&original, sealed));
-        let fetched = sealed.is_none() && original.is_none();
+        let index = Index::new(cache, self.images.engine().await);
+        let known = index.find(&name);
+        // Only what voe wrote down itself is taken for sealed, and not if the official image is another one by now.
+        let sealed = self.images.find(&name).await?.filter(|found| {
+            known.as_ref().is_some_and(|known| {
+                known.id == found.id && original.as_ref().is_none_or(|original| original.id == known.of_id)
+            })
+        });
+        let mut fetched = sealed.is_none() && original.is_none();
         if fetched {
-            keep::make_room(self).await.map_err(failed)?;
+            keep::make_room(self, &index).await.map_err(failed)?;
             pull::pull(&self.images, &image).await.map_err(failed)?;
             original = self.images.find(&image).await?;
         }
-        let of = sealed.as_ref().and_then(|sealed| sealed.labels.get(OF).cloned());
-        let of = of.or_else(|| original.map(|original| original.id)).unwrap_or_default();
-        let key = format!("{id}-image-{:.12}", of.trim_start_matches("sha256:"));
+        let of_id = match (&sealed, &known) {
+            (Some(_), Some(known)) => known.of_id.clone(),
+            _ => original.map(|original| original.id).unwrap_or_default(),
+        };
+        fetched |= known.is_some_and(|known| known.fetched && known.of_id == of_id);
+        let key = format!("{id}-image-{:.12}", of_id.trim_start_matches("sha256:"));
         let source = if sealed.is_some() { &name } else { &image };
         let checkout = seal::checkout(&self.images, source, cache, &key, &task.base_commit).await;
         let checkout = checkout.map_err(|error| match error {
@@ -131,9 +133,10 @@ impl Docker {
             other => other,
         })?;
         if sealed.is_none() {
-            let labels = [(SEALED, image.clone()), (OF, of), (FETCHED, fetched.to_string())];
-            let labels = labels.map(|(name, value)| (name.to_owned(), value)).into();
-            seal::derive(&self.images, &image, &name, &checkout, labels).await?;
+            seal::derive(&self.images, &image, &name, &checkout).await?;
+            let made = self.images.find(&name).await?.map(|made| made.id).unwrap_or_default();
+            let entry = Entry { engine: String::new(), name, id: made, of: image, of_id, fetched };
+            index.put(entry).map_err(WorkspaceError::io("write", cache.join("images.json")))?;
         }
         Ok(Prepared {
             image: Some(held),

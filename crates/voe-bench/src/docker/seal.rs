@@ -1,12 +1,13 @@
 //! The repository of an official image without what came after the task's base: a checkout of it on this machine, and an image
 //! with it in place of its own.
 
-use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use tokio::process::Command;
 use voe_repo::sealed_checkout;
 use voe_sandbox::Images;
+use voe_untrusted::Kind;
 
 use crate::workspace::checkout::{self, Checkout};
 use crate::workspace::{TESTBED, WorkspaceError};
@@ -34,7 +35,7 @@ pub(super) async fn checkout(
     if !cache.join("checkouts").join(key).join("base.json").is_file() {
         std::fs::create_dir_all(cache).map_err(WorkspaceError::io("make", cache))?;
         let out = tempfile::tempdir_in(cache).map_err(WorkspaceError::io("make", cache))?;
-        images.take_out(image, &format!("{TESTBED}/.git"), out.path()).await.map_err(|error| {
+        images.take_out(image, &format!("{TESTBED}/.git"), out.path(), belongs).await.map_err(|error| {
             let why = format!("{error}; name one that is laid out like the official ones with --image");
             WorkspaceError::Environment { id: String::new(), why }
         })?;
@@ -50,6 +51,19 @@ pub(super) async fn checkout(
         return Ok(made);
     }
     checkout::get(cache, key, |_| Ok(()))
+}
+
+/// What of an image's repository is looked at on this machine: objects and names of commits. Its configuration, hooks and
+/// links to other objects are the image's author's.
+fn belongs(path: &Path, kind: Kind) -> bool {
+    let names: Vec<&[u8]> = path.iter().map(OsStrExt::as_bytes).collect();
+    match (&names[..], kind) {
+        ([b".git", rest @ ..], Kind::Dir) => !matches!(rest, [b"objects", b"info", ..]),
+        ([b".git", b"HEAD" | b"packed-refs" | b"shallow"], Kind::File) => true,
+        ([b".git", b"objects", dir, _, ..], Kind::File) => *dir != b"info",
+        ([b".git", b"refs", ..], Kind::File) => true,
+        _ => false,
+    }
 }
 
 /// Whether a checkout stands at `base`, or one commit later.
@@ -73,18 +87,35 @@ pub(super) async fn derive(
     image: &str,
     name: &str,
     checkout: &Checkout,
-    labels: HashMap<String, String>,
 ) -> Result<(), WorkspaceError> {
     let script = format!(
         "set -e; rm -rf {TESTBED}/.git; mv {PASSAGE} {TESTBED}/.git; chown -R 0:0 {TESTBED}/.git; cd {TESTBED}; \
          git -c safe.directory={TESTBED} update-index -q --refresh > /dev/null 2>&1 || true"
     );
     let git = checkout.dir.join(".git");
-    Ok(images.derive(image, name, (&git, Path::new(PASSAGE)), &script, labels).await?)
+    Ok(images.derive(image, name, (&git, Path::new(PASSAGE)), &script).await?)
 }
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn of_an_images_repository_only_objects_and_names_are_taken() {
+        use voe_untrusted::Kind::{Dir, File, Link};
+        let takes = |path: &str, kind| super::belongs(std::path::Path::new(path), kind);
+        for path in
+            [".git/HEAD", ".git/packed-refs", ".git/objects/ab/cd", ".git/objects/pack/x.pack", ".git/refs/heads/a"]
+        {
+            assert!(takes(path, File), "{path}");
+            assert!(!takes(path, Link), "{path}");
+        }
+        for path in
+            [".git/config", ".git/hooks/post-checkout", ".git/objects/info/alternates", ".git/info/grafts", "HEAD"]
+        {
+            assert!(!takes(path, File), "{path}");
+        }
+        assert!(takes(".git/refs", Dir) && !takes(".git/objects/info", Dir));
+    }
+
     #[test]
     fn the_sealed_images_name_tells_which_it_was_made_of() {
         let name = super::name("swebench/sweb.eval.x86_64.django_1776_django-16877:latest");

@@ -103,7 +103,7 @@ pub async fn run(workspaces: &Workspaces, task: &Instance, patch: &str, home: &P
         return cell;
     }
     let verdict = inside(workspaces, task, patch, home, limit, &mut cell).await;
-    let _ = std::fs::remove_dir_all(home);
+    remove(home);
     cell.verdict = match verdict {
         Ok(lacks) => grade(task, &cell.log).map_err(CellError::from).and_then(|graded| {
             let passed = || Gold::read(&workspaces.cache).passes.contains(&task.instance_id);
@@ -119,6 +119,13 @@ pub async fn run(workspaces: &Workspaces, task: &Instance, patch: &str, home: &P
         Err(other) => Err(CellError::Harness { id: task.instance_id.clone(), why: other.to_string() }),
     };
     cell
+}
+
+/// Removes a directory that commands wrote to.
+fn remove(home: &Path) {
+    if let (Some(parent), Some(name)) = (home.parent(), home.file_name()) {
+        let _ = voe_untrusted::UntrustedDir::open(parent).and_then(|parent| parent.remove(name));
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -145,7 +152,7 @@ async fn inside(
 ) -> Result<Vec<String>, Failed> {
     let id = || task.instance_id.clone();
     let prepared = workspaces.prepare(task).await?;
-    let _ = std::fs::remove_dir_all(home);
+    remove(home);
     let Opened { sandbox, at } = workspaces.open(&prepared, home, None).await?;
     let work = sandbox.private_tmp().map_or_else(|| home.join("grading"), |tmp| tmp.join("voe-grading"));
     let script = script(task, &prepared.before, &at, &work).ok_or_else(|| CellError::NoEvalScript { id: id() })?;

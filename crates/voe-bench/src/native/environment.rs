@@ -1,17 +1,23 @@
-//! Building an environment from its pins with uv: once, cached by content.
+//! Building an environment from its pins with uv: once, cached by content. Source distributions run their own programs while
+//! they are built, so all of it happens in a sandbox.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::Command;
+use voe_sandbox::Spec;
+use voe_untrusted::{Kind, UntrustedDir};
 
-use super::interpreter::Python;
+use super::inside::{Inside, quoted};
+use super::interpreter::{Python, on_path};
 use super::pins::Environment;
+use crate::workspace::WorkspaceError;
 
 /// The longest that one step of a build may take.
 const LIMIT: Duration = Duration::from_secs(1800);
+/// Bytes that a build may take, with the packages that uv keeps for later ones.
+const DISK: u64 = 64 << 30;
 
 /// What `source /opt/miniconda3/bin/activate` finds: just enough of conda for the eval scripts.
 const ACTIVATE: &str = r#"# A stand-in for conda's: `conda activate NAME` puts the environment's programs first, and that is all.
@@ -23,6 +29,11 @@ conda() {
     fi
 }
 "#;
+
+/// Where the environment is built, inside: in a directory that is kept.
+const BUILT_AT: &str = "/tmp/opt/miniconda3/envs/testbed";
+/// Where uv keeps packages, inside: in the same directory, so that environments can share their blocks.
+const UV_CACHE: &str = "uv";
 
 /// An environment that was built.
 pub(super) struct Built {
@@ -40,71 +51,155 @@ impl Built {
     }
 }
 
-/// The environment, built if it isn't there yet.
-pub(super) async fn build(cache: &Path, pins: &Environment, python: &Python) -> Result<Built, String> {
-    let content = format!("3\n{}\n{:?}\n{:?}\n{ACTIVATE}", python.program.display(), pins.tools(), pins.packages());
-    let key = format!("{}-{:.8}", pins.name, blake3::hash(content.as_bytes()).to_hex());
-    let place = cache.join("environments").join(key);
-    let (opt, done) = (place.join("opt"), place.join("done"));
-    if let Some(there) = Built::there(&opt, &done) {
-        return Ok(there);
-    }
-    let io = |error: std::io::Error| format!("cannot write {}: {error}", place.display());
-    let lock = {
-        fs::create_dir_all(&place).map_err(io)?;
-        let file = fs::File::create(place.join("lock")).map_err(io)?;
-        tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await.map_err(|error| error.to_string())?
-    };
-    let _lock = lock.map_err(io)?;
-    if let Some(there) = Built::there(&opt, &done) {
-        return Ok(there);
-    }
-    let _ = fs::remove_dir_all(&opt);
-    let bin = opt.join("miniconda3/bin");
-    fs::create_dir_all(&bin).map_err(io)?;
-    fs::write(bin.join("activate"), ACTIVATE).map_err(io)?;
-    let env = opt.join("miniconda3/envs/testbed");
-    let text = |path: &Path| path.to_string_lossy().into_owned();
-    uv(&["venv", "--quiet", "--no-project", "--relocatable", "--python", &text(&python.program), &text(&env)]).await?;
-    let inside = text(&env.join("bin/python"));
-    let install = |packages: &[String]| {
-        let mut args: Vec<String> =
-            ["pip", "install", "--quiet", "--no-deps", "--python", &inside].map(str::to_owned).to_vec();
-        args.extend(packages.iter().cloned());
-        args
-    };
-    uv(&install(&pins.tools()).iter().map(String::as_str).collect::<Vec<_>>()).await?;
-    let packages = pins.packages();
-    let all = install(&packages);
-    let mut lacks = Vec::new();
-    if uv(&all.iter().map(String::as_str).collect::<Vec<_>>()).await.is_err() {
-        // One pin that is gone, or that can't be built here, should not cost the others.
-        for package in &packages {
-            let one = install(std::slice::from_ref(package));
-            if let Err(error) = uv(&one.iter().map(String::as_str).collect::<Vec<_>>()).await {
-                lacks.push(format!("{package} ({error})"));
-            }
-        }
-    }
-    fs::write(&done, lacks.join("\n") + "\n").map_err(io)?;
-    Ok(Built { opt, lacks })
+/// What builds need.
+pub(super) struct Builder<'a> {
+    pub(super) cache: &'a Path,
+    /// The voe binary.
+    pub(super) program: &'a Path,
+    /// Not to be seen inside.
+    pub(super) hidden: &'a [PathBuf],
 }
 
-async fn uv(args: &[&str]) -> Result<(), String> {
-    let mut command = Command::new("uv");
-    command.args(args).stdin(Stdio::null()).kill_on_drop(true);
-    let done = match tokio::time::timeout(LIMIT, command.output()).await {
-        Ok(Ok(done)) => done,
-        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err("uv was not found on PATH; install it (pip install uv)".to_owned());
+impl Builder<'_> {
+    /// The environment, built if it isn't there yet.
+    pub(super) async fn build(&self, pins: &Environment, python: &Python) -> Result<Built, String> {
+        let content = format!("3\n{}\n{:?}\n{:?}\n{ACTIVATE}", python.program.display(), pins.tools(), pins.packages());
+        let name: String =
+            pins.name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+        let key = format!("{}-{:.8}", name.trim_start_matches('.'), blake3::hash(content.as_bytes()).to_hex());
+        let all = self.cache.join("environments");
+        let place = all.join(key);
+        let (opt, done) = (place.join("opt"), place.join("done"));
+        if let Some(there) = Built::there(&opt, &done) {
+            return Ok(there);
         }
-        Ok(Err(error)) => return Err(format!("uv could not be run: {error}")),
-        Err(_) => return Err(format!("uv {} took longer than {} s", args.first().unwrap_or(&""), LIMIT.as_secs())),
-    };
-    if done.status.success() {
-        return Ok(());
+        let io = |error: std::io::Error| format!("cannot write {}: {error}", place.display());
+        let lock = {
+            fs::create_dir_all(&place).map_err(io)?;
+            // One build at a time, also of other processes: they share uv's packages.
+            let file = fs::File::create(all.join("lock")).map_err(io)?;
+            tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await.map_err(|error| error.to_string())?
+        };
+        let _lock = lock.map_err(io)?;
+        if let Some(there) = Built::there(&opt, &done) {
+            return Ok(there);
+        }
+        let untrusted = |error: voe_untrusted::Error| error.to_string();
+        let all = all.canonicalize().map_err(io)?;
+        // Of voe's own: `all` and `place`. Everything below `build` was written by what ran inside.
+        let (build, work) = (all.join("build"), all.join("build-work"));
+        for dir in [&build, &work] {
+            fs::create_dir_all(dir).map_err(io)?;
+        }
+        let (tmp, place) = (UntrustedDir::open(&build), UntrustedDir::open(&place));
+        let (tmp, place) = (tmp.map_err(untrusted)?, place.map_err(untrusted)?);
+        clean(&tmp).map_err(untrusted)?;
+        place.remove("opt").map_err(untrusted)?;
+
+        let lacks = self.inside(&all, pins, python).await;
+        let kept = lacks.and_then(|lacks| {
+            keep(&tmp, &place).map_err(untrusted)?;
+            Ok(lacks)
+        });
+        clean(&tmp).map_err(untrusted)?;
+        let lacks = kept?;
+        fs::write(&done, lacks.join("\n") + "\n").map_err(io)?;
+        Ok(Built { opt, lacks })
     }
-    let said = String::from_utf8_lossy(&done.stderr);
-    let told: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    Err(format!("uv {} failed: {}", args.iter().take(2).copied().collect::<Vec<_>>().join(" "), told.join(" ")))
+
+    /// Runs uv in a sandbox whose `/tmp` is `build` in `all`; gives what could not be had.
+    async fn inside(&self, all: &Path, pins: &Environment, python: &Python) -> Result<Vec<String>, String> {
+        let uv = on_path("uv").ok_or("uv was not found on PATH; install it (pip install uv)")?;
+        let mut spec = Spec::new(self.program, all.join("build-work"), all.join("build-sandbox"));
+        spec.tmp = Some(all.join("build"));
+        spec.disk_bytes = DISK;
+        spec.hidden = self.hidden.to_vec();
+        spec.read = vec![python.prefix.clone(), uv.clone()];
+        for (name, value) in [
+            ("UV_CACHE_DIR", format!("/tmp/{UV_CACHE}").as_str()),
+            ("UV_NO_CONFIG", "1"),
+            ("UV_PYTHON_DOWNLOADS", "never"),
+            ("TMPDIR", "/tmp"),
+        ] {
+            spec.env.insert(name.to_owned(), value.to_owned());
+        }
+        let mut uv = Uv {
+            inside: Inside::start(spec, LIMIT).await.map_err(|error| error.to_string())?,
+            program: uv.to_string_lossy().into_owned(),
+        };
+        let lacks = uv.environment(pins, &python.program.to_string_lossy()).await;
+        uv.inside.end().await.map_err(|error: WorkspaceError| error.to_string())?;
+        lacks
+    }
+}
+
+/// Removes what an earlier build left, except for uv's packages.
+fn clean(tmp: &UntrustedDir) -> Result<(), voe_untrusted::Error> {
+    for entry in tmp.entries()? {
+        if entry.name != UV_CACHE || entry.kind != Kind::Dir {
+            tmp.remove(&entry.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes what was built out of `tmp`.
+fn keep(tmp: &UntrustedDir, place: &UntrustedDir) -> Result<(), voe_untrusted::Error> {
+    let conda = tmp.dir("opt/miniconda3")?;
+    // Whatever stands there.
+    conda.remove("bin")?;
+    let bin = conda.make_dir("bin")?;
+    let mut activate = bin.create_file("activate")?;
+    activate.write_all(ACTIVATE.as_bytes()).map_err(|source| voe_untrusted::Error::Io {
+        action: "write",
+        path: bin.path().join("activate"),
+        source,
+    })?;
+    tmp.move_to("opt", place, "opt")
+}
+
+/// uv in a sandbox.
+struct Uv {
+    inside: Inside,
+    program: String,
+}
+
+impl Uv {
+    async fn environment(&mut self, pins: &Environment, python: &str) -> Result<Vec<String>, String> {
+        self.run(&["venv", "--quiet", "--no-project", "--relocatable", "--python", python, BUILT_AT]).await?;
+        self.install(&pins.tools()).await?;
+        let packages = pins.packages();
+        let mut lacks = Vec::new();
+        if self.install(&packages).await.is_err() {
+            // One pin that is gone, or that can't be built here, should not cost the others.
+            for package in &packages {
+                if let Err(error) = self.install(std::slice::from_ref(package)).await {
+                    lacks.push(format!("{package} ({error})"));
+                }
+            }
+        }
+        Ok(lacks)
+    }
+
+    async fn install(&mut self, packages: &[String]) -> Result<(), String> {
+        if packages.is_empty() {
+            return Ok(());
+        }
+        let python = format!("{BUILT_AT}/bin/python");
+        let mut args = vec!["pip", "install", "--quiet", "--no-deps", "--python", &python, "--"];
+        args.extend(packages.iter().map(String::as_str));
+        self.run(&args).await
+    }
+
+    async fn run(&mut self, args: &[&str]) -> Result<(), String> {
+        let words: Vec<String> =
+            std::iter::once(self.program.as_str()).chain(args.iter().copied()).map(quoted).collect();
+        let done = self.inside.toolbox.check(&words.join(" "), LIMIT).await.map_err(|error| error.to_string())?;
+        if done.exit == Some(0) && done.killed.is_none() {
+            return Ok(());
+        }
+        let said = done.tail.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(1000).collect::<String>();
+        let why = done.killed.map(|why| format!("({why}) ")).unwrap_or_default();
+        Err(format!("uv {} failed: {why}{said}", args.iter().take(2).copied().collect::<Vec<_>>().join(" ")))
+    }
 }

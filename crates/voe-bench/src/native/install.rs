@@ -1,16 +1,19 @@
-//! The task's own install command, run once with a network: what it adds to checkout and environment is kept.
+//! The task's own install command, run once with a network: what it adds to checkout and environment is kept. What it left
+//! (archives, lists) is its own word, and is applied below copies that were made for it and nowhere else.
 
-use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::Command;
 use voe_grade::Instance;
-use voe_sandbox::{Choice, Sandbox, Spec};
-use voe_toolbox::protocol::Setup;
+use voe_sandbox::Spec;
+use voe_untrusted::{Kind, Most, UntrustedDir};
 
+use super::inside::Inside;
 use super::interpreter::Python;
 use super::variables;
 use crate::workspace::checkout::{self, Checkout};
@@ -18,6 +21,13 @@ use crate::workspace::{TESTBED, WorkspaceError};
 
 /// The longest that an installation may take.
 const LIMIT: Duration = Duration::from_secs(3600);
+
+/// What an installation may add.
+const MOST: Most = Most { entries: 1_000_000, bytes: 8 << 30 };
+/// Bytes of the list of files that are gone.
+const LONGEST_LIST: u64 = 64 << 20;
+/// Bytes of the log's end that are looked at.
+const LOG_END: u64 = 16 << 10;
 
 /// An installation to be made.
 pub(super) struct Install<'a> {
@@ -32,6 +42,8 @@ pub(super) struct Install<'a> {
     pub(super) program: &'a Path,
     /// voe's state directory.
     pub(super) state: Option<PathBuf>,
+    /// Not to be seen inside.
+    pub(super) hidden: &'a [PathBuf],
 }
 
 impl Install<'_> {
@@ -47,27 +59,38 @@ impl Install<'_> {
             return Ok((checkout::get(cache, &key, |_| Ok(()))?, opt));
         }
         fs::create_dir_all(&place).map_err(WorkspaceError::io("make", &place))?;
-        let out = place.join("out");
-        for left in [&out, &opt, &place.join("tree")] {
-            let _ = fs::remove_dir_all(left);
+        let place = place.canonicalize().map_err(WorkspaceError::io("open", &place))?;
+        let own = UntrustedDir::open(&place)?;
+        // Of an installation that was interrupted.
+        for left in ["tmp", "opt", "tree", "new-tree"] {
+            own.remove(left)?;
         }
-        self.run(&script, &place, &out).await?;
+        own.make_dir("tmp")?;
+        let kept = match self.run(&script, &own).await {
+            Ok(()) => self.keep(&own).await,
+            Err(error) => Err(error),
+        };
+        own.remove("tmp")?;
+        kept?;
         let tree = place.join("new-tree");
-        let _ = fs::remove_dir_all(&tree);
-        // Shared files are never written to in place: tar removes what is there before it writes.
-        command("cp", &["-al", &text(self.opt), &text(&opt)]).await?;
-        command("cp", &["-a", "--reflink=auto", &text(&self.bare.dir), &text(&tree)]).await?;
-        for (list, dir) in [("gone", opt.join("miniconda3/envs/testbed"))] {
-            for path in fs::read_to_string(out.join(list)).unwrap_or_default().lines() {
-                let _ = fs::remove_file(dir.join(path));
-            }
-        }
-        command("tar", &["-C", &text(&opt.join("miniconda3/envs/testbed")), "-xf", &text(&out.join("env.tar"))])
-            .await?;
-        command("tar", &["-C", &text(&tree), "-xf", &text(&out.join("tree.tar"))]).await?;
-        let _ = fs::remove_dir_all(&out);
         let made = checkout::get(cache, &key, |dir| fs::rename(&tree, dir).map_err(WorkspaceError::io("move", &tree)))?;
-        Ok((made, opt))
+        Ok((made, place.join("opt")))
+    }
+
+    /// Makes the checkout and the `/opt` of this task from what the installation left in `tmp`.
+    async fn keep(&self, place: &UntrustedDir) -> Result<(), WorkspaceError> {
+        let (opt, tree) = (place.path().join("opt"), place.path().join("new-tree"));
+        // Shared files are never written to in place: what is there is removed before anything is written.
+        command("cp", &["-al", "--", &text(self.opt), &text(&opt)]).await?;
+        command("cp", &["-a", "--reflink=auto", "--", &text(&self.bare.dir), &text(&tree)]).await?;
+        let (place, id) = (place.again()?, self.task.instance_id.clone());
+        let applied = tokio::task::spawn_blocking(move || apply(&place));
+        let applied =
+            applied.await.map_err(|error| WorkspaceError::io("unpack", &opt)(std::io::Error::other(error)))?;
+        applied.map_err(|error| WorkspaceError::Environment {
+            id,
+            why: format!("what its installation left can't be used: {error}"),
+        })
     }
 
     /// What is run inside: the preparations of the official images, the install command of the eval script, and the packing
@@ -114,71 +137,84 @@ tar -cf /tmp/out/tree.tar --ignore-failed-read -T /tmp/out/files
         )
     }
 
-    async fn run(&self, script: &str, place: &Path, out: &Path) -> Result<(), WorkspaceError> {
+    async fn run(&self, script: &str, place: &UntrustedDir) -> Result<(), WorkspaceError> {
         let failed = |why: String| WorkspaceError::Environment { id: self.task.instance_id.clone(), why };
-        let tmp = place.join("tmp");
-        let _ = fs::remove_dir_all(&tmp);
-        fs::create_dir_all(&tmp).map_err(WorkspaceError::io("make", &tmp))?;
-        let mut spec = Spec::new(self.program, &self.bare.dir, place.join("sandbox"));
-        spec.choice = Choice::Local;
+        let mut spec = Spec::new(self.program, &self.bare.dir, place.path().join("sandbox"));
         spec.state.clone_from(&self.state);
         spec.mount_at = Some(TESTBED.into());
-        spec.network = true;
         spec.overlays = vec![(self.opt.to_owned(), "/opt".into())];
         spec.read = vec![self.python.prefix.clone()];
-        spec.tmp = Some(tmp.clone());
+        spec.tmp = Some(place.path().join("tmp"));
         spec.env = variables();
-        spec.env.extend(installers());
-        let sandbox = Sandbox::open(spec).await?;
-        let setup = Setup {
-            workspace: TESTBED.into(),
-            scratch: PathBuf::new(),
-            pristine: self.bare.base.pristine(),
-            limits: voe_toolbox::protocol::Limits { max_timeout_s: LIMIT.as_secs_f64(), ..Default::default() },
-            env: BTreeMap::new(),
-            syntax: Default::default(),
-            byproducts: Vec::new(),
-            resumed: false,
-            unwatched: true,
-        };
-        let setup = match sandbox.base_inside() {
-            Some(dir) => Setup { pristine: voe_toolbox::protocol::Pristine::Dir(dir), ..setup },
-            None => setup,
-        };
-        let (mut toolbox, _) = sandbox.toolbox(setup).await?;
-        let result = toolbox.check(script, LIMIT).await;
-        toolbox.close().await;
-        sandbox.close().await?;
+        spec.hidden = self.hidden.to_vec();
+        let mut inside = Inside::start(spec, LIMIT).await?;
+        let result = inside.toolbox.check(script, LIMIT).await;
+        inside.end().await?;
         let result = result.map_err(|error| failed(error.to_string()))?;
-        let moved = fs::rename(tmp.join("out"), out);
-        let _ = fs::remove_dir_all(&tmp);
-        moved.map_err(|_| failed(format!("the installation left nothing: {}", one_line(&result.tail))))?;
-        let exit = fs::read_to_string(out.join("exit")).unwrap_or_default();
+        let out = place
+            .dir("tmp/out")
+            .map_err(|error| failed(format!("the installation left nothing ({error}): {}", one_line(&result.tail))))?;
+        let exit = out.read_text("exit", 100).ok().flatten().unwrap_or_default();
         if result.killed.is_some() || exit.trim() != "0" {
-            let log = fs::read_to_string(out.join("log")).unwrap_or_default();
+            let log = end(&out, "log").unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
             let tail = tail.into_iter().rev().collect::<Vec<_>>().join(" | ");
-            let why = result.killed.unwrap_or_else(|| format!("exit code {}", exit.trim()));
+            let why = result.killed.unwrap_or_else(|| format!("exit code {}", one_line(exit.trim())));
             return Err(failed(format!("its install command failed ({why}): {}", one_line(&tail))));
         }
         Ok(())
     }
 }
 
+/// Applies what lies in `tmp/out` to `opt` and `new-tree`, all in `place`.
+fn apply(place: &UntrustedDir) -> Result<(), voe_untrusted::Error> {
+    let out = place.dir("tmp/out")?;
+    let (env, tree) = (place.dir("opt/miniconda3/envs/testbed")?, place.dir("new-tree")?);
+    for path in out.read("gone", LONGEST_LIST)?.unwrap_or_default().split(|byte| *byte == b'\n') {
+        // A path that leads elsewhere names nothing that is gone here.
+        let _ = env.remove_file(Path::new(std::ffi::OsStr::from_bytes(path)));
+    }
+    for (archive, dir) in [("env.tar", &env), ("tree.tar", &tree)] {
+        let file = out.open_file(archive)?.ok_or_else(|| voe_untrusted::Error::NotAFile(out.path().join(archive)))?;
+        dir.unpack(file, MOST, |path, kind| archive == "env.tar" || belongs(path, kind))?;
+    }
+    Ok(())
+}
+
+/// Whether a file belongs to a checkout that git is run in here afterwards. Of the repository itself only what a commit
+/// writes: no configuration, hooks, attributes or links to elsewhere, which make git run programs; no repository in it.
+fn belongs(path: &Path, kind: Kind) -> bool {
+    let names: Vec<&[u8]> = path.iter().map(OsStrExt::as_bytes).collect();
+    let git = |name: &&[u8]| name.eq_ignore_ascii_case(b".git");
+    match names[..] {
+        [b".git", ref rest @ ..] => {
+            let plain = kind == Kind::File && !rest.iter().any(git);
+            plain
+                && match rest {
+                    [name] => [&b"HEAD"[..], b"index", b"ORIG_HEAD", b"COMMIT_EDITMSG"].contains(name),
+                    [b"objects", dir, ..] => *dir != b"info",
+                    [b"refs" | b"logs", ..] => true,
+                    _ => false,
+                }
+        }
+        _ => !names.iter().any(git),
+    }
+}
+
+/// The end of a text file.
+fn end(dir: &UntrustedDir, name: &str) -> Option<String> {
+    let mut file = dir.open_file(name).ok()??;
+    let length = file.seek(SeekFrom::End(0)).ok()?;
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_END))).ok()?;
+    let mut bytes = Vec::new();
+    file.take(LOG_END).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// The lines of an eval script between its look at the repository and the checkout of the test files.
 fn install_lines(script: &str) -> String {
     let lines = script.lines().skip_while(|line| !line.starts_with("git -c core.fileMode=false diff")).skip(1);
     lines.take_while(|line| !line.starts_with("git checkout ")).map(|line| format!("{line}\n")).collect()
-}
-
-/// What installers are told by the user's environment: mirrors, certificates, proxies.
-fn installers() -> impl Iterator<Item = (String, String)> {
-    std::env::vars().filter(|(name, _)| {
-        let name = name.to_uppercase();
-        let known = ["PIP_", "UV_", "SSL_CERT", "REQUESTS_CA"].iter().any(|start| name.starts_with(start));
-        // A directory of the host's is not there inside.
-        (known && name != "PIP_FIND_LINKS") || name.ends_with("_PROXY")
-    })
 }
 
 async fn command(program: &str, args: &[&str]) -> Result<(), WorkspaceError> {

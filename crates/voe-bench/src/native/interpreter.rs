@@ -18,6 +18,10 @@ pub(super) struct Python {
 /// A Python of the same minor version as `wanted`: pyenv's, on `PATH`, or uv's.
 pub(super) async fn find(wanted: &str) -> Result<Python, String> {
     let minor: String = wanted.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+    // It becomes part of paths.
+    if minor.is_empty() || !minor.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return Err(format!("{wanted:?} is not a version of Python"));
+    }
     let mut candidates: Vec<PathBuf> = Vec::new();
     let pyenv = std::env::var_os("PYENV_ROOT")
         .map(PathBuf::from)
@@ -52,6 +56,17 @@ pub(super) async fn find(wanted: &str) -> Result<Python, String> {
     Err(format!(
         "it needs Python {minor}, and none was found; install one: uv python install {minor} (or pyenv install {minor})"
     ))
+}
+
+/// The program of this name on `PATH`, canonical.
+pub(super) fn on_path(name: &str) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name));
+    found
+        .find(|file| file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0))?
+        .canonicalize()
+        .ok()
 }
 
 async fn output(program: &str, args: &[&str]) -> Option<String> {

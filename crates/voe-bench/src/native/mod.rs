@@ -2,12 +2,13 @@
 //! and a stand-in for conda, so that the eval script runs as it is.
 //!
 //! - [`pins`]: the pinned environments, from a file; [`fetch`]: from the official repository
-//! - `environment`: building one; `interpreter`: finding its Python
+//! - `environment`: building one; `interpreter`: finding its Python; `inside`: the sandbox in which it is built
 //! - `repos`: the task's repository, cloned once
 //! - `install`: the task's own install command, run once; `prepare`: what goes before it
 
 mod environment;
 pub mod fetch;
+mod inside;
 mod install;
 mod interpreter;
 pub mod pins;
@@ -63,6 +64,7 @@ impl Native {
         task: &Instance,
         cache: &Path,
         program: &Path,
+        hidden: &[PathBuf],
     ) -> Result<Prepared, WorkspaceError> {
         let id = &task.instance_id;
         let environment = |why: String| WorkspaceError::Environment { id: id.clone(), why };
@@ -79,7 +81,7 @@ impl Native {
         let python = interpreter::find(&pinned.python).await.map_err(environment)?;
         let built = {
             let _one = self.building.lock().await;
-            environment::build(cache, pinned, &python).await.map_err(environment)?
+            environment::Builder { cache, program, hidden }.build(pinned, &python).await.map_err(environment)?
         };
         let _slot = self.preparing.acquire().await;
         let mirror = repos::mirror(self.repos.as_deref(), cache, &task.repo).await.map_err(environment)?;
@@ -101,6 +103,7 @@ impl Native {
             },
             program,
             state: self.state.clone(),
+            hidden,
         };
         let (checkout, opt) = installed.get(cache).await?;
         let mut overlays = vec![(opt, PathBuf::from("/opt"))];

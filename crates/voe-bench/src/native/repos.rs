@@ -53,8 +53,28 @@ pub(super) async fn mirror(given: Option<&Path>, cache: &Path, repo: &str) -> Re
 
 async fn clone(repo: &str, to: &Path) -> Result<(), String> {
     let mut command = Command::new("git");
+    // The user's own configuration may know a proxy; the environment, of a hook say, is about another repository.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("GIT_") && !text.starts_with("GIT_SSL") && !text.starts_with("GIT_SSH") {
+            command.env_remove(&name);
+        }
+    }
+    for setting in [
+        "core.hooksPath=/dev/null",
+        "core.fsmonitor=",
+        "protocol.allow=never",
+        "protocol.https.allow=always",
+        "protocol.http.allow=always",
+        "protocol.ssh.allow=always",
+        "protocol.ext.allow=never",
+        "protocol.file.allow=never",
+        "protocol.git.allow=never",
+    ] {
+        command.args(["-c", setting]);
+    }
     command
-        .args(["clone", "--quiet", "--mirror", &format!("https://github.com/{repo}.git")])
+        .args(["clone", "--quiet", "--mirror", "--template=", "--", &format!("https://github.com/{repo}.git")])
         .arg(to)
         .env("GIT_TERMINAL_PROMPT", "0")
         .stdin(Stdio::null())

@@ -12,6 +12,7 @@ use voe_grade::Instance;
 use voe_search::{SearchError, Work};
 use voe_trace::event::{Finish, Task};
 use voe_trace::{Event, Reason, Record, Trajectory, Writer};
+use voe_untrusted::UntrustedDir;
 
 use super::Context;
 use super::dir::DirError;
@@ -90,6 +91,14 @@ impl From<voe_trace::WriteError> for Failed {
     }
 }
 
+/// Removes a directory that commands wrote to, whatever they left there.
+fn remove(dir: &Path) {
+    if let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) {
+        // What stays is in the way of nobody; the next one to need the place says so.
+        let _ = UntrustedDir::open(parent).and_then(|parent| parent.remove(name));
+    }
+}
+
 impl Job {
     pub(super) fn key(&self) -> Key {
         Key { task: self.task.instance_id.clone(), arm: self.arm.name.clone(), trial: self.trial }
@@ -164,7 +173,7 @@ impl Job {
         for left in ["checkpoint", "patch.diff"] {
             let _ = fs::remove_file(dir.join(left));
         }
-        let _ = fs::remove_dir_all(dir.join("tmp"));
+        remove(&dir.join("tmp"));
         Ok(())
     }
 
@@ -185,7 +194,7 @@ impl Job {
         let (at_rest, last_error) = (paced.at_rest(), paced.last_error());
 
         let home = context.dir.path.join("work").join(format!("{}-{}-{}", key.task, key.arm, key.trial));
-        let _ = fs::remove_dir_all(&home);
+        remove(&home);
         let opened = context.workspaces.open(prepared, &home, Some(&dir.join("tmp"))).await?;
         let plan = Plan {
             task: self.task(context, prepared, &opened.at),
@@ -224,20 +233,20 @@ impl Job {
             ended = attempt.run() => ended,
             () = at_rest.notified() => {
                 drop(attempt);
-                let _ = fs::remove_dir_all(&home);
+                remove(&home);
                 return Ok(Done::Paused);
             }
         };
         let last = last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let came = self.finish(context, attempt, reason, error, last.as_ref(), &dir).await;
-        let _ = fs::remove_dir_all(&home);
+        remove(&home);
         came
     }
 
     /// The record to go on with, cut after its last complete step; `None` to begin.
     fn begun(&self, context: &Context, trajectory: &Path, dir: &Path) -> Result<Option<Trajectory>, Failed> {
         if !trajectory.exists() {
-            let _ = fs::remove_dir_all(dir.join("tmp"));
+            remove(&dir.join("tmp"));
             return Ok(None);
         }
         let io = |error| Failed::Io(trajectory.to_owned(), error);
@@ -258,7 +267,7 @@ impl Job {
         for left in ["checkpoint", "patch.diff"] {
             let _ = fs::remove_file(dir.join(left));
         }
-        let _ = fs::remove_dir_all(dir.join("tmp"));
+        remove(&dir.join("tmp"));
         Ok(None)
     }
 

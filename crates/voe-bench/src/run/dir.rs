@@ -18,7 +18,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use voe_grade::{Prediction, Predictions};
+use voe_untrusted::Kind;
 
+use super::check;
 use crate::experiment::{Arm, Experiment};
 use crate::name::slug;
 use crate::suite::{Source, Suite, is_file_name};
@@ -54,6 +56,22 @@ pub enum DirError {
         /// In what it differs.
         what: String,
     },
+    /// Something stands in it that voe never puts there.
+    #[error("{path} is a {kind}, which voe does not put into a run directory; remove it, or use another run")]
+    Foreign {
+        /// What.
+        path: PathBuf,
+        /// What it is.
+        kind: Kind,
+    },
+    /// A name in `run.toml` that can't be a file's.
+    #[error("{path}: {name:?} is not a name of a task or an arm")]
+    Name {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
     /// A file of it can't be read.
     #[error("cannot read {path}: {why}")]
     Damaged {
@@ -85,6 +103,9 @@ pub struct RunFile {
     pub trials: u32,
     /// The isolation that was asked for.
     pub sandbox: String,
+    /// Whether some of its attempts ran without isolation, where the suite's solutions could be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub readable_solutions: bool,
     /// The suite's name.
     pub suite: String,
     /// Its tasks.
@@ -169,12 +190,14 @@ impl RunDir {
         let file = match read(&path) {
             Ok(there) => {
                 same(&path, &there, &file)?;
-                RunFile { trials: file.trials, ..there }
+                let readable_solutions = file.readable_solutions || there.readable_solutions;
+                RunFile { trials: file.trials, readable_solutions, ..there }
             }
             Err(DirError::NotARun(_)) => file,
             Err(error) => return Err(error),
         };
         let run = Self { path, file, _lock: Some(lock) };
+        check::run(&run.path, &run.file)?;
         let text = toml::to_string_pretty(&run.file)
             .map_err(|error| io(&run.path)(std::io::Error::other(error.to_string())))?;
         let rows: Vec<String> = suite.tasks.iter().filter_map(|task| serde_json::to_string(task).ok()).collect();
@@ -193,7 +216,9 @@ impl RunDir {
     /// # Errors
     /// There is none, or it can't be read.
     pub fn look(path: &Path) -> Result<Self, DirError> {
-        Ok(Self { path: path.to_owned(), file: read(path)?, _lock: None })
+        let file = read(path)?;
+        check::run(path, &file)?;
+        Ok(Self { path: path.to_owned(), file, _lock: None })
     }
 
     /// The rows of its tasks.
@@ -327,6 +352,12 @@ fn lock(path: &Path) -> Result<File, DirError> {
 /// Writes a file whole or not at all.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let new = path.with_extension("new");
-    fs::write(&new, content)?;
+    // Whatever stands there: nothing is written through a link.
+    if let Err(error) = fs::remove_file(&new)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    fs::File::create_new(&new)?.write_all(content)?;
     fs::rename(&new, path)
 }

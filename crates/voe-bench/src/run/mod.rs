@@ -1,12 +1,13 @@
 //! Running an experiment: every task in every arm, trial by trial, gone on with where it was stopped.
 //!
-//! - [`dir`]: the run directory
+//! - [`dir`]: the run directory; `check`: whether voe can have made it
 //! - `attempt`: one attempt; [`record`]: where its record can be gone on with
 //! - [`policy`]: what becomes of an attempt, by why it ended
 //! - [`pace`]: how many requests go to the server at a time
 //! - [`progress`]: what a run is doing; [`status`]: the same from its files
 
 mod attempt;
+mod check;
 pub mod dir;
 pub(crate) mod memory;
 pub mod pace;

@@ -13,6 +13,8 @@ use super::{faults, policy, record};
 /// What a run has done.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Status {
+    /// Whether some attempts could read the suite's solutions.
+    pub readable_solutions: bool,
     /// Attempts in all.
     pub planned: usize,
     /// Attempts that have ended and count, by the word for why they ended.
@@ -76,7 +78,7 @@ impl Status {
 /// # Errors
 /// The run's description can't be read.
 pub fn read(dir: &RunDir) -> Result<Status, DirError> {
-    let mut status = Status::default();
+    let mut status = Status { readable_solutions: dir.file.readable_solutions, ..Status::default() };
     let mut ends = Vec::new();
     for task in &dir.file.tasks {
         for arm in &dir.file.arms {

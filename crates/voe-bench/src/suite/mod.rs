@@ -160,6 +160,12 @@ impl Suite {
                         task.instance_id
                     ));
                 }
+                Ok(task) if !is_commit(&task.base_commit) || !is_repo(&task.repo) => {
+                    suite.notes.push(format!(
+                        "{}: its repo is not owner/name or its base_commit not a commit; the row is left out",
+                        task.instance_id
+                    ));
+                }
                 Ok(task) => suite.tasks.push(task),
                 Err(problem) => suite.notes.push(format!("{problem}; the row is left out")),
             }
@@ -193,6 +199,20 @@ impl Suite {
     pub fn task(&self, id: &str) -> Option<&Instance> {
         self.tasks.iter().find(|task| task.instance_id == id)
     }
+}
+
+/// Whether a text can be the id of a commit, which becomes part of paths.
+fn is_commit(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Whether a text is `owner/name`, which becomes part of paths and of an address.
+fn is_repo(text: &str) -> bool {
+    let part = |part: &str| {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        !part.is_empty() && !part.starts_with(['.', '-']) && part.bytes().all(known)
+    };
+    text.split_once('/').is_some_and(|(owner, name)| part(owner) && part(name))
 }
 
 /// Whether an id can name a directory of its own.

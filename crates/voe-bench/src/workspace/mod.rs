@@ -47,6 +47,9 @@ pub enum WorkspaceError {
     /// The sandbox.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// A directory that commands wrote to.
+    #[error(transparent)]
+    Untrusted(#[from] voe_untrusted::Error),
     /// A file of voe's own.
     #[error("cannot {what} {path}: {source}")]
     Io {
@@ -135,6 +138,9 @@ pub struct Workspaces {
     pub docker: Option<Docker>,
     /// Whether what runs in them may use the network; only the official harness's tests may.
     pub network: bool,
+    /// Directories and files of the host that commands must not see, whatever else would show them: solutions, tests, other
+    /// attempts' records, commits after the base.
+    pub hidden: Vec<PathBuf>,
     ready: Mutex<HashMap<String, Cell>>,
 }
 
@@ -143,7 +149,16 @@ type Cell = Arc<OnceCell<Result<Arc<Prepared>, String>>>;
 impl Workspaces {
     /// Workspaces kept in `cache`, with `program` (the voe binary) inside of sandboxes of the kind `choice`.
     pub fn new(cache: PathBuf, program: PathBuf, choice: Choice, native: Native) -> Self {
-        Self { cache, program, choice, native, docker: None, network: false, ready: Mutex::default() }
+        Self {
+            cache,
+            program,
+            choice,
+            native,
+            docker: None,
+            network: false,
+            hidden: Vec::new(),
+            ready: Mutex::default(),
+        }
     }
 
     /// Whether an attempt that voe was killed in can be gone on with: only where `/tmp` outlives the sandbox.
@@ -191,7 +206,7 @@ impl Workspaces {
         let io = |error: tokio::task::JoinError| WorkspaceError::io("prepare", &self.cache)(io::Error::other(error));
         let (cache, id) = (self.cache.clone(), task.instance_id.clone());
         if !task.repo.starts_with("mini/") {
-            return self.native.prepare(task, &cache, &self.program).await;
+            return self.native.prepare(task, &cache, &self.program, &self.hidden).await;
         }
         tokio::task::spawn_blocking(move || mini::prepare(&cache, &id)).await.map_err(io)?
     }
@@ -208,6 +223,7 @@ impl Workspaces {
         spec.read.clone_from(&prepared.read);
         spec.choice = self.choice;
         spec.network = self.network;
+        spec.hidden.clone_from(&self.hidden);
         if self.choice == Choice::Landlock {
             // It makes a copy, at a path of its own.
             let sandbox = Sandbox::open(spec).await?;

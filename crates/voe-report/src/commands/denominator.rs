@@ -45,7 +45,12 @@ pub(crate) fn denominator(suite: Option<&Suite>, arms: &[&Arm]) -> (Suite, Vec<S
         }
         suite
     };
-    notes.extend(arms.iter().flat_map(|arm| arm.notes.iter().cloned()));
+    for note in arms.iter().flat_map(|arm| &arm.notes) {
+        // What is true of a whole run stands with each of its arms.
+        if !notes.contains(note) {
+            notes.push(note.clone());
+        }
+    }
     (suite, notes)
 }
 

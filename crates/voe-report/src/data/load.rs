@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::arm::{Arm, Cell, Trial, Verdict};
 use super::attempt::Fold;
 use super::official::{InstanceFile, RunReport};
-use super::run_dir::{arm_and_trial, attempts, entries, faults, parts, suite_of_run};
+use super::run_dir::{arm_and_trial, attempts, entries, faults, parts, solutions_were_readable, suite_of_run};
 use super::{light, verdict_table};
 use crate::Error;
 use crate::format::count;
@@ -225,7 +225,7 @@ fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
 
 /// What of a run's arm is no verdict, each with what to do about it.
 pub(crate) fn uncounted(name: &str, trials: &[Trial], run: &Path) -> Vec<String> {
-    let (mut notes, run) = (Vec::new(), run.display());
+    let (mut notes, path, run) = (Vec::new(), run, run.display());
     let ungraded = trials.iter().flat_map(|t| t.cells.values()).filter(|c| c.verdict == Verdict::Ungraded).count();
     if ungraded > 0 {
         let attempts = count(ungraded, "attempt");
@@ -237,6 +237,9 @@ pub(crate) fn uncounted(name: &str, trials: &[Trial], run: &Path) -> Vec<String>
         notes.push(format!(
             "{name}: {attempts} given up after faults of the server or the machine, so no prediction (voe bench status {run})"
         ));
+    }
+    if solutions_were_readable(path) {
+        notes.push("solutions were readable in this run (sandbox none)".to_owned());
     }
     notes
 }

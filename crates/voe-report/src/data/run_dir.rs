@@ -22,6 +22,19 @@ pub(crate) fn suite_of_run(run: &Path) -> Result<BTreeMap<String, TaskFacts>, Er
     if path.is_file() { Ok(Suite::read(&path)?.tasks) } else { Ok(BTreeMap::new()) }
 }
 
+/// Whether attempts of a run could read the solutions of its tasks, as its `run.toml` has it.
+pub(crate) fn solutions_were_readable(run: &Path) -> bool {
+    /// What of `run.toml` matters here.
+    #[derive(serde::Deserialize)]
+    struct Marks {
+        #[serde(default)]
+        readable_solutions: bool,
+    }
+    let path = run.join("run.toml");
+    let text = if path.is_file() { fs::read_to_string(path).unwrap_or_default() } else { String::new() };
+    toml::from_str(&text).is_ok_and(|marks: Marks| marks.readable_solutions)
+}
+
 /// Every attempt's directory of a run, as (task, `<arm>-<trial>`, directory), sorted.
 pub(crate) fn attempts(run: &Path) -> Result<Vec<(String, String, PathBuf)>, Error> {
     let mut found = Vec::new();

@@ -9,15 +9,9 @@ use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
 };
 
+use super::names::{self, Name};
 use crate::choice::Choice;
 use crate::error::SandboxError;
-use crate::owner::Owner;
-
-/// The label that says whose a container or an image is.
-pub(super) const OWNER: &str = "voe.owner";
-
-/// The label with the id of the sandbox that a container or an image belongs to.
-pub(super) const SANDBOX: &str = "voe.sandbox";
 
 /// Where the engine listens: `DOCKER_HOST` (`CONTAINER_HOST` for Podman), else its usual socket.
 pub(super) fn address(choice: Choice) -> String {
@@ -61,35 +55,28 @@ pub(super) fn is_local(address: &str) -> bool {
     address.starts_with("unix://")
 }
 
-/// Removes containers, and images of snapshots, whose owners are dead.
-pub(super) async fn sweep(docker: &Docker, address: &str) {
+/// Removes containers, and images of snapshots, whose owners are dead, and those of sandboxes that the index knows to be
+/// `dead`. Only names decide: labels can be an image's.
+pub(super) async fn sweep(docker: &Docker, address: &str, dead: &[String]) {
     let of_this_machine = is_local(address);
-    remove_where(docker, |labels| {
-        let owner = labels.get(OWNER).and_then(|word| Owner::parse(word));
-        owner.is_some_and(|owner| owner.is_dead(of_this_machine))
-    })
-    .await;
-}
-
-/// Removes those of sandboxes that the index knows to be dead.
-pub(super) async fn sweep_sandboxes(docker: &Docker, dead: &[String]) {
-    remove_where(docker, |labels| labels.get(SANDBOX).is_some_and(|id| dead.contains(id))).await;
-}
-
-async fn remove_where(docker: &Docker, dead: impl Fn(&HashMap<String, String>) -> bool) {
-    let labelled = HashMap::from([("label", vec![OWNER])]);
-    let options = ListContainersOptionsBuilder::default().all(true).filters(&labelled).build();
+    let dead = |name: Option<Name>| {
+        name.is_some_and(|name| name.owner.is_dead(of_this_machine) || dead.contains(&name.sandbox))
+    };
+    let named = HashMap::from([("name", vec!["voe-"])]);
+    let options = ListContainersOptionsBuilder::default().all(true).filters(&named).build();
     for container in docker.list_containers(Some(options)).await.unwrap_or_default() {
-        if let (Some(id), Some(labels)) = (container.id, container.labels)
-            && dead(&labels)
+        if let (Some(id), Some(names)) = (container.id, container.names)
+            && names.iter().any(|name| dead(Name::of_container(name)))
         {
             remove(docker, &id).await;
         }
     }
-    let options = ListImagesOptionsBuilder::default().all(true).filters(&labelled).build();
+    let named = HashMap::from([("reference", vec![names::SNAPSHOTS])]);
+    let options = ListImagesOptionsBuilder::default().filters(&named).build();
     for image in docker.list_images(Some(options)).await.unwrap_or_default() {
-        if dead(&image.labels) {
-            remove_image(docker, &image.id).await;
+        for name in image.repo_tags.iter().filter(|name| dead(Name::of_snapshot(name))) {
+            // The name, and the image with it if it has no other.
+            remove_image(docker, name).await;
         }
     }
 }

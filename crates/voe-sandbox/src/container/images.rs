@@ -1,25 +1,28 @@
 //! Images at an engine: fetched, looked into, changed, removed.
 
-use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use bollard::Docker;
 use bollard::container::LogOutput;
 use bollard::errors::Error;
-use bollard::models::{ContainerConfig, ContainerCreateBody, HostConfig};
+use bollard::models::{ContainerConfig, ContainerCreateBody};
 use bollard::query_parameters::{
-    CommitContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
-    ListImagesOptionsBuilder, LogsOptionsBuilder, RemoveImageOptionsBuilder,
+    CommitContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder, LogsOptionsBuilder,
+    RemoveImageOptionsBuilder,
 };
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::io::AsyncWriteExt;
+use voe_toolbox::protocol::Limits;
+use voe_untrusted::{Kind, Most, UntrustedDir};
 
-use super::engine::{self, OWNER, failed};
-use super::upload;
+use super::engine::{self, failed};
+use super::{bounds, named, upload};
 use crate::choice::Choice;
 use crate::error::SandboxError;
-use crate::owner::Owner;
+
+/// What is taken out of an image at most.
+const MOST_BYTES: u64 = 16 << 30;
+const MOST_ENTRIES: u64 = 2_000_000;
 
 /// The images of an engine.
 #[derive(Debug, Clone)]
@@ -35,12 +38,8 @@ pub struct Found {
     pub id: String,
     /// Its names.
     pub names: Vec<String>,
-    /// Its labels.
-    pub labels: HashMap<String, String>,
     /// Bytes of all its layers.
     pub bytes: u64,
-    /// When it was made, in seconds since 1970; 0 if that isn't known.
-    pub created: i64,
 }
 
 /// An image could not be fetched.
@@ -77,31 +76,16 @@ impl Images {
             Ok(there) => Ok(Some(Found {
                 id: there.id.unwrap_or_default(),
                 names: there.repo_tags.unwrap_or_default(),
-                labels: there.config.and_then(|config| config.labels).unwrap_or_default(),
                 bytes: u64::try_from(there.size.unwrap_or(0)).unwrap_or(0),
-                created: 0,
             })),
             Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
             Err(error) => Err(failed("looking for an image")(error)),
         }
     }
 
-    /// The images that have a label.
-    ///
-    /// # Errors
-    /// The engine failed.
-    pub async fn labelled(&self, label: &str) -> Result<Vec<Found>, SandboxError> {
-        let filter = HashMap::from([("label", vec![label])]);
-        let options = ListImagesOptionsBuilder::default().filters(&filter).build();
-        let all = self.docker.list_images(Some(options)).await.map_err(failed("listing images"))?;
-        let found = all.into_iter().map(|image| Found {
-            id: image.id,
-            names: image.repo_tags,
-            labels: image.labels,
-            bytes: u64::try_from(image.size).unwrap_or(0),
-            created: image.created,
-        });
-        Ok(found.collect())
+    /// What tells this engine from others; empty if it doesn't say.
+    pub async fn engine(&self) -> String {
+        self.docker.info().await.ok().and_then(|info| info.id).unwrap_or_default()
     }
 
     /// Fetches an image: one try.
@@ -135,34 +119,46 @@ impl Images {
         Some((stat.f_bavail * stat.f_frsize, root))
     }
 
-    /// Copies the directory or file `path` of an image into the directory `to` on this machine, under its own name.
+    /// Copies the directory or file `path` of an image into the directory `to` on this machine, under its own name: regular
+    /// files, directories and links that `keep` accepts.
     ///
     /// # Errors
-    /// The image has no such path, or the engine or the disk failed.
-    pub async fn take_out(&self, image: &str, path: &str, to: &Path) -> Result<(), SandboxError> {
+    /// The image has no such path or too much at it, or the engine or the disk failed.
+    pub async fn take_out(
+        &self,
+        image: &str,
+        path: &str,
+        to: &Path,
+        keep: impl Fn(&Path, Kind) -> bool + Send + 'static,
+    ) -> Result<(), SandboxError> {
         let container = self.create(image, "true", false).await?;
         let archive = to.join("archive.tar");
         let took = self.download(&container, path, &archive).await;
         engine::remove(&self.docker, &container).await;
         took?;
         let (from, into) = (archive.clone(), to.to_owned());
-        let unpacked = tokio::task::spawn_blocking(move || {
-            let mut tar = tar::Archive::new(io::BufReader::new(std::fs::File::open(&from)?));
-            // Whoever owns them inside: here they are the caller's.
-            tar.set_preserve_ownerships(false);
-            tar.unpack(&into)?;
-            std::fs::remove_file(&from)
+        let unpacked = tokio::task::spawn_blocking(move || -> Result<(), String> {
+            let archive = std::fs::File::open(&from).map_err(|error| error.to_string())?;
+            let most = Most { entries: MOST_ENTRIES, bytes: MOST_BYTES };
+            let into = UntrustedDir::open(&into).map_err(|error| error.to_string())?;
+            into.unpack(archive, most, keep).map_err(|error| error.to_string())?;
+            std::fs::remove_file(&from).map_err(|error| error.to_string())
         });
-        let unpacked = unpacked.await.map_err(|error| io::Error::other(error.to_string())).and_then(|done| done);
-        unpacked.map_err(SandboxError::io("unpack", archive))
+        let unpacked = unpacked.await.map_err(|error| error.to_string()).and_then(|done| done);
+        unpacked.map_err(|why| SandboxError::Failed(format!("{path} of {image}: {why}")))
     }
 
     async fn download(&self, container: &str, path: &str, to: &Path) -> Result<(), SandboxError> {
         let options = DownloadFromContainerOptionsBuilder::default().path(path).build();
         let mut stream = self.docker.download_from_container(container, Some(options));
         let mut file = tokio::fs::File::create(to).await.map_err(SandboxError::io("create", to))?;
+        let mut bytes = 0;
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(failed(&format!("copying {path} out of the image")))?;
+            bytes += piece.len() as u64;
+            if bytes > MOST_BYTES {
+                return Err(SandboxError::Failed(format!("{path} of the image is larger than {MOST_BYTES} bytes")));
+            }
             file.write_all(&piece).await.map_err(SandboxError::io("write", to))?;
         }
         file.flush().await.map_err(SandboxError::io("write", to))
@@ -173,14 +169,7 @@ impl Images {
     ///
     /// # Errors
     /// The script failed, or the engine did.
-    pub async fn derive(
-        &self,
-        image: &str,
-        name: &str,
-        put: (&Path, &Path),
-        script: &str,
-        labels: HashMap<String, String>,
-    ) -> Result<(), SandboxError> {
+    pub async fn derive(&self, image: &str, name: &str, put: (&Path, &Path), script: &str) -> Result<(), SandboxError> {
         let container = self.create(image, script, true).await?;
         let made = async {
             upload::send(&self.docker, &container, put.0, put.1).await?;
@@ -193,8 +182,8 @@ impl Images {
             let (repo, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
             let options =
                 CommitContainerOptionsBuilder::default().container(&container).repo(repo).tag(tag).pause(false).build();
-            let mut config = ContainerConfig { labels: Some(labels), ..ContainerConfig::default() };
-            config.entrypoint = Some(vec!["/bin/bash".to_owned()]);
+            let entrypoint = Some(vec!["/bin/bash".to_owned()]);
+            let config = ContainerConfig { entrypoint, ..ContainerConfig::default() };
             self.docker.commit_container(options, config).await.map_err(failed("keeping the image"))
         };
         let made = made.await;
@@ -221,12 +210,11 @@ impl Images {
             entrypoint: Some(command.into_iter().map(str::to_owned).collect()),
             cmd: Some(Vec::new()),
             working_dir: Some("/".to_owned()),
-            labels: Some(HashMap::from([(OWNER.to_owned(), Owner::own().word())])),
             network_disabled: Some(true),
-            host_config: Some(HostConfig { network_mode: Some("none".to_owned()), ..HostConfig::default() }),
+            host_config: Some(bounds(&Limits::default(), false)),
             ..ContainerCreateBody::default()
         };
-        let made = self.docker.create_container(None, body).await;
+        let made = self.docker.create_container(Some(named(&crate::index::new_id())), body).await;
         Ok(made.map_err(failed(&format!("creating a container of {image}")))?.id)
     }
 

@@ -4,9 +4,10 @@ mod bridge;
 mod engine;
 mod images;
 mod inside;
+mod names;
 mod upload;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,11 +33,10 @@ use crate::error::SandboxError;
 use crate::groups::Groups;
 use crate::index::Record;
 use crate::local::family::{self, Family};
-use crate::owner::Owner;
 use crate::sandbox::{At, Snapshot};
 use crate::spec::Spec;
 use crate::watch::Meter;
-use engine::{OWNER, SANDBOX, failed};
+use engine::failed;
 
 /// voe's own directory inside.
 pub(crate) const OWN: &str = "/.voe";
@@ -90,7 +90,7 @@ impl Container {
         };
         let address = engine::address(choice);
         let docker = engine::connect(choice, &address).await?;
-        engine::sweep(&docker, &address).await;
+        engine::sweep(&docker, &address, &[]).await;
         let own_checkout = spec.workspace.as_os_str().is_empty();
         let workspace = match &spec.mount_at {
             Some(at) => at.clone(),
@@ -131,8 +131,9 @@ impl Container {
         env: BTreeMap<String, String>,
         fresh: bool,
     ) -> Result<Self, SandboxError> {
-        let body = body(&spec, &family, image);
-        let created = docker.create_container(None, body).await.map_err(failed("creating the container"))?;
+        let body = body(&spec, image);
+        let options = named(family.id());
+        let created = docker.create_container(Some(options), body).await.map_err(failed("creating the container"))?;
         let place = family.place(0)?;
         let meter = Meter::new(Groups::default(), place.join("events"), &spec);
         let detail = format!(
@@ -214,9 +215,17 @@ impl Container {
     }
 
     async fn commit(&self) -> Result<Image, SandboxError> {
-        let options = CommitContainerOptionsBuilder::default().container(&self.id).pause(true).build();
-        let config = ContainerConfig { labels: Some(labels(&self.family)), ..ContainerConfig::default() };
-        let image = self.docker.commit_container(options, config).await.map_err(failed("keeping the container"))?;
+        let options = CommitContainerOptionsBuilder::default()
+            .container(&self.id)
+            .repo(names::SNAPSHOTS)
+            .tag(&names::new(self.family.id()))
+            .pause(true)
+            .build();
+        let image = self
+            .docker
+            .commit_container(options, ContainerConfig::default())
+            .await
+            .map_err(failed("keeping the container"))?;
         Ok(Image { id: image.id, address: self.address.clone() })
     }
 
@@ -290,19 +299,36 @@ impl Drop for Container {
     }
 }
 
-fn labels(family: &Family) -> HashMap<String, String> {
-    HashMap::from([(OWNER.to_owned(), Owner::own().word()), (SANDBOX.to_owned(), family.id().to_owned())])
+/// The options of a container that voe makes.
+fn named(sandbox: &str) -> bollard::query_parameters::CreateContainerOptions {
+    bollard::query_parameters::CreateContainerOptionsBuilder::default().name(&names::new(sandbox)).build()
 }
 
-/// What a container is made of.
-fn body(spec: &Spec, family: &Family, image: &str) -> ContainerCreateBody {
-    let limits = &spec.limits;
+/// What every container of voe's may take and do: few capabilities, no network unless it is asked for.
+fn bounds(limits: &voe_toolbox::protocol::Limits, network: bool) -> HostConfig {
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let ulimit = |name: &str, value: u64| ResourcesUlimits {
         name: Some(name.into()),
         soft: Some(bytes(value)),
         hard: Some(bytes(value)),
     };
+    HostConfig {
+        network_mode: (!network).then(|| "none".into()),
+        memory: Some(bytes(limits.memory_bytes)),
+        memory_swap: Some(bytes(limits.memory_bytes)),
+        pids_limit: Some(bytes(limits.processes)),
+        shm_size: Some(bytes((limits.memory_bytes / 4).max(64 << 20))),
+        cap_drop: Some(vec!["ALL".into()]),
+        cap_add: Some(KEPT.map(String::from).to_vec()),
+        security_opt: Some(vec!["no-new-privileges".into()]),
+        ulimits: Some(vec![ulimit("fsize", limits.file_bytes), ulimit("core", 0)]),
+        ..HostConfig::default()
+    }
+}
+
+/// What a container is made of.
+fn body(spec: &Spec, image: &str) -> ContainerCreateBody {
+    let limits = &spec.limits;
     ContainerCreateBody {
         image: Some(image.into()),
         // A container's root without capabilities, whoever the image's user is: the workspace must be writable.
@@ -316,21 +342,11 @@ fn body(spec: &Spec, family: &Family, image: &str) -> ContainerCreateBody {
         ),
         cmd: Some(Vec::new()),
         working_dir: Some("/".into()),
-        labels: Some(labels(family)),
         network_disabled: Some(!spec.network),
         attach_stdout: Some(true),
         host_config: Some(HostConfig {
-            network_mode: (!spec.network).then(|| "none".into()),
-            memory: Some(bytes(limits.memory_bytes)),
-            memory_swap: Some(bytes(limits.memory_bytes)),
-            pids_limit: Some(bytes(limits.processes)),
             nano_cpus: spec.cpus.map(|cpus| (cpus * 1e9) as i64),
-            shm_size: Some(bytes((limits.memory_bytes / 4).max(64 << 20))),
-            cap_drop: Some(vec!["ALL".into()]),
-            cap_add: Some(KEPT.map(String::from).to_vec()),
-            security_opt: Some(vec!["no-new-privileges".into()]),
-            ulimits: Some(vec![ulimit("fsize", limits.file_bytes), ulimit("core", 0)]),
-            ..HostConfig::default()
+            ..bounds(limits, spec.network)
         }),
         ..ContainerCreateBody::default()
     }
@@ -354,8 +370,7 @@ pub(crate) fn sweep(dead: &[(String, Record)]) {
         engine::apart(
             move |docker| async move {
                 if let Ok(docker) = docker.negotiate_version().await {
-                    engine::sweep(&docker, &to).await;
-                    engine::sweep_sandboxes(&docker, &ids).await;
+                    engine::sweep(&docker, &to, &ids).await;
                 }
             },
             address,

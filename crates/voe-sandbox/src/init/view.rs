@@ -12,7 +12,7 @@ use rustix::thread::UnshareFlags;
 
 use super::mounts::{self, Kind, Root};
 use super::{Done, Failure, Step, sys};
-use crate::plan::{Plan, Stack, Tree, View};
+use crate::plan::{Bind, Plan, Stack, Tree, View};
 
 /// Directories below the root that start out empty inside.
 const NOT_SHOWN: [&str; 9] = ["proc", "dev", "tmp", "run", "home", "root", "mnt", "media", "lost+found"];
@@ -50,13 +50,23 @@ pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
     let root = Root::create(&stage)?;
     top(&root, &view.root)?;
     devices(&root, plan.bounds.shm_bytes)?;
-    for hidden in &view.hidden {
-        if root.has(hidden) {
-            root.tmpfs(hidden, 1 << 20, 0o755)?;
+    // The deeper ones later: what is hidden in a directory that is shown stays hidden, and what is shown in a hidden one is seen.
+    let depth = |path: &Path| path.components().count();
+    let mut parts: Vec<(usize, Result<&Bind, &PathBuf>)> =
+        view.binds.iter().map(|bind| (depth(&bind.to), Ok(bind))).collect();
+    parts.extend(view.hidden.iter().map(|hidden| (depth(hidden), Err(hidden))));
+    parts.sort_by_key(|(depth, _)| *depth);
+    let mut emptied: Vec<&PathBuf> = Vec::new();
+    for (_, part) in parts {
+        match part {
+            Ok(bind) => root.bind(&bind.from, &bind.to, bind.write)?,
+            Err(hidden) if root.has(hidden) => {
+                root.tmpfs(hidden, 1 << 20, 0o755)?;
+                emptied.push(hidden);
+            }
+            // Not there, or in another one that is hidden.
+            Err(_) => {}
         }
-    }
-    for bind in &view.binds {
-        root.bind(&bind.from, &bind.to, bind.write)?;
     }
     let mounted = Mounted {
         root,
@@ -71,10 +81,8 @@ pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
     for mask in &mounted.masked {
         mounted.mask(mask)?;
     }
-    for hidden in &view.hidden {
-        if mounted.root.has(hidden) {
-            mounted.root.seal(hidden)?;
-        }
+    for hidden in emptied {
+        mounted.root.seal(hidden)?;
     }
     mounted.root.seal(Path::new("/"))?;
     let shared = MountPropagationFlags::SHARED | MountPropagationFlags::REC;

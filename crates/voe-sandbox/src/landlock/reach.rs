@@ -26,12 +26,15 @@ pub(super) fn readable(spec: &Spec, borrowed: &[PathBuf]) -> Vec<PathBuf> {
     closed.extend(credentials::SYSTEM_SECRETS.iter().map(PathBuf::from));
     closed.extend([Path::new("/var/tmp").to_path_buf(), spec.home.clone()]);
     closed.extend(view::sockets());
+    let unseen = crate::hidden::paths(spec);
+    closed.extend(unseen.iter().cloned());
     let mut open = Vec::new();
     without(Path::new("/"), &closed, &mut open, 0);
     let tools = view::tools(spec, &homes);
     let mut secrets = credentials::in_homes(&homes);
     secrets.extend(credentials::in_tools(&tools));
     secrets.retain(|path| !asked.contains(path));
+    secrets.extend(unseen);
     for path in tools.into_iter().chain(asked) {
         without(&path, &secrets, &mut open, 0);
     }

@@ -53,9 +53,8 @@ impl Family {
         let name = format!("{PREFIX}{id}");
         let dir = path.join(&name);
         // First the index: what is made is named there at any moment.
-        let entry = spec.state.as_ref().map(|state| {
-            Entry::add(state, &id, &Record::new(dir.clone(), engine.map(Into::into)))
-        });
+        let entry =
+            spec.state.as_ref().map(|state| Entry::add(state, &id, &Record::new(dir.clone(), engine.map(Into::into))));
         let family = Arc::new(Self { id, dir, numbers: AtomicU64::new(0), entry: entry.transpose()? });
         let made = home.make_dir(&name)?;
         let mut mark = made.create_file(MARK)?;

@@ -159,23 +159,34 @@ pub(super) fn of(
         // Usually a link into /run.
         read.extend(Path::new("/etc/resolv.conf").canonicalize());
     }
+    let unseen = crate::hidden::paths(spec);
     let in_tree = |path: &Path| trees.iter().any(|tree| path.starts_with(&tree.at));
+    let hidden_place = |path: &Path| is_hidden(path, homes) || unseen.iter().any(|hidden| path.starts_with(hidden));
     let shown: Vec<PathBuf> = read
         .iter()
         // What is seen anyway needs no bind; what the workspace shows is to be seen as it is in there.
-        .filter(|path| asked.contains(*path) || is_hidden(path, homes))
+        .filter(|path| asked.contains(*path) || hidden_place(path))
         .filter(|path| !in_tree(path))
         // A bind that would lie over the workspace goes below it: overlays come later.
         .filter(|path| !read.iter().any(|other| other != *path && path.starts_with(other)))
         .cloned()
         .collect();
+    // What must not be seen: an empty directory, into which what is needed from there is bound. Where a tree would show it, and
+    // of files, the mask over all.
+    let seen = |path: &Path| !is_hidden(path, homes) || shown.iter().any(|shown| path.starts_with(shown));
+    let (unseen, unseen_masked): (Vec<PathBuf>, Vec<PathBuf>) = unseen
+        .iter()
+        .filter(|path| seen(path) || in_tree(path))
+        .cloned()
+        .partition(|path| path.is_dir() && !in_tree(path));
     let listening = sockets();
     let all = || credentials.iter().chain(secrets).chain(&listening).filter(|path| !asked.contains(*path));
     let needed = |path: &Path| trees.iter().map(|tree| &tree.at).chain(&own).any(|needed| needed.starts_with(path));
     let mut masked: BTreeSet<PathBuf> = all()
         .filter(|path| !in_tree(path) && !needed(path))
-        .filter(|path| !is_hidden(path, homes) || shown.iter().any(|shown| path.starts_with(shown)))
+        .filter(|path| seen(path))
         .cloned()
+        .chain(unseen_masked)
         .collect();
     // Layers hide the credentials of these already, wherever they are moved to; so they can't be written either.
     for tree in trees {
@@ -187,6 +198,7 @@ pub(super) fn of(
         .filter(|home| Some(*home) != own.as_ref() && !in_tree(home))
         .filter(|home| !NOT_OF_THE_HOST.iter().chain(&["/var/tmp"]).any(|top| home.starts_with(top)))
         .cloned()
+        .chain(unseen)
         .collect();
     let writable = trees
         .iter()

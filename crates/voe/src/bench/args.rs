@@ -111,6 +111,9 @@ pub(super) struct Run {
     /// Tries of an attempt that ends by no fault of the model's
     #[arg(long, value_name = "N", default_value_t = voe_bench::run::policy::TRIES)]
     pub(super) tries: u32,
+    /// Run with --sandbox none, although commands can then read the tasks' solutions; the run and its reports are marked so
+    #[arg(long)]
+    pub(super) allow_readable_solutions: bool,
     /// The run directory [default: runs/NAME]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,

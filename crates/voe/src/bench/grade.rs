@@ -11,7 +11,7 @@ use voe_bench::{Suite, mini};
 use voe_grade::{Predictions, RunReport};
 
 use super::args::Grade;
-use super::{cache_dir, suite};
+use super::{cache_dir, hide, suite};
 use crate::show::one_line;
 use crate::{Usage, exit};
 
@@ -32,8 +32,9 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
         let text = std::fs::read_to_string(file)
             .map_err(|e| Usage(format!("cannot read the predictions {}: {e}", file.display())))?;
         let predictions = Predictions::read(&text).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
-        let model =
-            predictions.all.first().map_or("voe", |prediction| prediction.model_name_or_path.as_str()).to_owned();
+        let model = predictions.all.first().map(|prediction| prediction.model_name_or_path.as_str());
+        // It becomes the name of a directory.
+        let model = model.filter(|name| !name.starts_with('.') && !name.contains('\0')).unwrap_or("voe").to_owned();
         let (entries, others) = entries(&predictions, &suite);
         return finish(&args, &batch(&args, &suite, &model, out).await?, entries, &others).await.map(|_| exit::OK);
     }
@@ -48,6 +49,8 @@ async fn batch(args: &Grade, suite: &Suite, model: &str, out: PathBuf) -> anyhow
     }
     let mut workspaces = args.place.workspaces(suite).await?;
     workspaces.network = args.network;
+    let files = [Some(out.as_path()), args.run.as_deref(), args.predictions.as_deref()].into_iter().flatten();
+    workspaces.hidden.extend(hide::of([], files));
     Ok(Batch {
         workspaces,
         parallel,

@@ -2,6 +2,7 @@
 
 mod args;
 mod grade;
+mod hide;
 mod live;
 mod place;
 mod prune;

@@ -1,6 +1,6 @@
 //! Where tasks run: on this machine, or in containers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use voe_bench::Suite;
@@ -10,7 +10,7 @@ use voe_bench::native::pins::Pins;
 use voe_bench::workspace::Workspaces;
 use voe_sandbox::{Choice, Images};
 
-use super::cache_dir;
+use super::{cache_dir, hide};
 use crate::Usage;
 
 /// Where commands run.
@@ -34,6 +34,11 @@ pub(super) struct PlaceFlags {
     /// Directory with clones or mirrors of the tasks' repositories; others are cloned once
     #[arg(long, value_name = "DIR")]
     pub(super) repos: Option<PathBuf>,
+}
+
+/// The file of a suite that is not one of voe's own.
+fn suite_file(suite: &Suite) -> Option<&Path> {
+    Some(Path::new(&suite.source.file)).filter(|path| path.is_file())
 }
 
 impl PlaceFlags {
@@ -71,9 +76,14 @@ impl PlaceFlags {
         let repos = self.repos.as_ref().map(std::path::absolute).transpose()?;
         let choice = self.choice(suite).await?;
         let keep: Keep = self.keep_images.as_deref().map(str::parse).transpose().map_err(Usage)?.unwrap_or_default();
+        let cache = cache_dir()?;
+        // Whole directories of voe's own and of repositories, and files with what lies next to them.
+        let own = [Some(cache.clone()), Some(crate::state::dir()?), repos.clone()].into_iter().flatten();
+        let hidden = hide::of(own, self.environments.iter().map(PathBuf::as_path).chain(suite_file(suite)));
         let mut native = Native::new(pins, repos);
         native.state = crate::state::dir().ok();
-        let mut workspaces = Workspaces::new(cache_dir()?, program, choice, native);
+        let mut workspaces = Workspaces::new(cache, program, choice, native);
+        workspaces.hidden = hidden;
         if matches!(choice, Choice::Docker | Choice::Podman) {
             let image =
                 self.image.clone().or_else(|| std::env::var("VOE_IMAGE").ok()).filter(|image| !image.is_empty());

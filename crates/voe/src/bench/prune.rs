@@ -41,7 +41,7 @@ pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
         }
         rows.push((name, about, bytes, freed(name)));
     }
-    match images(freed(IMAGES)).await? {
+    match images(&cache, freed(IMAGES)).await? {
         Some(bytes) => rows.push((IMAGES, "images of tasks, at Docker", bytes, freed(IMAGES))),
         None if args.free.iter().any(|what| what == IMAGES) => {
             return Err(Usage("no Docker engine answers; start it, or set DOCKER_HOST".into()).into());
@@ -68,9 +68,9 @@ pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
 }
 
 /// What the images take that voe made or fetched, which are removed if `free`; `None` if no engine answers.
-async fn images(free: bool) -> anyhow::Result<Option<u64>> {
+async fn images(cache: &Path, free: bool) -> anyhow::Result<Option<u64>> {
     let Ok(images) = Images::connect(Choice::Docker).await else { return Ok(None) };
-    let kept = keep::kept(&images).await?;
+    let kept = keep::kept(&images, cache).await?;
     for image in kept.iter().filter(|_| free) {
         // One that a container uses stays.
         if let Err(error) = image.remove(&images).await {

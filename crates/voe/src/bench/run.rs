@@ -12,8 +12,9 @@ use voe_bench::run::{ArmFile, Machine, Outcome, RunDir, RunFile, Settings as Run
 use voe_bench::script::Scripts;
 use voe_bench::workspace::Workspaces;
 use voe_bench::{Arm, Experiment, Suite, name};
+use voe_sandbox::Choice;
 
-use super::{args, filtered, live};
+use super::{args, filtered, hide, live};
 use crate::settings::Settings;
 use crate::show::one_line;
 use crate::{Usage, exit, model};
@@ -32,7 +33,14 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     if args.place.backend == "official" {
         return Err(Usage("--backend official only grades; use auto, native or docker".into()).into());
     }
-    let workspaces = args.place.workspaces(&suite).await?;
+    let mut workspaces = args.place.workspaces(&suite).await?;
+    if workspaces.choice == Choice::None && !args.allow_readable_solutions {
+        let text = "--sandbox none lets the model's commands read the tasks' solutions; use another sandbox, or give \
+                    --allow-readable-solutions to run all the same";
+        return Err(Usage(text.into()).into());
+    }
+    let files = args.experiment.iter().map(PathBuf::as_path).chain([out.as_path()]);
+    workspaces.hidden.extend(hide::of([], files));
     let mut models = Models::new();
     let mut servers = std::collections::BTreeMap::new();
     for arm in &arms {
@@ -168,6 +176,7 @@ fn describe(
         began: jiff::Timestamp::now().to_string(),
         trials: experiment.trials.unwrap_or(1).max(1),
         sandbox: workspaces.choice.to_string(),
+        readable_solutions: workspaces.choice == Choice::None,
         suite: suite.name.clone(),
         tasks: suite.tasks.iter().map(|task| task.instance_id.clone()).collect(),
         source: suite.source.clone(),
@@ -245,6 +254,9 @@ pub(super) fn status(args: &args::Status) -> anyhow::Result<u8> {
     );
     for (reason, count) in &status.ended {
         outln!("  {reason:<12} {count}");
+    }
+    if status.readable_solutions {
+        outln!("solutions were readable in this run (sandbox none)");
     }
     if status.done() > 0 {
         let levels: Vec<String> = status.levels.iter().map(|(level, count)| format!("{count} {level}")).collect();

@@ -1,0 +1,90 @@
+//! What must not be seen inside, whatever else would show it.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use crate::spec::Spec;
+
+/// The paths of `spec.hidden` that are there, canonical, and all others under which the same directories are mounted.
+pub(crate) fn paths(spec: &Spec) -> BTreeSet<PathBuf> {
+    let named: BTreeSet<PathBuf> = spec
+        .hidden
+        .iter()
+        .filter_map(|path| path.canonicalize().ok())
+        // Nothing can be seen without the root.
+        .filter(|path| path.components().count() > 1)
+        .collect();
+    if named.is_empty() {
+        return named;
+    }
+    let mounts = mounts(&std::fs::read("/proc/self/mountinfo").unwrap_or_default());
+    let others: Vec<PathBuf> = named.iter().flat_map(|path| aliases(path, &mounts)).collect();
+    named.into_iter().chain(others.into_iter().filter(|path| path.symlink_metadata().is_ok())).collect()
+}
+
+/// A line of `mountinfo`.
+struct Mount {
+    device: Vec<u8>,
+    /// What of the file system is mounted.
+    root: PathBuf,
+    at: PathBuf,
+}
+
+fn mounts(text: &[u8]) -> Vec<Mount> {
+    let mount = |line: &[u8]| {
+        let mut fields = line.split(|byte| *byte == b' ').skip(2);
+        Some(Mount { device: fields.next()?.to_vec(), root: path(fields.next()?), at: path(fields.next()?) })
+    };
+    text.split(|byte| *byte == b'\n').filter_map(mount).collect()
+}
+
+/// A path as the kernel writes it: `\040` for a space.
+fn path(field: &[u8]) -> PathBuf {
+    let (mut bytes, mut rest) = (Vec::new(), field);
+    while let Some((first, after)) = rest.split_first() {
+        let code = (*first == b'\\').then(|| after.get(..3)).flatten();
+        let code = code.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &after[3..] } else { after };
+    }
+    PathBuf::from(OsString::from_vec(bytes))
+}
+
+/// Where else what is at `hidden` can be seen.
+fn aliases(hidden: &Path, mounts: &[Mount]) -> Vec<PathBuf> {
+    // Of several at one place the last one is seen.
+    let own =
+        mounts.iter().filter(|mount| hidden.starts_with(&mount.at)).max_by_key(|mount| mount.at.components().count());
+    let Some((own, below)) = own.and_then(|own| Some((own, hidden.strip_prefix(&own.at).ok()?))) else {
+        return Vec::new();
+    };
+    let inner = own.root.join(below);
+    let others = mounts.iter().filter(|mount| mount.device == own.device && !std::ptr::eq(*mount, own));
+    let alias = |mount: &Mount| match inner.strip_prefix(&mount.root) {
+        Ok(below) => Some(mount.at.join(below)),
+        Err(_) => mount.root.starts_with(&inner).then(|| mount.at.clone()),
+    };
+    others.filter_map(alias).filter(|path| path != hidden && !path.starts_with(hidden)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_found_wherever_its_file_system_is_mounted() {
+        let text = b"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n\
+            2 1 8:2 / /data rw - ext4 /dev/sdb1 rw\n\
+            3 1 8:2 /shared /srv/my\\040files rw - ext4 /dev/sdb1 rw\n\
+            4 1 8:2 /shared/runs/x /mnt/x rw - ext4 /dev/sdb1 rw\n\
+            5 1 8:1 /home /elsewhere rw - ext4 /dev/sda1 rw\n";
+        let mounts = mounts(text);
+        let of = |path: &str| aliases(Path::new(path), &mounts);
+        assert_eq!(of("/data/shared/runs"), ["/srv/my files/runs", "/mnt/x"].map(PathBuf::from));
+        assert_eq!(of("/srv/my files/runs"), ["/data/shared/runs", "/mnt/x"].map(PathBuf::from));
+        assert_eq!(of("/home/ann/runs"), [PathBuf::from("/elsewhere/ann/runs")]);
+        assert!(of("/data/other").is_empty());
+    }
+}

@@ -1,0 +1,58 @@
+//! What commands of a task must not see: where its solution, its tests, other attempts' records and later commits lie.
+
+use std::path::{Component, Path, PathBuf};
+
+/// Directories that are the system's, or shared by many programs: what lies directly in them says nothing about its neighbours.
+const SHARED: [&str; 8] =
+    ["/usr/local", "/usr/share", "/var/lib", "/var/cache", "/var/tmp", "/var/local", "/usr/src", "/usr/lib"];
+
+/// What of voe's own and of the user's `files` and directories is hidden.
+pub(super) fn of<'p>(
+    own: impl IntoIterator<Item = PathBuf>,
+    files: impl IntoIterator<Item = &'p Path>,
+) -> Vec<PathBuf> {
+    own.into_iter().chain(files.into_iter().flat_map(with_neighbours)).collect()
+}
+
+/// A file or a run directory with what lies next to it: other suites have the same tasks, other runs the same solutions. The
+/// directory that holds it, or in a directory of many purposes what looks like a suite, an experiment or a run.
+fn with_neighbours(path: &Path) -> Vec<PathBuf> {
+    let Ok(path) = std::path::absolute(path) else { return Vec::new() };
+    // A run directory that is not there yet is hidden where it will be.
+    let path = path.canonicalize().unwrap_or(path);
+    let Some(parent) = path.parent() else { return Vec::new() };
+    let deep = parent.components().filter(|part| matches!(part, Component::Normal(_))).count() > 1;
+    if deep && !SHARED.iter().any(|shared| parent == Path::new(shared)) {
+        return vec![parent.to_owned()];
+    }
+    let mut found = vec![path.clone()];
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let at = entry.path();
+        let kind = at.extension().and_then(|extension| extension.to_str());
+        if matches!(kind, Some("json" | "jsonl" | "parquet" | "toml")) || at.join("run.toml").is_file() {
+            found.push(at);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_of_a_suite_is_hidden_and_of_a_shared_directory_only_what_looks_like_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path().canonicalize().unwrap();
+        std::fs::create_dir(top.join("suites")).unwrap();
+        std::fs::write(top.join("suites/verified.jsonl"), "").unwrap();
+        assert_eq!(
+            of([PathBuf::from("/c")], [top.join("suites/verified.jsonl").as_path()]),
+            [PathBuf::from("/c"), top.join("suites")]
+        );
+        assert_eq!(of([], [top.join("suites/run-to-come").as_path()]), [top.join("suites")]);
+        let shallow = of([], [Path::new("/var/lib/voe-test-run"), Path::new("/voe-test.toml")]);
+        assert!(shallow.contains(&"/var/lib/voe-test-run".into()) && shallow.contains(&"/voe-test.toml".into()));
+        assert!(!shallow.contains(&"/var/lib".into()) && !shallow.contains(&"/".into()));
+    }
+}
