@@ -294,4 +294,9 @@ pub const CASES: &[Case] = &[
         "grep CapEff /proc/self/status; python3 -c 'import sys; c=int(open(\"/proc/self/status\").read().split(\"CapEff:\")[1].split()[0],16); sys.exit(bool(c & ~0x1b))'",
         Works("CapEff"),
     ),
+    case(
+        "what must not be seen is not there, although a directory above it is shown",
+        "test -d /usr/share/misc && ! find /usr/share/doc -type f 2>/dev/null | grep -q . && ! cat /usr/share/doc/*/copyright 2>/dev/null | grep -q . && echo unseen",
+        Works("unseen"),
+    ),
 ];
