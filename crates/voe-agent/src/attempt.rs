@@ -165,6 +165,9 @@ impl Attempt {
         how: &str,
     ) -> Result<Self, AttemptError> {
         let mut attempt = Self::open(plan, writer, observer, records).await?;
+        if let Some(Event::Start(start)) = records.first().map(|record| &record.event) {
+            attempt.workspace.known_as(&start.task.workspace);
+        }
         let step = attempt.log.conversation.step;
         attempt.log.write(Event::Resume { step, how: how.to_owned() })?;
         if attempt.strategy.pipeline.is_some() {

@@ -41,8 +41,8 @@ pub struct Workspace {
     base: Option<Base>,
     toolbox: Option<Toolbox>,
     deaths: u32,
-    /// Paths of the sandbox from which this one was forked, and what they are here: not every backend can show a fork at
-    /// the same path, and commands name absolute ones.
+    /// Absolute paths that commands name, and what they are here: not every backend can show a fork, or the workspace of an
+    /// attempt that is resumed, at the same path as before.
     moved: Vec<(String, String)>,
 }
 
@@ -64,9 +64,19 @@ impl Workspace {
         &self.sandbox
     }
 
+    /// Lets calls name the workspace by the absolute path that it had earlier in the attempt.
+    pub fn known_as(&mut self, earlier: &str) {
+        let now = self.sandbox.workspace().display().to_string();
+        // A short one could be part of another path.
+        if earlier.starts_with('/') && std::path::Path::new(earlier).components().count() > 2 && earlier != now {
+            self.moved.push((earlier.to_owned(), now));
+        }
+    }
+
     /// Runs a tool.
     pub async fn call(&mut self, tool: &str, arguments: &Value, limit: Duration) -> Result<Called, WorkspaceError> {
-        match self.toolbox().await?.call(tool, arguments.clone(), limit).await {
+        let arguments = renamed(arguments, &self.moved);
+        match self.toolbox().await?.call(tool, arguments, limit).await {
             Ok(mut result) => {
                 self.deaths = 0;
                 self.sandbox.annotate(&mut result);
@@ -79,7 +89,7 @@ impl Workspace {
 
     /// Runs a command of voe's own.
     pub async fn check(&mut self, command: &str, limit: Duration) -> Result<Called, WorkspaceError> {
-        let command = self.moved.iter().fold(command.to_owned(), |command, (from, to)| command.replace(from, to));
+        let command = replaced(command, &self.moved);
         match self.toolbox().await?.check(&command, limit).await {
             Ok(mut result) => {
                 self.sandbox.annotate(&mut result);
@@ -126,14 +136,15 @@ impl Workspace {
             files.extend(export.files.into_iter().filter(|file| !file.test).map(|file| (file.path, file.base)));
         }
         let fork = self.sandbox.fork(&self.sandbox.base()).await?;
-        let moved = moved(&self.sandbox, &fork);
+        let mut names = self.moved.clone();
+        names.extend(moved(&self.sandbox, &fork));
         // Only checks run in it. On a large tree, looking for what they change would cost more than all else.
         let setup = Setup { unwatched: true, ..self.setup.clone() };
         let mut fork = Self::open(fork, setup, &self.setup.pristine).await?;
         if !files.is_empty() {
             fork.import(files).await?;
         }
-        fork.moved = moved;
+        fork.moved = names;
         Ok(fork)
     }
 
@@ -168,6 +179,25 @@ impl Workspace {
         }
         self.toolbox().await?;
         Ok(error.to_string())
+    }
+}
+
+fn replaced(text: &str, names: &[(String, String)]) -> String {
+    names.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+/// The arguments of a call with the paths in them replaced.
+fn renamed(arguments: &Value, names: &[(String, String)]) -> Value {
+    match arguments {
+        _ if names.is_empty() => arguments.clone(),
+        Value::String(text) => Value::String(replaced(text, names)),
+        Value::Array(items) => items.iter().map(|item| renamed(item, names)).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.clone(), renamed(value, names)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other => other.clone(),
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) fn remedy(step: &str, error: &str) -> String {
     let denied = ["denied", "not permitted"].iter().any(|word| error.contains(word));
     if step.contains("user namespace") || (denied && step.contains("namespace")) || (denied && step.contains("mount")) {
         return "allow unprivileged user namespaces: sysctl kernel.unprivileged_userns_clone=1, on Ubuntu also \
-                kernel.apparmor_restrict_unprivileged_userns=0; in a container use --sandbox landlock"
+                kernel.apparmor_restrict_unprivileged_userns=0; in a container use --sandbox landlock as an ordinary user"
             .into();
     }
     if step.contains("overlay on") {
@@ -84,5 +84,5 @@ pub(crate) fn remedy(step: &str, error: &str) -> String {
     if step.contains("Landlock") {
         return "use a kernel with Landlock, or --sandbox docker with --image".into();
     }
-    "use --sandbox landlock, or docker with --image".into()
+    "use --sandbox landlock as an ordinary user, or docker with --image".into()
 }

@@ -455,7 +455,10 @@ async fn snapshots_and_forks_share_nothing_and_have_what_was_there(world: World)
     )
     .await;
     let at = sandbox.snapshot().await.unwrap();
-    sh(&mut one, "echo later > a.txt").await;
+    assert_eq!(sh(&mut one, "stat -c %a src/deep; echo later > a.txt").await, "0");
+    let kept =
+        support::call(&mut one, "file_write", serde_json::json!({ "path": "run.sh", "content": "new" })).await.unwrap();
+    assert!(kept.ok, "{}", kept.text);
     let fork = sandbox.fork(&at).await.unwrap();
     let mut two = start(&fork).await;
     let look = "cat a.txt; [ -e src/b.txt ] && echo b; cat $TMPDIR/t ~/h; stat -c %a src/deep";

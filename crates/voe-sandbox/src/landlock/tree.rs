@@ -104,6 +104,9 @@ impl<'a> Copier<'a> {
                 let copy = open_dir(to, name)?;
                 self.dir(&inner, &copy, depth + 1)?;
                 rustix::fs::fchmod(&copy, mode)?;
+                if self.source == Source::Commands && !enterable(&stat) {
+                    rustix::fs::fchmod(&inner, Mode::from_raw_mode(stat.st_mode & 0o7777))?;
+                }
             }
             FileType::RegularFile => self.file(from, to, name, &stat)?,
             FileType::Symlink => {
@@ -193,11 +196,13 @@ impl<'a> Copier<'a> {
         Ok(())
     }
 
-    /// Opens for reading. What commands made unreadable is made readable for that moment: the inode is held by a descriptor
-    /// meanwhile, so that no other can be put in its place.
+    /// Opens for reading. What commands made unreadable is made readable meanwhile: the inode is held by a descriptor,
+    /// so that no other can be put in its place.
     fn readable(&self, from: &OwnedFd, name: &CString, stat: &Stat, flags: OFlags) -> io::Result<OwnedFd> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let errno = match rustix::fs::openat(from, name, flags, Mode::empty()) {
+            // A directory that can be listed and not entered is of no use.
+            Ok(_) if self.source == Source::Commands && !enterable(stat) => Errno::ACCESS,
             Ok(fd) => return Ok(fd),
             Err(errno) => errno,
         };
@@ -219,6 +224,11 @@ impl<'a> Copier<'a> {
         }
         Ok(opened?)
     }
+}
+
+/// Whether its owner can list and enter a directory; anything else needs no entering.
+fn enterable(stat: &Stat) -> bool {
+    !FileType::from_raw_mode(stat.st_mode).is_dir() || stat.st_mode & 0o500 == 0o500
 }
 
 fn open_dir<Fd: AsFd, P: rustix::path::Arg>(at: Fd, path: P) -> rustix::io::Result<OwnedFd> {

@@ -44,6 +44,11 @@ pub async fn bash(toolbox: &mut Toolbox, command: &str) -> Result<CallResult, Cl
     toolbox.call("bash", json!({ "command": command, "timeout_s": 20 }), Duration::from_secs(30)).await
 }
 
+/// Calls a tool.
+pub async fn call(toolbox: &mut Toolbox, tool: &str, arguments: serde_json::Value) -> Result<CallResult, ClientError> {
+    toolbox.call(tool, arguments, Duration::from_secs(30)).await
+}
+
 /// The committed tree of a repository as the base, for sandboxes that work in place.
 pub fn git_pristine(workspace: &std::path::Path) -> Pristine {
     let output =

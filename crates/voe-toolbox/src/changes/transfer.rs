@@ -7,8 +7,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 use super::content::{Content, EXECUTABLE, LINK};
 use super::{By, Tracker};
+use crate::place::open_plain;
 use crate::protocol::{Bytes, Export, ExportedFile, FileState};
 
 /// Files above this size are no part of a patch. Bytes.
@@ -145,8 +148,12 @@ fn put(path: &Path, state: &FileState) -> io::Result<()> {
         fs::remove_file(path)?;
     }
     crate::write::write(path, &state.content.0)?;
-    let mode = fs::symlink_metadata(path)?.permissions().mode();
+    // By descriptor: by path the mode could be that of what a command puts there now.
+    let file = open_plain(path, OFlags::RDONLY | OFlags::NONBLOCK)
+        .or_else(|_| open_plain(path, OFlags::WRONLY | OFlags::NONBLOCK))?;
+    let file = fs::File::from(file);
+    let mode = file.metadata()?.permissions().mode();
     // As git does: execute where there is read.
     let mode = if state.mode == EXECUTABLE { mode | ((mode & 0o444) >> 2) } else { mode & !0o111 };
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+    file.set_permissions(fs::Permissions::from_mode(mode))
 }
