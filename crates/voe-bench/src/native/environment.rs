@@ -58,6 +58,8 @@ pub(super) struct Builder<'a> {
     pub(super) program: &'a Path,
     /// Not to be seen inside.
     pub(super) hidden: &'a [PathBuf],
+    /// voe's state directory.
+    pub(super) state: Option<PathBuf>,
 }
 
 impl Builder<'_> {
@@ -114,6 +116,7 @@ impl Builder<'_> {
         spec.tmp = Some(all.join("build"));
         spec.disk_bytes = DISK;
         spec.hidden = self.hidden.to_vec();
+        spec.state.clone_from(&self.state);
         spec.read = vec![python.prefix.clone(), uv.clone()];
         for (name, value) in [
             ("UV_CACHE_DIR", format!("/tmp/{UV_CACHE}").as_str()),

@@ -81,7 +81,10 @@ impl Native {
         let python = interpreter::find(&pinned.python).await.map_err(environment)?;
         let built = {
             let _one = self.building.lock().await;
-            environment::Builder { cache, program, hidden }.build(pinned, &python).await.map_err(environment)?
+            environment::Builder { cache, program, hidden, state: self.state.clone() }
+                .build(pinned, &python)
+                .await
+                .map_err(environment)?
         };
         let _slot = self.preparing.acquire().await;
         let mirror = repos::mirror(self.repos.as_deref(), cache, &task.repo).await.map_err(environment)?;

@@ -17,18 +17,27 @@ const MOST_BYTES: u64 = 64 * 1024;
 /// Most stores that borrow from each other; git itself follows five.
 const MOST_STORES: usize = 32;
 
-/// The git directory to which a workspace's `.git` file leads, with what its worktrees share; `None` for an ordinary one,
-/// and for one that does not name this workspace.
-pub(crate) fn elsewhere(workspace: &Path) -> Option<PathBuf> {
+/// A git directory outside the workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GitDir {
+    /// What is this work tree's own.
+    pub(crate) own: PathBuf,
+    /// What it shares with others; the same as `own` for a submodule.
+    pub(crate) common: PathBuf,
+}
+
+/// The git directory to which a workspace's `.git` file leads; `None` for an ordinary one, and for one that does not name
+/// this workspace.
+pub(crate) fn elsewhere(workspace: &Path) -> Option<GitDir> {
     let workspace = workspace.canonicalize().ok()?;
     let link = read(&UntrustedDir::open(&workspace).ok()?, ".git")?;
     let own = workspace.join(link.strip_prefix("gitdir:")?.trim()).canonicalize().ok()?;
     let dir = UntrustedDir::open(&own).ok()?;
-    let found = match read(&dir, "commondir") {
+    let common = match read(&dir, "commondir") {
         Some(_) => common_of_worktree(&own, &dir, &workspace)?,
-        None => (is_git_dir(&dir) && works_on(&own, &dir, &workspace)).then_some(own)?,
+        None => (is_git_dir(&dir) && works_on(&own, &dir, &workspace)).then(|| own.clone())?,
     };
-    (!found.starts_with(&workspace) && may_be_shown(&found)).then_some(found)
+    (!common.starts_with(&workspace) && may_be_shown(&common)).then_some(GitDir { own, common })
 }
 
 /// What a worktree shares with others: `git worktree` makes its directory in `worktrees` of that, and writes the path of
@@ -151,7 +160,8 @@ mod tests {
     #[test]
     fn a_worktree_leads_to_what_it_shares() {
         let (_dir, root) = worktree();
-        assert_eq!(elsewhere(&root.join("w")), Some(root.join("main/.git")));
+        let own = root.join("main/.git/worktrees/w");
+        assert_eq!(elsewhere(&root.join("w")), Some(GitDir { own, common: root.join("main/.git") }));
         assert_eq!(elsewhere(&root.join("main")), None);
     }
 
@@ -164,7 +174,7 @@ mod tests {
         fs::create_dir_all(&work).unwrap();
         fs::write(own.join("config"), "[core]\n\tbare = false\n\tworktree = ../../../s\n").unwrap();
         fs::write(work.join(".git"), "gitdir: ../.git/modules/s\n").unwrap();
-        assert_eq!(elsewhere(&work), Some(own));
+        assert_eq!(elsewhere(&work), Some(GitDir { common: own.clone(), own }));
     }
 
     #[test]

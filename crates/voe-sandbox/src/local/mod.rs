@@ -108,7 +108,7 @@ impl Local {
         let at = spec.mount_at.clone().unwrap_or_else(|| spec.workspace.clone());
         let mut trees = vec![Tree { lower: spec.workspace.clone(), at }];
         if let Some(git) = gitdirs::elsewhere(&spec.workspace) {
-            trees.push(Tree { lower: git.clone(), at: git });
+            trees.push(Tree { lower: git.common.clone(), at: git.common });
         }
         trees.extend(spec.overlays.iter().map(|(lower, at)| Tree { lower: lower.clone(), at: at.clone() }));
         let family = Family::create(&home, spec, None)?;
