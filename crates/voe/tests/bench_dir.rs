@@ -133,7 +133,7 @@ fn names_in_a_run_or_a_suite_that_lead_elsewhere_are_refused() {
         fs::write(place.path("r/run.toml"), file.replace(from, to)).unwrap();
         for args in [&["bench", "status", "r"][..], &["bench", "grade", "r"], &["bench", "run", "r", FLAG]] {
             let output = place.voe(args);
-            assert!(!output.status.success() && said(&output).contains("not a name"), "{to}: {}", said(&output));
+            assert!(!output.status.success() && said(&output).contains("is not a"), "{to}: {}", said(&output));
         }
         assert!(place.is_unharmed());
     }

@@ -182,7 +182,7 @@ fn a_full_disk_is_said_in_one_line_and_what_was_written_is_readable() {
     let before = bench.files();
     let out = bench.dir.path().join("small");
     std::fs::create_dir(&out).unwrap();
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=128k", "none"]).arg(&out).output();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=128k,mode=700", "none"]).arg(&out).output();
     if !mounted.is_ok_and(|output| output.status.success()) {
         println!("skipped: no right to mount a small file system");
         return;

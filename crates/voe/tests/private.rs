@@ -144,7 +144,7 @@ fn a_run_directory_and_the_cache_are_closed_to_others() {
     for out in ["new", "old"] {
         let said = Command::new(VOE)
             .args(["bench", "run", "--suite", "mini", "--ids", "mini__rotate-1", "--strategy", "baseline"])
-            .args(["--sandbox", "none", "--model", "scripted:gold.toml", "--out", out])
+            .args(["--sandbox", "none", "--allow-readable-solutions", "--model", "scripted:gold.toml", "--out", out])
             .current_dir(dir.path())
             .env("HOME", dir.path())
             .env("VOE_STATE_DIR", dir.path().join("state"))

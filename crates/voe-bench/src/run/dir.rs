@@ -64,14 +64,6 @@ pub enum DirError {
         /// What it is.
         kind: Kind,
     },
-    /// A name in `run.toml` that can't be a file's.
-    #[error("{path}: {name:?} is not a name of a task or an arm")]
-    Name {
-        /// The file.
-        path: PathBuf,
-        /// The name.
-        name: String,
-    },
     /// A file of it can't be read.
     #[error("cannot read {path}: {why}")]
     Damaged {
@@ -197,7 +189,7 @@ impl RunDir {
             Err(error) => return Err(error),
         };
         let run = Self { path, file, _lock: Some(lock) };
-        check::run(&run.path, &run.file)?;
+        check::run(&run.path)?;
         let text = toml::to_string_pretty(&run.file)
             .map_err(|error| io(&run.path)(std::io::Error::other(error.to_string())))?;
         let rows: Vec<String> = suite.tasks.iter().filter_map(|task| serde_json::to_string(task).ok()).collect();
@@ -217,7 +209,7 @@ impl RunDir {
     /// There is none, or it can't be read.
     pub fn look(path: &Path) -> Result<Self, DirError> {
         let file = read(path)?;
-        check::run(path, &file)?;
+        check::run(path)?;
         Ok(Self { path: path.to_owned(), file, _lock: None })
     }
 

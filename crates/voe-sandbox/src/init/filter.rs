@@ -79,6 +79,14 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_clock_adjtime,
     libc::SYS_sethostname,
     libc::SYS_setdomainname,
+    // Segments of 16-bit programs: a part of the kernel that nothing else reaches.
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_modify_ldt,
+    // Memory that no limit counts as a file.
+    SYS_MEMFD_SECRET,
+    // The mounts of the host's file system.
+    SYS_STATMOUNT,
+    SYS_LISTMOUNT,
 ];
 
 /// Calls that are as if the kernel did not have them, so that libraries take the older way, which is filtered: their
@@ -91,8 +99,11 @@ const UNKNOWN: &[libc::c_long] = &[
     libc::SYS_io_uring_register,
 ];
 
-/// Newer than some C libraries' lists; the number is the same on all machines that are supported.
+// Newer than some C libraries' lists; the numbers are the same on all machines that are supported.
+const SYS_MEMFD_SECRET: libc::c_long = 447;
 const SYS_FCHMODAT2: libc::c_long = 452;
+const SYS_STATMOUNT: libc::c_long = 457;
+const SYS_LISTMOUNT: libc::c_long = 458;
 
 /// The bits of a mode that let a program run as somebody else. A file that has them would be a door for whoever can reach
 /// it on the host, and no build needs one.

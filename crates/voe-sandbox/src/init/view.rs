@@ -24,8 +24,19 @@ const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 const PROC_READ_ONLY: [&str; 5] = ["bus", "fs", "irq", "sys", "sysrq-trigger"];
 
 /// Parts of `/proc` that tell about the host.
-const PROC_MASKED: [&str; 8] =
-    ["acpi", "kcore", "keys", "latency_stats", "timer_list", "sched_debug", "scsi", "kallsyms"];
+const PROC_MASKED: [&str; 11] = [
+    "acpi",
+    "kcore",
+    "keys",
+    "kpagecgroup",
+    "kpagecount",
+    "kpageflags",
+    "latency_stats",
+    "timer_list",
+    "sched_debug",
+    "scsi",
+    "kallsyms",
+];
 
 /// What is needed to change the view later.
 pub(super) struct Mounted {

@@ -94,6 +94,16 @@ pub const CASES: &[Case] = &[
         Contained,
     ),
     case(
+        "calls that tell of the host's mounts or reach rare parts of the kernel",
+        "python3 -c '\nimport ctypes,platform\nl=ctypes.CDLL(None,use_errno=True)\ncalls=[447,457,458]+([154] if platform.machine()==\"x86_64\" else [])\nprint(\"bad\",[c for c in calls if l.syscall(c,0,0,0,0)>=0 or ctypes.get_errno() not in (1,38)])'",
+        Works("bad []"),
+    ),
+    namespaced(
+        "the pages of the machine",
+        "n=0; for f in kpageflags kpagecount kpagecgroup; do test $(head -c 8 /proc/$f 2>/dev/null | wc -c) = 0 || n=$((n+1)); done; echo open=$n",
+        Works("open=0"),
+    ),
+    case(
         "set-id modes by chmod",
         "cp /bin/true t || exit 0; for m in u+s g+s 4755 2755 6755; do chmod $m t && r=0; done; rm -f t; exit ${r:-1}",
         Refused,

@@ -1,0 +1,80 @@
+//! Code that works in places where others can write goes by descriptors. What these files still do by path is counted here,
+//! with the reason why the path is trusted, so that one more is a decision and not an accident.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+
+/// Ways of `std` to the file system by a path.
+const BY_PATH: &[&str] = &[
+    "fs::read",
+    "fs::write",
+    "fs::copy",
+    "fs::create_dir",
+    "fs::remove_",
+    "fs::rename",
+    "fs::set_permissions",
+    "fs::metadata",
+    "fs::symlink_metadata",
+    "fs::canonicalize",
+    "fs::hard_link",
+    "OpenOptions::new",
+    "File::open",
+    "File::create",
+    ".exists()",
+    ".is_file()",
+    ".is_dir()",
+    ".canonicalize()",
+    ".symlink_metadata()",
+    ".read_dir()",
+    ".read_link()",
+];
+
+/// A file, how many lines go by path, and why that is right.
+const FILES: &[(&str, usize, &str)] = &[
+    ("voe-agent/src/notes.rs", 0, ""),
+    ("voe-bench/src/native/inside.rs", 0, ""),
+    ("voe-bench/src/native/install.rs", 4, "voe's own directories in the cache"),
+    ("voe-bench/src/run/check.rs", 1, "the run directory, as the user named it"),
+    ("voe-repo/src/undo/restore.rs", 4, "the undo point, in voe's state directory; locks of git, asked for only"),
+    ("voe-sandbox/src/index.rs", 2, "the machine's boot id; the state directory"),
+    ("voe-sandbox/src/landlock/gitdir.rs", 0, ""),
+    ("voe-sandbox/src/landlock/mod.rs", 4, "before the first command: the workspace and voe's own directory"),
+    ("voe-sandbox/src/landlock/tree.rs", 0, ""),
+    ("voe-sandbox/src/local/copy.rs", 0, ""),
+    ("voe-sandbox/src/local/freeze.rs", 0, ""),
+    ("voe-sandbox/src/local/gitdirs.rs", 5, "where a file of the workspace leads; believed only if it leads back"),
+    ("voe-sandbox/src/local/mod.rs", 2, "before the first command: the workspace and the bench's directory"),
+    ("voe-sandbox/src/sweep.rs", 0, ""),
+    ("voe-sandbox/src/watch.rs", 0, ""),
+    ("voe/src/trust/config.rs", 0, ""),
+    ("voe/src/trust/mod.rs", 0, ""),
+    ("voe/src/trust/record.rs", 2, "where the record lies, and the state directory"),
+];
+
+/// Lines of code, without tests and comments, that go by path.
+fn by_path(text: &str) -> Vec<&str> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//") && !line.contains("rustix::fs::"));
+    lines.filter(|line| BY_PATH.iter().any(|way| line.contains(way))).collect()
+}
+
+#[test]
+fn code_in_untrusted_places_goes_by_path_only_where_the_table_says_why() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut wrong = String::new();
+    for (file, allowed, _why) in FILES {
+        let text = fs::read_to_string(crates.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let found = by_path(&text);
+        if found.len() != *allowed {
+            wrong +=
+                &format!("{file}: {} lines go by path, the table says {allowed}:\n{}\n", found.len(), found.join("\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "use voe_untrusted, or say in the table why the path is trusted\n{wrong}");
+}
+
+#[test]
+fn a_line_that_goes_by_path_is_seen() {
+    assert_eq!(by_path("let x = std::fs::read(&p)?;\n// fs::read\nlet y = p.exists();\nrustix::fs::open(p)").len(), 2);
+}
