@@ -55,6 +55,7 @@ fn all() -> bool {
         links_and_configuration_in_place_of_git_never_reach_the_users_repository_or_home(world()).await;
         a_work_tree_commits_in_a_repository_of_its_own_and_the_users_stays(world()).await;
         a_git_file_that_leads_to_another_repository_of_the_users_does_not_show_it(world()).await;
+        a_workspace_with_credentials_in_it_is_refused(world()).await;
         a_workspace_with_a_home_in_it_is_refused(world()).await;
         terminals_of_the_users_other_windows_cannot_be_opened(world()).await;
         modes_times_owners_and_attributes_outside_stay_as_they_are(world()).await;
@@ -275,9 +276,19 @@ async fn a_git_file_that_leads_to_another_repository_of_the_users_does_not_show_
 async fn a_workspace_with_a_home_in_it_is_refused(world: World) {
     let above = world.home.parent().unwrap().to_path_buf();
     for workspace in [world.home.clone(), above] {
-        let error = Sandbox::open(Spec { workspace, ..world.spec() }).await.unwrap_err().to_string();
-        assert!(error.contains("home directory"), "{error}");
+        for allow_home in [false, true] {
+            let spec = Spec { workspace: workspace.clone(), allow_home, ..world.spec() };
+            let error = Sandbox::open(spec).await.unwrap_err();
+            assert!(matches!(error, SandboxError::Usage { .. }), "{error}");
+        }
     }
+}
+
+async fn a_workspace_with_credentials_in_it_is_refused(world: World) {
+    let workspace = world.home.join(".config");
+    fs::create_dir_all(workspace.join("gh")).unwrap();
+    let error = Sandbox::open(Spec { workspace, ..world.spec() }).await.unwrap_err();
+    assert!(matches!(error, SandboxError::Usage { .. }), "{error}");
 }
 
 async fn terminals_of_the_users_other_windows_cannot_be_opened(world: World) {

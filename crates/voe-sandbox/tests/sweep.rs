@@ -49,7 +49,7 @@ fn all() {
 }
 
 fn spec(home: &Path, state: &Path) -> Spec {
-    let mut spec = Spec::new(std::env::current_exe().unwrap(), "/", home);
+    let mut spec = Spec::new(std::env::current_exe().unwrap(), "/usr", home);
     spec.choice = Choice::None;
     spec.state = Some(state.to_owned());
     spec

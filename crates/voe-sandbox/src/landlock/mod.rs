@@ -21,6 +21,7 @@ use crate::error::SandboxError;
 use crate::groups::Groups;
 use crate::launch::{self, Control};
 use crate::local::copy;
+use crate::local::credentials;
 use crate::local::family::{self, Family, Layer};
 use crate::plan::{AddedTo, Bounds, Plan};
 use crate::sandbox::{At, Snapshot};
@@ -92,10 +93,18 @@ impl Landlock {
         }
         spec.workspace =
             spec.workspace.canonicalize().map_err(SandboxError::io("open the workspace", &spec.workspace))?;
-        if reach::all_homes().iter().any(|home| home.starts_with(&spec.workspace)) {
+        let homes = reach::all_homes();
+        // A copy without them would look like a change that removes them, and one with them would show them.
+        let secrets = credentials::in_homes(&homes);
+        let inside = |path: &&PathBuf| path.starts_with(&spec.workspace);
+        if let Some(path) = homes.iter().chain(&secrets).find(inside) {
             return Err(SandboxError::Usage {
-                problem: format!("the workspace {} has a whole home directory in it", spec.workspace.display()),
-                remedy: "name a directory below it".into(),
+                problem: format!(
+                    "{} has {} in it, a home directory or credentials, which landlock cannot hide",
+                    spec.workspace.display(),
+                    path.display()
+                ),
+                remedy: "name a directory below it, or use --sandbox local".into(),
             });
         }
         std::fs::create_dir_all(&spec.home).map_err(SandboxError::io("create", &spec.home))?;
