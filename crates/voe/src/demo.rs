@@ -82,6 +82,9 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
         time: jiff::Timestamp::now().to_string(),
     };
     let writer = Writer::create(&places.trajectory())?;
+    if args.out.is_some() {
+        crate::trust::record::remember(&places.dir)?;
+    }
     let attempt = Work::start(plan, writer, session::observer(&args.output, false)).await?;
     let judge = async |ended: &Ended| verdict(&settings, &task, ended, temporary.path()).await.map(Some);
     let finish = session::run(attempt, &places, Apply::Copy, &args.output, judge).await?;

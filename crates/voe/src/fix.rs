@@ -99,6 +99,9 @@ async fn start(
         time: jiff::Timestamp::now().to_string(),
     };
     let writer = Writer::create(&places.trajectory())?;
+    if args.out.is_some() {
+        trust::record::remember(&places.dir)?;
+    }
     Ok(Work::start(plan, writer, session::observer(&args.output, stream)).await?)
 }
 

@@ -48,7 +48,6 @@ pub(crate) fn new_attempt(parent: &Path, given: Option<&Path>) -> anyhow::Result
                 return Err(Usage(text).into());
             }
             private::output(dir, &[])?;
-            crate::trust::record::remember(&fs::canonicalize(dir)?)?;
             dir.to_owned()
         }
         None => {

@@ -278,6 +278,14 @@ fn a_record_is_foreign_where_others_can_write_or_where_voe_did_not_put_it() {
         fs::set_permissions(path, before).unwrap();
     }
     assert_eq!(run(&record), 0);
+    // Another file at the same place, as an update of the repository or an archive would bring it.
+    let text = fs::read(&record).unwrap();
+    fs::write(out.join("other"), &text).unwrap();
+    fs::rename(&record, out.join("own")).unwrap();
+    fs::rename(out.join("other"), &record).unwrap();
+    assert_eq!(run(&record), 2);
+    fs::rename(out.join("own"), &record).unwrap();
+    assert_eq!(run(&record), 0);
     let link = bench.dir.path().join("link");
     symlink(bench.path("records"), &link).unwrap();
     assert_eq!(run(&link.join("trajectory.jsonl")), 2);

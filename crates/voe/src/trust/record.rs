@@ -1,6 +1,8 @@
 //! Whose a record is. A record can name a repository, a base and commands; one that somebody else wrote is only shown
 //! unless the user says that they trust it.
 
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use voe_trace::Trajectory;
@@ -11,12 +13,30 @@ use crate::session::TRAJECTORY;
 use crate::settings::Settings;
 use crate::{Usage, state};
 
-/// Directories outside the state directory that voe was asked to write records to (`--out`).
+/// Records outside the state directory that voe was asked to write (`--out`).
 const OUT: Remembered = Remembered("records-elsewhere");
 
-/// Remembers that voe writes a record to `dir`, so that it can be resumed and run again.
+/// Remembers that voe made the record in `dir`, so that it can be resumed and run again. Another file that takes its place
+/// (an update of the repository around it, an archive unpacked over it) is not that record.
 pub(crate) fn remember(dir: &Path) -> anyhow::Result<()> {
-    OUT.add(&[dir.as_os_str().as_encoded_bytes()], dir)
+    let file = UntrustedDir::open(dir)?.open_file(TRAJECTORY)?;
+    match file.and_then(|file| identity(dir, &file)) {
+        Some(identity) => OUT.add(&identity, dir),
+        None => Ok(()),
+    }
+}
+
+/// Which file a record is: its directory's path, and its device and inode.
+fn identity(dir: &Path, file: &File) -> Option<[Vec<u8>; 3]> {
+    let meta = file.metadata().ok()?;
+    let path = dir.as_os_str().as_encoded_bytes().to_vec();
+    Some([path, meta.dev().to_le_bytes().to_vec(), meta.ino().to_le_bytes().to_vec()])
+}
+
+/// Whether voe made the record in `dir` on the user's word.
+fn is_remembered(dir: &Path) -> bool {
+    let file = UntrustedDir::open(dir).ok().and_then(|dir| dir.open_file(TRAJECTORY).ok()?);
+    file.and_then(|file| identity(dir, &file)).is_some_and(|identity| OUT.has(&identity))
 }
 
 /// Whether voe made a record for this user, or it comes from elsewhere.
@@ -80,9 +100,7 @@ fn is_own(path: &Path, dir: &Path) -> bool {
     let state = state::dir().and_then(|dir| Ok(dir.canonicalize()?));
     let below_state = state.is_ok_and(|state| chain_is_private(&state, dir));
     // A search keeps the records of its attempts two levels below its own.
-    let named = || {
-        dir.ancestors().take(3).any(|top| OUT.has(&[top.as_os_str().as_encoded_bytes()]) && chain_is_private(top, dir))
-    };
+    let named = || dir.ancestors().take(3).any(|top| is_remembered(top) && chain_is_private(top, dir));
     (below_state || named()) && file_is_private(path, dir)
 }
 
