@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn directories_of_the_workspace_in_path_are_those_of_the_copy() {
-        let list = moved("/w/.venv/bin:/usr/bin:/work/bin", Path::new("/w"), Path::new("/copy"));
-        assert_eq!(list, "/copy/.venv/bin:/usr/bin:/work/bin");
+        let list = moved("/w/.venv/bin:/usr/bin:/wide/bin", Path::new("/w"), Path::new("/copy"));
+        assert_eq!(list, "/copy/.venv/bin:/usr/bin:/wide/bin");
     }
 }
