@@ -304,6 +304,26 @@ fn named(sandbox: &str) -> bollard::query_parameters::CreateContainerOptions {
     bollard::query_parameters::CreateContainerOptionsBuilder::default().name(&names::new(sandbox)).build()
 }
 
+/// Parts of `/proc` and `/sys` that tell of the machine: what engines mask by default (a list given here replaces theirs), and
+/// the pages of its memory.
+const MASKED: [&str; 15] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/kpagecgroup",
+    "/proc/kpagecount",
+    "/proc/kpageflags",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+];
+
 /// What every container of voe's may take and do: few capabilities, no network unless it is asked for.
 fn bounds(limits: &voe_toolbox::protocol::Limits, network: bool) -> HostConfig {
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
@@ -321,6 +341,7 @@ fn bounds(limits: &voe_toolbox::protocol::Limits, network: bool) -> HostConfig {
         cap_drop: Some(vec!["ALL".into()]),
         cap_add: Some(KEPT.map(String::from).to_vec()),
         security_opt: Some(vec!["no-new-privileges".into()]),
+        masked_paths: Some(MASKED.map(String::from).to_vec()),
         ulimits: Some(vec![ulimit("fsize", limits.file_bytes), ulimit("core", 0)]),
         ..HostConfig::default()
     }
