@@ -75,7 +75,10 @@ async fn again(args: &cli::Replay) -> anyhow::Result<u8> {
         // Its own account of where the base lies could name any directory.
         old.base.git_dir = old.dir.join(STORE);
         if !old.base.git_dir.is_dir() {
-            let text = format!("{} is not there: this record came without its base", old.base.git_dir.display());
+            let text = format!(
+                "{} not found: this record came without its base; run it where it was made",
+                old.base.git_dir.display()
+            );
             return Err(Usage(text).into());
         }
     }

@@ -87,8 +87,8 @@ pub(crate) fn open(path: &Path, trust: bool) -> anyhow::Result<TrustedRecord> {
     let origin = if is_own(&path, &dir) { Origin::Own } else { Origin::Foreign };
     if origin == Origin::Foreign && !trust {
         let text = format!(
-            "{} was not made by your voe in a place that only you can write to; without options it is only shown. \
-             If you trust who wrote it, add --trust",
+            "{} was not written by your voe, or others can change it, so it can only be shown (voe replay FILE); to run \
+             its commands in a sandbox, add --trust",
             path.display()
         );
         return Err(Usage(text).into());
