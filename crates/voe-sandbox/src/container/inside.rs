@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, WaitOptions};
 
 use crate::groups;
@@ -42,7 +44,7 @@ pub(crate) fn idle(disk_bytes: u64, memory_bytes: u64, processes: u64) -> ExitCo
             let before = *baseline.get_or_insert(free);
             // What others take of the same disk counts too, so it is looked at more closely before anything is ended.
             if before.saturating_sub(free) > tolerated {
-                let used = taken();
+                let used = taken() + unlinked();
                 if used > tolerated {
                     say(format_args!("disk {disk_bytes}"));
                     for toolbox in entered() {
@@ -105,6 +107,13 @@ fn taken() -> u64 {
         }
     }
     bytes
+}
+
+/// Bytes of the files that processes hold open and that have no name any more.
+fn unlinked() -> u64 {
+    let proc = rustix::fs::open("/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let inside = proc.ok().and_then(|proc| init::Processes::of_namespace(proc.as_fd()));
+    inside.map_or(0, |inside| inside.unlinked(&[]).bytes)
 }
 
 /// Processes that came in from outside: the toolboxes.

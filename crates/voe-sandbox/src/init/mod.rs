@@ -17,6 +17,7 @@ mod rules;
 mod supervise;
 mod sys;
 mod tree;
+mod usage;
 mod view;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -30,6 +31,7 @@ use crate::plan::{Order, Plan, Report};
 use control::Control;
 pub(crate) use control::MOST_BYTES;
 pub(crate) use tree::{kill_below, living_parent};
+pub(crate) use usage::Processes;
 
 /// What can go wrong in here: a step of the set-up and the reason.
 #[derive(Debug)]

@@ -2,19 +2,19 @@
 
 use std::ffi::CString;
 use std::fs;
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
-use rustix::process::Pid;
 
 use super::control::Control;
 use super::modes::Modes;
 use super::sys::{self, ChildProcess};
+use super::usage::{Machine, Processes};
 use super::view::Mounted;
 use super::{Done, Failure, tree};
 use crate::plan::{Order, Plan, Report};
@@ -25,6 +25,9 @@ const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// The same while calls are answered in between.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(100);
+
+/// A disk or a memory of which less than one part in so many is left, and less than the limit, is nearly full.
+const SCARCE: u64 = 32;
 
 /// Bytes that commands may add after the limit on disk was hit, before they are ended again.
 const ROOM_TO_DELETE: u64 = 32 << 20;
@@ -103,6 +106,10 @@ struct Watch<'a> {
     events: Option<fs::File>,
     /// Bytes that the sandbox took and bytes that were free on its disk, at the last exact count.
     disk: Option<(u64, u64)>,
+    /// Bytes that were free on its disk at the start.
+    free_at_start: Option<u64>,
+    /// The machine's memory at the start.
+    memory_at_start: Machine,
     /// Bytes beyond which commands are ended: the limit, or a little more than there was when it was hit.
     tolerated: u64,
 }
@@ -110,13 +117,22 @@ struct Watch<'a> {
 impl<'a> Watch<'a> {
     fn new(plan: &'a Plan, processes: Option<OwnedFd>) -> Self {
         let events = fs::OpenOptions::new().append(true).create(true).open(plan.home.join("events")).ok();
-        Self { plan, processes, events, disk: None, tolerated: plan.bounds.disk_bytes }
+        let memory_at_start = if plan.bounds.watch_memory.is_some() { Machine::now() } else { Machine::default() };
+        Self {
+            plan,
+            processes,
+            events,
+            disk: None,
+            free_at_start: None,
+            memory_at_start,
+            tolerated: plan.bounds.disk_bytes,
+        }
     }
 
     fn look(&mut self, child: &ChildProcess) {
         let bounds = &self.plan.bounds;
         let mut over = Vec::new();
-        if let Some(used) = self.disk_used() {
+        if let Some(used) = self.disk_used(child) {
             if used > self.tolerated {
                 over.push(format!("disk {}", bounds.disk_bytes));
                 // What is over the limit can be deleted, which takes commands that are not ended at once for it.
@@ -126,13 +142,12 @@ impl<'a> Watch<'a> {
             }
         }
         if bounds.watch_memory.is_some() || bounds.watch_processes.is_some() {
-            let (processes, memory) = match &self.processes {
-                Some(proc) => in_namespace(proc),
-                None => in_tree(child.pid()),
-            };
-            if let Some(limit) = bounds.watch_memory.filter(|limit| memory > *limit) {
+            let inside = self.inside(child);
+            if let Some(limit) = bounds.watch_memory.filter(|limit| self.memory_used(inside.as_ref(), *limit) > *limit)
+            {
                 over.push(format!("memory {limit}"));
             }
+            let processes = inside.as_ref().map_or(0, Processes::count);
             if let Some(limit) = bounds.watch_processes.filter(|limit| processes > *limit) {
                 over.push(format!("processes {limit}"));
             }
@@ -151,22 +166,53 @@ impl<'a> Watch<'a> {
         }
     }
 
+    fn inside(&self, child: &ChildProcess) -> Option<Processes> {
+        match &self.processes {
+            Some(proc) => Processes::of_namespace(proc.as_fd()),
+            None => Processes::below(child.pid()),
+        }
+    }
+
+    /// Bytes of memory. What a process hides, and what nobody can see (a file that is on its way through a socket), is taken for
+    /// the sandbox's when the machine has little left.
+    fn memory_used(&self, inside: Option<&Processes>, limit: u64) -> u64 {
+        let taken = inside.map(|inside| inside.memory(limit)).unwrap_or_default();
+        let machine = Machine::now();
+        let scarce = machine.available < limit.min(machine.total / SCARCE);
+        let grown = machine.shared.saturating_sub(self.memory_at_start.shared);
+        if taken.hidden || scarce { taken.bytes.max(grown) } else { taken.bytes }
+    }
+
     /// Bytes on disk. Counting them is as slow as there are files; so they are counted when so much less is free than at the
     /// last count that the limit may have been reached.
-    fn disk_used(&mut self) -> Option<u64> {
+    fn disk_used(&mut self, child: &ChildProcess) -> Option<u64> {
         let stat = rustix::fs::statvfs(&self.plan.home).ok()?;
         let free = stat.f_bfree * stat.f_frsize;
+        let lost = self.free_at_start.get_or_insert(free).saturating_sub(free);
+        let bounds = &self.plan.bounds;
+        let scarce = free < bounds.disk_bytes.min(stat.f_blocks * stat.f_frsize / SCARCE);
         if let Some((used, free_then)) = self.disk
-            && used + free_then.saturating_sub(free) <= self.tolerated.min(self.plan.bounds.disk_bytes.max(used))
+            && used + free_then.saturating_sub(free) <= self.tolerated.min(bounds.disk_bytes.max(used))
+            && !(scarce && lost > self.tolerated)
         {
             return None;
         }
-        let bounds = &self.plan.bounds;
         let own = bounds.disk_of.iter().map(|dir| size(dir)).sum::<u64>();
-        let used = own + bounds.disk_added_to.as_ref().map_or(0, |added| size(&added.dir).saturating_sub(added.before));
+        let added = bounds.disk_added_to.as_ref().map_or(0, |added| size(&added.dir).saturating_sub(added.before));
+        let devices: Vec<_> = [&self.plan.home].into_iter().chain(&bounds.disk_of).filter_map(device).collect();
+        let unlinked = self.inside(child).map(|inside| inside.unlinked(&devices)).unwrap_or_default();
+        let mut used = own + added + unlinked.bytes;
+        // The same as with memory.
+        if unlinked.hidden || scarce {
+            used = used.max(lost);
+        }
         self.disk = Some((used, free));
         Some(used)
     }
+}
+
+fn device(dir: impl AsRef<Path>) -> Option<u64> {
+    rustix::fs::stat(dir.as_ref()).ok().map(|stat| stat.st_dev)
 }
 
 /// Bytes of disk below a directory. Goes by descriptors and follows no links: commands write in there meanwhile.
@@ -190,36 +236,4 @@ fn size(dir: &Path) -> u64 {
         }
     }
     bytes
-}
-
-/// Processes of a namespace and the bytes of memory that they occupy alone. The toolbox is one of them.
-fn in_namespace(proc: &OwnedFd) -> (u64, u64) {
-    let Ok(entries) = rustix::fs::Dir::read_from(proc) else { return (0, 0) };
-    let names = entries.flatten().filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned));
-    let (mut processes, mut bytes) = (0, 0);
-    for name in names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())) {
-        processes += 1;
-        let path = format!("{name}/statm");
-        let statm = rustix::fs::openat(proc, path.as_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-        bytes += statm.map_or(0, |statm| occupied(fs::File::from(statm)));
-    }
-    (processes, bytes)
-}
-
-/// The same of the processes below one.
-fn in_tree(root: Pid) -> (u64, u64) {
-    let below = tree::below(root);
-    let bytes = below.iter().filter_map(|pid| fs::File::open(format!("/proc/{pid}/statm")).ok()).map(occupied).sum();
-    (below.len() as u64, bytes)
-}
-
-/// Reads a `statm`: size, resident, shared …, in pages.
-fn occupied(mut statm: fs::File) -> u64 {
-    let mut text = String::new();
-    if statm.read_to_string(&mut text).is_err() {
-        return 0;
-    }
-    let mut fields = text.split_ascii_whitespace().skip(1).filter_map(|field| field.parse::<u64>().ok());
-    let (resident, shared) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
-    resident.saturating_sub(shared) * rustix::param::page_size() as u64
 }

@@ -190,6 +190,21 @@ pub const CASES: &[Case] = &[
         "for i in $(seq 12); do python3 -c 'x=bytearray(b\"x\"*60_000_000); import time; time.sleep(4)' & done; wait; echo over",
         Says(&["memory limit"]),
     ),
+    case(
+        "a memory bomb of shared mappings",
+        "python3 -c '\nimport mmap,time\nx=[]\nfor i in range(100):\n  x.append(mmap.mmap(-1,10**7)); x[-1].write(b\"x\"*10**7); time.sleep(0.005)\ntime.sleep(2)\nprint(\"over\")\n'; echo over",
+        Says(&["memory limit", "Cannot allocate"]),
+    ),
+    case(
+        "a memory bomb of files without a name",
+        "python3 -c '\nimport os,time\nfor i in range(20):\n  os.write(os.memfd_create(\"x\"),b\"x\"*50_000_000); time.sleep(0.02)\ntime.sleep(2)\n'; echo over",
+        Says(&["memory limit"]),
+    ),
+    case(
+        "the same by a process that does not let itself be examined",
+        "python3 -c '\nimport ctypes,os,time\nctypes.CDLL(None).prctl(4,0)\nfor i in range(20):\n  os.write(os.memfd_create(\"x\"),b\"x\"*50_000_000); time.sleep(0.02)\ntime.sleep(2)\n'; echo over",
+        Says(&["memory limit"]),
+    ),
     namespaced("memory in /dev/shm", "head -c 2G /dev/zero > /dev/shm/x; r=$?; rm -f /dev/shm/x; exit $r", Refused),
     namespaced(
         "one large file",
@@ -202,6 +217,16 @@ pub const CASES: &[Case] = &[
         Says(&["disk limit"]),
     ),
     case("cleaning up after it", "rm -f fill*; ls | grep -c fill", Contained),
+    case(
+        "a disk filler of files without a name",
+        "python3 -c '\nimport os,time\nfor i in range(40):\n  f=os.open(\"fill\",os.O_CREAT|os.O_RDWR); os.unlink(\"fill\"); os.write(f,os.urandom(50_000_000)); os.fsync(f); time.sleep(0.02)\ntime.sleep(2)\n'; echo over",
+        Says(&["disk limit"]),
+    ),
+    case(
+        "the same by a process that does not let itself be examined either",
+        "python3 -c '\nimport ctypes,os,time\nctypes.CDLL(None).prctl(4,0)\nfor i in range(40):\n  f=os.open(\"fill\",os.O_CREAT|os.O_RDWR); os.unlink(\"fill\"); os.write(f,os.urandom(50_000_000)); os.fsync(f); time.sleep(0.02)\ntime.sleep(2)\n'; echo over",
+        Says(&["disk limit"]),
+    ),
     namespaced(
         "a disk filler in /tmp",
         "for i in $(seq 200); do head -c 50M /dev/zero > /tmp/fill$i || exit 1; sleep 0.05; done",
