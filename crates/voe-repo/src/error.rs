@@ -23,6 +23,17 @@ pub enum RepoError {
     /// The repository has no work tree.
     #[error("{0} is a bare repository; voe needs a work tree: make one with `git worktree add` or `git clone`")]
     Bare(PathBuf),
+    /// The repository's configuration names another directory as its work tree, and that knows nothing of it.
+    #[error(
+        "{git_dir}: its configuration (core.worktree) makes {top} the work tree, whose own .git does not lead there; \
+         voe works only in a directory whose .git is the repository"
+    )]
+    ForeignWorkTree {
+        /// The repository.
+        git_dir: PathBuf,
+        /// The directory that it names.
+        top: PathBuf,
+    },
     /// The directory is git's own.
     #[error("{0} is inside a .git directory; change to the work tree")]
     InsideGitDir(PathBuf),

@@ -2,12 +2,13 @@
 
 use std::ffi::{CString, OsStr};
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawMode};
 use rustix::io::Errno;
 use voe_toolbox::protocol::{Bytes, FileState};
 
@@ -52,16 +53,59 @@ impl Found {
     }
 }
 
-/// A new content that waits beside its place.
+/// A new content that waits in the file system of its place.
 struct Staged {
     directory: OwnedFd,
-    name: String,
+    waits: Waits,
+}
+
+/// How a content waits. Under a name that nobody can know: a patch that had a file of that name would change places with it.
+enum Waits {
+    /// A file that has no name yet, so that a kill leaves nothing.
+    Nameless(OwnedFd),
+    /// A file under such a name, where a file system has none without.
+    Named(String),
+    /// The target of a symbolic link, which is made at the end.
+    Link(Vec<u8>),
+}
+
+impl Staged {
+    /// Gives the content a name of its own in its directory, to be renamed from.
+    fn name(&mut self) -> rustix::io::Result<String> {
+        let name = match &self.waits {
+            Waits::Named(name) => return Ok(name.clone()),
+            Waits::Nameless(file) => {
+                let from = format!("/proc/self/fd/{}", file.as_raw_fd());
+                fresh(|name| rustix::fs::linkat(CWD, &from, &self.directory, name, AtFlags::SYMLINK_FOLLOW))?.0
+            }
+            Waits::Link(target) => {
+                fresh(|name| rustix::fs::symlinkat(OsStr::from_bytes(target), &self.directory, name))?.0
+            }
+        };
+        self.waits = Waits::Named(name.clone());
+        Ok(name)
+    }
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        // Gone already if it was put in its place.
-        let _ = rustix::fs::unlinkat(&self.directory, &self.name, AtFlags::empty());
+        if let Waits::Named(name) = &self.waits {
+            // Gone already if it was put in its place.
+            let _ = rustix::fs::unlinkat(&self.directory, name, AtFlags::empty());
+        }
+    }
+}
+
+/// Makes something under a name that is not taken and that nobody can foresee. `make` must not replace what is there.
+fn fresh<T>(make: impl Fn(&str) -> rustix::io::Result<T>) -> rustix::io::Result<(String, T)> {
+    loop {
+        // Each hasher has a key of the system's randomness.
+        let name = format!(".voe-{:016x}.tmp", RandomState::new().hash_one(std::process::id()));
+        match make(&name) {
+            Err(Errno::EXIST) => {}
+            Ok(made) => return Ok((name, made)),
+            Err(errno) => return Err(errno),
+        }
     }
 }
 
@@ -159,23 +203,26 @@ impl Root {
         Ok(directory)
     }
 
-    /// Writes a content into `directory` until it is put in its place; an existing file's permissions are kept, but for
-    /// the executable bits. The name is the same each time: what a kill left behind is found and replaced.
-    fn stage(directory: OwnedFd, path: &[u8], state: &FileState, like: Option<RawMode>) -> rustix::io::Result<Staged> {
-        let name = format!(".voe-{}.tmp", &blake3::hash(path).to_hex()[..16]);
-        match rustix::fs::unlinkat(&directory, &name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(errno),
-        }
-        let staged = Staged { directory, name };
+    /// Writes a content into the file system of `directory` until it is put in its place; an existing file's permissions are
+    /// kept, but for the executable bits.
+    fn stage(directory: OwnedFd, state: &FileState, like: Option<RawMode>) -> rustix::io::Result<Staged> {
         if state.mode == LINK {
-            rustix::fs::symlinkat(OsStr::from_bytes(&state.content.0), &staged.directory, &staged.name)?;
-            return Ok(staged);
+            return Ok(Staged { directory, waits: Waits::Link(state.content.0.clone()) });
         }
         let executable = state.mode & 0o100 != 0;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fresh = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
-        let file = rustix::fs::openat(&staged.directory, &staged.name, flags, fresh)?;
+        let fresh_mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        let (file, waits) = match rustix::fs::openat(&directory, ".", flags | OFlags::TMPFILE, fresh_mode) {
+            Ok(file) => (file.try_clone().map_err(errno)?, Waits::Nameless(file)),
+            // ISDIR: from before the kernel had them.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+                let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+                let (name, file) = fresh(|name| rustix::fs::openat(&directory, name, flags, fresh_mode))?;
+                (file, Waits::Named(name))
+            }
+            Err(errno) => return Err(errno),
+        };
+        let staged = Staged { directory, waits };
         if let Some(like) = like {
             let mode = match executable {
                 // Who may read it may run it, as git does.
@@ -190,15 +237,15 @@ impl Root {
     }
 
     /// Puts a staged content in its place.
-    fn place(&self, path: &[u8], staged: &Staged) -> rustix::io::Result<()> {
+    fn place(&self, path: &[u8], staged: &mut Staged) -> rustix::io::Result<()> {
         let (above, name) = split(path);
         let parent = self.make_way(above)?;
-        let name = OsStr::from_bytes(name);
-        match rustix::fs::renameat(&staged.directory, &staged.name, &parent, name) {
+        let (own, name) = (staged.name()?, OsStr::from_bytes(name));
+        match rustix::fs::renameat(&staged.directory, &own, &parent, name) {
             Err(Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY) => {
                 // An empty directory gives way.
                 rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR)?;
-                rustix::fs::renameat(&staged.directory, &staged.name, &parent, name)
+                rustix::fs::renameat(&staged.directory, &own, &parent, name)
             }
             other => other,
         }
@@ -209,8 +256,8 @@ impl Root {
         match state {
             Some(state) => {
                 let like = self.read(path)?.permissions();
-                let staged = self.make_way(split(path).0).and_then(|parent| Self::stage(parent, path, state, like));
-                staged.and_then(|staged| self.place(path, &staged)).map_err(self.failed("write", path))
+                let staged = self.make_way(split(path).0).and_then(|parent| Self::stage(parent, state, like));
+                staged.and_then(|mut staged| self.place(path, &mut staged)).map_err(self.failed("write", path))
             }
             None => self.remove(path),
         }
@@ -240,7 +287,7 @@ impl Root {
         self.make_way(path).map(drop).map_err(self.failed("make", path))
     }
 
-    /// Changes all of these files or none: everything is written beside its place first, and what was done is taken
+    /// Changes all of these files or none: everything is written first, and what was done is taken
     /// back if something fails. Directories that become empty go.
     pub(crate) fn put_all(&self, changes: &[(Vec<u8>, Option<FileState>)]) -> Result<()> {
         let mut staged = Vec::new();
@@ -250,7 +297,7 @@ impl Root {
             if let Some(state) = state {
                 // No directory is made before everything is written.
                 let near = self.descend_while_there(split(path).0);
-                let new = near.and_then(|(near, _)| Self::stage(near, path, state, found.permissions()));
+                let new = near.and_then(|(near, _)| Self::stage(near, state, found.permissions()));
                 staged.push((path, new.map_err(self.failed("write", path))?));
             }
             before.push((path, found));
@@ -264,7 +311,7 @@ impl Root {
                     above = split(above).0;
                 }
             }
-            for (path, staged) in &staged {
+            for (path, staged) in &mut staged {
                 self.place(path, staged).map_err(self.failed("write", path))?;
             }
             Ok(())
@@ -292,8 +339,8 @@ impl Root {
                 let Some(state) = found.state() else { continue };
                 // What can't be put back is in the undo point.
                 let way = self.make_way(split(path).0);
-                let staged = way.and_then(|parent| Self::stage(parent, path, state, found.permissions()));
-                let _ = staged.and_then(|staged| self.place(path, &staged));
+                let staged = way.and_then(|parent| Self::stage(parent, state, found.permissions()));
+                let _ = staged.and_then(|mut staged| self.place(path, &mut staged));
             }
         }
     }
@@ -372,6 +419,27 @@ mod tests {
         assert_eq!(std::fs::read(dir.path().join("gone")).unwrap(), b"2");
         assert!(!dir.path().join("new").exists());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3, "nothing is left behind");
+    }
+
+    #[test]
+    fn files_that_are_called_like_staged_ones_stay_apart_from_the_others() {
+        let (dir, of_kill) = (tempfile::tempdir().unwrap(), ".voe-0123456789abcdef.tmp");
+        std::fs::write(dir.path().join(of_kill), "the user's").unwrap();
+        // What this path was staged under when the names came from the paths.
+        let guessed = format!(".voe-{}.tmp", &blake3::hash(b"tool.py").to_hex()[..16]);
+        let link = FileState { mode: LINK, content: Bytes(b"tool.py".to_vec()) };
+        let changes = [
+            (guessed.clone().into_bytes(), Some(file("other"))),
+            (b"link".to_vec(), Some(link)),
+            (b"tool.py".to_vec(), Some(file("shown"))),
+        ];
+        Root::open(dir.path()).unwrap().put_all(&changes).unwrap();
+        let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+        assert_eq!(
+            [read("tool.py"), read("link"), read(&guessed), read(of_kill)],
+            ["shown", "shown", "other", "the user's"]
+        );
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4, "nothing is left behind");
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use voe_untrusted::UntrustedDir;
+
 use crate::git::Git;
 use crate::objects::unknown;
 use crate::{Repo, RepoError, Result};
@@ -46,7 +48,9 @@ pub(crate) fn copy_index(repo: &Repo, store: &Path, to: &Path) -> Result<()> {
     for entry in std::fs::read_dir(&repo.git_dir).map_err(RepoError::io("read", &repo.git_dir))? {
         let entry = entry.map_err(RepoError::io("read", &repo.git_dir))?;
         if entry.file_name().as_bytes().starts_with(b"sharedindex.") {
-            std::fs::copy(entry.path(), store.join(entry.file_name())).map_err(RepoError::io("copy", entry.path()))?;
+            let mut to = std::fs::File::create(store.join(entry.file_name())).map_err(RepoError::io("write", store))?;
+            let mut from = open(&entry.path())?;
+            std::io::copy(&mut from, &mut to).map_err(RepoError::io("copy", entry.path()))?;
         }
     }
     Ok(())
@@ -55,15 +59,23 @@ pub(crate) fn copy_index(repo: &Repo, store: &Path, to: &Path) -> Result<()> {
 /// Copies an index with its time: git takes a file for unchanged by its times only if they are older than the index.
 /// The copy is there as a whole or not at all: git refuses to work beside half an index, which a kill would leave.
 pub(crate) fn copy_with_time(from: &Path, to: &Path) -> Result<()> {
-    let time = || std::fs::metadata(from)?.modified();
-    let time = time().map_err(RepoError::io("read", from))?;
     let part = to.with_extension("part");
-    std::fs::copy(from, &part).map_err(RepoError::io("copy", from))?;
+    let mut source = open(from)?;
+    let time = source.metadata().and_then(|meta| meta.modified()).map_err(RepoError::io("read", from))?;
+    let mut copy = std::fs::File::create(&part).map_err(RepoError::io("write", &part))?;
+    std::io::copy(&mut source, &mut copy).map_err(RepoError::io("copy", from))?;
     let set = || {
-        std::fs::File::options().write(true).open(&part)?.set_modified(time)?;
+        copy.set_modified(time)?;
         std::fs::rename(&part, to)
     };
     set().map_err(RepoError::io("write", to))
+}
+
+/// Opens a part of an index in a git directory, which an archive may have filled: a regular file, and no link to another.
+fn open(path: &Path) -> Result<std::fs::File> {
+    let dir = UntrustedDir::open(path.parent().unwrap_or(path))?;
+    let name = path.file_name().unwrap_or_default();
+    dir.open_file(name)?.ok_or_else(|| RepoError::io("read", path)(std::io::ErrorKind::NotFound.into()))
 }
 
 /// Sets or takes away a flag of these entries.

@@ -103,6 +103,9 @@ impl Repo {
         let git_dir = path_answer(&git, &["rev-parse", "--absolute-git-dir"])?;
         let common_dir = start.join(path_answer(&git, &["rev-parse", "--git-common-dir"])?);
         let common_dir = common_dir.canonicalize().map_err(RepoError::io("read", &common_dir))?;
+        if !leads_to(&top, &git_dir)? || !start.starts_with(&top) {
+            return Err(RepoError::ForeignWorkTree { git_dir, top });
+        }
         let settings = Settings::read(&git)?;
         Ok(Self { top, git_dir, common_dir, settings })
     }
@@ -146,6 +149,16 @@ impl Repo {
     pub(crate) fn git(&self) -> Git {
         Git::around(&self.top)
     }
+}
+
+/// Whether the `.git` of a work tree is this git directory. A repository's own `core.worktree` may name any other directory as its
+/// work tree, and a clone may have a bare repository with that setting among its files.
+fn leads_to(top: &Path, git_dir: &Path) -> Result<bool> {
+    let dot_git = top.join(".git");
+    if !dot_git.try_exists().map_err(RepoError::io("read", &dot_git))? {
+        return Ok(false);
+    }
+    Ok(git_dir == dot_git || path_answer(&Git::around(top), &["rev-parse", "--absolute-git-dir"])? == git_dir)
 }
 
 fn check_version(git: &Git) -> Result<()> {

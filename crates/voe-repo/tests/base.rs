@@ -309,6 +309,58 @@ fn each_place_without_a_work_tree_says_what_to_do() {
 }
 
 #[test]
+fn a_repository_does_not_name_another_directory_as_its_work_tree() {
+    // The directory above is a repository of the user's, or none.
+    for above in [Lab::with_commit(), Lab { dir: tempfile::tempdir().unwrap() }] {
+        let clone = above.dir.path().join("repo/clone");
+        std::fs::create_dir_all(clone.join("docs/objects")).unwrap();
+        std::fs::create_dir_all(clone.join("docs/refs")).unwrap();
+        git_in(&clone, &["init", "-q"]);
+        // An unpacked archive has a configuration.
+        git_in(&clone, &["config", "core.worktree", "../.."]);
+        // A clone has none, but may have a whole repository among its files.
+        std::fs::write(clone.join("docs/HEAD"), "ref: refs/heads/main\n").unwrap();
+        for named in ["../..", "."] {
+            let config = format!("[core]\nrepositoryformatversion = 0\nbare = false\nworktree = {named}\n");
+            std::fs::write(clone.join("docs/config"), config).unwrap();
+            let error = Repo::discover(&clone.join("docs")).unwrap_err();
+            assert!(matches!(error, RepoError::ForeignWorkTree { .. }), "{error}");
+        }
+        let error = Repo::discover(&clone).unwrap_err();
+        assert!(matches!(error, RepoError::ForeignWorkTree { .. }), "{error}");
+        assert!(error.to_string().contains("core.worktree") && error.to_string().lines().count() == 1, "{error}");
+    }
+}
+
+#[test]
+fn a_git_directory_that_lies_elsewhere_is_found_where_the_work_tree_leads_to_it() {
+    let lab = Lab::with_commit();
+    let elsewhere = lab.dir.path().join("elsewhere");
+    git_in(&lab.top(), &["init", "-q", "--separate-git-dir", elsewhere.to_str().unwrap()]);
+    assert_eq!(Repo::discover(&lab.path("dir")).unwrap().git_dir(), elsewhere.canonicalize().unwrap());
+    // As submodules have it.
+    git_in(&lab.top(), &["config", "core.worktree", lab.top().to_str().unwrap()]);
+    assert_eq!(lab.repo().git_dir(), elsewhere.canonicalize().unwrap());
+}
+
+#[test]
+fn a_part_of_the_index_that_is_no_file_is_refused_and_not_waited_for() {
+    let lab = Lab::with_commit();
+    let secret = lab.dir.path().join("secret");
+    std::fs::write(&secret, "key").unwrap();
+    let shared = lab.path(".git/sharedindex.x");
+    std::os::unix::fs::symlink(&secret, &shared).unwrap();
+    assert!(lab.repo().base(&lab.store()).is_err());
+    std::fs::remove_file(&shared).unwrap();
+    for pipe in [&shared, &lab.path(".git/index")] {
+        let _ = std::fs::remove_file(pipe);
+        rustix::fs::mkfifoat(rustix::fs::CWD, pipe, rustix::fs::Mode::RUSR).unwrap();
+        assert!(lab.repo().base(&lab.store()).is_err(), "{}", pipe.display());
+        std::fs::remove_file(pipe).unwrap();
+    }
+}
+
+#[test]
 fn a_repository_of_another_user_is_refused_with_the_remedy() {
     let lab = Lab::with_commit();
     // Only root may give files away; elsewhere there is nothing to try.
