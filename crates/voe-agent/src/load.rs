@@ -1,5 +1,6 @@
 //! Finding strategies: the shipped ones by name, a user's by path, each on top of what it extends.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use toml::{Table, Value};
@@ -147,6 +148,9 @@ fn plain(path: &Path) -> Option<PathBuf> {
 
 fn with_named(what: &str, place: &Place<'_>) -> Result<Strategy, LoadError> {
     let strategy = read(what, place)?;
+    if matches!(place, Place::Repository { .. }) {
+        check_foreign(what, &strategy)?;
+    }
     for name in strategy.search.iter().flat_map(|search| &search.strategies) {
         let invalid = |error: String| LoadError::Invalid { name: what.into(), error };
         if matches!(place, Place::Repository { .. }) && !is_shipped(name) {
@@ -162,6 +166,38 @@ fn with_named(what: &str, place: &Place<'_>) -> Result<Strategy, LoadError> {
         }
     }
     Ok(strategy)
+}
+
+/// Refuses a strategy that somebody else wrote (a repository, a record) where it chooses who is asked and what for, which is the
+/// user's to choose and to pay; and where its templates compute, for which there is no limit on memory.
+///
+/// # Errors
+/// [`LoadError::Invalid`], with the key.
+pub fn check_foreign(what: &str, strategy: &Strategy) -> Result<(), LoadError> {
+    let refused = |error: String| {
+        let error = format!("{error}; to use it, copy the strategy out of there and name the copy with --strategy");
+        Err(LoadError::Invalid { name: what.into(), error })
+    };
+    let (mut texts, mut fields) = (BTreeSet::new(), BTreeSet::new());
+    for (name, _) in SHIPPED {
+        let shipped = read(name, &Place::Path(PathBuf::new()))?;
+        texts.extend(crate::prompt::templates(&shipped).into_iter().map(|(_, text)| text.to_owned()));
+        fields.extend(shipped.sampling.extra.into_iter().map(|(name, value)| format!("{name} = {value}")));
+    }
+    if strategy.search.as_ref().is_some_and(|search| !search.models.is_empty()) {
+        return refused("search.models: only your own strategies can choose models".into());
+    }
+    for (name, value) in &strategy.sampling.extra {
+        if !fields.contains(&format!("{name} = {value}")) {
+            return refused(format!("sampling.extra.{name}: only your own strategies can add fields to the request"));
+        }
+    }
+    for (key, text) in crate::prompt::templates(strategy) {
+        if !texts.contains(text) && !crate::prompt::only_names(text) {
+            return refused(format!("{key}: only templates of your own strategies can have more than {{{{ name }}}}"));
+        }
+    }
+    Ok(())
 }
 
 fn is_shipped(name: &str) -> bool {

@@ -8,9 +8,14 @@ use crate::strategy::Strategy;
 /// How voe marks what it says of its own accord, so that the model can tell it from the user and from a program's output.
 pub const HARNESS: &str = "[voe]";
 
+/// Instructions that one template may take: thousands of times what a shipped one takes, and a moment.
+const FUEL: u64 = 1_000_000;
+
 /// Fills in `template`; a template that fails is shown as it stands (it was validated when it was loaded).
 pub(crate) fn render(template: &str, values: minijinja::Value) -> String {
-    Environment::new().render_str(template, values).unwrap_or_else(|_| template.to_owned()).trim().to_owned()
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    environment.render_str(template, values).unwrap_or_else(|_| template.to_owned()).trim().to_owned()
 }
 
 /// The standing instructions.
@@ -68,19 +73,49 @@ fn values(strategy: &Strategy, task: &Task, notes: &str) -> minijinja::Value {
     }
 }
 
-/// What is wrong with the strategy, if anything, in one line.
-pub fn validate(strategy: &Strategy) -> Result<(), String> {
-    let templates = [
+/// All templates of a strategy, with their keys.
+pub(crate) fn templates(strategy: &Strategy) -> Vec<(&'static str, &str)> {
+    let mut all: Vec<(&str, &str)> = vec![
         ("prompt.system", &strategy.prompt.system),
         ("prompt.task", &strategy.prompt.task),
         ("prompt.reminder", &strategy.prompt.reminder),
         ("nudge.text", &strategy.nudge.text),
     ];
-    let ask = strategy.pipeline.iter().map(|keys| &keys.ask);
-    let questions = ask.flat_map(|ask| {
-        [("pipeline.ask.place", &ask.place), ("pipeline.ask.check", &ask.check), ("pipeline.ask.change", &ask.change)]
-    });
-    for (key, template) in templates.into_iter().chain(questions) {
+    if let Some(keys) = &strategy.pipeline {
+        let ask = &keys.ask;
+        all.extend([
+            ("pipeline.ask.place", ask.place.as_str()),
+            ("pipeline.ask.check", ask.check.as_str()),
+            ("pipeline.ask.change", ask.change.as_str()),
+        ]);
+    }
+    all
+}
+
+/// Whether a template does nothing but put values in by their names.
+pub(crate) fn only_names(template: &str) -> bool {
+    let mut rest = template;
+    while let Some(at) = rest.find(['{', '}']) {
+        rest = &rest[at..];
+        match rest.get(..2) {
+            Some("{{") => {
+                let Some((name, after)) = rest[2..].split_once("}}") else { return false };
+                let name = name.trim_matches([' ', '-']);
+                if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
+                    return false;
+                }
+                rest = after;
+            }
+            Some("{%" | "{#") => return false,
+            _ => rest = &rest[1..],
+        }
+    }
+    true
+}
+
+/// What is wrong with the strategy, if anything, in one line.
+pub fn validate(strategy: &Strategy) -> Result<(), String> {
+    for (key, template) in templates(strategy) {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(minijinja::UndefinedBehavior::Lenient);
         environment.template_from_str(template).map(|_| ()).map_err(|e| format!("{key}: {e}"))?;

@@ -9,7 +9,7 @@ use voe_untrusted::{Error, private};
 pub fn dir() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
     set("VOE_CACHE_DIR")
-        .or_else(|| Some(set("XDG_CACHE_HOME")?.join("voe")))
+        .or_else(|| Some(set("XDG_CACHE_HOME").filter(|dir| dir.is_absolute())?.join("voe")))
         .or_else(|| Some(set("HOME")?.join(".cache/voe")))
         .and_then(|dir| std::path::absolute(dir).ok())
 }

@@ -180,15 +180,16 @@ impl Anthropic {
         if settled.malformed.is_none() {
             message.provider = got.gathered.provider(&message);
         }
+        let key = self.config.api_key.as_ref();
         Reply {
-            message,
+            message: Secret::redact_reply(key, message),
             finish_reason,
             usage,
             estimated,
             seconds: got.seconds,
             first_token: got.first_token,
             repairs,
-            malformed: settled.malformed,
+            malformed: Secret::redact_reply(key, settled.malformed),
             request_bytes: got.request_bytes,
         }
     }

@@ -232,15 +232,16 @@ impl OpenAi {
             repairs.push(format!("the server lost a call: {} tokens counted, next to nothing handed on", usage.output));
             describe_lost(usage.output, request.tools)
         });
+        let key = self.config.api_key.as_ref();
         Reply {
-            message: settled.message,
+            message: Secret::redact_reply(key, settled.message),
             finish_reason,
             usage,
             estimated: reported.is_none(),
             seconds,
             first_token,
             repairs,
-            malformed: settled.malformed.or(lost),
+            malformed: Secret::redact_reply(key, settled.malformed.or(lost)),
             request_bytes,
         }
     }

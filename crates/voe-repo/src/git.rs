@@ -81,7 +81,7 @@ impl Git {
         ] {
             environment.push((name.into(), value.into()));
         }
-        environment.push(("PATH".into(), absolute_path_entries()));
+        environment.push(("PATH".into(), voe_untrusted::search_path()));
         let settings = SETTINGS.iter().map(OsString::from).collect();
         Self { directory: directory.to_path_buf(), settings, environment, limit: TIME_LIMIT }
     }
@@ -304,13 +304,6 @@ pub(crate) fn failure(command: &str, output: &Output) -> RepoError {
         },
     };
     RepoError::Git { command: command.to_owned(), detail }
-}
-
-/// `PATH` without entries that depend on the current directory: git runs inside the user's repository.
-fn absolute_path_entries() -> OsString {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
-    let kept = std::env::split_paths(&path).filter(|entry| entry.is_absolute());
-    std::env::join_paths(kept).unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".into())
 }
 
 #[cfg(test)]

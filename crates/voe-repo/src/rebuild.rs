@@ -117,7 +117,8 @@ impl Base {
     }
 
     /// Makes a repository in `dir` (missing or empty) with the base's files in the work tree and its commit checked out,
-    /// so that `git diff` and `git log` say there what they said at the base. It borrows the base's objects.
+    /// so that `git diff` and `git log` say there what they said at the base. It borrows the base's objects, and takes
+    /// nothing else of its git directory, which for a record from elsewhere somebody else has filled.
     ///
     /// # Errors
     /// git failed, or the disk.

@@ -141,7 +141,7 @@ pub(crate) fn sweep() {
                 let name = entry.file_name();
                 let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(Owner::in_name);
                 // Others may have been given a part of the hierarchy, and may use the same names there.
-                if owner.is_some_and(|owner| owner.is_dead(true)) && own(&entry.path()) {
+                if owner.is_some_and(|owner| owner.is_dead()) && own(&entry.path()) {
                     remove(&entry.path());
                 }
             }

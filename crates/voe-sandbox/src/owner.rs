@@ -21,16 +21,18 @@ impl Owner {
     /// This process.
     pub(crate) fn own() -> Self {
         let pid = std::process::id();
-        Self { pid, started: started(pid).unwrap_or(0), namespace: namespace(), boot: boot() }
+        Self { pid, started: started(pid).ticks(), namespace: namespace(), boot: boot() }
     }
 
-    /// Whether the process is certainly gone. One in another namespace can't be seen from here, and one on another machine
-    /// neither; where `of_this_machine` is known, another start of the machine means the past.
-    pub(crate) fn is_dead(self, of_this_machine: bool) -> bool {
-        if self.boot != boot() {
-            return of_this_machine;
+    /// Whether the process is certainly gone. One in another namespace can't be seen from here, nor one on another machine, which
+    /// may be the other end of a socket: another start of the machine says nothing.
+    pub(crate) fn is_dead(self) -> bool {
+        let here = self.boot == boot() && self.namespace != 0 && self.namespace == namespace();
+        here && match started(self.pid) {
+            Started::At(ticks) => ticks != self.started,
+            Started::Ended => true,
+            Started::Hidden => false,
         }
-        self.namespace != 0 && self.namespace == namespace() && started(self.pid) != Some(self.started)
     }
 
     /// `<pid>-<started>-<namespace>-<boot>`.
@@ -46,10 +48,13 @@ impl Owner {
     }
 
     fn of_parts<'a>(parts: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
-        let pid = parts.next()?.parse().ok()?;
-        let started = parts.next()?.parse().ok()?;
-        let namespace = parts.next()?.parse().ok()?;
-        let boot = parts.next().filter(|boot| boot.len() == 8)?;
+        // Only as they are written: `parse` also takes a sign.
+        let digits = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let pid = parts.next().filter(digits)?.parse().ok()?;
+        let started = parts.next().filter(digits)?.parse().ok()?;
+        let namespace = parts.next().filter(digits)?.parse().ok()?;
+        let hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let boot = parts.next().filter(|boot| boot.len() == 8 && boot.bytes().all(hexadecimal))?;
         Some(Self { pid, started, namespace, boot: u32::from_str_radix(boot, 16).ok()? })
     }
 }
@@ -63,14 +68,37 @@ fn boot() -> u32 {
     id.get(..8).and_then(|begin| u32::from_str_radix(begin, 16).ok()).unwrap_or(0)
 }
 
-/// The 22nd field of `/proc/<pid>/stat`; the second may hold spaces and parentheses. A zombie is dead.
-fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
+/// What can be seen of when a process started.
+enum Started {
+    /// Clock ticks after the machine.
+    At(u64),
+    /// There is no such process, or it has ended.
+    Ended,
+    /// There is one, which `/proc` does not show to this user (`hidepid`).
+    Hidden,
+}
+
+impl Started {
+    fn ticks(&self) -> u64 {
+        if let Self::At(ticks) = self { *ticks } else { 0 }
     }
-    fields.nth(18)?.parse().ok()
+}
+
+/// When a process started: the 22nd field of `/proc/<pid>/stat`; the second may hold spaces and parentheses. A zombie has ended.
+fn started(pid: u32) -> Started {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let mut fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace();
+    match fields.next() {
+        Some("Z" | "X") => Started::Ended,
+        Some(_) => fields.nth(18).and_then(|ticks| ticks.parse().ok()).map_or(Started::Hidden, Started::At),
+        None => {
+            let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+            match pid.map(rustix::process::test_kill_process) {
+                Some(Err(rustix::io::Errno::SRCH)) | None => Started::Ended,
+                Some(_) => Started::Hidden,
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -80,19 +108,25 @@ mod tests {
     #[test]
     fn this_process_is_not_dead_and_one_that_started_at_another_time_is() {
         let own = Owner::own();
-        assert!(!own.is_dead(true));
-        assert!(Owner { started: own.started + 1, ..own }.is_dead(false));
+        assert!(!own.is_dead());
+        assert!(Owner { started: own.started + 1, ..own }.is_dead());
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let ended = Owner { pid: child.id(), ..own };
+        child.wait().unwrap();
+        assert!(ended.is_dead());
     }
 
     #[test]
     fn a_process_of_another_namespace_or_machine_is_not_taken_for_dead() {
         let own = Owner::own();
         let gone = Owner { started: own.started + 1, ..own };
-        assert!(!Owner { namespace: own.namespace + 1, ..gone }.is_dead(true));
-        assert!(!Owner { namespace: 0, ..gone }.is_dead(true));
-        let elsewhere = Owner { boot: own.boot ^ 1, ..own };
-        assert!(!elsewhere.is_dead(false));
-        assert!(elsewhere.is_dead(true), "it was before the machine's last start");
+        for other in [
+            Owner { namespace: own.namespace + 1, ..gone },
+            Owner { namespace: 0, ..gone },
+            Owner { boot: own.boot ^ 1, ..gone },
+        ] {
+            assert!(!other.is_dead());
+        }
     }
 
     #[test]
@@ -100,7 +134,15 @@ mod tests {
         let owner = Owner { pid: 12, started: 3456, namespace: 7, boot: 0x00ab_cdef };
         assert_eq!(owner.word(), "12-3456-7-00abcdef");
         assert_eq!(Owner::in_name("12-3456-7-00abcdef-1-0"), Some(owner));
-        for name in ["x", "12-3456-7", "12-3456-7-0-1", "12-3456-7-00abcdef", "1-2-x-00abcdef-1"] {
+        for name in [
+            "x",
+            "12-3456-7",
+            "12-3456-7-0-1",
+            "12-3456-7-00abcdef",
+            "1-2-x-00abcdef-1",
+            "+1-2-3-00abcdef-1",
+            "1-2-3-00ABCDEF-1",
+        ] {
             assert_eq!(Owner::in_name(name), None, "{name}");
         }
     }

@@ -218,6 +218,24 @@ fn what_a_killed_voe_left_goes_however_deep_and_closed_it_is() {
     assert_eq!(index(&state), 0);
 }
 
+fn a_removal_that_did_not_come_to_its_end_is_finished_at_a_later_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let (home, state) = (dir.path().join("home"), dir.path().join("state"));
+    let family = killed(&home, &state);
+    let mounted = family.join("boxes/mounted");
+    fs::create_dir(&mounted).unwrap();
+    let status = Command::new("mount").args(["-t", "tmpfs", "none"]).arg(&mounted).status();
+    if !status.is_ok_and(|status| status.success()) {
+        return println!("skipped: an interrupted removal (only root can mount something)");
+    }
+    voe_sandbox::sweep(&state);
+    let left = (mounted.exists(), index(&state));
+    assert!(Command::new("umount").arg(&mounted).status().unwrap().success());
+    assert_eq!(left, (true, 1), "what can't be removed is kept in mind");
+    voe_sandbox::sweep(&state);
+    assert_eq!((fs::read_dir(&home).unwrap().count(), index(&state)), (0, 0));
+}
+
 fn what_stands_in_the_place_of_a_dead_sandbox_stays() {
     let dir = tempfile::tempdir().unwrap();
     let (home, state, other) = (dir.path().join("home"), dir.path().join("state"), dir.path().join("other"));

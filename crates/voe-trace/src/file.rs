@@ -139,6 +139,16 @@ pub struct Trajectory {
     pub skipped: usize,
 }
 
+/// Opens a regular file for reading. A pipe in its place would be waited for, and a device has no end.
+fn open(path: &Path) -> io::Result<File> {
+    // O_NONBLOCK, which files ignore.
+    let file = File::options().read(true).custom_flags(0o4000).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("not a regular file")),
+    }
+}
+
 impl Trajectory {
     /// Reads a trajectory. A torn last line, damaged lines and unknown events are passed over.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
@@ -150,7 +160,7 @@ impl Trajectory {
     /// Reads a trajectory one record at a time and returns the number of lines passed over.
     pub fn stream(path: &Path, mut each: impl FnMut(Record)) -> Result<usize, ReadError> {
         let io_error = |source| ReadError::Io { path: path.to_owned(), source };
-        let mut lines = BufReader::new(File::open(path).map_err(io_error)?);
+        let mut lines = BufReader::new(open(path).map_err(io_error)?);
         let (mut line, mut first, mut skipped) = (Vec::new(), true, 0);
         loop {
             line.clear();

@@ -44,6 +44,24 @@ pub enum Error {
         /// Its permission bits.
         mode: u32,
     },
+    /// A directory above one that has to be private belongs to somebody else, who could put another in its place.
+    #[error("{path} lies in {above}, which belongs to user {owner}, who could replace it; name a directory elsewhere")]
+    OwnerAbove {
+        /// The directory.
+        path: PathBuf,
+        /// The one above.
+        above: PathBuf,
+        /// Its owner's user id.
+        owner: u32,
+    },
+    /// A directory above one that has to be private can be written by everybody.
+    #[error("{path} lies in {above}, where everybody can replace it; name a directory elsewhere or run: chmod o-w {}", above.display())]
+    WritableAbove {
+        /// The directory.
+        path: PathBuf,
+        /// The one above.
+        above: PathBuf,
+    },
     /// A directory named for voe's output can be read by others, and has other things in it.
     #[error("{path} can be read by others (mode {mode:o}) and is not empty; name a new directory or run: chmod go-rwx {}", path.display())]
     Readable {

@@ -6,6 +6,7 @@
 //!
 //! - [`UntrustedDir`]: reading and writing below a directory that others can change.
 //! - [`private`]: directories that nobody else can change, and the check that they are.
+//! - [`program()`]: programs that are found by name, but never in the current directory.
 //! - [`text`]: text that others wrote, without the characters that a terminal obeys.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -14,10 +15,12 @@
 mod dir;
 mod error;
 pub mod private;
+mod program;
 mod remove;
 pub mod text;
 mod unpack;
 
 pub use dir::{Entry, Kind, UntrustedDir};
 pub use error::Error;
+pub use program::{program, search_path};
 pub use unpack::Most;

@@ -99,11 +99,50 @@ fn made(path: &Path) -> Result<UntrustedDir, Error> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         make_all(parent)?;
     }
+    check_way(path)?;
     match rustix::fs::mkdir(path, Mode::RWXU) {
         Ok(()) | Err(rustix::io::Errno::EXIST) => {}
         Err(errno) => return Err(Error::io("create", path)(errno)),
     }
     UntrustedDir::open(path)
+}
+
+/// Whether nobody else can put another directory in the place of this one: each directory above is the user's or root's, and one
+/// that everybody can write has the sticky bit, as `/tmp` has. Directories above that a group can write are accepted: home
+/// directories and projects are often the group's, and who is in it was decided by whoever made it.
+///
+/// # Errors
+/// Says which directory above is the wrong one.
+pub fn check_way(path: &Path) -> Result<(), Error> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Io { action: "open", path, source }
+    };
+    let parent = std::fs::canonicalize(parent).map_err(failed(parent))?;
+    let own = rustix::process::geteuid().as_raw();
+    for dir in parent.ancestors() {
+        let stat = rustix::fs::stat(dir).map_err(Error::io("read", dir))?;
+        if stat.st_uid != own && stat.st_uid != 0 && !is_unmapped(stat.st_uid) {
+            return Err(Error::OwnerAbove { path: path.to_owned(), above: dir.to_owned(), owner: stat.st_uid });
+        }
+        if stat.st_mode & 0o002 != 0 && stat.st_mode & STICKY == 0 {
+            return Err(Error::WritableAbove { path: path.to_owned(), above: dir.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// In a directory with this bit nobody but its owner renames or removes an entry.
+const STICKY: u32 = 0o1000;
+
+/// Whether a user is one of the host's who has no number in this user namespace (a container): root's directories of the host are
+/// seen as theirs.
+fn is_unmapped(user: u32) -> bool {
+    const WHOLE: &str = "4294967295";
+    let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
+    let all = read("/proc/self/uid_map").split_ascii_whitespace().eq(["0", "0", WHOLE]);
+    !all && read("/proc/sys/kernel/overflowuid").trim().parse() == Ok(user)
 }
 
 /// Checks whose the directory is, and closes it to everybody else.
@@ -132,4 +171,36 @@ fn make_all(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::DirBuilderExt;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|source| Error::Io { action: "create", path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_that_others_could_replace_is_refused() {
+        let temporary = tempfile::tempdir().unwrap();
+        let shared = temporary.path().join("shared");
+        fs::create_dir(&shared).unwrap();
+        let mode = |mode| fs::set_permissions(&shared, fs::Permissions::from_mode(mode)).unwrap();
+        let inside = shared.join("a/b");
+        for refused in [0o777, 0o757] {
+            mode(refused);
+            let above = fs::canonicalize(&shared).unwrap();
+            for made in [dir(&inside), named(&inside), output(&inside, &[])] {
+                assert!(matches!(made, Err(Error::WritableAbove { above: found, .. }) if found == above));
+            }
+        }
+        for accepted in [0o1777, 0o775, 0o755, 0o700] {
+            mode(accepted);
+            dir(&inside).unwrap();
+        }
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&shared, Some(1234), None).unwrap();
+            assert!(matches!(dir(&inside), Err(Error::OwnerAbove { owner: 1234, .. })));
+        }
+    }
 }

@@ -32,7 +32,7 @@ pub fn is_hazard(c: char) -> bool {
         | '\u{206a}'..='\u{206f}'
         | '\u{feff}' => true,
         // Letters without a glyph.
-        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => true,
+        '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}' => true,
         // Interlinear annotations, and the noncharacters next to them.
         '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' => true,
         // Format controls of shorthand and music, and tags.

@@ -3,6 +3,17 @@
 use crate::settings::{KEYS, Settings};
 use crate::{cli, exit, trust};
 
+/// A value without the user name and the password that an address may have in it.
+fn shown(value: &toml::Value) -> toml::Value {
+    let without = |text: &str| {
+        let (scheme, rest) = text.split_once("://")?;
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (_, host) = host.rsplit_once('@')?;
+        Some(format!("{scheme}://***@{host}{path}"))
+    };
+    value.as_str().and_then(without).map_or_else(|| value.clone(), toml::Value::String)
+}
+
 pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
     let repository = voe_repo::Repo::discover(&std::env::current_dir()?).ok();
     let mut settings = Settings::load(repository.as_ref().map(voe_repo::Repo::top))?;
@@ -13,7 +24,7 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
         let all: serde_json::Map<_, _> = KEYS
             .iter()
             .map(|key| {
-                let value = settings.get(key.name).map(|(v, _)| serde_json::to_value(v).unwrap_or_default());
+                let value = settings.get(key.name).map(|(v, _)| serde_json::to_value(shown(v)).unwrap_or_default());
                 let source = settings.get(key.name).map(|(_, s)| s.to_string());
                 let mut entry = serde_json::json!({"value": value, "source": source});
                 if let Some(value) = asked_value(key.name) {
@@ -27,7 +38,7 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
     }
     for key in KEYS {
         let (value, source) = match settings.get(key.name) {
-            Some((value, source)) => (value.to_string(), source.to_string()),
+            Some((value, source)) => (shown(value).to_string(), source.to_string()),
             None => ("-".into(), "not set".into()),
         };
         let line = format!("{:<18} {value:<28} {source:<22} {}", key.name, key.about);

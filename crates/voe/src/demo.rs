@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +33,8 @@ const STRATEGY: &str = crate::settings::DEFAULT_STRATEGY;
 
 pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let task = mini::find(TASK)?.ok_or_else(|| anyhow!("the task {TASK} is not in this build"))?;
-    if Command::new("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+    if voe_untrusted::program("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
+    {
         return Err(Usage("the demo's task needs python3, which is not on PATH; install it".into()).into());
     }
     let settings = {
@@ -59,7 +60,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let repo = Repo::discover(&tree)?;
     let base = repo.base(&temporary.path().join("store"))?;
     let dir = state::new_attempt(&state::dir()?.join("demo"), args.out.as_deref())?;
-    let places = Places { dir: dir.clone(), repository: repo.top().to_owned(), undo: None, base };
+    let places = Places { dir: dir.clone(), repository: repo.top().to_owned(), undo: None, base, adopted: false };
 
     let sandbox = session::sandbox(&settings, repo.top(), &temporary.path().join("sandbox")).await?;
     let plan = Plan {
@@ -82,10 +83,8 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
         time: jiff::Timestamp::now().to_string(),
     };
     let writer = Writer::create(&places.trajectory())?;
-    if args.out.is_some() {
-        crate::trust::record::remember(&places.dir)?;
-    }
     let attempt = Work::start(plan, writer, session::observer(&args.output, false)).await?;
+    crate::trust::record::remember(&places, false)?;
     let judge = async |ended: &Ended| verdict(&settings, &task, ended, temporary.path()).await.map(Some);
     let finish = session::run(attempt, &places, Apply::Copy, &args.output, judge).await?;
     places.keep_base()?;

@@ -1,6 +1,6 @@
 //! `voe doctor`: what is there, what works, and what to do about the rest.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -124,7 +124,7 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
 
 /// Whether a program is there.
 fn program(name: &str, args: &[&str], missing: Mark, remedy: &str) -> Look {
-    match Command::new(name).args(args).stdin(Stdio::null()).output() {
+    match voe_untrusted::program(name).args(args).stdin(Stdio::null()).output() {
         Ok(out) if out.status.success() => {
             let version = String::from_utf8_lossy(&out.stdout).trim().to_owned();
             Look::good(name, version)
@@ -167,8 +167,14 @@ async fn servers(settings: &Settings) -> anyhow::Result<(Vec<Look>, bool)> {
     let (mut looks, mut works) = (Vec::new(), false);
     for (name, url) in &places {
         let what = name.to_lowercase();
+        // A key is for a server that the user named, and so is everything else if another user serves there.
+        let key = key.clone().filter(|_| asked.is_some());
+        if let Some(foreign) = model::foreign_server(url).filter(|_| asked.is_none()) {
+            looks.push(Look::mind(&what, foreign, ""));
+            continue;
+        }
         match voe_model::probe(url, key.as_ref(), limit).await {
-            Ok(probe) => works |= server(&probe, settings, key.clone(), &mut looks).await,
+            Ok(probe) => works |= server(&probe, settings, key, &mut looks).await,
             Err(error) if asked.is_some() => looks.push(Look::bad(&what, error.to_string(), "")),
             Err(_) => looks.push(Look::mind(&what, format!("nothing answers at {url}"), "")),
         }

@@ -11,6 +11,7 @@ use voe_repo::{Repo, UndoPoint};
 use voe_search::Work;
 use voe_trace::Writer;
 use voe_trace::event::{Reason, Start, Task};
+use voe_untrusted::UntrustedDir;
 
 use crate::session::{self, Apply, Places};
 use crate::settings::{Settings, Source};
@@ -47,7 +48,7 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
     for skipped in &base.skipped {
         session::note(&args.output, skipped);
     }
-    let places = Places { dir, repository: repo.top().to_owned(), undo: Some(undo), base };
+    let places = Places { dir, repository: repo.top().to_owned(), undo: Some(undo), base, adopted: false };
     let begun = start(args, &settings, &places, &repo, strategy, found.model, statement, wishes.stream).await;
     let attempt = match begun {
         Ok(attempt) => attempt,
@@ -99,10 +100,9 @@ async fn start(
         time: jiff::Timestamp::now().to_string(),
     };
     let writer = Writer::create(&places.trajectory())?;
-    if args.out.is_some() {
-        trust::record::remember(&places.dir)?;
-    }
-    Ok(Work::start(plan, writer, session::observer(&args.output, stream)).await?)
+    let attempt = Work::start(plan, writer, session::observer(&args.output, stream)).await?;
+    trust::record::remember(places, false)?;
+    Ok(attempt)
 }
 
 /// What is asked for beside the attempt itself. Read before anything is asked of a server or written.
@@ -127,23 +127,19 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     if record.trajectory.finish().is_some_and(|finish| finish.reason == Reason::Completed) {
         return Err(Usage(format!("{}: this attempt is complete; `voe replay` shows it", path.display())).into());
     }
-    let mut strategy = voe_agent::load::parse(&start.strategy_text)?;
-    let places = match record.origin {
-        Origin::Own => Some(Places::load(&record.dir)?),
-        Origin::Foreign => None,
-    };
+    let mut strategy = record.strategy(&start)?;
+    let places = record.places.clone();
     let here = std::env::current_dir()?;
     let repo = Repo::discover(places.as_ref().map_or(&here, |places| &places.repository))?;
     let mut settings = settings(args, repo.top())?;
     limit(&mut strategy, &settings)?;
     // Where commands run, with what network, and who is asked comes from the user, never from a record.
-    if settings.get("model").is_none() && !model::reads_a_file(&start.model.name) {
+    let own = record.origin == Origin::Own;
+    if own && settings.get("model").is_none() && !model::reads_a_file(&start.model.name) {
         settings.flag("model", Some(start.model.name.clone()));
     }
     let wishes = Wishes::of(args, &settings, repo.top())?;
-    if record.origin == Origin::Foreign {
-        record.refuse_no_sandbox(&settings)?;
-    }
+    record.refuse_no_sandbox(&settings)?;
     let found = model::find_again(&settings, &start.model.base_url).await?;
     for text in &found.notes {
         session::note(&args.output, text);
@@ -161,7 +157,7 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
         session::note(&args.output, &format!("the attempt ran in the sandbox {then}; it is resumed in {now}"));
     }
     // Only where both then and now work in the tree itself does the tree stand as the attempt left it.
-    let was_in_place = then == voe_sandbox::Choice::None.word() && record.origin == Origin::Own;
+    let was_in_place = then == voe_sandbox::Choice::None.word() && own;
     let stands = sandbox.in_place() && was_in_place;
     if was_in_place && !stands && repo.tree_now(&places.base.git_dir)? != places.base.tree {
         let text = format!(
@@ -193,11 +189,12 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
         _ => Vec::new(),
     };
     let attempt = Work::resume(plan, writer, observer, records, files, how).await?;
+    trust::record::remember(&places, false)?;
     let finish = session::run(attempt, &places, wishes.apply, &args.output, async |_| Ok(None)).await?;
     Ok(session::code(finish.reason))
 }
 
-/// Makes a foreign record one of voe's own: a copy of it in the state directory, on the base of the repository around the
+/// Makes a foreign record one that can be resumed: a copy of it in the state directory, on the base of the repository around the
 /// current directory. Nothing else that came with it is read.
 fn adopt(
     record: &TrustedRecord,
@@ -212,8 +209,8 @@ fn adopt(
     }
     let dir = state::new_attempt(&parent.join("records"), None)?;
     let undo = state::new_attempt(&parent.join("undo"), None)?;
-    let places =
-        Places { base: repo.base(&undo.join("store"))?, dir, repository: repo.top().to_owned(), undo: Some(undo) };
+    let base = repo.base(&undo.join("store"))?;
+    let places = Places { dir, repository: repo.top().to_owned(), undo: Some(undo), base, adopted: true };
     let made = || -> anyhow::Result<()> {
         if start.task.base.as_ref() != Some(&places.base.tree) {
             let text = format!(
@@ -223,7 +220,9 @@ fn adopt(
             );
             return Err(Usage(text).into());
         }
-        let mut from = std::fs::File::open(&record.trajectory.path)?;
+        // It may have been exchanged since it was read; what is copied is a file, and stays foreign.
+        let from = UntrustedDir::open(&record.dir)?.open_file(session::TRAJECTORY)?;
+        let mut from = from.ok_or_else(|| Usage(format!("{} is gone", record.trajectory.path.display())))?;
         let mut to = std::fs::File::create_new(places.trajectory())?;
         std::io::copy(&mut from, &mut to)?;
         if let Some(undo) = &places.undo {

@@ -11,6 +11,7 @@ mod config;
 mod demo;
 mod doctor;
 mod fix;
+mod listener;
 mod model;
 mod proof;
 mod replay;
@@ -64,7 +65,16 @@ fn main() -> ExitCode {
     }
     show::out::print_panics();
     leave_no_core();
-    match run(Cli::parse()) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help. An error may quote arguments, which a shell may have made of names of files.
+        Err(asked) if !asked.use_stderr() => asked.exit(),
+        Err(error) => {
+            err!("{}", error.render());
+            return ExitCode::from(exit::USAGE);
+        }
+    };
+    match run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             errln!("voe: {}", one_line(&error));

@@ -9,10 +9,13 @@ use voe_model::{
 };
 
 use crate::settings::{Settings, Source};
-use crate::{ModelFailed, Usage};
+use crate::{ModelFailed, Usage, listener};
 
 /// The limit on one question of a probe: a local server answers at once, a remote one soon.
 const QUESTION: Duration = Duration::from_secs(5);
+
+/// More than any model's window is, in tokens: what a server claims decides when the conversation is shortened.
+const MOST_WINDOW: u64 = 16 << 20;
 
 /// A model and what the user should know about it.
 pub(crate) struct Found {
@@ -50,11 +53,19 @@ pub(crate) async fn find(settings: &Settings) -> anyhow::Result<Found> {
         },
     };
     let mut config = OpenAiConfig::new(&probe.base_url, &name);
-    config.api_key = key;
-    config.window = settings.number("window")?.or_else(|| probe.window(&name));
+    let named = settings.get("base_url").is_some();
+    let unsent = key.is_some() && !named;
+    config.api_key = key.filter(|_| named);
+    config.window = settings.number("window")?.or_else(|| probe.window(&name)).map(|window| window.min(MOST_WINDOW));
     config.server = probe.server.clone();
     config.prices = Some(prices);
     let mut notes = probe.warnings;
+    if unsent {
+        notes.push(format!(
+            "your API key was not sent to {}, which voe found without being told of it; to send it there, name the server: --base-url",
+            probe.base_url
+        ));
+    }
     if config.window.is_none() {
         notes.push(
             "the server does not say how large the context window is, so nothing is compacted before it refuses; \
@@ -131,13 +142,34 @@ pub(crate) fn key(settings: &Settings) -> anyhow::Result<Option<Secret>> {
         );
         return Err(Usage(text).into());
     }
+    let own_address =
+        matches!(settings.get("base_url"), Some((_, Source::Flag | Source::Variable(_) | Source::User(_))));
+    if let (Some(_), false, Some((provider, Source::Repository(file)))) = (&key, own_address, settings.get("provider"))
+    {
+        let text = format!(
+            "{} sets provider = {provider}, to whose server your API key would go; set the provider yourself (--provider, \
+             VOE_PROVIDER or your own config file)",
+            file.display()
+        );
+        return Err(Usage(text).into());
+    }
     Ok(key)
+}
+
+/// What another ordinary user of the machine serves at the place of a usual local server; that is asked nothing.
+pub(crate) fn foreign_server(url: &str) -> Option<String> {
+    let port = url.rsplit_once(':')?.1.split('/').next()?.parse().ok()?;
+    let user = listener::other_user(port)?;
+    Some(format!(
+        "{url} is served by another user of this machine (user id {user}), who would read your code; if you trust them: --base-url {url}"
+    ))
 }
 
 /// The first local server that answers.
 async fn local() -> anyhow::Result<Probe> {
     let mut probes = tokio::task::JoinSet::new();
-    for (i, (_, url)) in LOCAL_SERVERS.iter().enumerate() {
+    let foreign: Vec<_> = LOCAL_SERVERS.iter().filter_map(|(_, url)| foreign_server(url)).collect();
+    for (i, (_, url)) in LOCAL_SERVERS.iter().enumerate().filter(|(_, (_, url))| foreign_server(url).is_none()) {
         probes.spawn(async move { (i, voe_model::probe(url, None, QUESTION).await) });
     }
     let mut found: Vec<_> = probes.join_all().await;
@@ -146,7 +178,7 @@ async fn local() -> anyhow::Result<Probe> {
     first.ok_or_else(|| {
         let places: Vec<_> = LOCAL_SERVERS.iter().map(|(name, url)| format!("{name} ({url})")).collect();
         let server = places.join(", ");
-        let message = "no server answers at any of these".into();
+        let message = [&["no server answers at any of these".to_owned()], &foreign[..]].concat().join("; ");
         ModelFailed(voe_model::ModelError::Unreachable { server, message }).into()
     })
 }

@@ -6,7 +6,7 @@ use voe_trace::event::Finish;
 use voe_trace::{Check, Level, Outcome, Trajectory};
 
 use crate::show::one_line;
-use crate::{Usage, cli, exit};
+use crate::{Usage, cli, exit, trust};
 
 /// Lines of output that are shown of each run.
 const LINES: usize = 25;
@@ -16,15 +16,22 @@ pub(crate) fn run(args: &cli::Proof) -> anyhow::Result<u8> {
     let finish = trajectory.finish().ok_or_else(|| {
         Usage(format!("{}: this attempt has not ended, so nothing is proven", args.trajectory.display()))
     })?;
-    out!("{}", render(finish));
+    let own = trust::record::is_own(&args.trajectory);
+    out!("{}", render(finish, own));
     if let Some(examination) = voe_search::Examination::of(&trajectory.records) {
         out!("\n{}", examination.render());
     }
-    Ok(if finish.evidence.level == Level::Proven { exit::OK } else { exit::LIMIT })
+    if !own {
+        errln!(
+            "voe: {} was not written by your voe, or others can change it: what it says was not seen to happen here",
+            one_line(&args.trajectory.display().to_string())
+        );
+    }
+    Ok(if own && finish.evidence.level == Level::Proven { exit::OK } else { exit::LIMIT })
 }
 
-/// The note.
-pub(crate) fn render(finish: &Finish) -> String {
+/// The note. `own`: whether voe made the record for this user; somebody else's is shown, and not vouched for.
+pub(crate) fn render(finish: &Finish, own: bool) -> String {
     let mut out = String::new();
     let checks = &finish.evidence.checks;
     let level = finish.evidence.level;
@@ -82,7 +89,15 @@ pub(crate) fn render(finish: &Finish) -> String {
         let unchecked: Vec<String> = finish.evidence.unchecked.iter().map(|path| code(path)).collect();
         let _ = writeln!(out, "Nothing was run since the last edit of: {}.\n", unchecked.join(", "));
     }
-    let _ = writeln!(out, "Made by voe: each check was run by the harness, with the patch and on a copy without it.");
+    let _ = writeln!(
+        out,
+        "{}",
+        if own {
+            "Made by voe: each check was run by the harness, with the patch and on a copy without it."
+        } else {
+            "**From a record that this voe did not make**: nobody here has seen these checks run."
+        }
+    );
     out
 }
 
@@ -109,7 +124,7 @@ fn side(out: &mut String, name: &str, outcome: Option<&Outcome>) {
 
 fn ended(outcome: &Outcome) -> String {
     outcome.exit.map_or_else(
-        || outcome.killed.as_deref().map_or_else(|| "did not end".into(), one_line),
+        || outcome.killed.as_deref().map_or_else(|| "did not end".into(), code),
         |exit| format!("exit code {exit}"),
     )
 }

@@ -1,13 +1,15 @@
 //! `voe replay`: a recorded attempt, shown or run again.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use voe_agent::{Observer, Plan};
+use voe_agent::{Observer, Plan, Strategy};
 use voe_model::Replay;
-use voe_repo::Repo;
+use voe_repo::{Base, Repo};
 use voe_search::Work;
 use voe_trace::event::{Finish, Start};
 use voe_trace::{Event, Trajectory, Writer};
+use voe_untrusted::{Kind, UntrustedDir};
 
 use crate::session::{self, ABOUT, Apply, Places, STORE};
 use crate::settings::Settings;
@@ -60,7 +62,8 @@ async fn again(args: &cli::Replay) -> anyhow::Result<u8> {
     let record = trust::record::open(&args.trajectory, args.trust)?;
     let trajectory = &record.trajectory;
     let start = trajectory.start().ok_or_else(|| Usage(format!("{} has no beginning", trajectory.path.display())))?;
-    if voe_agent::load::parse(&start.strategy_text).is_ok_and(|strategy| strategy.search.is_some()) {
+    let strategy = record.strategy(start)?;
+    if strategy.search.is_some() {
         let text = "a search is several attempts; run one of them again: voe replay --run";
         let one = trajectory.path.with_file_name("attempts/1/trajectory.jsonl");
         return Err(Usage(format!("{text} {}", one.display())).into());
@@ -68,29 +71,15 @@ async fn again(args: &cli::Replay) -> anyhow::Result<u8> {
     let mut settings = Settings::load(None)?;
     settings.flag("sandbox.backend", args.sandbox.clone());
     record.refuse_no_sandbox(&settings)?;
-    // An attempt of a search has its base with the search.
-    let dir = &record.dir;
-    let mut old = Places::load(dir.ancestors().take(3).find(|dir| dir.join(ABOUT).is_file()).unwrap_or(dir))?;
-    if record.origin == Origin::Foreign {
-        // Its own account of where the base lies could name any directory.
-        old.base.git_dir = old.dir.join(STORE);
-        if !old.base.git_dir.is_dir() {
-            let text = format!(
-                "{} not found: this record came without its base; run it where it was made",
-                old.base.git_dir.display()
-            );
-            return Err(Usage(text).into());
-        }
-    }
     let temporary = tempfile::Builder::new().prefix("voe-replay-").tempdir()?;
     let tree = temporary.path().join("tree");
-    old.base.check_out(&tree)?;
+    base_of(&record)?.check_out(&tree)?;
     let repo = Repo::discover(&tree)?;
     let dir = state::new_attempt(&state::dir()?.join("replays"), None)?;
     let base = repo.base(&temporary.path().join("store"))?;
-    let places = Places { dir, repository: repo.top().to_owned(), undo: None, base };
+    let places = Places { dir, repository: repo.top().to_owned(), undo: None, base, adopted: false };
 
-    let finish = attempt(args, start, &record, &settings, &places).await?;
+    let finish = attempt(args, start, strategy, &record, &settings, &places).await?;
     let differences = differences(trajectory, &Trajectory::read(&places.trajectory())?);
     for difference in &differences {
         errln!("voe: {}", show::one_line(difference));
@@ -101,9 +90,45 @@ async fn again(args: &cli::Replay) -> anyhow::Result<u8> {
     Ok(if differences.is_empty() { exit::OK } else { session::code(finish.reason).max(exit::INTERNAL) })
 }
 
+/// The base of a record. One from elsewhere may have it beside it; its own account of where the base lies could name any
+/// directory.
+fn base_of(record: &TrustedRecord) -> anyhow::Result<Base> {
+    if let Some(places) = &record.places {
+        return Ok(places.base.clone());
+    }
+    let dir = record.dir.ancestors().take(3).find(|dir| dir.join(ABOUT).is_file()).unwrap_or(&record.dir);
+    let base = Base { git_dir: dir.join(STORE), ..Places::load(dir)?.base };
+    if !base.git_dir.is_dir() {
+        let text = format!(
+            "{} not found: this record came without its base; run it where it was made",
+            base.git_dir.display()
+        );
+        return Err(Usage(text).into());
+    }
+    let objects = UntrustedDir::open(dir)?.dir(Path::new(STORE).join("objects"))?;
+    if leads_elsewhere(&objects, 2)? || objects.kind("info/alternates").is_ok_and(|kind| kind.is_some()) {
+        let text = format!("{}: objects of other repositories are not used for a record from elsewhere", dir.display());
+        return Err(Usage(text).into());
+    }
+    Ok(base)
+}
+
+/// Whether there is a link among the entries of a directory, so many levels deep.
+fn leads_elsewhere(dir: &UntrustedDir, depth: u32) -> Result<bool, voe_untrusted::Error> {
+    for entry in dir.entries()? {
+        match entry.kind {
+            Kind::Link => return Ok(true),
+            Kind::Dir if depth > 1 && leads_elsewhere(&dir.dir(&entry.name)?, depth - 1)? => return Ok(true),
+            _ => {}
+        }
+    }
+    Ok(false)
+}
+
 async fn attempt(
     args: &cli::Replay,
     start: &Start,
+    strategy: Strategy,
     record: &TrustedRecord,
     settings: &Settings,
     places: &Places,
@@ -117,7 +142,7 @@ async fn attempt(
     let plan = Plan {
         task,
         notes: String::new(),
-        strategy: voe_agent::load::parse(&start.strategy_text)?,
+        strategy,
         model: Arc::new(Replay::from_records(&record.trajectory.records)),
         sandbox,
         pristine: places.base.pristine(),

@@ -16,9 +16,10 @@ use voe_trace::{Event, Reason};
 use voe_untrusted::UntrustedDir;
 
 use crate::settings::Settings;
+use crate::show::ask;
 use crate::show::text::Text;
 use crate::show::{self, Paint};
-use crate::{Usage, cli, exit, state};
+use crate::{Usage, cli, exit, state, trust};
 
 /// The record's file in an attempt's directory.
 pub(crate) const TRAJECTORY: &str = "trajectory.jsonl";
@@ -40,6 +41,9 @@ pub(crate) struct Places {
     pub(crate) undo: Option<PathBuf>,
     /// The base.
     pub(crate) base: Base,
+    /// Whether the record began as a copy of one from elsewhere.
+    #[serde(default)]
+    pub(crate) adopted: bool,
 }
 
 impl Places {
@@ -48,9 +52,7 @@ impl Places {
     }
 
     pub(crate) fn save(&self) -> anyhow::Result<()> {
-        let path = self.dir.join(ABOUT);
-        std::fs::write(&path, serde_json::to_vec_pretty(self)?)
-            .with_context(|| format!("cannot write {}", path.display()))
+        put(&self.dir.join(ABOUT), &serde_json::to_vec_pretty(self)?)
     }
 
     /// Removes what was made for an attempt that did not begin.
@@ -67,8 +69,9 @@ impl Places {
     /// Moves the base out of a place that is about to go, so that the attempt can be run again.
     pub(crate) fn keep_base(&self) -> anyhow::Result<()> {
         let store = self.dir.join(STORE);
-        let base = self.base.keep(&store)?;
-        Self { base, ..self.clone() }.save()
+        let kept = Self { base: self.base.keep(&store)?, ..self.clone() };
+        kept.save()?;
+        trust::record::remember(&kept, true)
     }
 
     /// Reads what [`Places::save`] wrote in `dir`. Only voe's own records have it read, but it may have moved, and an
@@ -86,6 +89,18 @@ impl Places {
         }
         Ok(Self { dir: dir.to_owned(), ..places })
     }
+}
+
+/// Writes a file beside a record: whole or not at all, and in the place of what is there, which may be a link.
+fn put(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    use std::io::Write;
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
+        file.write_all(content)?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Whether a text is git's name of an object: SHA-1 or SHA-256 in hexadecimal.
@@ -233,8 +248,7 @@ pub(crate) async fn run(
     let mut ended = attempt.finish(reason, error, trajectory).await?;
     let patch_file = places.dir.join("patch.diff");
     // Where the disk is full the patch can still be applied: that comes first.
-    let saved = std::fs::write(&patch_file, &ended.patch.text);
-    let saved = saved.with_context(|| format!("cannot write {}", patch_file.display()));
+    let saved = put(&patch_file, ended.patch.text.as_bytes());
     let mut applied = String::new();
     if ended.patch.is_empty() {
         applied.push_str(show::block::applied_line(Applied::No, true));
@@ -276,7 +290,10 @@ pub(crate) async fn run(
     }
     ended.finish.resolved = verdict(&ended).await?;
     let finish = ended.finish.clone();
-    let closed = match attempt.close(ended.finish).await {
+    let closed = attempt.close(ended.finish).await;
+    // Also where closing failed: the record is whole.
+    let remembered = trust::record::remember(places, true);
+    let closed = match closed {
         Err(SearchError::Attempt(AttemptError::Workspace(error))) => {
             note(output, &format!("{error}; what is left of the sandbox is removed at the next start"));
             Ok(())
@@ -292,6 +309,7 @@ pub(crate) async fn run(
     }
     closed?;
     saved?;
+    remembered?;
     Ok(finish)
 }
 
@@ -300,13 +318,13 @@ async fn confirmed(ended: &Ended, output: &cli::OutputFlags) -> anyhow::Result<b
     let paint = Paint::stdout(output.no_color);
     let automatic = show::block::automatic_line(&voe_repo::automatic(&ended.export), paint);
     show::out::text(&Text::from("\n").then(paint.diff(&ended.patch.text)).then(automatic));
+    ask::forget_what_was_typed();
     out!("voe: put this into your tree? [Y/n] ");
     let (say, said) = tokio::sync::oneshot::channel();
     // A thread of its own: the runtime would wait for one of its threads, and nothing wakes this one but the user.
     std::thread::spawn(move || {
-        let mut answer = String::new();
-        let read = std::io::stdin().read_line(&mut answer);
-        let _ = say.send(matches!(read, Ok(1..)) && matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"));
+        let answer = ask::answer().ok().flatten();
+        let _ = say.send(answer.is_some_and(|answer| matches!(answer.as_str(), "" | "y" | "yes")));
     });
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {

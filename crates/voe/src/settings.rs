@@ -80,6 +80,24 @@ pub(crate) const KEYS: &[Key] = &[
     guarded("sandbox.env", "VOE_SANDBOX_ENV", "[]", "more variables that commands get, by name (separated by ',')"),
 ];
 
+/// What bounds the cost of an attempt.
+const LIMITS: [&str; 3] = ["max_steps", "max_tokens", "max_wall"];
+
+/// Settings that are paths. In a file they start where the file is, wherever voe is started.
+const PATHS: [&str; 2] = ["prices", "sandbox.read"];
+
+/// A value of the user's file as it is meant there.
+fn at_file(name: &str, value: Value, file: &Path) -> Value {
+    match value {
+        Value::String(path) if PATHS.contains(&name) && !path.starts_with("~/") => {
+            let dir = file.parent().unwrap_or(Path::new("/"));
+            dir.join(&path).into_os_string().into_string().map_or(Value::String(path), Value::String)
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| at_file(name, item, file)).collect()),
+        value => value,
+    }
+}
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -256,6 +274,21 @@ impl Settings {
         !matches!(self.get(name), Some((_, Source::Flag | Source::Variable(_))))
     }
 
+    /// Whether the user's own file has a lower limit of this name: a repository does not raise it.
+    fn is_below(&self, name: &str, value: &Value) -> bool {
+        let amount = |value: &Value| match value {
+            Value::Integer(number) => Some(*number as f64),
+            Value::String(text) => seconds(text),
+            _ => None,
+        };
+        match self.get(name) {
+            Some((own, Source::User(_))) if LIMITS.contains(&name) => {
+                amount(own).zip(amount(value)).is_some_and(|(own, asked)| own < asked)
+            }
+            _ => false,
+        }
+    }
+
     fn file(&mut self, text: &str, source: Source) -> anyhow::Result<()> {
         let table: toml::Table =
             text.parse().map_err(|e: toml::de::Error| Usage(format!("{source}: {}", e.message())))?;
@@ -276,6 +309,11 @@ impl Settings {
                     let asked = self.asked.get_or_insert_with(|| Asked { file: file.clone(), values: BTreeMap::new() });
                     asked.values.insert(key.name, value);
                 }
+                (Source::Repository(_), ByRepository::Sets) if self.is_below(key.name, &value) => {}
+                (Source::User(file), _) => {
+                    let value = at_file(key.name, value, file);
+                    self.values.insert(key.name, (value, source.clone()));
+                }
                 _ => drop(self.values.insert(key.name, (value, source.clone()))),
             }
         }
@@ -288,8 +326,8 @@ const REPOSITORY_FILE: &str = "voe.toml";
 
 /// The user's own file.
 pub(crate) fn user_file() -> Option<PathBuf> {
-    let dir = match std::env::var_os("XDG_CONFIG_HOME").filter(|dir| !dir.is_empty()) {
-        Some(dir) => PathBuf::from(dir),
+    let dir = match std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute()) {
+        Some(dir) => dir,
         None => PathBuf::from(std::env::var_os("HOME")?).join(".config"),
     };
     Some(dir.join("voe").join("config.toml"))

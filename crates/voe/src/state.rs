@@ -14,7 +14,8 @@ pub(crate) fn dir() -> anyhow::Result<PathBuf> {
     if let Some(dir) = set("VOE_STATE_DIR") {
         return Ok(std::path::absolute(dir)?);
     }
-    if let Some(dir) = set("XDG_STATE_HOME") {
+    // The specification of these variables says that one that is not absolute is to be ignored.
+    if let Some(dir) = set("XDG_STATE_HOME").filter(|dir| dir.is_absolute()) {
         return Ok(dir.join("voe"));
     }
     let home = set("HOME").ok_or_else(|| Usage("neither HOME nor VOE_STATE_DIR is set; set one of them".into()))?;
@@ -47,7 +48,11 @@ pub(crate) fn new_attempt(parent: &Path, given: Option<&Path>) -> anyhow::Result
                 let text = format!("{} holds a record already; give another --out, or --resume it", dir.display());
                 return Err(Usage(text).into());
             }
-            private::output(dir, &[])?;
+            // What lies in it could be links to other files of the user's.
+            if !private::output(dir, &[])?.entries()?.is_empty() {
+                let text = format!("{} is not empty; give another --out", dir.display());
+                return Err(Usage(text).into());
+            }
             dir.to_owned()
         }
         None => {

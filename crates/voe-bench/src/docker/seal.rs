@@ -68,7 +68,7 @@ fn belongs(path: &Path, kind: Kind) -> bool {
 
 /// Whether a checkout stands at `base`, or one commit later.
 async fn stands_at(dir: &Path, base: &str) -> Result<(), String> {
-    let mut command = Command::new("git");
+    let mut command = Command::from(voe_untrusted::program("git"));
     command.arg("-C").arg(dir).args(["rev-list", "--max-count=2", "--first-parent", "HEAD"]);
     let said = command.stdin(std::process::Stdio::null()).output().await.map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&said.stdout).into_owned();

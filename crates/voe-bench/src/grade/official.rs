@@ -34,7 +34,9 @@ pub async fn run(
     said: impl Fn(&str),
 ) -> Result<(), OfficialError> {
     let python = std::env::var("VOE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let asked = Command::new(&python)
+    // Python would import what lies in the current directory, too.
+    let asked = Command::from(voe_untrusted::program(&python))
+        .env("PYTHONSAFEPATH", "1")
         .args(["-c", "import swebench.harness.run_evaluation"])
         .stdin(Stdio::null())
         .output()
@@ -44,7 +46,8 @@ pub async fn run(
         let said = String::from_utf8_lossy(&asked.stderr);
         return Err(OfficialError::Missing(said.lines().last().unwrap_or("it can't be imported").to_owned()));
     }
-    let mut child = Command::new(&python)
+    let mut child = Command::from(voe_untrusted::program(&python))
+        .env("PYTHONSAFEPATH", "1")
         .args(["-m", "swebench.harness.run_evaluation", "--dataset_name"])
         .arg(suite)
         .arg("--predictions_path")

@@ -219,7 +219,7 @@ fn install_lines(script: &str) -> String {
 
 async fn command(program: &str, args: &[&str]) -> Result<(), WorkspaceError> {
     let failed = |why: String| WorkspaceError::io("run", program)(std::io::Error::other(why));
-    let done = Command::new(program).args(args).stdin(Stdio::null()).output().await;
+    let done = Command::from(voe_untrusted::program(program)).args(args).stdin(Stdio::null()).output().await;
     let done = done.map_err(|error| failed(error.to_string()))?;
     if done.status.success() {
         return Ok(());

@@ -70,7 +70,7 @@ pub(super) fn on_path(name: &str) -> Option<PathBuf> {
 }
 
 async fn output(program: &str, args: &[&str]) -> Option<String> {
-    let mut command = Command::new(program);
+    let mut command = Command::from(voe_untrusted::program(program));
     command.args(args).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let done = tokio::time::timeout(Duration::from_secs(30), command.output()).await.ok()?.ok()?;
     done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())

@@ -52,7 +52,7 @@ pub(super) async fn mirror(given: Option<&Path>, cache: &Path, repo: &str) -> Re
 }
 
 async fn clone(repo: &str, to: &Path) -> Result<(), String> {
-    let mut command = Command::new("git");
+    let mut command = Command::from(voe_untrusted::program("git"));
     // The user's own configuration may know a proxy; the environment, of a hook say, is about another repository.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

@@ -262,7 +262,7 @@ impl Workspaces {
 /// Copies a tree with its modes, times and links; shares the blocks where the file system can.
 async fn copy(from: &Path, to: &Path) -> Result<(), WorkspaceError> {
     let _ = std::fs::remove_dir_all(to);
-    let status = tokio::process::Command::new("cp")
+    let status = tokio::process::Command::from(voe_untrusted::program("cp"))
         .args(["-a", "--reflink=auto", "--"])
         .args([from, to])
         .stdin(std::process::Stdio::null())

@@ -15,7 +15,8 @@ const BLOCKS_PER_MARK: usize = 15;
 const MARKS: usize = 3;
 
 /// Fields that only Chat Completions servers know.
-const FOREIGN: [&str; 6] = ["chat_template_kwargs", "min_p", "presence_penalty", "messages", "stream", "n"];
+const FOREIGN: [&str; 8] =
+    ["chat_template_kwargs", "min_p", "presence_penalty", "model", "messages", "tools", "stream", "n"];
 
 pub(super) fn body(model: &str, request: &Request<'_>, max_tokens: u64, sampling: bool) -> Vec<u8> {
     let mut body = Map::new();

@@ -42,7 +42,7 @@ pub(super) fn body(
     put("stream_options", stream.then(|| json!({"include_usage": true})));
     for (name, value) in &sampling.extra {
         // What the client itself relies on is not for configuration.
-        if !matches!(name.as_str(), "messages" | "tools" | "stream" | "stream_options" | "n") {
+        if !matches!(name.as_str(), "model" | "messages" | "tools" | "stream" | "stream_options" | "n") {
             body.insert(name.clone(), value.clone());
         }
     }

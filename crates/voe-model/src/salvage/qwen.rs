@@ -26,13 +26,19 @@ fn form(name: &str, arguments: &Map<String, Value>) -> String {
     out + END_FUNCTION + "\n" + END_CALL
 }
 
+/// More than a tag with the name of a tool is long. Bytes.
+const LONGEST_TAG: usize = 256;
+
 fn find(text: &str, from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
     let mut at = from;
     loop {
         let start = at + text[at..].find(FUNCTION)?;
         let body = start + FUNCTION.len();
-        let end = text[body..].find(['>', '\n']).map(|end| body + end);
-        let name = text[body..end.unwrap_or(text.len())].trim().trim_matches('"');
+        // No further: a text of nothing but such tags would be read to its end for each.
+        let end = text.bytes().skip(body).take(LONGEST_TAG).position(|byte| matches!(byte, b'>' | b'\n'));
+        let end = end.map(|end| body + end);
+        let ends = end.or((text.len() - body < LONGEST_TAG).then_some(text.len()));
+        let name = ends.map_or("", |end| text[body..end].trim().trim_matches('"'));
         if is_name(name) {
             // The tag before it belongs to it.
             let before = text[from..start].trim_end();

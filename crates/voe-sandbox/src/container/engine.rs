@@ -57,11 +57,8 @@ pub(super) fn is_local(address: &str) -> bool {
 
 /// Removes containers, and images of snapshots, whose owners are dead, and those of sandboxes that the index knows to be
 /// `dead`. Only names decide: labels can be an image's.
-pub(super) async fn sweep(docker: &Docker, address: &str, dead: &[String]) {
-    let of_this_machine = is_local(address);
-    let dead = |name: Option<Name>| {
-        name.is_some_and(|name| name.owner.is_dead(of_this_machine) || dead.contains(&name.sandbox))
-    };
+pub(super) async fn sweep(docker: &Docker, dead: &[String]) {
+    let dead = |name: Option<Name>| name.is_some_and(|name| name.owner.is_dead() || dead.contains(&name.sandbox));
     let named = HashMap::from([("name", vec!["voe-"])]);
     let options = ListContainersOptionsBuilder::default().all(true).filters(&named).build();
     for container in docker.list_containers(Some(options)).await.unwrap_or_default() {

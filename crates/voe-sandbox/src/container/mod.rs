@@ -90,7 +90,7 @@ impl Container {
         };
         let address = engine::address(choice);
         let docker = engine::connect(choice, &address).await?;
-        engine::sweep(&docker, &address, &[]).await;
+        engine::sweep(&docker, &[]).await;
         let own_checkout = spec.workspace.as_os_str().is_empty();
         let workspace = match &spec.mount_at {
             Some(at) => at.clone(),
@@ -387,11 +387,10 @@ pub(crate) fn sweep(dead: &[(String, Record)]) {
         }
         let of_it = |record: &Record| record.engine.as_ref() == Some(&address);
         let ids: Vec<String> = dead.iter().filter(|(_, record)| of_it(record)).map(|(id, _)| id.clone()).collect();
-        let to = address.clone();
         engine::apart(
             move |docker| async move {
                 if let Ok(docker) = docker.negotiate_version().await {
-                    engine::sweep(&docker, &to, &ids).await;
+                    engine::sweep(&docker, &ids).await;
                 }
             },
             address,

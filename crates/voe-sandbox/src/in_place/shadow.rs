@@ -54,7 +54,7 @@ impl Shadow {
     pub(crate) async fn restore(&self, tree: &str, to: &Path) -> Result<(), SandboxError> {
         std::fs::create_dir_all(to).map_err(SandboxError::io("create", to))?;
         if self.workspace.join(".git").exists() {
-            let mut clone = Command::new("git");
+            let mut clone = Command::from(voe_untrusted::program("git"));
             clone.args(["clone", "-q", "--shared", "--no-checkout"]).arg(self.link()).arg(to);
             run(clone, "git clone").await?;
         }
@@ -73,7 +73,7 @@ impl Shadow {
         if ignored.is_empty() {
             return Ok(());
         }
-        let mut copy = Command::new("cp");
+        let mut copy = Command::from(voe_untrusted::program("cp"));
         copy.args(["-a", "--parents", "--reflink=auto", "--"]).args(&ignored).arg(to).current_dir(&self.workspace);
         run(copy, "cp").await.map(drop)
     }
@@ -87,7 +87,7 @@ impl Shadow {
     /// git on this store. The repository's configuration and hooks, which commands can write to, have no say.
     fn command(&self, work_tree: &Path) -> Command {
         let mut command = Command::new("git");
-        command.env_clear().envs(environment::from_own(&Default::default()));
+        command.env_clear().envs(environment::from_own(&Default::default())).env("PATH", voe_untrusted::search_path());
         command.env("GIT_DIR", &self.git_dir).env("GIT_WORK_TREE", work_tree).current_dir(work_tree);
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
         command.args(["-c", "safe.directory=*", "-c", "core.autocrlf=false", "-c", "core.fsmonitor=false"]);

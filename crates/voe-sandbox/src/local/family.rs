@@ -114,7 +114,11 @@ impl Family {
 
 impl Drop for Family {
     fn drop(&mut self) {
-        remove(&self.dir);
+        if let (Some(parent), Some(name)) = (self.dir.parent(), self.dir.file_name())
+            && let Ok(parent) = UntrustedDir::open(parent)
+        {
+            let _ = remove_marked(&parent, name);
+        }
         // What could not be removed stays in the index, and is tried again at the next start.
         if let Some(entry) = self.entry.as_ref().filter(|_| fs::symlink_metadata(&self.dir).is_err()) {
             entry.forget();
@@ -184,5 +188,15 @@ fn clear(id: &str, record: &Record) -> Result<(), Error> {
             Err(errno) => Err(Error::Io { action: "remove", path: path.to_owned(), source: errno.into() }),
         };
     }
-    parent.remove(name)
+    remove_marked(&parent, name)
+}
+
+/// Removes a family's directory, its mark last: what is left if that ends half way is known at the next start.
+fn remove_marked(parent: &UntrustedDir, name: &OsStr) -> Result<(), Error> {
+    let dir = parent.dir(name)?;
+    let mut removed = Ok(());
+    for entry in dir.entries()?.iter().filter(|entry| entry.name != MARK) {
+        removed = removed.and(dir.remove(&entry.name));
+    }
+    removed.and_then(|()| parent.remove(name))
 }

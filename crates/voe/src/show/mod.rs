@@ -3,6 +3,7 @@
 #[macro_use]
 pub(crate) mod out;
 
+pub(crate) mod ask;
 pub(crate) mod block;
 pub(crate) mod live;
 pub(crate) mod paint;

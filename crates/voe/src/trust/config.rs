@@ -6,9 +6,12 @@ use std::io::IsTerminal;
 use super::Remembered;
 use crate::Usage;
 use crate::settings::{Asked, Settings};
-use crate::show::{one_line, out};
+use crate::show::{ask, one_line, out};
 
 const TRUSTED: Remembered = Remembered("trusted-config");
+
+/// More than any of these values is long, and less than fills a terminal. Bytes.
+const LONGEST: usize = 300;
 
 /// Who can answer a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,9 @@ pub(crate) fn settle(settings: &mut Settings, answer: Answer) -> anyhow::Result<
     let Some(asked) = settings.asked() else { return Ok(()) };
     let keys = asked.names().join(", ");
     let file = asked.file.display().to_string();
+    if let Some((name, _)) = asked.values.iter().find(|(_, value)| value.to_string().len() > LONGEST) {
+        return Err(Usage(format!("{file}: {name} is longer than {LONGEST} bytes; set {name} yourself")).into());
+    }
     let accepted = match answer {
         Answer::Yes => true,
         Answer::Ask if std::io::stdin().is_terminal() && out::error_is_terminal() => {
@@ -86,10 +92,10 @@ fn fact(asked: &Asked) -> [Vec<u8>; 2] {
 fn confirmed(asked: &Asked) -> anyhow::Result<bool> {
     errln!("voe: {} sets:", one_line(&asked.file.display().to_string()));
     for (name, value) in &asked.values {
-        errln!("    {}", one_line(&format!("{name} = {value}")));
+        // Many spaces would push the rest of the line to where it looks like one of voe's own.
+        errln!("    {}", one_line(&format!("{name} = {value}")).replace("  ", "␣␣"));
     }
+    ask::forget_what_was_typed();
     err!("voe: accept this for this repository, as long as it stays the same? [y/N] ");
-    let mut answer = String::new();
-    let read = std::io::stdin().read_line(&mut answer)?;
-    Ok(read > 0 && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    Ok(ask::answer()?.is_some_and(|answer| matches!(answer.as_str(), "y" | "yes")))
 }

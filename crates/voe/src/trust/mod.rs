@@ -3,7 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod record;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use voe_untrusted::{UntrustedDir, private};
@@ -14,14 +14,12 @@ use crate::state;
 struct Remembered(&'static str);
 
 impl Remembered {
-    fn dir(&self) -> anyhow::Result<PathBuf> {
-        Ok(state::dir()?.join(self.0))
-    }
-
     /// Whether `fact` was remembered. A directory that others could have written to is not believed.
     fn has(&self, fact: &[impl AsRef<[u8]>]) -> bool {
         let look = || -> Option<bool> {
-            let dir = UntrustedDir::open(&self.dir().ok()?).ok()?;
+            let state = UntrustedDir::open(&state::dir().ok()?).ok()?;
+            private::check_dir(&state).ok()?;
+            let dir = state.dir(self.0).ok()?;
             private::check_dir(&dir).ok()?;
             Some(dir.open_file(name(fact)).ok()?.is_some())
         };
