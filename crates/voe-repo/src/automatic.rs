@@ -129,10 +129,19 @@ fn trigger(file: &ExportedFile) -> Option<Trigger> {
     if name.ends_with(".pth") {
         return Some(Trigger::Interpreter);
     }
+    if name == "config" && file.now.as_ref().is_some_and(|now| configures_git(&now.content.0)) {
+        return Some(Trigger::Git);
+    }
     let by_name = NAMES.iter().find(|(own, _)| *own == name);
     let by_directory = || DIRECTORIES.iter().find(|(directory, _)| path.contains(&format!("/{directory}/")));
     let by_end = || ENDS.iter().find(|(end, _)| path.ends_with(&format!("/{end}")));
     by_name.or_else(by_directory).or_else(by_end).map(|(_, trigger)| *trigger)
+}
+
+/// Whether a file called `config` is one of git's: a repository among the files, in which git obeys it.
+fn configures_git(content: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(content).to_lowercase();
+    text.lines().any(|line| line.trim_start().starts_with("[core") || line.trim_start().starts_with("[include"))
 }
 
 /// The scripts of a `package.json`. What can't be read differs from what can.
@@ -187,6 +196,13 @@ mod tests {
         for path in ["Makefile", "tox.ini", "src/build.rs.txt", "envrc", "vscode/tasks.json", "a.github/workflows/x"] {
             assert_eq!(said(&[(path, None, Some("x"))]), [""; 0], "{path}");
         }
+    }
+
+    #[test]
+    fn a_configuration_of_git_is_named_wherever_it_is() {
+        let git = "[core]\n\tfsmonitor = ./x\n";
+        assert_eq!(said(&[("docs/config", None, Some(git))]), ["docs/config (with git commands)"]);
+        assert_eq!(said(&[("docs/config", None, Some("port = 1\n"))]), [""; 0]);
     }
 
     #[test]

@@ -61,7 +61,7 @@ fn all() -> bool {
         modes_times_owners_and_attributes_outside_stay_as_they_are(world()).await;
         modes_and_times_in_the_copy_can_be_changed_in_every_way_that_programs_use(world()).await;
         limits_and_priorities_of_other_processes_stay_and_the_supervisor_serves_afterwards(world()).await;
-        memory_and_queues_that_the_users_other_processes_share_are_refused(world()).await;
+        memory_queues_watches_and_leases_that_reach_the_users_other_processes_are_refused(world()).await;
         sockets_of_the_machine_cannot_be_reached_with_the_network_on_or_off(world()).await;
         a_file_outside_cannot_be_truncated(world()).await;
         snapshots_and_forks_share_nothing_and_have_what_was_there(world()).await;
@@ -405,7 +405,7 @@ async fn limits_and_priorities_of_other_processes_stay_and_the_supervisor_serves
     other.wait().unwrap();
 }
 
-async fn memory_and_queues_that_the_users_other_processes_share_are_refused(world: World) {
+async fn memory_queues_watches_and_leases_that_reach_the_users_other_processes_are_refused(world: World) {
     if !cfg!(target_arch = "x86_64") {
         return println!("skipped: shared memory (the test knows the numbers of x86-64 only)");
     }
@@ -420,6 +420,9 @@ async fn memory_and_queues_that_the_users_other_processes_share_are_refused(worl
         ("msgctl", "71,0,0,None"),
         ("mq_open", "240,b\"/voe-x\",0o102,0o600,None"),
         ("mq_unlink", "241,b\"/voe-x\""),
+        ("inotify_add_watch", "254,0,b\"/\",2"),
+        ("fcntl F_SETLEASE", "72,0,1024,0"),
+        ("fcntl F_NOTIFY", "72,0,1026,0"),
     ] {
         assert_eq!(sh(&mut toolbox, &call(attack)).await, "EPERM", "{what}");
     }

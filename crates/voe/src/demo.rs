@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use voe_agent::{Ended, Plan};
 use voe_bench::mini::{self, MiniTask};
 use voe_model::Scripted;
@@ -53,8 +53,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
         }
         outln!();
     }
-    let temporary =
-        tempfile::Builder::new().prefix("voe-demo-").tempdir().context("cannot make a temporary directory")?;
+    let temporary = state::Temporary::new()?;
     let tree = temporary.path().join(task.about.id.trim_start_matches("mini__"));
     throw_away_copy(&task.files, &tree)?;
     let repo = Repo::discover(&tree)?;
@@ -85,7 +84,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let writer = Writer::create(&places.trajectory())?;
     let attempt = Work::start(plan, writer, session::observer(&args.output, false)).await?;
     crate::trust::record::remember(&places, false)?;
-    let judge = async |ended: &Ended| verdict(&settings, &task, ended, temporary.path()).await.map(Some);
+    let judge = async |ended: &Ended| verdict(&settings, &task, ended, &temporary.path()).await.map(Some);
     let finish = session::run(attempt, &places, Apply::Copy, &args.output, judge).await?;
     places.keep_base()?;
     if !args.output.json {

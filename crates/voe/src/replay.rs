@@ -71,7 +71,7 @@ async fn again(args: &cli::Replay) -> anyhow::Result<u8> {
     let mut settings = Settings::load(None)?;
     settings.flag("sandbox.backend", args.sandbox.clone());
     record.refuse_no_sandbox(&settings)?;
-    let temporary = tempfile::Builder::new().prefix("voe-replay-").tempdir()?;
+    let temporary = state::Temporary::new()?;
     let tree = temporary.path().join("tree");
     base_of(&record)?.check_out(&tree)?;
     let repo = Repo::discover(&tree)?;

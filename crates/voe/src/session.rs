@@ -140,6 +140,8 @@ pub(crate) fn spec(settings: &Settings, workspace: &Path, home: &Path) -> anyhow
     // By the flag alone: no file and no variable sets it.
     spec.allow_home = settings.switch("sandbox.allow_home")?.unwrap_or(false);
     spec.state = state::dir().ok();
+    // Records of other repositories, wherever the user keeps them.
+    spec.hidden = [state::dir().ok(), voe_bench::cache::dir()].into_iter().flatten().collect();
     spec.network = settings.switch("sandbox.network")?.unwrap_or(false);
     spec.image = settings.text("sandbox.image");
     spec.read = settings.list("sandbox.read").into_iter().map(|path| expand_home(&path)).collect();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use voe_untrusted::private;
+use voe_untrusted::{UntrustedDir, private};
 
 use crate::Usage;
 
@@ -72,6 +72,61 @@ pub(crate) fn new_attempt(parent: &Path, given: Option<&Path>) -> anyhow::Result
     };
     Ok(fs::canonicalize(&dir)?)
 }
+
+/// A directory for the time of one command. What a killed one left is removed by the next.
+#[derive(Debug)]
+pub(crate) struct Temporary {
+    parent: UntrustedDir,
+    name: String,
+    /// Held as long as the directory is used.
+    _lock: fs::File,
+}
+
+impl Temporary {
+    /// Makes it in voe's state directory: there it is private, and found again.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let parent = private::dir(&open()?.join("temporary"))?;
+        for entry in parent.entries()? {
+            let Some(name) = entry.name.to_str().and_then(|name| name.strip_suffix(LOCK)) else { continue };
+            if let Ok(Some(file)) = parent.open_file(&entry.name)
+                && file.try_lock().is_ok()
+            {
+                let _ = parent.remove(name).and_then(|()| parent.remove(&entry.name));
+            }
+        }
+        for number in 0.. {
+            let name = format!("{}-{number}", std::process::id());
+            match parent.create_file(format!("{name}{LOCK}")) {
+                Ok(lock) if lock.try_lock().is_ok() => {
+                    private::dir_in(&parent, &name)?;
+                    return Ok(Self { parent, name, _lock: lock });
+                }
+                Err(error) if !parent.kind(format!("{name}{LOCK}")).is_ok_and(|kind| kind.is_some()) => {
+                    return Err(error.into());
+                }
+                // Another command is using that name, or has just removed it.
+                _ => {}
+            }
+        }
+        Err(anyhow::anyhow!("cannot make a temporary directory in {}", parent.path().display()))
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.parent.path().join(&self.name)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What can't be removed keeps its lock file, and is tried again.
+        if self.parent.remove(&self.name).is_ok() {
+            let _ = self.parent.remove(format!("{}{LOCK}", self.name));
+        }
+    }
+}
+
+/// The end of the name of a lock file.
+const LOCK: &str = ".lock";
 
 /// Makes a directory for the user alone, whatever the umask: a record that others could have written is not believed.
 fn make(dir: &Path, parents: bool) -> anyhow::Result<()> {

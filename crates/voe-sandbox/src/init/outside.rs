@@ -73,7 +73,13 @@ const SHARED: &[libc::c_long] = &[
     libc::SYS_process_madvise,
     libc::SYS_migrate_pages,
     libc::SYS_move_pages,
+    // Tells of every file below a directory that it may not read.
+    libc::SYS_inotify_add_watch,
 ];
+
+/// What `fcntl` may not ask: that others wait before they open a file, and to be told when they do.
+const F_SETLEASE: u32 = 1024;
+const F_NOTIFY: u32 = 1026;
 
 /// Calls whose first argument is a process: 0, the caller, is allowed.
 const OF_A_PROCESS: &[libc::c_long] =
@@ -129,6 +135,9 @@ fn program() -> Vec<libc::sock_filter> {
     code.refuse_if(libc::SYS_socket, 0, JUMP_EQUAL, libc::AF_UNIX as u32, libc::EAFNOSUPPORT);
     // SOCK_DGRAM and SOCK_RAW: one of a pair could still send to any path.
     code.refuse_if(libc::SYS_socketpair, 1, JUMP_ANY, 0x2, libc::EAFNOSUPPORT);
+    for request in [F_SETLEASE, F_NOTIFY] {
+        code.refuse_if(libc::SYS_fcntl, 1, JUMP_EQUAL, request, libc::EPERM);
+    }
     code.refuse_kinds(libc::SYS_ioctl, 1, &FILE_KINDS, FILE_REQUESTS, libc::ENOTTY);
     code.end()
 }
