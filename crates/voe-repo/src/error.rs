@@ -34,6 +34,11 @@ pub enum RepoError {
         /// The directory that it names.
         top: PathBuf,
     },
+    /// The user changed a file while a patch was put into the tree.
+    #[error(
+        "{0} was changed while the patch was being applied, so nothing was applied; apply the saved patch.diff yourself"
+    )]
+    ChangedMeanwhile(PathBuf),
     /// The directory is git's own.
     #[error("{0} is inside a .git directory; change to the work tree")]
     InsideGitDir(PathBuf),

@@ -26,10 +26,12 @@ mod hazard;
 mod index;
 mod objects;
 mod patch;
+mod prepared;
 mod rebuild;
 mod repo;
 mod sealed;
 mod snapshot;
+mod staged;
 mod undo;
 
 pub use apply::{Applied, Conflict};

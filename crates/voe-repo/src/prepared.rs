@@ -1,0 +1,228 @@
+//! Many changes of files at once: all or none.
+
+use voe_toolbox::protocol::FileState;
+
+use crate::files::{Found, Mark, Root};
+use crate::objects::split;
+use crate::snapshot::as_path;
+use crate::staged::Staged;
+use crate::{RepoError, Result};
+
+impl Root {
+    /// Changes all of these files or none: everything is written first, and what was done is taken
+    /// back if something fails. Directories that become empty go.
+    ///
+    /// What somebody else changes meanwhile is an error, and stays.
+    pub(crate) fn put_all(&self, changes: &[(Vec<u8>, Option<FileState>)]) -> Result<()> {
+        self.prepare(changes)?.commit()
+    }
+
+    /// Writes all new contents, so that nothing but names is left to change.
+    fn prepare<'a>(&'a self, changes: &'a [(Vec<u8>, Option<FileState>)]) -> Result<Prepared<'a>> {
+        let mut prepared = Prepared { root: self, changes: Vec::new() };
+        for (path, state) in changes {
+            // Before it is read: a change in between is one, too.
+            let mark = self.mark(path)?;
+            let before = self.read(path)?;
+            let new = match state {
+                Some(state) => {
+                    // No directory is made before everything is written.
+                    let near = self.descend_while_there(split(path).0);
+                    let new = near.and_then(|(near, _)| Staged::write(near, state, before.permissions()));
+                    Some(new.map_err(self.failed("write", path))?)
+                }
+                None => None,
+            };
+            prepared.changes.push(Change { path, new, before, mark });
+        }
+        Ok(prepared)
+    }
+}
+
+/// Changes whose contents are written and wait.
+struct Prepared<'a> {
+    root: &'a Root,
+    changes: Vec<Change<'a>>,
+}
+
+struct Change<'a> {
+    path: &'a [u8],
+    /// `None`: the file goes.
+    new: Option<Staged>,
+    before: Found,
+    mark: Option<Mark>,
+}
+
+impl Prepared<'_> {
+    fn commit(mut self) -> Result<()> {
+        let mut done = Vec::new();
+        let result = self.put(&mut done);
+        if result.is_err() {
+            self.take_back(&done);
+        }
+        result
+    }
+
+    /// Does it all; `done` are the numbers of the changes that were begun.
+    fn put(&mut self, done: &mut Vec<usize>) -> Result<()> {
+        let root = self.root;
+        // Removing first: a file may be in the way of a directory, and the other way round.
+        for (number, change) in self.changes.iter().enumerate().filter(|(_, change)| change.new.is_none()) {
+            change.is_as_before(root)?;
+            done.push(number);
+            root.remove(change.path)?;
+            root.remove_empty_above(change.path);
+        }
+        for (number, change) in self.changes.iter_mut().enumerate() {
+            let path = change.path;
+            if change.new.is_some() {
+                change.is_as_before(root)?;
+                done.push(number);
+            }
+            if let Some(staged) = &mut change.new {
+                root.place(path, staged).map_err(root.failed("write", path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts back what was there before a change that failed half way, as far as that can be done.
+    fn take_back(&self, done: &[usize]) {
+        let root = self.root;
+        let (there, absent): (Vec<&Change<'_>>, Vec<&Change<'_>>) = done
+            .iter()
+            .filter_map(|number| self.changes.get(*number))
+            .partition(|change| matches!(change.before, Found::File(..)));
+        for change in absent {
+            if matches!(root.read(change.path), Ok(Found::File(..))) {
+                let _ = root.remove(change.path);
+                root.remove_empty_above(change.path);
+            }
+        }
+        for change in there {
+            if root.read(change.path).ok().as_ref() != Some(&change.before) {
+                let Some(state) = change.before.state() else { continue };
+                // What can't be put back is in the undo point.
+                let way = root.make_way(split(change.path).0);
+                let staged = way.and_then(|parent| Staged::write(parent, state, change.before.permissions()));
+                let _ = staged.and_then(|mut staged| root.place(change.path, &mut staged));
+            }
+        }
+    }
+}
+
+impl Change<'_> {
+    /// A directory changes by what is done in it here.
+    fn is_as_before(&self, root: &Root) -> Result<()> {
+        if self.before != Found::Directory && root.mark(self.path)? != self.mark {
+            return Err(RepoError::ChangedMeanwhile(root.path.join(as_path(self.path))));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use voe_toolbox::protocol::Bytes;
+
+    use super::*;
+    use crate::hazard::LINK;
+
+    fn file(text: &str) -> FileState {
+        FileState { mode: 0o100644, content: Bytes(text.as_bytes().to_vec()) }
+    }
+
+    #[test]
+    fn when_one_file_fails_all_are_as_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        for (name, text) in [("a", "1"), ("gone", "2")] {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        // A directory that is not empty can't give way to a file.
+        std::fs::create_dir_all(dir.path().join("z/full")).unwrap();
+        let changes = [
+            (b"a".to_vec(), Some(file("changed"))),
+            (b"gone".to_vec(), None),
+            (b"new/deep/file".to_vec(), Some(file("new"))),
+            (b"z".to_vec(), Some(file("in the way"))),
+        ];
+        assert!(root.put_all(&changes).is_err());
+        assert_eq!(std::fs::read(dir.path().join("a")).unwrap(), b"1");
+        assert_eq!(std::fs::read(dir.path().join("gone")).unwrap(), b"2");
+        assert!(!dir.path().join("new").exists());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3, "nothing is left behind");
+    }
+
+    #[test]
+    fn what_the_user_changes_meanwhile_stays_and_nothing_is_applied() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, at) = (Root::open(dir.path()).unwrap(), |name: &str| dir.path().join(name));
+        let changes = [
+            (b"a".to_vec(), Some(file("changed"))),
+            (b"gone".to_vec(), None),
+            (b"new".to_vec(), Some(file("new"))),
+            (b"z".to_vec(), Some(file("changed"))),
+        ];
+        let users = |name: &str| std::fs::write(at(name), "the user's, saved").unwrap();
+        let makes: [&dyn Fn(); 3] = [&|| users("z"), &|| users("new"), &|| std::fs::remove_file(at("z")).unwrap()];
+        for meanwhile in makes {
+            for (name, text) in [("a", "1"), ("gone", "2"), ("z", "3")] {
+                std::fs::write(at(name), text).unwrap();
+            }
+            let _ = std::fs::remove_file(at("new"));
+            let prepared = root.prepare(&changes).unwrap();
+            meanwhile();
+            let before = files(dir.path());
+            let error = prepared.commit().unwrap_err();
+            assert!(matches!(error, RepoError::ChangedMeanwhile(_)), "{error}");
+            assert_eq!(files(dir.path()), before);
+        }
+    }
+
+    fn files(dir: &Path) -> std::collections::BTreeMap<std::ffi::OsString, Vec<u8>> {
+        let entries = std::fs::read_dir(dir).unwrap().flatten();
+        entries.map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap())).collect()
+    }
+
+    #[test]
+    fn files_that_are_called_like_staged_ones_stay_apart_from_the_others() {
+        let (dir, of_kill) = (tempfile::tempdir().unwrap(), ".voe-0123456789abcdef.tmp");
+        std::fs::write(dir.path().join(of_kill), "the user's").unwrap();
+        // What this path was staged under when the names came from the paths.
+        let guessed = format!(".voe-{}.tmp", &blake3::hash(b"tool.py").to_hex()[..16]);
+        let link = FileState { mode: LINK, content: Bytes(b"tool.py".to_vec()) };
+        let changes = [
+            (guessed.clone().into_bytes(), Some(file("other"))),
+            (b"link".to_vec(), Some(link)),
+            (b"tool.py".to_vec(), Some(file("shown"))),
+        ];
+        Root::open(dir.path()).unwrap().put_all(&changes).unwrap();
+        let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+        assert_eq!(
+            [read("tool.py"), read("link"), read(&guessed), read(of_kill)],
+            ["shown", "shown", "other", "the user's"]
+        );
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4, "nothing is left behind");
+    }
+
+    #[test]
+    fn files_and_directories_change_places() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        std::fs::write(dir.path().join("a"), "file").unwrap();
+        std::fs::create_dir_all(dir.path().join("b/c")).unwrap();
+        std::fs::write(dir.path().join("b/c/d"), "deep").unwrap();
+        let changes = [
+            (b"a".to_vec(), None),
+            (b"a/x".to_vec(), Some(file("below"))),
+            (b"b".to_vec(), Some(file("flat"))),
+            (b"b/c/d".to_vec(), None),
+        ];
+        root.put_all(&changes).unwrap();
+        assert_eq!(std::fs::read(dir.path().join("a/x")).unwrap(), b"below");
+        assert_eq!(std::fs::read(dir.path().join("b")).unwrap(), b"flat");
+    }
+}

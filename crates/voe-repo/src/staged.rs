@@ -1,0 +1,104 @@
+//! A new content that waits until it is put in its place.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawMode};
+use rustix::io::Errno;
+use voe_toolbox::protocol::FileState;
+
+use crate::files::errno;
+use crate::hazard::LINK;
+
+/// A new content that waits in the file system of its place.
+pub(crate) struct Staged {
+    pub(crate) directory: OwnedFd,
+    waits: Waits,
+}
+
+/// How a content waits. Under a name that nobody can know: a patch that had a file of that name would change places with it.
+enum Waits {
+    /// A file that has no name yet, so that a kill leaves nothing.
+    Nameless(OwnedFd),
+    /// A file under such a name, where a file system has none without.
+    Named(String),
+    /// The target of a symbolic link, which is made at the end.
+    Link(Vec<u8>),
+}
+
+impl Staged {
+    /// Writes a content into the file system of `directory` until it is put in its place; an existing file's permissions are
+    /// kept, but for the executable bits.
+    pub(crate) fn write(directory: OwnedFd, state: &FileState, like: Option<RawMode>) -> rustix::io::Result<Self> {
+        if state.mode == LINK {
+            return Ok(Staged { directory, waits: Waits::Link(state.content.0.clone()) });
+        }
+        let executable = state.mode & 0o100 != 0;
+        let fresh_mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        let (file, waits) = match rustix::fs::openat(&directory, ".", flags | OFlags::TMPFILE, fresh_mode) {
+            Ok(file) => (file.try_clone().map_err(errno)?, Waits::Nameless(file)),
+            // ISDIR: from before the kernel had them.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+                let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+                let (name, file) = fresh(|name| rustix::fs::openat(&directory, name, flags, fresh_mode))?;
+                (file, Waits::Named(name))
+            }
+            Err(errno) => return Err(errno),
+        };
+        let staged = Staged { directory, waits };
+        if let Some(like) = like {
+            let mode = match executable {
+                // Who may read it may run it, as git does.
+                true if like & 0o100 == 0 => like | ((like & 0o444) >> 2),
+                true => like,
+                false => like & !0o111,
+            };
+            rustix::fs::fchmod(file.as_fd(), Mode::from_raw_mode(mode & 0o777))?;
+        }
+        File::from(file).write_all(&state.content.0).map_err(errno)?;
+        Ok(staged)
+    }
+
+    /// Gives the content a name of its own in its directory, to be renamed from.
+    pub(crate) fn name(&mut self) -> rustix::io::Result<String> {
+        let name = match &self.waits {
+            Waits::Named(name) => return Ok(name.clone()),
+            Waits::Nameless(file) => {
+                let from = format!("/proc/self/fd/{}", file.as_raw_fd());
+                fresh(|name| rustix::fs::linkat(CWD, &from, &self.directory, name, AtFlags::SYMLINK_FOLLOW))?.0
+            }
+            Waits::Link(target) => {
+                fresh(|name| rustix::fs::symlinkat(OsStr::from_bytes(target), &self.directory, name))?.0
+            }
+        };
+        self.waits = Waits::Named(name.clone());
+        Ok(name)
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if let Waits::Named(name) = &self.waits {
+            // Gone already if it was put in its place.
+            let _ = rustix::fs::unlinkat(&self.directory, name, AtFlags::empty());
+        }
+    }
+}
+
+/// Makes something under a name that is not taken and that nobody can foresee. `make` must not replace what is there.
+fn fresh<T>(make: impl Fn(&str) -> rustix::io::Result<T>) -> rustix::io::Result<(String, T)> {
+    loop {
+        // Each hasher has a key of the system's randomness.
+        let name = format!(".voe-{:016x}.tmp", RandomState::new().hash_one(std::process::id()));
+        match make(&name) {
+            Err(Errno::EXIST) => {}
+            Ok(made) => return Ok((name, made)),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
