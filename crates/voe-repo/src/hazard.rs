@@ -58,6 +58,17 @@ pub enum Hazard {
     },
 }
 
+/// The files of an export, printable, whose new content a diff does not show: git takes them for binary, and a program with one
+/// byte that is not text is among these.
+pub fn not_text(export: &Export) -> Vec<String> {
+    let binary = |content: &[u8]| content.contains(&0) || std::str::from_utf8(content).is_err();
+    let files = export.files.iter().filter(|file| file.base != file.now);
+    files
+        .filter(|file| file.now.as_ref().is_some_and(|now| now.mode != LINK && binary(&now.content.0)))
+        .map(|file| printable(&file.path.0))
+        .collect()
+}
+
 /// Reads the target of the symbolic link at a path of a tree; `None` where there is none.
 pub(crate) type ReadLink<'a> = dyn Fn(&[u8]) -> Option<Vec<u8>> + 'a;
 
@@ -170,6 +181,19 @@ fn ignored_by_hfs(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_file_with_a_byte_that_is_no_text_is_named() {
+        use voe_toolbox::protocol::{Bytes, ExportedFile, FileState};
+        let file = |path: &str, content: &[u8]| ExportedFile {
+            path: Bytes(path.into()),
+            base: None,
+            now: Some(FileState { mode: 0o100755, content: Bytes(content.to_vec()) }),
+            test: false,
+        };
+        let files = vec![file("a.sh", b"rm x # \xff"), file("b.sh", "rm \u{e9}".as_bytes()), file("c", b"a\0b")];
+        assert_eq!(super::not_text(&super::Export { files, skipped: Vec::new() }), ["a.sh", "c"]);
+    }
+
     use voe_toolbox::protocol::{Bytes, ExportedFile, FileState};
 
     use super::*;

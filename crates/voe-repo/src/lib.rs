@@ -40,6 +40,7 @@ pub use base::Base;
 pub use copy::throw_away_copy;
 pub use error::RepoError;
 pub use hazard::Hazard;
+pub use hazard::not_text;
 pub use patch::{Patch, make_patch};
 pub use repo::Repo;
 pub use sealed::{Sealed, sealed_checkout};

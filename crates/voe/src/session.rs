@@ -319,7 +319,8 @@ pub(crate) async fn run(
 async fn confirmed(ended: &Ended, output: &cli::OutputFlags) -> anyhow::Result<bool> {
     let paint = Paint::stdout(output.no_color);
     let automatic = show::block::automatic_line(&voe_repo::automatic(&ended.export), paint);
-    show::out::text(&Text::from("\n").then(paint.diff(&ended.patch.text)).then(automatic));
+    let unseen = show::block::unseen_line(&voe_repo::not_text(&ended.export), paint);
+    show::out::text(&Text::from("\n").then(paint.diff(&ended.patch.text)).then(unseen).then(automatic));
     ask::forget_what_was_typed();
     out!("voe: put this into your tree? [Y/n] ");
     let (say, said) = tokio::sync::oneshot::channel();

@@ -117,18 +117,27 @@ pub(crate) fn check_line(check: &Check) -> String {
 }
 
 /// The most files that [`automatic_line`] names.
-const MOST_AUTOMATIC: usize = 8;
+const MOST_NAMED: usize = 8;
 
 /// Files of the patch that tools run by themselves, on one line; nothing where there are none.
 pub(crate) fn automatic_line(files: &[voe_repo::Automatic], paint: Paint) -> Text {
+    named_line("runs automatically", files, paint)
+}
+
+/// Files of the patch whose new content the diff can't show, on one line; nothing where there are none.
+pub(crate) fn unseen_line(files: &[String], paint: Paint) -> Text {
+    named_line("not text, so not shown above", files, paint)
+}
+
+fn named_line<F: std::fmt::Display>(what: &str, files: &[F], paint: Paint) -> Text {
     if files.is_empty() {
         return Text::default();
     }
-    let mut named: Vec<String> = files.iter().take(MOST_AUTOMATIC).map(|file| one_line(&file.to_string())).collect();
-    if files.len() > MOST_AUTOMATIC {
-        named.push(format!("and {} more", files.len() - MOST_AUTOMATIC));
+    let mut named: Vec<String> = files.iter().take(MOST_NAMED).map(|file| one_line(&file.to_string())).collect();
+    if files.len() > MOST_NAMED {
+        named.push(format!("and {} more", files.len() - MOST_NAMED));
     }
-    Text::from("\n").then(paint.yellow(&format!("runs automatically: {}", named.join(", "))))
+    Text::from("\n").then(paint.yellow(&format!("{what}: {}", named.join(", "))))
 }
 
 /// What became of the patch, for the block.
