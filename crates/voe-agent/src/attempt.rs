@@ -205,6 +205,9 @@ impl Attempt {
             limits: Limits {
                 timeout_s: keys.tools.timeout_s,
                 output_chars: keys.tools.output_chars,
+                read_lines: keys.tools.read_lines,
+                grep_matches: keys.tools.grep_matches,
+                glob_files: keys.tools.glob_files,
                 ..Limits::default()
             },
             syntax: keys.tools.syntax,

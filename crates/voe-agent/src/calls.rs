@@ -151,9 +151,16 @@ impl Attempt {
     /// What the strategy forbids, as an answer to the model.
     fn refused(&self, call: &ToolCall, arguments: &Value) -> Option<String> {
         let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
-        (self.strategy.tools.refuse_installs && crate::installs::installs_packages(command)).then(|| {
-            "Refused: installing packages is not allowed here; the environment is complete. Work with what is there.".into()
-        })
+        let keys = &self.strategy.tools;
+        if keys.refuse_installs && crate::installs::installs_packages(command) {
+            return Some(
+                "Refused: installing packages is not allowed here; the environment is complete. Work with what is there."
+                    .into(),
+            );
+        }
+        let lower = command.to_lowercase();
+        let refused = keys.refuse.iter().find(|text| lower.contains(&text.to_lowercase()))?;
+        Some(format!("Refused: commands with {refused:?} are not allowed here. Work with what is there."))
     }
 
     /// The state of the workspace before a call that did not happen.

@@ -94,21 +94,34 @@ pub struct Tools {
     pub syntax: Syntax,
     /// Whether commands that install packages are refused.
     pub refuse_installs: bool,
+    /// Commands that hold one of these texts are refused, whatever their case.
+    pub refuse: Vec<String>,
     /// Seconds for a command that does not ask for another limit.
     pub timeout_s: f64,
     /// Characters of output that the model sees.
     pub output_chars: usize,
+    /// Lines of a file that `file_read` shows to a call that asks for no other number.
+    pub read_lines: usize,
+    /// Matching lines that `grep` shows.
+    pub grep_matches: usize,
+    /// Paths that `glob` lists.
+    pub glob_files: usize,
 }
 
 impl Default for Tools {
     fn default() -> Self {
         let offer = ["file_read", "file_edit", "file_write", "bash", "grep", "glob"];
+        let limits = voe_toolbox::protocol::Limits::default();
         Self {
             offer: offer.map(str::to_owned).to_vec(),
             syntax: Syntax::Warn,
             refuse_installs: false,
-            timeout_s: 120.0,
-            output_chars: 30_000,
+            refuse: Vec::new(),
+            timeout_s: limits.timeout_s,
+            output_chars: limits.output_chars,
+            read_lines: limits.read_lines,
+            grep_matches: limits.grep_matches,
+            glob_files: limits.glob_files,
         }
     }
 }

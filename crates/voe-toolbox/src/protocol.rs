@@ -113,8 +113,12 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Bytes of one file that a command may write.
     pub file_bytes: u64,
-    /// Lines of a file that `file_read` shows at a time.
+    /// Lines of a file that `file_read` shows to a call that asks for no other number.
     pub read_lines: usize,
+    /// Matching lines that `grep` shows.
+    pub grep_matches: usize,
+    /// Paths that `glob` lists.
+    pub glob_files: usize,
 }
 
 impl Default for Limits {
@@ -128,6 +132,8 @@ impl Default for Limits {
             memory_bytes: 4 << 30,
             file_bytes: 4 << 30,
             read_lines: 1000,
+            grep_matches: 200,
+            glob_files: 500,
         }
     }
 }

@@ -30,6 +30,8 @@ fn parameters() -> Value {
 
 /// Characters of one line that are shown.
 const LINE_CHARACTERS: usize = 2000;
+/// Lines that can be asked for at a time, where fewer are shown by default.
+const MOST_LINES: usize = 1000;
 /// Entries of a directory that are listed.
 const MOST_ENTRIES: usize = 1000;
 /// A NUL in this many first bytes makes a file binary, as git has it.
@@ -41,7 +43,8 @@ fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Do
     let place = session.places.resolve(arguments.text("path")?, Access::Read)?;
     let offset = arguments.maybe_count("offset")?.unwrap_or(1).max(1);
     let limits = &session.setup.limits;
-    let lines = arguments.maybe_count("limit")?.filter(|n| *n > 0).unwrap_or(limits.read_lines).min(limits.read_lines);
+    let asked = arguments.maybe_count("limit")?.filter(|n| *n > 0);
+    let lines = asked.map_or(limits.read_lines, |n| n.min(limits.read_lines.max(MOST_LINES)));
     let said = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => not_there(&place),
         _ => format!("cannot read {}: {error}", place.shown()),

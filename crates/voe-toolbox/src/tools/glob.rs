@@ -24,9 +24,6 @@ fn parameters() -> Value {
     })
 }
 
-/// Paths that are listed.
-const MOST: usize = 500;
-
 fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Result<Done, String> {
     let pattern = arguments.text("pattern")?;
     let place = session.places.resolve(arguments.maybe_text("path")?.unwrap_or("."), Access::Read)?;
@@ -44,6 +41,7 @@ fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Resul
         .build()
         .map_err(|error| format!("{pattern} is not a pattern: {error}"))?
         .compile_matcher();
+    let most = session.setup.limits.glob_files;
     let (mut found, mut total) = (String::new(), 0_usize);
     for entry in walk::files(&place, workspace).flatten() {
         if inbox.ended() || entry.file_type().is_none_or(|kind| kind.is_dir()) {
@@ -52,7 +50,7 @@ fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Resul
         let Ok(below) = entry.path().strip_prefix(&place.path) else { continue };
         if matcher.is_match(below) {
             total += 1;
-            if total <= MOST {
+            if total <= most {
                 let _ = writeln!(found, "{}", walk::shown(entry.path(), workspace));
             }
         }
@@ -63,8 +61,8 @@ fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Resul
             place.shown()
         )));
     }
-    if total > MOST {
-        let _ = write!(found, "[the first {MOST} of {total}; narrow the pattern]");
+    if total > most {
+        let _ = write!(found, "[the first {most} of {total}; narrow the pattern]");
     }
     Ok(Done::said(found.trim_end()))
 }

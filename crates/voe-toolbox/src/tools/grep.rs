@@ -33,8 +33,6 @@ fn parameters() -> Value {
     })
 }
 
-/// Matching lines that are shown.
-const MOST_MATCHES: usize = 200;
 /// Characters of a line that are shown.
 const LINE_CHARACTERS: usize = 300;
 /// Lines around a match that can be asked for.
@@ -66,8 +64,14 @@ fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Resul
                 .map_err(|error| format!("{glob} is not a pattern: {error}"))?
         }
     };
-    let mut found =
-        Found { text: String::new(), matches: 0, name: String::new(), room: session.setup.limits.output_chars };
+    let limits = &session.setup.limits;
+    let mut found = Found {
+        text: String::new(),
+        matches: 0,
+        most: limits.grep_matches,
+        name: String::new(),
+        room: limits.output_chars,
+    };
     for entry in walk::files(&place, workspace).flatten() {
         if found.full() || inbox.ended() {
             break;
@@ -107,6 +111,8 @@ fn matcher(pattern: &str) -> Result<(RegexMatcher, Option<String>), String> {
 struct Found {
     text: String,
     matches: usize,
+    /// Matching lines that are shown.
+    most: usize,
     /// The file being searched.
     name: String,
     /// Bytes that may still be shown.
@@ -115,7 +121,7 @@ struct Found {
 
 impl Found {
     fn full(&self) -> bool {
-        self.matches >= MOST_MATCHES || self.text.len() >= self.room
+        self.matches >= self.most || self.text.len() >= self.room
     }
 
     fn line(&mut self, number: Option<u64>, mark: char, bytes: &[u8]) {
