@@ -320,14 +320,15 @@ impl Attempt {
 
     /// A reply without a call: the end, a call that could not be read, or a slip.
     async fn without_call(&mut self, reply: &Reply) -> Result<(), End> {
-        if reply.malformed.is_none() && done::declares_done(&reply.message.content, &self.strategy.done.marker) {
+        if reply.malformed.is_none() && done::declares_done(&reply.message.content, &self.strategy.done) {
             return match self.gate().await? {
                 None => self.verify(Moment::End).await,
                 Some(refusal) => Ok(self.say(Origin::Gate, Message::user(refusal))?),
             };
         }
         self.idle += 1;
-        if self.idle >= self.strategy.done.reminders.max(1) {
+        let most = self.strategy.done.reminders;
+        if most > 0 && self.idle >= most {
             return Err(End::Reason(Reason::Stuck));
         }
         let (origin, text) = match &reply.malformed {

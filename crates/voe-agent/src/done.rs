@@ -1,11 +1,17 @@
 //! Whether a reply says that the work is done.
 
-/// Whether `text`, a reply without a call, declares the end with `marker`: the marker stands alone on a line, markup and
+use crate::strategy::Done;
+
+/// Whether `text`, a reply without a call, declares the end with the marker: it stands alone on a line, markup and
 /// punctuation around it aside, or ends the last line. A reply that only talks about the marker ("I will answer with … when
-/// …") does not.
-pub fn declares_done(text: &str, marker: &str) -> bool {
+/// …") does not, unless the strategy takes the marker anywhere.
+pub fn declares_done(text: &str, keys: &Done) -> bool {
+    let marker = keys.marker.as_str();
     if marker.is_empty() {
         return false;
+    }
+    if keys.anywhere {
+        return text.contains(marker);
     }
     let bare = |line: &str| line.trim_matches(|c: char| !c.is_alphanumeric() && c != '_').to_owned();
     let marker = bare(marker);
@@ -39,6 +45,7 @@ fn negated(before: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::declares_done;
+    use crate::strategy::Done;
 
     #[test]
     fn the_marker_on_a_line_of_its_own_ends_the_attempt() {
@@ -50,7 +57,7 @@ mod tests {
             "The fix is in. TASK_COMPLETE",
             "```\nTASK_COMPLETE\n```",
         ] {
-            assert!(declares_done(text, "TASK_COMPLETE"), "{text}");
+            assert!(declares_done(text, &Done::default()), "{text}");
         }
     }
 
@@ -64,7 +71,14 @@ mod tests {
             "MY_TASK_COMPLETE",
             "I'm going to run the tests before TASK_COMPLETE",
         ] {
-            assert!(!declares_done(text, "TASK_COMPLETE"), "{text}");
+            assert!(!declares_done(text, &Done::default()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_strategy_can_take_the_marker_wherever_it_stands() {
+        let keys = Done { anywhere: true, ..Done::default() };
+        assert!(declares_done("I will answer with TASK_COMPLETE when the tests pass.", &keys));
+        assert!(!declares_done("All tests pass.", &keys));
     }
 }

@@ -32,22 +32,23 @@ impl Nudger {
         match keys.on {
             NudgeOn::Off => Vec::new(),
             NudgeOn::Unproven => self.unproven(call),
-            NudgeOn::Edit => self.edit(keys.coalesce, call, !call.files.is_empty()),
-            NudgeOn::FileEdit => self.edit(keys.coalesce, call, call.tool == "file_edit" && !call.files.is_empty()),
+            NudgeOn::Edit => self.edit(keys, call, !call.files.is_empty()),
+            NudgeOn::FileEdit => self.edit(keys, call, call.tool == "file_edit" && !call.files.is_empty()),
         }
     }
 
-    fn edit(&mut self, coalesce: Coalesce, call: CallSeen<'_>, edited: bool) -> Vec<String> {
+    /// A check answers the edits before it, except after `file_edit`: there the published nudge follows whatever comes after.
+    fn edit(&mut self, keys: &Nudge, call: CallSeen<'_>, edited: bool) -> Vec<String> {
         if edited {
             for file in call.files {
                 if !self.pending.contains(file) {
                     self.pending.push(file.clone());
                 }
             }
-        } else if call.check {
+        } else if call.check && keys.on == NudgeOn::Edit {
             self.pending.clear();
         }
-        let due = match coalesce {
+        let due = match keys.coalesce {
             Coalesce::Each => edited,
             Coalesce::Step => call.last,
             Coalesce::Run => !edited && !call.check,
@@ -110,6 +111,15 @@ mod tests {
         assert_eq!(nudger.after(&keys, see(&b, false, true)), ["a.py", "b.py"]);
         assert!(nudger.after(&keys, see(&a, false, false)).is_empty());
         assert!(nudger.after(&keys, see(&[], true, true)).is_empty());
+    }
+
+    #[test]
+    fn the_nudge_after_file_edit_is_not_answered_by_a_check_of_the_same_step() {
+        let files = vec!["a.py".to_owned()];
+        let keys = keys(NudgeOn::FileEdit, Coalesce::Step);
+        let mut nudger = Nudger::default();
+        assert!(nudger.after(&keys, CallSeen { tool: "file_edit", ..see(&files, false, false) }).is_empty());
+        assert_eq!(nudger.after(&keys, see(&[], true, true)), files);
     }
 
     #[test]

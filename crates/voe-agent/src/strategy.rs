@@ -132,7 +132,9 @@ impl Default for Tools {
 pub struct Done {
     /// The word that ends the attempt, in a reply without a call.
     pub marker: String,
-    /// Replies in a row with neither call nor marker after which the attempt is stuck.
+    /// Whether the word ends the attempt wherever it stands in the reply, not only alone on a line or at the end.
+    pub anywhere: bool,
+    /// Replies in a row with neither call nor marker after which the attempt is stuck; 0: never.
     pub reminders: u32,
     /// Offers a `finish` tool as well.
     pub finish_tool: bool,
@@ -140,7 +142,7 @@ pub struct Done {
 
 impl Default for Done {
     fn default() -> Self {
-        Self { marker: "TASK_COMPLETE".into(), reminders: 3, finish_tool: false }
+        Self { marker: "TASK_COMPLETE".into(), anywhere: false, reminders: 3, finish_tool: false }
     }
 }
 
