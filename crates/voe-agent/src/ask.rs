@@ -1,11 +1,14 @@
 //! Asking the model for the next reply, within the window and the limits.
 
-use voe_model::{Delta, ModelError, Request, fit_max_tokens};
+use voe_model::{Delta, ModelError, Request, Sampling, fit_max_tokens};
 use voe_trace::event::Reply;
 use voe_trace::{Event, Message, Reason};
 
 use crate::attempt::{Attempt, End, sleep_until, stopped};
 use crate::log::Log;
+
+/// The finish reason of a reply that reached its limit of tokens, for every provider.
+pub(crate) const CUT_OFF: &str = "length";
 
 /// Overflows in a row that compaction is tried against.
 const OVERFLOWS: u32 = 3;
@@ -39,6 +42,17 @@ impl Attempt {
         &mut self,
         instead: Option<&[Message]>,
     ) -> Result<Result<voe_model::Reply, ModelError>, End> {
+        let sampling = self.strategy.sampling.clone();
+        self.request_with(instead, &sampling, self.strategy.limits.reply_tokens).await
+    }
+
+    /// The same with a sampling and a limit of tokens of its own.
+    pub(crate) async fn request_with(
+        &mut self,
+        instead: Option<&[Message]>,
+        sampling: &Sampling,
+        reply_tokens: u64,
+    ) -> Result<Result<voe_model::Reply, ModelError>, End> {
         let prompt = match instead {
             Some(messages) => self.estimator.estimate(messages, &[]),
             None => self.prompt_tokens(),
@@ -48,8 +62,8 @@ impl Attempt {
         let request = Request {
             messages: instead.unwrap_or(&conversation.messages),
             tools: if instead.is_some() { &[] } else { &self.tools },
-            sampling: &self.strategy.sampling,
-            max_tokens: fit_max_tokens(Some(self.strategy.limits.reply_tokens), self.window, prompt),
+            sampling,
+            max_tokens: fit_max_tokens(Some(reply_tokens), self.window, prompt),
             stream: self.stream,
         };
         let mut retries = Vec::new();

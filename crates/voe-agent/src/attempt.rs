@@ -11,6 +11,7 @@ use voe_toolbox::protocol::{Bytes, CallResult, FileState, Limits, Pristine, Setu
 use voe_trace::event::{Origin, Reply, Start, Task};
 use voe_trace::{Event, Message, Outcome, Reason, Record, WriteError, Writer};
 
+use crate::ask::CUT_OFF;
 use crate::counterfactual::Counterfactuals;
 use crate::log::{Log, Observer};
 use crate::nudge::Nudger;
@@ -109,6 +110,8 @@ pub struct Attempt {
     pub(crate) watch: Watch,
     /// Replies in a row that called nothing.
     pub(crate) idle: u32,
+    /// The last reply was cut off before any call, which this strategy answers by compaction.
+    pub(crate) cut_off: bool,
     /// What is to be said as a user message after the step.
     pub(crate) after_step: Vec<String>,
     /// Facts about checks that the model has not been told yet.
@@ -186,6 +189,7 @@ impl Attempt {
         let memory = Memory::of(records, &attempt.strategy.nudge, &mut attempt.watch);
         attempt.refusals = memory.refusals;
         attempt.idle = memory.idle;
+        attempt.cut_off = memory.cut_off && attempt.strategy.compaction.after_cut;
         attempt.measured = memory.measured;
         attempt.nudger = memory.nudger;
         attempt.start_again().await?;
@@ -239,6 +243,7 @@ impl Attempt {
             refusals: 0,
             nudger: Nudger::default(),
             idle: 0,
+            cut_off: false,
             after_step: Vec::new(),
             untold: Vec::new(),
             verify_due: None,
@@ -325,6 +330,10 @@ impl Attempt {
                 None => self.verify(Moment::End).await,
                 Some(refusal) => Ok(self.say(Origin::Gate, Message::user(refusal))?),
             };
+        }
+        if self.strategy.compaction.after_cut && reply.finish_reason == CUT_OFF {
+            self.cut_off = true;
+            return Ok(());
         }
         self.idle += 1;
         let most = self.strategy.done.reminders;

@@ -4,19 +4,20 @@
 //! which stay verbatim, and voe restates the facts that must not depend on a model's memory. Both are recorded with the
 //! conversation that results; between two of them the conversation only grows, so that the server's prefix cache holds.
 
-use voe_model::estimate_tokens;
+use voe_model::{ModelError, estimate_tokens};
 use voe_trace::event::Compaction;
 use voe_trace::{Event, Message, Role, Usage};
 
 use crate::attempt::{Attempt, End};
 use crate::ledger::Ledger;
 use crate::prompt::HARNESS;
+use crate::strategy::CompactHow;
 
 /// After compaction the conversation should take at most this share of where compaction begins: else it begins again at once.
 const ENOUGH: f64 = 0.7;
 
 /// What stands between the task and what voe adds to it.
-const ADDED: &str = "\n\n[voe] The conversation was ";
+pub(crate) const ADDED: &str = "\n\n[voe] The conversation was ";
 
 /// Characters of the patch that a context begun anew is given.
 const PATCH: usize = 12_000;
@@ -24,19 +25,30 @@ const PATCH: usize = 12_000;
 impl Attempt {
     /// Compacts when the next request would come near the window.
     pub(crate) async fn make_room(&mut self) -> Result<(), End> {
-        let (Some(window), at) = (self.window, self.strategy.compaction.at) else { return Ok(()) };
-        if at > 0.0 && self.prompt_tokens() as f64 > at * window as f64 {
-            self.compact(false).await?;
+        let cut_off = std::mem::take(&mut self.cut_off);
+        let at = self.strategy.compaction.at;
+        let near = |window| at > 0.0 && self.prompt_tokens() as f64 > at * window as f64;
+        if cut_off || self.compaction_window().is_some_and(near) {
+            self.compact(cut_off).await?;
         }
         Ok(())
+    }
+
+    /// The window that compaction keeps within: the server's, or less where the strategy says so.
+    fn compaction_window(&self) -> Option<u64> {
+        let own = Some(self.strategy.compaction.window).filter(|own| *own > 0);
+        self.window.map_or(own, |window| Some(own.map_or(window, |own| own.min(window))))
     }
 
     /// Compacts. `overflowed`: the server refused the conversation, so that shortening a little can't be trusted to do.
     pub(crate) async fn compact(&mut self, overflowed: bool) -> Result<(), End> {
         let keys = self.strategy.compaction.clone();
+        if keys.how == CompactHow::Restart {
+            return self.restart().await;
+        }
         let before = self.prompt_tokens();
         let share = if keys.at > 0.0 { keys.at } else { 1.0 };
-        let aim = (self.window.unwrap_or(before) as f64 * share * ENOUGH) as u64;
+        let aim = (self.compaction_window().unwrap_or(before) as f64 * share * ENOUGH) as u64;
         let messages = &self.log.conversation.messages;
         let keep = keep_from(messages, keys.keep_steps, aim / 2);
         let shortened = shorten(messages, keep, keys.result_chars);
@@ -61,7 +73,7 @@ impl Attempt {
         let before = self.prompt_tokens();
         let keys = &self.strategy.compaction;
         let share = if keys.at > 0.0 { keys.at } else { 1.0 };
-        let aim = (self.window.unwrap_or(before * 2) as f64 * share * ENOUGH) as u64;
+        let aim = (self.compaction_window().unwrap_or(before * 2) as f64 * share * ENOUGH) as u64;
         let messages = self.log.conversation.messages.clone();
         let all = messages.len();
         let shortened = if before > aim { shorten(&messages, all, keys.result_chars) } else { messages };
@@ -94,13 +106,25 @@ impl Attempt {
             asked.remove(asked.len().min(2));
         }
         asked.push(Message::user(format!("{HARNESS} {}", self.strategy.compaction.ask)));
-        match self.request(Some(&merge_users(asked))).await? {
+        match self.ask_for_summary(&merge_users(asked)).await? {
             Ok(reply) => Ok((reply.message.content.trim().to_owned(), reply.usage, reply.seconds)),
             Err(_) => Ok((String::new(), Usage::default(), 0.0)),
         }
     }
 
-    fn rewritten(
+    /// Asks for a summary, with the sampling and the limit that the strategy has for one.
+    pub(crate) async fn ask_for_summary(
+        &mut self,
+        messages: &[Message],
+    ) -> Result<Result<voe_model::Reply, ModelError>, End> {
+        let keys = &self.strategy.compaction;
+        let mut sampling = self.strategy.sampling.clone();
+        sampling.temperature = keys.temperature.or(sampling.temperature);
+        let tokens = if keys.reply_tokens > 0 { keys.reply_tokens } else { self.strategy.limits.reply_tokens };
+        self.request_with(Some(messages), &sampling, tokens).await
+    }
+
+    pub(crate) fn rewritten(
         &mut self,
         kind: &str,
         before: u64,

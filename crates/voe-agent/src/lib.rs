@@ -12,7 +12,7 @@
 //! - [`user_tree`]: whether the user changes the tree meanwhile
 //! - `several`, `scratch`: what a search over several attempts needs of each
 //! - [`nudge`]: when the model is asked to verify
-//! - `compaction`: keeping the conversation within the window
+//! - `compaction`, `restart`: keeping the conversation within the window
 //! - `resume`: what an attempt that is gone on with has to know beside its folds
 //! - [`done`], [`stuck`]: how replies and calls in a row are read
 //! - [`prompt`], [`tools`]: what the model is told and offered
@@ -38,6 +38,7 @@ pub mod prompt;
 mod recovery;
 pub mod red;
 mod red_first;
+mod restart;
 mod resume;
 mod scratch;
 mod several;

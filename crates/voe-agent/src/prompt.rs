@@ -43,7 +43,7 @@ pub fn nudge(strategy: &Strategy, files: &[String]) -> String {
 }
 
 /// The first `chars` characters of `text`.
-fn first(text: &str, chars: usize) -> &str {
+pub(crate) fn first(text: &str, chars: usize) -> &str {
     text.char_indices().nth(chars).map_or(text, |(at, _)| &text[..at])
 }
 

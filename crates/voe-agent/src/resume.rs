@@ -2,6 +2,7 @@
 
 use voe_trace::{Check, Event, Level, Record, ToolCall};
 
+use crate::ask::CUT_OFF;
 use crate::attempt::{Attempt, AttemptError};
 use crate::ledger::Ledger;
 use crate::nudge::{CallSeen, Nudger};
@@ -13,6 +14,7 @@ use crate::stuck::Watch;
 pub(crate) struct Memory {
     pub(crate) refusals: u32,
     pub(crate) idle: u32,
+    pub(crate) cut_off: bool,
     pub(crate) measured: (u64, usize),
     pub(crate) nudger: Nudger,
 }
@@ -20,7 +22,7 @@ pub(crate) struct Memory {
 impl Memory {
     /// Reads them from the record; `watch` is shown the calls.
     pub(crate) fn of(records: &[Record], keys: &Nudge, watch: &mut Watch) -> Self {
-        let mut memory = Self { refusals: 0, idle: 0, measured: (0, 0), nudger: Nudger::default() };
+        let mut memory = Self { refusals: 0, idle: 0, cut_off: false, measured: (0, 0), nudger: Nudger::default() };
         let mut ledger = Ledger::default();
         let mut calls: Vec<ToolCall> = Vec::new();
         for (at, record) in records.iter().enumerate() {
@@ -30,9 +32,13 @@ impl Memory {
                     if !calls.is_empty() {
                         memory.idle = 0;
                     }
+                    memory.cut_off = calls.is_empty() && reply.finish_reason == CUT_OFF;
                     memory.measured = (reply.usage.prompt + reply.usage.output, reply.request_messages + 1);
                 }
-                Event::Compaction(_) => memory.measured = (0, 0),
+                Event::Compaction(_) => {
+                    memory.measured = (0, 0);
+                    memory.cut_off = false;
+                }
                 Event::Gate { accepted: false, .. } => memory.refusals += 1,
                 Event::Nudge { kind, .. } if kind == "reminder" => memory.idle += 1,
                 Event::Result(result) => {
@@ -88,6 +94,21 @@ impl Attempt {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reply_that_was_cut_off_is_remembered_until_the_conversation_is_compacted() {
+        let reply = serde_json::json!({"event": "reply", "at": 1.0, "step": 1, "finish_reason": "length", "seconds": 0.0,
+            "message": {"role": "assistant", "content": "and then"}, "request_messages": 2, "request_bytes": 0});
+        let compaction = serde_json::json!({"event": "compaction", "at": 2.0, "step": 1, "kind": "restart", "before": 9,
+            "after": 1, "messages": []});
+        let cut_off = |records: &[serde_json::Value]| {
+            let records: Vec<Record> =
+                records.iter().map(|record| serde_json::from_value(record.clone()).unwrap()).collect();
+            Memory::of(&records, &Nudge::default(), &mut Watch::new(0)).cut_off
+        };
+        assert!(cut_off(std::slice::from_ref(&reply)));
+        assert!(!cut_off(&[reply, compaction]));
+    }
 
     #[test]
     fn what_voe_added_to_a_result_is_not_the_tools() {

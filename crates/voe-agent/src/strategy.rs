@@ -293,24 +293,55 @@ pub enum Require {
 pub struct CompactionKeys {
     /// Share of the window at which it begins; 0: never.
     pub at: f64,
+    /// The window that this is a share of, in tokens, where the server's is larger or not known; 0: the server's.
+    pub window: u64,
+    /// What is left of the conversation.
+    pub how: CompactHow,
+    /// Whether a reply that its limit of tokens cut off before any call is followed by compaction, not by a reminder.
+    pub after_cut: bool,
     /// Newest steps that stay verbatim.
     pub keep_steps: usize,
     /// Characters that an old tool result keeps when shortened.
     pub result_chars: usize,
     /// What the model is asked when it summarises.
     pub ask: String,
+    /// For [`CompactHow::Restart`]: characters of the conversation that are summarised, from its beginning; 0: all.
+    pub transcript_chars: usize,
+    /// Tokens of a summary; 0: as of any reply.
+    pub reply_tokens: u64,
+    /// Temperature for a summary; left out: as for any reply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+}
+
+/// What is left of a conversation that was compacted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CompactHow {
+    /// Old results are shortened; where that is not enough, the model's summary, facts that voe restates, and the newest
+    /// steps.
+    #[default]
+    Shorten,
+    /// The task, and the model's summary behind the standing instructions (the published behaviour).
+    Restart,
 }
 
 impl Default for CompactionKeys {
     fn default() -> Self {
         Self {
             at: 0.75,
+            window: 0,
+            how: CompactHow::Shorten,
+            after_cut: false,
             keep_steps: 4,
             result_chars: 600,
             ask: "The conversation is about to be shortened. Write a summary from which the work can go on without the earlier \
                   messages: what is known about the problem and its cause, which files and functions matter (with line numbers), \
                   what was tried and what came of it, and what is to be done next. Facts only, at most 600 words. Call no tool."
                 .into(),
+            transcript_chars: 0,
+            reply_tokens: 0,
+            temperature: None,
         }
     }
 }

@@ -342,8 +342,9 @@ pub struct ToolResult {
 pub struct Compaction {
     /// The step it followed.
     pub step: u32,
-    /// "shorten" (old tool results), "summary" (by the model), "fresh" (begun anew after a failed verification), "question"
-    /// (a pipeline's next question has a context of its own) or "told" (voe added to the last message).
+    /// "shorten" (old tool results), "summary" (by the model), "restart" (the task and a summary), "fresh" (begun anew after a
+    /// failed verification), "question" (a pipeline's next question has a context of its own) or "told" (voe added to the last
+    /// message).
     pub kind: String,
     /// Tokens before, estimated.
     pub before: u64,
