@@ -23,6 +23,9 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("best-of-n", include_str!("../../../strategies/best-of-n.toml")),
     ("bst", include_str!("../../../strategies/bst.toml")),
     ("mcts", include_str!("../../../strategies/mcts.toml")),
+    ("published/workflow", include_str!("../../../strategies/published/workflow.toml")),
+    ("published/verify-at-last", include_str!("../../../strategies/published/verify-at-last.toml")),
+    ("published/verify-on-edit", include_str!("../../../strategies/published/verify-on-edit.toml")),
 ];
 
 /// How many files may extend one another: more is a circle or a mistake.

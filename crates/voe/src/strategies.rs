@@ -11,7 +11,7 @@ pub(crate) fn run(args: &cli::Strategies) -> anyhow::Result<u8> {
         }
         None => {
             for (name, _) in voe_agent::load::SHIPPED {
-                outln!("{name:<16} {}", voe_agent::load(name, &here)?.about);
+                outln!("{name:<24} {}", voe_agent::load(name, &here)?.about);
             }
         }
     }

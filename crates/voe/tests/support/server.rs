@@ -1,4 +1,4 @@
-//! A Chat Completions server on loopback that answers from a list and remembers what it was asked.
+//! A Chat Completions (and Messages) server on loopback that answers from a list and remembers what it was asked.
 
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
@@ -31,14 +31,20 @@ pub struct Server {
 impl Server {
     /// Serves the model `m` with this window; the last answer is given again and again.
     pub fn start(window: u64, answers: Vec<Answer>) -> Self {
+        Self::serving("m", window, answers)
+    }
+
+    /// The same with a model of another name.
+    pub fn serving(model: &str, window: u64, answers: Vec<Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let seen = asked.clone();
+        let models = json!({"object": "list", "data": [{"id": model, "object": "model", "owned_by": "vllm", "max_model_len": window}]});
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (answers, seen) = (answers.clone(), seen.clone());
-                thread::spawn(move || serve(stream, window, &answers, &seen));
+                let (answers, seen, models) = (answers.clone(), seen.clone(), models.clone());
+                thread::spawn(move || serve(stream, &models, &answers, &seen));
             }
         });
         Self { url, asked }
@@ -50,7 +56,7 @@ impl Server {
     }
 }
 
-fn serve(stream: TcpStream, window: u64, answers: &[Answer], seen: &Mutex<Vec<Vec<u8>>>) {
+fn serve(stream: TcpStream, models: &Value, answers: &[Answer], seen: &Mutex<Vec<Vec<u8>>>) {
     let mut out = stream.try_clone().unwrap();
     let mut reader = BufReader::new(stream);
     loop {
@@ -71,9 +77,8 @@ fn serve(stream: TcpStream, window: u64, answers: &[Answer], seen: &Mutex<Vec<Ve
         let mut body = vec![0; length];
         reader.read_exact(&mut body).unwrap();
         if first.starts_with("GET /v1/models") {
-            let models = json!({"object": "list", "data": [{"id": "m", "object": "model", "owned_by": "vllm", "max_model_len": window}]});
-            respond(&mut out, 200, "", &models);
-        } else if first.starts_with("POST /v1/chat/completions") {
+            respond(&mut out, 200, "", models);
+        } else if first.starts_with("POST /v1/chat/completions") || first.starts_with("POST /v1/messages") {
             let at = {
                 let mut seen = seen.lock().unwrap();
                 seen.push(body);
