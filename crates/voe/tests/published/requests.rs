@@ -199,6 +199,10 @@ fn the_published_settings_are_those_of_the_publication() {
         assert_eq!(strategy.limits.reply_tokens, reply);
         assert_eq!((strategy.limits.tokens, strategy.limits.wall_s, strategy.limits.cost), (0, 0.0, 0.0));
         assert_eq!((strategy.stuck.repeats, strategy.done.reminders), (0, 0));
+        assert_eq!((experiment.parallel, experiment.trials), (Some(10), Some(1)));
+        let compaction = &strategy.compaction;
+        assert_eq!(compaction.at, if frontier { 0.0 } else { 0.75 }, "{}", experiment.name);
+        assert_eq!((compaction.window, compaction.transcript_chars), (262_144, 12_000));
         assert!(experiment.deviations.last().unwrap().contains("docs/published.md"));
         seen.insert((experiment.suite, strategy.limits.steps));
     }
