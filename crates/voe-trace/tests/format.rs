@@ -64,6 +64,15 @@ fn an_unknown_event_and_a_newer_minor_version_are_read_and_a_newer_major_is_refu
 }
 
 #[test]
+fn a_pipe_is_no_record_and_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("trajectory.jsonl");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let error = Trajectory::read(&pipe).unwrap_err().to_string();
+    assert!(error.contains("not a regular file"), "{error}");
+}
+
+#[test]
 fn a_record_is_not_overwritten() {
     let (_dir, path) = file_with("x");
     assert!(Writer::create(&path).is_err());

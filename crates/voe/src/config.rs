@@ -52,3 +52,20 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
     }
     Ok(exit::OK)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_user_and_password() {
+        let text = |text: &str| toml::Value::String(text.into());
+        for (set, seen) in [
+            ("https://me:secret@host:8000/v1", "https://***@host:8000/v1"),
+            ("http://127.0.0.1:8000/v1/@x", "http://127.0.0.1:8000/v1/@x"),
+            ("prove-on-edit", "prove-on-edit"),
+        ] {
+            assert_eq!(shown(&text(set)), text(seen));
+        }
+    }
+}

@@ -437,6 +437,16 @@ mod tests {
     }
 
     #[test]
+    fn a_repository_does_not_raise_the_users_limits() {
+        let mut settings = Settings::defaults();
+        let (user, repository) = (Source::User("/home/u/c.toml".into()), Source::Repository("/r/voe.toml".into()));
+        settings.file("max_steps = 10\nmax_wall = \"20m\"\nprices = \"p.toml\"\n", user).unwrap();
+        settings.file("max_steps = 99\nmax_wall = 60\nmax_tokens = 5\n", repository).unwrap();
+        let shown = ["max_steps", "max_wall", "max_tokens", "prices"].map(|name| settings.text(name).unwrap());
+        assert_eq!(shown, ["10", "60", "5", "/home/u/p.toml"]);
+    }
+
+    #[test]
     fn an_unknown_setting_is_named() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("voe.toml"), "modle = \"x\"\n").unwrap();

@@ -145,6 +145,63 @@ fn what_is_written_beside_a_record_follows_no_link() {
 }
 
 #[test]
+fn the_base_of_a_record_from_elsewhere_leads_nowhere() {
+    let bench = Bench::python();
+    let out = bench.dir.path().join("kept");
+    let own = bench.voe(&["demo", "--json", "--out", out.to_str().unwrap()]);
+    assert_eq!(own.code, 0, "{}", own.err);
+    let sent = bench.dir.path().join("sent");
+    copy_tree(&out, &sent);
+    let run = |record: &str| bench.voe(&["replay", "--run", "--trust", "--json", record]);
+    let record = sent.join("trajectory.jsonl").to_str().unwrap().to_owned();
+    let said = run(&record);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let alternates = sent.join("store/objects/info/alternates");
+    fs::create_dir_all(alternates.parent().unwrap()).unwrap();
+    fs::write(&alternates, bench.path(".git/objects").to_str().unwrap()).unwrap();
+    assert_eq!(run(&record).code, 2);
+    fs::remove_file(&alternates).unwrap();
+    fs::rename(sent.join("store/objects/pack"), sent.join("pack")).unwrap();
+    symlink(sent.join("pack"), sent.join("store/objects/pack")).unwrap();
+    assert_eq!(run(&record).code, 2);
+}
+
+#[test]
+fn records_of_other_repositories_are_not_seen_inside() {
+    let bench = Bench::python();
+    // Outside of every home, and of the temporary directory that is private inside.
+    let Ok(place) = tempfile::Builder::new().prefix("voe-test-").tempdir_in("/opt") else {
+        return println!("skipped: only root can make a directory in /opt");
+    };
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let state = place.path().join("state");
+    let model = bench.script(&[bash(&format!("ls -A {0} || cat {0}/*/*", state.display())), done()]);
+    let mut command = bench.command(support::VOE);
+    command.args(["fix", PROBLEM, "--json", "--strategy", "baseline", "--sandbox", "local", "--model", &model]);
+    let said = Said::of(&command.env("VOE_STATE_DIR", &state).output().unwrap());
+    if said.err.contains("sandbox local") {
+        return println!("skipped: {}", said.err);
+    }
+    assert!(state.join("attempts").is_dir());
+    let result = &said.events_of("result")[0];
+    assert!(!result.to_string().contains("attempts"), "{result}");
+}
+
+#[test]
+fn what_a_killed_replay_left_is_removed_by_the_next() {
+    let bench = Bench::python();
+    let temporary = bench.dir.path().join("state/temporary");
+    assert_eq!(bench.voe(&["demo", "--json"]).code, 0);
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+    // As a killed one leaves it: a directory, and a lock that nobody holds.
+    fs::create_dir_all(temporary.join("1-0/tree")).unwrap();
+    fs::write(temporary.join("1-0/tree/private"), "x").unwrap();
+    fs::write(temporary.join("1-0.lock"), "").unwrap();
+    assert_eq!(bench.voe(&["demo", "--json"]).code, 0);
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+}
+
+#[test]
 fn a_proof_from_elsewhere_is_shown_and_not_vouched_for() {
     let bench = Bench::python();
     let replies = [bash("false"), cure(), bash(support::CHECK), done()];
@@ -195,6 +252,18 @@ fn a_strategy_of_the_repository_chooses_neither_models_nor_fields_of_the_request
     assert_eq!(said.code, 0, "{}", said.err);
     let body: Value = serde_json::from_slice(server.asked().last().unwrap()).unwrap();
     assert_eq!((&body["seed"], &body["model"]), (&json!(7), &json!("m")));
+}
+
+#[test]
+fn a_provider_from_the_repository_gets_no_key() {
+    let bench = Bench::python();
+    bench.write("voe.toml", "provider = \"anthropic\"\nmodel = \"m\"\n");
+    let mut command = bench.command(support::VOE);
+    // Nothing may leave this machine, whatever happens.
+    command.env("HTTPS_PROXY", "http://127.0.0.1:9").env("VOE_API_KEY", "sk-of-another-service");
+    let said = Said::of(&command.args(["fix", PROBLEM, "--trust-config"]).output().unwrap());
+    assert_eq!((said.code, said.err.lines().count()), (2, 1), "{}", said.err);
+    assert!(said.err.contains("provider") && said.err.contains("your API key"), "{}", said.err);
 }
 
 // --- questions

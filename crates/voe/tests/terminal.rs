@@ -145,6 +145,18 @@ fn an_error_that_names_a_foreign_path_is_one_line_without_what_a_terminal_obeys(
 }
 
 /// A row of the suite `mini` with foreign words in it.
+#[test]
+fn an_argument_is_quoted_without_what_a_terminal_obeys() {
+    let world = World::new();
+    for args in [&["report", &format!("--x{EVIL}")][..], &[EVIL], &["fix", "p", "--sandbox", "x", EVIL]] {
+        let output = world.command(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        pure("an error about arguments", &output.stdout);
+        assert!(!pure("an error about arguments", &output.stderr).is_empty());
+    }
+    assert_eq!(world.command(&["--help"]).output().unwrap().status.code(), Some(0));
+}
+
 fn row(world: &World, id: &str) -> Value {
     let (out, _, _) = world.voe(&["bench", "show", "mini", "mini__pages-1", "--gold", "--json"]);
     let mut row: Value = serde_json::from_str(&out).unwrap();
