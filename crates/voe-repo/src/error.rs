@@ -71,6 +71,14 @@ pub enum RepoError {
         /// What it was.
         detail: String,
     },
+    /// A clone lacks a commit.
+    #[error("{clone} has no commit {commit}; fetch it first")]
+    NoCommit {
+        /// The clone.
+        clone: PathBuf,
+        /// The commit.
+        commit: String,
+    },
     /// A place where others can write could not be read or changed.
     #[error(transparent)]
     Untrusted(#[from] voe_untrusted::Error),

@@ -23,14 +23,16 @@ pub struct Sealed {
 /// reachable from these. Submodules stay empty.
 ///
 /// # Errors
-/// The commit is not in `source`, or something of it is missing there (a partial or shallow clone); git failed, or the
+/// `source` is no repository, the commit is not in it, or something of it is missing there (a partial or shallow clone); git failed, or the
 /// disk.
 pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path) -> Result<Sealed> {
     let from = Git::around(source);
-    let missing = || unknown("rev-parse", &format!("{} has no commit {commit}; fetch it first", source.display()));
+    let missing = || RepoError::NoCommit { clone: source.to_owned(), commit: commit.to_owned() };
     if commit.starts_with('-') {
         return Err(missing());
     }
+    // What is no repository at all lacks more than a commit, and git says so.
+    from.line(&["rev-parse", "--git-dir"])?;
     let commit =
         from.line(&["rev-parse", "--quiet", "--verify", &format!("{commit}^{{commit}}")]).map_err(|_| missing())?;
     let tags = reachable_tags(&from, &commit)?;

@@ -10,6 +10,7 @@ mod cli;
 mod config;
 mod demo;
 mod doctor;
+mod exit;
 mod fix;
 mod listener;
 mod model;
@@ -28,22 +29,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
-
-/// Exit codes that scripts can rely on.
-mod exit {
-    /// Done what was asked.
-    pub(crate) const OK: u8 = 0;
-    /// voe failed.
-    pub(crate) const INTERNAL: u8 = 1;
-    /// The call cannot be right: flags, files, settings.
-    pub(crate) const USAGE: u8 = 2;
-    /// The attempt ended at a limit or went round in circles; a patch may be there.
-    pub(crate) const LIMIT: u8 = 3;
-    /// The model or its server failed for good.
-    pub(crate) const MODEL: u8 = 4;
-    /// The user stopped it.
-    pub(crate) const INTERRUPTED: u8 = 130;
-}
 
 /// An error that is the caller's to mend: exit code 2.
 #[derive(Debug, thiserror::Error)]

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &cli::Proof) -> anyhow::Result<u8> {
             one_line(&args.trajectory.display().to_string())
         );
     }
-    Ok(if own && finish.evidence.level == Level::Proven { exit::OK } else { exit::LIMIT })
+    Ok(if own && finish.evidence.level == Level::Proven { exit::OK } else { exit::PARTLY })
 }
 
 /// The note. `own`: whether voe made the record for this user; somebody else's is shown, and not vouched for.

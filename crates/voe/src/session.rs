@@ -340,7 +340,7 @@ async fn confirmed(ended: &Ended, output: &cli::OutputFlags) -> anyhow::Result<b
 pub(crate) fn code(reason: Reason) -> u8 {
     match reason {
         Reason::Completed => exit::OK,
-        Reason::MaxSteps | Reason::MaxTokens | Reason::MaxWall | Reason::Context | Reason::Stuck => exit::LIMIT,
+        Reason::MaxSteps | Reason::MaxTokens | Reason::MaxWall | Reason::Context | Reason::Stuck => exit::PARTLY,
         Reason::ModelError => exit::MODEL,
         Reason::Interrupted => exit::INTERRUPTED,
         Reason::Internal => exit::INTERNAL,

@@ -201,6 +201,36 @@ fn bad_predictions_are_named_and_the_others_graded() {
     let report = lines.last().unwrap();
     assert_eq!(report["incomplete_ids"], serde_json::json!(["mini__tally-1"]));
     assert!(told.contains("the patch does not apply"), "{told}");
+    assert!(told.contains("p.jsonl: 1 task has no prediction and counts as unresolved: mini__tally-1"), "{told}");
+    // Of many, the first few are named.
+    std::fs::write(place.path().join("one.jsonl"), text[1].clone()).unwrap();
+    let (_, output) = place.grade(&["--suite", "mini", "--predictions", "one.jsonl"]);
+    let told = said(&output);
+    let line =
+        told.lines().find(|line| line.contains("25 tasks have no prediction")).unwrap_or_else(|| panic!("{told}"));
+    assert!(line.ends_with(" and 20 more") && line.matches("mini__").count() == 5, "{line}");
+}
+
+#[test]
+fn a_log_that_cannot_be_graded_leaves_the_grading_unfinished() {
+    let place = Place::new();
+    let shown = place.voe(&["bench", "show", "mini", "mini__pages-1", "--gold", "--json"]);
+    let mut row: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    std::fs::create_dir(place.path().join("logs")).unwrap();
+    std::fs::write(place.path().join("logs/mini__pages-1.txt"), "nothing\n").unwrap();
+    let grade = |row: &Value| {
+        std::fs::write(place.path().join("own.jsonl"), format!("{row}\n")).unwrap();
+        place.voe(&["bench", "grade", "--logs", "logs", "--suite", "own.jsonl"])
+    };
+    assert_eq!(grade(&row).status.code(), Some(0));
+    row["log_parser"] = "parse_log_gotest".into();
+    let output = grade(&row);
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    insta::assert_snapshot!(said(&output), @r"
+    0 of 0 logs resolved
+    voe: mini__pages-1: the log parser parse_log_gotest is not supported (only those of Verified and Lite are); grade it with the official package
+    voe: ended before everything was done: 1 log could not be graded, for the reasons above
+    ");
 }
 
 #[test]
@@ -290,7 +320,7 @@ fn a_run_directory_is_kept_from_others() {
     assert!(said(&locked).contains("another voe works on"), "{}", said(&locked));
     drop(held);
     let file = place.path().join("r/run.toml");
-    let newer = std::fs::read_to_string(&file).unwrap().replacen("format = 1", "format = 9", 1);
+    let newer = std::fs::read_to_string(&file).unwrap().replacen("format = 2", "format = 9", 1);
     std::fs::write(&file, newer).unwrap();
     let newer = place.voe(&["bench", "status", "r"]);
     assert!(said(&newer).contains("made by a newer voe (format 9"), "{}", said(&newer));

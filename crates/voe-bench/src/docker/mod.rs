@@ -17,7 +17,7 @@ use voe_sandbox::{Choice, Images, SandboxError};
 
 use crate::mini;
 use crate::native;
-use crate::workspace::{Prepared, WorkspaceError};
+use crate::workspace::{Prepared, Remedy, WorkspaceError};
 use index::{Entry, Index};
 pub use keep::Keep;
 
@@ -61,13 +61,13 @@ impl Docker {
 
     /// The task's workspace. Images can be removed between two calls, so it is looked for each time.
     pub(crate) async fn prepare(&self, task: &Instance, cache: &Path) -> Result<Prepared, WorkspaceError> {
-        if task.repo.starts_with("mini/") { self.mini(task, cache).await } else { self.official(task, cache).await }
+        if mini::is_of(task) { self.mini(task, cache).await } else { self.official(task, cache).await }
     }
 
     /// A small task: its repository is put into the image that the user names.
     async fn mini(&self, task: &Instance, cache: &Path) -> Result<Prepared, WorkspaceError> {
         let id = &task.instance_id;
-        let failed = |why: String| WorkspaceError::Environment { id: id.clone(), why };
+        let failed = |why: String| WorkspaceError::Environment { id: id.clone(), why, remedy: Remedy::Image };
         let image = self.image.clone().ok_or_else(|| {
             failed("small tasks have no image of their own; name one with git, bash and python3 with --image".into())
         })?;
@@ -79,8 +79,8 @@ impl Docker {
             }
             held
         };
-        let found = mini::find(id).map_err(|error| failed(error.to_string()))?;
-        let found = found.ok_or_else(|| failed("this voe has no such task in its suite mini".into()))?;
+        let image_id = self.images.find(&image).await?.map(|found| found.id).unwrap_or_default();
+        let found = mini::shipped(task)?;
         let look = "for p in git bash \"$@\"; do command -v $p > /dev/null || echo $p; done; true";
         let script = format!("set -- {}; {look}", found.about.needs.join(" "));
         let (exit, missing) = self.images.run(&image, &script).await?;
@@ -95,12 +95,13 @@ impl Docker {
         let (place, id) = (cache.to_owned(), id.clone());
         let checkout = tokio::task::spawn_blocking(move || mini::checkout(&place, &id, &found));
         let checkout = checkout.await.map_err(|error| failed(error.to_string()))??;
-        Ok(Prepared { image: Some(held), env: mini::variables(), ..Prepared::new(checkout) })
+        let origin = format!("{} in the image {image_id}", mini::origin(task));
+        Ok(Prepared { image: Some(held), env: mini::variables(), origin, ..Prepared::new(checkout) })
     }
 
     async fn official(&self, task: &Instance, cache: &Path) -> Result<Prepared, WorkspaceError> {
         let id = &task.instance_id;
-        let failed = |why: String| WorkspaceError::Environment { id: id.clone(), why };
+        let failed = |why: String| WorkspaceError::Environment { id: id.clone(), why, remedy: Remedy::Image };
         let image = self.image.clone().or_else(|| task.image.clone()).unwrap_or_else(|| official_name(id));
         let name = seal::name(&image);
         let held = self.hold(&name);
@@ -135,7 +136,7 @@ impl Docker {
         if sealed.is_none() {
             seal::derive(&self.images, &image, &name, &checkout).await?;
             let made = self.images.find(&name).await?.map(|made| made.id).unwrap_or_default();
-            let entry = Entry { engine: String::new(), name, id: made, of: image, of_id, fetched };
+            let entry = Entry { engine: String::new(), name, id: made, of: image, of_id: of_id.clone(), fetched };
             index.put(entry).map_err(WorkspaceError::io("write", cache.join("images.json")))?;
         }
         Ok(Prepared {
@@ -143,6 +144,7 @@ impl Docker {
             // The image's own checkout: what was built in it is no part of the repository.
             checkout_in_image: true,
             env: native::variables(),
+            origin: format!("the image {of_id}"),
             ..Prepared::new(checkout)
         })
     }

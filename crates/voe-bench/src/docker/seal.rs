@@ -10,7 +10,7 @@ use voe_sandbox::Images;
 use voe_untrusted::Kind;
 
 use crate::workspace::checkout::{self, Checkout};
-use crate::workspace::{TESTBED, WorkspaceError};
+use crate::workspace::{Remedy, TESTBED, WorkspaceError};
 
 /// Where the sealed repository passes through.
 const PASSAGE: &str = "/voe-sealed-git";
@@ -37,7 +37,7 @@ pub(super) async fn checkout(
         let out = tempfile::tempdir_in(cache).map_err(WorkspaceError::io("make", cache))?;
         images.take_out(image, &format!("{TESTBED}/.git"), out.path(), belongs).await.map_err(|error| {
             let why = format!("{error}; name one that is laid out like the official ones with --image");
-            WorkspaceError::Environment { id: String::new(), why }
+            WorkspaceError::Environment { id: String::new(), why, remedy: Remedy::Image }
         })?;
         let (place, key, source) = (cache.to_owned(), key.to_owned(), out.path().join(".git"));
         let made = tokio::task::spawn_blocking(move || {
@@ -46,7 +46,7 @@ pub(super) async fn checkout(
         let made = made.await.map_err(|error| WorkspaceError::io("prepare", cache)(std::io::Error::other(error)))??;
         if let Err(why) = stands_at(&made.dir, base).await {
             let _ = std::fs::remove_file(made.dir.with_file_name("base.json"));
-            return Err(WorkspaceError::Environment { id: String::new(), why });
+            return Err(WorkspaceError::Environment { id: String::new(), why, remedy: Remedy::Image });
         }
         return Ok(made);
     }

@@ -14,7 +14,7 @@ use voe_untrusted::private;
 use super::cell::{self, Cell, CellError};
 use super::script;
 use crate::run::dir::replace;
-use crate::workspace::Workspaces;
+use crate::workspace::{Remedy, Workspaces};
 
 /// A patch to grade.
 #[derive(Debug, Clone)]
@@ -45,6 +45,9 @@ pub struct Row {
     /// The official report on the task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<InstanceReport>,
+    /// What lets the task run here, if it was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Remedy>,
     /// What the run's report makes of it.
     #[serde(skip)]
     outcome: Option<Outcome>,
@@ -130,6 +133,7 @@ impl Batch {
             why: None,
             seconds: 0.0,
             report: None,
+            remedy: None,
             outcome,
         };
         if patch.is_empty() && !self.run_empty {
@@ -148,7 +152,9 @@ impl Batch {
                 let verdict = if report.resolved { "resolved" } else { "unresolved" };
                 Row { report: Some(report), why, ..row(verdict, Some(outcome)) }
             }
-            Err(error) if error.is_environment() => Row { why: Some(error.to_string()), ..row("skipped", None) },
+            Err(error) if error.is_environment() => {
+                Row { why: Some(error.to_string()), remedy: error.remedy(), ..row("skipped", None) }
+            }
             Err(error) => {
                 let told = error.to_string();
                 let outcome = Outcome::error(&[&cell.log, &told]);
@@ -178,6 +184,7 @@ impl Batch {
             verdict: if report.resolved { "resolved" } else { "unresolved" },
             why: None,
             seconds: 0.0,
+            remedy: None,
             outcome: Some(Outcome::reported(&report, &[&log])),
             report: Some(report),
         })

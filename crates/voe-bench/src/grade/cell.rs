@@ -12,7 +12,7 @@ use voe_toolbox::protocol::{Bytes, FileState, Limits, Pristine, Setup};
 
 use super::gold::Gold;
 use super::script::{NOT_APPLIED, script};
-use crate::workspace::{Opened, WorkspaceError, Workspaces};
+use crate::workspace::{Opened, Remedy, WorkspaceError, Workspaces};
 
 /// The official limit on a task's tests.
 pub const TIME_LIMIT: Duration = Duration::from_secs(1800);
@@ -82,7 +82,17 @@ pub enum CellError {
 impl CellError {
     /// Whether the task can't run here, whatever the patch.
     pub fn is_environment(&self) -> bool {
-        matches!(self, Self::Environment(_) | Self::NoEvalScript { .. } | Self::Grade(GradeError::UnsupportedParser(_)))
+        self.remedy().is_some()
+    }
+
+    /// What lets the task run here, where it can't, whatever the patch.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Environment(error) => Some(error.remedy().unwrap_or(Remedy::Reason)),
+            Self::NoEvalScript { .. } => Some(Remedy::Reason),
+            Self::Grade(GradeError::UnsupportedParser(_)) => Some(Remedy::Voe),
+            _ => None,
+        }
     }
 }
 
@@ -109,7 +119,8 @@ pub async fn run(workspaces: &Workspaces, task: &Instance, patch: &str, home: &P
             let passed = || Gold::read(&workspaces.cache).passes.contains(&task.instance_id);
             match doubt(&graded, &lacks, passed) {
                 Some(why) => {
-                    Err(CellError::Environment(WorkspaceError::Environment { id: task.instance_id.clone(), why }))
+                    let id = task.instance_id.clone();
+                    Err(CellError::Environment(WorkspaceError::Environment { id, why, remedy: Remedy::Install }))
                 }
                 None => Ok(graded),
             }

@@ -2,6 +2,7 @@
 //!
 //! - [`cell`]: one patch graded; [`script`]: what runs inside for it
 //! - [`batch`]: many, in parallel, with the official files and reports
+//! - [`grading`]: how the grades of a run are made
 //! - [`logs`]: logs that are there already
 //! - [`official`]: the installed official package, for whoever wants its word
 //! - [`gold`]: which gold patches pass on this machine
@@ -9,9 +10,11 @@
 pub mod batch;
 pub mod cell;
 pub mod gold;
+pub mod grading;
 pub mod logs;
 pub mod official;
 mod script;
 
 pub use batch::{Batch, Entry, Row};
 pub use cell::{Cell, CellError};
+pub use grading::Grading;

@@ -7,8 +7,9 @@ mod workspace;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use voe_grade::Instance;
 use voe_toolbox::protocol::{Bytes, FileState};
-pub(crate) use workspace::{checkout, prepare, variables};
+pub(crate) use workspace::{checkout, origin, prepare, shipped, variables};
 
 /// Every file of `suites/mini`, by its path there.
 static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/mini.rs"));
@@ -56,6 +57,11 @@ pub struct About {
     pub pass_to_pass: Vec<String>,
     /// For each wrong patch the tests that reject it.
     pub wrong: BTreeMap<String, Vec<String>>,
+}
+
+/// Whether a row is of this suite: such tasks need no environment but programs of the machine.
+pub fn is_of(row: &Instance) -> bool {
+    row.repo.starts_with("mini/")
 }
 
 /// All tasks, by id.

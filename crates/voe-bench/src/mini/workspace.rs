@@ -3,21 +3,39 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use voe_grade::Instance;
 use voe_repo::throw_away_copy;
 
 use super::MiniTask;
-use crate::workspace::{Checkout, Prepared, WorkspaceError, checkout as checkouts};
+use crate::workspace::{Checkout, Prepared, Remedy, WorkspaceError, checkout as checkouts};
 
 /// The task's workspace on this machine.
-pub(crate) fn prepare(cache: &Path, id: &str) -> Result<Prepared, WorkspaceError> {
-    let unknown = |why: String| WorkspaceError::Environment { id: id.to_owned(), why };
-    let found = super::find(id).map_err(|error| unknown(error.to_string()))?;
-    let task = found.ok_or_else(|| unknown("this voe has no such task in its suite mini".to_owned()))?;
+pub(crate) fn prepare(cache: &Path, row: &Instance) -> Result<Prepared, WorkspaceError> {
+    let id = &row.instance_id;
+    let task = shipped(row)?;
     let missing = task.missing();
     if !missing.is_empty() {
         return Err(WorkspaceError::Missing { id: id.to_owned(), what: missing.join(", ") });
     }
-    Ok(Prepared { env: variables(), ..Prepared::new(checkout(cache, id, &task)?) })
+    let origin = origin(row);
+    Ok(Prepared { env: variables(), origin, ..Prepared::new(checkout(cache, id, &task)?) })
+}
+
+/// The task that ships for a row.
+pub(crate) fn shipped(row: &Instance) -> Result<MiniTask, WorkspaceError> {
+    let id = &row.instance_id;
+    let unknown = |why: &str| WorkspaceError::Environment { id: id.clone(), why: why.to_owned(), remedy: Remedy::Voe };
+    let found = super::find(id).map_err(|error| unknown(&error.to_string()))?;
+    let task = found.ok_or_else(|| unknown("this voe has no such task in its suite mini"))?;
+    if task.row().base_commit != row.base_commit {
+        return Err(unknown("this voe's suite mini has it with other files; use the voe that the row is from"));
+    }
+    Ok(task)
+}
+
+/// What its environment is: programs of the machine, and its files.
+pub(crate) fn origin(row: &Instance) -> String {
+    format!("mini at {:.12}", row.base_commit)
 }
 
 /// Its repository at its base.

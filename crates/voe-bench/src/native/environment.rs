@@ -41,13 +41,23 @@ pub(super) struct Built {
     pub(super) opt: PathBuf,
     /// Pins that could not be had, each with why.
     pub(super) lacks: Vec<String>,
+    /// What it is, by content: the same on every machine for the same pins, of which the same could be had.
+    pub(super) name: String,
 }
 
 impl Built {
-    fn there(opt: &Path, done: &Path) -> Option<Self> {
+    fn new(opt: &Path, lacks: Vec<String>, pins: &Environment) -> Self {
+        let gone: Vec<&str> = lacks.iter().filter_map(|line| line.split(' ').next()).collect();
+        let content = format!("{:?}\n{:?}\n{gone:?}", pins.tools(), pins.packages());
+        let hash = blake3::hash(content.as_bytes()).to_hex();
+        let lacking = if gone.is_empty() { String::new() } else { format!(" without {}", gone.join(" ")) };
+        Self { opt: opt.to_owned(), lacks, name: format!("packages {hash:.12}{lacking}") }
+    }
+
+    fn there(opt: &Path, done: &Path, pins: &Environment) -> Option<Self> {
         let lacks = fs::read_to_string(done).ok()?;
         let lacks = lacks.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
-        Some(Self { opt: opt.to_owned(), lacks })
+        Some(Self::new(opt, lacks, pins))
     }
 }
 
@@ -72,7 +82,7 @@ impl Builder<'_> {
         let all = self.cache.join("environments");
         let place = all.join(key);
         let (opt, done) = (place.join("opt"), place.join("done"));
-        if let Some(there) = Built::there(&opt, &done) {
+        if let Some(there) = Built::there(&opt, &done, pins) {
             return Ok(there);
         }
         let io = |error: std::io::Error| format!("cannot write {}: {error}", place.display());
@@ -83,7 +93,7 @@ impl Builder<'_> {
             tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await.map_err(|error| error.to_string())?
         };
         let _lock = lock.map_err(io)?;
-        if let Some(there) = Built::there(&opt, &done) {
+        if let Some(there) = Built::there(&opt, &done, pins) {
             return Ok(there);
         }
         let untrusted = |error: voe_untrusted::Error| error.to_string();
@@ -106,7 +116,7 @@ impl Builder<'_> {
         clean(&tmp).map_err(untrusted)?;
         let lacks = kept?;
         fs::write(&done, lacks.join("\n") + "\n").map_err(io)?;
-        Ok(Built { opt, lacks })
+        Ok(Built::new(&opt, lacks, pins))
     }
 
     /// Runs uv in a sandbox whose `/tmp` is `build` in `all`; gives what could not be had.

@@ -8,6 +8,7 @@ use voe_sandbox::{Choice, Sandbox, Spec};
 use voe_toolbox::client::Toolbox;
 use voe_toolbox::protocol::{Limits, Pristine, Setup};
 
+use super::no_other_sandbox;
 use crate::workspace::WorkspaceError;
 
 /// Bytes of memory that a build may take; compilers take more than most tests.
@@ -29,7 +30,7 @@ impl Inside {
         spec.env.extend(installers(std::env::vars()));
         spec.read.extend(certificates());
         let workspace = spec.mount_at.clone().unwrap_or_else(|| spec.workspace.clone());
-        let sandbox = Sandbox::open(spec).await?;
+        let sandbox = Sandbox::open(spec).await.map_err(no_other_sandbox)?;
         let setup = Setup {
             workspace,
             scratch: PathBuf::new(),

@@ -17,7 +17,7 @@ use super::inside::Inside;
 use super::interpreter::Python;
 use super::variables;
 use crate::workspace::checkout::{self, Checkout};
-use crate::workspace::{TESTBED, WorkspaceError};
+use crate::workspace::{Remedy, TESTBED, WorkspaceError};
 
 /// The longest that an installation may take.
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -90,6 +90,7 @@ impl Install<'_> {
         applied.map_err(|error| WorkspaceError::Environment {
             id,
             why: format!("what its installation left can't be used: {error}"),
+            remedy: Remedy::Reason,
         })
     }
 
@@ -138,7 +139,8 @@ tar -cf /tmp/out/tree.tar --ignore-failed-read -T /tmp/out/files
     }
 
     async fn run(&self, script: &str, place: &UntrustedDir) -> Result<(), WorkspaceError> {
-        let failed = |why: String| WorkspaceError::Environment { id: self.task.instance_id.clone(), why };
+        let id = &self.task.instance_id;
+        let failed = |why: String| WorkspaceError::Environment { id: id.clone(), why, remedy: Remedy::Reason };
         let mut spec = Spec::new(self.program, &self.bare.dir, place.path().join("sandbox"));
         spec.state.clone_from(&self.state);
         spec.mount_at = Some(TESTBED.into());

@@ -13,6 +13,8 @@ pub(super) struct Python {
     pub(super) program: PathBuf,
     /// The directory that it and its library lie in.
     pub(super) prefix: PathBuf,
+    /// Its version, with the patch level.
+    pub(super) version: String,
 }
 
 /// A Python of the same minor version as `wanted`: pyenv's, on `PATH`, or uv's.
@@ -41,17 +43,17 @@ pub(super) async fn find(wanted: &str) -> Result<Python, String> {
         candidates.push(found.into());
     }
     for program in candidates.into_iter().filter(|program| program.is_file()) {
-        let ask = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys.base_prefix); print(sys.executable)";
+        let ask = "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.base_prefix); print(sys.executable)";
         let Some(said) = output(&program.to_string_lossy(), &["-c", ask]).await else { continue };
-        if let [version, prefix, real] = said.lines().collect::<Vec<_>>()[..]
-            && version == minor
-            && prefix != "/usr"
-        {
-            return Ok(Python { program: real.into(), prefix: prefix.into() });
+        let [version, prefix, real] = said.lines().collect::<Vec<_>>()[..] else { continue };
+        if version.rsplit_once('.').is_none_or(|(found, _)| found != minor) {
+            continue;
         }
-        if said.starts_with(&format!("{minor}\n")) {
-            return Ok(Python { program, prefix: "/usr".into() });
-        }
+        let version = version.to_owned();
+        return Ok(match prefix {
+            "/usr" => Python { program, prefix: "/usr".into(), version },
+            _ => Python { program: real.into(), prefix: prefix.into(), version },
+        });
     }
     Err(format!(
         "it needs Python {minor}, and none was found; install one: uv python install {minor} (or pyenv install {minor})"

@@ -20,10 +20,12 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::{Mutex, Semaphore};
 use voe_grade::Instance;
-use voe_repo::sealed_checkout;
+use voe_repo::{RepoError, sealed_checkout};
+use voe_sandbox::{Choice, SandboxError};
 
+use crate::run::policy;
 use crate::workspace::checkout;
-use crate::workspace::{Prepared, WorkspaceError};
+use crate::workspace::{Prepared, Remedy, WorkspaceError};
 use pins::Pins;
 
 /// Where the official images have conda.
@@ -67,34 +69,46 @@ impl Native {
         hidden: &[PathBuf],
     ) -> Result<Prepared, WorkspaceError> {
         let id = &task.instance_id;
-        let environment = |why: String| WorkspaceError::Environment { id: id.clone(), why };
+        let skip = |remedy: Remedy| move |why: String| WorkspaceError::Environment { id: id.clone(), why, remedy };
         let fetched;
         let pinned = match &self.pins {
             Some(pins) => {
-                pins.of(id).ok_or_else(|| environment("the lists of --environments don't have it".to_owned()))?
+                let lacks = "the lists of --environments don't have it; give some that do, or leave the task out";
+                pins.of(id).ok_or_else(|| skip(Remedy::Environments)(lacks.to_owned()))?
             }
             None => {
-                fetched = self.lists.get(cache, &task.repo, id).await.map_err(environment)?;
+                fetched = self.lists.get(cache, &task.repo, id).await.map_err(skip(Remedy::Environments))?;
                 &fetched
             }
         };
-        let python = interpreter::find(&pinned.python).await.map_err(environment)?;
+        let python = interpreter::find(&pinned.python).await.map_err(skip(Remedy::Install))?;
         let built = {
             let _one = self.building.lock().await;
             environment::Builder { cache, program, hidden, state: self.state.clone() }
                 .build(pinned, &python)
                 .await
-                .map_err(environment)?
+                .map_err(skip(Remedy::Reason))?
         };
         let _slot = self.preparing.acquire().await;
-        let mirror = repos::mirror(self.repos.as_deref(), cache, &task.repo).await.map_err(environment)?;
+        let mirror = repos::mirror(self.repos.as_deref(), cache, &task.repo).await.map_err(skip(Remedy::Repos))?;
         let (commit, place, key) =
             (task.base_commit.clone(), cache.to_owned(), format!("{id}-{:.12}", task.base_commit));
+        let (repo, of) = (task.repo.clone(), id.clone());
         let bare = tokio::task::spawn_blocking(move || {
-            checkout::get(&place, &key, |dir| Ok(sealed_checkout(&mirror, &commit, dir).map(drop)?))
+            checkout::get(&place, &key, |dir| match sealed_checkout(&mirror.dir, &commit, dir) {
+                Ok(_) => Ok(()),
+                // What git says of the clone; a full disk is nothing that another clone would help.
+                Err(error @ (RepoError::Git { .. } | RepoError::GitAnswer { .. } | RepoError::NoCommit { .. }))
+                    if !policy::disk_full(&error.to_string()) =>
+                {
+                    let why = mirror.unusable(&repo, &error);
+                    Err(WorkspaceError::Environment { id: of, why, remedy: Remedy::Repos })
+                }
+                Err(error) => Err(error.into()),
+            })
         })
         .await
-        .map_err(|error| environment(error.to_string()))??;
+        .map_err(|error| skip(Remedy::Reason)(error.to_string()))??;
         let installed = install::Install {
             task,
             bare: &bare,
@@ -121,11 +135,27 @@ impl Native {
         Ok(Prepared {
             env: variables(),
             overlays,
-            read: vec![python.prefix],
+            read: vec![python.prefix.clone()],
             before,
+            origin: format!("Python {}, {} at {:.12}", python.version, built.name, task.base_commit),
             lacks: built.lacks,
             ..Prepared::new(checkout)
         })
+    }
+}
+
+/// Why `local` does not work, with a remedy that holds for tasks with an environment: other sandboxes without containers would
+/// run them without it.
+pub(crate) fn no_other_sandbox(error: SandboxError) -> SandboxError {
+    match error {
+        SandboxError::Unavailable { choice: Choice::Local, problem, .. } => SandboxError::Unavailable {
+            choice: Choice::Local,
+            problem,
+            remedy: "the environments of tasks need it: run as root, or allow unprivileged user namespaces (`voe doctor` says \
+                     how), or use --backend docker"
+                .into(),
+        },
+        other => other,
     }
 }
 
@@ -136,4 +166,19 @@ pub(crate) fn variables() -> BTreeMap<String, String> {
     [("PATH", path), ("CONDA_PREFIX", env), ("CONDA_DEFAULT_ENV", "testbed".to_owned())]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_local_does_not_work_no_sandbox_is_named_that_cannot_hold_an_environment() {
+        let error = SandboxError::Unavailable {
+            choice: Choice::Local,
+            problem: "user namespace: Operation not permitted".into(),
+            remedy: "use --sandbox landlock as an ordinary user".into(),
+        };
+        insta::assert_snapshot!(no_other_sandbox(error), @"sandbox local: user namespace: Operation not permitted; the environments of tasks need it: run as root, or allow unprivileged user namespaces (`voe doctor` says how), or use --backend docker");
+    }
 }

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
+use sha2::{Digest, Sha256};
+
+use crate::suite::read::hex;
 
 /// Pinned environments, and which task has which.
 #[derive(Debug, Clone, Deserialize)]
@@ -12,6 +15,17 @@ pub struct Pins {
     instances: HashMap<String, String>,
     #[serde(skip)]
     specs: HashMap<String, Spec>,
+    #[serde(skip)]
+    content: Content,
+}
+
+/// Which content the files have: SHA-256, hexadecimal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Content {
+    /// Of the file of environments.
+    pub sha256: String,
+    /// Of the file `specs*.json` beside it, if there is one.
+    pub specs_sha256: Option<String>,
 }
 
 /// One environment.
@@ -53,6 +67,7 @@ impl Pins {
         let fail = |why: String| format!("cannot read the environments {}: {why}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
         let mut pins: Self = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
+        pins.content.sha256 = hex(&Sha256::digest(&text));
         for (name, environment) in &mut pins.environments {
             environment.name.clone_from(name);
         }
@@ -60,8 +75,14 @@ impl Pins {
             let fail = |why: String| format!("cannot read {}: {why}", beside.display());
             let text = std::fs::read_to_string(&beside).map_err(|error| fail(error.to_string()))?;
             pins.specs = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
+            pins.content.specs_sha256 = Some(hex(&Sha256::digest(&text)));
         }
         Ok(pins)
+    }
+
+    /// Which content the files have.
+    pub fn content(&self) -> &Content {
+        &self.content
     }
 
     /// The environment of a task.

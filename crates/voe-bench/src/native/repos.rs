@@ -6,20 +6,46 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::Command;
+use voe_repo::RepoError;
 
 /// How often a clone is tried.
 const TRIES: u32 = 3;
 /// The longest that a clone may take.
 const LIMIT: Duration = Duration::from_secs(3600);
 
+/// A clone or mirror of a repository.
+#[derive(Debug, Clone)]
+pub(super) struct Mirror {
+    /// Where it is.
+    pub(super) dir: PathBuf,
+    /// Whether the user gave it; else it is voe's own.
+    given: bool,
+}
+
+impl Mirror {
+    /// Why the base of a task of `repo` can't be taken from it, and what to do.
+    pub(super) fn unusable(&self, repo: &str, error: &RepoError) -> String {
+        let dir = self.dir.display();
+        let remedy = if self.given {
+            format!(
+                "clone it again (git clone --mirror https://github.com/{repo}.git), or give another directory with --repos DIR"
+            )
+        } else {
+            format!("remove {dir}, and run the same command: it is cloned again")
+        };
+        format!("the clone of {repo} in {dir} can't be used ({error}); {remedy}")
+    }
+}
+
 /// A clone or mirror of `repo` (`owner/name`).
-pub(super) async fn mirror(given: Option<&Path>, cache: &Path, repo: &str) -> Result<PathBuf, String> {
+pub(super) async fn mirror(given: Option<&Path>, cache: &Path, repo: &str) -> Result<Mirror, String> {
     let flat = repo.replace('/', "__");
     let name = repo.rsplit('/').next().unwrap_or(repo);
     for form in [flat.as_str(), repo, name] {
         for dir in given.into_iter().flat_map(|dir| [dir.join(form), dir.join(format!("{form}.git"))]) {
             if dir.is_dir() {
-                return dir.canonicalize().map_err(|error| format!("cannot open {}: {error}", dir.display()));
+                let found = dir.canonicalize().map(|dir| Mirror { dir, given: true });
+                return found.map_err(|error| format!("cannot open {}: {error}", dir.display()));
             }
         }
     }
@@ -30,8 +56,9 @@ pub(super) async fn mirror(given: Option<&Path>, cache: &Path, repo: &str) -> Re
     let locked = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await;
     let _lock = locked.map_err(|error| error.to_string())?.map_err(io)?;
     let to = place.join(format!("{flat}.git"));
+    let own = |dir: PathBuf| Mirror { dir, given: false };
     if to.is_dir() {
-        return Ok(to);
+        return Ok(own(to));
     }
     let part = place.join(format!("{flat}.part"));
     let mut why = String::new();
@@ -41,7 +68,7 @@ pub(super) async fn mirror(given: Option<&Path>, cache: &Path, repo: &str) -> Re
         }
         let _ = fs::remove_dir_all(&part);
         match clone(repo, &part).await {
-            Ok(()) => return fs::rename(&part, &to).map(|()| to).map_err(io),
+            Ok(()) => return fs::rename(&part, &to).map(|()| own(to)).map_err(io),
             Err(error) => why = error,
         }
     }

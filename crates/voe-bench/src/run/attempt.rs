@@ -22,7 +22,7 @@ use super::progress::{Key, Watching};
 use super::record;
 use crate::experiment::Arm;
 use crate::script::ScriptError;
-use crate::workspace::{Prepared, WorkspaceError};
+use crate::workspace::{Prepared, Remedy, WorkspaceError};
 
 /// An attempt that is to be made.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ pub(super) enum Came {
     /// It ended by no fault of the model's.
     Fault(String, Fate),
     /// The task can't run here.
-    Skipped(String),
+    Skipped(String, Remedy),
 }
 
 /// voe could not work on the attempt.
@@ -124,8 +124,10 @@ impl Job {
     pub(super) async fn work(&self, context: &Arc<Context>) -> Came {
         let prepared = match context.workspaces.prepare(&self.task).await {
             Ok(prepared) => prepared,
-            Err(error) if error.is_environment() => return Came::Skipped(error.to_string()),
-            Err(error) => return self.fault(context, &error.to_string(), Fate::Again),
+            Err(error) => match error.remedy() {
+                Some(remedy) => return Came::Skipped(error.to_string(), remedy),
+                None => return self.fault(context, &error.to_string(), Fate::Again),
+            },
         };
         if !prepared.lacks.is_empty() {
             let text = format!(

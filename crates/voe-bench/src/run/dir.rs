@@ -3,6 +3,7 @@
 //! ```text
 //! run.toml                                what is run, resolved
 //! suite.jsonl                             the rows of its tasks
+//! environments/<id>.toml                  which environment the attempts at a task have
 //! lock                                    held while a voe works on it
 //! tasks/<id>/<arm>-<trial>/               an attempt
 //!     trajectory.jsonl  checkpoint        its record, and up to where it is whole
@@ -16,17 +17,23 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use voe_grade::{Prediction, Predictions};
-use voe_untrusted::Kind;
+use voe_untrusted::{Kind, UntrustedDir, private};
 
-use super::check;
-use crate::experiment::{Arm, Experiment};
+use super::file::RunFile;
+use super::place::Place;
+use super::{check, same};
+use crate::experiment::Arm;
 use crate::name::slug;
-use crate::suite::{Source, Suite, is_file_name};
+use crate::suite::read::hex;
+use crate::suite::{Suite, is_file_name};
 
 /// The version of the directory's layout that this voe writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+
+/// The rows of a run's tasks.
+const SUITE: &str = "suite.jsonl";
 
 /// A run directory can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +71,9 @@ pub enum DirError {
         /// What it is.
         kind: Kind,
     },
+    /// What it has of its tasks is no longer what it was begun with.
+    #[error("{0} was changed since the run was begun; put it back as it was, or begin another run")]
+    Changed(PathBuf),
     /// A file of it can't be read.
     #[error("cannot read {path}: {why}")]
     Damaged {
@@ -82,80 +92,6 @@ pub enum DirError {
     },
 }
 
-/// `run.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunFile {
-    /// The version of the layout.
-    pub format: u32,
-    /// The version of voe.
-    pub voe: String,
-    /// When it was begun, UTC, RFC 3339.
-    pub began: String,
-    /// Attempts at each task in each arm.
-    pub trials: u32,
-    /// The isolation that was asked for.
-    pub sandbox: String,
-    /// Whether some of its attempts ran without isolation, where the suite's solutions could be read.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub readable_solutions: bool,
-    /// The suite's name.
-    pub suite: String,
-    /// Its tasks.
-    pub tasks: Vec<String>,
-    /// Where it was read from.
-    pub source: Source,
-    /// The machine.
-    pub machine: Machine,
-    /// The experiment as it was given.
-    pub experiment: Experiment,
-    /// The arms, resolved.
-    pub arms: Vec<ArmFile>,
-}
-
-/// An arm in `run.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ArmFile {
-    /// Its name.
-    pub name: String,
-    /// Its model, as it was asked for.
-    pub model: String,
-    /// What is known of the model and its server.
-    #[serde(default)]
-    pub server: String,
-    /// Its strategy with every key.
-    pub strategy: String,
-}
-
-impl ArmFile {
-    /// The arm.
-    ///
-    /// # Errors
-    /// The strategy is none that this voe can read.
-    pub fn resolved(self) -> Result<Arm, voe_agent::LoadError> {
-        Ok(Arm { name: self.name, model: self.model, strategy: voe_agent::load::parse(&self.strategy)? })
-    }
-}
-
-/// The machine that a run was begun on.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Machine {
-    /// Processors.
-    pub processors: usize,
-    /// Memory in MiB.
-    pub memory_mib: u64,
-    /// The kernel's version.
-    pub kernel: String,
-}
-
-impl Machine {
-    /// This one.
-    pub fn this() -> Self {
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { processors, memory_mib: super::memory::total() >> 20, kernel }
-    }
-}
-
 /// An open run directory, held against other voes.
 #[derive(Debug)]
 pub struct RunDir {
@@ -164,6 +100,7 @@ pub struct RunDir {
     /// What is run.
     pub file: RunFile,
     _lock: Option<File>,
+    own: bool,
 }
 
 impl RunDir {
@@ -176,27 +113,43 @@ impl RunDir {
             let path = at.to_owned();
             move |source| DirError::Io { path, source }
         };
-        voe_untrusted::private::output(path, &["run.toml"])?;
+        private::output(path, &["run.toml"])?;
         let path = path.canonicalize().map_err(io(path))?;
         let lock = lock(&path)?;
-        let file = match read(&path) {
-            Ok(there) => {
-                same(&path, &there, &file)?;
-                let readable_solutions = file.readable_solutions || there.readable_solutions;
-                RunFile { trials: file.trials, readable_solutions, ..there }
-            }
-            Err(DirError::NotARun(_)) => file,
+        let there = match read(&path) {
+            Ok(there) => Some(there),
+            Err(DirError::NotARun(_)) => None,
             Err(error) => return Err(error),
         };
-        let run = Self { path, file, _lock: Some(lock) };
-        check::run(&run.path)?;
+        check::run(&path)?;
+        let file = match there {
+            Some(there) => {
+                let run = Self { path: path.clone(), file: there, _lock: None, own: true };
+                let what = same::difference(&run.file, &file).or_else(|| {
+                    let rows = same::rows(&run.suite().ok()?.tasks, &suite.tasks)?;
+                    Some(format!("the content of its tasks: {rows}"))
+                });
+                if let Some(what) = what {
+                    return Err(DirError::Another { path, what });
+                }
+                {
+                    let rows = run.rows_sha256()?;
+                    run.file.resumed(file, rows)
+                }
+            }
+            None => {
+                let rows: Vec<String> =
+                    suite.tasks.iter().filter_map(|task| serde_json::to_string(task).ok()).collect();
+                let rows = rows.join("\n") + "\n";
+                // The rows first: a run.toml without them would be a run without tasks.
+                replace(&path.join(SUITE), rows.as_bytes()).map_err(io(&path))?;
+                RunFile { rows_sha256: Some(hex(&Sha256::digest(&rows))), ..file }
+            }
+        };
+        let run = Self { path, file, _lock: Some(lock), own: true };
         let text = toml::to_string_pretty(&run.file)
             .map_err(|error| io(&run.path)(std::io::Error::other(error.to_string())))?;
-        let rows: Vec<String> = suite.tasks.iter().filter_map(|task| serde_json::to_string(task).ok()).collect();
-        // The rows first: a run.toml without them would be a run without tasks.
-        for (name, text) in [("suite.jsonl", rows.join("\n") + "\n"), ("run.toml", text)] {
-            replace(&run.path.join(name), text.as_bytes()).map_err(io(&run.path))?;
-        }
+        replace(&run.path.join("run.toml"), text.as_bytes()).map_err(io(&run.path))?;
         for name in ["tasks", "predictions", "work"] {
             fs::create_dir_all(run.path.join(name)).map_err(io(&run.path))?;
         }
@@ -210,18 +163,39 @@ impl RunDir {
     pub fn look(path: &Path) -> Result<Self, DirError> {
         let file = read(path)?;
         check::run(path)?;
-        Ok(Self { path: path.to_owned(), file, _lock: None })
+        Ok(Self { path: path.to_owned(), file, _lock: None, own: is_own(path) })
     }
 
-    /// The rows of its tasks.
+    /// Where its tasks are worked on, and with what, as it says itself: believed only where nobody but the user can write it.
+    pub fn place(&self) -> Option<&Place> {
+        self.file.place.as_ref().filter(|_| self.own)
+    }
+
+    /// Whether nobody but the user can have written what it says.
+    pub fn is_own(&self) -> bool {
+        self.own
+    }
+
+    /// SHA-256 of the rows of its tasks, hexadecimal.
+    fn rows_sha256(&self) -> Result<String, DirError> {
+        let path = self.path.join(SUITE);
+        let bytes = fs::read(&path).map_err(|error| DirError::Damaged { path, why: error.to_string() })?;
+        Ok(hex(&Sha256::digest(&bytes)))
+    }
+
+    /// The suite as the run has it: its own rows, under the name and source that it was begun with.
     ///
     /// # Errors
-    /// They can't be read.
+    /// They can't be read, or are no longer those that the run was begun with.
     pub fn suite(&self) -> Result<Suite, DirError> {
-        let path = self.path.join("suite.jsonl");
+        let path = self.path.join(SUITE);
         let mut suite =
             Suite::read(&path).map_err(|error| DirError::Damaged { path: path.clone(), why: error.to_string() })?;
+        if self.file.rows_sha256.as_ref().is_some_and(|then| *then != suite.source.sha256) {
+            return Err(DirError::Changed(path));
+        }
         suite.name.clone_from(&self.file.suite);
+        suite.source.clone_from(&self.file.source);
         Ok(suite)
     }
 
@@ -230,7 +204,7 @@ impl RunDir {
     /// # Errors
     /// A strategy's text can't be read.
     pub fn arms(&self) -> Result<Vec<Arm>, DirError> {
-        let arm = |arm: &ArmFile| {
+        let arm = |arm: &super::file::ArmFile| {
             let strategy = voe_agent::load::parse(&arm.strategy)
                 .map_err(|error| DirError::Damaged { path: self.path.join("run.toml"), why: error.to_string() })?;
             Ok(Arm { name: arm.name.clone(), model: arm.model.clone(), strategy })
@@ -309,25 +283,15 @@ fn read(path: &Path) -> Result<RunFile, DirError> {
     Ok(run)
 }
 
-/// Whether two descriptions are of the same run: what decides over attempts must be the same.
-fn same(path: &Path, there: &RunFile, here: &RunFile) -> Result<(), DirError> {
-    let decides = |arms: &[ArmFile]| -> Vec<(String, String, String)> {
-        arms.iter().map(|arm| (arm.name.clone(), arm.model.clone(), arm.strategy.clone())).collect()
+/// Whether a run directory and what it says are the user's, and nobody else can write them.
+fn is_own(path: &Path) -> bool {
+    let look = || -> Option<()> {
+        let dir = UntrustedDir::open(&path.canonicalize().ok()?).ok()?;
+        private::check_dir(&dir).ok()?;
+        let file = dir.open_file("run.toml").ok()??;
+        private::check_file(&path.join("run.toml"), &file).ok()
     };
-    let what = if there.suite != here.suite || there.tasks != here.tasks {
-        "its tasks".to_owned()
-    } else if there.source.sha256 != here.source.sha256 {
-        "the suite's file".to_owned()
-    } else if decides(&there.arms) != decides(&here.arms) {
-        "its arms (their models or strategies)".to_owned()
-    } else if there.trials > here.trials {
-        format!("its trials: {} there", there.trials)
-    } else if there.experiment.hints != here.experiment.hints {
-        "whether hints are shown".to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(DirError::Another { path: path.to_owned(), what })
+    look().is_some()
 }
 
 fn lock(path: &Path) -> Result<File, DirError> {

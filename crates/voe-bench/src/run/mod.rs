@@ -1,6 +1,7 @@
 //! Running an experiment: every task in every arm, trial by trial, gone on with where it was stopped.
 //!
-//! - [`dir`]: the run directory; `check`: whether voe can have made it
+//! - [`dir`]: the run directory; [`file`]: its `run.toml`; `check`: whether voe can have made it
+//! - [`place`]: where its tasks are worked on, and with what; `same`: whether it is the same run
 //! - `attempt`: one attempt; [`record`]: where its record can be gone on with
 //! - [`policy`]: what becomes of an attempt, by why it ended
 //! - [`pace`]: how many requests go to the server at a time
@@ -9,11 +10,14 @@
 mod attempt;
 mod check;
 pub mod dir;
+pub mod file;
 pub(crate) mod memory;
 pub mod pace;
+pub mod place;
 pub mod policy;
 pub mod progress;
 pub mod record;
+mod same;
 pub mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +30,8 @@ use voe_untrusted::UntrustedDir;
 
 use attempt::{Came, Job, Standing};
 pub use attempt::{Fault, faults};
-pub use dir::{ArmFile, DirError, Machine, RunDir, RunFile};
+pub use dir::{DirError, RunDir};
+pub use file::{ArmFile, Machine, RunFile, Server};
 use pace::Pacer;
 use policy::Fate;
 use progress::Progress;
@@ -79,10 +84,14 @@ impl Context {
 pub enum Outcome {
     /// Nothing is left to do.
     Done,
+    /// All was tried, and some of it was skipped or given up; see the totals.
+    Partly,
     /// It was to pause, and did; the same command goes on.
     Paused,
-    /// Going on would be of no use: why.
+    /// The model can't be asked: why. Going on would be of no use.
     Stopped(String),
+    /// The disk is full: why.
+    NoRoom(String),
 }
 
 /// Runs what is left of a run.
@@ -131,9 +140,10 @@ pub async fn run(dir: RunDir, settings: Settings, progress: Arc<Progress>) -> Re
     }
     context.progress.plan(planned, done);
     write_all_predictions(&context.dir, &arms)?;
-    let outcome = Queue { open: open.into(), running: JoinSet::new(), parallel: parallel.max(1), stop: None }
-        .work(&context, &mut pause)
-        .await;
+    let outcome =
+        Queue { open: open.into(), running: JoinSet::new(), parallel: parallel.max(1), stop: None, no_room: false }
+            .work(&context, &mut pause)
+            .await;
     write_all_predictions(&context.dir, &arms)?;
     Ok(outcome)
 }
@@ -153,6 +163,8 @@ struct Queue {
     parallel: usize,
     /// Why no further attempt begins.
     stop: Option<String>,
+    /// Whether that is because the disk is full.
+    no_room: bool,
 }
 
 impl Queue {
@@ -172,7 +184,7 @@ impl Queue {
                 if memory::disk_left(&context.dir.path).is_some_and(|left| left < DISK_LEFT) {
                     let text =
                         "the disk has less than 1 GiB left; free some (`voe bench prune`), then run the same command";
-                    self.stop = Some(text.to_owned());
+                    (self.stop, self.no_room) = (Some(text.to_owned()), true);
                     break;
                 }
                 let Some(job) = self.open.pop_front() else { break };
@@ -202,9 +214,13 @@ impl Queue {
             self.take(context, job, came, &mut skipped);
         }
         match (self.stop, *pause.borrow()) {
+            (Some(why), _) if self.no_room || policy::disk_full(&why) => Outcome::NoRoom(why),
             (Some(why), _) => Outcome::Stopped(why),
             (None, true) if !self.open.is_empty() => Outcome::Paused,
-            _ => Outcome::Done,
+            _ => {
+                let (_, totals) = context.progress.now();
+                if totals.skipped + totals.faults > 0 { Outcome::Partly } else { Outcome::Done }
+            }
         }
     }
 
@@ -216,9 +232,9 @@ impl Queue {
                 context.progress.paused(&key);
                 self.open.push_front(job);
             }
-            Came::Skipped(why) => {
+            Came::Skipped(why, remedy) => {
                 let first = skipped.insert(key.task.clone());
-                context.progress.skipped(&key, first.then_some(why.as_str()));
+                context.progress.skipped(&key, first.then_some(why.as_str()), remedy);
             }
             Came::Fault(why, Fate::Stops) => {
                 context.progress.fault(&key, &why, true);

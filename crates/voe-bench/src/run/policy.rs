@@ -42,7 +42,7 @@ pub fn fate(reason: Reason, last: Option<&LastError>) -> Fate {
 }
 
 /// Whether an error of voe's own says that the disk is full: then nothing else goes well either.
-pub(super) fn disk_full(error: &str) -> bool {
+pub(crate) fn disk_full(error: &str) -> bool {
     error.contains("No space left on device") || error.contains("os error 28") || error.contains("Disk quota exceeded")
 }
 

@@ -1,6 +1,6 @@
 //! What a run is doing: for the live view, for plain lines and for scripts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -9,6 +9,8 @@ use tokio::sync::mpsc;
 use voe_agent::Observer;
 use voe_trace::event::Finish;
 use voe_trace::{Event, Level, Reason, Record, Usage};
+
+use crate::workspace::Remedy;
 
 /// Which attempt.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -73,6 +75,8 @@ pub enum News {
         task: String,
         /// Why.
         why: String,
+        /// What removes the reason.
+        remedy: Remedy,
     },
     /// Anything else.
     Note {
@@ -108,6 +112,8 @@ pub struct Totals {
     pub faults: usize,
     /// Attempts at tasks that can't run here.
     pub skipped: usize,
+    /// What removes the reasons.
+    pub remedies: BTreeSet<Remedy>,
     /// Steps in this session.
     pub steps: u64,
     /// Tokens in this session.
@@ -186,14 +192,15 @@ impl Progress {
         self.tell(News::Fault { key: key.clone(), why: why.to_owned(), again });
     }
 
-    pub(super) fn skipped(&self, key: &Key, why: Option<&str>) {
+    pub(super) fn skipped(&self, key: &Key, why: Option<&str>, remedy: Remedy) {
         {
             let mut state = self.lock();
             state.running.remove(key);
             state.totals.skipped += 1;
+            state.totals.remedies.insert(remedy);
         }
         if let Some(why) = why {
-            self.tell(News::Skipped { task: key.task.clone(), why: why.to_owned() });
+            self.tell(News::Skipped { task: key.task.clone(), why: why.to_owned(), remedy });
         }
     }
 

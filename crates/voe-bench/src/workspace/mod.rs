@@ -1,14 +1,17 @@
 //! Workspaces for tasks: where an attempt works, and where a patch is graded.
 //!
 //! - [`checkout`]: repositories at their base, shared read-only
+//! - [`origins`]: which environment each task of a run has
 
 pub mod checkout;
+pub mod origins;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::Serialize;
 use tokio::sync::OnceCell;
 use voe_grade::Instance;
 use voe_repo::RepoError;
@@ -16,8 +19,10 @@ use voe_sandbox::{Choice, Sandbox, SandboxError, Spec};
 
 use crate::docker::{Docker, Held};
 use crate::mini;
-use crate::native::Native;
+use crate::native::{Native, no_other_sandbox};
+use crate::run::place::Bounds;
 pub use checkout::Checkout;
+pub use origins::Origins;
 
 /// Where the official eval scripts expect the checkout.
 pub const TESTBED: &str = "/testbed";
@@ -40,6 +45,8 @@ pub enum WorkspaceError {
         id: String,
         /// Why, and what to do.
         why: String,
+        /// What removes the reason.
+        remedy: Remedy,
     },
     /// The repository.
     #[error(transparent)]
@@ -61,8 +68,45 @@ pub enum WorkspaceError {
         source: io::Error,
     },
     /// Another attempt at the same task found this out.
-    #[error("{0}")]
-    Before(String),
+    #[error("{why}")]
+    Before {
+        /// What it found.
+        why: String,
+        /// What removes the reason.
+        remedy: Remedy,
+    },
+}
+
+/// What removes the reason for which a task is skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// Lists that have its environment.
+    Environments,
+    /// A clone of its repository.
+    Repos,
+    /// Another image.
+    Image,
+    /// A program, Python or package on this machine.
+    Install,
+    /// Another voe.
+    Voe,
+    /// What the reason says.
+    Reason,
+}
+
+impl Remedy {
+    /// What to do, as a part of a sentence.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Environments => "give --environments FILE",
+            Self::Repos => "give --repos DIR",
+            Self::Image => "give --image IMAGE",
+            Self::Install => "install what is missing",
+            Self::Voe => "use the voe that can",
+            Self::Reason => "see the reasons above",
+        }
+    }
 }
 
 impl WorkspaceError {
@@ -73,7 +117,16 @@ impl WorkspaceError {
 
     /// Whether the task can't run on this machine as it is set up: it is skipped, and that is said.
     pub fn is_environment(&self) -> bool {
-        matches!(self, Self::Missing { .. } | Self::Environment { .. } | Self::Before(_))
+        self.remedy().is_some()
+    }
+
+    /// What removes the reason, where the task can't run on this machine as it is set up.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Missing { .. } => Some(Remedy::Install),
+            Self::Environment { remedy, .. } | Self::Before { remedy, .. } => Some(*remedy),
+            _ => None,
+        }
     }
 }
 
@@ -96,6 +149,8 @@ pub struct Prepared {
     pub image: Option<Held>,
     /// Whether the image has the checkout already.
     pub checkout_in_image: bool,
+    /// What its environment is, by content: the same text wherever and whenever it is the same.
+    pub origin: String,
 }
 
 impl Prepared {
@@ -110,6 +165,7 @@ impl Prepared {
             lacks: Vec::new(),
             image: None,
             checkout_in_image: false,
+            origin: String::new(),
         }
     }
 }
@@ -138,13 +194,17 @@ pub struct Workspaces {
     pub docker: Option<Docker>,
     /// Whether what runs in them may use the network; only the official harness's tests may.
     pub network: bool,
+    /// The bounds on commands.
+    pub limits: Bounds,
+    /// Where it is kept which environment each task of a run has.
+    pub origins: Option<Origins>,
     /// Directories and files of the host that commands must not see, whatever else would show them: solutions, tests, other
     /// attempts' records, commits after the base.
     pub hidden: Vec<PathBuf>,
     ready: Mutex<HashMap<String, Cell>>,
 }
 
-type Cell = Arc<OnceCell<Result<Arc<Prepared>, String>>>;
+type Cell = Arc<OnceCell<Result<Arc<Prepared>, (String, Remedy)>>>;
 
 impl Workspaces {
     /// Workspaces kept in `cache`, with `program` (the voe binary) inside of sandboxes of the kind `choice`.
@@ -156,6 +216,8 @@ impl Workspaces {
             native,
             docker: None,
             network: false,
+            limits: Bounds::default(),
+            origins: None,
             hidden: Vec::new(),
             ready: Mutex::default(),
         }
@@ -169,8 +231,16 @@ impl Workspaces {
     /// The task's workspace, made if this is the first time that it is asked for.
     ///
     /// # Errors
-    /// It can't be made here; what is wrong is found out once.
+    /// It can't be made here (what is wrong is found out once), or its environment is another one than the run began with.
     pub async fn prepare(&self, task: &Instance) -> Result<Arc<Prepared>, WorkspaceError> {
+        let prepared = self.prepared(task).await?;
+        if let Some(origins) = &self.origins {
+            origins.check(&task.instance_id, &prepared.origin)?;
+        }
+        Ok(prepared)
+    }
+
+    async fn prepared(&self, task: &Instance) -> Result<Arc<Prepared>, WorkspaceError> {
         let cell = {
             let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(ready.entry(task.instance_id.clone()).or_default())
@@ -179,9 +249,9 @@ impl Workspaces {
             // An image may be gone by the next time; only what can't be had here is found out once.
             let made = docker.prepare(task, &self.cache).await;
             if let Err(error) = &made
-                && error.is_environment()
+                && let Some(remedy) = error.remedy()
             {
-                let _ = cell.set(Err(error.to_string()));
+                let _ = cell.set(Err((error.to_string(), remedy)));
             }
             return made.map(Arc::new);
         }
@@ -189,7 +259,7 @@ impl Workspaces {
         let shared = cell
             .get_or_init(|| async {
                 self.make(task).await.map(Arc::new).map_err(|error| {
-                    let told = error.to_string();
+                    let told = (error.to_string(), error.remedy().unwrap_or(Remedy::Reason));
                     own = Some(error);
                     told
                 })
@@ -198,17 +268,17 @@ impl Workspaces {
         match (shared, own) {
             (Ok(prepared), _) => Ok(Arc::clone(prepared)),
             (Err(_), Some(error)) => Err(error),
-            (Err(told), None) => Err(WorkspaceError::Before(told.clone())),
+            (Err((why, remedy)), None) => Err(WorkspaceError::Before { why: why.clone(), remedy: *remedy }),
         }
     }
 
     async fn make(&self, task: &Instance) -> Result<Prepared, WorkspaceError> {
         let io = |error: tokio::task::JoinError| WorkspaceError::io("prepare", &self.cache)(io::Error::other(error));
-        let (cache, id) = (self.cache.clone(), task.instance_id.clone());
-        if !task.repo.starts_with("mini/") {
+        let (cache, row) = (self.cache.clone(), task.clone());
+        if !mini::is_of(task) {
             return self.native.prepare(task, &cache, &self.program, &self.hidden).await;
         }
-        tokio::task::spawn_blocking(move || mini::prepare(&cache, &id)).await.map_err(io)?
+        tokio::task::spawn_blocking(move || mini::prepare(&cache, &row)).await.map_err(io)?
     }
 
     /// Opens a sandbox on the task's workspace. `home`: a directory of the sandbox's own; `tmp`: what is `/tmp` inside,
@@ -223,6 +293,8 @@ impl Workspaces {
         spec.read.clone_from(&prepared.read);
         spec.choice = self.choice;
         spec.network = self.network;
+        (spec.limits.memory_bytes, spec.limits.processes) = (self.limits.memory_bytes, self.limits.processes);
+        spec.disk_bytes = self.limits.disk_bytes;
         spec.hidden.clone_from(&self.hidden);
         if self.choice == Choice::Landlock {
             // It makes a copy, at a path of its own.
@@ -255,7 +327,10 @@ impl Workspaces {
             std::fs::create_dir_all(tmp).map_err(WorkspaceError::io("make", tmp))?;
             spec.tmp = Some(tmp.to_owned());
         }
-        Ok(Opened { sandbox: Sandbox::open(spec).await?, at: TESTBED.into() })
+        let has_environment = !prepared.overlays.is_empty();
+        let sandbox = Sandbox::open(spec).await;
+        let sandbox = sandbox.map_err(|error| if has_environment { no_other_sandbox(error) } else { error })?;
+        Ok(Opened { sandbox, at: TESTBED.into() })
     }
 }
 

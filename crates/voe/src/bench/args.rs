@@ -172,9 +172,9 @@ pub(super) struct Grade {
     /// Patches at a time [default: the number of processors]
     #[arg(long, value_name = "N")]
     pub(super) parallel: Option<usize>,
-    /// Seconds for a task's tests
-    #[arg(long, value_name = "S", default_value_t = 1800)]
-    pub(super) timeout: u64,
+    /// Seconds for a task's tests [default: 1800, or as the run's grades were begun]
+    #[arg(long, value_name = "S")]
+    pub(super) timeout: Option<u64>,
     /// Let the tests use the network, as the official harness does: for patches that need a package which the base did not
     #[arg(long)]
     pub(super) network: bool,

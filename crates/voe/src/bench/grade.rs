@@ -5,15 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use voe_bench::grade::{Batch, Entry, Row, gold, logs, official};
+use voe_bench::grade::{Batch, Entry, Grading, Row, gold, logs, official};
 use voe_bench::run::RunDir;
+use voe_bench::workspace::{Origins, Remedy};
 use voe_bench::{Suite, mini};
 use voe_grade::{Predictions, RunReport};
 
 use super::args::Grade;
-use super::{cache_dir, hide, suite};
+use super::place::Found;
+use super::remembered::{self, For};
+use super::{cache_dir, hide, remedies, suite};
 use crate::show::one_line;
 use crate::{Usage, exit};
+
+/// Seconds for a task's tests, unless told otherwise: the official limit.
+const TIMEOUT: u64 = voe_bench::grade::cell::TIME_LIMIT.as_secs();
 
 pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
     if let Some(dir) = &args.run {
@@ -24,9 +30,10 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
     if let Some(dir) = &args.logs {
         return of_logs(dir, &suite, args.json);
     }
+    let usual = Grading { timeout_s: args.timeout.unwrap_or(TIMEOUT), network: args.network };
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("."));
     if let Some(file) = &args.predictions {
-        if args.place.backend == "official" {
+        if args.place.is_official() {
             return officially(&args, &suite, file, &out).await;
         }
         let text = std::fs::read_to_string(file)
@@ -36,25 +43,78 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
         // It becomes the name of a directory.
         let model = model.filter(|name| !name.starts_with('.') && !name.contains('\0')).unwrap_or("voe").to_owned();
         let (entries, others) = entries(&predictions, &suite);
-        return finish(&args, &batch(&args, &suite, &model, out).await?, entries, &others).await.map(|_| exit::OK);
+        if !others.is_empty() {
+            errln!("voe: {}", missing(&file.display().to_string(), &others));
+        }
+        let found = args.place.said()?.place(&suite).await?;
+        let batch = batch(&args, &found, usual, &suite, &model, out).await?;
+        let (_, left) = finish(&args, &batch, entries, &others).await?;
+        return Ok(left.code());
     }
-    self_test(&args, &suite, out).await
+    let found = args.place.said()?.place(&suite).await?;
+    self_test(&args, &found, usual, &suite, out).await
 }
 
-async fn batch(args: &Grade, suite: &Suite, model: &str, out: PathBuf) -> anyhow::Result<Batch> {
+/// What was not graded.
+#[derive(Debug, Default)]
+struct Left {
+    skipped: usize,
+    remedies: BTreeSet<Remedy>,
+}
+
+impl Left {
+    fn see(&mut self, row: &Row) {
+        if let Some(remedy) = row.remedy {
+            self.skipped += 1;
+            self.remedies.insert(remedy);
+        }
+    }
+
+    /// The exit code of a grading that left these; says what to do about them.
+    fn code(&self) -> u8 {
+        if self.skipped == 0 {
+            return exit::OK;
+        }
+        let tasks = if self.skipped == 1 { "1 patch was".to_owned() } else { format!("{} patches were", self.skipped) };
+        let what = remedies(&self.remedies);
+        errln!("voe: ended before everything was done: {tasks} skipped ({what}); then the same command");
+        exit::PARTLY
+    }
+}
+
+/// How many predictions `what` lacks, and which, as far as they are few.
+fn missing(what: &str, ids: &[String]) -> String {
+    const MOST: usize = 5;
+    let shown = ids.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if ids.len() > MOST { format!(" and {} more", ids.len() - MOST) } else { String::new() };
+    let tasks = match ids.len() {
+        1 => "1 task has no prediction and counts".to_owned(),
+        n => format!("{n} tasks have no prediction and count"),
+    };
+    one_line(&format!("{what}: {tasks} as unresolved: {shown}{more}")).to_string()
+}
+
+async fn batch(
+    args: &Grade,
+    found: &Found,
+    grading: Grading,
+    suite: &Suite,
+    model: &str,
+    out: PathBuf,
+) -> anyhow::Result<Batch> {
     let parallel = args.parallel.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
     if !out.exists() {
         // Patches and logs of private code may be in it.
         voe_untrusted::private::named(&out)?;
     }
-    let mut workspaces = args.place.workspaces(suite).await?;
-    workspaces.network = args.network;
+    let mut workspaces = found.workspaces(suite, args.place.keep_images.as_deref()).await?;
+    workspaces.network = grading.network;
     let files = [Some(out.as_path()), args.run.as_deref(), args.predictions.as_deref()].into_iter().flatten();
     workspaces.hidden.extend(hide::of([], files));
     Ok(Batch {
         workspaces,
         parallel,
-        limit: Duration::from_secs(args.timeout.max(1)),
+        limit: Duration::from_secs(grading.timeout_s.max(1)),
         run_id: args.run_id.clone(),
         model: model.to_owned(),
         out: std::fs::canonicalize(&out)?,
@@ -82,11 +142,21 @@ fn entries(predictions: &Predictions, suite: &Suite) -> (Vec<Entry>, Vec<String>
     (entries, without.into_iter().map(|task| task.instance_id.clone()).collect())
 }
 
-async fn finish(args: &Grade, batch: &Batch, entries: Vec<Entry>, others: &[String]) -> anyhow::Result<RunReport> {
-    let report = batch.grade(entries, others, |row| show(row, args.json)).await?;
+async fn finish(
+    args: &Grade,
+    batch: &Batch,
+    entries: Vec<Entry>,
+    others: &[String],
+) -> anyhow::Result<(RunReport, Left)> {
+    let mut left = Left::default();
+    let report = batch.grade(entries, others, |row| {
+        left.see(row);
+        show(row, args.json);
+    });
+    let report = report.await?;
     if args.json {
         crate::show::out::json(&report)?;
-        return Ok(report);
+        return Ok((report, left));
     }
     outln!(
         "{}: {} of {} resolved ({} unresolved, {} empty, {} errors, {} without a prediction, {} skipped)",
@@ -106,7 +176,7 @@ async fn finish(args: &Grade, batch: &Batch, entries: Vec<Entry>, others: &[Stri
     {
         outln!("of the tasks whose gold patch passes on this machine: {resolved} of {of}");
     }
-    Ok(report)
+    Ok((report, left))
 }
 
 fn show(row: &Row, json: bool) {
@@ -120,10 +190,41 @@ fn show(row: &Row, json: bool) {
     outln!("{}", one_line(&line));
 }
 
+/// How the grades of the run in `path` are made: as they were begun.
+fn as_begun(args: &Grade, path: &Path, grades: &Path) -> anyhow::Result<Grading> {
+    let Some(then) = Grading::read(&grades.join("official")).map_err(Usage)? else {
+        return Ok(Grading { timeout_s: args.timeout.unwrap_or(TIMEOUT), network: args.network });
+    };
+    let run = path.display();
+    let refused = |text: String| -> anyhow::Error {
+        Usage(format!("{text}, or keep other grades elsewhere with --out DIR")).into()
+    };
+    if let Some(timeout) = args.timeout.filter(|timeout| *timeout != then.timeout_s) {
+        let begun = then.timeout_s;
+        let text =
+            format!("{run} is graded with --timeout {begun}, which --timeout {timeout} contradicts; leave it out");
+        return Err(refused(text));
+    }
+    match (then.network, args.network) {
+        (false, true) => Err(refused(format!("{run} is graded without --network; leave it out"))),
+        (true, false) => {
+            Err(refused(format!("{run} is graded with --network, which is never taken from a run: add --network")))
+        }
+        _ => Ok(then),
+    }
+}
+
 async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
     let dir = RunDir::look(path)?;
     let suite = dir.suite()?;
     let grades = args.out.clone().unwrap_or_else(|| dir.path.join("grades"));
+    let mut left = Left::default();
+    let (found, grading) = if args.place.is_official() {
+        (None, None)
+    } else {
+        let grading = as_begun(args, path, &grades)?;
+        (Some(remembered::place(&dir, args.place.said()?, &suite, For::Grade).await?), Some(grading))
+    };
     for arm in &dir.file.arms {
         for trial in 1..=dir.file.trials {
             let name = format!("{}-{trial}", arm.name);
@@ -135,14 +236,20 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
                 errln!("voe: {name}: no attempt has ended yet");
                 continue;
             }
-            if args.place.backend == "official" {
+            let (Some(found), Some(grading)) = (&found, grading) else {
                 officially(args, &suite, &file, &grades.join("official")).await?;
                 continue;
-            }
+            };
             let predictions = Predictions::read(&text).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
             let (entries, others) = entries(&predictions, &suite);
-            let batch = batch(args, &suite, &name, grades.join("official")).await?;
+            if !others.is_empty() {
+                errln!("voe: {}; to make the attempts: voe bench run {}", missing(&name, &others), path.display());
+            }
+            let mut batch = batch(args, found, grading, &suite, &name, grades.join("official")).await?;
+            grading.write(&batch.out)?;
+            batch.workspaces.origins = Some(Origins::new(dir.path.clone(), false));
             let report = batch.grade(entries, &others, |row| {
+                left.see(row);
                 show(row, args.json);
                 keep(&grades.join(&name), row);
             });
@@ -167,7 +274,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
             }
         }
     }
-    Ok(exit::OK)
+    Ok(left.code())
 }
 
 /// `grades/<arm>-<trial>/<id>.json`.
@@ -182,7 +289,7 @@ fn keep(dir: &Path, row: &Row) {
 }
 
 /// `--gold`, `--empty`, `--wrong`: does grading say here what it must say?
-async fn self_test(args: &Grade, suite: &Suite, out: PathBuf) -> anyhow::Result<u8> {
+async fn self_test(args: &Grade, found: &Found, grading: Grading, suite: &Suite, out: PathBuf) -> anyhow::Result<u8> {
     let whole = |patch: &dyn Fn(&voe_grade::Instance) -> Option<String>| -> Vec<Entry> {
         let entry = |task: &voe_grade::Instance| Entry { task: Arc::new(task.clone()), name: None, patch: patch(task) };
         suite.tasks.iter().map(entry).collect()
@@ -194,7 +301,8 @@ async fn self_test(args: &Grade, suite: &Suite, out: PathBuf) -> anyhow::Result<
     } else {
         ("wrong", wrong(suite)?)
     };
-    let report = finish(args, &batch(args, suite, model, out).await?, entries, &[]).await?;
+    let batch = batch(args, found, grading, suite, model, out).await?;
+    let (report, left) = finish(args, &batch, entries, &[]).await?;
     let failed: BTreeSet<&str> = if args.gold {
         gold::Gold::read(&cache_dir()?).note(&report, &cache_dir()?)?;
         let known = gold::KNOWN_TO_FAIL.iter().chain(&gold::KNOWN_TO_WAVER);
@@ -207,12 +315,8 @@ async fn self_test(args: &Grade, suite: &Suite, out: PathBuf) -> anyhow::Result<
     } else {
         report.resolved_ids.iter().chain(&report.error_ids).map(String::as_str).collect()
     };
-    if report.total_instances == 0 {
-        errln!("voe: none of the tasks can run here");
-        return Ok(exit::INTERNAL);
-    }
     if failed.is_empty() {
-        return Ok(exit::OK);
+        return Ok(left.code());
     }
     errln!("voe: not as it must be: {}", failed.into_iter().collect::<Vec<_>>().join(", "));
     Ok(exit::INTERNAL)
@@ -238,7 +342,7 @@ fn wrong(suite: &Suite) -> anyhow::Result<Vec<Entry>> {
 }
 
 fn of_logs(dir: &Path, suite: &Suite, json: bool) -> anyhow::Result<u8> {
-    let (mut resolved, mut count) = (0, 0);
+    let (mut resolved, mut count, mut problems) = (0, 0, 0);
     logs::grade_all(dir, suite, |found| match found {
         logs::Found::Graded(log) => {
             count += 1;
@@ -251,11 +355,19 @@ fn of_logs(dir: &Path, suite: &Suite, json: bool) -> anyhow::Result<u8> {
                 outln!("{}", one_line(&format!("{verdict:<12} {}  {}{why}", log.instance_id, log.file)));
             }
         }
-        logs::Found::Problem(problem) => errln!("voe: {}", one_line(&problem.to_string())),
+        logs::Found::Problem(problem) => {
+            problems += 1;
+            errln!("voe: {}", one_line(&problem.to_string()));
+        }
     })
     .map_err(|e| Usage(e.to_string()))?;
     if !json {
         outln!("{resolved} of {count} logs resolved");
+    }
+    if problems > 0 {
+        let logs = if problems == 1 { "1 log".to_owned() } else { format!("{problems} logs") };
+        errln!("voe: ended before everything was done: {logs} could not be graded, for the reasons above");
+        return Ok(exit::PARTLY);
     }
     Ok(exit::OK)
 }

@@ -60,7 +60,7 @@ fn line(news: &News, redraw: bool) -> Option<String> {
             let then = if *again { "to be tried again" } else { "given up, not counted" };
             format!("fault    {key}  {why} ({then})")
         }
-        News::Skipped { task, why } => format!("skipped  {task}  {why}"),
+        News::Skipped { task, why, .. } => format!("skipped  {task}  {why}"),
         News::Note { text } => format!("note     {text}"),
     };
     Some(one_line(&text) + "\n")

@@ -1,4 +1,4 @@
-//! `voe bench`: suites run, gone on with and graded.
+//! `voe bench`: suites run, resumed and graded.
 
 mod args;
 mod grade;
@@ -6,13 +6,17 @@ mod hide;
 mod live;
 mod place;
 mod prune;
+mod remembered;
 mod run;
+mod server;
+mod status;
 mod tasks;
 
 use std::path::PathBuf;
 
 pub(crate) use args::Args;
 use args::{Action, FilterFlags};
+use voe_bench::workspace::Remedy;
 use voe_bench::{Filter, Hub, Suite, cache};
 
 use crate::Usage;
@@ -21,7 +25,7 @@ use crate::show::one_line;
 pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
     match args.action {
         Action::Run(args) => run::run(*args).await,
-        Action::Status(args) => run::status(&args),
+        Action::Status(args) => status::run(&args),
         Action::Grade(args) => grade::run(*args).await,
         Action::Tasks(args) => tasks::list(args).await,
         Action::Show(args) => tasks::show(args).await,
@@ -37,6 +41,11 @@ fn cache_dir() -> anyhow::Result<PathBuf> {
 /// The suite `name`, filtered; what was left out is said on standard error.
 async fn suite(name: &str, flags: &FilterFlags) -> anyhow::Result<Suite> {
     filtered(name, &flags.filter()?).await
+}
+
+/// What lets skipped tasks run, in words.
+fn remedies<'r>(all: impl IntoIterator<Item = &'r Remedy>) -> String {
+    all.into_iter().map(|remedy| remedy.words()).collect::<Vec<_>>().join(", ")
 }
 
 async fn filtered(name: &str, filter: &Filter) -> anyhow::Result<Suite> {

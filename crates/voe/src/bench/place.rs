@@ -1,25 +1,29 @@
-//! Where tasks run: on this machine, or in containers.
+//! Where tasks run: on this machine, or in containers. From flags and settings for a run that begins; for one that is there,
+//! see [`super::remembered`].
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use voe_bench::Suite;
 use voe_bench::docker::{Docker, Keep};
 use voe_bench::native::Native;
 use voe_bench::native::pins::Pins;
+use voe_bench::run::place::{Backend, Bounds, Environments, Place};
 use voe_bench::workspace::Workspaces;
+use voe_bench::{Suite, mini};
 use voe_sandbox::{Choice, Images};
 
 use super::{cache_dir, hide};
-use crate::Usage;
+use crate::settings::{Settings, Source};
+use crate::{Usage, trust};
 
 /// Where commands run.
 #[derive(Debug, clap::Args, Default, Clone)]
 pub(super) struct PlaceFlags {
-    /// Where tasks run: auto, native or docker; in `grade` also official (the installed swebench package)
-    #[arg(long, value_name = "BACKEND", default_value = "auto")]
-    pub(super) backend: String,
-    /// Isolation of commands: auto, local, landlock, docker, podman or none
+    /// Where tasks run: auto, native or docker; in `grade` also official (the installed swebench package) [default: auto, or
+    /// as the run was begun]
+    #[arg(long, value_name = "BACKEND")]
+    pub(super) backend: Option<String>,
+    /// Isolation of commands: auto, local, landlock, docker, podman or none [default: auto, or as the run was begun]
     #[arg(long, value_name = "SANDBOX")]
     pub(super) sandbox: Option<String>,
     /// In containers: the image of all tasks, instead of each row's own; the suite mini needs one
@@ -36,62 +40,190 @@ pub(super) struct PlaceFlags {
     pub(super) repos: Option<PathBuf>,
 }
 
+/// What the user says of the place; what they leave open is `None`.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) backend: Option<Backend>,
+    /// By flag.
+    pub(super) sandbox: Option<Choice>,
+    /// By a variable or the user's own file.
+    pub(super) usual_sandbox: Option<Choice>,
+    /// By flag.
+    pub(super) image: Option<String>,
+    /// By a variable or the user's own file.
+    pub(super) usual_image: Option<String>,
+    /// Absolute.
+    pub(super) environments: Option<PathBuf>,
+    /// Absolute.
+    pub(super) repos: Option<PathBuf>,
+    /// From the settings.
+    pub(super) limits: Bounds,
+}
+
+/// A place, with what was read to find it out.
+pub(super) struct Found {
+    pub(super) place: Place,
+    pub(super) pins: Option<Pins>,
+}
+
+/// Whether any task needs an environment: one of an official suite.
+pub(super) fn is_official(suite: &Suite) -> bool {
+    !suite.tasks.iter().all(mini::is_of)
+}
+
 /// The file of a suite that is not one of voe's own.
 fn suite_file(suite: &Suite) -> Option<&Path> {
     Some(Path::new(&suite.source.file)).filter(|path| path.is_file())
 }
 
 impl PlaceFlags {
-    /// The isolation of commands in tasks of `suite`.
-    pub(super) async fn choice(&self, suite: &Suite) -> anyhow::Result<Choice> {
-        let word = self.sandbox.clone().or_else(|| std::env::var("VOE_SANDBOX").ok()).unwrap_or_else(|| "auto".into());
-        let choice: Choice = word.parse().map_err(|e: voe_sandbox::UnknownChoice| Usage(e.to_string()))?;
-        let contained = matches!(choice, Choice::Docker | Choice::Podman);
-        match self.backend.as_str() {
-            "native" if contained => {
-                Err(Usage(format!("--backend native and --sandbox {choice} exclude each other")).into())
-            }
-            "native" => Ok(choice),
-            "docker" if contained => Ok(choice),
-            "docker" if choice == Choice::Auto => Ok(Choice::Docker),
-            "docker" => Err(Usage(format!("--backend docker and --sandbox {choice} exclude each other")).into()),
-            "auto" if choice == Choice::Auto && self.by_itself(suite).await => Ok(Choice::Docker),
-            "auto" | "official" => Ok(choice),
-            other => Err(Usage(format!("no backend {other:?}; use auto, native, docker, or in grade official")).into()),
+    /// Whether the official package is to grade.
+    pub(super) fn is_official(&self) -> bool {
+        self.backend.as_deref() == Some("official")
+    }
+
+    /// Remembers which paths the user gave, so that a run may name them.
+    ///
+    /// # Errors
+    /// voe's state directory.
+    pub(super) fn remember(&self) -> anyhow::Result<()> {
+        for path in [&self.environments, &self.repos].into_iter().flatten() {
+            trust::path::given(&std::path::absolute(path)?)?;
         }
+        Ok(())
+    }
+
+    /// What the flags and the user's settings say.
+    ///
+    /// # Errors
+    /// A word that means nothing.
+    pub(super) fn said(&self) -> anyhow::Result<Said> {
+        let settings = Settings::load(None)?;
+        let choice = |word: &str| -> anyhow::Result<Option<Choice>> {
+            let choice: Choice = word.parse().map_err(|e: voe_sandbox::UnknownChoice| Usage(e.to_string()))?;
+            Ok((choice != Choice::Auto).then_some(choice))
+        };
+        let usual = |name: &str| match settings.get(name) {
+            Some((_, Source::Default)) | None => None,
+            Some(_) => settings.text(name).filter(|text| !text.is_empty()),
+        };
+        let backend = match self.backend.as_deref() {
+            None | Some("auto") => None,
+            Some("native") => Some(Backend::Native),
+            Some("docker") => Some(Backend::Docker),
+            Some(other) => {
+                let text = format!("no backend {other:?}; use auto, native, docker, or in grade official");
+                return Err(Usage(text).into());
+            }
+        };
+        let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute).transpose();
+        let mut limits = Bounds::default();
+        if let Some(bytes) = settings.bytes("sandbox.memory")? {
+            limits.memory_bytes = bytes;
+        }
+        if let Some(processes) = settings.number("sandbox.processes")? {
+            limits.processes = processes;
+        }
+        if let Some(bytes) = settings.bytes("sandbox.disk")? {
+            limits.disk_bytes = bytes;
+        }
+        Ok(Said {
+            backend,
+            sandbox: self.sandbox.as_deref().map(choice).transpose()?.flatten(),
+            usual_sandbox: usual("sandbox.backend").as_deref().map(choice).transpose()?.flatten(),
+            image: self.image.clone().filter(|image| !image.is_empty()),
+            usual_image: usual("sandbox.image"),
+            environments: absolute(&self.environments)?,
+            repos: absolute(&self.repos)?,
+            limits,
+        })
+    }
+}
+
+impl Said {
+    /// The place of a run or a grading that begins with tasks of `suite`.
+    pub(super) async fn place(self, suite: &Suite) -> anyhow::Result<Found> {
+        // What a flag says goes before what is usual.
+        let said = self.sandbox.or(self.usual_sandbox.filter(|usual| fits(self.backend, *usual)));
+        let sandbox = match (self.backend, said) {
+            (Some(backend), Some(sandbox)) if Backend::of(sandbox) != backend => {
+                let text = format!("--backend {backend} and --sandbox {sandbox} exclude each other; leave one out");
+                return Err(Usage(text).into());
+            }
+            (_, Some(sandbox)) => sandbox,
+            (Some(Backend::Docker), None) => Choice::Docker,
+            (Some(Backend::Native), None) => Choice::Local,
+            (None, None) if self.by_itself(suite).await => Choice::Docker,
+            (None, None) => Choice::Local,
+        };
+        let pins = self.environments.as_deref().map(Pins::read).transpose().map_err(Usage)?;
+        let backend = Backend::of(sandbox);
+        let image = self.image.or(self.usual_image).filter(|_| backend == Backend::Docker);
+        let environments = pins.as_ref().zip(self.environments).map(|(pins, file)| environments(file, pins));
+        let place =
+            Place { backend, sandbox, network: false, image, repos: self.repos, environments, limits: self.limits };
+        let found = Found { place, pins };
+        found.check(suite)?;
+        Ok(found)
     }
 
     /// Whether containers are the way without being told so: official tasks, no lists of environments, and an engine that answers.
     async fn by_itself(&self, suite: &Suite) -> bool {
-        let official = suite.tasks.iter().any(|task| !task.repo.starts_with("mini/"));
-        official && self.environments.is_none() && Images::connect(Choice::Docker).await.is_ok()
+        is_official(suite) && self.environments.is_none() && Images::connect(Choice::Docker).await.is_ok()
+    }
+}
+
+/// Whether a usual sandbox can be meant where the backend was named.
+fn fits(backend: Option<Backend>, usual: Choice) -> bool {
+    backend.is_none_or(|backend| backend == Backend::of(usual))
+}
+
+/// A file of environments as a run remembers it.
+pub(super) fn environments(file: PathBuf, pins: &Pins) -> Environments {
+    let content = pins.content();
+    Environments { file, sha256: content.sha256.clone(), specs_sha256: content.specs_sha256.clone() }
+}
+
+impl Found {
+    /// Whether tasks of `suite` can be worked on there at all.
+    ///
+    /// # Errors
+    /// They can't; says what to use.
+    pub(super) fn check(&self, suite: &Suite) -> anyhow::Result<()> {
+        let Place { backend, sandbox, image, .. } = &self.place;
+        if *backend == Backend::Native && *sandbox != Choice::Local && is_official(suite) {
+            let text = format!(
+                "--sandbox {sandbox} can't hold the environments of these tasks, so their tests would run without them; use \
+                 --sandbox local, or --backend docker"
+            );
+            return Err(Usage(text).into());
+        }
+        if *backend == Backend::Docker && image.is_none() && suite.tasks.iter().any(mini::is_of) {
+            let text =
+                "tasks of the suite mini have no image of their own; name one with git, bash and python3 with --image";
+            return Err(Usage(text.into()).into());
+        }
+        Ok(())
     }
 
-    pub(super) async fn workspaces(&self, suite: &Suite) -> anyhow::Result<Workspaces> {
-        let pins = match &self.environments {
-            Some(file) => Some(Pins::read(file).map_err(Usage)?),
-            None => None,
-        };
+    /// Workspaces there for tasks of `suite`. `keep`: the flag `--keep-images`.
+    pub(super) async fn workspaces(&self, suite: &Suite, keep: Option<&str>) -> anyhow::Result<Workspaces> {
+        let place = &self.place;
         let program = std::env::current_exe().context("cannot find voe's own program")?;
-        let repos = self.repos.as_ref().map(std::path::absolute).transpose()?;
-        let choice = self.choice(suite).await?;
-        let keep: Keep = self.keep_images.as_deref().map(str::parse).transpose().map_err(Usage)?.unwrap_or_default();
+        let keep: Keep = keep.map(str::parse).transpose().map_err(Usage)?.unwrap_or_default();
         let cache = cache_dir()?;
         // Whole directories of voe's own and of repositories, and files with what lies next to them.
-        let own = [Some(cache.clone()), Some(crate::state::dir()?), repos.clone()].into_iter().flatten();
-        let hidden = hide::of(own, self.environments.iter().map(PathBuf::as_path).chain(suite_file(suite)));
-        let mut native = Native::new(pins, repos);
+        let own = [Some(cache.clone()), Some(crate::state::dir()?), place.repos.clone()].into_iter().flatten();
+        let environments = place.environments.iter().map(|environments| environments.file.as_path());
+        let hidden = hide::of(own, environments.chain(suite_file(suite)));
+        let mut native = Native::new(self.pins.clone(), place.repos.clone());
         native.state = crate::state::dir().ok();
-        let mut workspaces = Workspaces::new(cache, program, choice, native);
+        let mut workspaces = Workspaces::new(cache, program, place.sandbox, native);
         workspaces.hidden = hidden;
-        if matches!(choice, Choice::Docker | Choice::Podman) {
-            let image =
-                self.image.clone().or_else(|| std::env::var("VOE_IMAGE").ok()).filter(|image| !image.is_empty());
-            if image.is_none() && suite.tasks.iter().any(|task| task.repo.starts_with("mini/")) {
-                let text = "tasks of the suite mini have no image of their own; name one with git, bash and python3 with --image";
-                return Err(Usage(text.into()).into());
-            }
-            workspaces.docker = Some(Docker::connect(choice, image, keep).await?);
+        workspaces.limits = place.limits;
+        workspaces.network = place.network;
+        if place.backend == Backend::Docker {
+            workspaces.docker = Some(Docker::connect(place.sandbox, place.image.clone(), keep).await?);
         }
         Ok(workspaces)
     }

@@ -1,58 +1,77 @@
 //! `voe bench run` and `voe bench status`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use voe_bench::models::{Answers, Models};
-use voe_bench::run::progress::Progress;
-use voe_bench::run::status;
-use voe_bench::run::{ArmFile, Machine, Outcome, RunDir, RunFile, Settings as RunSettings};
-use voe_bench::script::Scripts;
-use voe_bench::workspace::Workspaces;
-use voe_bench::{Arm, Experiment, Suite, name};
+use voe_bench::models::Models;
+use voe_bench::run::place::Place;
+use voe_bench::run::progress::{Progress, Totals};
+use voe_bench::run::{ArmFile, Machine, Outcome, RunDir, RunFile, Server, Settings as RunSettings};
+use voe_bench::workspace::Origins;
+use voe_bench::{Arm, Experiment, Filter, Suite, name};
 use voe_sandbox::Choice;
 
-use super::{args, filtered, hide, live};
+use super::remembered::{self, For};
+use super::{args, filtered, hide, live, remedies, server};
 use crate::settings::Settings;
 use crate::show::one_line;
-use crate::{Usage, exit, model};
+use crate::{Usage, exit};
+
+/// This voe.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Attempts at a time, unless told otherwise.
 const PARALLEL: usize = 4;
 
 pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
+    if args.place.is_official() {
+        return Err(Usage("--backend official only grades; use auto, native or docker".into()).into());
+    }
     let (experiment, out) = experiment(&args)?;
     if experiment.suite.is_empty() {
         return Err(Usage("the experiment names no suite; give --suite SUITE".into()).into());
     }
     let here = std::env::current_dir()?;
+    let begun = out.join("run.toml").is_file().then(|| RunDir::look(&out)).transpose()?;
     let arms = arms(&args, &experiment, &here)?;
-    let suite = filtered(&experiment.suite, &experiment.filter).await?;
-    if args.place.backend == "official" {
-        return Err(Usage("--backend official only grades; use auto, native or docker".into()).into());
-    }
-    let mut workspaces = args.place.workspaces(&suite).await?;
-    if workspaces.choice == Choice::None && !args.allow_readable_solutions {
+    let suite = suite(&args, &experiment).await?;
+    let said = args.place.said()?;
+    let found = match &begun {
+        Some(begun) => remembered::place(begun, said, &suite, For::Run).await?,
+        None => said.place(&suite).await?,
+    };
+    if found.place.sandbox == Choice::None && !args.allow_readable_solutions {
         let text = "--sandbox none lets the model's commands read the tasks' solutions; use another sandbox, or give \
                     --allow-readable-solutions to run all the same";
         return Err(Usage(text.into()).into());
     }
+    let mut workspaces = found.workspaces(&suite, args.place.keep_images.as_deref()).await?;
     let files = args.experiment.iter().map(PathBuf::as_path).chain([out.as_path()]);
     workspaces.hidden.extend(hide::of([], files));
     let mut models = Models::new();
-    let mut servers = std::collections::BTreeMap::new();
+    let mut servers = BTreeMap::new();
     for arm in &arms {
         if !models.contains_key(&arm.model) {
-            let (answers, facts) = answers(&args, &arm.model).await?;
+            let then = begun.as_ref().and_then(|run| {
+                let arm = run.file.arms.iter().find(|there| there.name == arm.name && there.model == arm.model)?;
+                arm.answers.as_ref()
+            });
+            let server::Found { answers, about, server } = server::find(&args, &arm.model, then).await?;
             models.insert(arm.model.clone(), answers);
-            servers.insert(arm.model.clone(), facts);
+            servers.insert(arm.model.clone(), (about, server));
         }
     }
-    let file = describe(&workspaces, experiment, &suite, &arms, &servers);
+    args.place.remember()?;
+    let file = describe(found.place, experiment, &suite, &arms, &servers);
     let parallel = file.experiment.parallel.unwrap_or(PARALLEL);
     let dir = RunDir::open(&out, file, &suite)?;
+    if dir.file.voe != VERSION {
+        errln!("voe: {} was begun by voe {}, and this is {VERSION}", out.display(), one_line(&dir.file.voe));
+    }
+    workspaces.origins = Some(Origins::new(dir.path.clone(), true));
     if !args.json {
         outln!("{} tasks, {} arms, {} trials in {}", suite.tasks.len(), arms.len(), dir.file.trials, out.display());
     }
@@ -78,6 +97,15 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
             }
             Ok(exit::OK)
         }
+        Outcome::Partly => {
+            errln!("voe: {}", partly(&totals, &out));
+            Ok(exit::PARTLY)
+        }
+        Outcome::NoRoom(why) => {
+            let why = one_line(&why);
+            errln!("voe: the run stopped: {why}; to resume it: the same command, or voe bench run {}", out.display());
+            Ok(exit::PARTLY)
+        }
         Outcome::Paused => {
             if told {
                 outln!("stopped; to go on: the same command, or voe bench run {}", out.display());
@@ -89,6 +117,35 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
             errln!("voe: the run stopped: {why}; to go on: the same command, or voe bench run {}", out.display());
             Ok(exit::MODEL)
         }
+    }
+}
+
+/// What was left out of a run, and what to do about it.
+fn partly(totals: &Totals, out: &Path) -> String {
+    let run = out.display();
+    let mut parts = Vec::new();
+    if totals.skipped > 0 {
+        parts.push(format!("{} skipped ({})", attempts(totals.skipped), remedies(&totals.remedies)));
+    }
+    if totals.faults > 0 {
+        parts.push(format!(
+            "{} given up (voe bench status {run} says why; more tries: --tries N)",
+            attempts(totals.faults)
+        ));
+    }
+    format!("ended before everything was done: {}; then: voe bench run {run}", parts.join(", "))
+}
+
+fn attempts(n: usize) -> String {
+    if n == 1 { "1 attempt".to_owned() } else { format!("{n} attempts") }
+}
+
+/// The suite: of a run directory as it has it, wherever its file is by now; else as it is named.
+async fn suite(args: &args::Run, experiment: &Experiment) -> anyhow::Result<Suite> {
+    let run = args.experiment.as_deref().filter(|path| path.is_dir());
+    match run.filter(|_| args.suite.is_none() && args.filter.filter().is_ok_and(|filter| filter == Filter::default())) {
+        Some(run) => Ok(RunDir::look(run)?.suite()?),
+        None => filtered(&experiment.suite, &experiment.filter).await,
     }
 }
 
@@ -158,54 +215,34 @@ fn default_name(experiment: &Experiment) -> String {
 }
 
 fn describe(
-    workspaces: &Workspaces,
+    place: Place,
     experiment: Experiment,
     suite: &Suite,
     arms: &[Arm],
-    servers: &std::collections::BTreeMap<String, String>,
+    servers: &BTreeMap<String, (String, Option<Server>)>,
 ) -> RunFile {
-    let arm = |arm: &Arm| ArmFile {
-        name: arm.name.clone(),
-        model: arm.model.clone(),
-        server: servers.get(&arm.model).cloned().unwrap_or_default(),
-        strategy: voe_agent::load::show(&arm.strategy),
+    let arm = |arm: &Arm| {
+        let (server, answers) = servers.get(&arm.model).cloned().unwrap_or_default();
+        let strategy = voe_agent::load::show(&arm.strategy);
+        ArmFile { name: arm.name.clone(), model: arm.model.clone(), server, strategy, answers }
     };
     RunFile {
         format: voe_bench::run::dir::FORMAT,
-        voe: env!("CARGO_PKG_VERSION").to_owned(),
+        voe: VERSION.to_owned(),
+        later: Vec::new(),
         began: jiff::Timestamp::now().to_string(),
         trials: experiment.trials.unwrap_or(1).max(1),
-        sandbox: workspaces.choice.to_string(),
-        readable_solutions: workspaces.choice == Choice::None,
+        sandbox: None,
+        readable_solutions: place.sandbox == Choice::None,
         suite: suite.name.clone(),
         tasks: suite.tasks.iter().map(|task| task.instance_id.clone()).collect(),
+        rows_sha256: None,
         source: suite.source.clone(),
+        place: Some(place),
         machine: Machine::this(),
         experiment,
         arms: arms.iter().map(arm).collect(),
     }
-}
-
-/// Who answers by the name `name`, and what is known of it, in one line.
-async fn answers(args: &args::Run, name: &str) -> anyhow::Result<(Answers, String)> {
-    if let Some(file) = name.strip_prefix("scripted:") {
-        let scripts = Scripts::read(Path::new(file)).map_err(|e| Usage(e.to_string()))?;
-        return Ok((Answers::Scripted(scripts), "scripted".to_owned()));
-    }
-    let mut settings = Settings::load(None)?;
-    let flags = args.model_flags(name);
-    settings.flag("base_url", flags.base_url);
-    settings.flag("model", flags.model);
-    settings.flag("api_key_env", flags.api_key_env);
-    let found = model::find(&settings).await?;
-    for note in found.notes {
-        errln!("voe: {}", one_line(&note));
-    }
-    let facts = found.model.facts();
-    let window = facts.window.map(|window| format!(", window {window}")).unwrap_or_default();
-    let server = facts.server.as_deref().unwrap_or(&facts.provider);
-    let told = format!("{} at {} ({server}{window})", facts.name, facts.base_url);
-    Ok((Answers::Shared(found.model), told))
 }
 
 /// The first Ctrl-C lets the steps under way end; the second ends voe at once, which loses no more than they.
@@ -232,55 +269,4 @@ fn pause_on_signals(pause: watch::Sender<bool>, quiet: bool) -> anyhow::Result<(
         }
     });
     Ok(())
-}
-
-pub(super) fn status(args: &args::Status) -> anyhow::Result<u8> {
-    let dir = RunDir::look(&args.run)?;
-    let status = status::read(&dir)?;
-    if args.json {
-        crate::show::out::json_pretty(&status)?;
-        return Ok(exit::OK);
-    }
-    let arms: Vec<&str> = dir.file.arms.iter().map(|arm| arm.name.as_str()).collect();
-    let (suite, arms) = (one_line(&dir.file.suite), one_line(&arms.join(", ")));
-    outln!("{suite}: {} tasks × {arms} × {} trials", dir.file.tasks.len(), dir.file.trials);
-    outln!(
-        "{} of {} done, {} begun, {} left, {} given up or to be tried again",
-        status.done(),
-        status.planned,
-        status.open.len(),
-        status.left,
-        status.faults.len()
-    );
-    for (reason, count) in &status.ended {
-        outln!("  {reason:<12} {count}");
-    }
-    if status.readable_solutions {
-        outln!("solutions were readable in this run (sandbox none)");
-    }
-    if status.done() > 0 {
-        let levels: Vec<String> = status.levels.iter().map(|(level, count)| format!("{count} {level}")).collect();
-        outln!("evidence: {}; {} empty patches", levels.join(", "), status.empty);
-        let cost = status.usage.cost.map(|cost| format!(", ${cost:.2}")).unwrap_or_default();
-        outln!(
-            "{} steps, {} tokens in, {} out{cost}, {} of work",
-            status.steps,
-            status.usage.prompt,
-            status.usage.output,
-            live::time(status.seconds)
-        );
-    }
-    if let Some(rate) = status.an_hour {
-        let left = status.seconds_left.map(|left| format!("; about {} left", live::time(left))).unwrap_or_default();
-        outln!("{rate:.1} attempts an hour lately{left}");
-    }
-    for open in &status.open {
-        let since = live::time(open.seconds);
-        let line = format!("open   {}  step {}, {} edits, {}, {since}", open.key, open.step, open.edits, open.level);
-        outln!("{}", one_line(&line));
-    }
-    for (key, why) in &status.faults {
-        outln!("{}", one_line(&format!("fault  {key}  {why}")));
-    }
-    Ok(exit::OK)
 }

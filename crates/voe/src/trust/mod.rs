@@ -1,6 +1,7 @@
-//! What the user trusts: records that voe made for them, and settings that a repository asks for.
+//! What the user trusts: records that voe made for them, settings that a repository asks for, and paths that a run names.
 
 pub(crate) mod config;
+pub(crate) mod path;
 pub(crate) mod record;
 
 use std::path::Path;

@@ -2,16 +2,26 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::VOE;
+use crate::support::{Said, VOE};
 
 /// Stands in the solution, the tests and a later commit, and nowhere else.
 pub const MARKS: [&str; 3] = ["GOLD_MARK", "TESTS_MARK", "FUTURE_MARK"];
+
+/// What stands in for uv where it is not installed: environments without packages, which is all that most of these tasks need.
+const UV: &str = r#"#!/bin/sh
+[ "$1" = venv ] || exit 1
+while [ $# -gt 1 ]; do
+    [ "$1" = --python ] && python=$2
+    shift
+done
+exec "$python" -m venv --without-pip "$1"
+"#;
 
 /// A directory that is neither in a home nor in `/tmp` where this user may make one, with a suite and repositories in it.
 pub struct World {
@@ -55,6 +65,10 @@ impl World {
         let version = "import sys; print('%d.%d' % sys.version_info[:2])";
         let python = Command::new("python3").args(["-c", version]).output().unwrap();
         let python = String::from_utf8(python.stdout).unwrap().trim().to_owned();
+        let uv = top.path().join("bin/uv");
+        fs::create_dir(uv.parent().unwrap()).unwrap();
+        fs::write(&uv, UV).unwrap();
+        fs::set_permissions(&uv, fs::Permissions::from_mode(0o755)).unwrap();
         Self { top, in_sight: seen, base, gold, tests, python }
     }
 
@@ -110,7 +124,17 @@ impl World {
         let mut command = Command::new(VOE);
         command.args(args).current_dir(self.top.path()).stdin(Stdio::null());
         command.env("VOE_CACHE_DIR", self.at("cache")).env("VOE_STATE_DIR", self.at("state")).env_remove("VOE_SANDBOX");
+        if !has_uv() {
+            let own = std::env::var_os("PATH").unwrap_or_default();
+            let dirs = std::iter::once(self.at("bin")).chain(std::env::split_paths(&own));
+            command.env("PATH", std::env::join_paths(dirs).unwrap());
+        }
         command
+    }
+
+    /// voe with these arguments and no others.
+    pub fn bare(&self, args: &[&str]) -> Said {
+        Said::of(&self.command(args).output().unwrap())
     }
 
     /// voe with the suite, the environments and the repositories.
@@ -145,12 +169,16 @@ impl World {
 
 /// Whether environments can be built here; says why not.
 pub fn environments_work() -> bool {
-    let uv = Command::new("uv").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let there = uv.is_ok_and(|status| status.success());
+    let there = has_uv();
     if !there {
         println!("skipped: uv is not installed");
     }
     there
+}
+
+fn has_uv() -> bool {
+    let uv = Command::new("uv").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    uv.is_ok_and(|status| status.success())
 }
 
 fn git(dir: &Path, args: &[&str]) -> String {

@@ -1,0 +1,131 @@
+//! `run.toml`: what a run is, resolved.
+
+use serde::{Deserialize, Serialize};
+use voe_agent::LoadError;
+
+use super::place::Place;
+use crate::experiment::{Arm, Experiment};
+use crate::suite::Source;
+
+/// `run.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunFile {
+    /// The version of the layout.
+    pub format: u32,
+    /// The version of voe that began it.
+    pub voe: String,
+    /// Other versions that worked on it later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<String>,
+    /// When it was begun, UTC, RFC 3339.
+    pub began: String,
+    /// Attempts at each task in each arm.
+    pub trials: u32,
+    /// The isolation that was asked for, which may be "auto": in format 1 only. See [`RunFile::place`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
+    /// Whether some of its attempts ran without isolation, where the suite's solutions could be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub readable_solutions: bool,
+    /// The suite's name.
+    pub suite: String,
+    /// Its tasks.
+    pub tasks: Vec<String>,
+    /// SHA-256 of `suite.jsonl`, hexadecimal. Since format 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_sha256: Option<String>,
+    /// Where it was read from.
+    pub source: Source,
+    /// Where its tasks are worked on, and with what. Since format 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// The machine.
+    pub machine: Machine,
+    /// The experiment as it was given.
+    pub experiment: Experiment,
+    /// The arms, resolved.
+    pub arms: Vec<ArmFile>,
+}
+
+impl RunFile {
+    /// The same run, resumed as `now` says: with more trials, other paths, and what an older voe did not write down.
+    pub(super) fn resumed(self, now: Self, rows_sha256: String) -> Self {
+        let mut later = self.later;
+        if now.voe != self.voe && !later.contains(&now.voe) {
+            later.push(now.voe);
+        }
+        let arm = |(then, now): (ArmFile, ArmFile)| ArmFile { answers: now.answers.or(then.answers), ..then };
+        Self {
+            format: now.format,
+            later,
+            trials: now.trials,
+            sandbox: None,
+            readable_solutions: self.readable_solutions || now.readable_solutions,
+            rows_sha256: Some(rows_sha256),
+            place: now.place,
+            arms: self.arms.into_iter().zip(now.arms).map(arm).collect(),
+            ..self
+        }
+    }
+}
+
+/// An arm in `run.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArmFile {
+    /// Its name.
+    pub name: String,
+    /// Its model, as it was asked for.
+    pub model: String,
+    /// What is known of the model and its server.
+    #[serde(default)]
+    pub server: String,
+    /// Its strategy with every key.
+    pub strategy: String,
+    /// Who answers. Since format 2; a script has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Server>,
+}
+
+/// The model that answers in an arm, and its server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// The model's name, as it is sent.
+    pub model: String,
+    /// How the server is spoken to.
+    pub provider: String,
+    /// Its address, without credentials.
+    pub base_url: String,
+    /// The context window in tokens, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<u64>,
+}
+
+impl ArmFile {
+    /// The arm.
+    ///
+    /// # Errors
+    /// The strategy is none that this voe can read.
+    pub fn resolved(self) -> Result<Arm, LoadError> {
+        Ok(Arm { name: self.name, model: self.model, strategy: voe_agent::load::parse(&self.strategy)? })
+    }
+}
+
+/// The machine that a run was begun on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Processors.
+    pub processors: usize,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+    /// The kernel's version.
+    pub kernel: String,
+}
+
+impl Machine {
+    /// This one.
+    pub fn this() -> Self {
+        let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { processors, memory_mib: super::memory::total() >> 20, kernel }
+    }
+}

@@ -1,0 +1,106 @@
+//! Where the tasks of a run are worked on, and with what: what decides over attempts besides suite, arms and models. Kept in
+//! `run.toml`, so that a run goes on as it was begun. Paths may change between two sessions; content may not.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use voe_sandbox::{Choice, Spec};
+
+/// How tasks get their environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// On this machine, without containers.
+    Native,
+    /// In containers, of Docker or Podman.
+    Docker,
+}
+
+impl Backend {
+    /// The one that a sandbox belongs to.
+    pub fn of(sandbox: Choice) -> Self {
+        if matches!(sandbox, Choice::Docker | Choice::Podman) { Self::Docker } else { Self::Native }
+    }
+
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Docker => "docker",
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// `[place]` of `run.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// Native or in containers; never "auto": what that came to.
+    pub backend: Backend,
+    /// The isolation of commands; never "auto".
+    pub sandbox: Choice,
+    /// Whether commands of attempts may use the network.
+    pub network: bool,
+    /// The image of all tasks, if one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The directory of clones that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repos: Option<PathBuf>,
+    /// The environments that were given; without them each is fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environments: Option<Environments>,
+    /// The bounds on commands.
+    pub limits: Bounds,
+}
+
+/// A file of environments, by its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environments {
+    /// Where it was.
+    pub file: PathBuf,
+    /// SHA-256 of the file, hexadecimal.
+    pub sha256: String,
+    /// SHA-256 of the `specs*.json` beside it, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub specs_sha256: Option<String>,
+}
+
+impl Environments {
+    /// Whether both have the same content, wherever they are.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.sha256 == other.sha256 && self.specs_sha256 == other.specs_sha256
+    }
+}
+
+/// What the commands of an attempt may take, where the sandbox can hold it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// Bytes of memory of a command with all that it starts.
+    pub memory_bytes: u64,
+    /// Processes at a time.
+    pub processes: u64,
+    /// Bytes that commands may write altogether.
+    pub disk_bytes: u64,
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { memory_bytes, processes, disk_bytes } = self;
+        write!(f, "{} MiB of memory, {processes} processes, {} MiB of disk", memory_bytes >> 20, disk_bytes >> 20)
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        let spec = Spec::new("", "", "");
+        let (limits, disk_bytes) = (spec.limits, spec.disk_bytes);
+        Self { memory_bytes: limits.memory_bytes, processes: limits.processes, disk_bytes }
+    }
+}

@@ -1,0 +1,90 @@
+//! Which environment each task of a run has: `environments/<id>.toml`. An image or a list of packages can change under the
+//! same name between two sessions; attempts before and after could not be compared.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Remedy, WorkspaceError};
+use crate::run::dir::replace;
+
+/// The directory of the files.
+const DIR: &str = "environments";
+
+/// Where the files of a run are.
+#[derive(Debug)]
+pub struct Origins {
+    run: PathBuf,
+    writes: bool,
+    /// Several attempts at a task may be the first at the same time.
+    one: Mutex<()>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Written {
+    environment: String,
+}
+
+impl Origins {
+    /// Those of the run in `run`. `writes`: whether what is not there yet is written, by the voe that holds the run.
+    pub fn new(run: PathBuf, writes: bool) -> Self {
+        Self { run, writes, one: Mutex::default() }
+    }
+
+    /// Compares a task's environment with the one that its first attempt had, or keeps it if this is the first.
+    ///
+    /// # Errors
+    /// It is another one; the disk.
+    pub(super) fn check(&self, id: &str, now: &str) -> Result<(), WorkspaceError> {
+        let _one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
+        let dir = self.run.join(DIR);
+        let path = dir.join(format!("{id}.toml"));
+        let different = |why: String| WorkspaceError::Environment { id: id.to_owned(), why, remedy: Remedy::Reason };
+        match fs::read_to_string(&path) {
+            Ok(text) => match toml::from_str::<Written>(&text) {
+                Ok(then) if then.environment == now => Ok(()),
+                Ok(then) => Err(different(format!(
+                    "it is another one than this run began with ({} then, {now} now); put it back as it was, or begin \
+                     another run",
+                    then.environment
+                ))),
+                Err(error) => Err(different(format!("cannot read {}: {}", path.display(), error.message()))),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.writes => {
+                fs::create_dir_all(&dir).map_err(WorkspaceError::io("make", &dir))?;
+                let text = toml::to_string(&Written { environment: now.to_owned() });
+                let text = text.map_err(|error| WorkspaceError::io("write", &path)(std::io::Error::other(error)))?;
+                replace(&path, text.as_bytes()).map_err(WorkspaceError::io("write", &path))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(WorkspaceError::io("read", &path)(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_whose_environment_became_another_one_is_refused_with_both() {
+        let dir = tempfile::tempdir().unwrap();
+        let [origins, reads] = [true, false].map(|writes| Origins::new(dir.path().to_owned(), writes));
+        reads.check("a__b-1", "image sha256:0").unwrap();
+        origins.check("a__b-1", "image sha256:1").unwrap();
+        origins.check("a__b-1", "image sha256:1").unwrap();
+        // Several at once.
+        std::thread::scope(|scope| {
+            for n in 0..40 {
+                let id = format!("a__b-{}", 2 + n / 8);
+                let origins = &origins;
+                scope.spawn(move || origins.check(&id, "image sha256:1").unwrap());
+            }
+        });
+        let error = reads.check("a__b-1", "image sha256:2").unwrap_err();
+        assert!(error.is_environment());
+        insta::assert_snapshot!(error, @"a__b-1: environment: it is another one than this run began with (image sha256:1 then, image sha256:2 now); put it back as it was, or begin another run");
+    }
+}

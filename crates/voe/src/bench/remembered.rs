@@ -1,0 +1,199 @@
+//! The place of a run that is there already: as it was begun. A flag can say where a file has moved to; one that contradicts
+//! what the run was begun with is refused. What a run says never lowers the guard: no sandbox, or more than the usual limits,
+//! takes the user's word each time.
+
+use std::path::{Path, PathBuf};
+
+use voe_bench::Suite;
+use voe_bench::native::pins::Pins;
+use voe_bench::run::RunDir;
+use voe_bench::run::place::{Backend, Bounds, Place};
+use voe_sandbox::Choice;
+
+use super::place::{Found, Said, environments, is_official};
+use crate::show::one_line;
+use crate::{Usage, trust};
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    /// `voe bench run`.
+    Run,
+    /// `voe bench grade RUN`.
+    Grade,
+}
+
+impl For {
+    /// What else can be done where the run can't be changed.
+    fn otherwise(self) -> &'static str {
+        match self {
+            Self::Run => "begin another run with --out DIR",
+            Self::Grade => "grade its predictions alone (--predictions FILE --suite SUITE)",
+        }
+    }
+}
+
+/// Where tasks of the run in `run` are worked on: as it was begun, with what the user says now.
+///
+/// # Errors
+/// The user says something else, a file is gone or was changed, or the run does not say enough.
+pub(super) async fn place(run: &RunDir, said: Said, suite: &Suite, who: For) -> anyhow::Result<Found> {
+    let found = match run.place() {
+        Some(then) => as_begun(run, then, said, who)?,
+        None => unrecorded(run, said, suite, who).await?,
+    };
+    found.check(suite)?;
+    Ok(found)
+}
+
+fn as_begun(run: &RunDir, then: &Place, said: Said, who: For) -> anyhow::Result<Found> {
+    let otherwise = who.otherwise();
+    let contradicts = |flag: &str, then: &str| contradiction(run, flag, then, who);
+    if let Some(backend) = said.backend.filter(|backend| *backend != then.backend) {
+        return Err(contradicts(&format!("--backend {backend}"), &format!("--backend {}", then.backend)));
+    }
+    one_sandbox(run, then.sandbox, &said, who)?;
+    if let Some(image) = said.image.as_ref().filter(|image| Some(*image) != then.image.as_ref()) {
+        let image = one_line(&format!("--image {image}"));
+        let begun = then.image.as_ref().map_or("each task's own image".into(), |image| format!("--image {image}"));
+        return Err(contradicts(&image, &one_line(&begun)));
+    }
+    limits(run, then.limits, said.limits, otherwise)?;
+    let (environments, pins) = the_environments(run, then, said.environments, who)?.unzip();
+    let repos = repos(run, then, said.repos)?;
+    Ok(Found { place: Place { environments, repos, ..then.clone() }, pins })
+}
+
+fn contradiction(run: &RunDir, flag: &str, then: &str, who: For) -> anyhow::Error {
+    let (dir, otherwise) = (run.path.display(), who.otherwise());
+    Usage(format!("{dir} was begun with {then}, which {flag} contradicts; leave {flag} out, or {otherwise}")).into()
+}
+
+/// Whether the sandbox of a run can be used: it is not another one than a flag says, and `none` only by the user's word.
+fn one_sandbox(run: &RunDir, then: Choice, said: &Said, who: For) -> anyhow::Result<()> {
+    if let Some(sandbox) = said.sandbox.filter(|sandbox| *sandbox != then) {
+        return Err(contradiction(run, &format!("--sandbox {sandbox}"), &format!("--sandbox {then}"), who));
+    }
+    let dir = run.path.display();
+    if then == Choice::None && said.sandbox.or(said.usual_sandbox) != Some(Choice::None) {
+        let flags = if who == For::Run { "--sandbox none --allow-readable-solutions" } else { "--sandbox none" };
+        let otherwise = who.otherwise();
+        let text = format!(
+            "{dir} was begun with --sandbox none, which is never taken from a run: add {flags}, or {otherwise}"
+        );
+        return Err(Usage(text).into());
+    }
+    if let Some(usual) = said.usual_sandbox.filter(|usual| *usual != then) {
+        errln!("voe: {dir} was begun with the sandbox {then}, which is used; your setting {usual} is not");
+    }
+    Ok(())
+}
+
+/// A run may have less than is usual here, and more only by the user's word.
+fn limits(run: &RunDir, then: Bounds, here: Bounds, otherwise: &str) -> anyhow::Result<()> {
+    let mebibytes = |bytes: u64| format!("{}MiB", bytes >> 20);
+    for (variable, then, here, value) in [
+        ("VOE_MEMORY", then.memory_bytes, here.memory_bytes, mebibytes(then.memory_bytes)),
+        ("VOE_PROCESSES", then.processes, here.processes, then.processes.to_string()),
+        ("VOE_DISK", then.disk_bytes, here.disk_bytes, mebibytes(then.disk_bytes)),
+    ] {
+        if then > here {
+            let text = format!(
+                "{} was begun with larger limits on commands than are set here; set {variable}={value}, or {otherwise}",
+                run.path.display()
+            );
+            return Err(Usage(text).into());
+        }
+    }
+    Ok(())
+}
+
+/// The lists of environments: those that the run was begun with, wherever they are by now.
+fn the_environments(
+    run: &RunDir,
+    then: &Place,
+    said: Option<PathBuf>,
+    who: For,
+) -> anyhow::Result<Option<(voe_bench::run::place::Environments, Pins)>> {
+    let (dir, otherwise) = (run.path.display(), who.otherwise());
+    let Some(then) = &then.environments else {
+        return match said {
+            None => Ok(None),
+            Some(_) => Err(Usage(format!(
+                "{dir} was begun without --environments (each task's list was fetched); leave it out, or {otherwise}"
+            ))
+            .into()),
+        };
+    };
+    let moved = said.is_some();
+    let file = match said {
+        Some(file) => file,
+        None => named(run, &then.file, "the environments file", "--environments FILE")?,
+    };
+    let shown = file.display().to_string();
+    let pins = Pins::read(&file).map_err(|why| {
+        let remedy = "if the file has moved, give --environments FILE";
+        Usage(if moved { why } else { format!("{why}; {dir} was begun with it: {remedy}") })
+    })?;
+    let now = environments(file, &pins);
+    if !now.is_same(then) {
+        let what = if now.sha256 == then.sha256 { format!("the specs*.json next to {shown}") } else { shown };
+        let text = format!(
+            "{what} has not the content that {dir} was begun with; give the file as it was with --environments FILE, or {otherwise}"
+        );
+        return Err(Usage(text).into());
+    }
+    Ok(Some((now, pins)))
+}
+
+fn repos(run: &RunDir, then: &Place, said: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
+    let (Some(then), None) = (&then.repos, &said) else { return Ok(said) };
+    let repos = named(run, then, "the repositories", "--repos DIR")?;
+    if !repos.is_dir() {
+        let text = format!(
+            "the repositories that {} was begun with, {}, are not there; give --repos DIR",
+            run.path.display(),
+            repos.display()
+        );
+        return Err(Usage(text).into());
+    }
+    Ok(Some(repos))
+}
+
+/// A path that a run names, if the user gave it to voe before.
+fn named(run: &RunDir, path: &Path, what: &str, flag: &str) -> anyhow::Result<PathBuf> {
+    if trust::path::is_given(path) {
+        return Ok(path.to_owned());
+    }
+    let text = format!(
+        "{} names {what} {}, which you have not given to this voe; if that is right, give {flag}",
+        run.path.display(),
+        path.display()
+    );
+    Err(Usage(text).into())
+}
+
+/// A run of an older voe, or one that others can write: what it does not say, the user does.
+async fn unrecorded(run: &RunDir, said: Said, suite: &Suite, who: For) -> anyhow::Result<Found> {
+    let dir = run.path.display();
+    let why = if run.is_own() {
+        format!("was begun by voe {}, which did not record where its tasks run", one_line(&run.file.voe))
+    } else {
+        "can be written by others, so what it says of where its tasks run is not used".to_owned()
+    };
+    let then: Option<Choice> = run.file.sandbox.as_deref().and_then(|word| word.parse().ok());
+    let then = then.filter(|then| run.is_own() && *then != Choice::Auto);
+    if let Some(then) = then {
+        one_sandbox(run, then, &said, who)?;
+    }
+    let said = Said { sandbox: said.sandbox.or(then), ..said };
+    let known = said.backend.is_some() || said.sandbox.is_some_and(|sandbox| Backend::of(sandbox) == Backend::Docker);
+    if is_official(suite) && !known {
+        let text = format!(
+            "{dir} {why}; say so: --backend native or docker, and as at the beginning --environments, --repos, --image, --sandbox"
+        );
+        return Err(Usage(text).into());
+    }
+    errln!("voe: {dir} {why}; what is given now is used");
+    said.place(suite).await
+}

@@ -1,0 +1,99 @@
+//! Who answers in the arms of a run. A run that is there already is answered by the model that it was begun with; where its
+//! server is, the user says, as for every command: an address is never taken from a run, except for the usual local ones.
+
+use std::path::Path;
+
+use voe_bench::models::Answers;
+use voe_bench::run::Server;
+use voe_bench::script::Scripts;
+use voe_model::LOCAL_SERVERS;
+
+use super::args;
+use crate::settings::{Settings, Source};
+use crate::show::one_line;
+use crate::{Usage, model};
+
+/// A model of a run.
+pub(super) struct Found {
+    pub(super) answers: Answers,
+    /// What is known of it, in one line.
+    pub(super) about: String,
+    /// What the run remembers of it; a script has nothing.
+    pub(super) server: Option<Server>,
+}
+
+/// Who answers by the name `name`. `then`: who did so far.
+///
+/// # Errors
+/// Nobody answers, or it is another model or another window than the run was begun with.
+pub(super) async fn find(args: &args::Run, name: &str, then: Option<&Server>) -> anyhow::Result<Found> {
+    if let Some(file) = name.strip_prefix("scripted:") {
+        let scripts = Scripts::read(Path::new(file)).map_err(|e| Usage(e.to_string()))?;
+        return Ok(Found { answers: Answers::Scripted(scripts), about: "scripted".to_owned(), server: None });
+    }
+    let mut settings = Settings::load(None)?;
+    let flags = args.model_flags(name);
+    settings.flag("base_url", flags.base_url);
+    settings.flag("model", flags.model);
+    settings.flag("api_key_env", flags.api_key_env);
+    let mut found = match then {
+        Some(then) => {
+            as_begun(&mut settings, then)?;
+            model::find_again(&settings, &then.base_url).await?
+        }
+        None => model::find(&settings).await?,
+    };
+    // Some servers say how large the window is only while they have the model in memory.
+    if let Some(window) = then.and_then(|then| i64::try_from(then.window?).ok())
+        && found.model.facts().window.is_none()
+    {
+        settings.flag("window", Some(window));
+        found = model::find(&settings).await?;
+    }
+    for note in found.notes {
+        errln!("voe: {}", one_line(&note));
+    }
+    let facts = found.model.facts();
+    if let Some(then) = then {
+        same_window(then.window, facts.window)?;
+    }
+    let window = facts.window.map(|window| format!(", window {window}")).unwrap_or_default();
+    let kind = facts.server.as_deref().unwrap_or(&facts.provider);
+    let about = format!("{} at {} ({kind}{window})", facts.name, facts.base_url);
+    let server = Server { model: facts.name, provider: facts.provider, base_url: facts.base_url, window: facts.window };
+    Ok(Found { answers: Answers::Shared(found.model), about, server: Some(server) })
+}
+
+/// Sets what the run remembers and the user leaves open.
+fn as_begun(settings: &mut Settings, then: &Server) -> anyhow::Result<()> {
+    let provider = settings.text("provider").unwrap_or_default();
+    if provider != then.provider {
+        let text = format!(
+            "this run was begun with the provider {0}, and the setting is {provider:?}; set VOE_PROVIDER={0}",
+            one_line(&then.provider)
+        );
+        return Err(Usage(text).into());
+    }
+    // An arm that names no model got the one that was found.
+    if !matches!(settings.get("model"), Some((_, Source::Flag))) && !model::reads_a_file(&then.model) {
+        settings.flag("model", Some(then.model.clone()));
+    }
+    // Of several local servers the one that answered before, not the first one found.
+    let local = LOCAL_SERVERS.iter().any(|(_, url)| *url == then.base_url.trim_end_matches('/'));
+    if settings.get("base_url").is_none() && local {
+        settings.flag("base_url", Some(then.base_url.clone()));
+    }
+    Ok(())
+}
+
+/// The window decides when an attempt is compacted and when it ends.
+fn same_window(then: Option<u64>, now: Option<u64>) -> anyhow::Result<()> {
+    match (then, now) {
+        (Some(then), Some(now)) if then != now => Err(Usage(format!(
+            "this run was begun with a context window of {then} tokens, and the server has {now} now; start it as before, or \
+             set VOE_WINDOW={then}"
+        ))
+        .into()),
+        _ => Ok(()),
+    }
+}

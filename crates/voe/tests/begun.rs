@@ -1,0 +1,401 @@
+//! Runs that are resumed and graded by their directory alone: where their tasks run, and with what, is as it was begun. On a
+//! task like an official one, and on the suite that ships, with scripted models.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "support/official.rs"]
+mod official;
+#[path = "support/server.rs"]
+mod server;
+mod support;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use official::World;
+use serde_json::{Value, json};
+use server::{Server, reply};
+use support::Said;
+
+/// Replies that solve the task, if `python` is the environment's.
+const SOLVES: &str = "[[script]]\napply = \"gold\"\nreply = [{ content = \"Look.\", tool_calls = [{ name = \"bash\", \
+                      arguments = { command = \"command -v python\" } }] }, { content = \"TASK_COMPLETE\" }]\n";
+const RUN: &str = "runs/one";
+const ATTEMPTS: &str = "runs/one/tasks/acme__stats-1";
+
+fn world(tasks: usize) -> World {
+    let world = World::new();
+    world.write(&vec!["true"; tasks], &[]);
+    fs::write(world.at("suites/script.toml"), SOLVES).unwrap();
+    world
+}
+
+/// Begins a run natively. `None` where the sandbox `local` does not work.
+fn begin(world: &World) -> Option<Said> {
+    let args = ["bench", "run", "--strategy", "baseline", "--model", "scripted:suites/script.toml", "--out", RUN];
+    let said = Said::of(&world.voe(&args));
+    if said.out.contains("sandbox local") || said.err.contains("sandbox local") {
+        println!("skipped: {}{}", said.out, said.err);
+        return None;
+    }
+    Some(said)
+}
+
+/// Makes the run's first task one that is still to be attempted.
+fn reopen(world: &World) {
+    fs::remove_dir_all(world.at(ATTEMPTS).join("baseline-1")).unwrap();
+}
+
+/// What the attempt's command saw as `python`.
+fn python(world: &World) -> String {
+    let record = fs::read_to_string(world.at(ATTEMPTS).join("baseline-1/trajectory.jsonl")).unwrap();
+    let events = record.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    events.filter(|e| e["event"] == "result").map(|e| e["text"].as_str().unwrap().to_owned()).collect()
+}
+
+/// voe, where an engine would answer and environments can't be fetched.
+fn beside_an_engine(world: &World, args: &[&str]) -> Said {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request);
+            let body = r#"{"ApiVersion":"1.47","Version":"28.0.0"}"#;
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+            let _ = write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    let mut command = world.command(args);
+    command.env("DOCKER_HOST", address).env("VOE_ENVIRONMENTS_URL", "http://127.0.0.1:9");
+    Said::of(&command.output().unwrap())
+}
+
+fn resume(world: &World, more: &[&str]) -> Said {
+    beside_an_engine(world, &[&["bench", "run", RUN][..], more].concat())
+}
+
+fn grade(world: &World, more: &[&str]) -> Said {
+    beside_an_engine(world, &[&["bench", "grade", RUN][..], more].concat())
+}
+
+/// The one line of a refusal, with this test's directory as TOP.
+fn refusal(world: &World, said: &Said) -> String {
+    assert_eq!((said.code, said.err.trim_end().lines().count()), (2, 1), "{}{}", said.out, said.err);
+    said.err.trim_end().replace(world.top.path().to_str().unwrap(), "TOP")
+}
+
+#[test]
+fn a_run_is_resumed_and_graded_by_its_directory_alone_as_it_was_begun() {
+    let world = world(1);
+    let Some(begun) = begin(&world) else { return };
+    assert_eq!(begun.code, 0, "{}{}", begun.out, begun.err);
+    let file = fs::read_to_string(world.at("runs/one/run.toml")).unwrap();
+    for fact in ["backend = \"native\"", "sandbox = \"local\"", "network = false", "memory_bytes = 4294967296"] {
+        assert!(file.contains(fact), "{fact}: {file}");
+    }
+    // Also from another directory, with the suite's own file gone.
+    fs::remove_file(world.at("suites/rows.jsonl")).unwrap();
+    reopen(&world);
+    let resumed = resume(&world, &[]);
+    assert_eq!(resumed.code, 0, "{}{}", resumed.out, resumed.err);
+    assert!(resumed.out.contains("all done"), "{}", resumed.out);
+    assert!(python(&world).contains("/opt/miniconda3/envs/testbed/bin/python"), "{}", python(&world));
+    let graded = grade(&world, &[]);
+    assert_eq!(graded.code, 0, "{}{}", graded.out, graded.err);
+    assert!(graded.out.contains("baseline-1: 1 of 1 resolved"), "{}", graded.out);
+}
+
+#[test]
+fn a_flag_that_contradicts_what_the_run_was_begun_with_is_refused_with_what_to_do() {
+    let world = world(1);
+    if begin(&world).is_none() {
+        return;
+    }
+    reopen(&world);
+    let file = fs::read_to_string(world.at("runs/one/run.toml")).unwrap();
+    let all: Vec<String> = [
+        &["--backend", "docker"][..],
+        &["--sandbox", "landlock"],
+        &["--sandbox", "none", "--allow-readable-solutions"],
+        &["--image", "x:1"],
+    ]
+    .map(|flags| refusal(&world, &resume(&world, flags)))
+    .to_vec();
+    insta::assert_snapshot!(all.join("\n"), @r"
+    voe: runs/one was begun with --backend native, which --backend docker contradicts; leave --backend docker out, or begin another run with --out DIR
+    voe: runs/one was begun with --sandbox local, which --sandbox landlock contradicts; leave --sandbox landlock out, or begin another run with --out DIR
+    voe: runs/one was begun with --sandbox local, which --sandbox none contradicts; leave --sandbox none out, or begin another run with --out DIR
+    voe: runs/one was begun with each task's own image, which --image x:1 contradicts; leave --image x:1 out, or begin another run with --out DIR
+    ");
+    insta::assert_snapshot!(refusal(&world, &grade(&world, &["--backend", "docker"])), @"voe: runs/one was begun with --backend native, which --backend docker contradicts; leave --backend docker out, or grade its predictions alone (--predictions FILE --suite SUITE)");
+    // The usual sandbox of a user is not what the run was begun with, and does not change it.
+    let mut command = world.command(&["bench", "run", RUN]);
+    let resumed = Said::of(&command.env("VOE_SANDBOX", "none").output().unwrap());
+    assert_eq!(resumed.code, 0, "{}{}", resumed.out, resumed.err);
+    assert!(python(&world).contains("/opt/miniconda3"), "{}", python(&world));
+    assert_eq!(fs::read_to_string(world.at("runs/one/run.toml")).unwrap(), file);
+}
+
+#[test]
+fn environments_and_repositories_may_move_and_their_content_may_not_change() {
+    let world = world(1);
+    if begin(&world).is_none() {
+        return;
+    }
+    reopen(&world);
+    let (was, now) = (world.at("suites/environments.json"), world.at("suites/moved.json"));
+    fs::rename(&was, &now).unwrap();
+    fs::rename(world.at("repos"), world.at("clones")).unwrap();
+    let gone = [
+        refusal(&world, &resume(&world, &[])),
+        refusal(&world, &grade(&world, &[])),
+        refusal(&world, &resume(&world, &["--environments", "suites/moved.json"])),
+    ];
+    insta::assert_snapshot!(gone.join("\n"), @r"
+    voe: cannot read the environments TOP/suites/environments.json: No such file or directory (os error 2); runs/one was begun with it: if the file has moved, give --environments FILE
+    voe: cannot read the environments TOP/suites/environments.json: No such file or directory (os error 2); runs/one was begun with it: if the file has moved, give --environments FILE
+    voe: the repositories that runs/one was begun with, TOP/repos, are not there; give --repos DIR
+    ");
+    let content = fs::read_to_string(&now).unwrap();
+    fs::write(&now, content.replace("\"pip\":[]", "\"pip\":[\"attrs==1.0\"]")).unwrap();
+    let moved = ["--environments", "suites/moved.json", "--repos", "clones"];
+    insta::assert_snapshot!(refusal(&world, &resume(&world, &moved)), @"voe: TOP/suites/moved.json has not the content that runs/one was begun with; give the file as it was with --environments FILE, or begin another run with --out DIR");
+    fs::write(&now, content).unwrap();
+    let resumed = resume(&world, &moved);
+    assert_eq!(resumed.code, 0, "{}{}", resumed.out, resumed.err);
+    // From now on these are the paths.
+    reopen(&world);
+    assert_eq!(resume(&world, &[]).code, 0);
+    assert_eq!(grade(&world, &[]).code, 0);
+}
+
+#[test]
+fn rows_of_the_run_that_were_changed_are_refused() {
+    let world = world(1);
+    if begin(&world).is_none() {
+        return;
+    }
+    let rows = world.at("runs/one/suite.jsonl");
+    fs::write(&rows, fs::read_to_string(&rows).unwrap().replace("mean([]) fails", "mean([]) works")).unwrap();
+    insta::assert_snapshot!(refusal(&world, &resume(&world, &[])), @"voe: runs/one/suite.jsonl was changed since the run was begun; put it back as it was, or begin another run");
+    insta::assert_snapshot!(refusal(&world, &grade(&world, &[])), @"voe: runs/one/suite.jsonl was changed since the run was begun; put it back as it was, or begin another run");
+}
+
+#[test]
+fn a_task_whose_environment_became_another_one_is_skipped_with_both_and_the_run_is_not_done() {
+    let world = world(1);
+    if begin(&world).is_none() {
+        return;
+    }
+    let file = world.at("runs/one/environments/acme__stats-1.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("environment = \"Python 3."), "{text}");
+    fs::write(&file, text.replace("Python 3.", "Python 2.")).unwrap();
+    let said = grade(&world, &[]);
+    assert_eq!(said.code, 3, "{}{}", said.out, said.err);
+    reopen(&world);
+    let said = resume(&world, &[]);
+    assert_eq!(said.code, 3, "{}{}", said.out, said.err);
+    assert!(said.out.contains("another one than this run began with (Python 2."), "{}", said.out);
+}
+
+#[test]
+fn what_is_skipped_for_a_reason_that_can_be_removed_is_not_done_and_the_flag_is_named() {
+    let world = world(2);
+    let path = world.at("suites/environments.json");
+    let mut environments: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    environments["instances"].as_object_mut().unwrap().remove("acme__stats-2");
+    fs::write(&path, environments.to_string()).unwrap();
+    let Some(said) = begin(&world) else { return };
+    assert_eq!(said.code, 3, "{}{}", said.out, said.err);
+    insta::assert_snapshot!(said.err.trim_end(), @"voe: ended before everything was done: 1 attempt skipped (give --environments FILE); then: voe bench run runs/one");
+    assert!(!said.out.contains("all done"), "{}", said.out);
+    let gold = Said::of(&world.voe(&["bench", "grade", "--gold", "--out", "graded"]));
+    assert_eq!(gold.code, 3, "{}{}", gold.out, gold.err);
+    insta::assert_snapshot!(gold.err.trim_end(), @"voe: ended before everything was done: 1 patch was skipped (give --environments FILE); then the same command");
+    // The one that was skipped has no prediction, and that is said.
+    let graded = grade(&world, &[]);
+    assert_eq!(graded.code, 0, "{}{}", graded.out, graded.err);
+    insta::assert_snapshot!(graded.err.trim_end(), @"voe: baseline-1: 1 task has no prediction and counts as unresolved: acme__stats-2; to make the attempts: voe bench run runs/one");
+}
+
+#[test]
+fn a_clone_that_cannot_be_used_is_named_with_its_repository_and_what_to_do() {
+    let world = world(1);
+    let repo = world.at("repos/acme__stats");
+    fs::remove_dir_all(&repo).unwrap();
+    fs::create_dir_all(repo.join(".git")).unwrap();
+    let Some(said) = begin(&world) else { return };
+    assert_eq!(said.code, 3, "{}{}", said.out, said.err);
+    let line = said.out.lines().find(|line| line.starts_with("skipped")).unwrap_or_default();
+    assert!(line.contains("the clone of acme/stats in ") && line.contains("repos/acme__stats can't be used"), "{line}");
+    assert!(line.contains("git clone --mirror https://github.com/acme/stats.git") && line.contains("--repos DIR"));
+    assert!(said.err.contains("give --repos DIR"), "{}", said.err);
+}
+
+#[test]
+fn a_sandbox_that_cannot_hold_environments_is_refused_before_anything_is_done() {
+    let world = world(1);
+    let mut all = Vec::new();
+    for sandbox in ["none", "landlock"] {
+        for backend in [&["--backend", "native"][..], &[]] {
+            let args =
+                ["--suite", "suites/rows.jsonl", "--environments", "suites/environments.json", "--sandbox", sandbox];
+            let run =
+                ["bench", "run", "--model", "scripted:suites/script.toml", "--allow-readable-solutions", "--out", RUN];
+            let run = world.bare(&[&run[..], &args, backend].concat());
+            all.push(refusal(&world, &run));
+            let grade = world.bare(&[&["bench", "grade", "--gold", "--out", "graded"][..], &args, backend].concat());
+            all.push(refusal(&world, &grade));
+        }
+    }
+    all.sort();
+    all.dedup();
+    insta::assert_snapshot!(all.join("\n"), @r"
+    voe: --sandbox landlock can't hold the environments of these tasks, so their tests would run without them; use --sandbox local, or --backend docker
+    voe: --sandbox none can't hold the environments of these tasks, so their tests would run without them; use --sandbox local, or --backend docker
+    ");
+    assert!(!world.at("runs").exists() && !world.at("graded").exists() && !world.at("cache/checkouts").exists());
+}
+
+#[test]
+fn grades_are_added_to_as_they_were_begun() {
+    let world = world(1);
+    if begin(&world).is_none() {
+        return;
+    }
+    assert_eq!(grade(&world, &["--timeout", "600"]).code, 0);
+    assert_eq!(grade(&world, &[]).code, 0);
+    let refused = [&["--timeout", "900"][..], &["--network"]].map(|more| refusal(&world, &grade(&world, more)));
+    insta::assert_snapshot!(refused.join("\n"), @r"
+    voe: runs/one is graded with --timeout 600, which --timeout 900 contradicts; leave it out, or keep other grades elsewhere with --out DIR
+    voe: runs/one is graded without --network; leave it out, or keep other grades elsewhere with --out DIR
+    ");
+    assert_eq!(grade(&world, &["--network", "--out", "elsewhere"]).code, 0);
+    // The network takes the user's word each time.
+    insta::assert_snapshot!(refusal(&world, &grade(&world, &["--out", "elsewhere"])), @"voe: runs/one is graded with --network, which is never taken from a run: add --network, or keep other grades elsewhere with --out DIR");
+}
+
+/// `run.toml` as voe wrote it before it recorded where tasks run.
+fn as_older(world: &World) {
+    let path = world.at("runs/one/run.toml");
+    let mut file: toml::Table = fs::read_to_string(&path).unwrap().parse().unwrap();
+    file.insert("format".into(), 1.into());
+    file.insert("sandbox".into(), "auto".into());
+    file.remove("place");
+    file.remove("rows_sha256");
+    fs::write(&path, file.to_string()).unwrap();
+}
+
+#[test]
+fn a_run_of_an_older_voe_says_what_it_did_not_record_and_is_resumed_with_it() {
+    let world = world(1);
+    if begin(&world).is_none() {
+        return;
+    }
+    as_older(&world);
+    reopen(&world);
+    let refused = [refusal(&world, &resume(&world, &[])), refusal(&world, &grade(&world, &[]))];
+    insta::assert_snapshot!(refused.join("\n"), @r"
+    voe: runs/one was begun by voe 0.1.0, which did not record where its tasks run; say so: --backend native or docker, and as at the beginning --environments, --repos, --image, --sandbox
+    voe: runs/one was begun by voe 0.1.0, which did not record where its tasks run; say so: --backend native or docker, and as at the beginning --environments, --repos, --image, --sandbox
+    ");
+    let flags = ["--backend", "native", "--environments", "suites/environments.json", "--repos", "repos"];
+    let resumed = resume(&world, &flags);
+    assert_eq!(resumed.code, 0, "{}{}", resumed.out, resumed.err);
+    assert!(resumed.err.contains("did not record where its tasks run; what is given now is used"), "{}", resumed.err);
+    assert!(python(&world).contains("/opt/miniconda3"), "{}", python(&world));
+    // By now it is recorded.
+    reopen(&world);
+    assert_eq!(resume(&world, &[]).code, 0);
+    assert!(fs::read_to_string(world.at("runs/one/run.toml")).unwrap().starts_with("format = 2\n"));
+}
+
+#[test]
+fn paths_that_a_run_from_elsewhere_names_are_not_read() {
+    let world = world(1);
+    if begin(&world).is_none() {
+        return;
+    }
+    reopen(&world);
+    // A user who never gave these paths.
+    let mut command = world.command(&["bench", "run", RUN]);
+    let said = Said::of(&command.env("VOE_STATE_DIR", world.at("other")).output().unwrap());
+    insta::assert_snapshot!(refusal(&world, &said), @"voe: runs/one names the environments file TOP/suites/environments.json, which you have not given to this voe; if that is right, give --environments FILE");
+    // A directory that others can write says nothing at all.
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(world.at(RUN), fs::Permissions::from_mode(0o777)).unwrap();
+    insta::assert_snapshot!(refusal(&world, &grade(&world, &[])), @"voe: runs/one can be written by others, so what it says of where its tasks run is not used; say so: --backend native or docker, and as at the beginning --environments, --repos, --image, --sandbox");
+    assert_eq!(resume(&world, &["--backend", "native"]).code, 2);
+}
+
+const NONE: [&str; 3] = ["--sandbox", "none", "--allow-readable-solutions"];
+
+fn begin_mini(world: &World, more: &[&str]) -> Said {
+    let args = ["bench", "run", "--suite", "mini", "--ids", "mini__rotate-1", "--strategy", "baseline", "--out", RUN];
+    world.bare(&[&args[..], more].concat())
+}
+
+#[test]
+fn a_run_without_a_sandbox_is_resumed_and_graded_only_by_the_users_word() {
+    let world = world(1);
+    let scripted = ["--model", "scripted:suites/script.toml"];
+    assert_eq!(begin_mini(&world, &[&scripted[..], &NONE].concat()).code, 0);
+    let refused = [refusal(&world, &resume(&world, &[])), refusal(&world, &grade(&world, &[]))];
+    insta::assert_snapshot!(refused.join("\n"), @r"
+    voe: runs/one was begun with --sandbox none, which is never taken from a run: add --sandbox none --allow-readable-solutions, or begin another run with --out DIR
+    voe: runs/one was begun with --sandbox none, which is never taken from a run: add --sandbox none, or grade its predictions alone (--predictions FILE --suite SUITE)
+    ");
+    // A run that claims more than is usual here does not get it either.
+    assert_eq!(resume(&world, &NONE).code, 0);
+    assert_eq!(grade(&world, &["--sandbox", "none"]).code, 0);
+    let path = world.at("runs/one/run.toml");
+    let file = fs::read_to_string(&path).unwrap();
+    fs::write(&path, file.replace("memory_bytes = 4294967296", "memory_bytes = 8589934592")).unwrap();
+    insta::assert_snapshot!(refusal(&world, &resume(&world, &NONE)), @"voe: runs/one was begun with larger limits on commands than are set here; set VOE_MEMORY=8192MiB, or begin another run with --out DIR");
+    let mut command = world.command(&[&["bench", "run", RUN][..], &NONE].concat());
+    assert_eq!(Said::of(&command.env("VOE_MEMORY", "8GiB").output().unwrap()).code, 0);
+}
+
+#[test]
+fn a_changed_strategy_is_refused_with_the_keys_that_differ_and_another_voe_is_noted() {
+    let world = world(1);
+    let more = [&["--model", "scripted:suites/script.toml"][..], &NONE].concat();
+    assert_eq!(begin_mini(&world, &more).code, 0);
+    let path = world.at("runs/one/run.toml");
+    let mut file: toml::Table = fs::read_to_string(&path).unwrap().parse().unwrap();
+    file.insert("voe".into(), "0.0.1".into());
+    fs::write(&path, file.to_string()).unwrap();
+    let resumed = resume(&world, &NONE);
+    assert_eq!(resumed.code, 0, "{}", resumed.err);
+    assert!(resumed.err.contains("runs/one was begun by voe 0.0.1, and this is "), "{}", resumed.err);
+    let version = env!("CARGO_PKG_VERSION");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("voe = \"0.0.1\"") && text.contains(&format!("later = [\"{version}\"]")), "{text}");
+    let arm = file["arms"][0].as_table_mut().unwrap();
+    let strategy = arm["strategy"].as_str().unwrap().replace("steps = 100", "steps = 99");
+    arm.insert("strategy".into(), strategy.into());
+    fs::write(&path, file.to_string()).unwrap();
+    insta::assert_snapshot!(refusal(&world, &begin_mini(&world, &more)), @"voe: TOP/runs/one holds another run (it differs in its arms: the strategy of baseline (limits.steps)); give another directory with --out, or the same settings");
+}
+
+#[test]
+fn a_run_is_answered_by_the_model_and_the_window_that_it_was_begun_with() {
+    let world = world(1);
+    let server = Server::start(32_768, vec![reply("TASK_COMPLETE", &[], 100)]);
+    let flags = [&["--base-url", server.url.as_str()][..], &NONE].concat();
+    assert_eq!(begin_mini(&world, &flags).code, 0);
+    let file = fs::read_to_string(world.at("runs/one/run.toml")).unwrap();
+    assert!(file.contains("model = \"m\"\n") && file.contains("window = 32768"), "{file}");
+    let unnamed = refusal(&world, &resume(&world, &NONE)).replace(&server.url, "URL");
+    insta::assert_snapshot!(unnamed, @"voe: this attempt was made with the server URL; name the server to resume it with: --base-url URL");
+    let smaller = Server::start(16_384, vec![reply("TASK_COMPLETE", &[], 100)]);
+    let moved = [&["--base-url", smaller.url.as_str()][..], &NONE].concat();
+    insta::assert_snapshot!(refusal(&world, &resume(&world, &moved)), @"voe: this run was begun with a context window of 32768 tokens, and the server has 16384 now; start it as before, or set VOE_WINDOW=32768");
+    let same = Server::start(32_768, vec![reply("TASK_COMPLETE", &[], 100)]);
+    let moved = [&["--base-url", same.url.as_str(), "--trials", "2"][..], &NONE].concat();
+    assert_eq!(resume(&world, &moved).code, 0);
+    let asked: Value = serde_json::from_slice(&same.asked()[0]).unwrap();
+    assert_eq!(asked["model"], json!("m"));
+}
