@@ -62,6 +62,18 @@ pub enum Error {
         /// Those there are.
         known: String,
     },
+    /// Two runs are parts of one experiment.
+    #[error(
+        "{a} and {b} {why}: side by side each would count as unresolved what only the other attempted, and a p-value would mean nothing; name one of them alone"
+    )]
+    Parts {
+        /// A run.
+        a: PathBuf,
+        /// Another one.
+        b: PathBuf,
+        /// How they belong together.
+        why: String,
+    },
     /// A suite file does not hold tasks.
     #[error("cannot read tasks from {path}: {why}")]
     Suite {

@@ -327,6 +327,36 @@ fn a_run_directory_is_kept_from_others() {
 }
 
 #[test]
+fn parts_of_one_experiment_are_not_laid_side_by_side() {
+    let place = Place::new();
+    let run = |more: &[&str]| {
+        let args = ["bench", "run", "--suite", "mini", "--ids", IDS, "--model", "scripted:gold.toml"];
+        let run = place.voe(&[&args[..], &["--strategy", "baseline"], place.readable().as_slice(), more].concat());
+        assert!(run.status.success(), "{}", said(&run));
+    };
+    run(&["--shard", "1/2", "--out", "one"]);
+    run(&["--shard", "2/2", "--out", "two"]);
+    run(&["--out", "all"]);
+    run(&["--out", "again"]);
+    let refused = |args: &[&str]| {
+        let output = place.voe(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", said(&output));
+        said(&output)
+    };
+    let all =
+        [refused(&["report", "one", "two"]), refused(&["compare", "two", "one"]), refused(&["report", "all", "two"])];
+    insta::assert_snapshot!(all.concat().trim_end(), @r"
+    voe: one and two are part 1/2 and part 2/2 of one experiment: side by side each would count as unresolved what only the other attempted, and a p-value would mean nothing; name one of them alone
+    voe: one and two are part 1/2 and part 2/2 of one experiment: side by side each would count as unresolved what only the other attempted, and a p-value would mean nothing; name one of them alone
+    voe: all and two are the whole and part 2/2 of one experiment: side by side each would count as unresolved what only the other attempted, and a p-value would mean nothing; name one of them alone
+    ");
+    assert_eq!(refused(&["report", "one", "two", "--suite", "mini"]), all[0]);
+    // Alone, or an experiment beside its repetition, they can be reported.
+    assert!(place.voe(&["report", "one"]).status.success());
+    assert!(place.voe(&["compare", "all", "again"]).status.success());
+}
+
+#[test]
 fn tasks_are_listed_and_shown_without_their_solution() {
     let place = Place::new();
     let listed = said(&place.voe(&["bench", "tasks", "mini", "--repo", "pages"]));

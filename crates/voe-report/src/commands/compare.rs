@@ -10,8 +10,8 @@ use super::denominator::denominator;
 use super::power::{PUBLISHED_DISCORDANCE, pairs_in_words};
 use crate::Error;
 use crate::data::arm::Arm;
-use crate::data::load;
 use crate::data::suite::{Suite, TaskFacts, difficulty_rank};
+use crate::data::{load, parts};
 use crate::format::{mean_count, p_value, percent, points};
 use crate::stats::bootstrap::{self, FEW_CLUSTERS};
 use crate::stats::{ALPHA, CONFIDENCE, Interval, multiple::holm, paired, power::Plan};
@@ -140,6 +140,7 @@ pub struct Group {
 /// Loads both arms and compares them.
 pub fn compare(options: &Options) -> Result<Comparison, Error> {
     let (mut a, mut b) = (load::arm(&options.a)?, load::arm(&options.b)?);
+    parts::check([&a, &b])?;
     if a.name == b.name {
         (a.name, b.name) = (options.a.clone(), options.b.clone());
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 use crate::data::arm::Arm;
-use crate::data::load;
 use crate::data::suite::Suite;
+use crate::data::{load, parts};
 use crate::figure::{Figure, figures};
 use crate::report::attempts_csv::attempts_csv;
 use crate::report::build::Report;
@@ -70,7 +70,9 @@ pub fn report(options: &Options) -> Result<Output, Error> {
     if options.inputs.is_empty() {
         return Err(Error::Usage("name at least one run directory or report".to_owned()));
     }
-    let made = Made::of(&load::all(&options.inputs)?, options.suite.as_ref());
+    let arms = load::all(&options.inputs)?;
+    parts::check(&arms)?;
+    let made = Made::of(&arms, options.suite.as_ref());
     let Some(out) = &options.out else { return Ok(Output::Text(made.text(options.format))) };
     let mut written = Written::default();
     match options.format {

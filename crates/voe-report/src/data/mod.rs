@@ -4,7 +4,7 @@
 //! - [`official`]: SWE-bench's own report files
 //! - [`attempt`]: the facts of one attempt, folded from its trajectory
 //! - [`arm`]: verdicts and attempts of one arm, trial by trial
-//! - [`load`]: arms from run directories and report files
+//! - [`load`]: arms from run directories and report files; [`parts`]: whether these are parts of one experiment
 //! - [`failure`]: why an attempt was not resolved
 
 pub mod arm;
@@ -12,6 +12,7 @@ pub mod attempt;
 pub mod failure;
 pub mod load;
 pub mod official;
+pub mod parts;
 pub mod suite;
 
 pub(crate) mod light;

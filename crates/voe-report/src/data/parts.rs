@@ -1,0 +1,80 @@
+//! Whether runs are parts of one experiment (shards): side by side as arms, each would count as unresolved what only the other
+//! attempted, and the statistics over both would mean nothing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Value;
+
+use super::arm::Arm;
+use crate::Error;
+
+/// What of `run.toml` matters here.
+#[derive(Debug, Deserialize)]
+struct Run {
+    suite: String,
+    tasks: BTreeSet<String>,
+    #[serde(default)]
+    experiment: toml::Table,
+}
+
+impl Run {
+    fn read(dir: &Path) -> Option<Self> {
+        let path = dir.join("run.toml");
+        // Without it, or with one of another form, nothing is known that could be compared.
+        path.is_file().then(|| fs::read_to_string(path).ok()).flatten().and_then(|text| toml::from_str(&text).ok())
+    }
+
+    /// Which part it is, as "2/4".
+    fn shard(&self) -> Option<String> {
+        match self.experiment.get("filter")?.get("shard")?.as_array()?.as_slice() {
+            [k, n] => Some(format!("{}/{}", k.as_integer()?, n.as_integer()?)),
+            _ => None,
+        }
+    }
+
+    /// The experiment without what differs between its parts and between machines.
+    fn whole(&self) -> toml::Table {
+        let mut whole = self.experiment.clone();
+        for key in ["name", "about", "parallel", "trials"] {
+            whole.remove(key);
+        }
+        if let Some(filter) = whole.get_mut("filter").and_then(Value::as_table_mut) {
+            filter.remove("shard");
+        }
+        whole
+    }
+}
+
+/// Whether arms can be laid side by side.
+///
+/// # Errors
+/// Two of them come from runs that are parts of one experiment.
+pub fn check<'a>(arms: impl IntoIterator<Item = &'a Arm>) -> Result<(), Error> {
+    let sources: BTreeSet<&PathBuf> = arms.into_iter().map(|arm| &arm.source).collect();
+    let runs: Vec<(&PathBuf, Run)> = sources.into_iter().filter_map(|dir| Some((dir, Run::read(dir)?))).collect();
+    for (i, (a, one)) in runs.iter().enumerate() {
+        for (b, other) in &runs[i + 1..] {
+            if let Some(why) = apart(one, other) {
+                return Err(Error::Parts { a: (*a).clone(), b: (*b).clone(), why });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why two runs are parts of one experiment; `None` if they aren't.
+fn apart(one: &Run, other: &Run) -> Option<String> {
+    if one.suite != other.suite {
+        return None;
+    }
+    let (a, b) = (one.shard(), other.shard());
+    if a != b && one.whole() == other.whole() {
+        let part = |shard: Option<String>| shard.map_or("the whole".to_owned(), |shard| format!("part {shard}"));
+        return Some(format!("are {} and {} of one experiment", part(a), part(b)));
+    }
+    let disjoint = !one.tasks.is_empty() && !other.tasks.is_empty() && one.tasks.is_disjoint(&other.tasks);
+    disjoint.then(|| format!("have no task of {} in common", one.suite))
+}
