@@ -29,7 +29,7 @@ pub struct Prices {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Price {
-    /// The beginning of its name.
+    /// Its name. A version with a date (`NAME-20250929`) is the same model.
     model: String,
     input: f64,
     output: f64,
@@ -55,7 +55,7 @@ impl Prices {
         Self::from_toml(SHIPPED).unwrap_or_default()
     }
 
-    /// Reads a table in TOML: `[[price]]` with `model` (the beginning of a name), `input`, `output`, and where they differ
+    /// Reads a table in TOML: `[[price]]` with `model` (a name), `input`, `output`, and where they differ
     /// `cached` and `cache_write`, in US dollars for a million tokens.
     pub fn from_toml(text: &str) -> Result<Self, PricesError> {
         toml::from_str(text).map_err(|error: toml::de::Error| PricesError(error.to_string()))
@@ -63,16 +63,20 @@ impl Prices {
 
     /// Puts a user's own prices before these: what they name, they decide.
     pub fn with(mut self, own: Self) -> Self {
-        self.price.retain(|price| !own.price.iter().any(|other| price.model.starts_with(&other.model)));
+        self.price.retain(|price| !own.price.iter().any(|other| price.model == other.model));
         self.price.extend(own.price);
         self
     }
 
     /// What `usage` costs in US dollars; `None` for a model without a price.
     pub fn cost(&self, model: &str, usage: &Usage) -> Option<f64> {
-        let name = model.rsplit('/').next().unwrap_or(model);
-        let fits = |price: &&Price| name.starts_with(&price.model) || model.starts_with(&price.model);
-        let price = self.price.iter().filter(fits).max_by_key(|price| price.model.len())?;
+        // Another model's name may begin the same: one that was made of it, or a later version.
+        let name = model.strip_prefix("anthropic/").unwrap_or(model);
+        let fits = |price: &&Price| {
+            let rest = name.strip_prefix(&price.model).or(model.strip_prefix(&price.model));
+            rest.is_some_and(|rest| rest.is_empty() || is_date(rest))
+        };
+        let price = self.price.iter().find(fits)?;
         let (input, output, cached, cache_write) = match &price.long {
             Some(long) if usage.prompt > long.above => (long.input, long.output, long.cached, long.cache_write),
             _ => (price.input, price.output, price.cached, price.cache_write),
@@ -87,6 +91,11 @@ impl Prices {
         ];
         Some(parts.iter().map(|(tokens, price)| *tokens as f64 * price / 1e6).sum())
     }
+}
+
+/// Whether the rest of a name is the date of a version: `-20250929`.
+fn is_date(rest: &str) -> bool {
+    rest.strip_prefix('-').is_some_and(|date| date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -118,12 +127,16 @@ mod tests {
 
     #[test]
     fn a_model_without_a_price_costs_nothing_that_is_known() {
-        assert_eq!(Prices::shipped().cost("qwen3.5-35b-a3b", &usage(1000, 0, 0, 10)), None);
+        for model in
+            ["qwen3.5-35b-a3b", "claude-opus-5-distilled-7b", "someone/claude-opus-5", "claude-opus-5-2025", "claude"]
+        {
+            assert_eq!(Prices::shipped().cost(model, &usage(1000, 0, 0, 10)), None, "{model}");
+        }
     }
 
     #[test]
     fn a_user_s_own_price_goes_before_those_that_ship() {
-        let own = "[[price]]\nmodel = \"claude-sonnet\"\ninput = 1.0\noutput = 2.0\n[[price]]\nmodel = \"qwen\"\ninput = 0.5\noutput = 0.5\n";
+        let own = "[[price]]\nmodel = \"claude-sonnet-4-5\"\ninput = 1.0\noutput = 2.0\n[[price]]\nmodel = \"qwen/qwen3-coder\"\ninput = 0.5\noutput = 0.5\n";
         let prices = Prices::shipped().with(Prices::from_toml(own).unwrap());
         close(prices.cost("claude-sonnet-4-5", &usage(1_000_000, 1_000_000, 0, 1_000_000)), 3.0);
         close(prices.cost("qwen/qwen3-coder", &usage(1_000_000, 0, 0, 0)), 0.5);
