@@ -34,7 +34,7 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
     let mut strategy = strategy(&settings, &here)?;
     limit(&mut strategy, &settings)?;
     let wishes = Wishes::of(args, &settings, repo.top())?;
-    let found = model::find(&settings).await?;
+    let found = model::find(&settings, model::Name::Any).await?;
     for text in &found.notes {
         session::note(&args.output, text);
     }
@@ -140,7 +140,7 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     }
     let wishes = Wishes::of(args, &settings, repo.top())?;
     record.refuse_no_sandbox(&settings)?;
-    let found = model::find_again(&settings, &start.model.base_url).await?;
+    let found = model::find_again(&settings, &start.model.base_url, model::Name::Any).await?;
     for text in &found.notes {
         session::note(&args.output, text);
     }

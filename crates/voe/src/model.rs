@@ -17,14 +17,32 @@ const QUESTION: Duration = Duration::from_secs(5);
 /// More than any model's window is, in tokens: what a server claims decides when the conversation is shortened.
 const MOST_WINDOW: u64 = 16 << 20;
 
+/// A local server by its kind, and where it usually is.
+type LocalServer = (&'static str, &'static str);
+
 /// A model and what the user should know about it.
 pub(crate) struct Found {
     pub(crate) model: Arc<dyn Model>,
     pub(crate) notes: Vec<String>,
 }
 
+/// What a name that the user gives must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// Whatever the server makes of it: some take names that they don't list.
+    Any,
+    /// One that the server lists, if it lists any. An experiment says which model was asked, so it must not be another one,
+    /// which servers that have a single model answer with whatever the name.
+    Listed,
+}
+
 /// The model that the settings ask for.
-pub(crate) async fn find(settings: &Settings) -> anyhow::Result<Found> {
+pub(crate) async fn find(settings: &Settings, kind: Name) -> anyhow::Result<Found> {
+    find_among(settings, &LOCAL_SERVERS, kind).await
+}
+
+/// The same, where only these local servers are looked for if the settings name none.
+async fn find_among(settings: &Settings, usual: &[LocalServer], kind: Name) -> anyhow::Result<Found> {
     let wanted = settings.text("model");
     if let Some(file) = wanted.as_deref().and_then(|name| name.strip_prefix("scripted:")) {
         let script = Scripted::from_file(Path::new(file)).map_err(|e| Usage(e.to_string()))?;
@@ -41,10 +59,11 @@ pub(crate) async fn find(settings: &Settings) -> anyhow::Result<Found> {
         None | Some("openai") => {}
         Some(other) => return Err(Usage(format!("provider is openai or anthropic, not {other:?}")).into()),
     }
-    let probe = match settings.text("base_url") {
-        Some(url) => voe_model::probe(&url, key.as_ref(), QUESTION).await.map_err(ModelFailed)?,
-        None => local().await?,
+    let probes = match settings.text("base_url") {
+        Some(url) => vec![voe_model::probe(&url, key.as_ref(), QUESTION).await.map_err(ModelFailed)?],
+        None => local(usual).await?,
     };
+    let probe = choose(probes, wanted.as_deref().filter(|_| kind == Name::Listed))?;
     let name = match wanted {
         Some(name) => name,
         None => match probe.models.first() {
@@ -79,7 +98,7 @@ pub(crate) async fn find(settings: &Settings) -> anyhow::Result<Found> {
 
 /// The same for an attempt that is resumed and was made with the server at `before`. A record's address is not used: the
 /// user names the server, or it is one of the local ones that are tried anyway.
-pub(crate) async fn find_again(settings: &Settings, before: &str) -> anyhow::Result<Found> {
+pub(crate) async fn find_again(settings: &Settings, before: &str, kind: Name) -> anyhow::Result<Found> {
     let asks_a_server = settings.text("model").is_none_or(|name| !reads_a_file(&name));
     let local = LOCAL_SERVERS.iter().any(|(_, url)| *url == before.trim_end_matches('/'));
     let has_address = settings.get("base_url").is_some() || settings.text("provider").as_deref() == Some("anthropic");
@@ -89,7 +108,9 @@ pub(crate) async fn find_again(settings: &Settings, before: &str) -> anyhow::Res
         );
         return Err(Usage(text).into());
     }
-    find(settings).await
+    // Of several local servers the one that answered before, not the first one found.
+    let same: Vec<_> = LOCAL_SERVERS.into_iter().filter(|(_, url)| *url == before.trim_end_matches('/')).collect();
+    find_among(settings, if same.is_empty() { &LOCAL_SERVERS } else { &same }, kind).await
 }
 
 /// Whether a model's name makes voe read a file instead of asking a server.
@@ -165,20 +186,73 @@ pub(crate) fn foreign_server(url: &str) -> Option<String> {
     ))
 }
 
-/// The first local server that answers.
-async fn local() -> anyhow::Result<Probe> {
+/// The first of these servers, or the first that lists the model `wanted`. One that lists none may have it.
+fn choose(probes: Vec<Probe>, wanted: Option<&str>) -> anyhow::Result<Probe> {
+    const MOST: usize = 10;
+    let Some(wanted) = wanted else {
+        return probes.into_iter().next().ok_or_else(|| Usage("no server was found".into()).into());
+    };
+    let has = |probe: &&Probe| probe.models.iter().any(|model| model.name == wanted);
+    if let Some(found) = probes.iter().find(has).or(probes.iter().find(|probe| probe.models.is_empty())) {
+        return Ok(found.clone());
+    }
+    let listed = |probe: &Probe| {
+        let names: Vec<&str> = probe.models.iter().take(MOST).map(|model| model.name.as_str()).collect();
+        let more = probe.models.len().saturating_sub(MOST);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{} has {}{more}", probe.base_url, names.join(", "))
+    };
+    let all = probes.iter().map(listed).collect::<Vec<_>>().join("; ");
+    Err(Usage(format!(
+        "no server has the model {wanted:?}: {all}; give one of these with --model, or another server with --base-url"
+    ))
+    .into())
+}
+
+/// The local servers that answer, in the order of the list; at least one.
+async fn local(usual: &[LocalServer]) -> anyhow::Result<Vec<Probe>> {
     let mut probes = tokio::task::JoinSet::new();
-    let foreign: Vec<_> = LOCAL_SERVERS.iter().filter_map(|(_, url)| foreign_server(url)).collect();
-    for (i, (_, url)) in LOCAL_SERVERS.iter().enumerate().filter(|(_, (_, url))| foreign_server(url).is_none()) {
+    let foreign: Vec<_> = usual.iter().filter_map(|(_, url)| foreign_server(url)).collect();
+    for (i, (_, url)) in usual.iter().copied().enumerate().filter(|(_, (_, url))| foreign_server(url).is_none()) {
         probes.spawn(async move { (i, voe_model::probe(url, None, QUESTION).await) });
     }
     let mut found: Vec<_> = probes.join_all().await;
     found.sort_by_key(|(i, _)| *i);
-    let first = found.into_iter().find_map(|(_, probe)| probe.ok());
-    first.ok_or_else(|| {
-        let places: Vec<_> = LOCAL_SERVERS.iter().map(|(name, url)| format!("{name} ({url})")).collect();
-        let server = places.join(", ");
-        let message = [&["no server answers at any of these".to_owned()], &foreign[..]].concat().join("; ");
-        ModelFailed(voe_model::ModelError::Unreachable { server, message }).into()
-    })
+    let answer: Vec<Probe> = found.into_iter().filter_map(|(_, probe)| probe.ok()).collect();
+    if !answer.is_empty() {
+        return Ok(answer);
+    }
+    let places: Vec<_> = usual.iter().map(|(name, url)| format!("{name} ({url})")).collect();
+    let server = places.join(", ");
+    let message = [&["no server answers at any of these".to_owned()], &foreign[..]].concat().join("; ");
+    Err(ModelFailed(voe_model::ModelError::Unreachable { server, message }).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use voe_model::{ServerKind, ServerModel};
+
+    use super::*;
+
+    fn server(base_url: &str, models: &[&str]) -> Probe {
+        let model = |name: &&str| ServerModel { name: (*name).to_owned(), ..ServerModel::default() };
+        Probe {
+            base_url: base_url.to_owned(),
+            kind: ServerKind::Other,
+            server: None,
+            loading: false,
+            models: models.iter().map(model).collect(),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn of_several_servers_the_one_that_has_the_model_is_taken_and_without_one_all_names_are_told() {
+        let all = || vec![server("http://a/v1", &["x", "y"]), server("http://b/v1", &["Qwen/Q-35B"])];
+        assert_eq!(choose(all(), Some("Qwen/Q-35B")).unwrap().base_url, "http://b/v1");
+        assert_eq!(choose(all(), None).unwrap().base_url, "http://a/v1");
+        insta::assert_snapshot!(choose(all(), Some("Qwen/Q-3B")).unwrap_err(), @r#"no server has the model "Qwen/Q-3B": http://a/v1 has x, y; http://b/v1 has Qwen/Q-35B; give one of these with --model, or another server with --base-url"#);
+        let silent = [all(), vec![server("http://c/v1", &[])]].concat();
+        assert_eq!(choose(silent, Some("Qwen/Q-3B")).unwrap().base_url, "http://c/v1");
+    }
 }

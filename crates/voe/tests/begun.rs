@@ -385,6 +385,9 @@ fn a_run_is_answered_by_the_model_and_the_window_that_it_was_begun_with() {
     let world = world(1);
     let server = Server::start(32_768, vec![reply("TASK_COMPLETE", &[], 100)]);
     let flags = [&["--base-url", server.url.as_str()][..], &NONE].concat();
+    let unknown = begin_mini(&world, &[&flags[..], &["--model", "Qwen/Q-35B"]].concat());
+    insta::assert_snapshot!(refusal(&world, &unknown).replace(&server.url, "URL"), @r#"voe: no server has the model "Qwen/Q-35B": URL has m; give one of these with --model, or another server with --base-url"#);
+    assert!(!world.at(RUN).exists() && server.asked().is_empty());
     assert_eq!(begin_mini(&world, &flags).code, 0);
     let file = fs::read_to_string(world.at("runs/one/run.toml")).unwrap();
     assert!(file.contains("model = \"m\"\n") && file.contains("window = 32768"), "{file}");
@@ -398,4 +401,7 @@ fn a_run_is_answered_by_the_model_and_the_window_that_it_was_begun_with() {
     assert_eq!(resume(&world, &moved).code, 0);
     let asked: Value = serde_json::from_slice(&same.asked()[0]).unwrap();
     assert_eq!(asked["model"], json!("m"));
+    // The further trial belongs to the run from now on.
+    let again = resume(&world, &[&["--base-url", same.url.as_str()][..], &NONE].concat());
+    assert!(again.code == 0 && again.out.contains("2 of 2 done"), "{}{}", again.out, again.err);
 }

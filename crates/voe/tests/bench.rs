@@ -357,6 +357,36 @@ fn parts_of_one_experiment_are_not_laid_side_by_side() {
 }
 
 #[test]
+fn a_file_in_place_of_an_experiments_suite_is_taken_as_far_as_that_suite_goes() {
+    let place = Place::new();
+    let row = |id: &str, difficulty: &str| -> Value {
+        let shown = place.voe(&["bench", "show", "mini", id, "--gold", "--json"]);
+        let mut row: Value = serde_json::from_slice(&shown.stdout).unwrap();
+        row["difficulty"] = difficulty.into();
+        row
+    };
+    let (hard, easy) = (row("mini__pages-1", "1-4 hours"), row("mini__rotate-1", "<15 min fix"));
+    std::fs::write(place.path().join("all.jsonl"), format!("{easy}\n{hard}\n")).unwrap();
+    std::fs::write(place.path().join("easy.jsonl"), format!("{easy}\n")).unwrap();
+    let experiment = "suite = \"verified-hard\"\nstrategies = [\"baseline\"]\nmodels = [\"scripted:gold.toml\"]\n";
+    std::fs::write(place.path().join("e.toml"), experiment).unwrap();
+    let run = |suite: &str, out: &str| {
+        place.voe(
+            &[&["bench", "run", "e.toml", "--suite", suite, "--out", out][..], place.readable().as_slice()].concat(),
+        )
+    };
+    let done = run("all.jsonl", "r");
+    assert!(done.status.success(), "{}", said(&done));
+    let file = std::fs::read_to_string(place.path().join("r/run.toml")).unwrap();
+    assert!(file.contains("tasks = [\"mini__pages-1\"]"), "{file}");
+    // The same command again is the same run.
+    assert!(run("all.jsonl", "r").status.success());
+    let refused = run("easy.jsonl", "s");
+    assert_eq!(refused.status.code(), Some(2));
+    insta::assert_snapshot!(said(&refused).trim_end(), @"voe: easy.jsonl has no task of verified-hard, which the experiment is about; give a file that has its rows");
+}
+
+#[test]
 fn tasks_are_listed_and_shown_without_their_solution() {
     let place = Place::new();
     let listed = said(&place.voe(&["bench", "tasks", "mini", "--repo", "pages"]));

@@ -286,7 +286,9 @@ fn read(path: &Path) -> Result<RunFile, DirError> {
 /// Whether a run directory and what it says are the user's, and nobody else can write them.
 fn is_own(path: &Path) -> bool {
     let look = || -> Option<()> {
-        let dir = UntrustedDir::open(&path.canonicalize().ok()?).ok()?;
+        let path = path.canonicalize().ok()?;
+        private::check_way(&path).ok()?;
+        let dir = UntrustedDir::open(&path).ok()?;
         private::check_dir(&dir).ok()?;
         let file = dir.open_file("run.toml").ok()??;
         private::check_file(&path.join("run.toml"), &file).ok()

@@ -13,16 +13,11 @@ const MOST_NAMED: usize = 3;
 
 /// What differs between the run that is `there` and what is asked for `here`, in words; `None` if nothing that decides does.
 pub(super) fn difference(there: &RunFile, here: &RunFile) -> Option<String> {
-    // A file may be called differently by now.
-    let same_file = !there.source.sha256.is_empty() && there.source.sha256 == here.source.sha256;
-    if there.suite != here.suite && !same_file {
-        return Some(format!("its suite: {} there, {} here", there.suite, here.suite));
-    }
+    // A suite's file may be called differently by now, or be a larger one: its rows are compared apart.
     if there.tasks != here.tasks {
-        return Some("its tasks".to_owned());
-    }
-    if there.source.sha256 != here.source.sha256 {
-        return Some("the suite's file".to_owned());
+        let named =
+            (there.suite != here.suite).then(|| format!(": the suite is {} there, {} here", there.suite, here.suite));
+        return Some(format!("its tasks{}", named.unwrap_or_default()));
     }
     if let Some(what) = arms(&there.arms, &here.arms) {
         return Some(format!("its arms: {what}"));

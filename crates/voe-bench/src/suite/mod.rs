@@ -133,11 +133,17 @@ impl Suite {
         let Some((dataset, split)) = known.dataset else { return Self::mini() };
         let file = hub.split(dataset, split).await?;
         let mut suite = Self::read(&file)?;
-        if known.name == "verified-hard" {
-            suite.tasks.retain(|task| task.difficulty.as_deref().is_some_and(|d| HARD.contains(&d)));
-        }
+        suite.keep_part(known.name);
         suite.name = known.name.to_owned();
         Ok(suite)
+    }
+
+    /// Keeps the tasks that the suite called `name` takes of the data set that it is a part of; all, if it is no part of one. So a
+    /// file with the whole data set can stand in for it.
+    pub fn keep_part(&mut self, name: &str) {
+        if name == "verified-hard" {
+            self.tasks.retain(|task| task.difficulty.as_deref().is_some_and(|d| HARD.contains(&d)));
+        }
     }
 
     /// Reads a file. Rows that are no tasks are left out and named in the notes.

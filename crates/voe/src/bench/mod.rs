@@ -49,8 +49,20 @@ fn remedies<'r>(all: impl IntoIterator<Item = &'r Remedy>) -> String {
 }
 
 async fn filtered(name: &str, filter: &Filter) -> anyhow::Result<Suite> {
+    part(name, filter, "").await
+}
+
+/// The same, of which only what the suite `whole` would have is taken.
+async fn part(name: &str, filter: &Filter, whole: &str) -> anyhow::Result<Suite> {
     let mut suite = Suite::open(name, &Hub::from_env(&cache_dir()?)).await?;
     let mut notes = std::mem::take(&mut suite.notes);
+    suite.keep_part(whole);
+    if suite.tasks.is_empty() {
+        return Err(Usage(format!(
+            "{name} has no task of {whole}, which the experiment is about; give a file that has its rows"
+        ))
+        .into());
+    }
     notes.extend(filter.apply(&mut suite));
     for note in notes {
         errln!("voe: {}", one_line(&note));

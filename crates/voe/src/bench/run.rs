@@ -10,12 +10,13 @@ use voe_bench::models::Models;
 use voe_bench::run::place::Place;
 use voe_bench::run::progress::{Progress, Totals};
 use voe_bench::run::{ArmFile, Machine, Outcome, RunDir, RunFile, Server, Settings as RunSettings};
+use voe_bench::suite::Source;
 use voe_bench::workspace::Origins;
 use voe_bench::{Arm, Experiment, Filter, Suite, name};
 use voe_sandbox::Choice;
 
 use super::remembered::{self, For};
-use super::{args, filtered, hide, live, remedies, server};
+use super::{args, filtered, hide, live, part, remedies, server};
 use crate::settings::Settings;
 use crate::show::one_line;
 use crate::{Usage, exit};
@@ -143,10 +144,26 @@ fn attempts(n: usize) -> String {
 /// The suite: of a run directory as it has it, wherever its file is by now; else as it is named.
 async fn suite(args: &args::Run, experiment: &Experiment) -> anyhow::Result<Suite> {
     let run = args.experiment.as_deref().filter(|path| path.is_dir());
-    match run.filter(|_| args.suite.is_none() && args.filter.filter().is_ok_and(|filter| filter == Filter::default())) {
-        Some(run) => Ok(RunDir::look(run)?.suite()?),
-        None => filtered(&experiment.suite, &experiment.filter).await,
+    if let Some(run) = run {
+        let own = RunDir::look(run)?.suite()?;
+        let same_filter = args.filter.filter().is_ok_and(|filter| filter == Filter::default());
+        return match &args.suite {
+            None if same_filter => Ok(own),
+            None => filtered(&experiment.suite, &experiment.filter).await,
+            // Where its file is now, as far as the run has its tasks.
+            Some(file) => {
+                let mut suite = filtered(file, &args.filter.filter()?).await?;
+                suite.tasks.retain(|task| own.task(&task.instance_id).is_some());
+                Ok(suite)
+            }
+        };
     }
+    let part_of = match (&args.experiment, &args.suite) {
+        // A file in place of the suite that the experiment is about.
+        (Some(file), Some(_)) => Experiment::read(file).map_err(|e| Usage(e.to_string()))?.suite,
+        _ => String::new(),
+    };
+    part(&experiment.suite, &experiment.filter, &part_of).await
 }
 
 /// The arms: of a run that is gone on with as it has them, whatever became of the files; else as the files say.
@@ -164,7 +181,11 @@ fn arms(args: &args::Run, experiment: &Experiment, here: &Path) -> anyhow::Resul
 /// What is to be run, and where.
 fn experiment(args: &args::Run) -> anyhow::Result<(Experiment, PathBuf)> {
     let mut experiment = match &args.experiment {
-        Some(path) if path.is_dir() => RunDir::look(path)?.file.experiment,
+        Some(path) if path.is_dir() => {
+            let file = RunDir::look(path)?.file;
+            // They may have become more since the experiment was written down.
+            Experiment { trials: Some(file.trials), ..file.experiment }
+        }
         Some(path) => Experiment::read(path).map_err(|e| Usage(e.to_string()))?,
         None => Experiment::default(),
     };
@@ -237,11 +258,21 @@ fn describe(
         suite: suite.name.clone(),
         tasks: suite.tasks.iter().map(|task| task.instance_id.clone()).collect(),
         rows_sha256: None,
-        source: suite.source.clone(),
+        source: here(&suite.source),
         place: Some(place),
         machine: Machine::this(),
         experiment,
         arms: arms.iter().map(arm).collect(),
+    }
+}
+
+/// The source of a suite with its file's absolute path: the run may be resumed from elsewhere, and the file is hidden from
+/// commands then too.
+fn here(source: &Source) -> Source {
+    let path = Path::new(&source.file);
+    match std::path::absolute(path) {
+        Ok(absolute) if path.is_file() => Source { file: absolute.display().to_string(), ..source.clone() },
+        _ => source.clone(),
     }
 }
 

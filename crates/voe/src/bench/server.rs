@@ -6,12 +6,12 @@ use std::path::Path;
 use voe_bench::models::Answers;
 use voe_bench::run::Server;
 use voe_bench::script::Scripts;
-use voe_model::LOCAL_SERVERS;
 
 use super::args;
+use crate::Usage;
+use crate::model::{self, Name};
 use crate::settings::{Settings, Source};
 use crate::show::one_line;
-use crate::{Usage, model};
 
 /// A model of a run.
 pub(super) struct Found {
@@ -39,16 +39,16 @@ pub(super) async fn find(args: &args::Run, name: &str, then: Option<&Server>) ->
     let mut found = match then {
         Some(then) => {
             as_begun(&mut settings, then)?;
-            model::find_again(&settings, &then.base_url).await?
+            model::find_again(&settings, &then.base_url, Name::Listed).await?
         }
-        None => model::find(&settings).await?,
+        None => model::find(&settings, Name::Listed).await?,
     };
     // Some servers say how large the window is only while they have the model in memory.
     if let Some(window) = then.and_then(|then| i64::try_from(then.window?).ok())
         && found.model.facts().window.is_none()
     {
         settings.flag("window", Some(window));
-        found = model::find(&settings).await?;
+        found = model::find_again(&settings, then.map_or("", |then| &then.base_url), Name::Listed).await?;
     }
     for note in found.notes {
         errln!("voe: {}", one_line(&note));
@@ -77,11 +77,6 @@ fn as_begun(settings: &mut Settings, then: &Server) -> anyhow::Result<()> {
     // An arm that names no model got the one that was found.
     if !matches!(settings.get("model"), Some((_, Source::Flag))) && !model::reads_a_file(&then.model) {
         settings.flag("model", Some(then.model.clone()));
-    }
-    // Of several local servers the one that answered before, not the first one found.
-    let local = LOCAL_SERVERS.iter().any(|(_, url)| *url == then.base_url.trim_end_matches('/'));
-    if settings.get("base_url").is_none() && local {
-        settings.flag("base_url", Some(then.base_url.clone()));
     }
     Ok(())
 }
