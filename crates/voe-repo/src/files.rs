@@ -215,7 +215,7 @@ impl Root {
             let (above, name) = split(path);
             let Some(parent) = self.descend(above)? else { return Ok(None) };
             match rustix::fs::statat(&parent, OsStr::from_bytes(name), AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => Ok(Some((stat.st_ino, stat.st_size, stat.st_mtime, stat.st_mtime_nsec as u64))),
+                Ok(stat) => Ok(Some((stat.st_ino, stat.st_size, stat.st_mtime, stat.st_mtime_nsec))),
                 Err(Errno::NOENT) => Ok(None),
                 Err(errno) => Err(errno),
             }

@@ -165,7 +165,7 @@ impl Nameless {
 /// Whether an open file is on a file system in memory.
 fn in_memory(dir: BorrowedFd<'_>, name: &std::ffi::CStr) -> bool {
     let opened = rustix::fs::openat(dir, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-    let kind = opened.and_then(rustix::fs::fstatfs).map(|stat| stat.f_type as i64);
+    let kind = opened.and_then(rustix::fs::fstatfs).map(|stat| stat.f_type);
     matches!(kind, Ok(TMPFS | HUGETLBFS))
 }
 
