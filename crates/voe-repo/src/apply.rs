@@ -1,6 +1,7 @@
 //! The patch into the user's tree: all of it or nothing.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use voe_toolbox::protocol::{Bytes, Export, ExportedFile, FileState};
 
@@ -9,7 +10,7 @@ use crate::git::{Git, failure};
 use crate::hazard::{LINK, hazards};
 use crate::objects::{list_tree, printable};
 use crate::patch::links_of;
-use crate::{Base, Hazard, Patch, Repo, RepoError, Result};
+use crate::{Base, Hazard, Patch, Repo, RepoError, Result, UndoPoint};
 
 /// What became of a patch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,9 +62,13 @@ impl Repo {
     /// changes go together; if one of them can't be, nothing at all is written. The index is not touched; no symbolic
     /// link is followed.
     ///
+    /// What is about to be written is noted in an undo point in `undo`, a directory that is made if it is missing; there is
+    /// none where nothing is written. The point of an earlier patch that is there takes both back.
+    ///
     /// # Errors
-    /// git failed, or the disk; what was written until then has been put back.
-    pub fn apply(&self, base: &Base, patch: &Patch, export: &Export) -> Result<Applied> {
+    /// git failed, or the disk; what was written until then has been put back. `undo` has a point that was undone, or of an
+    /// attempt in the repository itself.
+    pub fn apply(&self, base: &Base, patch: &Patch, export: &Export, undo: &Path) -> Result<Applied> {
         let files: Vec<&ExportedFile> = export.files.iter().filter(|file| file.base != file.now).collect();
         if files.is_empty() {
             return Ok(Applied::Nothing);
@@ -92,7 +97,12 @@ impl Repo {
         if !conflicts.is_empty() {
             return Ok(Applied::Conflict(conflicts));
         }
-        root.put_all(&changes)?;
+        if !changes.is_empty() {
+            // What the user changes from here on, and so is not in the point as it is then, is an error.
+            let prepared = root.prepare(&changes)?;
+            UndoPoint::note(self, undo, &changes)?;
+            prepared.commit()?;
+        }
         Ok(if merged.is_empty() { Applied::Plain } else { Applied::Merged(merged) })
     }
 
@@ -141,8 +151,8 @@ impl Repo {
         }
     }
 
-    /// Whether the patch leaves nothing in this directory.
-    fn emptied(&self, root: &Root, path: &[u8], removed: &impl Fn(&[u8]) -> bool) -> Result<bool> {
+    /// Whether nothing stays in this directory once these files are gone.
+    pub(crate) fn emptied(&self, root: &Root, path: &[u8], removed: &impl Fn(&[u8]) -> bool) -> Result<bool> {
         let directory = self.top.join(crate::snapshot::as_path(path));
         for entry in std::fs::read_dir(&directory).map_err(RepoError::io("read", &directory))? {
             let entry = entry.map_err(RepoError::io("read", &directory))?;

@@ -106,6 +106,13 @@ pub enum RepoError {
         /// The files, relative to the work tree; git's own begin with `.git/`.
         paths: Vec<String>,
     },
+    /// Something stands where undo would have to put a file or a directory and could not keep what is there. Nothing was
+    /// written.
+    #[error("in the way of what undo would put back: {}; move {} away and undo again", paths.join(", "), if paths.len() == 1 { "it" } else { "them" })]
+    InTheWay {
+        /// What it is, relative to the work tree.
+        paths: Vec<String>,
+    },
     /// There is nothing to undo for this repository.
     #[error("there is no attempt to undo in {0}")]
     NothingToUndo(PathBuf),

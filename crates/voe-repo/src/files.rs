@@ -17,6 +17,9 @@ use crate::snapshot::as_path;
 use crate::staged::Staged;
 use crate::{RepoError, Result};
 
+/// A file's path, and what it is to be; `None` removes it.
+pub(crate) type Change = (Vec<u8>, Option<FileState>);
+
 /// A directory below which files are read and written.
 pub(crate) struct Root {
     dir: OwnedFd,

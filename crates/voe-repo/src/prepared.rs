@@ -9,16 +9,8 @@ use crate::staged::Staged;
 use crate::{RepoError, Result};
 
 impl Root {
-    /// Changes all of these files or none: everything is written first, and what was done is taken
-    /// back if something fails. Directories that become empty go.
-    ///
-    /// What somebody else changes meanwhile is an error, and stays.
-    pub(crate) fn put_all(&self, changes: &[(Vec<u8>, Option<FileState>)]) -> Result<()> {
-        self.prepare(changes)?.commit()
-    }
-
     /// Writes all new contents, so that nothing but names is left to change.
-    fn prepare<'a>(&'a self, changes: &'a [(Vec<u8>, Option<FileState>)]) -> Result<Prepared<'a>> {
+    pub(crate) fn prepare<'a>(&'a self, changes: &'a [(Vec<u8>, Option<FileState>)]) -> Result<Prepared<'a>> {
         let mut prepared = Prepared { root: self, changes: Vec::new() };
         for (path, state) in changes {
             // Before it is read: a change in between is one, too.
@@ -40,7 +32,7 @@ impl Root {
 }
 
 /// Changes whose contents are written and wait.
-struct Prepared<'a> {
+pub(crate) struct Prepared<'a> {
     root: &'a Root,
     changes: Vec<Change<'a>>,
 }
@@ -54,7 +46,10 @@ struct Change<'a> {
 }
 
 impl Prepared<'_> {
-    fn commit(mut self) -> Result<()> {
+    /// Changes all of these files or none: what was done is taken back if something fails. Directories that become empty go.
+    ///
+    /// What somebody else changed since the preparation is an error, and stays.
+    pub(crate) fn commit(mut self) -> Result<()> {
         let mut done = Vec::new();
         let result = self.put(&mut done);
         if result.is_err() {
@@ -149,7 +144,7 @@ mod tests {
             (b"new/deep/file".to_vec(), Some(file("new"))),
             (b"z".to_vec(), Some(file("in the way"))),
         ];
-        assert!(root.put_all(&changes).is_err());
+        assert!(root.prepare(&changes).unwrap().commit().is_err());
         assert_eq!(std::fs::read(dir.path().join("a")).unwrap(), b"1");
         assert_eq!(std::fs::read(dir.path().join("gone")).unwrap(), b"2");
         assert!(!dir.path().join("new").exists());
@@ -199,7 +194,7 @@ mod tests {
             (b"link".to_vec(), Some(link)),
             (b"tool.py".to_vec(), Some(file("shown"))),
         ];
-        Root::open(dir.path()).unwrap().put_all(&changes).unwrap();
+        Root::open(dir.path()).unwrap().prepare(&changes).unwrap().commit().unwrap();
         let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
         assert_eq!(
             [read("tool.py"), read("link"), read(&guessed), read(of_kill)],
@@ -221,7 +216,7 @@ mod tests {
             (b"b".to_vec(), Some(file("flat"))),
             (b"b/c/d".to_vec(), None),
         ];
-        root.put_all(&changes).unwrap();
+        root.prepare(&changes).unwrap().commit().unwrap();
         assert_eq!(std::fs::read(dir.path().join("a/x")).unwrap(), b"below");
         assert_eq!(std::fs::read(dir.path().join("b")).unwrap(), b"flat");
     }

@@ -18,7 +18,7 @@ fn attempt(lab: &Lab, edit: impl FnOnce(&mut Files)) -> (Base, Export) {
 
 fn apply(lab: &Lab, (base, export): &(Base, Export)) -> Applied {
     let patch = make_patch(export, Some(base)).unwrap();
-    lab.repo().apply(base, &patch, export).unwrap()
+    lab.repo().apply(base, &patch, export, &lab.undo()).unwrap()
 }
 
 /// It is not applied, and nothing differs afterwards.
@@ -172,7 +172,7 @@ fn hazards_are_refused_whatever_the_patch_says_of_itself() {
     ");
     let mut patch = make_patch(&attempt.1, Some(&attempt.0)).unwrap();
     patch.hazards.clear();
-    assert!(matches!(lab.repo().apply(&attempt.0, &patch, &attempt.1), Ok(Applied::Refused(_))));
+    assert!(matches!(lab.repo().apply(&attempt.0, &patch, &attempt.1, &lab.undo()), Ok(Applied::Refused(_))));
 }
 
 #[test]

@@ -5,8 +5,8 @@ mod lab;
 
 use std::path::PathBuf;
 
-use lab::{Files, Lab, everything, export, git_files, git_in};
-use voe_repo::{Applied, Repo, RepoError, Report, UndoPoint, make_patch};
+use lab::{Files, Lab, everything, git_files, git_in};
+use voe_repo::{Repo, RepoError, Report, UndoPoint};
 
 /// A repository in the middle of the user's work.
 fn at_work() -> Lab {
@@ -252,34 +252,6 @@ fn in_a_submodule_and_in_a_linked_work_tree() {
     point.seal(&repo).unwrap();
     UndoPoint::latest(&points(&lab), &repo).unwrap().unwrap().undo(&repo, false).unwrap();
     same(&(everything(&linked), git_files(repo.common_dir())), &before);
-}
-
-#[test]
-fn an_applied_patch_is_undone_and_the_users_later_commit_stays() {
-    let lab = at_work();
-    let before = everything(&lab.top());
-    let dir = points(&lab).join("1");
-    let base = lab.repo().base(&dir.join("store")).unwrap();
-    let mut point = UndoPoint::take(&lab.repo(), &base, &dir).unwrap();
-    let old = lab::tree_files(&base.git_dir, &base.tree);
-    let mut new = old.clone();
-    new.insert(b"untracked.txt".to_vec(), (0o100644, b"by the agent\n".to_vec()));
-    new.insert(b"added/file".to_vec(), (0o100644, b"x".to_vec()));
-    new.remove(&b"run.sh"[..]);
-    let export = export(&old, &new);
-    let patch = make_patch(&export, Some(&base)).unwrap();
-    assert_eq!(lab.repo().apply(&base, &patch, &export).unwrap(), Applied::Plain);
-    point.seal(&lab.repo()).unwrap();
-
-    lab.write("later", "the user goes on\n");
-    lab.git(&["add", "later"]);
-    lab.git(&["commit", "-q", "-m", "later"]);
-    let git_before = git_files(&lab.path(".git"));
-    point.undo(&lab.repo(), false).unwrap();
-    assert_eq!(git_files(&lab.path(".git")), git_before);
-    assert_eq!(lab.read("later"), "the user goes on\n");
-    lab.remove("later");
-    assert_eq!(everything(&lab.top()), before);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Bench(crate::bench::Args),
     /// Print an attempt's evidence as a note for a pull request
     Proof(Proof),
-    /// Put the repository back to what it was before the last `voe fix`
+    /// Take back what the last `voe fix` that changed the tree changed there
     Undo(Undo),
     /// Lay arms side by side: tables, figures, statistics
     Report(Report),
@@ -172,7 +172,7 @@ pub(crate) struct Replay {
 
 #[derive(Debug, Args)]
 pub(crate) struct Undo {
-    /// Also where you changed the same files since
+    /// Also where you changed the same files since; a copy of them is kept
     #[arg(long)]
     pub(crate) force: bool,
 }

@@ -85,7 +85,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let attempt = Work::start(plan, writer, session::observer(&args.output, false)).await?;
     crate::trust::record::remember(&places, false)?;
     let judge = async |ended: &Ended| verdict(&settings, &task, ended, &temporary.path()).await.map(Some);
-    let finish = session::run(attempt, &places, Apply::Copy, &args.output, judge).await?;
+    let finish = session::run(attempt, &places, Apply::No, &args.output, judge).await?;
     places.keep_base()?;
     if !args.output.json {
         let paint = crate::show::Paint::stdout(args.output.no_color);

@@ -62,7 +62,7 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
     Ok(session::code(finish.reason))
 }
 
-/// Opens the sandbox and begins the attempt in it, behind an undo point.
+/// Opens the sandbox and begins the attempt in it; behind an undo point where it works in the tree itself.
 #[expect(clippy::too_many_arguments, reason = "all of them are what `begin` has found out")]
 async fn start(
     args: &cli::Fix,
@@ -75,7 +75,7 @@ async fn start(
     stream: bool,
 ) -> anyhow::Result<Work> {
     let sandbox = session::sandbox(settings, repo.top(), &places.dir.join("sandbox")).await?;
-    if let Some(undo) = &places.undo {
+    if let Some(undo) = places.undo.as_ref().filter(|_| sandbox.in_place()) {
         UndoPoint::take(repo, &places.base, undo)?;
     }
     places.save()?;
@@ -147,7 +147,7 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     let parent = state::of_repository(repo.top())?;
     let _lock = state::lock(&parent, repo.top())?;
     voe_sandbox::sweep(&state::dir()?);
-    let places = match places {
+    let mut places = match places {
         Some(places) => places,
         None => adopt(&record, &strategy, &start, &repo, &parent)?,
     };
@@ -167,6 +167,7 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
         );
         return Err(Usage(text).into());
     }
+    ready_to_undo(&mut places, &repo, &parent, sandbox.in_place(), stands)?;
     let stream = wishes.stream;
     let plan = Plan {
         task: start.task.clone(),
@@ -192,6 +193,26 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     trust::record::remember(&places, false)?;
     let finish = session::run(attempt, &places, wishes.apply, &args.output, async |_| Ok(None)).await?;
     Ok(session::code(finish.reason))
+}
+
+/// Finds a place for the undo point of what a resumed attempt does. The point of what it did before goes on where it can: it
+/// takes back what was applied since then too, or the tree stands as the attempt left it.
+fn ready_to_undo(places: &mut Places, repo: &Repo, parent: &Path, in_place: bool, stands: bool) -> anyhow::Result<()> {
+    let point = places.undo.as_ref().and_then(|dir| UndoPoint::open(dir).ok());
+    let goes_on = match &point {
+        Some(point) if in_place => stands && point.is_as_left(repo)?,
+        Some(point) => point.takes_patches(),
+        None => false,
+    };
+    if goes_on {
+        return Ok(());
+    }
+    let dir = state::new_attempt(&parent.join("undo"), None)?;
+    if in_place {
+        UndoPoint::take(repo, &repo.base(&dir.join("store"))?, &dir)?;
+    }
+    places.undo = Some(dir);
+    places.save()
 }
 
 /// Makes a foreign record one that can be resumed: a copy of it in the state directory, on the base of the repository around the
@@ -225,9 +246,6 @@ fn adopt(
         let mut from = from.ok_or_else(|| Usage(format!("{} is gone", record.trajectory.path.display())))?;
         let mut to = std::fs::File::create_new(places.trajectory())?;
         std::io::copy(&mut from, &mut to)?;
-        if let Some(undo) = &places.undo {
-            UndoPoint::take(repo, &places.base, undo)?;
-        }
         places.save()
     };
     made().inspect_err(|_| {

@@ -153,7 +153,7 @@ async fn attempt(
     };
     let writer = Writer::create(&places.trajectory())?;
     let attempt = Work::start(plan, writer, session::observer(&args.output, false)).await?;
-    session::run(attempt, places, Apply::Copy, &args.output, async |_| Ok(None)).await
+    session::run(attempt, places, Apply::No, &args.output, async |_| Ok(None)).await
 }
 
 /// Where the second run went another way: exit codes, changes and the patch; not times, not wording.

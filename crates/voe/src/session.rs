@@ -37,7 +37,7 @@ pub(crate) struct Places {
     pub(crate) dir: PathBuf,
     /// The top of the work tree.
     pub(crate) repository: PathBuf,
-    /// The undo point, where there is one.
+    /// The directory for the undo point; `None` where the tree is a copy that goes away.
     pub(crate) undo: Option<PathBuf>,
     /// The base.
     pub(crate) base: Base,
@@ -217,8 +217,6 @@ pub(crate) enum Apply {
     Ask,
     Yes,
     No,
-    /// The tree is a copy that goes away.
-    Copy,
 }
 
 impl Apply {
@@ -260,16 +258,16 @@ pub(crate) async fn run(
         for hazard in &ended.patch.hazards {
             applied.push_str(&format!("; mind: {hazard}"));
         }
+    } else if places.undo.is_none() {
+        applied.push_str("not applied: this ran on a throw-away copy");
     } else if apply == Apply::No {
         applied.push_str("not applied (--apply no)");
-    } else if apply == Apply::Copy {
-        applied.push_str("not applied: this ran on a throw-away copy");
     } else if apply == Apply::Ask && !confirmed(&ended, output).await? {
         applied.push_str("not applied, as you said");
-    } else {
+    } else if let Some(undo) = places.undo.clone() {
         let (base, patch, export) = (places.base.clone(), ended.patch.clone(), ended.export.clone());
         let to = repo.clone();
-        let what = tokio::task::spawn_blocking(move || to.apply(&base, &patch, &export)).await??;
+        let what = tokio::task::spawn_blocking(move || to.apply(&base, &patch, &export, &undo)).await??;
         ended.finish.applied = what.recorded();
         applied = match &what {
             voe_repo::Applied::Plain => show::block::applied_line(Applied::Yes, false).into(),
@@ -285,7 +283,8 @@ pub(crate) async fn run(
             }
         };
     }
-    if let Some(dir) = &places.undo {
+    // What was applied is in its undo point already; what an attempt did in the tree itself is seen only now.
+    if let Some(dir) = places.undo.as_ref().filter(|_| in_place) {
         let mut point = UndoPoint::open(dir)?;
         let sealed = repo.clone();
         tokio::task::spawn_blocking(move || point.seal(&sealed)).await??;

@@ -1,4 +1,4 @@
-//! `voe undo`: the repository as it was before the last `voe fix`.
+//! `voe undo`: what the last `voe fix` changed is taken back.
 
 use voe_repo::{Repo, RepoError, UndoPoint};
 

@@ -99,3 +99,73 @@ fn a_look_at_an_unchanged_tree_says_nothing() {
     assert!(said.events_of("void").is_empty(), "{}", said.out);
     assert_eq!(said.finish()["evidence"]["level"], "proven");
 }
+
+/// Each sandbox that has a copy of the tree, as far as it works here.
+const SANDBOXES: [&str; 2] = ["local", "landlock"];
+
+/// An attempt whose patch is `a command`, while which the user does `meanwhile`. `None`, said aloud, where there is no such
+/// sandbox.
+fn patched(bench: &Bench, sandbox: &str, command: &str, meanwhile: impl Fn() + Send + Sync + 'static) -> Option<Said> {
+    let last = Answer::After(Arc::new(meanwhile), Box::new(reply("TASK_COMPLETE", &[], 100)));
+    let server = Server::start(32_768, vec![run(command), last]);
+    let args = ["fix", "p", "--sandbox", sandbox, "--json", "--strategy", "baseline", "--base-url", &server.url];
+    let said = bench.voe(&args);
+    if said.code == 2 && said.err.contains(sandbox) {
+        println!("skipped: {}", said.err.trim());
+        return None;
+    }
+    assert_eq!(said.finish()["applied"], "yes", "{} {}", said.out, said.err);
+    Some(said)
+}
+
+#[test]
+fn undo_takes_back_the_patch_and_nothing_that_the_user_did_while_the_attempt_ran() {
+    for sandbox in SANDBOXES {
+        let bench = Arc::new(Bench::python());
+        let before = bench.read("stats.py");
+        let user = bench.clone();
+        let meanwhile = move || {
+            user.write("test_stats.py", "an hour of work\n");
+            user.git(&["commit", "-q", "-a", "-m", "meanwhile"]);
+            user.git(&["branch", "users-own"]);
+            user.write("more.txt", "more work\n");
+            user.git(&["init", "-q", "nest"]);
+            user.write("nest/file", "n\n");
+            user.git(&["-C", "nest", "add", "-A"]);
+            user.git(&["-C", "nest", "commit", "-q", "-m", "in there"]);
+        };
+        let Some(_) = patched(&bench, sandbox, "echo '# changed' >> stats.py; echo x > new.txt", meanwhile) else {
+            continue;
+        };
+        assert!(bench.path("new.txt").exists());
+        let git = || {
+            ["for-each-ref", "rev-parse HEAD", "-C nest log"]
+                .map(|args| bench.git(&args.split(' ').collect::<Vec<_>>()))
+        };
+        let commits = git();
+        let undone = bench.voe(&["undo"]);
+        assert_eq!((undone.code, undone.err.as_str()), (0, ""), "{sandbox}");
+        assert_eq!(bench.read("stats.py"), before);
+        assert!(!bench.path("new.txt").exists());
+        assert_eq!(git(), commits, "{sandbox}");
+        assert_eq!(bench.read("test_stats.py"), "an hour of work\n");
+        assert_eq!((bench.read("more.txt"), bench.read("nest/file")), ("more work\n".into(), "n\n".into()));
+    }
+}
+
+#[test]
+fn undo_leaves_what_the_user_put_into_a_directory_that_the_patch_had_ignored() {
+    for sandbox in SANDBOXES {
+        let bench = Bench::python();
+        std::fs::create_dir(bench.path("data")).unwrap();
+        let Some(_) = patched(&bench, sandbox, "echo data/ > .gitignore; echo '# changed' >> stats.py", || {}) else {
+            continue;
+        };
+        let precious = "p".repeat(5_000_000);
+        bench.write("data/precious.bin", &precious);
+        bench.write("data/small.txt", "small");
+        assert_eq!(bench.voe(&["undo"]).code, 0);
+        assert!(!bench.path(".gitignore").exists() && !bench.read("stats.py").contains("changed"));
+        assert_eq!((bench.read("data/precious.bin") == precious, bench.read("data/small.txt")), (true, "small".into()));
+    }
+}

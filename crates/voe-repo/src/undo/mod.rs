@@ -1,9 +1,12 @@
-//! Putting everything back.
+//! Putting back what voe changed.
 //!
-//! A point is a directory: `point.json` says for which repository and how far it got; `before.json` and `after.json` are
-//! what the repository looked like when the attempt began and when it ended; `files` holds git's own files from before,
-//! by the hash of their content. The work tree's files are in the store of the base.
+//! A point is a directory: `point.json` says for which repository it is and how far it got; `files` holds contents from
+//! before, by their hash. There are two kinds. Where voe itself writes (a patch, an undo), what it writes is noted file by
+//! file ([`journal`]). Where an attempt works in the user's tree, everything is looked at: `before.json` and `after.json`
+//! are what the repository looked like when the attempt began and when it ended, `files` holds git's own files, and the
+//! work tree's are in the store of the base ([`restore`]).
 
+mod journal;
 mod restore;
 mod shape;
 
@@ -18,14 +21,21 @@ use voe_toolbox::protocol::Bytes;
 use crate::git::Git;
 use crate::objects::{differences, list_tree};
 use crate::{Base, Repo, RepoError, Result};
+use journal::Journal;
 use shape::{Shape, look};
 
-/// The version of a point's files.
-const FORMAT: u32 = 2;
+/// The version of a point's files where everything was looked at.
+const WHOLE: u32 = 2;
+/// The version of a point's files where it was noted what was written.
+const WRITTEN: u32 = 3;
 
-/// All that is needed to put a repository back to what it was: its files, index, HEAD, branches, stash, configuration.
+/// The file that says what a point is. Where it is, the point is complete.
+const POINT: &str = "point.json";
+
+/// All that is needed to take back what voe applied ([`Repo::apply`]), or to put a repository back to what it was before an
+/// attempt that worked in it: its files, index, HEAD, branches, stash, configuration.
 ///
-/// What is put back: files that are not ignored, ignored files that were there as far as they are few and small,
+/// What is put back after an attempt in the repository itself: files that are not ignored, ignored files that were there as far as they are few and small,
 /// directories, and git's own files but for the objects (which git only adds to). What is not: other ignored files (a
 /// `node_modules`, a `target`), and what git keeps inside of nested repositories that are not submodules.
 #[derive(Debug, Clone)]
@@ -39,18 +49,35 @@ struct Point {
     format: u32,
     /// The work tree.
     top: Bytes,
-    /// Its git directory, and the one with objects and branches, as they were found before the attempt: what it made of
-    /// `.git` (a link, a file that leads elsewhere) doesn't say where an undo writes.
-    git_dir: Bytes,
-    common_dir: Bytes,
-    /// The git directory with the trees.
-    store: Bytes,
     /// Nanoseconds since 1970.
     taken: u64,
     phase: Phase,
     /// There was no seal when the undo began.
     #[serde(default)]
     unsealed: bool,
+    #[serde(flatten)]
+    what: What,
+}
+
+/// What a point knows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum What {
+    /// What the repository looked like.
+    Whole(Whole),
+    /// What voe wrote.
+    Written { written: Journal },
+}
+
+/// Where a repository is that was looked at.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Whole {
+    /// Its git directory, and the one with objects and branches, as they were found before the attempt: what it made of
+    /// `.git` (a link, a file that leads elsewhere) doesn't say where an undo writes.
+    git_dir: Bytes,
+    common_dir: Bytes,
+    /// The git directory with the trees.
+    store: Bytes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,8 +111,8 @@ pub struct Report {
 }
 
 impl UndoPoint {
-    /// Saves what is needed in `dir`, which is made. To be taken before anything is changed, with a base just made;
-    /// `base.git_dir` must be kept as long as the point (put it inside `dir`).
+    /// Saves in `dir`, which is made, what is needed to put everything back. To be taken before anything is changed, with
+    /// a base just made; `base.git_dir` must be kept as long as the point (put it inside `dir`).
     ///
     /// # Errors
     /// git failed, or the disk.
@@ -94,35 +121,55 @@ impl UndoPoint {
         std::fs::create_dir_all(&saved).map_err(RepoError::io("make", &saved))?;
         let before = look(repo, &base.git_dir, &base.tree, None, Some(&saved))?;
         write_json(&dir.join("before.json"), &before)?;
+        let whole =
+            Whole { git_dir: bytes(&repo.git_dir), common_dir: bytes(&repo.common_dir), store: bytes(&base.git_dir) };
+        Self::make(repo, dir, Phase::Taken, What::Whole(whole))
+    }
+
+    fn make(repo: &Repo, dir: &Path, phase: Phase, what: What) -> Result<Self> {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let point = Point {
-            format: FORMAT,
+            format: if matches!(what, What::Whole(_)) { WHOLE } else { WRITTEN },
             top: bytes(&repo.top),
-            git_dir: bytes(&repo.git_dir),
-            common_dir: bytes(&repo.common_dir),
-            store: bytes(&base.git_dir),
             taken: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
-            phase: Phase::Taken,
+            phase,
             unsealed: false,
+            what,
         };
         let point = Self { dir: dir.to_path_buf(), point };
-        // Last: where it is, the point is complete.
         point.save()?;
         Ok(point)
     }
 
-    /// Notes what the attempt left, at its end, so that later changes of the user can be told from its own.
+    /// Notes what an attempt in the repository itself left, at its end, so that later changes of the user can be told from
+    /// its own. A point of [`Repo::apply`] needs no seal.
     ///
     /// # Errors
     /// git failed, or the disk.
     pub fn seal(&mut self, repo: &Repo) -> Result<()> {
-        let repo = &self.repository(repo)?;
+        let What::Whole(whole) = &self.point.what else { return Ok(()) };
+        let repo = &whole.repository(repo, &self.dir)?;
         let before = self.before()?;
-        let after = self.look_again(repo, &before)?;
-        self.own_objects(&before, &after)?;
+        let after = whole.look_again(repo, &before)?;
+        whole.own_objects(&before, &after)?;
         write_json(&self.dir.join("after.json"), &after)?;
         self.point.phase = Phase::Sealed;
         self.save()
+    }
+
+    /// Takes everything back. May be repeated if it was interrupted.
+    ///
+    /// # Errors
+    /// [`RepoError::ChangedSince`] without `force` if the user changed what it would write; [`RepoError::InTheWay`];
+    /// [`RepoError::AlreadyUndone`]; [`RepoError::Busy`]; git failed, or the disk.
+    pub fn undo(&mut self, repo: &Repo, force: bool) -> Result<Report> {
+        if self.is_undone() {
+            return Err(RepoError::AlreadyUndone);
+        }
+        match self.point.what.clone() {
+            What::Whole(whole) => self.put_back(repo, &whole, force),
+            What::Written { written } => self.take_back(repo, &written, force),
+        }
     }
 
     /// Whether it was undone.
@@ -130,17 +177,41 @@ impl UndoPoint {
         self.point.phase == Phase::Undone
     }
 
+    /// Whether it is of patches that were applied, and another one can be applied behind it.
+    pub fn takes_patches(&self) -> bool {
+        matches!(self.point.what, What::Written { .. }) && !self.is_undone()
+    }
+
+    /// Whether the repository is as an attempt in it left it, so that it can go on behind the same point. Where the attempt
+    /// was killed, nobody knows, and it is taken to be.
+    ///
+    /// # Errors
+    /// git failed, or the disk.
+    pub fn is_as_left(&self, repo: &Repo) -> Result<bool> {
+        match (&self.point.what, self.point.phase) {
+            (What::Whole(_), Phase::Taken) => Ok(true),
+            (What::Whole(whole), Phase::Sealed) => {
+                let repo = &whole.repository(repo, &self.dir)?;
+                let after: Shape = read_json(&self.dir, "after.json")?;
+                Ok(whole.look_again(repo, &self.before()?)?.is_like(&after))
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// The point in `dir`.
     ///
     /// # Errors
     /// There is none, or it can't be read.
     pub fn open(dir: &Path) -> Result<Self> {
-        let point: Point = read_json(dir, "point.json")?;
-        if point.format != FORMAT {
-            let why = format!("its format is {}, not {FORMAT}; it was made by another version of voe", point.format);
-            return Err(RepoError::UndoBroken { path: dir.to_path_buf(), why });
+        let point: Point = read_json(dir, POINT)?;
+        match (&point.what, point.format) {
+            (What::Whole(_), WHOLE) | (What::Written { .. }, WRITTEN) => Ok(Self { dir: dir.to_path_buf(), point }),
+            (_, format) => {
+                let why = format!("its format is {format}; it was made by another version of voe");
+                Err(RepoError::UndoBroken { path: dir.to_path_buf(), why })
+            }
         }
-        Ok(Self { dir: dir.to_path_buf(), point })
     }
 
     /// The newest point for this repository among the directories in `state_dir`, undone or not.
@@ -163,24 +234,30 @@ impl UndoPoint {
         &self.dir
     }
 
-    fn store(&self) -> PathBuf {
-        path(&self.point.store)
+    fn before(&self) -> Result<Shape> {
+        read_json(&self.dir, "before.json")
     }
 
-    /// The repository with the git directories that it had when the point was taken.
-    fn repository(&self, now: &Repo) -> Result<Repo> {
-        let then = Repo { git_dir: path(&self.point.git_dir), common_dir: path(&self.point.common_dir), ..now.clone() };
-        for dir in [&then.git_dir, &then.common_dir] {
-            if !dir.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
-                let why = format!("{} is no longer a directory; move what was there back first", dir.display());
-                return Err(RepoError::UndoBroken { path: self.dir.clone(), why });
+    fn save(&self) -> Result<()> {
+        write_json(&self.dir.join(POINT), &self.point)
+    }
+}
+
+impl Whole {
+    fn store(&self) -> PathBuf {
+        path(&self.store)
+    }
+
+    /// The repository with the git directories that it had when the point in `dir` was taken.
+    fn repository(&self, now: &Repo, dir: &Path) -> Result<Repo> {
+        let then = Repo { git_dir: path(&self.git_dir), common_dir: path(&self.common_dir), ..now.clone() };
+        for git_dir in [&then.git_dir, &then.common_dir] {
+            if !git_dir.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+                let why = format!("{} is no longer a directory; move what was there back first", git_dir.display());
+                return Err(RepoError::UndoBroken { path: dir.to_path_buf(), why });
             }
         }
         Ok(then)
-    }
-
-    fn before(&self) -> Result<Shape> {
-        read_json(&self.dir, "before.json")
     }
 
     fn look_again(&self, repo: &Repo, before: &Shape) -> Result<Shape> {
@@ -208,10 +285,6 @@ impl UndoPoint {
         let pack = store.join("objects/pack/pack");
         git.run_with(&["pack-objects".as_ref(), "-q".as_ref(), pack.as_os_str()], &wanted)?;
         Ok(())
-    }
-
-    fn save(&self) -> Result<()> {
-        write_json(&self.dir.join("point.json"), &self.point)
     }
 }
 

@@ -7,7 +7,7 @@ use voe_toolbox::protocol::{Bytes, FileState};
 use voe_untrusted::UntrustedDir;
 
 use super::shape::{Kept, Shape, covered, git_dirs, index_entries};
-use super::{Phase, Report, UndoPoint, write_json};
+use super::{Phase, Report, UndoPoint, Whole, write_json};
 use crate::files::{Found, Root};
 use crate::git::Git;
 use crate::objects::{Blobs, Difference, differences, printable, split};
@@ -37,26 +37,19 @@ impl GitFile {
 }
 
 impl UndoPoint {
-    /// Puts everything back. May be repeated if it was interrupted.
-    ///
-    /// # Errors
-    /// [`RepoError::ChangedSince`] without `force` if the user changed what it would write; [`RepoError::AlreadyUndone`];
-    /// [`RepoError::Busy`]; git failed, or the disk.
-    pub fn undo(&mut self, repo: &Repo, force: bool) -> Result<Report> {
-        if self.point.phase == Phase::Undone {
-            return Err(RepoError::AlreadyUndone);
-        }
-        let repo = &self.repository(repo)?;
+    /// Puts everything back.
+    pub(super) fn put_back(&mut self, repo: &Repo, whole: &Whole, force: bool) -> Result<Report> {
+        let repo = &whole.repository(repo, &self.dir)?;
         let before = self.before()?;
-        let after = self.after(repo, &before)?;
-        let git = Git::private(&self.store());
+        let after = self.after(repo, whole, &before)?;
+        let git = Git::private(&whole.store());
         let plan = Plan::make(repo, &git, &before, &after)?;
-        let changed_since = self.changed_since(repo, &git, &plan, &before, &after)?;
+        let changed_since = whole.changed_since(repo, &git, &plan, &before, &after)?;
         if !changed_since.is_empty() && !force {
             return Err(RepoError::ChangedSince { paths: changed_since });
         }
         refuse_if_busy(repo, &after)?;
-        let mut redo = self.keep_present_state(repo)?;
+        let mut redo = self.keep_present_state(repo, whole)?;
 
         let mut report = Report {
             overwritten: changed_since,
@@ -65,7 +58,7 @@ impl UndoPoint {
             ..Report::default()
         };
         put_back_files(repo, &git, &plan, &before, &after, &mut report)?;
-        self.remove_hidden(repo, &before, &after, &mut report)?;
+        whole.remove_hidden(repo, &before, &after, &mut report)?;
         self.put_back_git(repo, &plan, &mut report)?;
 
         if redo.point.phase == Phase::Taken {
@@ -77,12 +70,12 @@ impl UndoPoint {
     }
 
     /// What the attempt left; if it could not say, what is there now.
-    fn after(&mut self, repo: &Repo, before: &Shape) -> Result<Shape> {
+    fn after(&mut self, repo: &Repo, whole: &Whole, before: &Shape) -> Result<Shape> {
         let file = self.dir.join("after.json");
         if self.point.phase != Phase::Taken && file.exists() {
             return super::read_json(&self.dir, "after.json");
         }
-        let after = self.look_again(repo, before)?;
+        let after = whole.look_again(repo, before)?;
         if self.point.phase == Phase::Taken {
             self.point.unsealed = true;
         }
@@ -90,7 +83,7 @@ impl UndoPoint {
     }
 
     /// The copy of the present state from which the undo can be undone.
-    fn keep_present_state(&mut self, repo: &Repo) -> Result<UndoPoint> {
+    fn keep_present_state(&mut self, repo: &Repo, whole: &Whole) -> Result<UndoPoint> {
         let dir = self.dir.join("redo");
         if self.point.phase == Phase::Undoing {
             return Self::open(&dir);
@@ -99,18 +92,48 @@ impl UndoPoint {
             // Left by an undo that was interrupted before it had changed anything.
             std::fs::remove_dir_all(&dir).map_err(RepoError::io("remove", &dir))?;
         }
-        let store = self.store();
+        let store = whole.store();
         let base = Base { commit: None, tree: repo.tree_now(&store)?, git_dir: store, skipped: Vec::new() };
         let redo = Self::take(repo, &base, &dir)?;
         if self.point.unsealed {
             // From here on the work tree is no longer what the attempt left.
-            write_json(&self.dir.join("after.json"), &self.look_again(repo, &self.before()?)?)?;
+            write_json(&self.dir.join("after.json"), &whole.look_again(repo, &self.before()?)?)?;
         }
         self.point.phase = Phase::Undoing;
         self.save()?;
         Ok(redo)
     }
 
+    fn put_back_git(&self, repo: &Repo, plan: &Plan, report: &mut Report) -> Result<()> {
+        let dirs = open_git_dirs(repo)?;
+        let saved = self.dir.join("files");
+        // First what goes: a branch may stand where a directory of branches has to be. Last the index: once it is as
+        // before, git takes the rest for true.
+        let gone = plan.git.iter().filter(|file| file.before.is_none());
+        let there = plan.git.iter().filter(|file| file.before.is_some() && !file.is_index);
+        let index = plan.git.iter().filter(|file| file.before.is_some() && file.is_index);
+        for file in gone.chain(there).chain(index) {
+            let dir = &dirs[file.dir];
+            let now = dir.read(&file.path)?.state().map(Kept::of);
+            if now == file.before {
+                continue;
+            }
+            let state = file.before.as_ref().map(|kept| kept.load(&saved)).transpose()?;
+            dir.put(&file.path, state.as_ref())?;
+            if state.is_none() {
+                let mut above = split(&file.path).0;
+                // `refs/heads` and the like must stay, empty or not.
+                while above.iter().filter(|byte| **byte == b'/').count() > 1 && dir.remove_empty(above) {
+                    above = split(above).0;
+                }
+            }
+            report.git.push(file.shown());
+        }
+        Ok(())
+    }
+}
+
+impl Whole {
     /// What the plan would write and the user changed after the attempt.
     fn changed_since(&self, repo: &Repo, git: &Git, plan: &Plan, before: &Shape, after: &Shape) -> Result<Vec<String>> {
         let root = Root::open(&repo.top)?;
@@ -168,34 +191,6 @@ impl UndoPoint {
         }
         for directory in emptied.iter().rev().filter(|path| !before.directories.contains(&Bytes((*path).clone()))) {
             root.remove_empty(directory);
-        }
-        Ok(())
-    }
-
-    fn put_back_git(&self, repo: &Repo, plan: &Plan, report: &mut Report) -> Result<()> {
-        let dirs = open_git_dirs(repo)?;
-        let saved = self.dir.join("files");
-        // First what goes: a branch may stand where a directory of branches has to be. Last the index: once it is as
-        // before, git takes the rest for true.
-        let gone = plan.git.iter().filter(|file| file.before.is_none());
-        let there = plan.git.iter().filter(|file| file.before.is_some() && !file.is_index);
-        let index = plan.git.iter().filter(|file| file.before.is_some() && file.is_index);
-        for file in gone.chain(there).chain(index) {
-            let dir = &dirs[file.dir];
-            let now = dir.read(&file.path)?.state().map(Kept::of);
-            if now == file.before {
-                continue;
-            }
-            let state = file.before.as_ref().map(|kept| kept.load(&saved)).transpose()?;
-            dir.put(&file.path, state.as_ref())?;
-            if state.is_none() {
-                let mut above = split(&file.path).0;
-                // `refs/heads` and the like must stay, empty or not.
-                while above.iter().filter(|byte| **byte == b'/').count() > 1 && dir.remove_empty(above) {
-                    above = split(above).0;
-                }
-            }
-            report.git.push(file.shown());
         }
         Ok(())
     }

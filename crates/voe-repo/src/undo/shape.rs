@@ -1,6 +1,7 @@
 //! All of a repository that an attempt in place may change, looked at from outside.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -44,12 +45,25 @@ pub(super) struct Shape {
     pub(super) index: String,
 }
 
-/// A file of git's own.
+/// A file whose content is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
     pub(super) mode: u32,
     /// Hash of its content; also its name among the saved files.
     pub(super) hash: String,
+}
+
+impl Shape {
+    /// Whether it is the same but for what git does by itself: the index also changes when nothing but a file's time did.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let same_git = |(one, other): (&BTreeMap<Bytes, Kept>, &BTreeMap<Bytes, Kept>)| {
+            one.keys().chain(other.keys()).all(|path| path.0 == b"index" || one.get(path) == other.get(path))
+        };
+        self.tree == other.tree
+            && self.ignored_tree == other.ignored_tree
+            && self.index == other.index
+            && self.git.iter().zip(&other.git).all(same_git)
+    }
 }
 
 /// The directories in which git keeps what is not the work tree.
@@ -168,13 +182,10 @@ fn look_at_git_dir(dir: &Path, save: Option<&Path>) -> Result<BTreeMap<Bytes, Ke
             return Ok(false);
         }
         if let Found::File(state, _) = root.read(path)? {
-            let kept = Kept::of(&state);
-            if let Some(save) = save {
-                let file = save.join(&kept.hash);
-                if !file.exists() {
-                    std::fs::write(&file, &state.content.0).map_err(RepoError::io("write", &file))?;
-                }
-            }
+            let kept = match save {
+                Some(saved) => Kept::save(&state, saved)?,
+                None => Kept::of(&state),
+            };
             found.insert(Bytes(path.to_vec()), kept);
         }
         Ok(false)
@@ -185,6 +196,19 @@ fn look_at_git_dir(dir: &Path, save: Option<&Path>) -> Result<BTreeMap<Bytes, Ke
 impl Kept {
     pub(super) fn of(state: &FileState) -> Self {
         Self { mode: state.mode, hash: blake3::hash(&state.content.0).to_hex().to_string() }
+    }
+
+    /// Saves a file's content, whole or not at all.
+    pub(super) fn save(state: &FileState, saved: &Path) -> Result<Self> {
+        let kept = Self::of(state);
+        let file = saved.join(&kept.hash);
+        if !file.exists() {
+            let failed = || RepoError::io("write", &file);
+            let mut new = tempfile::NamedTempFile::new_in(saved).map_err(failed())?;
+            new.write_all(&state.content.0).map_err(failed())?;
+            new.persist(&file).map_err(|error| failed()(error.error))?;
+        }
+        Ok(kept)
     }
 
     /// The file again, from where it was saved.

@@ -63,6 +63,11 @@ impl Lab {
         self.dir.path().join("store")
     }
 
+    /// Where a patch's undo point goes.
+    pub fn undo(&self) -> PathBuf {
+        self.dir.path().join("points/patch")
+    }
+
     pub fn repo(&self) -> Repo {
         Repo::discover(&self.top()).unwrap()
     }

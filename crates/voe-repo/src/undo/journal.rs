@@ -1,0 +1,189 @@
+//! What voe writes into a work tree, noted before it is written: enough to take back exactly that.
+//!
+//! Both sides of each file are known then, so a write that was killed half way needs no seal: a file is as before, or as
+//! voe left it, or somebody else changed it since.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use voe_toolbox::protocol::Bytes;
+
+use super::shape::Kept;
+use super::{Phase, Report, UndoPoint, What};
+use crate::files::{Change, Found, Root};
+use crate::objects::printable;
+use crate::{Repo, RepoError, Result};
+
+/// The writes of one or more patches.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Journal {
+    files: BTreeMap<Bytes, Noted>,
+    /// The directories on the way to the files, and whether they were there before.
+    directories: BTreeMap<Bytes, bool>,
+}
+
+/// One file; `None` where there was or is to be none.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Noted {
+    before: Option<Kept>,
+    /// What voe put there, in order: each may be what stands there if it was killed.
+    left: Vec<Option<Kept>>,
+}
+
+/// What an undo would write.
+#[derive(Default)]
+struct Plan {
+    changes: Vec<Change>,
+    /// The files among them that are neither as before nor as voe left them.
+    changed_since: Vec<String>,
+    /// What is neither a file nor a link in the place of a file, or is one in the place of a directory.
+    in_the_way: BTreeSet<String>,
+}
+
+impl Journal {
+    /// Notes what is about to be written, and saves what it replaces in `saved`.
+    fn note(&mut self, root: &Root, saved: &Path, changes: &[Change]) -> Result<()> {
+        for (path, state) in changes {
+            for above in directories_above(path) {
+                if !self.directories.contains_key(&Bytes(above.to_vec())) {
+                    let there = matches!(root.read(above)?, Found::Directory);
+                    self.directories.insert(Bytes(above.to_vec()), there);
+                }
+            }
+            let found = root.read(path)?;
+            if matches!(found, Found::Directory) {
+                // An empty one, which gives way.
+                self.directories.entry(Bytes(path.clone())).or_insert(true);
+            }
+            let now = found.state().map(|state| Kept::save(state, saved)).transpose()?;
+            let fresh = Noted { before: now.clone(), left: Vec::new() };
+            let noted = self.files.entry(Bytes(path.clone())).or_insert(fresh);
+            if now != noted.before && !noted.left.contains(&now) {
+                // Changed by the user between two writes: that is what an undo goes back to.
+                *noted = Noted { before: now, left: Vec::new() };
+            }
+            noted.left.push(state.as_ref().map(Kept::of));
+        }
+        Ok(())
+    }
+
+    fn plan(&self, repo: &Repo, root: &Root, saved: &Path) -> Result<Plan> {
+        let mut plan = Plan::default();
+        let mut found_at = Vec::new();
+        for (path, noted) in &self.files {
+            let found = root.read(&path.0)?;
+            let now = found.state().map(Kept::of);
+            if now == noted.before {
+                continue;
+            }
+            if !noted.left.contains(&now) {
+                plan.changed_since.push(printable(&path.0));
+            }
+            let before = noted.before.as_ref().map(|kept| kept.load(saved)).transpose()?;
+            plan.changes.push((path.0.clone(), before));
+            found_at.push(found);
+        }
+        let removed: BTreeSet<&[u8]> =
+            plan.changes.iter().filter(|(_, state)| state.is_none()).map(|(path, _)| &path[..]).collect();
+        for ((path, state), found) in plan.changes.iter().zip(found_at) {
+            let free = match found {
+                Found::File(..) => true,
+                Found::Directory => repo.emptied(root, path, &|at| removed.contains(at))?,
+                Found::Special => false,
+                Found::Absent => true,
+            };
+            if !free {
+                plan.in_the_way.insert(printable(path));
+            }
+            for above in directories_above(path).filter(|above| state.is_some() && !removed.contains(*above)) {
+                if matches!(root.read(above)?, Found::File(..) | Found::Special) {
+                    plan.in_the_way.insert(printable(above));
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Writes the plan. Each step can be repeated.
+    fn write(&self, root: &Root, changes: &[Change]) -> Result<()> {
+        for (path, _) in changes.iter().filter(|(_, state)| state.is_none()) {
+            root.put(path, None)?;
+        }
+        // The deepest first.
+        for (made, _) in self.directories.iter().rev().filter(|(_, there)| !**there) {
+            root.remove_empty(&made.0);
+        }
+        for (path, state) in changes.iter().filter(|(_, state)| state.is_some()) {
+            root.put(path, state.as_ref())?;
+        }
+        for (directory, _) in self.directories.iter().filter(|(_, there)| **there) {
+            if matches!(root.read(&directory.0)?, Found::Absent) {
+                root.make_directory(&directory.0)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl UndoPoint {
+    /// Notes in `dir`, which is made if it is missing, what is about to be written. A point of earlier writes that is there
+    /// already takes these too.
+    pub(crate) fn note(repo: &Repo, dir: &Path, changes: &[Change]) -> Result<Self> {
+        let mut journal = match Self::open(dir) {
+            Ok(Self { point: super::Point { what: What::Written { written }, phase: Phase::Sealed, .. }, .. }) => {
+                written
+            }
+            Ok(_) => {
+                let why = "it is that of something else, or was undone".to_owned();
+                return Err(RepoError::UndoBroken { path: dir.to_path_buf(), why });
+            }
+            Err(_) if !dir.join(super::POINT).exists() => Journal::default(),
+            Err(error) => return Err(error),
+        };
+        let saved = dir.join("files");
+        std::fs::create_dir_all(&saved).map_err(RepoError::io("make", &saved))?;
+        journal.note(&Root::open(&repo.top)?, &saved, changes)?;
+        Self::make(repo, dir, Phase::Sealed, What::Written { written: journal })
+    }
+
+    /// Forgets what was noted where nothing of it was written: the point before this one is the latest again.
+    pub(crate) fn forget_if_unwritten(&self, repo: &Repo) -> Result<()> {
+        if let What::Written { written } = &self.point.what
+            && written.plan(repo, &Root::open(&repo.top)?, &self.dir.join("files"))?.changes.is_empty()
+        {
+            let file = self.dir.join(super::POINT);
+            std::fs::remove_file(&file).map_err(RepoError::io("remove", &file))?;
+        }
+        Ok(())
+    }
+
+    /// Takes back what was written.
+    pub(super) fn take_back(&mut self, repo: &Repo, journal: &Journal, force: bool) -> Result<Report> {
+        let root = Root::open(&repo.top)?;
+        let plan = journal.plan(repo, &root, &self.dir.join("files"))?;
+        if !plan.in_the_way.is_empty() {
+            return Err(RepoError::InTheWay { paths: plan.in_the_way.into_iter().collect() });
+        }
+        if !plan.changed_since.is_empty() && !force {
+            return Err(RepoError::ChangedSince { paths: plan.changed_since });
+        }
+        let mut report = Report { overwritten: plan.changed_since, ..Report::default() };
+        if !plan.changes.is_empty() {
+            let redo = Self::note(repo, &self.dir.join("redo"), &plan.changes)?;
+            report.redo = Some(redo.dir);
+        }
+        journal.write(&root, &plan.changes)?;
+        for (path, state) in &plan.changes {
+            if state.is_some() { &mut report.restored } else { &mut report.removed }.push(printable(path));
+        }
+        self.point.phase = Phase::Undone;
+        self.save()?;
+        Ok(report)
+    }
+}
+
+/// The directories on the way to a path, the topmost first.
+fn directories_above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at])
+}
