@@ -101,14 +101,14 @@ pub enum RepoError {
         why: &'static str,
     },
     /// Files that undo would write were changed after the attempt. Nothing was written.
-    #[error("{} changed since the attempt ended: {}; --force puts back the older state (a copy of the newer one is kept)", if paths.len() == 1 { "this file was" } else { "these files were" }, paths.join(", "))]
+    #[error("{} changed since the attempt ended: {}; --force puts back the older state (a copy of the newer one is kept)", if paths.len() == 1 { "this file was" } else { "these files were" }, named(paths))]
     ChangedSince {
         /// The files, relative to the work tree; git's own begin with `.git/`.
         paths: Vec<String>,
     },
     /// Something stands where undo would have to put a file or a directory and could not keep what is there. Nothing was
     /// written.
-    #[error("in the way of what undo would put back: {}; move {} away and undo again", paths.join(", "), if paths.len() == 1 { "it" } else { "them" })]
+    #[error("in the way of what undo would put back: {}; move {} away and undo again", named(paths), if paths.len() == 1 { "it" } else { "them" })]
     InTheWay {
         /// What it is, relative to the work tree.
         paths: Vec<String>,
@@ -132,6 +132,16 @@ pub enum RepoError {
         "another git process is at work in this repository ({0} exists); wait for it, or remove that file if it crashed"
     )]
     Busy(PathBuf),
+}
+
+/// The most paths that a message names.
+const MOST_NAMED: usize = 20;
+
+fn named(paths: &[String]) -> String {
+    match paths.get(..MOST_NAMED).filter(|_| paths.len() > MOST_NAMED + 1) {
+        Some(some) => format!("{} and {} more", some.join(", "), paths.len() - some.len()),
+        None => paths.join(", "),
+    }
 }
 
 impl RepoError {

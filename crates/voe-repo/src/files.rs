@@ -76,6 +76,11 @@ impl Root {
         self.look(path).map_err(self.failed("read", path))
     }
 
+    /// Whether a directory is at `path`, and no link on the way.
+    pub(crate) fn is_directory(&self, path: &[u8]) -> Result<bool> {
+        self.descend(path).map(|directory| directory.is_some()).map_err(self.failed("read", path))
+    }
+
     /// The target of the symbolic link at `path`; `None` where there is none or it can't be read.
     pub(crate) fn link(&self, path: &[u8]) -> Option<Vec<u8>> {
         let (above, name) = split(path);

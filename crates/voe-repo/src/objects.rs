@@ -116,6 +116,11 @@ pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
+/// The directories above a path, the topmost first.
+pub(crate) fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at])
+}
+
 /// One file in which two trees differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Difference {

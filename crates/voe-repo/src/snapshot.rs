@@ -224,16 +224,6 @@ pub(crate) fn list_ignored(repo: &Repo, store: &Path) -> Result<Vec<Vec<u8>>> {
     Ok(out.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(<[u8]>::to_vec).collect())
 }
 
-/// What is neither known to the last snapshot nor ignored.
-pub(crate) fn list_untracked(repo: &Repo, store: &Path) -> Result<Vec<Vec<u8>>> {
-    let index = store.join(index_name(b""));
-    let (git, args) = ignoring(repo, &Git::private(store).work_tree(&repo.top).index(&index));
-    let mut all: Vec<OsString> = ["ls-files", "-z", "--others"].map(OsString::from).to_vec();
-    all.extend(args);
-    let out = git.run(&all)?;
-    Ok(out.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(<[u8]>::to_vec).collect())
-}
-
 /// The rules by which the user's own git ignores files: `.gitignore`, `info/exclude`, the user's excludes file.
 fn ignoring(repo: &Repo, git: &Git) -> (Git, Vec<OsString>) {
     let mut setting = OsString::from("core.excludesFile=");

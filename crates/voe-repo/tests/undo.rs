@@ -5,77 +5,9 @@ mod lab;
 
 use std::path::PathBuf;
 
-use lab::{Files, Lab, everything, git_files, git_in};
-use voe_repo::{Repo, RepoError, Report, UndoPoint};
-
-/// A repository in the middle of the user's work.
-fn at_work() -> Lab {
-    let lab = Lab::with_commit();
-    lab.write(".gitignore", "*.log\n.env\nbuild/\n");
-    lab.write("image.bin", [0, 1, 2, 255]);
-    lab.write("run.sh", "#!/bin/sh\n");
-    lab.chmod("run.sh", 0o755);
-    lab.commit("second");
-    lab.git(&["branch", "other", "HEAD~1"]);
-    lab.write("a.txt", "stashed by the user\n");
-    lab.git(&["stash"]);
-    lab.write("a.txt", "one\nstaged\nthree\n");
-    lab.git(&["add", "a.txt"]);
-    lab.write("a.txt", "one\nstaged\nand more\n");
-    lab.write("untracked.txt", "mine\n");
-    lab.write("notes/deep/note", "mine too\r\n");
-    lab.write("odd\n name", "x");
-    lab.link("link", "a.txt");
-    lab.remove("dir/b.txt");
-    lab.write(".env", "SECRET=1\n");
-    lab.write("x.log", "log\n");
-    lab.write("build/product.o", "object");
-    std::fs::create_dir_all(lab.path("empty/inside")).unwrap();
-    lab
-}
-
-/// All that an undo has to bring back: the work tree, and git's own files.
-fn all(lab: &Lab) -> (Files, Files) {
-    (everything(&lab.top()), git_files(lab.repo().common_dir()))
-}
-
-fn points(lab: &Lab) -> PathBuf {
-    lab.dir.path().join("points")
-}
-
-fn take(lab: &Lab) -> UndoPoint {
-    take_for(lab, &lab.repo(), "1")
-}
-
-fn take_for(lab: &Lab, repo: &Repo, name: &str) -> UndoPoint {
-    let dir = points(lab).join(name);
-    let base = repo.base(&dir.join("store")).unwrap();
-    UndoPoint::take(repo, &base, &dir).unwrap()
-}
-
-/// An attempt in place does `work`; then it is undone.
-fn undone(lab: &Lab, work: impl FnOnce(&Lab)) -> Report {
-    let before = all(lab);
-    let mut point = take(lab);
-    assert_eq!(all(lab), before, "taking a point changes nothing");
-    work(lab);
-    let after = all(lab);
-    point.seal(&lab.repo()).unwrap();
-    assert_eq!(all(lab), after, "sealing changes nothing");
-    let report = UndoPoint::latest(&points(lab), &lab.repo()).unwrap().unwrap().undo(&lab.repo(), false).unwrap();
-    same(&all(lab), &before);
-    git_in(&lab.top(), &["fsck", "--no-dangling"]);
-    report
-}
-
-fn same(now: &(Files, Files), before: &(Files, Files)) {
-    for (now, before) in [(&now.0, &before.0), (&now.1, &before.1)] {
-        for path in now.keys().chain(before.keys()) {
-            let (now, before) = (now.get(path), before.get(path));
-            assert_eq!(now, before, "{}", String::from_utf8_lossy(path));
-        }
-    }
-}
+use lab::points::{all, at_work, points, same, take, take_for, undone};
+use lab::{Lab, everything, git_files, git_in};
+use voe_repo::{Repo, RepoError, UndoPoint};
 
 #[test]
 fn edits_deletions_and_new_files_of_every_kind() {
@@ -98,50 +30,6 @@ fn edits_deletions_and_new_files_of_every_kind() {
     assert_eq!(report.removed, ["dir/b.txt", "new/in/new/dirs"]);
     assert!(report.restored.contains(&"notes/deep/note".to_owned()));
     assert_eq!(report.git, [""; 0]);
-}
-
-#[test]
-fn ignored_files_stay_and_small_ones_come_back() {
-    let lab = at_work();
-    undone(&lab, |lab| {
-        lab.remove(".env");
-        lab.write("x.log", "overwritten");
-        lab.write("build/product.o", "object");
-    });
-    assert_eq!(lab.read(".env"), "SECRET=1\n");
-    assert_eq!(lab.read("build/product.o"), "object");
-}
-
-#[test]
-fn files_that_the_attempt_stopped_ignoring_are_not_removed() {
-    let lab = at_work();
-    undone(&lab, |lab| {
-        lab.write(".gitignore", "nothing\n");
-        lab.write("y.txt", "new");
-    });
-    assert_eq!(lab.read("build/product.o"), "object");
-}
-
-#[test]
-fn files_that_the_attempt_hid_by_ignoring_them_are_removed() {
-    let lab = at_work();
-    undone(&lab, |lab| {
-        lab.write(".gitignore", "*.log\n.env\nbuild/\nout/\n*.hidden\n");
-        lab.write("out/deep/product", "x");
-        lab.write("notes/x.hidden", "x");
-    });
-}
-
-#[test]
-fn build_products_in_new_directories_go_with_them() {
-    let lab = at_work();
-    undone(&lab, |lab| {
-        lab.write("new/code.py", "x");
-        lab.write("new/build/code.o", "x");
-        lab.write("new/y.log", "x");
-        git_in(&lab.top(), &["init", "-q", "new/repository"]);
-        git_in(&lab.top(), &["init", "-q", "dir/deep"]);
-    });
 }
 
 #[test]

@@ -12,7 +12,7 @@ use voe_toolbox::protocol::Bytes;
 use super::shape::Kept;
 use super::{Phase, Report, UndoPoint, What};
 use crate::files::{Change, Found, Root};
-use crate::objects::printable;
+use crate::objects::{above, printable};
 use crate::{Repo, RepoError, Result};
 
 /// The writes of one or more patches.
@@ -45,11 +45,8 @@ impl Journal {
     /// Notes what is about to be written, and saves what it replaces in `saved`.
     fn note(&mut self, root: &Root, saved: &Path, changes: &[Change]) -> Result<()> {
         for (path, state) in changes {
-            for above in directories_above(path) {
-                if !self.directories.contains_key(&Bytes(above.to_vec())) {
-                    let there = matches!(root.read(above)?, Found::Directory);
-                    self.directories.insert(Bytes(above.to_vec()), there);
-                }
+            for directory in above(path) {
+                self.directories.entry(Bytes(directory.to_vec())).or_insert(root.is_directory(directory)?);
             }
             let found = root.read(path)?;
             if matches!(found, Found::Directory) {
@@ -96,9 +93,9 @@ impl Journal {
             if !free {
                 plan.in_the_way.insert(printable(path));
             }
-            for above in directories_above(path).filter(|above| state.is_some() && !removed.contains(*above)) {
-                if matches!(root.read(above)?, Found::File(..) | Found::Special) {
-                    plan.in_the_way.insert(printable(above));
+            for on_the_way in above(path).filter(|path| state.is_some() && !removed.contains(*path)) {
+                if matches!(root.read(on_the_way)?, Found::File(..) | Found::Special) {
+                    plan.in_the_way.insert(printable(on_the_way));
                 }
             }
         }
@@ -181,9 +178,4 @@ impl UndoPoint {
         self.save()?;
         Ok(report)
     }
-}
-
-/// The directories on the way to a path, the topmost first.
-fn directories_above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at])
 }

@@ -6,6 +6,7 @@
 //! are what the repository looked like when the attempt began and when it ended, `files` holds git's own files, and the
 //! work tree's are in the store of the base ([`restore`]).
 
+mod hidden;
 mod journal;
 mod restore;
 mod shape;
@@ -20,9 +21,11 @@ use voe_toolbox::protocol::Bytes;
 
 use crate::git::Git;
 use crate::objects::{differences, list_tree};
+use crate::snapshot::as_path;
 use crate::{Base, Repo, RepoError, Result};
+use hidden::Hidden;
 use journal::Journal;
-use shape::{Shape, look};
+use shape::{Ignored, Shape, look};
 
 /// The version of a point's files where everything was looked at.
 const WHOLE: u32 = 2;
@@ -117,12 +120,18 @@ impl UndoPoint {
     /// # Errors
     /// git failed, or the disk.
     pub fn take(repo: &Repo, base: &Base, dir: &Path) -> Result<Self> {
+        Self::take_with(repo, base, dir, Vec::new())
+    }
+
+    /// The same, with these ignored files whatever their size.
+    fn take_with(repo: &Repo, base: &Base, dir: &Path, ignored: Vec<&[u8]>) -> Result<Self> {
         let saved = dir.join("files");
         std::fs::create_dir_all(&saved).map_err(RepoError::io("make", &saved))?;
-        let before = look(repo, &base.git_dir, &base.tree, None, Some(&saved))?;
+        let before = look(repo, &base.git_dir, &base.tree, Ignored::Small(ignored), Some(&saved))?;
         write_json(&dir.join("before.json"), &before)?;
         let whole =
             Whole { git_dir: bytes(&repo.git_dir), common_dir: bytes(&repo.common_dir), store: bytes(&base.git_dir) };
+        whole.own_nested(repo, &before)?;
         Self::make(repo, dir, Phase::Taken, What::Whole(whole))
     }
 
@@ -264,7 +273,9 @@ impl Whole {
         let store = self.store();
         let kept = list_tree(&Git::private(&store), &before.ignored_tree)?;
         let tree = repo.tree_now(&store)?;
-        look(repo, &store, &tree, Some(&kept), None)
+        let mut now = look(repo, &store, &tree, Ignored::Before(&kept), None)?;
+        now.listed = Hidden::find(repo, &store, before, &now)?.files;
+        Ok(now)
     }
 
     /// Copies what an undo will need from the repository: it may be tidied up before that.
@@ -272,15 +283,34 @@ impl Whole {
         if before.tree == after.tree {
             return Ok(());
         }
+        let changed = differences(&Git::private(&self.store()), &before.tree, &after.tree)?;
+        let old = changed.into_iter().filter_map(|file| Some(file.old?.1));
+        self.own(&[&before.tree, &after.tree, &before.ignored_tree], old)
+    }
+
+    /// Copies what only repositories inside of the work tree have: they may be gone when it is needed.
+    fn own_nested(&self, repo: &Repo, before: &Shape) -> Result<()> {
+        // Submodules mostly have theirs in the outer one.
+        let is_dir = |path: &[u8]| repo.top.join(as_path(path)).symlink_metadata().is_ok_and(|meta| meta.is_dir());
+        let found = before.ignored.iter().map(|path| path.0.strip_suffix(b"/").unwrap_or(&path.0));
+        let nested: Vec<&[u8]> =
+            found.filter(|path| is_dir(path)).filter_map(|path| path.strip_suffix(b".git")).collect();
+        if nested.is_empty() {
+            return Ok(());
+        }
+        let files = list_tree(&Git::private(&self.store()), &before.tree)?.into_iter();
+        let inside = files.filter(|(path, _)| nested.iter().any(|repository| path.starts_with(repository)));
+        self.own(&[&before.tree], inside.map(|(_, (_, id))| id))
+    }
+
+    /// Copies the directories of these trees, and these blobs.
+    fn own(&self, trees: &[&str], blobs: impl Iterator<Item = String>) -> Result<()> {
         let store = self.store();
         let git = Git::private(&store);
-        let mut wanted =
-            git.run(&["rev-list", "--objects", "--filter=blob:none", &before.tree, &after.tree, &before.ignored_tree])?;
-        for file in differences(&git, &before.tree, &after.tree)? {
-            if let Some((_, id)) = file.old {
-                wanted.extend_from_slice(id.as_bytes());
-                wanted.push(b'\n');
-            }
+        let mut wanted = git.run(&[&["rev-list", "--objects", "--filter=blob:none"], trees].concat())?;
+        for id in blobs {
+            wanted.extend_from_slice(id.as_bytes());
+            wanted.push(b'\n');
         }
         let pack = store.join("objects/pack/pack");
         git.run_with(&["pack-objects".as_ref(), "-q".as_ref(), pack.as_os_str()], &wanted)?;

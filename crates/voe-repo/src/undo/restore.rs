@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use voe_toolbox::protocol::{Bytes, FileState};
-use voe_untrusted::UntrustedDir;
 
+use super::hidden::Hidden;
 use super::shape::{Kept, Shape, covered, git_dirs, index_entries};
 use super::{Phase, Report, UndoPoint, Whole, write_json};
 use crate::files::{Found, Root};
 use crate::git::Git;
 use crate::objects::{Blobs, Difference, differences, printable, split};
-use crate::snapshot::list_untracked;
 use crate::{Base, Repo, RepoError, Result};
 
 /// What has to be put back.
 struct Plan {
     files: Vec<Difference>,
+    hidden: Hidden,
     git: Vec<GitFile>,
 }
 
@@ -43,13 +43,13 @@ impl UndoPoint {
         let before = self.before()?;
         let after = self.after(repo, whole, &before)?;
         let git = Git::private(&whole.store());
-        let plan = Plan::make(repo, &git, &before, &after)?;
+        let plan = Plan::make(repo, whole, &before, &after)?;
         let changed_since = whole.changed_since(repo, &git, &plan, &before, &after)?;
         if !changed_since.is_empty() && !force {
             return Err(RepoError::ChangedSince { paths: changed_since });
         }
         refuse_if_busy(repo, &after)?;
-        let mut redo = self.keep_present_state(repo, whole)?;
+        let mut redo = self.keep_present_state(repo, whole, &before, &after, &plan, !changed_since.is_empty())?;
 
         let mut report = Report {
             overwritten: changed_since,
@@ -58,7 +58,6 @@ impl UndoPoint {
             ..Report::default()
         };
         put_back_files(repo, &git, &plan, &before, &after, &mut report)?;
-        whole.remove_hidden(repo, &before, &after, &mut report)?;
         self.put_back_git(repo, &plan, &mut report)?;
 
         if redo.point.phase == Phase::Taken {
@@ -75,7 +74,9 @@ impl UndoPoint {
         if self.point.phase != Phase::Taken && file.exists() {
             return super::read_json(&self.dir, "after.json");
         }
-        let after = whole.look_again(repo, before)?;
+        let mut after = whole.look_again(repo, before)?;
+        // Nobody saw who made these.
+        after.listed.clear();
         if self.point.phase == Phase::Taken {
             self.point.unsealed = true;
         }
@@ -83,21 +84,35 @@ impl UndoPoint {
     }
 
     /// The copy of the present state from which the undo can be undone.
-    fn keep_present_state(&mut self, repo: &Repo, whole: &Whole) -> Result<UndoPoint> {
-        let dir = self.dir.join("redo");
+    fn keep_present_state(
+        &mut self,
+        repo: &Repo,
+        whole: &Whole,
+        before: &Shape,
+        after: &Shape,
+        plan: &Plan,
+        overwrites: bool,
+    ) -> Result<UndoPoint> {
+        let mut dir = self.dir.join("redo");
         if self.point.phase == Phase::Undoing {
-            return Self::open(&dir);
-        }
-        if dir.exists() {
+            if !overwrites {
+                return Self::open(&dir);
+            }
+            // The user changed something since the copy that the interrupted undo made.
+            let mut others = (2..).map(|number: u32| self.dir.join(format!("redo-{number}")));
+            dir = others.find(|dir| !dir.exists()).unwrap_or(dir);
+        } else if dir.exists() {
             // Left by an undo that was interrupted before it had changed anything.
             std::fs::remove_dir_all(&dir).map_err(RepoError::io("remove", &dir))?;
         }
         let store = whole.store();
         let base = Base { commit: None, tree: repo.tree_now(&store)?, git_dir: store, skipped: Vec::new() };
-        let redo = Self::take(repo, &base, &dir)?;
-        if self.point.unsealed {
+        let redo = Self::take_with(repo, &base, &dir, plan.hidden.files.keys().map(|path| &path.0[..]).collect())?;
+        // Before anything goes: a repository may go, and its objects with it.
+        whole.own_objects(&redo.before()?, before)?;
+        if self.point.unsealed && self.point.phase == Phase::Taken {
             // From here on the work tree is no longer what the attempt left.
-            write_json(&self.dir.join("after.json"), &whole.look_again(repo, &self.before()?)?)?;
+            write_json(&self.dir.join("after.json"), after)?;
         }
         self.point.phase = Phase::Undoing;
         self.save()?;
@@ -154,6 +169,8 @@ impl Whole {
                 changed.push(printable(&file.path));
             }
         }
+        let differs = plan.hidden.files.iter().filter(|(path, stamp)| after.listed.get(path) != Some(stamp));
+        changed.extend(differs.map(|(path, _)| printable(&path.0)));
         let dirs = open_git_dirs(repo)?;
         for file in &plan.git {
             let now = dirs[file.dir].read(&file.path)?.state().map(Kept::of);
@@ -167,37 +184,11 @@ impl Whole {
         }
         Ok(changed)
     }
-
-    /// What the attempt made and hid by a rule that is gone again.
-    fn remove_hidden(&self, repo: &Repo, before: &Shape, after: &Shape, report: &mut Report) -> Result<()> {
-        let new: BTreeSet<Bytes> =
-            after.ignored.iter().filter(|path| !covered(&before.ignored, &path.0)).cloned().collect();
-        if new.is_empty() {
-            return Ok(());
-        }
-        let root = Root::open(&repo.top)?;
-        let mut emptied = BTreeSet::new();
-        for path in list_untracked(repo, &self.store())? {
-            let plain = path.strip_suffix(b"/").unwrap_or(&path);
-            if covered(&new, plain) {
-                root.put(plain, None).or_else(|_| remove_directory(repo, &root, plain))?;
-                report.removed.push(printable(&path));
-                let mut above = split(plain).0;
-                while !above.is_empty() {
-                    emptied.insert(above.to_vec());
-                    above = split(above).0;
-                }
-            }
-        }
-        for directory in emptied.iter().rev().filter(|path| !before.directories.contains(&Bytes((*path).clone()))) {
-            root.remove_empty(directory);
-        }
-        Ok(())
-    }
 }
 
 impl Plan {
-    fn make(repo: &Repo, git: &Git, before: &Shape, after: &Shape) -> Result<Self> {
+    fn make(repo: &Repo, whole: &Whole, before: &Shape, after: &Shape) -> Result<Self> {
+        let git = &Git::private(&whole.store());
         let mut files = differences(git, &before.tree, &after.tree)?;
         // A file that was ignored and no longer is has not been made by the attempt.
         files.retain(|file| file.old.is_some() || !covered(&before.ignored, &file.path));
@@ -213,7 +204,8 @@ impl Plan {
                 found.push(GitFile { dir, path: path.0.clone(), before, after, is_index });
             }
         }
-        Ok(Self { files, git: found })
+        let hidden = Hidden::find(repo, &whole.store(), before, after)?;
+        Ok(Self { files, hidden, git: found })
     }
 }
 
@@ -227,26 +219,18 @@ fn put_back_files(
 ) -> Result<()> {
     let root = Root::open(&repo.top)?;
     for file in plan.files.iter().filter(|file| file.old.is_none()) {
-        if matches!(root.read(&file.path)?, Found::File(..) | Found::Special) {
+        if matches!(root.read(&file.path)?, Found::File(..)) {
             root.put(&file.path, None)?;
             report.removed.push(printable(&file.path));
         }
     }
-    let made: BTreeSet<&Bytes> = after.directories.difference(&before.directories).collect();
-    let within_made =
-        |path: &[u8]| made.iter().any(|dir| path.strip_prefix(&dir.0[..]).is_some_and(|rest| rest.starts_with(b"/")));
-    for path in after.ignored.iter().filter(|path| !covered(&before.ignored, &path.0)) {
-        let plain = path.0.strip_suffix(b"/").unwrap_or(&path.0);
-        // Build products in a directory that the attempt made go with it; so does a repository that it made.
-        if within_made(plain) || plain.ends_with(b"/.git") {
-            match root.read(plain)? {
-                Found::Absent => {}
-                Found::Directory => remove_directory(repo, &root, plain)?,
-                _ => root.put(plain, None)?,
-            }
-        }
+    for path in plan.hidden.files.keys() {
+        root.put(&path.0, None)?;
     }
+    report.removed.extend(plan.hidden.named.iter().cloned());
     // The deepest first.
+    let made: BTreeSet<&Bytes> =
+        after.directories.difference(&before.directories).chain(&plan.hidden.directories).collect();
     for directory in made.iter().rev() {
         root.remove_empty(&directory.0);
     }
@@ -263,17 +247,6 @@ fn put_back_files(
         if !matches!(root.read(&directory.0)?, Found::Directory) {
             root.make_directory(&directory.0)?;
         }
-    }
-    Ok(())
-}
-
-/// Removes a directory with all that is in it. It is one, and so is each above it: links are not followed.
-fn remove_directory(repo: &Repo, root: &Root, path: &[u8]) -> Result<()> {
-    if matches!(root.read(path)?, Found::Directory) {
-        let (above, name) = split(path);
-        let top = UntrustedDir::open(&repo.top)?;
-        let parent = if above.is_empty() { top } else { top.dir(crate::snapshot::as_path(above))? };
-        parent.remove(crate::snapshot::as_path(name))?;
     }
     Ok(())
 }

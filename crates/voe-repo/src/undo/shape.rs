@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use voe_toolbox::protocol::{Bytes, FileState};
 
+use super::hidden::Stamp;
 use crate::files::{Found, Root};
 use crate::git::Git;
 use crate::index::copy_index;
@@ -27,16 +28,22 @@ const ALL_IGNORED: u64 = 16 << 20;
 /// And no more than this many.
 const MOST_IGNORED: usize = 1000;
 
+/// Contents are written to the store in portions of about this size: bytes.
+const AT_ONCE: usize = 16 << 20;
+
 /// A repository at a moment.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Shape {
     /// The work tree's files that are not ignored.
     pub(super) tree: String,
-    /// Small ignored files (of those that were there when the point was taken).
+    /// Small ignored files (of those that were there when the point was taken), and those that an undo is about to remove.
     pub(super) ignored_tree: String,
     /// What is ignored: files, and directories (ending in `/`) in which everything is; also git directories inside the
     /// work tree.
     pub(super) ignored: BTreeSet<Bytes>,
+    /// What of it an undo would remove, had it to be now. Points of before this was known have nothing here.
+    #[serde(default)]
+    pub(super) listed: BTreeMap<Bytes, Stamp>,
     /// The work tree's directories, without ignored ones.
     pub(super) directories: BTreeSet<Bytes>,
     /// The files of each of [`git_dirs`].
@@ -75,20 +82,26 @@ pub(super) fn git_dirs(repo: &Repo) -> Vec<PathBuf> {
     dirs
 }
 
+/// Which ignored files are kept.
+pub(super) enum Ignored<'a> {
+    /// Those that are small, as far as that goes, and all of these.
+    Small(Vec<&'a [u8]>),
+    /// Those that were kept before.
+    Before(&'a Entries),
+}
+
 /// Looks at everything but the work tree's files, whose tree the caller has just made in `store`. With `save`, the
 /// contents of git's own files are copied there.
-pub(super) fn look(
-    repo: &Repo,
-    store: &Path,
-    tree: &str,
-    before: Option<&Entries>,
-    save: Option<&Path>,
-) -> Result<Shape> {
+pub(super) fn look(repo: &Repo, store: &Path, tree: &str, which: Ignored<'_>, save: Option<&Path>) -> Result<Shape> {
     let root = Root::open(&repo.top)?;
     let mut ignored: BTreeSet<Bytes> = list_ignored(repo, store)?.into_iter().map(Bytes).collect();
-    let ignored_tree = match before {
-        Some(before) => keep(&root, store, before.keys().map(Vec::as_slice))?,
-        None => keep(&root, store, small_ignored(repo, &ignored)?.iter().map(Vec::as_slice))?,
+    let ignored_tree = match which {
+        Ignored::Before(before) => keep(&root, store, before.keys().map(Vec::as_slice), &BTreeSet::new())?,
+        Ignored::Small(all) => {
+            let (small, all) = (small_ignored(repo, &ignored)?, BTreeSet::from_iter(all));
+            let small = small.iter().map(Vec::as_slice).filter(|path| !all.contains(path));
+            keep(&root, store, small.chain(all.iter().copied()), &all)?
+        }
     };
     let mut directories = BTreeSet::new();
     walk(&repo.top, Vec::new(), &mut |path, is_dir| {
@@ -106,7 +119,7 @@ pub(super) fn look(
     })?;
     let git = git_dirs(repo).iter().map(|dir| look_at_git_dir(dir, save)).collect::<Result<_>>()?;
     let index = index_entries(repo, store)?;
-    Ok(Shape { tree: tree.to_owned(), ignored_tree, ignored, directories, git, index })
+    Ok(Shape { tree: tree.to_owned(), ignored_tree, ignored, listed: BTreeMap::new(), directories, git, index })
 }
 
 /// The ignored files that are kept: single ones first, then directories that fit as a whole.
@@ -144,20 +157,39 @@ fn small_ignored(repo: &Repo, ignored: &BTreeSet<Bytes>) -> Result<Vec<Vec<u8>>>
     Ok(kept)
 }
 
-/// Writes these files to the store; gives their tree.
-fn keep<'a>(root: &Root, store: &Path, paths: impl Iterator<Item = &'a [u8]>) -> Result<String> {
-    let mut found: Vec<(&[u8], FileState)> = Vec::new();
+/// Writes these files to the store; gives their tree. One that can't be read is left out (nor can the agent have read it), but
+/// for those that have to be there.
+fn keep<'a>(
+    root: &Root,
+    store: &Path,
+    paths: impl Iterator<Item = &'a [u8]>,
+    needed: &BTreeSet<&[u8]>,
+) -> Result<String> {
+    let git = Git::private(store);
+    let mut entries = Entries::new();
+    let mut write = |some: &mut Vec<(&[u8], FileState)>| -> Result<()> {
+        let contents: Vec<&[u8]> = some.iter().map(|(_, state)| &state.content.0[..]).collect();
+        let ids = write_blobs(&git, store, &contents)?;
+        entries.extend(some.drain(..).zip(ids).map(|((path, state), id)| (path.to_vec(), (state.mode, id))));
+        Ok(())
+    };
+    let (mut some, mut size) = (Vec::new(), 0);
     for path in paths {
-        // A file that can't be read can't be kept; nor can the agent have read it.
-        if let Ok(Found::File(state, _)) = root.read(path) {
-            found.push((path, state));
+        match root.read(path) {
+            Ok(Found::File(state, _)) => {
+                size += state.content.0.len();
+                some.push((path, state));
+            }
+            Err(error) if needed.contains(path) => return Err(error),
+            _ => {}
+        }
+        if size > AT_ONCE {
+            write(&mut some)?;
+            size = 0;
         }
     }
-    let git = Git::private(store);
-    let contents: Vec<&[u8]> = found.iter().map(|(_, state)| &state.content.0[..]).collect();
-    let ids = write_blobs(&git, store, &contents)?;
-    let entries = found.iter().zip(ids).map(|((path, state), id)| (path.to_vec(), (state.mode, id)));
-    write_tree(&git, &entries.collect())
+    write(&mut some)?;
+    write_tree(&git, &entries)
 }
 
 /// Hash of what the index says, without times.
@@ -219,8 +251,8 @@ impl Kept {
     }
 }
 
-/// Calls `visit` with each path below `dir` and whether it is a directory; a directory is entered if it says so.
-fn walk(dir: &Path, path: Vec<u8>, visit: &mut impl FnMut(&[u8], bool) -> Result<bool>) -> Result<()> {
+/// Calls `visit` with each path below `path` in `dir` and whether it is a directory; a directory is entered if it says so.
+pub(super) fn walk(dir: &Path, path: Vec<u8>, visit: &mut impl FnMut(&[u8], bool) -> Result<bool>) -> Result<()> {
     let here = dir.join(as_path(&path));
     let entries = match std::fs::read_dir(&here) {
         Ok(entries) => entries,

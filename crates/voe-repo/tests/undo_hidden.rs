@@ -1,0 +1,206 @@
+//! What an attempt in place made where the repository ignores it goes with an undo; what the user put there stays, or is kept.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod lab;
+
+use std::collections::BTreeSet;
+
+use lab::points::{all, at_work, same, take, undone};
+use lab::{Lab, git_in};
+use voe_repo::{RepoError, UndoPoint};
+
+#[test]
+fn ignored_files_stay_and_small_ones_come_back() {
+    let lab = at_work();
+    undone(&lab, |lab| {
+        lab.remove(".env");
+        lab.write("x.log", "overwritten");
+        lab.write("build/product.o", "object");
+    });
+    assert_eq!(lab.read(".env"), "SECRET=1\n");
+    assert_eq!(lab.read("build/product.o"), "object");
+}
+
+#[test]
+fn files_that_the_attempt_stopped_ignoring_are_not_removed() {
+    let lab = at_work();
+    undone(&lab, |lab| {
+        lab.write(".gitignore", "nothing\n");
+        lab.write("y.txt", "new");
+    });
+    assert_eq!(lab.read("build/product.o"), "object");
+}
+
+#[test]
+fn files_that_the_attempt_hid_by_ignoring_them_are_removed() {
+    let lab = at_work();
+    undone(&lab, |lab| {
+        lab.write(".gitignore", "*.log\n.env\nbuild/\nout/\n*.hidden\n");
+        lab.write("out/deep/product", "x");
+        lab.write("notes/x.hidden", "x");
+    });
+}
+
+#[test]
+fn build_products_in_new_directories_go_with_them() {
+    let lab = at_work();
+    undone(&lab, |lab| {
+        lab.write("new/code.py", "x");
+        lab.write("new/build/code.o", "x");
+        lab.write("new/y.log", "x");
+        git_in(&lab.top(), &["init", "-q", "new/repository"]);
+        git_in(&lab.top(), &["init", "-q", "dir/deep"]);
+    });
+}
+
+#[test]
+fn what_the_user_puts_where_the_attempt_ignored_it_is_refused_by_name_and_kept_when_forced() {
+    let lab = at_work();
+    std::fs::create_dir(lab.path("data")).unwrap();
+    let before = all(&lab);
+    let mut point = take(&lab);
+    lab.write(".gitignore", "*.log\n.env\nbuild/\ndata/\n");
+    lab.write("data/agents", "x");
+    lab.write("data/changed", "x");
+    lab.write("new/code", "x");
+    lab.write("new/build/product", "x");
+    point.seal(&lab.repo()).unwrap();
+    lab.write("data/precious.bin", vec![7; 5_000_000]);
+    lab.write("data/changed", "by the user");
+    lab.write("new/build/users-own", "x");
+    lab.write("new/x.log", "not the attempt's, and not where it put anything");
+    let later = all(&lab);
+    let refused = point.undo(&lab.repo(), false).unwrap_err();
+    let RepoError::ChangedSince { paths } = &refused else { panic!("{refused}") };
+    assert_eq!(paths, &["data/changed", "data/precious.bin", "new/build/users-own"]);
+    assert_eq!(all(&lab), later, "a refused undo changes nothing");
+    let report = point.undo(&lab.repo(), true).unwrap();
+    assert_eq!(&report.overwritten, paths);
+    assert_eq!(report.removed, ["new/code", "new/build/", "data/agents", "data/changed", "data/precious.bin"]);
+    let mut now = all(&lab);
+    assert!(now.0.remove(&b"new/x.log"[..]).is_some() && now.0.remove(&b"new"[..]).is_some());
+    same(&now, &before);
+    UndoPoint::open(&report.redo.unwrap()).unwrap().undo(&lab.repo(), false).unwrap();
+    same(&all(&lab), &later);
+}
+
+#[test]
+fn a_repository_that_the_attempt_made_goes_and_can_be_had_again_and_one_of_the_users_never_goes() {
+    let make = |lab: &Lab, path: &str| {
+        git_in(&lab.top(), &["init", "-q", path]);
+        lab.write(format!("{path}/n"), path);
+        git_in(&lab.path(path), &["add", "-A"]);
+        git_in(&lab.path(path), &["commit", "-q", "-m", "n"]);
+    };
+    let log = |lab: &Lab, path: &str| git_in(&lab.path(path), &["log", "--format=%H %s"]);
+    let lab = at_work();
+    let before = all(&lab);
+    let mut point = take(&lab);
+    make(&lab, "agents");
+    point.seal(&lab.repo()).unwrap();
+    make(&lab, "users");
+    let (agents, users) = (log(&lab, "agents"), log(&lab, "users"));
+    let report = point.undo(&lab.repo(), false).unwrap();
+    assert_eq!(log(&lab, "users"), users);
+    let mut now = all(&lab);
+    now.0.retain(|path, _| !path.starts_with(b"users"));
+    same(&now, &before);
+    UndoPoint::open(&report.redo.unwrap()).unwrap().undo(&lab.repo(), false).unwrap();
+    assert_eq!((log(&lab, "agents"), log(&lab, "users")), (agents, users));
+
+    // A commit of the user's in the attempt's own repository.
+    let lab = at_work();
+    let mut point = take(&lab);
+    make(&lab, "agents");
+    point.seal(&lab.repo()).unwrap();
+    git_in(&lab.path("agents"), &["commit", "-q", "--allow-empty", "-m", "the user's"]);
+    let agents = log(&lab, "agents");
+    let refused = point.undo(&lab.repo(), false).unwrap_err().to_string();
+    assert!(refused.contains("agents/.git/refs/heads/main"), "{refused}");
+    assert_eq!(log(&lab, "agents"), agents);
+    let redo = point.undo(&lab.repo(), true).unwrap().redo.unwrap();
+    assert!(!lab.path("agents").exists());
+    UndoPoint::open(&redo).unwrap().undo(&lab.repo(), false).unwrap();
+    assert_eq!(log(&lab, "agents"), agents);
+
+    // Killed, so that nobody knows whose it is.
+    let lab = at_work();
+    let mut point = take(&lab);
+    make(&lab, "somebodys");
+    assert!(matches!(point.undo(&lab.repo(), false), Err(RepoError::ChangedSince { .. })));
+    point.undo(&lab.repo(), true).unwrap();
+}
+
+#[test]
+fn files_of_a_repository_that_the_attempt_removed_come_back() {
+    let lab = at_work();
+    git_in(&lab.top(), &["init", "-q", "nest"]);
+    lab.write("nest/deep/n", "n");
+    git_in(&lab.path("nest"), &["add", "-A"]);
+    git_in(&lab.path("nest"), &["commit", "-q", "-m", "n"]);
+    undone(&lab, |lab| std::fs::remove_dir_all(lab.path("nest")).unwrap());
+}
+
+#[test]
+fn a_point_of_an_older_voe_that_did_not_list_ignored_files_removes_none_of_them_without_force() {
+    let lab = at_work();
+    let before = all(&lab);
+    let mut point = take(&lab);
+    lab.write("a.txt", "agent");
+    lab.write("new/code", "x");
+    lab.write("new/build/product", "x");
+    point.seal(&lab.repo()).unwrap();
+    let file = point.dir().join("after.json");
+    let mut after: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert!(after.as_object_mut().unwrap().remove("listed").is_some());
+    std::fs::write(&file, after.to_string()).unwrap();
+    let text = std::fs::read(point.dir().join("point.json")).unwrap();
+    let text: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let keys: BTreeSet<&str> = text.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(text["format"], 2);
+    assert_eq!(keys, ["common_dir", "format", "git_dir", "phase", "store", "taken", "top", "unsealed"].into());
+    let refused = point.undo(&lab.repo(), false).unwrap_err().to_string();
+    assert!(refused.contains("new/build/product") && !refused.contains("a.txt"), "{refused}");
+    point.undo(&lab.repo(), true).unwrap();
+    same(&all(&lab), &before);
+}
+
+#[test]
+fn an_attempt_that_goes_on_does_so_behind_its_point_only_where_nothing_was_changed_since() {
+    let lab = at_work();
+    let mut point = take(&lab);
+    lab.write("a.txt", "agent\n");
+    assert!(point.is_as_left(&lab.repo()).unwrap(), "killed: nobody knows");
+    point.seal(&lab.repo()).unwrap();
+    lab.git(&["status"]);
+    assert!(point.is_as_left(&lab.repo()).unwrap());
+    lab.git(&["branch", "users-own"]);
+    assert!(!point.is_as_left(&lab.repo()).unwrap());
+    lab.git(&["branch", "-D", "users-own"]);
+    lab.write("b", "the user's\n");
+    assert!(!point.is_as_left(&lab.repo()).unwrap());
+}
+
+#[test]
+fn what_the_user_does_between_an_interrupted_undo_and_the_next_is_kept_too() {
+    let lab = at_work();
+    let before = all(&lab);
+    let mut point = take(&lab);
+    lab.write("new/code", "x");
+    lab.write("new/build/product", "x");
+    lab.commit("agent");
+    point.seal(&lab.repo()).unwrap();
+    // Without git's own files it stops after the work tree has been put back.
+    let (saved, away) = (point.dir().join("files"), lab.dir.path().join("away"));
+    std::fs::rename(&saved, &away).unwrap();
+    assert!(point.undo(&lab.repo(), false).is_err());
+    std::fs::rename(&away, &saved).unwrap();
+    lab.write("new/build/users-own", "x");
+    let between = all(&lab);
+    let mut point = UndoPoint::open(point.dir()).unwrap();
+    assert!(matches!(point.undo(&lab.repo(), false), Err(RepoError::ChangedSince { .. })));
+    let redo = point.undo(&lab.repo(), true).unwrap().redo.unwrap();
+    same(&all(&lab), &before);
+    UndoPoint::open(&redo).unwrap().undo(&lab.repo(), false).unwrap();
+    same(&all(&lab), &between);
+}
