@@ -62,8 +62,8 @@ impl Repo {
     /// changes go together; if one of them can't be, nothing at all is written. The index is not touched; no symbolic
     /// link is followed.
     ///
-    /// What is about to be written is noted in an undo point in `undo`, a directory that is made if it is missing; there is
-    /// none where nothing is written. The point of an earlier patch that is there takes both back.
+    /// What is about to be written is noted in the undo point in `undo` ([`UndoPoint::begin`]), which is made if it is missing.
+    /// With the point of an earlier patch, an undo takes both back.
     ///
     /// # Errors
     /// git failed, or the disk; what was written until then has been put back. `undo` has a point that was undone, or of an

@@ -5,7 +5,7 @@
 //! - [`make_patch`]: what an attempt changed, as `git apply` takes it; with the [`Hazard`]s that forbid applying it.
 //! - [`automatic()`]: which of its files tools run by themselves.
 //! - [`Repo::apply`]: the patch into the user's tree, all of it or nothing.
-//! - [`UndoPoint`]: putting everything back.
+//! - [`UndoPoint`]: taking back what was applied, or putting everything back.
 //! - [`Base::check_out`], [`Base::keep`], [`Base::with_patch`]: the base put somewhere else.
 //! - [`throw_away_copy`], [`sealed_checkout`]: repositories for the demo and for suite tasks.
 //!

@@ -221,16 +221,27 @@ fn a_second_patch_of_the_same_attempt_is_taken_back_with_the_first() {
 }
 
 #[test]
-fn where_nothing_is_written_the_point_before_stays_the_latest() {
+fn where_nothing_is_written_an_undo_has_nothing_to_take_back_and_leaves_the_attempt_before_alone() {
     let lab = at_work();
     let base = base(&lab);
-    std::fs::create_dir(lab.path("data/inside")).unwrap();
-    // A directory with another in it does not give way.
-    assert!(apply(&lab, &base, |files| put(files, "data", 0o100644, "x")).is_err());
+    let earlier = lab.undo().with_file_name("earlier");
+    let old = lab.tree(&base.tree);
+    let mut new = old.clone();
+    put(&mut new, "run.sh", 0o100755, "earlier\n");
+    let export = export(&old, &new);
+    let patch = make_patch(&export, Some(&base)).unwrap();
+    lab.repo().apply(&base, &patch, &export, &earlier).unwrap();
+    UndoPoint::begin(&lab.repo(), &lab.undo()).unwrap();
     lab.write("a.txt", "the user\n");
+    std::fs::create_dir(lab.path("data/inside")).unwrap();
+    let before = all(&lab);
     let conflict = apply(&lab, &base, |files| put(files, "a.txt", 0o100644, "x")).unwrap();
     assert!(matches!(conflict, Applied::Conflict(_)));
-    assert!(UndoPoint::latest(lab.undo().parent().unwrap(), &lab.repo()).unwrap().is_none());
+    // A directory with another in it does not give way.
+    assert!(apply(&lab, &base, |files| put(files, "data", 0o100644, "x")).is_err());
+    assert_eq!(latest(&lab).dir(), lab.undo());
+    assert_eq!(undo(&lab, false).unwrap(), Report::default());
+    assert_eq!(all(&lab), before);
 }
 
 /// Where the processes that are to be killed find their work.

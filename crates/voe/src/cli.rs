@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Bench(crate::bench::Args),
     /// Print an attempt's evidence as a note for a pull request
     Proof(Proof),
-    /// Take back what the last `voe fix` that changed the tree changed there
+    /// Take back what the last `voe fix` changed
     Undo(Undo),
     /// Lay arms side by side: tables, figures, statistics
     Report(Report),

@@ -62,7 +62,7 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
     Ok(session::code(finish.reason))
 }
 
-/// Opens the sandbox and begins the attempt in it; behind an undo point where it works in the tree itself.
+/// Opens the sandbox and begins the attempt in it, behind an undo point.
 #[expect(clippy::too_many_arguments, reason = "all of them are what `begin` has found out")]
 async fn start(
     args: &cli::Fix,
@@ -75,8 +75,10 @@ async fn start(
     stream: bool,
 ) -> anyhow::Result<Work> {
     let sandbox = session::sandbox(settings, repo.top(), &places.dir.join("sandbox")).await?;
-    if let Some(undo) = places.undo.as_ref().filter(|_| sandbox.in_place()) {
-        UndoPoint::take(repo, &places.base, undo)?;
+    match &places.undo {
+        Some(undo) if sandbox.in_place() => drop(UndoPoint::take(repo, &places.base, undo)?),
+        Some(undo) => drop(UndoPoint::begin(repo, undo)?),
+        None => {}
     }
     places.save()?;
     let task = Task {
@@ -195,8 +197,8 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     Ok(session::code(finish.reason))
 }
 
-/// Finds a place for the undo point of what a resumed attempt does. The point of what it did before goes on where it can: it
-/// takes back what was applied since then too, or the tree stands as the attempt left it.
+/// Finds an undo point for what a resumed attempt does: the one that it has, as long as that can tell the attempt's changes from
+/// the user's, or else a new one.
 fn ready_to_undo(places: &mut Places, repo: &Repo, parent: &Path, in_place: bool, stands: bool) -> anyhow::Result<()> {
     let point = places.undo.as_ref().and_then(|dir| UndoPoint::open(dir).ok());
     let goes_on = match &point {
@@ -210,6 +212,8 @@ fn ready_to_undo(places: &mut Places, repo: &Repo, parent: &Path, in_place: bool
     let dir = state::new_attempt(&parent.join("undo"), None)?;
     if in_place {
         UndoPoint::take(repo, &repo.base(&dir.join("store"))?, &dir)?;
+    } else {
+        UndoPoint::begin(repo, &dir)?;
     }
     places.undo = Some(dir);
     places.save()
@@ -246,6 +250,9 @@ fn adopt(
         let mut from = from.ok_or_else(|| Usage(format!("{} is gone", record.trajectory.path.display())))?;
         let mut to = std::fs::File::create_new(places.trajectory())?;
         std::io::copy(&mut from, &mut to)?;
+        if let Some(undo) = &places.undo {
+            UndoPoint::begin(repo, undo)?;
+        }
         places.save()
     };
     made().inspect_err(|_| {

@@ -169,3 +169,44 @@ fn undo_leaves_what_the_user_put_into_a_directory_that_the_patch_had_ignored() {
         assert_eq!((bench.read("data/precious.bin") == precious, bench.read("data/small.txt")), (true, "small".into()));
     }
 }
+
+/// An attempt that its model leaves after one edit, and that is resumed after the user has worked on. `None`, said aloud, where
+/// there is no such sandbox.
+fn resumed(bench: &Bench, sandbox: &str) -> Option<()> {
+    let model = bench.script(&[support::cure(), json!({"error": {"kind": "server"}})]);
+    let said = bench.voe(&["fix", "p", "--sandbox", sandbox, "--json", "--strategy", "baseline", "--model", &model]);
+    if said.code == 2 && said.err.contains(sandbox) {
+        println!("skipped: {}", said.err.trim());
+        return None;
+    }
+    assert_eq!((said.code, said.finish()["applied"].as_str()), (4, Some("yes")), "{}", said.err);
+    bench.write("mine.txt", "mine\n");
+    bench.git(&["branch", "users-own"]);
+    let record = said.finish()["trajectory"].as_str().unwrap().to_owned();
+    let model = bench.script(&[support::bash("echo x > new.txt"), support::done()]);
+    let said = bench.voe(&["fix", "--resume", &record, "--sandbox", sandbox, "--json", "--model", &model]);
+    assert_eq!((said.code, said.finish()["applied"].as_str()), (0, Some("yes")), "{}", said.err);
+    assert!(bench.path("new.txt").exists() && bench.read("stats.py").contains("if xs else 0"));
+    Some(())
+}
+
+#[test]
+fn undo_takes_back_what_a_resumed_attempt_did_as_a_whole() {
+    for sandbox in SANDBOXES {
+        let bench = Bench::python();
+        let before = bench.read("stats.py");
+        let Some(()) = resumed(&bench, sandbox) else { continue };
+        assert_eq!(bench.voe(&["undo"]).code, 0);
+        assert_eq!((bench.read("stats.py"), bench.path("new.txt").exists()), (before, false));
+        assert_eq!((bench.read("mine.txt"), bench.git(&["branch"]).contains("users-own")), ("mine\n".into(), true));
+    }
+}
+
+#[test]
+fn undo_of_a_resumed_attempt_in_place_leaves_what_the_user_did_in_between() {
+    let bench = Bench::python();
+    resumed(&bench, "none").unwrap();
+    assert_eq!(bench.voe(&["undo"]).code, 0);
+    assert!(!bench.path("new.txt").exists() && bench.read("stats.py").contains("if xs else 0"));
+    assert_eq!((bench.read("mine.txt"), bench.git(&["branch"]).contains("users-own")), ("mine\n".into(), true));
+}

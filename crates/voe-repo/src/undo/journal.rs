@@ -124,6 +124,15 @@ impl Journal {
 }
 
 impl UndoPoint {
+    /// Makes a point in `dir`, which is made too, for an attempt that has changed nothing: [`Repo::apply`] will note there what
+    /// it writes. Until then an undo has nothing to take back, and does not go back to the attempt before.
+    ///
+    /// # Errors
+    /// The disk; or there is one already that was undone, or of an attempt in the repository itself.
+    pub fn begin(repo: &Repo, dir: &Path) -> Result<Self> {
+        Self::note(repo, dir, &[])
+    }
+
     /// Notes in `dir`, which is made if it is missing, what is about to be written. A point of earlier writes that is there
     /// already takes these too.
     pub(crate) fn note(repo: &Repo, dir: &Path, changes: &[Change]) -> Result<Self> {
@@ -142,17 +151,6 @@ impl UndoPoint {
         std::fs::create_dir_all(&saved).map_err(RepoError::io("make", &saved))?;
         journal.note(&Root::open(&repo.top)?, &saved, changes)?;
         Self::make(repo, dir, Phase::Sealed, What::Written { written: journal })
-    }
-
-    /// Forgets what was noted where nothing of it was written: the point before this one is the latest again.
-    pub(crate) fn forget_if_unwritten(&self, repo: &Repo) -> Result<()> {
-        if let What::Written { written } = &self.point.what
-            && written.plan(repo, &Root::open(&repo.top)?, &self.dir.join("files"))?.changes.is_empty()
-        {
-            let file = self.dir.join(super::POINT);
-            std::fs::remove_file(&file).map_err(RepoError::io("remove", &file))?;
-        }
-        Ok(())
     }
 
     /// Takes back what was written.
