@@ -106,6 +106,15 @@ pub enum RepoError {
         /// The files, relative to the work tree; git's own begin with `.git/`.
         paths: Vec<String>,
     },
+    /// The attempt was killed before it noted what it left, so nobody knows what of this is the user's. Nothing was written.
+    #[error(
+        "the attempt was cut off, so what it changed can't be told from what you changed since it began: {}; --force puts all of it back (a copy of the state now is kept)",
+        named(paths)
+    )]
+    Unsealed {
+        /// All that would be written, relative to the work tree; git's own begin with `.git/`.
+        paths: Vec<String>,
+    },
     /// Something stands where undo would have to put a file or a directory and could not keep what is there. Nothing was
     /// written.
     #[error("in the way of what undo would put back: {}; move {} away and undo again", named(paths), if paths.len() == 1 { "it" } else { "them" })]

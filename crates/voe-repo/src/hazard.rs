@@ -164,7 +164,7 @@ fn leads_astray(path: &[u8], target: &[u8], links: &Links<'_>) -> Option<&'stati
 
 /// Whether some file system takes this name for `.git`: letter case, NTFS's ignored ends, streams and short names, HFS+'s
 /// ignored characters. The rules are those of git itself (`is_ntfs_dotgit`, `is_hfs_dotgit`); a little stricter.
-fn names_git_dir(name: &[u8]) -> bool {
+pub(crate) fn names_git_dir(name: &[u8]) -> bool {
     // To Windows, a backslash ends a part too.
     name.split(|byte| *byte == b'\\').any(|part| {
         let text: String = String::from_utf8_lossy(part).chars().filter(|c| !ignored_by_hfs(*c)).collect();

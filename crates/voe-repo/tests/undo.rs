@@ -226,7 +226,13 @@ fn a_kill_before_the_seal_leaves_a_point_that_works() {
     lab.git(&["add", "-A"]);
     std::fs::write(lab.path(".git/index.lock"), "").unwrap();
     let mut point = UndoPoint::latest(&points(&lab), &lab.repo()).unwrap().unwrap();
-    let report = point.undo(&lab.repo(), false).unwrap();
+    let now = all(&lab);
+    let refused = point.undo(&lab.repo(), false).unwrap_err();
+    let RepoError::Unsealed { paths } = &refused else { panic!("{refused}") };
+    assert_eq!(paths, &["a.txt", "new/file", ".git/index", ".git/index.lock"]);
+    assert!(refused.to_string().contains("--force"), "{refused}");
+    assert_eq!(all(&lab), now, "a refused undo changes nothing");
+    let report = point.undo(&lab.repo(), true).unwrap();
     assert!(report.unsealed);
     same(&all(&lab), &before);
 }
@@ -250,12 +256,12 @@ fn a_kill_in_the_middle_of_an_undo_is_made_good_by_another() {
         // Without git's own files it stops after the work tree has been put back.
         let (saved, away) = (point.dir().join("files"), lab.dir.path().join("away"));
         std::fs::rename(&saved, &away).unwrap();
-        assert!(UndoPoint::open(point.dir()).unwrap().undo(&lab.repo(), false).is_err());
+        assert!(UndoPoint::open(point.dir()).unwrap().undo(&lab.repo(), !sealed).is_err());
         assert_eq!(lab.read("untracked.txt"), "mine\n");
         assert_ne!(git_files(&lab.path(".git")), before.1);
         std::fs::remove_dir_all(&saved).ok();
         std::fs::rename(&away, &saved).unwrap();
-        let report = UndoPoint::open(point.dir()).unwrap().undo(&lab.repo(), false).unwrap();
+        let report = UndoPoint::open(point.dir()).unwrap().undo(&lab.repo(), !sealed).unwrap();
         assert_eq!(report.unsealed, !sealed);
         same(&all(&lab), &before);
     }
@@ -388,7 +394,7 @@ fn a_git_directory_that_was_led_elsewhere_is_not_written_through() {
                 assert!(matches!(undone, Err(RepoError::UndoBroken { .. })), "{kind}: {undone:?}");
                 std::fs::remove_file(&own).unwrap();
                 std::fs::rename(lab.dir.path().join("moved"), &own).unwrap();
-                point.undo(&lab.repo(), false).unwrap();
+                point.undo(&lab.repo(), true).unwrap();
             }
             _ => assert!(undone.is_ok(), "{kind}: {undone:?}"),
         }

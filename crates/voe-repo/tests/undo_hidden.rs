@@ -127,7 +127,7 @@ fn a_repository_that_the_attempt_made_goes_and_can_be_had_again_and_one_of_the_u
     let lab = at_work();
     let mut point = take(&lab);
     make(&lab, "somebodys");
-    assert!(matches!(point.undo(&lab.repo(), false), Err(RepoError::ChangedSince { .. })));
+    assert!(matches!(point.undo(&lab.repo(), false), Err(RepoError::Unsealed { .. })));
     point.undo(&lab.repo(), true).unwrap();
 }
 
@@ -203,4 +203,32 @@ fn what_the_user_does_between_an_interrupted_undo_and_the_next_is_kept_too() {
     same(&all(&lab), &before);
     UndoPoint::open(&redo).unwrap().undo(&lab.repo(), false).unwrap();
     same(&all(&lab), &between);
+}
+
+#[test]
+fn a_tree_that_claims_files_of_gits_own_puts_none_there() {
+    let lab = at_work();
+    let mut point = take(&lab);
+    lab.write("a.txt", "agent");
+    point.seal(&lab.repo()).unwrap();
+    // As an index that came with an archive may have it.
+    let store = point.dir().join("store");
+    let file = point.dir().join("before.json");
+    let mut before: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let tree = |git_dir: &std::path::Path, lines: &str| {
+        let mut git = lab::git_command(git_dir);
+        git.args(["mktree"]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut git = git.spawn().unwrap();
+        std::io::Write::write_all(&mut git.stdin.take().unwrap(), lines.as_bytes()).unwrap();
+        String::from_utf8(git.wait_with_output().unwrap().stdout).unwrap().trim().to_owned()
+    };
+    let files = String::from_utf8(git_in(&store, &["ls-tree", before["tree"].as_str().unwrap()])).unwrap();
+    let blob = files.lines().find(|line| line.contains(" blob ")).unwrap().split([' ', '\t']).nth(2).unwrap();
+    let hooks = tree(&store, &format!("100755 blob {blob}\tvoe-test\n"));
+    let claimed = tree(&store, &format!("{files}040000 tree {hooks}\t.git\n"));
+    before["tree"] = claimed.into();
+    std::fs::write(&file, before.to_string()).unwrap();
+    let report = point.undo(&lab.repo(), false).unwrap();
+    assert_eq!(report.restored, ["a.txt"]);
+    assert!(!lab.path(".git/voe-test").exists());
 }

@@ -155,7 +155,7 @@ fn ctrl_c_over_and_over_ends_at_once_and_leaves_a_readable_record() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let record = Trajectory::read(&bench.path("../record/trajectory.jsonl")).unwrap();
     assert!(record.records.len() >= 4);
-    assert_eq!(bench.voe(&["undo"]).code, 0);
+    assert_eq!(bench.voe(&["undo", "--force"]).code, 0);
 }
 
 #[test]
@@ -212,7 +212,10 @@ fn a_kill_leaves_a_readable_record_and_an_undo_that_restores() {
     child.wait().unwrap();
     let record = Trajectory::read(&bench.path("../record/trajectory.jsonl")).unwrap();
     assert!(record.finish().is_none() && record.records.len() >= 4);
-    let undone = bench.voe(&["undo"]);
+    let refused = bench.voe(&["undo"]);
+    assert_eq!((refused.code, refused.err.lines().count()), (2, 1), "{}", refused.err);
+    assert!(refused.err.contains("extra.txt") && refused.err.contains("--force"), "{}", refused.err);
+    let undone = bench.voe(&["undo", "--force"]);
     assert_eq!(undone.code, 0, "{}", undone.err);
     assert_eq!(bench.files(), before);
 }

@@ -35,6 +35,8 @@ struct Noted {
 #[derive(Default)]
 struct Plan {
     changes: Vec<Change>,
+    /// What each of them was when it was looked at.
+    seen: Vec<Option<Kept>>,
     /// The files among them that are neither as before nor as voe left them.
     changed_since: Vec<String>,
     /// What is neither a file nor a link in the place of a file, or is one in the place of a directory.
@@ -79,6 +81,7 @@ impl Journal {
             }
             let before = noted.before.as_ref().map(|kept| kept.load(saved)).transpose()?;
             plan.changes.push((path.0.clone(), before));
+            plan.seen.push(now);
             found_at.push(found);
         }
         let removed: BTreeSet<&[u8]> =
@@ -103,17 +106,23 @@ impl Journal {
     }
 
     /// Writes the plan. Each step can be repeated.
-    fn write(&self, root: &Root, changes: &[Change]) -> Result<()> {
-        for (path, _) in changes.iter().filter(|(_, state)| state.is_none()) {
-            root.put(path, None)?;
-        }
+    fn write(&self, root: &Root, plan: &Plan) -> Result<()> {
+        let put = |removing: bool| -> Result<()> {
+            let changes = plan.changes.iter().zip(&plan.seen).filter(|((_, state), _)| state.is_none() == removing);
+            for ((path, state), seen) in changes {
+                if root.read(path)?.state().map(Kept::of) != *seen {
+                    return Err(RepoError::ChangedSince { paths: vec![printable(path)] });
+                }
+                root.put(path, state.as_ref())?;
+            }
+            Ok(())
+        };
+        put(true)?;
         // The deepest first.
         for (made, _) in self.directories.iter().rev().filter(|(_, there)| !**there) {
             root.remove_empty(&made.0);
         }
-        for (path, state) in changes.iter().filter(|(_, state)| state.is_some()) {
-            root.put(path, state.as_ref())?;
-        }
+        put(false)?;
         for (directory, _) in self.directories.iter().filter(|(_, there)| **there) {
             if matches!(root.read(&directory.0)?, Found::Absent) {
                 root.make_directory(&directory.0)?;
@@ -163,12 +172,12 @@ impl UndoPoint {
         if !plan.changed_since.is_empty() && !force {
             return Err(RepoError::ChangedSince { paths: plan.changed_since });
         }
-        let mut report = Report { overwritten: plan.changed_since, ..Report::default() };
+        let mut report = Report { overwritten: plan.changed_since.clone(), ..Report::default() };
         if !plan.changes.is_empty() {
             let redo = Self::note(repo, &self.dir.join("redo"), &plan.changes)?;
             report.redo = Some(redo.dir);
         }
-        journal.write(&root, &plan.changes)?;
+        journal.write(&root, &plan)?;
         for (path, state) in &plan.changes {
             if state.is_some() { &mut report.restored } else { &mut report.removed }.push(printable(path));
         }

@@ -169,7 +169,8 @@ impl UndoPoint {
     /// Takes everything back. May be repeated if it was interrupted.
     ///
     /// # Errors
-    /// [`RepoError::ChangedSince`] without `force` if the user changed what it would write; [`RepoError::InTheWay`];
+    /// [`RepoError::ChangedSince`] without `force` if the user changed what it would write, [`RepoError::Unsealed`] if that is
+    /// not known; [`RepoError::InTheWay`];
     /// [`RepoError::AlreadyUndone`]; [`RepoError::Busy`]; git failed, or the disk.
     pub fn undo(&mut self, repo: &Repo, force: bool) -> Result<Report> {
         if self.is_undone() {

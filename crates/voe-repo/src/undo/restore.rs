@@ -10,6 +10,7 @@ use super::shape::{Kept, Shape, covered, git_dirs, index_entries};
 use super::{Phase, Report, UndoPoint, Whole, write_json};
 use crate::files::{Found, Root};
 use crate::git::Git;
+use crate::hazard::names_git_dir;
 use crate::objects::{Blobs, Difference, differences, printable, split};
 use crate::{Base, Repo, RepoError, Result};
 
@@ -44,6 +45,10 @@ impl UndoPoint {
         let after = self.after(repo, whole, &before)?;
         let git = Git::private(&whole.store());
         let plan = Plan::make(repo, whole, &before, &after)?;
+        let all = plan.named();
+        if self.point.unsealed && !all.is_empty() && !force {
+            return Err(RepoError::Unsealed { paths: all });
+        }
         let changed_since = whole.changed_since(repo, &git, &plan, &before, &after)?;
         if !changed_since.is_empty() && !force {
             return Err(RepoError::ChangedSince { paths: changed_since });
@@ -61,7 +66,8 @@ impl UndoPoint {
         self.put_back_git(repo, &plan, &mut report)?;
 
         if redo.point.phase == Phase::Taken {
-            redo.seal(repo)?;
+            // Without a seal it can be had back with force.
+            let _ = redo.seal(repo);
         }
         self.point.phase = Phase::Undone;
         self.save()?;
@@ -187,11 +193,19 @@ impl Whole {
 }
 
 impl Plan {
+    /// All that it would write, for people.
+    fn named(&self) -> Vec<String> {
+        let files = self.files.iter().map(|file| printable(&file.path)).chain(self.hidden.named.iter().cloned());
+        files.chain(self.git.iter().map(GitFile::shown)).collect()
+    }
+
     fn make(repo: &Repo, whole: &Whole, before: &Shape, after: &Shape) -> Result<Self> {
         let git = &Git::private(&whole.store());
         let mut files = differences(git, &before.tree, &after.tree)?;
         // A file that was ignored and no longer is has not been made by the attempt.
         files.retain(|file| file.old.is_some() || !covered(&before.ignored, &file.path));
+        // No file of the work tree is called so; an index that came with an archive may claim it.
+        files.retain(|file| !file.path.split(|byte| *byte == b'/').any(names_git_dir));
         files.extend(differences(git, &before.ignored_tree, &after.ignored_tree)?);
         let mut found = Vec::new();
         for (dir, (path_of_dir, (old, new))) in
