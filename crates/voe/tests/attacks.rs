@@ -13,6 +13,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use server::{Server, reply};
+use support::terminal::{self, Typed};
 use support::{Bench, Said, bash, call, cure, done};
 
 const PROBLEM: &str = "mean() of an empty list should be 0";
@@ -268,35 +269,10 @@ fn a_provider_from_the_repository_gets_no_key() {
 
 // --- questions
 
-/// Runs voe on a pseudo-terminal on which `typed` is entered at once, and a Ctrl-D when the question is there. The exit code and
-/// all that was shown.
+/// Runs voe on a pseudo-terminal on which `typed` is entered at once, and a Ctrl-D when the question is there.
 fn typed_ahead(bench: &Bench, args: &[&str], typed: &str, question: &str) -> (i32, String) {
-    const DRIVER: &str = r#"
-import os, pty, sys
-typed, question, argv = sys.argv[1], sys.argv[2].encode(), sys.argv[3:]
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(argv[0], argv)
-os.write(fd, typed.encode())
-seen, ended = b"", False
-while True:
-    try:
-        part = os.read(fd, 4096)
-    except OSError:
-        break
-    if not part:
-        break
-    seen += part
-    if not ended and question in seen:
-        os.write(fd, b"\x04")
-        ended = True
-status = os.waitpid(pid, 0)[1]
-sys.stdout.buffer.write(seen)
-sys.exit(os.waitstatus_to_exitcode(status))
-"#;
-    let mut command = bench.command("python3");
-    let out = command.args(["-c", DRIVER, typed, question, support::VOE]).args(args).output().unwrap();
-    (out.status.code().unwrap_or(-1), String::from_utf8_lossy(&out.stdout).into_owned())
+    let (code, seen) = terminal::run(bench, args, &Typed { ahead: typed, question, answer: "\u{4}" });
+    (code, String::from_utf8_lossy(&seen).into_owned())
 }
 
 #[test]

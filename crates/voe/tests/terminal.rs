@@ -4,11 +4,11 @@
 
 mod support;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
+use support::terminal::{self, Typed};
 use support::{Bench, VOE, bash, call, text};
 
 /// Sets the clipboard, clears the screen (7 and 8 bit), reverses what follows, overwrites its line, begins a line.
@@ -302,22 +302,13 @@ fn output_that_can_not_be_written_is_an_error_of_one_line() {
 }
 
 /// Runs voe on a terminal of its own, with this typed.
-fn on_a_terminal(world: &World, args: &[&str], typed: &str) -> Output {
-    let host = "import os, pty, sys\nsys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
-    let mut command = world.bench.command("python3");
-    command.args(["-c", host, VOE]).args(args).env("TERM", "xterm");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
-}
-
 #[test]
 fn on_a_terminal_the_only_sequences_are_voes_own_colours_and_the_diff_to_confirm_shows_what_it_hides() {
     let world = World::new();
     let model = world.model();
     let args = ["fix", EVIL, "--sandbox", "local", "--strategy", "verify-on-edit", "--model", &model];
-    let output = on_a_terminal(&world, &args, "n\n");
-    let mut text = String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n");
+    let typed = Typed { ahead: "", question: "[Y/n]", answer: "n\n" };
+    let mut text = String::from_utf8(terminal::run(&world.bench, &args, &typed).1).unwrap().replace("\r\n", "\n");
     if text.contains("sandbox local") && !text.contains("put this into your tree?") {
         println!("skipped: {}", text.trim());
         return;

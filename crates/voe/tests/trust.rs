@@ -13,6 +13,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use server::{Server, reply};
+use support::terminal::{self, Typed};
 use support::{Bench, Said, bash, cure, done};
 
 const PROBLEM: &str = "mean() of an empty list should be 0";
@@ -398,31 +399,9 @@ fn config_and_doctor_show_what_is_not_in_force() {
 
 /// Runs voe on a pseudo-terminal, answers its question, and hands back the exit code and all that was shown.
 fn on_terminal(bench: &Bench, args: &[&str], answer: &str) -> (i32, String) {
-    const DRIVER: &str = r#"
-import os, pty, sys
-answer, argv = sys.argv[1], sys.argv[2:]
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(argv[0], argv)
-seen, answered = b"", False
-while True:
-    try:
-        part = os.read(fd, 4096)
-    except OSError:
-        break
-    if not part:
-        break
-    seen += part
-    if not answered and b"[y/N]" in seen:
-        os.write(fd, answer.encode() + b"\n")
-        answered = True
-status = os.waitpid(pid, 0)[1]
-sys.stdout.buffer.write(seen)
-sys.exit(os.waitstatus_to_exitcode(status))
-"#;
-    let mut command = bench.command("python3");
-    let out = command.args(["-c", DRIVER, answer, support::VOE]).args(args).output().unwrap();
-    (out.status.code().unwrap_or(-1), String::from_utf8_lossy(&out.stdout).into_owned())
+    let (code, seen) =
+        terminal::run(bench, args, &Typed { ahead: "", question: "[y/N]", answer: &format!("{answer}\n") });
+    (code, String::from_utf8_lossy(&seen).into_owned())
 }
 
 fn copy_tree(from: &Path, to: &Path) {
