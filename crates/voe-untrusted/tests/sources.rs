@@ -34,7 +34,7 @@ const FILES: &[(&str, usize, &str)] = &[
     ("voe-bench/src/native/inside.rs", 0, ""),
     ("voe-bench/src/native/install.rs", 3, "voe's own directories in the cache"),
     ("voe-bench/src/run/check.rs", 1, "the run directory, as the user named it"),
-    ("voe-repo/src/undo/restore.rs", 4, "the undo point, in voe's state directory; locks of git, asked for only"),
+    ("voe-repo/src/undo/restore.rs", 5, "the undo point, in voe's state directory; locks of git, asked for only"),
     ("voe-sandbox/src/index.rs", 2, "the machine's boot id; the state directory"),
     ("voe-sandbox/src/landlock/gitdir.rs", 0, ""),
     ("voe-sandbox/src/landlock/mod.rs", 4, "before the first command: the workspace and voe's own directory"),

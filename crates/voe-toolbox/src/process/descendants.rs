@@ -127,6 +127,9 @@ impl Descendants {
     }
 }
 
+/// How often processes are looked at again that may be starting a program; what has no environment at all stays so.
+const LOOKS_AGAIN: u32 = 10;
+
 /// Ends the processes of a command whose toolbox was killed. They are known by the session that the command's shell began, or
 /// by the home directory in their environment if that is one of voe's own; the number of a session alone may be somebody
 /// else's by now, so `mark` must be in their environment too.
@@ -138,8 +141,16 @@ pub(crate) fn end_left(session: i32, mark: &str, own_home: Option<&str>) {
         let living = !matches!(state_and_parent(&stat)?.0, b'Z' | b'X');
         Some(living && has(mark) && (own_home.is_some_and(has) || session_of(&stat)? == session))
     };
+    // A process that is starting a program has no environment for a moment, and would be taken for somebody else's.
+    let starting = |pid: &str| {
+        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let empty = fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| environment.is_empty());
+        Some(empty && !matches!(state_and_parent(&stat)?.0, b'Z' | b'X') && session_of(&stat)? == session)
+    };
+    let mut looked_again = 0;
     let until = Instant::now() + KILL_LIMIT;
     loop {
+        let mut unsure = false;
         let left: Vec<Pid> = fs::read_dir("/proc")
             .into_iter()
             .flatten()
@@ -148,10 +159,18 @@ pub(crate) fn end_left(session: i32, mark: &str, own_home: Option<&str>) {
                 let name = entry.file_name();
                 let pid = name.to_str()?;
                 let number = pid.parse::<i32>().ok()?;
+                unsure |= starting(pid) == Some(true);
                 ours(pid)?.then(|| Pid::from_raw(number))?
             })
             .collect();
-        let Some(first) = left.first() else { return };
+        let Some(first) = left.first() else {
+            if !unsure || looked_again == LOOKS_AGAIN {
+                return;
+            }
+            looked_again += 1;
+            std::thread::sleep(Duration::from_millis(20));
+            continue;
+        };
         if Instant::now() > until {
             return;
         }
