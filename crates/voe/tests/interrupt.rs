@@ -214,7 +214,7 @@ fn a_kill_leaves_a_readable_record_and_an_undo_that_restores() {
     assert!(record.finish().is_none() && record.records.len() >= 4);
     let refused = bench.voe(&["undo"]);
     assert_eq!((refused.code, refused.err.lines().count()), (2, 1), "{}", refused.err);
-    assert!(refused.err.contains("extra.txt") && refused.err.contains("--force"), "{}", refused.err);
+    assert!(refused.err.contains("stats.py") && refused.err.contains("--force"), "{}", refused.err);
     let undone = bench.voe(&["undo", "--force"]);
     assert_eq!(undone.code, 0, "{}", undone.err);
     assert_eq!(bench.files(), before);
