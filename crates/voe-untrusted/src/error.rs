@@ -25,6 +25,22 @@ pub enum Error {
         /// The limit in bytes.
         most: u64,
     },
+    /// An archive has more in it than the caller unpacks.
+    #[error("the archive for {path} has more than {most} entries, directories on the way to them included")]
+    TooMany {
+        /// Where it was to be unpacked.
+        path: PathBuf,
+        /// The limit.
+        most: u64,
+    },
+    /// An archive's entry lies deeper than the caller unpacks, or its path is longer than a path may be.
+    #[error("an entry of the archive for {path} lies more than {most} directories deep, or its path is too long")]
+    TooDeep {
+        /// Where it was to be unpacked.
+        path: PathBuf,
+        /// The limit in directories.
+        most: usize,
+    },
     /// Not UTF-8 where text was expected.
     #[error("{0} is not UTF-8 text")]
     NotText(PathBuf),

@@ -16,10 +16,19 @@ use crate::{Error, Kind, UntrustedDir};
 /// Bytes of one header that carries a long name or extended attributes.
 const LONGEST_HEADER: u64 = 1 << 20;
 
+/// Directories that lie in each other. Deeper trees take long to remove.
+const DEEPEST: usize = 200;
+
+/// The system's limit on a path, its end included. Bytes.
+const LONGEST_PATH: usize = 4096;
+
+/// Permissions of a directory that is unpacked.
+const UNPACKED: Mode = Mode::from_raw_mode(0o755);
+
 /// What an archive may hold.
 #[derive(Debug, Clone, Copy)]
 pub struct Most {
-    /// Entries.
+    /// Entries, and directories that are made for them.
     pub entries: u64,
     /// Bytes of all files together.
     pub bytes: u64,
@@ -39,21 +48,19 @@ impl UntrustedDir {
     /// has it. Set-id bits and owners are dropped.
     ///
     /// # Errors
-    /// A path that leads out or through a link, more than `most`, a damaged archive, or the disk. What was unpacked until
-    /// then stays.
+    /// A path that leads out, through a link or too deep, more than `most`, a damaged archive, or the disk. What was
+    /// unpacked until then stays.
     pub fn unpack(&self, archive: File, most: Most, mut keep: impl FnMut(&Path, Kind) -> bool) -> Result<(), Error> {
         let io = |source| Error::Io { action: "unpack an archive in", path: self.path().to_owned(), source };
+        let too_many = || Error::TooMany { path: self.path().to_owned(), most: most.entries };
         let too_much = || Error::TooLarge { path: self.path().to_owned(), most: most.bytes };
         let mut archive = tar::Archive::new(io::BufReader::new(archive));
-        let (mut entries, mut bytes) = (0, 0);
+        let (mut entries, mut bytes) = (most.entries, 0);
         let mut names = Names::default();
         // Raw: the library would read long names and extended headers of any size into memory.
         for entry in archive.entries().map_err(io)?.raw(true) {
             let mut entry = entry.map_err(io)?;
-            entries += 1;
-            if entries > most.entries {
-                return Err(too_much());
-            }
+            entries = entries.checked_sub(1).ok_or_else(too_many)?;
             let kind = entry.header().entry_type();
             if names.read(kind, &mut entry).map_err(io)? {
                 continue;
@@ -71,8 +78,17 @@ impl UntrustedDir {
             if path.as_os_str().is_empty() || !keep(&path, is) {
                 continue;
             }
+            let dir = if is == Kind::Dir { path.as_path() } else { path.parent().unwrap_or(Path::new("")) };
+            if dir.iter().count() > DEEPEST || path.as_os_str().len() >= LONGEST_PATH {
+                return Err(Error::TooDeep { path: self.path().to_owned(), most: DEEPEST });
+            }
+            if is == Kind::Other {
+                continue;
+            }
+            // What an archive names only in passing fills a disk as well.
+            let made = self.make_missing(dir, UNPACKED, entries)?.ok_or_else(too_many)?;
+            entries -= made;
             match kind {
-                EntryType::Directory => drop(self.dir_or_make(&path)?),
                 EntryType::Regular | EntryType::Continuous => {
                     let header = entry.header().clone();
                     let left = most.bytes - bytes;
@@ -135,35 +151,38 @@ impl UntrustedDir {
     }
 
     /// The directory that holds `path`, which is beneath.
-    fn parent(&self, path: &Path) -> Result<Self, Error> {
+    pub(crate) fn parent(&self, path: &Path) -> Result<Self, Error> {
         match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             Some(parent) => self.dir(parent),
             None => self.again(),
         }
     }
 
-    /// The directory at `path`, made with its parents where it is missing.
-    fn dir_or_make(&self, path: &Path) -> Result<Self, Error> {
-        let mut dir = self.again()?;
+    /// Makes the directories of `path` that are missing, and says how many these were; `None` if they are more than `most`.
+    fn make_missing(&self, path: &Path, mode: Mode, most: u64) -> Result<Option<u64>, Error> {
+        let (mut dir, mut made) = (self.again()?, 0);
         for name in path.iter() {
             dir = match dir.dir(name) {
                 Err(error) if error.is_not_found() => {
-                    let made = dir.make_dir(name)?;
-                    let mode = Mode::from_raw_mode(0o755);
-                    rustix::fs::fchmod(&made, mode).map_err(Error::io("change", made.path()))?;
-                    made
+                    if made == most {
+                        return Ok(None);
+                    }
+                    made += 1;
+                    let new = dir.make_dir(name)?;
+                    rustix::fs::fchmod(&new, mode).map_err(Error::io("change", new.path()))?;
+                    new
                 }
                 there => there?,
             };
         }
-        Ok(dir)
+        Ok(Some(made))
     }
 
-    /// Removes what is at `path` unless it is a directory, and gives the directory that it was in (made if it is missing).
+    /// Removes what is at `path` unless it is a directory, and gives the directory that it was in.
     fn clear<'p>(&self, path: &'p Path) -> Result<(Self, &'p OsStr), Error> {
         let full = self.path().join(path);
         let name = path.file_name().ok_or_else(|| Error::Outside(full.clone()))?;
-        let parent = self.dir_or_make(path.parent().unwrap_or(Path::new("")))?;
+        let parent = self.parent(path)?;
         match rustix::fs::unlinkat(&parent, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok((parent, name)),
             Err(errno) => Err(Error::io("replace", &full)(errno)),

@@ -146,7 +146,7 @@ fn an_archive_with_too_much_in_it_is_refused_and_a_long_header_takes_no_memory()
     let one = lab.tree.unpack(packed(vec![Item::File("a", &large)]), most, |_, _| true);
     assert!(matches!(one, Err(Error::TooLarge { .. })));
     let many = (0..200).map(|_| Item::File("a", "")).collect();
-    assert!(matches!(lab.unpack(many), Err(Error::TooLarge { .. })));
+    assert!(matches!(lab.unpack(many), Err(Error::TooMany { most: 100, .. })));
     // A long name of 4 GiB, which is a hole in the file.
     let mut file = tempfile::tempfile().unwrap();
     let mut header = tar::Header::new_gnu();
@@ -158,6 +158,44 @@ fn an_archive_with_too_much_in_it_is_refused_and_a_long_header_takes_no_memory()
     file.rewind().unwrap();
     let error = lab.tree.unpack(file, MOST, |_, _| true).unwrap_err();
     assert!(error.to_string().contains("too long"), "{error}");
+}
+
+#[test]
+fn directories_that_an_archive_names_only_in_passing_count_and_have_a_greatest_depth() {
+    let file = |path: &str| {
+        let record = |length: usize| format!("{length} path={path}\n");
+        let length = (0..).find(|length| record(*length).len() == *length).unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::XHeader);
+        header.set_size(length as u64);
+        header.set_cksum();
+        file.write_all(header.as_bytes()).unwrap();
+        file.write_all(record(length).as_bytes()).unwrap();
+        file.write_all(&vec![0; (512 - length % 512) % 512]).unwrap();
+        let mut header = tar::Header::new_ustar();
+        header.set_path("short").unwrap();
+        header.set_size(0);
+        header.set_mode(0o644);
+        header.set_cksum();
+        file.write_all(header.as_bytes()).unwrap();
+        file.write_all(&[0; 1024]).unwrap();
+        file.rewind().unwrap();
+        file
+    };
+    let lab = Lab::new();
+    let unpack = |path: &str, entries| lab.tree.unpack(file(path), Most { entries, bytes: 1 }, |_, _| true);
+    // Two headers, and each directory.
+    assert!(matches!(unpack(&("d/".repeat(20) + "f"), 21), Err(Error::TooMany { most: 21, .. })));
+    unpack(&("e/".repeat(20) + "f"), 22).unwrap();
+    // What is there already is not made again.
+    unpack(&("e/".repeat(20) + "g"), 2).unwrap();
+    unpack(&("f/".repeat(200) + "f"), 1000).unwrap();
+    for deep in ["g/".repeat(201) + "f", "g/".repeat(100_000) + "f", format!("{}/", "g".repeat(200)).repeat(21) + "f"] {
+        assert!(matches!(unpack(&deep, 1_000_000), Err(Error::TooDeep { most: 200, .. })));
+    }
+    assert_eq!(lab.tree.kind("g").unwrap(), None);
+    assert_eq!(lab.tree.kind("g".repeat(200)).unwrap(), None);
 }
 
 #[test]
