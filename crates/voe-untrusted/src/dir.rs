@@ -2,7 +2,6 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
-use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
@@ -10,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use crate::{Error, remove};
+use crate::{Error, remove, write};
 
 /// What an entry of a directory is. Links are not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn of(mode: rustix::fs::RawMode) -> Self {
+    pub(crate) fn of(mode: rustix::fs::RawMode) -> Self {
         match FileType::from_raw_mode(mode) {
             FileType::RegularFile => Self::File,
             FileType::Directory => Self::Dir,
@@ -63,6 +62,10 @@ impl UntrustedDir {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let fd = open_dir_at(CWD, path.as_os_str()).map_err(Error::io("open", path))?;
         Ok(Self { fd, path: path.to_owned() })
+    }
+
+    pub(crate) fn of(fd: OwnedFd, path: PathBuf) -> Self {
+        Self { fd, path }
     }
 
     /// A directory below this one.
@@ -107,14 +110,7 @@ impl UntrustedDir {
     pub fn read(&self, path: impl AsRef<Path>, most: u64) -> Result<Option<Vec<u8>>, Error> {
         let full = self.path.join(&path);
         let Some(mut file) = self.open_file(&path)? else { return Ok(None) };
-        let io = |source| Error::Io { action: "read", path: full.clone(), source };
-        let mut content = Vec::new();
-        // One byte more than allowed: the file may grow while it is read.
-        (&mut file).take(most.saturating_add(1)).read_to_end(&mut content).map_err(io)?;
-        if content.len() as u64 > most {
-            return Err(Error::TooLarge { path: full, most });
-        }
-        Ok(Some(content))
+        write::content(&mut file, full, most).map(Some)
     }
 
     /// The same for text.
@@ -231,7 +227,7 @@ impl UntrustedDir {
     }
 
     /// Opens beneath this directory, following nothing.
-    fn at(&self, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+    pub(crate) fn at(&self, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
         let mut parts = Vec::new();
         for part in path.components() {
             match part {

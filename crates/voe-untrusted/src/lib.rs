@@ -19,8 +19,10 @@ mod program;
 mod remove;
 pub mod text;
 mod unpack;
+mod write;
 
 pub use dir::{Entry, Kind, UntrustedDir};
 pub use error::Error;
 pub use program::{program, search_path};
 pub use unpack::Most;
+pub use write::named_file;

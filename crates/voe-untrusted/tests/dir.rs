@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use voe_untrusted::{Error, Kind, UntrustedDir, private};
+use voe_untrusted::{Error, Kind, UntrustedDir, named_file, private};
 
 fn lab() -> (tempfile::TempDir, UntrustedDir) {
     let dir = tempfile::tempdir().unwrap();
@@ -71,6 +72,95 @@ fn pipes_sockets_and_directories_are_no_files_and_block_nobody() {
     let _socket = std::os::unix::net::UnixListener::bind(tree.path().join("socket")).unwrap();
     for name in ["pipe", "sub", "socket"] {
         assert!(matches!(tree.read(name, 100), Err(Error::NotAFile(_))), "{name}");
+    }
+}
+
+#[test]
+fn a_file_is_written_whole_and_what_stands_there_is_replaced_and_never_written_into() {
+    let (dir, tree) = lab();
+    let secret = dir.path().join("secret");
+    for name in ["link", "next.new"] {
+        symlink(&secret, tree.path().join(name)).unwrap();
+    }
+    symlink(dir.path().join("dangling"), tree.path().join("to-nowhere")).unwrap();
+    fs::hard_link(&secret, tree.path().join("same")).unwrap();
+    assert!(Command::new("mkfifo").arg(tree.path().join("pipe")).status().unwrap().success());
+    for name in ["link", "next", "to-nowhere", "same", "pipe", "new"] {
+        tree.replace(name, b"x").unwrap();
+        assert_eq!(tree.read(name, 1).unwrap().unwrap(), b"x", "{name}");
+    }
+    assert_eq!(tree.entries().unwrap().len(), 6, "nothing stays on the way");
+    fs::create_dir(tree.path().join("sub")).unwrap();
+    symlink("sub", tree.path().join("way")).unwrap();
+    assert!(tree.replace("sub", b"x").is_err() && tree.kind("sub.new").unwrap().is_none());
+    for path in ["way/a", "../secret", "", "sub/..", "none/a"] {
+        assert!(tree.replace(path, b"x").is_err(), "{path}");
+    }
+    assert_eq!(fs::read(&secret).unwrap(), b"secret");
+    assert!(!dir.path().join("dangling").exists());
+}
+
+#[test]
+fn only_a_regular_file_is_appended_to_and_only_directories_are_walked_to_make_more() {
+    let (dir, tree) = lab();
+    symlink(dir.path().join("secret"), tree.path().join("link")).unwrap();
+    symlink(dir.path().join("new"), tree.path().join("dangling")).unwrap();
+    symlink(dir.path(), tree.path().join("out")).unwrap();
+    assert!(Command::new("mkfifo").arg(tree.path().join("pipe")).status().unwrap().success());
+    for name in ["link", "dangling", "out/secret"] {
+        assert!(matches!(tree.append(name), Err(Error::Link(_))), "{name}");
+    }
+    fs::create_dir(tree.path().join("sub")).unwrap();
+    for name in ["pipe", "sub"] {
+        assert!(matches!(tree.append(name), Err(Error::NotAFile(_))), "{name}");
+    }
+    for text in ["a", "b"] {
+        tree.append("sub/file").unwrap().write_all(text.as_bytes()).unwrap();
+    }
+    assert_eq!(tree.read_text("sub/file", 9).unwrap().unwrap(), "ab");
+    tree.make_dirs("sub/a/b").unwrap().replace("c", b"").unwrap();
+    tree.make_dirs("sub/a").unwrap();
+    assert_eq!(tree.kind("sub/a/b/c").unwrap(), Some(Kind::File));
+    assert!(matches!(tree.make_dirs("out/a"), Err(Error::Link(_))));
+    assert!(tree.make_dirs("sub/file/a").is_err() && tree.make_dirs("../a").is_err() && tree.make_dirs("/a").is_err());
+    assert!(!tree.remove_empty("sub") && !tree.remove_empty("none") && !tree.remove_empty("out"));
+    fs::create_dir(tree.path().join("empty")).unwrap();
+    assert!(tree.remove_empty("empty") && tree.kind("empty").unwrap().is_none());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn what_the_user_names_may_be_a_link_and_must_be_what_it_is_taken_for() {
+    let (dir, tree) = lab();
+    symlink("secret", dir.path().join("link")).unwrap();
+    symlink(tree.path(), dir.path().join("dir")).unwrap();
+    assert!(Command::new("mkfifo").arg(tree.path().join("pipe")).status().unwrap().success());
+    assert_eq!(named_file(&dir.path().join("link")).unwrap().metadata().unwrap().len(), 6);
+    assert!(matches!(named_file(&tree.path().join("pipe")), Err(Error::NotAFile(_))));
+    assert!(matches!(named_file(Path::new("/dev/zero")), Err(Error::NotAFile(_))));
+    let named = UntrustedDir::named(&dir.path().join("dir")).unwrap();
+    assert_eq!(named.kind("pipe").unwrap(), Some(Kind::Other));
+    assert!(UntrustedDir::named(&dir.path().join("secret")).is_err());
+}
+
+#[test]
+fn a_file_that_is_one_large_hole_is_refused_before_it_is_read() {
+    let (_dir, tree) = lab();
+    fs::File::create(tree.path().join("hole")).unwrap().set_len(1 << 40).unwrap();
+    // With more than the machine's memory allowed, reading it would show.
+    assert!(matches!(tree.read("hole", (1 << 40) - 1), Err(Error::TooLarge { .. })));
+}
+
+#[test]
+fn a_directory_of_ones_own_is_taken_from_others_who_could_write_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let open = UntrustedDir::open(dir.path()).unwrap();
+    private::take(&open).unwrap();
+    assert_eq!(private::check_owner(&open).unwrap(), 0o755);
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(dir.path(), Some(65534), None).unwrap();
+        assert!(matches!(private::take(&open), Err(Error::Owner { owner: 65534, .. })));
     }
 }
 

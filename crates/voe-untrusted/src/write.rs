@@ -1,0 +1,125 @@
+//! Writing below a directory that others can change, and files and directories that the user names.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::{Error, Kind, UntrustedDir};
+
+/// Permissions of what is made for a user, from which the umask is taken.
+const FILE: Mode = Mode::from_raw_mode(0o666);
+const DIR: Mode = Mode::from_raw_mode(0o755);
+
+impl UntrustedDir {
+    /// Opens a directory that the user names: links are followed up to it, and below it none.
+    ///
+    /// # Errors
+    /// It isn't there, is no directory, or can't be opened.
+    pub fn named(path: &Path) -> Result<Self, Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(Error::io("open", path))?;
+        Ok(Self::of(fd, path.to_owned()))
+    }
+
+    /// The directory at a path of any number of components, made with its parents where they are missing (others can't write
+    /// to what is made).
+    ///
+    /// # Errors
+    /// As [`UntrustedDir::dir`]; the disk refuses.
+    pub fn make_dirs(&self, path: impl AsRef<Path>) -> Result<Self, Error> {
+        let mut dir = self.again()?;
+        for part in path.as_ref().components() {
+            let name = dir.component(part.as_os_str())?.to_owned();
+            match rustix::fs::mkdirat(&dir, &*name, DIR) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(Error::io("create", &dir.path().join(&name))(errno)),
+            }
+            dir = dir.dir(name)?;
+        }
+        Ok(dir)
+    }
+
+    /// Writes a file whole or not at all. What is at its path is replaced, a link too, and never written into. Its directory
+    /// must be there; the name with `.new` after it must be free for voe.
+    ///
+    /// # Errors
+    /// A link on the way, a directory at the path, or the disk.
+    pub fn replace(&self, path: impl AsRef<Path>, content: &[u8]) -> Result<(), Error> {
+        let full = self.path().join(&path);
+        let name = path.as_ref().file_name().ok_or_else(|| Error::Outside(full.clone()))?;
+        let parent = self.parent(path.as_ref())?;
+        let mut new = name.to_owned();
+        new.push(".new");
+        let (name, new) = (parent.component(name)?, parent.component(&new)?);
+        match rustix::fs::unlinkat(&parent, new, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(Error::io("replace", &parent.path().join(new))(errno)),
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&parent, new, flags, FILE).map_err(Error::io("create", &full))?;
+        let written = File::from(file).write_all(content);
+        let done = written
+            .map_err(|source| Error::Io { action: "write", path: full.clone(), source })
+            .and_then(|()| rustix::fs::renameat(&parent, new, &parent, name).map_err(Error::io("write", &full)));
+        if done.is_err() {
+            let _ = rustix::fs::unlinkat(&parent, new, AtFlags::empty());
+        }
+        done
+    }
+
+    /// A regular file, open for reading and for writing at its end, made if nothing is there.
+    ///
+    /// # Errors
+    /// A link at the path or on the way, no regular file, or the disk.
+    pub fn append(&self, path: impl AsRef<Path>) -> Result<File, Error> {
+        let full = self.path().join(&path);
+        // Without NONBLOCK a named pipe could block.
+        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let fd = match self.at(path.as_ref(), flags, FILE) {
+            Ok(fd) => fd,
+            // A socket, or a directory.
+            Err(Errno::NXIO | Errno::ISDIR) => return Err(Error::NotAFile(full)),
+            Err(errno) => return Err(Error::io("write", &full)(errno)),
+        };
+        regular(File::from(fd), full)
+    }
+
+    /// Removes a directory that is empty, by one component; `false` if it is not, or not there.
+    pub fn remove_empty(&self, name: &str) -> bool {
+        self.component(name.as_ref()).is_ok_and(|name| rustix::fs::unlinkat(self, name, AtFlags::REMOVEDIR).is_ok())
+    }
+}
+
+/// Opens a regular file that the user names; a link to it is followed, a pipe is refused.
+///
+/// # Errors
+/// It isn't there, is no regular file, or can't be read.
+pub fn named_file(path: &Path) -> Result<File, Error> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(Error::io("read", path))?;
+    regular(File::from(fd), path.to_owned())
+}
+
+fn regular(file: File, path: PathBuf) -> Result<File, Error> {
+    let stat = rustix::fs::fstat(&file).map_err(Error::io("read", &path))?;
+    if Kind::of(stat.st_mode) == Kind::File { Ok(file) } else { Err(Error::NotAFile(path)) }
+}
+
+/// The content of an open file, at most `most` bytes.
+pub(crate) fn content(file: &mut File, path: PathBuf, most: u64) -> Result<Vec<u8>, Error> {
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Io { action: "read", path, source }
+    };
+    // A file with holes takes memory that it has no blocks for.
+    if file.metadata().map_err(io(&path))?.len() > most {
+        return Err(Error::TooLarge { path, most });
+    }
+    let mut content = Vec::new();
+    // One byte more than allowed: the file may grow while it is read.
+    file.take(most.saturating_add(1)).read_to_end(&mut content).map_err(io(&path))?;
+    if content.len() as u64 > most { Err(Error::TooLarge { path, most }) } else { Ok(content) }
+}
