@@ -12,7 +12,7 @@ use crate::event::{Event, Record};
 pub const FORMAT: &str = "1.0";
 
 /// A line longer than this is not one of ours: reading refuses it instead of filling the memory. Bytes.
-const LONGEST_LINE: u64 = 256 << 20;
+pub const LONGEST_LINE: u64 = 256 << 20;
 
 /// A trajectory could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -68,19 +68,25 @@ impl Writer {
             .mode(0o600)
             .open(path)
             .map_err(|source| WriteError { path: path.to_owned(), source })?;
-        Ok(Self { file, path: path.to_owned(), began: Instant::now(), before: 0.0, line: Vec::new() })
+        Ok(Self::begin(file, path))
+    }
+
+    /// The same in a file that is open for writing and empty; `path` is for messages.
+    pub fn begin(file: File, path: &Path) -> Self {
+        Self { file, path: path.to_owned(), began: Instant::now(), before: 0.0, line: Vec::new() }
     }
 
     /// Goes on with a trajectory that was cut off: drops a torn last line, and counts time on from `before` seconds.
     pub fn append(path: &Path, before: f64) -> Result<Self, WriteError> {
-        let open = || -> io::Result<File> {
-            let mut file = OpenOptions::new().read(true).append(true).open(path)?;
-            let whole = whole_lines(&mut file)?;
-            file.set_len(whole)?;
-            Ok(file)
-        };
-        let file = open().map_err(|source| WriteError { path: path.to_owned(), source })?;
-        Ok(Self { file, path: path.to_owned(), began: Instant::now(), before, line: Vec::new() })
+        let file = OpenOptions::new().read(true).append(true).open(path);
+        Self::resume(file.map_err(|source| WriteError { path: path.to_owned(), source })?, path, before)
+    }
+
+    /// The same in a file that is open for reading and for writing at its end; `path` is for messages.
+    pub fn resume(mut file: File, path: &Path, before: f64) -> Result<Self, WriteError> {
+        let cut = whole_lines(&mut file).and_then(|whole| file.set_len(whole));
+        cut.map_err(|source| WriteError { path: path.to_owned(), source })?;
+        Ok(Self { before, ..Self::begin(file, path) })
     }
 
     /// Where the trajectory is.
@@ -152,15 +158,27 @@ fn open(path: &Path) -> io::Result<File> {
 impl Trajectory {
     /// Reads a trajectory. A torn last line, damaged lines and unknown events are passed over.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
+        let file = open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+        Self::read_from(file, path)
+    }
+
+    /// The same from a file that is open; `path` is for messages.
+    pub fn read_from(file: File, path: &Path) -> Result<Self, ReadError> {
         let mut records = Vec::new();
-        let skipped = Self::stream(path, |record| records.push(record))?;
+        let skipped = Self::stream_from(file, path, |record| records.push(record))?;
         Ok(Self { path: path.to_owned(), records, skipped })
     }
 
     /// Reads a trajectory one record at a time and returns the number of lines passed over.
-    pub fn stream(path: &Path, mut each: impl FnMut(Record)) -> Result<usize, ReadError> {
+    pub fn stream(path: &Path, each: impl FnMut(Record)) -> Result<usize, ReadError> {
+        let file = open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+        Self::stream_from(file, path, each)
+    }
+
+    /// The same from a file that is open; `path` is for messages.
+    pub fn stream_from(file: File, path: &Path, mut each: impl FnMut(Record)) -> Result<usize, ReadError> {
         let io_error = |source| ReadError::Io { path: path.to_owned(), source };
-        let mut lines = BufReader::new(open(path).map_err(io_error)?);
+        let mut lines = BufReader::new(file);
         let (mut line, mut first, mut skipped) = (Vec::new(), true, 0);
         loop {
             line.clear();
@@ -183,6 +201,10 @@ impl Trajectory {
             match record {
                 Some(record) => each(record),
                 None => skipped += 1,
+            }
+            // What follows is the rest of a line that is none of ours, perhaps a hole of any size.
+            if !whole && line.len() as u64 == LONGEST_LINE {
+                break;
             }
         }
         if first {

@@ -20,5 +20,5 @@ pub mod fold;
 pub use chat::{Message, Role, ToolCall, Usage};
 pub use event::{Change, ChangeKind, Event, Finish, Reason, Record};
 pub use evidence::{Check, Level, Outcome};
-pub use file::{FORMAT, ReadError, Trajectory, WriteError, Writer};
+pub use file::{FORMAT, LONGEST_LINE, ReadError, Trajectory, WriteError, Writer};
 pub use fold::Conversation;

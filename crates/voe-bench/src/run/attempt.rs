@@ -1,8 +1,7 @@
 //! One attempt of a run: begun, gone on with, brought to its end.
 
-use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -19,10 +18,22 @@ use super::dir::DirError;
 use super::pace::{LastError, Paced};
 use super::policy::{self, Fate};
 use super::progress::{Key, Watching};
-use super::record;
+use super::record::{self, CHECKPOINT, TRAJECTORY};
 use crate::experiment::Arm;
 use crate::script::ScriptError;
 use crate::workspace::{Prepared, Remedy, WorkspaceError};
+
+/// Tries that ended by faults, in an attempt's directory.
+const FAULTS: &str = "faults.jsonl";
+
+/// The most that is read of them. Bytes.
+const MOST_FAULTS: u64 = 16 << 20;
+
+/// An attempt's patch, in its directory.
+const PATCH: &str = "patch.diff";
+
+/// Where commands of an attempt have their temporary files, in its directory.
+const TMP: &str = "tmp";
 
 /// An attempt that is to be made.
 #[derive(Debug, Clone)]
@@ -77,8 +88,8 @@ enum Failed {
     Script(#[from] ScriptError),
     #[error(transparent)]
     Dir(#[from] DirError),
-    #[error("cannot write {0}: {1}")]
-    Io(PathBuf, std::io::Error),
+    #[error(transparent)]
+    Files(#[from] voe_untrusted::Error),
     #[error("no model is called {0:?}")]
     NoModel(String),
     #[error("{0}")]
@@ -106,8 +117,10 @@ impl Job {
 
     /// How far it is. A try that ended by a fault and was not yet put aside is put aside.
     pub(super) fn standing(&self, context: &Context) -> Result<Standing, DirError> {
-        let dir = self.dir(context);
-        if let Some(finish) = record::finish(&dir.join("trajectory.jsonl")) {
+        let Some(dir) = context.dir.begun(&self.task.instance_id, &self.arm.name, self.trial)? else {
+            return Ok(Standing::Open);
+        };
+        if let Some(finish) = record::finish(&dir) {
             if policy::fate(finish.reason, None) == Fate::Counts {
                 return Ok(Standing::Done);
             }
@@ -159,45 +172,45 @@ impl Job {
     }
 
     fn put_aside(&self, context: &Context, why: &str, fate: Fate) -> Result<(), DirError> {
-        let dir = self.dir(context);
-        let path = dir.join("faults.jsonl");
-        let io = |source| DirError::Io { path: path.clone(), source };
-        fs::create_dir_all(&dir).map_err(io)?;
+        let dir = self.dir(context)?;
+        let io = |source| DirError::Io { path: dir.path().join(FAULTS), source };
         let number = faults(&dir).len() + 1;
         let fault = Fault { time: jiff::Timestamp::now().to_string(), why: why.to_owned(), fate };
         let line = serde_json::to_string(&fault).map_err(|error| io(error.into()))?;
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(&path).map_err(io)?;
-        writeln!(file, "{line}").map_err(io)?;
-        let trajectory = dir.join("trajectory.jsonl");
-        if trajectory.exists() {
-            fs::rename(&trajectory, dir.join(format!("failed-{number}.jsonl"))).map_err(io)?;
+        writeln!(dir.append(FAULTS)?, "{line}").map_err(io)?;
+        if dir.kind(TRAJECTORY)?.is_some() {
+            let failed = format!("failed-{number}.jsonl");
+            dir.remove_file(&failed)?;
+            dir.move_to(TRAJECTORY, &dir, &failed)?;
         }
-        for left in ["checkpoint", "patch.diff"] {
-            let _ = fs::remove_file(dir.join(left));
+        for left in [CHECKPOINT, PATCH] {
+            let _ = dir.remove_file(left);
         }
-        remove(&dir.join("tmp"));
+        // What stays is in the way of nobody; the next one to need the place says so.
+        let _ = dir.remove(TMP);
         Ok(())
     }
 
-    fn dir(&self, context: &Context) -> PathBuf {
-        context.dir.attempt(&self.task.instance_id, &self.arm.name, self.trial)
+    /// The attempt's directory, made if it is not there.
+    fn dir(&self, context: &Context) -> Result<UntrustedDir, DirError> {
+        context.dir.begin(&self.task.instance_id, &self.arm.name, self.trial)
     }
 
     async fn attempt(&self, context: &Arc<Context>, prepared: &Arc<Prepared>) -> Result<Done, Failed> {
         let key = self.key();
-        let dir = self.dir(context);
-        fs::create_dir_all(&dir).map_err(|error| Failed::Io(dir.clone(), error))?;
-        let trajectory = dir.join("trajectory.jsonl");
-        let record = self.begun(context, &trajectory, &dir)?;
+        let dir = Arc::new(self.dir(context)?);
+        let at = context.dir.attempt(&self.task.instance_id, &self.arm.name, self.trial);
+        let trajectory = at.join(TRAJECTORY);
+        let record = self.begun(context, &dir)?;
         let served = record.as_ref().map_or(0, |record| steps(&record.records));
         let source = context.models.get(&self.arm.model).ok_or_else(|| Failed::NoModel(self.arm.model.clone()))?;
         let model = source.open(&self.task, &self.arm.strategy, self.trial, served)?;
-        let paced = Paced::new(model, context.pacer(&self.arm.model), trajectory.clone());
+        let paced = Paced::new(model, context.pacer(&self.arm.model), Arc::clone(&dir));
         let (at_rest, last_error) = (paced.at_rest(), paced.last_error());
 
         let home = context.dir.path.join("work").join(format!("{}-{}-{}", key.task, key.arm, key.trial));
         remove(&home);
-        let opened = context.workspaces.open(prepared, &home, Some(&dir.join("tmp"))).await?;
+        let opened = context.workspaces.open(prepared, &home, Some(&at.join(TMP))).await?;
         let plan = Plan {
             task: self.task(context, prepared, &opened.at),
             strategy: self.arm.strategy.clone(),
@@ -218,10 +231,13 @@ impl Job {
         let observer = Box::new(Watching(Arc::clone(&context.progress), key.clone()));
         context.progress.began(&key, record.as_ref().map(|_| served));
         let mut attempt = match record {
-            None => Work::start(plan, Writer::create(&trajectory)?, observer).await?,
+            None => {
+                let writer = Writer::begin(dir.create_file(TRAJECTORY)?, &trajectory);
+                Work::start(plan, writer, observer).await?
+            }
             Some(record) => {
                 let before = record.records.last().map_or(0.0, |last| last.at);
-                let writer = Writer::append(&trajectory, before)?;
+                let writer = Writer::resume(dir.append(TRAJECTORY)?, &trajectory, before)?;
                 let (base, patch) = (prepared.checkout.base.clone(), last_patch(&record.records).to_owned());
                 let files = tokio::task::spawn_blocking(move || base.with_patch(&patch))
                     .await?
@@ -246,18 +262,16 @@ impl Job {
     }
 
     /// The record to go on with, cut after its last complete step; `None` to begin.
-    fn begun(&self, context: &Context, trajectory: &Path, dir: &Path) -> Result<Option<Trajectory>, Failed> {
-        if !trajectory.exists() {
-            remove(&dir.join("tmp"));
+    fn begun(&self, context: &Context, dir: &UntrustedDir) -> Result<Option<Trajectory>, Failed> {
+        if dir.kind(TRAJECTORY)?.is_none() {
+            let _ = dir.remove(TMP);
             return Ok(None);
         }
-        let io = |error| Failed::Io(trajectory.to_owned(), error);
         let keeps = context.workspaces.keeps_tmp();
-        if keeps && let Some(record) = record::cut(trajectory).map_err(io)? {
+        if keeps && let Some(record) = record::cut(dir)? {
             return Ok(Some(record));
         }
-        let replies = fs::read_to_string(trajectory).is_ok_and(|text| text.contains("\"event\":\"reply\""));
-        if replies {
+        if record::has_reply(dir) {
             let why = if keeps {
                 "its record has no complete step to go on from"
             } else {
@@ -265,11 +279,11 @@ impl Job {
             };
             context.progress.note(format!("{}: {why}; it begins anew", self.key()));
         }
-        fs::remove_file(trajectory).map_err(io)?;
-        for left in ["checkpoint", "patch.diff"] {
-            let _ = fs::remove_file(dir.join(left));
+        dir.remove_file(TRAJECTORY)?;
+        for left in [CHECKPOINT, PATCH] {
+            let _ = dir.remove_file(left);
         }
-        remove(&dir.join("tmp"));
+        let _ = dir.remove(TMP);
         Ok(None)
     }
 
@@ -297,17 +311,16 @@ impl Job {
         reason: Reason,
         error: Option<String>,
         last: Option<&LastError>,
-        dir: &Path,
+        dir: &UntrustedDir,
     ) -> Result<Done, Failed> {
         let fate = policy::fate(reason, last);
-        let ended = attempt.finish(reason, error.clone(), "trajectory.jsonl".to_owned()).await?;
-        let patch = dir.join("patch.diff");
+        let ended = attempt.finish(reason, error.clone(), TRAJECTORY.to_owned()).await?;
         // Before the record's end: what counts has its patch.
-        super::dir::replace(&patch, ended.patch.text.as_bytes()).map_err(|error| Failed::Io(patch, error))?;
+        dir.replace(PATCH, ended.patch.text.as_bytes())?;
         let finish = ended.finish.clone();
         attempt.close(ended.finish).await?;
-        let _ = fs::remove_dir_all(dir.join("tmp"));
-        let _ = fs::remove_file(dir.join("checkpoint"));
+        let _ = dir.remove(TMP);
+        let _ = dir.remove_file(CHECKPOINT);
         if fate != Fate::Counts {
             return Ok(Done::Fault(error.unwrap_or_else(|| reason.to_string()), fate));
         }
@@ -323,8 +336,8 @@ enum Done {
 }
 
 /// The tries of an attempt that ended by faults.
-pub fn faults(dir: &Path) -> Vec<Fault> {
-    let text = fs::read_to_string(dir.join("faults.jsonl")).unwrap_or_default();
+pub fn faults(attempt: &UntrustedDir) -> Vec<Fault> {
+    let text = attempt.read_text(FAULTS, MOST_FAULTS).ok().flatten().unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 

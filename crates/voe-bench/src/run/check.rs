@@ -1,39 +1,109 @@
 //! Whether a run directory is one that voe can have made: somebody else may have sent it.
 
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
 
-use voe_untrusted::{Kind, UntrustedDir};
+use voe_untrusted::{Kind, UntrustedDir, private};
 
 use super::dir::DirError;
+use super::file::RunFile;
 
 /// How deep files of voe's own lie: `grades/official/logs/run_evaluation/<run>/<model>/<id>/…`.
 const DEPTH: usize = 8;
 
+/// Attempts that a run may have in all. Each is looked for on the disk.
+const MOST_ATTEMPTS: u64 = 1_000_000;
+
+/// Who could have changed what is in a run directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Anybody: it is only read.
+    Anybodys,
+    /// It is written to, so each directory in it has to be this user's.
+    Own,
+}
+
 /// Looks at the kinds of files; names are looked at where `run.toml` is read.
 ///
 /// # Errors
-/// A link or a special file among what voe reads and writes.
-pub(super) fn run(path: &Path) -> Result<(), DirError> {
-    let Ok(path) = path.canonicalize() else { return Ok(()) };
-    plain(&UntrustedDir::open(&path)?, 0)
+/// A link or a special file among what voe reads and writes; for [`Whose::Own`] a directory of another user's.
+pub(super) fn run(dir: &UntrustedDir, whose: Whose) -> Result<(), DirError> {
+    walk(dir, whose, &mut Vec::new())
 }
 
-/// Whether nothing but files and directories is in a directory.
-pub(crate) fn plain(dir: &UntrustedDir, depth: usize) -> Result<(), DirError> {
+/// Whether nothing but files and directories is in a directory called `name`, however deep.
+///
+/// # Errors
+/// A link or a special file; too deep.
+pub(crate) fn plain(dir: &UntrustedDir, name: &str) -> Result<(), DirError> {
+    walk(dir, Whose::Anybodys, &mut vec![name.into()])
+}
+
+/// Whether nothing but files and directories is in the directory that is `at` in the run directory.
+fn walk(dir: &UntrustedDir, whose: Whose, at: &mut Vec<OsString>) -> Result<(), DirError> {
+    if whose == Whose::Own {
+        private::check_owner(dir)?;
+    }
     for entry in dir.entries()? {
+        at.push(entry.name.clone());
         match entry.kind {
             Kind::File => {}
-            // Written by commands, and left to those who know that: `work` in a run and in its grades, `tmp` in an attempt.
-            Kind::Dir if entry.name == "work" || (entry.name == "tmp" && depth == 3) => {}
-            Kind::Dir if depth < DEPTH => {
+            Kind::Dir if is_of_commands(at) => {}
+            Kind::Dir if at.len() <= DEPTH => {
                 // A directory that goes away meanwhile belonged to an attempt under way.
                 match dir.dir(&entry.name) {
                     Err(error) if error.is_not_found() => {}
-                    inner => plain(&inner?, depth + 1)?,
+                    inner => walk(&inner?, whose, at)?,
                 }
             }
             kind => return Err(DirError::Foreign { path: dir.path().join(&entry.name), kind }),
         }
+        at.pop();
     }
     Ok(())
+}
+
+/// Whether commands write to a directory of a run, of which nothing is said here: those who use it know that. The whole
+/// path decides, since tasks and arms may have any name.
+fn is_of_commands(at: &[OsString]) -> bool {
+    let is = |part: &OsString, name: &str| part == OsStr::new(name);
+    match at {
+        [work] => is(work, "work"),
+        [grades, official, work] => is(grades, "grades") && is(official, "official") && is(work, "work"),
+        [tasks, _, _, tmp] => is(tasks, "tasks") && is(tmp, "tmp"),
+        _ => false,
+    }
+}
+
+/// Whether the numbers in a `run.toml` are those of a run that somebody could make.
+pub(super) fn is_bounded(run: &RunFile) -> bool {
+    let attempts = [run.trials.into(), run.tasks.len().max(1) as u64, run.arms.len().max(1) as u64];
+    attempts.into_iter().try_fold(1_u64, u64::checked_mul).is_some_and(|all| all <= MOST_ATTEMPTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_directories_that_commands_write_to_are_passed_over_whatever_tasks_and_arms_are_called() {
+        let at = |path: &str| path.split('/').map(OsString::from).collect::<Vec<_>>();
+        for path in ["work", "grades/official/work", "tasks/x/a-1/tmp", "tasks/work/work-1/tmp"] {
+            assert!(is_of_commands(&at(path)), "{path}");
+        }
+        for path in [
+            "tasks/work",
+            "tasks/work/a-1",
+            "tasks/x/work",
+            "tasks/tmp/a-1/work",
+            "grades/work",
+            "grades/a-1/work",
+            "grades/official/logs/work",
+            "grades/official/logs/tmp",
+            "grades/official/logs/run_evaluation/voe/a-1/work",
+            "predictions/work",
+            "tmp",
+        ] {
+            assert!(!is_of_commands(&at(path)), "{path}");
+        }
+    }
 }

@@ -19,11 +19,12 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use voe_grade::{Prediction, Predictions};
-use voe_untrusted::{Kind, UntrustedDir, private};
+use voe_untrusted::{Entry, Kind, UntrustedDir, private};
 
+use super::check::{self, Whose};
 use super::file::RunFile;
 use super::place::Place;
-use super::{check, same};
+use super::same;
 use crate::experiment::Arm;
 use crate::name::slug;
 use crate::suite::read::hex;
@@ -32,8 +33,22 @@ use crate::suite::{Suite, is_file_name};
 /// The version of the directory's layout that this voe writes.
 pub const FORMAT: u32 = 2;
 
-/// The rows of a run's tasks.
+/// What is run.
+const RUN_FILE: &str = "run.toml";
+
+/// The rows of its tasks.
 const SUITE: &str = "suite.jsonl";
+
+/// Held while a voe works on it.
+const LOCK: &str = "lock";
+
+/// The most that is read of a file. Bytes.
+mod most {
+    pub(super) const RUN_FILE: u64 = 16 << 20;
+    pub(super) const SUITE: u64 = 1 << 30;
+    pub(super) const PATCH: u64 = 256 << 20;
+    pub(super) const PREDICTIONS: u64 = 1 << 30;
+}
 
 /// A run directory can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +56,9 @@ pub enum DirError {
     /// Not one.
     #[error("{0} is no run directory (no run.toml in it)")]
     NotARun(PathBuf),
+    /// Other things are in it, which a run could harm.
+    #[error("{0} has other things in it and is no run directory (no run.toml in it); name a new directory")]
+    Occupied(PathBuf),
     /// Another voe works on it.
     #[error("another voe works on {0}; wait for it, or end it (`voe bench status {0}` shows what it does)")]
     Locked(PathBuf),
@@ -74,6 +92,9 @@ pub enum DirError {
     /// What it has of its tasks is no longer what it was begun with.
     #[error("{0} was changed since the run was begun; put it back as it was, or begin another run")]
     Changed(PathBuf),
+    /// Its numbers are none that anybody could run.
+    #[error("{0} would have more than 1,000,000 attempts (tasks × arms × trials); choose fewer")]
+    TooMany(PathBuf),
     /// A file of it can't be read.
     #[error("cannot read {path}: {why}")]
     Damaged {
@@ -99,6 +120,8 @@ pub struct RunDir {
     pub path: PathBuf,
     /// What is run.
     pub file: RunFile,
+    /// The directory itself: all that is read and written in it goes by this.
+    files: UntrustedDir,
     _lock: Option<File>,
     own: bool,
 }
@@ -113,18 +136,24 @@ impl RunDir {
             let path = at.to_owned();
             move |source| DirError::Io { path, source }
         };
-        private::output(path, &["run.toml"])?;
+        let files = private::output(path, &[RUN_FILE])?;
         let path = path.canonicalize().map_err(io(path))?;
-        let lock = lock(&path)?;
-        let there = match read(&path) {
+        if files.kind(RUN_FILE)?.is_none() && !files.entries()?.iter().all(is_left_of_a_beginning) {
+            return Err(DirError::Occupied(path));
+        }
+        if !check::is_bounded(&file) {
+            return Err(DirError::TooMany(path));
+        }
+        let lock = lock(&files, &path)?;
+        let there = match read(&files, &path) {
             Ok(there) => Some(there),
             Err(DirError::NotARun(_)) => None,
             Err(error) => return Err(error),
         };
-        check::run(&path)?;
+        check::run(&files, Whose::Own)?;
         let file = match there {
             Some(there) => {
-                let run = Self { path: path.clone(), file: there, _lock: None, own: true };
+                let run = Self { path: path.clone(), file: there, files: files.again()?, _lock: None, own: true };
                 let what = same::difference(&run.file, &file).or_else(|| {
                     let rows = same::rows(&run.suite().ok()?.tasks, &suite.tasks)?;
                     Some(format!("the content of its tasks: {rows}"))
@@ -132,26 +161,24 @@ impl RunDir {
                 if let Some(what) = what {
                     return Err(DirError::Another { path, what });
                 }
-                {
-                    let rows = run.rows_sha256()?;
-                    run.file.resumed(file, rows)
-                }
+                let rows = run.rows_sha256()?;
+                run.file.resumed(file, rows)
             }
             None => {
                 let rows: Vec<String> =
                     suite.tasks.iter().filter_map(|task| serde_json::to_string(task).ok()).collect();
                 let rows = rows.join("\n") + "\n";
                 // The rows first: a run.toml without them would be a run without tasks.
-                replace(&path.join(SUITE), rows.as_bytes()).map_err(io(&path))?;
+                files.replace(SUITE, rows.as_bytes())?;
                 RunFile { rows_sha256: Some(hex(&Sha256::digest(&rows))), ..file }
             }
         };
-        let run = Self { path, file, _lock: Some(lock), own: true };
+        let run = Self { path, file, files, _lock: Some(lock), own: true };
         let text = toml::to_string_pretty(&run.file)
             .map_err(|error| io(&run.path)(std::io::Error::other(error.to_string())))?;
-        replace(&run.path.join("run.toml"), text.as_bytes()).map_err(io(&run.path))?;
+        run.files.replace(RUN_FILE, text.as_bytes())?;
         for name in ["tasks", "predictions", "work"] {
-            fs::create_dir_all(run.path.join(name)).map_err(io(&run.path))?;
+            private::take(&run.files.make_dirs(name)?)?;
         }
         Ok(run)
     }
@@ -161,9 +188,28 @@ impl RunDir {
     /// # Errors
     /// There is none, or it can't be read.
     pub fn look(path: &Path) -> Result<Self, DirError> {
-        let file = read(path)?;
-        check::run(path)?;
-        Ok(Self { path: path.to_owned(), file, _lock: None, own: is_own(path) })
+        // As the user named it, links of theirs included; below it none is followed.
+        let there = path.canonicalize().map_err(|_| DirError::NotARun(path.to_owned()))?;
+        let files = UntrustedDir::named(&there)?;
+        let file = read(&files, path)?;
+        check::run(&files, Whose::Anybodys)?;
+        let own = is_own(&files);
+        Ok(Self { path: path.to_owned(), file, files, _lock: None, own })
+    }
+
+    /// The directory, for files in it.
+    pub fn files(&self) -> &UntrustedDir {
+        &self.files
+    }
+
+    /// Asks for what writing in it needs: that nobody else can write in it.
+    ///
+    /// # Errors
+    /// It is another user's, others can write to it, or a directory in it is another user's.
+    pub fn check_own(&self) -> Result<(), DirError> {
+        private::check_way(self.files.path())?;
+        private::check_dir(&self.files)?;
+        check::run(&self.files, Whose::Own)
     }
 
     /// Where its tasks are worked on, and with what, as it says itself: believed only where nobody but the user can write it.
@@ -178,9 +224,13 @@ impl RunDir {
 
     /// SHA-256 of the rows of its tasks, hexadecimal.
     fn rows_sha256(&self) -> Result<String, DirError> {
-        let path = self.path.join(SUITE);
-        let bytes = fs::read(&path).map_err(|error| DirError::Damaged { path, why: error.to_string() })?;
-        Ok(hex(&Sha256::digest(&bytes)))
+        Ok(hex(&Sha256::digest(self.rows()?)))
+    }
+
+    /// The rows of its tasks, as bytes.
+    fn rows(&self) -> Result<Vec<u8>, DirError> {
+        let missing = || DirError::Damaged { path: self.path.join(SUITE), why: "it is not there".to_owned() };
+        self.files.read(SUITE, most::SUITE)?.ok_or_else(missing)
     }
 
     /// The suite as the run has it: its own rows, under the name and source that it was begun with.
@@ -189,8 +239,8 @@ impl RunDir {
     /// They can't be read, or are no longer those that the run was begun with.
     pub fn suite(&self) -> Result<Suite, DirError> {
         let path = self.path.join(SUITE);
-        let mut suite =
-            Suite::read(&path).map_err(|error| DirError::Damaged { path: path.clone(), why: error.to_string() })?;
+        let mut suite = Suite::of_bytes(&path, self.rows()?)
+            .map_err(|error| DirError::Damaged { path: path.clone(), why: error.to_string() })?;
         if self.file.rows_sha256.as_ref().is_some_and(|then| *then != suite.source.sha256) {
             return Err(DirError::Changed(path));
         }
@@ -214,7 +264,28 @@ impl RunDir {
 
     /// Where an attempt lies.
     pub fn attempt(&self, task: &str, arm: &str, trial: u32) -> PathBuf {
-        self.path.join("tasks").join(task).join(format!("{arm}-{trial}"))
+        self.path.join(at(task, arm, trial))
+    }
+
+    /// An attempt's directory; `None` if it has none yet.
+    pub(super) fn begun(&self, task: &str, arm: &str, trial: u32) -> Result<Option<UntrustedDir>, DirError> {
+        match self.files.dir(at(task, arm, trial)) {
+            Err(error) if error.is_not_found() => Ok(None),
+            dir => Ok(Some(dir?)),
+        }
+    }
+
+    /// An attempt's directory, made if it is not there.
+    pub(super) fn begin(&self, task: &str, arm: &str, trial: u32) -> Result<UntrustedDir, DirError> {
+        Ok(self.files.make_dirs(at(task, arm, trial))?)
+    }
+
+    /// The predictions of an arm's trial, as text; `None` if there are none.
+    ///
+    /// # Errors
+    /// They can't be read.
+    pub fn predictions(&self, arm: &str, trial: u32) -> Result<Option<String>, DirError> {
+        Ok(self.files.read_text(predictions(arm, trial), most::PREDICTIONS)?)
     }
 
     /// Writes an arm's predictions from the attempts that count: those that have ended. In the order of the suite.
@@ -223,20 +294,16 @@ impl RunDir {
     /// The disk.
     pub fn write_predictions(&self, arm: &str, trial: u32) -> Result<(), DirError> {
         let name = format!("{arm}-{trial}");
-        let predictions: Predictions = self
-            .file
-            .tasks
-            .iter()
-            .filter_map(|id| {
-                let dir = self.attempt(id, arm, trial);
-                super::record::finish(&dir.join("trajectory.jsonl"))?;
-                let patch = fs::read(dir.join("patch.diff")).ok()?;
-                Some(prediction(id, &name, String::from_utf8_lossy(&patch).into_owned()))
-            })
-            .collect();
-        let path = self.path.join("predictions").join(format!("{name}.jsonl"));
-        let io = |source| DirError::Io { path: path.clone(), source };
-        replace(&path, predictions.to_jsonl().map_err(|error| io(error.into()))?.as_bytes()).map_err(io)
+        let of = |id: &String| -> Option<Prediction> {
+            let dir = self.begun(id, arm, trial).ok()??;
+            super::record::finish(&dir)?;
+            let patch = dir.read("patch.diff", most::PATCH).ok()??;
+            Some(prediction(id, &name, String::from_utf8_lossy(&patch).into_owned()))
+        };
+        let all: Predictions = self.file.tasks.iter().filter_map(of).collect();
+        let at = predictions(arm, trial);
+        let io = |source| DirError::Io { path: self.path.join(&at), source };
+        Ok(self.files.replace(&at, all.to_jsonl().map_err(|error| io(error.into()))?.as_bytes())?)
     }
 
     /// Adds one prediction.
@@ -245,27 +312,32 @@ impl RunDir {
     /// The disk.
     pub fn add_prediction(&self, arm: &str, trial: u32, task: &str, patch: &str) -> Result<(), DirError> {
         let name = format!("{arm}-{trial}");
-        let path = self.path.join("predictions").join(format!("{name}.jsonl"));
-        let io = |source| DirError::Io { path: path.clone(), source };
+        let at = predictions(arm, trial);
+        let io = |source| DirError::Io { path: self.path.join(&at), source };
         let line = Predictions::from_iter([prediction(task, &name, patch.to_owned())]);
         let line = line.to_jsonl().map_err(|error| io(error.into()))?;
-        let mut file = fs::OpenOptions::new().append(true).create(true).open(&path).map_err(io)?;
-        file.write_all(line.as_bytes()).map_err(io)
+        self.files.append(&at)?.write_all(line.as_bytes()).map_err(io)
     }
+}
+
+/// Where an attempt lies in a run.
+fn at(task: &str, arm: &str, trial: u32) -> PathBuf {
+    Path::new("tasks").join(task).join(format!("{arm}-{trial}"))
+}
+
+/// Where the predictions of an arm's trial lie in a run.
+fn predictions(arm: &str, trial: u32) -> PathBuf {
+    Path::new("predictions").join(format!("{arm}-{trial}.jsonl"))
 }
 
 fn prediction(task: &str, name: &str, patch: String) -> Prediction {
     Prediction { instance_id: task.to_owned(), model_name_or_path: name.to_owned(), model_patch: Some(patch) }
 }
 
-fn read(path: &Path) -> Result<RunFile, DirError> {
-    let file = path.join("run.toml");
+fn read(files: &UntrustedDir, path: &Path) -> Result<RunFile, DirError> {
+    let file = path.join(RUN_FILE);
     let damaged = |why: String| DirError::Damaged { path: file.clone(), why };
-    let text = match fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(DirError::NotARun(path.to_owned())),
-        Err(error) => return Err(damaged(error.to_string())),
-    };
+    let text = files.read_text(RUN_FILE, most::RUN_FILE)?.ok_or_else(|| DirError::NotARun(path.to_owned()))?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| damaged(error.message().to_owned()))?;
     let format = table.get("format").and_then(toml::Value::as_integer).unwrap_or(0);
     let found = u32::try_from(format).unwrap_or(0);
@@ -280,26 +352,31 @@ fn read(path: &Path) -> Result<RunFile, DirError> {
     if let Some(task) = run.tasks.iter().find(|task| !is_file_name(task)) {
         return Err(damaged(format!("{task:?} is not an id of a task")));
     }
+    if !check::is_bounded(&run) {
+        return Err(DirError::TooMany(path.to_owned()));
+    }
     Ok(run)
 }
 
 /// Whether a run directory and what it says are the user's, and nobody else can write them.
-fn is_own(path: &Path) -> bool {
+fn is_own(dir: &UntrustedDir) -> bool {
     let look = || -> Option<()> {
-        let path = path.canonicalize().ok()?;
-        private::check_way(&path).ok()?;
-        let dir = UntrustedDir::open(&path).ok()?;
-        private::check_dir(&dir).ok()?;
-        let file = dir.open_file("run.toml").ok()??;
-        private::check_file(&path.join("run.toml"), &file).ok()
+        private::check_way(dir.path()).ok()?;
+        private::check_dir(dir).ok()?;
+        let file = dir.open_file(RUN_FILE).ok()??;
+        private::check_file(&dir.path().join(RUN_FILE), &file).ok()
     };
     look().is_some()
 }
 
-fn lock(path: &Path) -> Result<File, DirError> {
-    let at = path.join("lock");
-    let io = |source| DirError::Io { path: at.clone(), source };
-    let file = File::options().create(true).truncate(false).write(true).open(&at).map_err(io)?;
+/// Whether an entry can be what a voe left that was killed before it wrote what is run.
+fn is_left_of_a_beginning(entry: &Entry) -> bool {
+    [LOCK, SUITE].iter().any(|name| entry.name == *name) || entry.name.as_encoded_bytes().ends_with(b".new")
+}
+
+fn lock(files: &UntrustedDir, path: &Path) -> Result<File, DirError> {
+    let io = |source| DirError::Io { path: path.join(LOCK), source };
+    let file = files.append(LOCK)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(DirError::Locked(path.to_owned())),

@@ -26,10 +26,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use voe_untrusted::UntrustedDir;
 
 use attempt::{Came, Job, Standing};
 pub use attempt::{Fault, faults};
+pub(crate) use check::plain;
 pub use dir::{DirError, RunDir};
 pub use file::{ArmFile, Machine, RunFile, Server};
 use pace::Pacer;
@@ -104,7 +104,7 @@ pub async fn run(dir: RunDir, settings: Settings, progress: Arc<Progress>) -> Re
         voe_sandbox::sweep(state);
     }
     // What a voe that was killed left; this one holds the directory.
-    UntrustedDir::open(&dir.path)?.remove("work")?;
+    dir.files().remove("work")?;
     let suite = dir.suite()?;
     let tasks: BTreeMap<&str, Arc<voe_grade::Instance>> =
         suite.tasks.iter().map(|task| (task.instance_id.as_str(), Arc::new(task.clone()))).collect();
@@ -132,7 +132,8 @@ pub async fn run(dir: RunDir, settings: Settings, progress: Arc<Progress>) -> Re
         match job.standing(&context)? {
             Standing::Done => done += 1,
             Standing::GivenUp => {
-                let last = faults(&context.dir.attempt(&job.task.instance_id, &job.arm.name, job.trial)).pop();
+                let dir = context.dir.begun(&job.task.instance_id, &job.arm.name, job.trial)?;
+                let last = dir.and_then(|dir| faults(&dir).pop());
                 context.progress.fault(&job.key(), &last.map(|fault| fault.why).unwrap_or_default(), false);
             }
             Standing::Open => open.push(job),

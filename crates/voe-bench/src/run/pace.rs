@@ -1,13 +1,13 @@
 //! How many requests go to the server at a time: fewer when it is overloaded or grows slow, then more again.
 
 use std::future::pending;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{Notify, watch};
 use voe_model::{Delta, Model, ModelError, ModelFuture, ReplyFuture, Request};
 use voe_trace::event::ModelFacts;
+use voe_untrusted::UntrustedDir;
 
 use super::record;
 
@@ -136,15 +136,15 @@ pub struct LastError {
 pub struct Paced {
     inner: Arc<dyn Model>,
     pacer: Arc<Pacer>,
-    trajectory: PathBuf,
+    attempt: Arc<UntrustedDir>,
     last_error: Arc<Mutex<Option<LastError>>>,
     at_rest: Arc<Notify>,
 }
 
 impl Paced {
-    /// The model `inner` for the attempt whose record is `trajectory`.
-    pub fn new(inner: Arc<dyn Model>, pacer: Arc<Pacer>, trajectory: PathBuf) -> Self {
-        Self { inner, pacer, trajectory, last_error: Arc::default(), at_rest: Arc::default() }
+    /// The model `inner` for the attempt whose record is in `attempt`.
+    pub fn new(inner: Arc<dyn Model>, pacer: Arc<Pacer>, attempt: Arc<UntrustedDir>) -> Self {
+        Self { inner, pacer, attempt, last_error: Arc::default(), at_rest: Arc::default() }
     }
 
     /// Tells when the attempt stands between two steps of a run that is to pause.
@@ -171,7 +171,7 @@ impl Model for Paced {
     fn complete<'a>(&'a self, request: Request<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
         Box::pin(async move {
             // All that follows from the steps so far is in the record: here an attempt can be gone on with.
-            record::checkpoint(&self.trajectory);
+            record::checkpoint(&self.attempt);
             if *self.pacer.pause.borrow() {
                 self.at_rest.notify_one();
                 return pending().await;

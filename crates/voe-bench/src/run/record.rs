@@ -4,43 +4,50 @@
 //! follows from the steps before is in those bytes. A kill leaves a step in pieces behind them, which are dropped: the step is
 //! done again, whole.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
 
 use voe_trace::event::Finish;
-use voe_trace::{Event, Record, Trajectory};
+use voe_trace::{Event, LONGEST_LINE, Record, Trajectory};
+use voe_untrusted::{Error, UntrustedDir};
 
-fn beside(trajectory: &Path) -> PathBuf {
-    trajectory.with_file_name("checkpoint")
-}
+/// An attempt's record, in its directory.
+pub(super) const TRAJECTORY: &str = "trajectory.jsonl";
+
+/// Up to where the record is whole.
+pub(super) const CHECKPOINT: &str = "checkpoint";
+
+/// Bytes of a checkpoint: a number.
+const LONGEST_NUMBER: u64 = 64;
 
 /// Notes that the record is whole up to here. A note that can't be written costs a step when the attempt is gone on with,
 /// no more.
-pub(super) fn checkpoint(trajectory: &Path) {
-    if let Ok(meta) = trajectory.metadata() {
-        let to = beside(trajectory);
-        let new = to.with_extension("new");
-        let _ = std::fs::write(&new, meta.len().to_string()).and_then(|()| std::fs::rename(&new, &to));
+pub(super) fn checkpoint(attempt: &UntrustedDir) {
+    if let Ok(Some(file)) = attempt.open_file(TRAJECTORY)
+        && let Ok(meta) = file.metadata()
+    {
+        let _ = attempt.replace(CHECKPOINT, meta.len().to_string().as_bytes());
     }
 }
 
 /// Cuts the record after its last complete step and reads it. `None`: there is no complete beginning to go on from.
-pub(super) fn cut(trajectory: &Path) -> std::io::Result<Option<Trajectory>> {
-    let noted = std::fs::read_to_string(beside(trajectory)).ok().and_then(|text| text.trim().parse::<u64>().ok());
-    let length = trajectory.metadata()?.len();
+pub(super) fn cut(attempt: &UntrustedDir) -> Result<Option<Trajectory>, Error> {
+    let path = attempt.path().join(TRAJECTORY);
+    let io = |source| Error::Io { action: "cut", path: path.clone(), source };
+    let noted = attempt.read_text(CHECKPOINT, LONGEST_NUMBER).ok().flatten();
+    let noted = noted.and_then(|text| text.trim().parse::<u64>().ok());
+    let mut file = attempt.append(TRAJECTORY)?;
+    let length = file.metadata().map_err(io)?.len();
     let Some(end) = noted.filter(|end| *end <= length) else { return Ok(None) };
-    let file = OpenOptions::new().write(true).open(trajectory)?;
-    file.set_len(end)?;
-    file.sync_data()?;
-    let Ok(read) = Trajectory::read(trajectory) else { return Ok(None) };
+    file.set_len(end).and_then(|()| file.sync_data()).and_then(|()| file.rewind()).map_err(io)?;
+    let Ok(read) = Trajectory::read_from(file, &path) else { return Ok(None) };
     let begun = read.records.iter().any(|record| matches!(record.event, Event::Message { .. }));
     Ok((begun && read.skipped == 0).then_some(read))
 }
 
 /// The finish event of a record that has one: its last line.
-pub fn finish(trajectory: &Path) -> Option<Finish> {
-    let mut file = File::open(trajectory).ok()?;
+pub fn finish(attempt: &UntrustedDir) -> Option<Finish> {
+    let mut file: File = attempt.open_file(TRAJECTORY).ok()??;
     let length = file.seek(SeekFrom::End(0)).ok()?;
     let mut size = 64 << 10;
     loop {
@@ -52,9 +59,21 @@ pub fn finish(trajectory: &Path) -> Option<Finish> {
         match body.iter().rposition(|byte| *byte == b'\n') {
             Some(at) => return parse(&body[at + 1..]),
             None if begin == 0 => return parse(body),
+            None if size >= LONGEST_LINE => return None,
             None => size *= 8,
         }
     }
+}
+
+/// Whether a record has a reply in it.
+pub(super) fn has_reply(attempt: &UntrustedDir) -> bool {
+    let mut found = false;
+    if let Ok(Some(file)) = attempt.open_file(TRAJECTORY) {
+        let _ = Trajectory::stream_from(file, &attempt.path().join(TRAJECTORY), |record| {
+            found |= matches!(record.event, Event::Reply(_));
+        });
+    }
+    found
 }
 
 fn parse(line: &[u8]) -> Option<Finish> {
@@ -71,8 +90,9 @@ mod tests {
 
     use super::*;
 
-    fn begin(path: &Path) -> Writer {
-        let mut writer = Writer::create(path).unwrap();
+    fn begin(dir: &tempfile::TempDir) -> (Writer, UntrustedDir) {
+        let attempt = UntrustedDir::open(dir.path()).unwrap();
+        let mut writer = Writer::create(&dir.path().join(TRAJECTORY)).unwrap();
         let start = Start {
             format: voe_trace::FORMAT.into(),
             voe: String::new(),
@@ -88,28 +108,37 @@ mod tests {
         writer.write(Event::Start(Box::new(start))).unwrap();
         let message = voe_trace::Message::user("x");
         writer.write(Event::Message { step: 0, origin: Origin::Task, message }).unwrap();
-        writer
+        (writer, attempt)
     }
 
     #[test]
     fn what_was_written_since_the_last_checkpoint_is_dropped() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("trajectory.jsonl");
-        let mut writer = begin(&path);
-        checkpoint(&path);
+        let (mut writer, attempt) = begin(&dir);
+        checkpoint(&attempt);
         writer.write(Event::Note { text: "half a step".into() }).unwrap();
-        let read = cut(&path).unwrap().unwrap();
+        let read = cut(&attempt).unwrap().unwrap();
         assert_eq!(read.records.len(), 2);
-        assert!(finish(&path).is_none());
+        assert!(finish(&attempt).is_none());
     }
 
     #[test]
     fn a_record_without_a_checkpoint_begins_anew() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("trajectory.jsonl");
-        begin(&path);
-        assert!(cut(&path).unwrap().is_none());
-        std::fs::write(dir.path().join("checkpoint"), "99999999").unwrap();
-        assert!(cut(&path).unwrap().is_none(), "a checkpoint behind the end is none");
+        let (_, attempt) = begin(&dir);
+        assert!(cut(&attempt).unwrap().is_none());
+        attempt.replace(CHECKPOINT, b"99999999").unwrap();
+        assert!(cut(&attempt).unwrap().is_none(), "a checkpoint behind the end is none");
+    }
+
+    #[test]
+    fn of_a_record_that_is_one_large_hole_no_more_than_a_line_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let attempt = UntrustedDir::open(dir.path()).unwrap();
+        let file = std::fs::File::create(dir.path().join(TRAJECTORY)).unwrap();
+        // Reading all of it would not end.
+        file.set_len(1 << 43).unwrap();
+        std::os::unix::fs::FileExt::write_at(&file, b"\n", 1 << 43).unwrap();
+        assert!(finish(&attempt).is_none() && !has_reply(&attempt));
     }
 }

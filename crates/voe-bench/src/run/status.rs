@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use voe_trace::event::Finish;
 use voe_trace::{Event, Level, Trajectory, Usage};
+use voe_untrusted::UntrustedDir;
 
 use super::dir::{DirError, RunDir};
 use super::progress::Key;
@@ -85,15 +86,18 @@ pub fn read(dir: &RunDir) -> Result<Status, DirError> {
             for trial in 1..=dir.file.trials {
                 status.planned += 1;
                 let key = Key { task: task.clone(), arm: arm.name.clone(), trial };
-                let at = dir.attempt(task, &arm.name, trial);
-                let trajectory = at.join("trajectory.jsonl");
-                let finish = record::finish(&trajectory);
+                let Some(at) = dir.begun(task, &arm.name, trial)? else {
+                    status.left += 1;
+                    continue;
+                };
+                let finish = record::finish(&at);
                 match finish.filter(|f| policy::fate(f.reason, None) == policy::Fate::Counts) {
                     Some(finish) => {
                         status.take(&finish);
-                        ends.extend(trajectory.metadata().and_then(|meta| meta.modified()));
+                        let file = at.open_file(record::TRAJECTORY)?;
+                        ends.extend(file.and_then(|file| file.metadata().ok()?.modified().ok()));
                     }
-                    None if trajectory.exists() => status.open.push(open(key, &trajectory)),
+                    None if at.kind(record::TRAJECTORY)?.is_some() => status.open.push(open(key, &at)),
                     None => match faults(&at).pop() {
                         Some(fault) => status.faults.push((key, fault.why)),
                         None => status.left += 1,
@@ -118,10 +122,11 @@ fn rate(mut ends: Vec<SystemTime>) -> Option<f64> {
     (hours > 0.0).then(|| (last.len() - 1) as f64 / hours)
 }
 
-fn open(key: Key, trajectory: &std::path::Path) -> Open {
+fn open(key: Key, attempt: &UntrustedDir) -> Open {
     let mut open = Open { key, step: 0, edits: 0, level: Level::None, seconds: 0.0 };
     // An unreadable record shows as one that has just begun; going on with the run says what is wrong with it.
-    let _ = Trajectory::stream(trajectory, |record| {
+    let Ok(Some(file)) = attempt.open_file(record::TRAJECTORY) else { return open };
+    let _ = Trajectory::stream_from(file, &attempt.path().join(record::TRAJECTORY), |record| {
         open.seconds = record.at;
         match &record.event {
             Event::Reply(reply) => open.step = reply.step,

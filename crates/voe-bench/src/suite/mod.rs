@@ -151,8 +151,17 @@ impl Suite {
     /// # Errors
     /// The file can't be read, or no row of it is a task.
     pub fn read(path: &Path) -> Result<Self, SuiteError> {
+        let fail = |error: std::io::Error| SuiteError::Read { path: path.to_owned(), why: error.to_string() };
+        Self::of_bytes(path, std::fs::read(path).map_err(fail)?)
+    }
+
+    /// The same from the file's content.
+    ///
+    /// # Errors
+    /// No row of it is a task.
+    pub fn of_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, SuiteError> {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let rows = read::rows(path)?;
+        let rows = read::rows(path, bytes)?;
         let sha256 = rows.sha256;
         let mut suite = Self { name, source: Source { file: path.display().to_string(), sha256 }, ..Self::default() };
         for row in rows.rows {
