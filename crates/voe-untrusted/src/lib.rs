@@ -25,4 +25,4 @@ pub use dir::{Entry, Kind, UntrustedDir};
 pub use error::Error;
 pub use program::{program, search_path};
 pub use unpack::Most;
-pub use write::named_file;
+pub use write::{named_file, read_named};

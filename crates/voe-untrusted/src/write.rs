@@ -103,6 +103,14 @@ pub fn named_file(path: &Path) -> Result<File, Error> {
     regular(File::from(fd), path.to_owned())
 }
 
+/// The content of a regular file that the user names, at most `most` bytes.
+///
+/// # Errors
+/// As [`named_file`]; larger than `most`.
+pub fn read_named(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
+    content(&mut named_file(path)?, path.to_owned(), most)
+}
+
 fn regular(file: File, path: PathBuf) -> Result<File, Error> {
     let stat = rustix::fs::fstat(&file).map_err(Error::io("read", &path))?;
     if Kind::of(stat.st_mode) == Kind::File { Ok(file) } else { Err(Error::NotAFile(path)) }

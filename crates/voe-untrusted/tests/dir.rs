@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use voe_untrusted::{Error, Kind, UntrustedDir, named_file, private};
+use voe_untrusted::{Error, Kind, UntrustedDir, named_file, private, read_named};
 
 fn lab() -> (tempfile::TempDir, UntrustedDir) {
     let dir = tempfile::tempdir().unwrap();
@@ -136,6 +136,8 @@ fn what_the_user_names_may_be_a_link_and_must_be_what_it_is_taken_for() {
     symlink(tree.path(), dir.path().join("dir")).unwrap();
     assert!(Command::new("mkfifo").arg(tree.path().join("pipe")).status().unwrap().success());
     assert_eq!(named_file(&dir.path().join("link")).unwrap().metadata().unwrap().len(), 6);
+    assert_eq!(read_named(&dir.path().join("link"), 6).unwrap(), b"secret");
+    assert!(matches!(read_named(&dir.path().join("link"), 5), Err(Error::TooLarge { most: 5, .. })));
     assert!(matches!(named_file(&tree.path().join("pipe")), Err(Error::NotAFile(_))));
     assert!(matches!(named_file(Path::new("/dev/zero")), Err(Error::NotAFile(_))));
     let named = UntrustedDir::named(&dir.path().join("dir")).unwrap();

@@ -9,12 +9,17 @@ use futures_util::StreamExt;
 use serde::Serialize;
 use voe_grade::run_report::instance_directory;
 use voe_grade::{Instance, InstanceReport, Outcome, RunReport};
-use voe_untrusted::private;
+use voe_untrusted::{UntrustedDir, private};
 
 use super::cell::{self, Cell, CellError};
 use super::script;
-use crate::run::dir::replace;
 use crate::workspace::{Remedy, Workspaces};
+
+/// The official report on a task.
+const REPORT: &str = "report.json";
+
+/// The most that is read of a file of an earlier grading. Bytes.
+const LARGEST: u64 = 256 << 20;
 
 /// A patch to grade.
 #[derive(Debug, Clone)]
@@ -66,8 +71,9 @@ pub struct Batch {
     pub run_id: String,
     /// Who made the patches.
     pub model: String,
-    /// Where the official files go: `logs/run_evaluation/…` and the run's report.
-    pub out: PathBuf,
+    /// Where the official files go: `logs/run_evaluation/…` and the run's report. Nobody else may write to it; what is in it
+    /// may be from anybody (a repository that was cloned).
+    pub out: UntrustedDir,
     /// Whether the untouched base is run where there is no patch.
     pub run_empty: bool,
     /// What must come out, if that is known: a verdict of an earlier grading that says otherwise is found anew.
@@ -87,13 +93,12 @@ impl Batch {
         mut each: impl FnMut(&Row),
     ) -> std::io::Result<RunReport> {
         // A directory of this process's own: another one may grade beside it.
-        let all = self.out.join("work");
         if let Some(state) = &self.workspaces.native.state {
             voe_sandbox::sweep(state);
         }
-        let own = private::dir(&all).map_err(std::io::Error::other)?;
+        let own = private::dir_in(&self.out, "work").map_err(std::io::Error::other)?;
         let name = format!("{}-{}", self.model.replace('/', "__"), std::process::id());
-        let work = all.join(&name);
+        let work = own.path().join(&name);
         let mut rows = Vec::new();
         let numbered = entries.into_iter().enumerate().map(|(number, entry)| self.one(&work, number, entry));
         let mut graded = futures_util::stream::iter(numbered).buffer_unordered(self.parallel.max(1));
@@ -104,22 +109,21 @@ impl Batch {
         }
         let _ = own.remove(&name);
         // Stays while another one's is in it.
-        let _ = std::fs::remove_dir(&all);
+        self.out.remove_empty("work");
         let report = report(&rows, others);
-        std::fs::create_dir_all(&self.out)?;
-        let path = self.out.join(RunReport::file_name(&self.model, &self.run_id));
-        replace(&path, report.to_file()?.as_bytes())?;
+        let name = RunReport::file_name(&self.model, &self.run_id);
+        self.out.replace(name, report.to_file()?.as_bytes()).map_err(std::io::Error::other)?;
         Ok(report)
     }
 
-    /// Where an entry's official files lie.
+    /// Where an entry's official files lie below `out`.
     fn directory(&self, entry: &Entry) -> PathBuf {
         let id = &entry.task.instance_id;
         let model = match &entry.name {
             Some(name) => format!("{}-{name}", self.model),
             None => self.model.clone(),
         };
-        self.out.join(instance_directory(&self.run_id, &model, id))
+        instance_directory(&self.run_id, &model, id).into()
     }
 
     async fn one(&self, work: &Path, number: usize, entry: Entry) -> std::io::Result<Row> {
@@ -163,18 +167,45 @@ impl Batch {
         };
         row.seconds = cell.seconds;
         if row.verdict != "skipped" {
-            write(&dir, &id, &patch, &cell, row.report.as_ref())?;
+            self.write(&dir, &id, &patch, &cell, row.report.as_ref()).map_err(std::io::Error::other)?;
         }
         Ok(row)
     }
 
+    /// The official files of one task. `report.json` last: with it the grading is whole.
+    fn write(
+        &self,
+        dir: &Path,
+        id: &str,
+        patch: &str,
+        cell: &Cell,
+        report: Option<&InstanceReport>,
+    ) -> Result<(), voe_untrusted::Error> {
+        let dir = self.out.make_dirs(dir)?;
+        dir.remove_file(REPORT)?;
+        let told = match &cell.verdict {
+            Ok(graded) => format!("resolved: {}\n", graded.report.resolved),
+            Err(error) => format!("{error}\n"),
+        };
+        dir.replace("patch.diff", patch.as_bytes())?;
+        dir.replace("eval.sh", cell.eval.as_bytes())?;
+        dir.replace("test_output.txt", cell.log.as_bytes())?;
+        dir.replace("run_instance.log", format!("{}{told}", cell.apply_log).as_bytes())?;
+        if let Some(report) = report.and_then(|report| report.to_file(id).ok()) {
+            dir.replace(REPORT, report.as_bytes())?;
+        }
+        Ok(())
+    }
+
     /// What an earlier grading of the same patch said.
     fn before(&self, entry: &Entry, dir: &Path, patch: &str) -> Option<Row> {
-        let same = std::fs::read(dir.join("patch.diff")).is_ok_and(|there| there == patch.as_bytes());
-        let log = std::fs::read_to_string(dir.join("test_output.txt")).ok().filter(|_| same)?;
-        let text = std::fs::read_to_string(dir.join("report.json")).ok()?;
-        let report = InstanceReport::from_file(&text).ok()?.shift_remove(&entry.task.instance_id)?;
-        let eval = std::fs::read_to_string(dir.join("eval.sh")).ok()?;
+        let dir = self.out.dir(dir).ok()?;
+        let read = |name: &str| dir.read_text(name, LARGEST).ok().flatten();
+        if read("patch.diff")? != patch {
+            return None;
+        }
+        let (log, eval) = (read("test_output.txt")?, read("eval.sh")?);
+        let report = InstanceReport::from_file(&read(REPORT)?).ok()?.shift_remove(&entry.task.instance_id)?;
         if self.expected.is_some_and(|expected| expected != report.resolved) || !script::is_of(&entry.task, &eval) {
             return None;
         }
@@ -189,24 +220,6 @@ impl Batch {
             report: Some(report),
         })
     }
-}
-
-/// The official files of one task. `report.json` last: with it the grading is whole.
-fn write(dir: &Path, id: &str, patch: &str, cell: &Cell, report: Option<&InstanceReport>) -> std::io::Result<()> {
-    std::fs::create_dir_all(dir)?;
-    let _ = std::fs::remove_file(dir.join("report.json"));
-    let told = match &cell.verdict {
-        Ok(graded) => format!("resolved: {}\n", graded.report.resolved),
-        Err(error) => format!("{error}\n"),
-    };
-    std::fs::write(dir.join("patch.diff"), patch)?;
-    std::fs::write(dir.join("eval.sh"), &cell.eval)?;
-    std::fs::write(dir.join("test_output.txt"), &cell.log)?;
-    std::fs::write(dir.join("run_instance.log"), format!("{}{told}", cell.apply_log))?;
-    if let Some(report) = report {
-        replace(&dir.join("report.json"), report.to_file(id)?.as_bytes())?;
-    }
-    Ok(())
 }
 
 /// The run's report. Of several patches for a task, the best counts: for wrong ones that is the one that is not rejected.

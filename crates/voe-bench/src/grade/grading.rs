@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-
-use crate::run::dir::replace;
+use voe_untrusted::UntrustedDir;
 
 /// The file's name.
 const FILE: &str = "grading.toml";
+
+/// The most that is read of it. Bytes.
+const LONGEST: u64 = 1 << 16;
 
 /// What decides over verdicts besides the place and the patches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,17 +21,16 @@ pub struct Grading {
 }
 
 impl Grading {
-    /// How the grades in `dir` are made; `None` where nothing says so.
+    /// How the grades in the directory `dir` of `grades` are made; `None` where nothing says so.
     ///
     /// # Errors
     /// What is wrong with the file.
-    pub fn read(dir: &Path) -> Result<Option<Self>, String> {
-        let path = dir.join(FILE);
-        let fail = |why: &str| format!("cannot read {}: {why}", path.display());
-        match std::fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map(Some).map_err(|error| fail(error.message())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(fail(&error.to_string())),
+    pub fn read(grades: &UntrustedDir, dir: &str) -> Result<Option<Self>, String> {
+        let at = Path::new(dir).join(FILE);
+        let fail = |why: &str| format!("cannot read {}: {why}", grades.path().join(&at).display());
+        match grades.read_text(&at, LONGEST).map_err(|error| error.to_string())? {
+            Some(text) => toml::from_str(&text).map(Some).map_err(|error: toml::de::Error| fail(error.message())),
+            None => Ok(None),
         }
     }
 
@@ -37,8 +38,8 @@ impl Grading {
     ///
     /// # Errors
     /// The disk.
-    pub fn write(self, dir: &Path) -> std::io::Result<()> {
+    pub fn write(self, dir: &UntrustedDir) -> std::io::Result<()> {
         let text = toml::to_string(&self).map_err(std::io::Error::other)?;
-        replace(&dir.join(FILE), text.as_bytes())
+        dir.replace(FILE, text.as_bytes()).map_err(std::io::Error::other)
     }
 }

@@ -3,20 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use voe_grade::{GradeError, GradedLog, LogNames, grade};
+use voe_untrusted::{Kind, UntrustedDir};
 
 use crate::suite::Suite;
+
+/// A log that is larger is none. Bytes.
+const LARGEST: u64 = 256 << 20;
+
+/// How deep logs may lie.
+const DEEPEST: usize = 32;
 
 /// Logs can't be looked for.
 #[derive(Debug, thiserror::Error)]
 pub enum LogsError {
     /// The directory can't be read.
-    #[error("cannot read {path}: {source}")]
-    Read {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] voe_untrusted::Error),
     /// None of its files is a log of a task of the suite.
     #[error(
         "no log of a task of {suite} in {dir}: logs are named <id>.txt, <id>_test_output.txt, <id>-<anything>.txt or <id>/…/test_output.txt"
@@ -44,18 +46,18 @@ pub enum Found<'a> {
 pub fn grade_all(dir: &Path, suite: &Suite, mut each: impl FnMut(Found<'_>)) -> Result<usize, LogsError> {
     let names = LogNames::new(suite.tasks.iter().map(|task| task.instance_id.as_str()));
     let mut files = Vec::new();
-    walk(dir, &mut files)?;
+    let top = UntrustedDir::named(dir)?;
+    walk(&top, Path::new(""), &mut files)?;
     files.sort();
     let mut count = 0;
-    for file in files {
-        let relative = file.strip_prefix(dir).unwrap_or(&file);
-        let Some(task) = names.instance_of(relative).and_then(|id| suite.task(id)) else { continue };
+    for relative in files {
+        let Some(task) = names.instance_of(&relative).and_then(|id| suite.task(id)) else { continue };
         count += 1;
         let shown = relative.to_string_lossy();
-        let bytes = match std::fs::read(&file) {
-            Ok(bytes) => bytes,
+        let bytes = match top.read(&relative, LARGEST) {
+            Ok(bytes) => bytes.unwrap_or_default(),
             Err(error) => {
-                each(Found::Problem(format!("{shown}: cannot be read: {error}")));
+                each(Found::Problem(error.to_string()));
                 continue;
             }
         };
@@ -73,15 +75,14 @@ pub fn grade_all(dir: &Path, suite: &Suite, mut each: impl FnMut(Found<'_>)) -> 
     Ok(count)
 }
 
-fn walk(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), LogsError> {
-    let fail = |source| LogsError::Read { path: dir.to_owned(), source };
-    for entry in std::fs::read_dir(dir).map_err(fail)? {
-        let entry = entry.map_err(fail)?;
-        // A link is no directory of ours to go into: it may lead round in a circle.
-        if entry.file_type().map_err(fail)?.is_dir() {
-            walk(&entry.path(), files)?;
-        } else {
-            files.push(entry.path());
+/// All that is no directory, by its path from the top. What is no regular file is found out when it is read.
+fn walk(dir: &UntrustedDir, at: &Path, files: &mut Vec<PathBuf>) -> Result<(), LogsError> {
+    for entry in dir.entries()? {
+        let path = at.join(&entry.name);
+        match entry.kind {
+            Kind::Dir if path.iter().count() <= DEEPEST => walk(&dir.dir(&entry.name)?, &path, files)?,
+            Kind::Dir => {}
+            _ => files.push(path),
         }
     }
     Ok(())

@@ -5,6 +5,9 @@ use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
+use voe_untrusted::{Kind, UntrustedDir};
+
+use crate::run::{DirError, plain};
 
 /// The official package can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -15,10 +18,21 @@ pub enum OfficialError {
     /// It failed.
     #[error("the official package ended with {0}; what it said stands above")]
     Failed(std::process::ExitStatus),
+    /// It would write through a link that is in its directory already.
+    #[error(transparent)]
+    Foreign(#[from] DirError),
 }
 
 /// The longest piece of its output without a line end that is kept whole. Bytes.
 const LINE: usize = 1 << 16;
+
+/// Python that runs a module of what is installed: not of the directory that it is started in, which may be a repository
+/// with a directory called `swebench`.
+const MODULE: &str = "import sys
+sys.path[:] = [path for path in sys.path if path not in ('', '.')]
+import runpy
+runpy.run_module('swebench.harness.run_evaluation', run_name=sys.argv.pop(1), alter_sys=True)
+";
 
 /// Runs it in `out`, where its logs and its report land. `suite` and `predictions` are files. `said` gets what it prints,
 /// a line at a time: it quotes predictions and logs, so that it must not reach a terminal as it is.
@@ -30,14 +44,15 @@ pub async fn run(
     predictions: &Path,
     run_id: &str,
     parallel: usize,
-    out: &Path,
+    out: &UntrustedDir,
     said: impl Fn(&str),
 ) -> Result<(), OfficialError> {
     let python = std::env::var("VOE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    check(out, run_id)?;
     // Python would import what lies in the current directory, too.
     let asked = Command::from(voe_untrusted::program(&python))
         .env("PYTHONSAFEPATH", "1")
-        .args(["-c", "import swebench.harness.run_evaluation"])
+        .args(["-c", MODULE, "asked"])
         .stdin(Stdio::null())
         .output()
         .await
@@ -48,12 +63,12 @@ pub async fn run(
     }
     let mut child = Command::from(voe_untrusted::program(&python))
         .env("PYTHONSAFEPATH", "1")
-        .args(["-m", "swebench.harness.run_evaluation", "--dataset_name"])
+        .args(["-c", MODULE, "__main__", "--dataset_name"])
         .arg(suite)
         .arg("--predictions_path")
         .arg(predictions)
         .args(["--run_id", run_id, "--max_workers", &parallel.to_string()])
-        .current_dir(out)
+        .current_dir(out.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -63,6 +78,20 @@ pub async fn run(
     tokio::join!(lines(child.stdout.take(), &said), lines(child.stderr.take(), &said));
     let status = child.wait().await.map_err(|error| OfficialError::Missing(format!("{python}: {error}")))?;
     if status.success() { Ok(()) } else { Err(OfficialError::Failed(status)) }
+}
+
+/// The package goes by paths and follows links: where it writes, none may be.
+fn check(out: &UntrustedDir, run_id: &str) -> Result<(), DirError> {
+    let report = format!(".{run_id}.json");
+    for entry in out.entries()? {
+        let name = entry.name.to_string_lossy();
+        if name == "logs" && entry.kind == Kind::Dir {
+            plain(&out.dir(&entry.name)?, "logs")?;
+        } else if entry.kind != Kind::File && (name == "logs" || name.ends_with(&report)) {
+            return Err(DirError::Foreign { path: out.path().join(&entry.name), kind: entry.kind });
+        }
+    }
+    Ok(())
 }
 
 /// Hands on each line; a progress bar, which overwrites itself by carriage returns, is a line each time.

@@ -1,17 +1,19 @@
 //! Which environment each task of a run has: `environments/<id>.toml`. An image or a list of packages can change under the
 //! same name between two sessions; attempts before and after could not be compared.
 
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use voe_untrusted::UntrustedDir;
 
 use super::{Remedy, WorkspaceError};
-use crate::run::dir::replace;
 
 /// The directory of the files.
 const DIR: &str = "environments";
+
+/// The most that is read of one. Bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// Where the files of a run are.
 #[derive(Debug)]
@@ -39,11 +41,12 @@ impl Origins {
     /// It is another one; the disk.
     pub(super) fn check(&self, id: &str, now: &str) -> Result<(), WorkspaceError> {
         let _one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
-        let dir = self.run.join(DIR);
-        let path = dir.join(format!("{id}.toml"));
+        let run = UntrustedDir::named(&self.run)?;
+        let at = Path::new(DIR).join(format!("{id}.toml"));
+        let path = self.run.join(&at);
         let different = |why: String| WorkspaceError::Environment { id: id.to_owned(), why, remedy: Remedy::Reason };
-        match fs::read_to_string(&path) {
-            Ok(text) => match toml::from_str::<Written>(&text) {
+        match run.read_text(&at, LONGEST)? {
+            Some(text) => match toml::from_str::<Written>(&text) {
                 Ok(then) if then.environment == now => Ok(()),
                 Ok(then) => Err(different(format!(
                     "it is another one than this run began with ({} then, {now} now); put it back as it was, or begin \
@@ -52,14 +55,13 @@ impl Origins {
                 ))),
                 Err(error) => Err(different(format!("cannot read {}: {}", path.display(), error.message()))),
             },
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.writes => {
-                fs::create_dir_all(&dir).map_err(WorkspaceError::io("make", &dir))?;
+            None if self.writes => {
                 let text = toml::to_string(&Written { environment: now.to_owned() });
                 let text = text.map_err(|error| WorkspaceError::io("write", &path)(std::io::Error::other(error)))?;
-                replace(&path, text.as_bytes()).map_err(WorkspaceError::io("write", &path))
+                run.make_dirs(DIR)?;
+                Ok(run.replace(&at, text.as_bytes())?)
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(WorkspaceError::io("read", &path)(error)),
+            None => Ok(()),
         }
     }
 }

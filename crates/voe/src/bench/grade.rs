@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use voe_bench::grade::{Batch, Entry, Grading, Row, gold, logs, official};
 use voe_bench::run::RunDir;
 use voe_bench::workspace::{Origins, Remedy};
 use voe_bench::{Suite, mini};
 use voe_grade::{Predictions, RunReport};
+use voe_untrusted::{UntrustedDir, private};
 
 use super::args::Grade;
 use super::place::Found;
@@ -20,6 +22,9 @@ use crate::{Usage, exit};
 
 /// Seconds for a task's tests, unless told otherwise: the official limit.
 const TIMEOUT: u64 = voe_bench::grade::cell::TIME_LIMIT.as_secs();
+
+/// The most that is read of a file of predictions. Bytes.
+const MOST_PREDICTIONS: u64 = 1 << 30;
 
 pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
     if let Some(dir) = &args.run {
@@ -34,10 +39,11 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("."));
     if let Some(file) = &args.predictions {
         if args.place.is_official() {
-            return officially(&args, &suite, file, &out).await;
+            return officially(&args, &suite, file, &results(&out)?).await;
         }
-        let text = std::fs::read_to_string(file)
-            .map_err(|e| Usage(format!("cannot read the predictions {}: {e}", file.display())))?;
+        let text = voe_untrusted::read_named(file, MOST_PREDICTIONS)
+            .map_err(|e| Usage(format!("cannot read the predictions: {e}")))?;
+        let text = String::from_utf8(text).map_err(|_| Usage(format!("{} is not UTF-8 text", file.display())))?;
         let predictions = Predictions::read(&text).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
         let model = predictions.all.first().map(|prediction| prediction.model_name_or_path.as_str());
         // It becomes the name of a directory.
@@ -47,7 +53,7 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
             errln!("voe: {}", missing(&file.display().to_string(), &others));
         }
         let found = args.place.said()?.place(&suite).await?;
-        let batch = batch(&args, &found, usual, &suite, &model, out).await?;
+        let batch = batch(&args, &found, usual, &suite, &model, results(&out)?).await?;
         let (_, left) = finish(&args, &batch, entries, &others).await?;
         return Ok(left.code());
     }
@@ -94,22 +100,40 @@ fn missing(what: &str, ids: &[String]) -> String {
     one_line(&format!("{what}: {tasks} as unresolved: {shown}{more}")).to_string()
 }
 
+/// Where the user wants results: made closed if it is not there, since patches and logs of private code may be in it. Others
+/// must not be able to write to it, since sandboxes of the gradings lie in it, too.
+fn results(out: &Path) -> anyhow::Result<UntrustedDir> {
+    let refused = |e: voe_untrusted::Error| {
+        if e.is_refusal() { Usage(format!("{e}, or name another directory with --out")).into() } else { anyhow!(e) }
+    };
+    if !out.exists() {
+        private::named(out).map_err(refused)?;
+    }
+    let path = std::fs::canonicalize(out).map_err(|e| anyhow!("cannot open {}: {e}", out.display()))?;
+    let dir = UntrustedDir::open(&path).map_err(refused)?;
+    private::check_dir(&dir).map_err(refused)?;
+    Ok(dir)
+}
+
+/// A directory of voe's own below one that nobody else can write to.
+fn within(dir: &UntrustedDir, path: &str) -> anyhow::Result<UntrustedDir> {
+    let made = dir.make_dirs(path)?;
+    private::take(&made)?;
+    Ok(made)
+}
+
 async fn batch(
     args: &Grade,
     found: &Found,
     grading: Grading,
     suite: &Suite,
     model: &str,
-    out: PathBuf,
+    out: UntrustedDir,
 ) -> anyhow::Result<Batch> {
     let parallel = args.parallel.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
-    if !out.exists() {
-        // Patches and logs of private code may be in it.
-        voe_untrusted::private::named(&out)?;
-    }
     let mut workspaces = found.workspaces(suite, args.place.keep_images.as_deref()).await?;
     workspaces.network = grading.network;
-    let files = [Some(out.as_path()), args.run.as_deref(), args.predictions.as_deref()].into_iter().flatten();
+    let files = [Some(out.path()), args.run.as_deref(), args.predictions.as_deref()].into_iter().flatten();
     workspaces.hidden.extend(hide::of([], files));
     Ok(Batch {
         workspaces,
@@ -117,7 +141,7 @@ async fn batch(
         limit: Duration::from_secs(grading.timeout_s.max(1)),
         run_id: args.run_id.clone(),
         model: model.to_owned(),
-        out: std::fs::canonicalize(&out)?,
+        out,
         run_empty: args.empty,
         expected: (args.gold || args.empty || args.wrong).then_some(args.gold),
     })
@@ -191,8 +215,8 @@ fn show(row: &Row, json: bool) {
 }
 
 /// How the grades of the run in `path` are made: as they were begun.
-fn as_begun(args: &Grade, path: &Path, grades: &Path) -> anyhow::Result<Grading> {
-    let Some(then) = Grading::read(&grades.join("official")).map_err(Usage)? else {
+fn as_begun(args: &Grade, path: &Path, grades: &UntrustedDir) -> anyhow::Result<Grading> {
+    let Some(then) = Grading::read(grades, "official").map_err(Usage)? else {
         return Ok(Grading { timeout_s: args.timeout.unwrap_or(TIMEOUT), network: args.network });
     };
     let run = path.display();
@@ -217,7 +241,14 @@ fn as_begun(args: &Grade, path: &Path, grades: &Path) -> anyhow::Result<Grading>
 async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
     let dir = RunDir::look(path)?;
     let suite = dir.suite()?;
-    let grades = args.out.clone().unwrap_or_else(|| dir.path.join("grades"));
+    let grades = match &args.out {
+        Some(out) => results(out)?,
+        None => {
+            let refused = |e| Usage(format!("{e}; or let the grades go elsewhere with --out DIR"));
+            dir.check_own().map_err(refused)?;
+            within(dir.files(), "grades")?
+        }
+    };
     let mut left = Left::default();
     let (found, grading) = if args.place.is_official() {
         (None, None)
@@ -229,15 +260,15 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
         for trial in 1..=dir.file.trials {
             let name = format!("{}-{trial}", arm.name);
             let file = dir.path.join("predictions").join(format!("{name}.jsonl"));
-            let text = std::fs::read_to_string(&file).map_err(|e| {
-                Usage(format!("cannot read the predictions {}: {e}; has the run begun?", file.display()))
+            let text = dir.predictions(&arm.name, trial)?.ok_or_else(|| {
+                Usage(format!("cannot read the predictions {}: it is not there; has the run begun?", file.display()))
             })?;
             if text.trim().is_empty() {
                 errln!("voe: {name}: no attempt has ended yet");
                 continue;
             }
             let (Some(found), Some(grading)) = (&found, grading) else {
-                officially(args, &suite, &file, &grades.join("official")).await?;
+                officially(args, &suite, &file, &within(&grades, "official")?).await?;
                 continue;
             };
             let predictions = Predictions::read(&text).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
@@ -245,17 +276,17 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
             if !others.is_empty() {
                 errln!("voe: {}; to make the attempts: voe bench run {}", missing(&name, &others), path.display());
             }
-            let mut batch = batch(args, found, grading, &suite, &name, grades.join("official")).await?;
+            let mut batch = batch(args, found, grading, &suite, &name, within(&grades, "official")?).await?;
             grading.write(&batch.out)?;
             batch.workspaces.origins = Some(Origins::new(dir.path.clone(), false));
             let report = batch.grade(entries, &others, |row| {
                 left.see(row);
                 show(row, args.json);
-                keep(&grades.join(&name), row);
+                keep(&grades, &name, row);
             });
             let report = report.await?;
             // Where the other commands look for it.
-            std::fs::write(grades.join(format!("{name}.json")), report.to_file()?)?;
+            grades.replace(format!("{name}.json"), report.to_file()?.as_bytes())?;
             if args.json {
                 crate::show::out::json(&report)?;
                 continue;
@@ -278,13 +309,14 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
 }
 
 /// `grades/<arm>-<trial>/<id>.json`.
-fn keep(dir: &Path, row: &Row) {
+fn keep(grades: &UntrustedDir, name: &str, row: &Row) {
     let Some(report) = &row.report else { return };
-    let written = std::fs::create_dir_all(dir).and_then(|()| {
-        std::fs::write(dir.join(format!("{}.json", row.instance_id)), report.to_file(&row.instance_id)?)
-    });
-    if let Err(error) = written {
-        errln!("voe: cannot write the grade of {}: {error}", one_line(&row.instance_id));
+    let written = || -> anyhow::Result<()> {
+        let text = report.to_file(&row.instance_id)?;
+        Ok(grades.make_dirs(name)?.replace(format!("{}.json", row.instance_id), text.as_bytes())?)
+    };
+    if let Err(error) = written() {
+        errln!("voe: cannot write the grade of {}: {}", one_line(&row.instance_id), one_line(&error.to_string()));
     }
 }
 
@@ -301,7 +333,7 @@ async fn self_test(args: &Grade, found: &Found, grading: Grading, suite: &Suite,
     } else {
         ("wrong", wrong(suite)?)
     };
-    let batch = batch(args, found, grading, suite, model, out).await?;
+    let batch = batch(args, found, grading, suite, model, results(&out)?).await?;
     let (report, left) = finish(args, &batch, entries, &[]).await?;
     let failed: BTreeSet<&str> = if args.gold {
         gold::Gold::read(&cache_dir()?).note(&report, &cache_dir()?)?;
@@ -372,14 +404,12 @@ fn of_logs(dir: &Path, suite: &Suite, json: bool) -> anyhow::Result<u8> {
     Ok(exit::OK)
 }
 
-async fn officially(args: &Grade, suite: &Suite, predictions: &Path, out: &Path) -> anyhow::Result<u8> {
-    std::fs::create_dir_all(out)?;
-    let out = std::fs::canonicalize(out)?;
+async fn officially(args: &Grade, suite: &Suite, predictions: &Path, out: &UntrustedDir) -> anyhow::Result<u8> {
     let rows: Vec<String> = suite.tasks.iter().filter_map(|task| serde_json::to_string(task).ok()).collect();
-    let file = out.join("suite.jsonl");
-    std::fs::write(&file, rows.join("\n") + "\n")?;
+    out.replace("suite.jsonl", (rows.join("\n") + "\n").as_bytes())?;
+    let file = std::fs::canonicalize(out.path())?.join("suite.jsonl");
     let parallel = args.parallel.unwrap_or(4);
-    official::run(&file, &std::fs::canonicalize(predictions)?, &args.run_id, parallel, &out, |line| errln!("{line}"))
+    official::run(&file, &std::fs::canonicalize(predictions)?, &args.run_id, parallel, out, |line| errln!("{line}"))
         .await
         .map_err(|e| Usage(e.to_string()))?;
     Ok(exit::OK)
