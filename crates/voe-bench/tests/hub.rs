@@ -24,6 +24,10 @@ struct Manner {
     lies: bool,
     /// Refuses without a token.
     wants_token: bool,
+    /// Sends a list of files that is longer than any.
+    long_list: bool,
+    /// Sends a file of this many bytes without saying how many they are.
+    large: usize,
 }
 
 struct Server {
@@ -62,6 +66,7 @@ async fn serve(manner: Manner) -> Server {
         home: None,
         cache: dir.path().to_owned(),
         offline: false,
+        most: 1 << 20,
         wait: Duration::from_millis(1),
     };
     Server { hub, requests, _dir: dir }
@@ -73,6 +78,15 @@ fn answer(request: &str, manner: Manner, busy: &mut usize) -> (&'static str, Vec
         return whole("401 Unauthorized", String::new());
     }
     let file = format!("{ROW}\n").into_bytes();
+    if request.starts_with("GET /api/datasets/") && manner.long_list {
+        return whole("200 OK", format!("[{}]", " ".repeat(5 << 20)));
+    }
+    if request.starts_with("GET /api/datasets/") && manner.large > 0 {
+        return whole("200 OK", r#"[{"type": "file", "path": "data/test-00000-of-00001.jsonl"}]"#.to_owned());
+    }
+    if manner.large > 0 {
+        return whole("200 OK", " ".repeat(manner.large));
+    }
     if request.starts_with("GET /api/datasets/") {
         let sum = if manner.lies { "0".repeat(64) } else { hex(&Sha256::digest(&file)) };
         let list = serde_json::json!([
@@ -110,6 +124,21 @@ async fn a_suite_is_downloaded_once_and_then_read_from_the_cache() {
     assert_eq!(server.requests.lock().unwrap().len(), 2, "a list and a file");
     let offline = Hub { offline: true, ..server.hub.clone() };
     assert!(Suite::open("verified", &offline).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_mirror_that_sends_too_much_is_given_up_and_nothing_of_it_stays() {
+    let server = serve(Manner { long_list: true, ..Manner::default() }).await;
+    let error = Suite::open("verified", &server.hub).await.unwrap_err().to_string();
+    assert!(error.contains("it has more than 4194304 bytes"), "{error}");
+    let server = serve(Manner { large: 2 << 20, ..Manner::default() }).await;
+    let error = Suite::open("verified", &server.hub).await.unwrap_err().to_string();
+    assert!(error.contains("is larger than 1048576 bytes"), "{error}");
+    let suites = server.hub.cache.join("suites/SWE-bench__SWE-bench_Verified");
+    assert_eq!(std::fs::read_dir(suites).unwrap().count(), 0);
+    // One that says how large its file is.
+    let small = Hub { most: 10, ..serve(Manner::default()).await.hub };
+    assert!(Suite::open("verified", &small).await.unwrap_err().to_string().contains("is larger than 10 bytes"));
 }
 
 #[tokio::test]
@@ -167,6 +196,7 @@ async fn the_hubs_own_cache_is_used() {
         token: None,
         home: Some(dir.path().to_owned()),
         cache: dir.path().join("own"),
+        most: 1 << 20,
         offline: true,
         wait: Duration::ZERO,
     };

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::pins::Environment;
-use crate::suite::hub::client;
+use crate::suite::hub::{bounded, client};
+
+/// The most that is read of a list of packages. Bytes.
+const LONGEST: usize = 1 << 20;
 
 /// The commit of the official repository that the lists are taken from.
 const COMMIT: &str = "7a21e05772954cc81471ae19d56f436cecf43c54";
@@ -63,13 +66,18 @@ impl Lists {
                 wait *= 2;
             }
             let text = match client.get(&url).send().await {
-                Ok(answer) if answer.status().is_success() => answer.text().await,
+                Ok(mut answer) if answer.status().is_success() => {
+                    bounded(&mut answer, LONGEST).await.map(|text| String::from_utf8_lossy(&text).into_owned())
+                }
                 Ok(answer) if answer.status().as_u16() == 404 => return Err(format!("{url} is not there")),
                 Ok(answer) => {
                     why = format!("{url} answers {}", answer.status());
                     continue;
                 }
-                Err(error) => Err(error),
+                Err(error) => {
+                    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+                    Err(format!("{}{}", error.without_url(), cause.unwrap_or_default()))
+                }
             };
             match text {
                 Ok(text) => {
@@ -78,10 +86,7 @@ impl Lists {
                         .map_err(|error| format!("cannot write {}: {error}", to.display()))?;
                     return Ok(text);
                 }
-                Err(error) => {
-                    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-                    why = format!("{}{}", error.without_url(), cause.unwrap_or_default());
-                }
+                Err(error) => why = error,
             }
         }
         Err(why)

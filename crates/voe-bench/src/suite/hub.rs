@@ -15,6 +15,12 @@ use super::read::hex;
 /// How often a download that broke off is gone on with, without a byte more, before voe gives up.
 const TRIES: u32 = 5;
 
+/// The most that is read of the hub's list of files. Bytes.
+const LONGEST_LIST: usize = 4 << 20;
+
+/// The largest data set that is taken. Bytes.
+const LARGEST: u64 = 4 << 30;
+
 /// Where data sets come from and where they are kept.
 #[derive(Debug, Clone)]
 pub struct Hub {
@@ -28,6 +34,8 @@ pub struct Hub {
     pub cache: PathBuf,
     /// Never ask the network.
     pub offline: bool,
+    /// The largest file that is taken. Bytes.
+    pub most: u64,
     /// The wait before the second try; each further one waits twice as long.
     pub wait: Duration,
 }
@@ -123,8 +131,16 @@ impl Hub {
             home,
             cache: cache.to_owned(),
             offline: set("HF_HUB_OFFLINE").is_some_and(on),
+            most: LARGEST,
             wait: Duration::from_secs(1),
         }
+    }
+
+    /// Where the hub's own tools keep data sets on this machine, with their solutions.
+    pub fn kept(&self) -> impl Iterator<Item = PathBuf> + use<> {
+        let named =
+            ["HF_HUB_CACHE", "HF_DATASETS_CACHE"].map(|name| std::env::var_os(name).filter(|dir| !dir.is_empty()));
+        self.home.clone().into_iter().chain(named.into_iter().flatten().map(PathBuf::from))
     }
 
     /// The file that holds a split of a data set, downloaded if it isn't here yet.
@@ -163,13 +179,15 @@ impl Hub {
 
     async fn listed(&self, client: &reqwest::Client, dataset: &str, split: &str) -> Result<Listed, HubError> {
         let url = format!("{}/api/datasets/{dataset}/tree/main/data", self.endpoint.trim_end_matches('/'));
-        let response = self.get(client, &url, 0).await.map_err(|why| self.unreachable(dataset, &why))?;
+        let mut response = self.get(client, &url, 0).await.map_err(|why| self.unreachable(dataset, &why))?;
         let status = response.status();
         if !status.is_success() {
             return Err(self.refused(dataset, status));
         }
-        let files: Vec<Listed> =
-            response.json().await.map_err(|error| self.unreachable(dataset, &format!("its list of files: {error}")))?;
+        let list = bounded(&mut response, LONGEST_LIST).await;
+        let files: Result<Vec<Listed>, String> =
+            list.and_then(|list| serde_json::from_slice(&list).map_err(|error| error.to_string()));
+        let files = files.map_err(|why| self.unreachable(dataset, &format!("its list of files: {why}")))?;
         let mut of_split = files.into_iter().filter(|file| is_split(&file.path, split));
         match (of_split.next(), of_split.next()) {
             (Some(file), None) => Ok(file),
@@ -196,6 +214,10 @@ impl Hub {
         }
         let part = to.with_extension("part");
         let url = format!("{}/datasets/{dataset}/resolve/main/{}", self.endpoint.trim_end_matches('/'), listed.path);
+        let too_large = || self.unreachable(dataset, &format!("{} is larger than {} bytes", listed.path, self.most));
+        if listed.size > self.most {
+            return Err(too_large());
+        }
         let (mut fruitless, mut wait) = (0, self.wait);
         loop {
             let had = part.metadata().map_or(0, |meta| meta.len());
@@ -209,6 +231,10 @@ impl Hub {
                 Err(Broken::Passing(why)) => why,
             };
             let got = part.metadata().map_or(0, |meta| meta.len());
+            if got > self.most {
+                let _ = std::fs::remove_file(&part);
+                return Err(too_large());
+            }
             if got > had {
                 (fruitless, wait) = (0, self.wait);
                 continue;
@@ -254,9 +280,14 @@ impl Hub {
             // A server that can't go on in the middle sends all of it again.
             file.set_len(0).map_err(io)?;
         }
+        let mut length = file.metadata().map_err(io)?.len();
         loop {
             match response.chunk().await {
-                Ok(Some(bytes)) => file.write_all(&bytes).map_err(io)?,
+                Ok(Some(_)) if length > self.most => return Ok(Err(Broken::Passing("it is too large".to_owned()))),
+                Ok(Some(bytes)) => {
+                    file.write_all(&bytes).map_err(io)?;
+                    length += bytes.len() as u64;
+                }
                 Ok(None) => return Ok(Ok(())),
                 Err(error) => return Ok(Err(Broken::Passing(error.to_string()))),
             }
@@ -288,6 +319,18 @@ impl Hub {
         }
         self.unreachable(dataset, &format!("it answers {status}"))
     }
+}
+
+/// A body of at most `most` bytes.
+pub(crate) async fn bounded(response: &mut reqwest::Response, most: usize) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(bytes) = response.chunk().await.map_err(|error| error.to_string())? {
+        body.extend_from_slice(&bytes);
+        if body.len() > most {
+            return Err(format!("it has more than {most} bytes"));
+        }
+    }
+    Ok(body)
 }
 
 /// For downloads, with the system's certificates where there are any.

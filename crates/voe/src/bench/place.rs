@@ -9,7 +9,7 @@ use voe_bench::native::Native;
 use voe_bench::native::pins::Pins;
 use voe_bench::run::place::{Backend, Bounds, Environments, Place};
 use voe_bench::workspace::Workspaces;
-use voe_bench::{Suite, mini};
+use voe_bench::{Hub, Suite, mini};
 use voe_sandbox::{Choice, Images};
 
 use super::{cache_dir, hide};
@@ -214,6 +214,8 @@ impl Found {
         let cache = cache_dir()?;
         // Whole directories of voe's own and of repositories, and files with what lies next to them.
         let own = [Some(cache.clone()), Some(crate::state::dir()?), place.repos.clone()].into_iter().flatten();
+        // Other suites have the same tasks.
+        let own = own.chain(Hub::from_env(&cache).kept());
         let environments = place.environments.iter().map(|environments| environments.file.as_path());
         let hidden = hide::of(own, environments.chain(suite_file(suite)));
         let mut native = Native::new(self.pins.clone(), place.repos.clone());
