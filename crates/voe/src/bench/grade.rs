@@ -406,11 +406,16 @@ fn of_logs(dir: &Path, suite: &Suite, json: bool) -> anyhow::Result<u8> {
 
 async fn officially(args: &Grade, suite: &Suite, predictions: &Path, out: &UntrustedDir) -> anyhow::Result<u8> {
     let rows: Vec<String> = suite.tasks.iter().filter_map(|task| serde_json::to_string(task).ok()).collect();
-    out.replace("suite.jsonl", (rows.join("\n") + "\n").as_bytes())?;
-    let file = std::fs::canonicalize(out.path())?.join("suite.jsonl");
+    // Not next to the results: there may be a suite of the user's.
+    let work = private::dir_in(out, "work")?;
+    let name = format!("suite-{}.jsonl", std::process::id());
+    work.replace(&name, (rows.join("\n") + "\n").as_bytes())?;
+    let file = std::fs::canonicalize(work.path())?.join(&name);
     let parallel = args.parallel.unwrap_or(4);
-    official::run(&file, &std::fs::canonicalize(predictions)?, &args.run_id, parallel, out, |line| errln!("{line}"))
-        .await
-        .map_err(|e| Usage(e.to_string()))?;
+    let predictions = std::fs::canonicalize(predictions)?;
+    let done = official::run(&file, &predictions, &args.run_id, parallel, out, |line| errln!("{line}")).await;
+    work.remove_file(&name)?;
+    out.remove_empty("work");
+    done.map_err(|e| Usage(e.to_string()))?;
     Ok(exit::OK)
 }
