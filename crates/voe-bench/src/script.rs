@@ -24,6 +24,9 @@ use voe_grade::Instance;
 use voe_model::{Delta, Message, Model, ModelError, Reply, ReplyFuture, Request, Role, ToolCall, Usage};
 use voe_trace::event::ModelFacts;
 
+/// The most that is read of a file of scripts. Bytes.
+const LARGEST: u64 = 64 << 20;
+
 /// A file of scripts.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -103,7 +106,8 @@ impl Scripts {
     /// It can't be read or is not of the form.
     pub fn read(path: &Path) -> Result<Self, ScriptError> {
         let fail = |why: String| ScriptError::Read { path: path.display().to_string(), why };
-        let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+        let bytes = voe_untrusted::read_named(path, LARGEST).map_err(|error| fail(error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|error| fail(error.to_string()))?;
         toml::from_str(&text).map_err(|error: toml::de::Error| fail(error.message().to_owned()))
     }
 

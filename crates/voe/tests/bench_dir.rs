@@ -312,6 +312,33 @@ fn pipes_devices_holes_and_huge_numbers_in_a_run_end_in_an_error() {
 }
 
 #[test]
+fn a_run_names_no_record_of_the_users_and_no_endless_file() {
+    let place = Place::new();
+    assert!(place.run(&[FLAG]).status.success());
+    let run = fs::read_to_string(place.path("r/run.toml")).unwrap();
+    let named = |model: &str| {
+        assert!(run.contains("\"scripted:script.toml\""), "{run}");
+        fs::write(place.path("r/run.toml"), run.replace("scripted:script.toml", model)).unwrap();
+        let output = bounded(&place, &["bench", "run", "r", FLAG]);
+        assert!(!output.status.success(), "{model}: {}", said(&output));
+        said(&output)
+    };
+    fs::copy(place.path("r/tasks/mini__rotate-1/baseline-1/trajectory.jsonl"), place.path("own.jsonl")).unwrap();
+    let told = named("replay:own.jsonl");
+    assert!(told.contains("--model replay:own.jsonl"), "{told}");
+    assert!(Command::new("mkfifo").arg(place.path("pipe.jsonl")).status().unwrap().success());
+    for model in ["scripted:/dev/zero", "scripted:pipe.jsonl"] {
+        let told = named(model);
+        assert!(told.contains("not a regular file"), "{model}: {told}");
+    }
+    for suite in ["pipe.jsonl", "zero.jsonl"] {
+        let _ = symlink("/dev/zero", place.path("zero.jsonl"));
+        let output = bounded(&place, &["bench", "tasks", suite]);
+        assert!(said(&output).contains("not a regular file"), "{suite}: {}", said(&output));
+    }
+}
+
+#[test]
 fn logs_that_are_links_or_pipes_are_not_read() {
     let place = Place::new();
     fs::create_dir_all(place.path("logs/mini__rotate-1")).unwrap();
@@ -357,8 +384,11 @@ fn the_official_package_is_what_is_installed_and_finds_no_link_where_it_writes()
         let args = ["bench", "grade", "--backend", "official", "--suite", "mini", "--predictions", "p.jsonl"];
         place.voe(&args)
     };
+    fs::write(place.path("suite.jsonl"), "mine").unwrap();
     let output = grade();
     assert!(!output.status.success() && place.is_unharmed(), "{}", said(&output));
+    assert_eq!(fs::read_to_string(place.path("suite.jsonl")).unwrap(), "mine");
+    assert!(!place.path("work").exists());
     fs::create_dir_all(place.path("logs/run_evaluation/voe")).unwrap();
     for link in ["logs/run_evaluation/voe/m", "m.voe.json"] {
         symlink(place.path("victim"), place.path(link)).unwrap();

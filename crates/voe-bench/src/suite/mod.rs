@@ -18,6 +18,9 @@ use voe_grade::Instance;
 use crate::mini;
 use hub::{Hub, HubError};
 
+/// The most that is read of a suite's file. Bytes.
+pub(crate) const LARGEST: u64 = 1 << 30;
+
 /// A set of tasks.
 #[derive(Debug, Clone, Default)]
 pub struct Suite {
@@ -151,8 +154,8 @@ impl Suite {
     /// # Errors
     /// The file can't be read, or no row of it is a task.
     pub fn read(path: &Path) -> Result<Self, SuiteError> {
-        let fail = |error: std::io::Error| SuiteError::Read { path: path.to_owned(), why: error.to_string() };
-        Self::of_bytes(path, std::fs::read(path).map_err(fail)?)
+        let fail = |error: voe_untrusted::Error| SuiteError::Read { path: path.to_owned(), why: error.to_string() };
+        Self::of_bytes(path, voe_untrusted::read_named(path, LARGEST).map_err(fail)?)
     }
 
     /// The same from the file's content.

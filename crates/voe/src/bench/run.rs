@@ -52,6 +52,7 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     let mut workspaces = found.workspaces(&suite, args.place.keep_images.as_deref()).await?;
     let files = args.experiment.iter().map(PathBuf::as_path).chain([out.as_path()]);
     workspaces.hidden.extend(hide::of([], files));
+    refuse_records_of_a_run(&args, &arms)?;
     let mut models = Models::new();
     let mut servers = BTreeMap::new();
     for arm in &arms {
@@ -176,6 +177,18 @@ fn arms(args: &args::Run, experiment: &Experiment, here: &Path) -> anyhow::Resul
     // Strategies of an experiment file lie beside it.
     let beside = args.experiment.as_deref().filter(|path| path.is_file()).and_then(Path::parent);
     Ok(experiment.arms(&here.join(beside.unwrap_or(Path::new("."))))?)
+}
+
+/// A run that somebody else sent could have the user's own records answer, which would then be in its own.
+fn refuse_records_of_a_run(args: &args::Run, arms: &[Arm]) -> anyhow::Result<()> {
+    let of_run = args.experiment.as_deref().is_some_and(Path::is_dir) && args.model.is_empty();
+    match arms.iter().find(|arm| of_run && arm.model.starts_with("replay:")) {
+        Some(Arm { model, .. }) => {
+            let model = one_line(model);
+            Err(Usage(format!("the run names a record to answer from; if you mean it, give --model {model}")).into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// What is to be run, and where.
