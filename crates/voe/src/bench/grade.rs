@@ -103,8 +103,14 @@ fn missing(what: &str, ids: &[String]) -> String {
 /// Where the user wants results: made closed if it is not there, since patches and logs of private code may be in it. Others
 /// must not be able to write to it, since sandboxes of the gradings lie in it, too.
 fn results(out: &Path) -> anyhow::Result<UntrustedDir> {
-    let refused = |e: voe_untrusted::Error| {
-        if e.is_refusal() { Usage(format!("{e}, or name another directory with --out")).into() } else { anyhow!(e) }
+    let refused = |e: voe_untrusted::Error| match e {
+        // Not "change its mode": it may be `/tmp`.
+        voe_untrusted::Error::Writable { path, .. } => {
+            let path = path.display();
+            Usage(format!("{path} can be written by others; name a directory of your own with --out")).into()
+        }
+        e if e.is_refusal() => Usage(e.to_string()).into(),
+        e => anyhow!(e),
     };
     if !out.exists() {
         private::named(out).map_err(refused)?;
