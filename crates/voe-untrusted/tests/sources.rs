@@ -32,6 +32,7 @@ const BY_PATH: &[&str] = &[
 const FILES: &[(&str, usize, &str)] = &[
     ("voe-agent/src/notes.rs", 0, ""),
     ("voe-bench/src/grade/batch.rs", 0, ""),
+    ("voe-bench/src/grade/grading.rs", 0, ""),
     ("voe-bench/src/grade/logs.rs", 0, ""),
     ("voe-bench/src/grade/official.rs", 0, ""),
     ("voe-bench/src/native/inside.rs", 0, ""),
@@ -46,6 +47,7 @@ const FILES: &[(&str, usize, &str)] = &[
     ("voe-bench/src/run/mod.rs", 0, ""),
     ("voe-bench/src/run/record.rs", 0, ""),
     ("voe-bench/src/run/status.rs", 0, ""),
+    ("voe-bench/src/workspace/origins.rs", 0, ""),
     ("voe-repo/src/undo/restore.rs", 5, "the undo point, in voe's state directory; locks of git, asked for only"),
     ("voe-sandbox/src/index.rs", 2, "the machine's boot id; the state directory"),
     ("voe-sandbox/src/landlock/gitdir.rs", 0, ""),

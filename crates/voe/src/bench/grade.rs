@@ -116,6 +116,7 @@ fn results(out: &Path) -> anyhow::Result<UntrustedDir> {
         private::named(out).map_err(refused)?;
     }
     let path = std::fs::canonicalize(out).map_err(|e| anyhow!("cannot open {}: {e}", out.display()))?;
+    private::check_way(&path).map_err(refused)?;
     let dir = UntrustedDir::open(&path).map_err(refused)?;
     private::check_dir(&dir).map_err(refused)?;
     Ok(dir)
