@@ -22,6 +22,19 @@ pub enum Error {
         /// What the system said.
         cause: io::Error,
     },
+    /// What is at a path was refused, or the system refused.
+    #[error(transparent)]
+    Untrusted(#[from] voe_untrusted::Error),
+    /// Something else than a file is where a file is to be written.
+    #[error(
+        "{path} is a {kind}, and a report is written to files only; remove it, or leave out --out and redirect the output"
+    )]
+    Taken {
+        /// Where.
+        path: PathBuf,
+        /// What is there.
+        kind: voe_untrusted::Kind,
+    },
     /// What was named is not there.
     #[error("there is no {path}: name a run directory (runs/NAME), an arm of one (runs/NAME:ARM), or a file")]
     Missing {

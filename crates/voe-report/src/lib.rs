@@ -18,5 +18,6 @@ pub mod viewer;
 
 mod error;
 mod format;
+mod output;
 
 pub use error::Error;

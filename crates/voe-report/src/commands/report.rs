@@ -1,6 +1,5 @@
 //! `voe report`: arms side by side.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
@@ -8,6 +7,7 @@ use crate::data::arm::Arm;
 use crate::data::suite::Suite;
 use crate::data::{load, parts};
 use crate::figure::{Figure, figures};
+use crate::output::{self, Folder};
 use crate::report::attempts_csv::attempts_csv;
 use crate::report::build::Report;
 use crate::report::html;
@@ -74,24 +74,27 @@ pub fn report(options: &Options) -> Result<Output, Error> {
     parts::check(&arms)?;
     let made = Made::of(&arms, options.suite.as_ref());
     let Some(out) = &options.out else { return Ok(Output::Text(made.text(options.format))) };
-    let mut written = Written::default();
+    let beside = || Folder::named(out.parent().unwrap_or(Path::new("")));
+    let mut written = Vec::new();
     match options.format {
         Format::Csv if out.is_dir() || out.extension().is_none() => {
-            written.file(&out.join("attempts.csv"), &made.attempts)?;
+            let folder = Folder::named(out)?;
+            written.push(folder.write("attempts.csv", &made.attempts)?);
             for table in made.report.tables() {
-                written.file(&out.join(format!("{}.csv", table.id)), &table.csv())?;
+                written.push(folder.write(format!("{}.csv", table.id), &table.csv())?);
             }
-            written.figures(&out.join("figures"), &made.figures)?;
+            made.figures_to(&folder, Path::new("figures"), &mut written)?;
         }
         Format::Md => {
-            let folder = PathBuf::from(format!("{}-figures", out.with_extension("").display()));
-            written.figures(&folder, &made.figures)?;
-            let beside = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            written.file(out, &made.markdown(Some(&beside)))?;
+            let stem = out.with_extension("").file_name().unwrap_or_default().to_owned();
+            let figures = format!("{}-figures", stem.display());
+            let folder = beside()?;
+            made.figures_to(&folder, Path::new(&figures), &mut written)?;
+            written.push(output::file(&folder, out, &made.markdown(Some(&figures)))?);
         }
-        format => written.file(out, &made.text(format))?,
+        format => written.push(output::file(&beside()?, out, &made.text(format))?),
     }
-    Ok(Output::Files(written.0))
+    Ok(Output::Files(written))
 }
 
 impl Made {
@@ -139,26 +142,11 @@ impl Made {
         }
         out
     }
-}
 
-/// Files written so far.
-#[derive(Default)]
-struct Written(Vec<PathBuf>);
-
-impl Written {
-    fn file(&mut self, path: &Path, content: &str) -> Result<(), Error> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(Error::write(folder))?;
-        }
-        fs::write(path, content).map_err(Error::write(path))?;
-        self.0.push(path.to_owned());
-        Ok(())
-    }
-
-    fn figures(&mut self, folder: &Path, figures: &[Figure]) -> Result<(), Error> {
-        for figure in figures {
-            self.file(&folder.join(format!("{}.svg", figure.id)), &figure.svg)?;
-            self.file(&folder.join(format!("{}.csv", figure.id)), &figure.csv)?;
+    fn figures_to(&self, folder: &Folder, name: &Path, written: &mut Vec<PathBuf>) -> Result<(), Error> {
+        for figure in &self.figures {
+            written.push(folder.write(name.join(format!("{}.svg", figure.id)), &figure.svg)?);
+            written.push(folder.write(name.join(format!("{}.csv", figure.id)), &figure.csv)?);
         }
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! The viewer as files that open from disk.
 
-use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
@@ -8,20 +7,15 @@ use serde_json::Value;
 use super::index::Index;
 use super::{Options, assets, pages};
 use crate::Error;
+use crate::output::Folder;
 
 /// Writes the viewer and all attempts to a folder; one attempt at a time is held. Returns the number of attempts.
 ///
 /// A page from disk may not fetch, so that data comes as scripts which call `voeData(key, value)` with a JSON value.
 pub fn export(options: &Options, folder: &Path) -> Result<usize, Error> {
     let index = Index::build(&options.inputs)?;
-    for part in ["data", "figures"] {
-        let path = folder.join(part);
-        fs::create_dir_all(&path).map_err(Error::write(&path))?;
-    }
-    let write = |name: &str, content: &str| {
-        let path = folder.join(name);
-        fs::write(&path, content).map_err(Error::write(&path))
-    };
+    let folder = Folder::named(folder)?;
+    let write = |name: &str, content: &str| folder.write(name, content).map(|_| ());
     let data = |key: &str, value: &Value| {
         write(&format!("data/{}.js", key.replace('/', "-")), &format!("voeData({}, {value});\n", Value::from(key)))
     };

@@ -1,0 +1,44 @@
+//! Files in a folder that the user named. Others may have prepared what is in it: a clone, an unpacked archive.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use voe_untrusted::{Kind, UntrustedDir};
+
+use crate::Error;
+
+/// A folder to write to. Links are followed up to it, and below it none.
+#[derive(Debug)]
+pub(crate) struct Folder(UntrustedDir);
+
+impl Folder {
+    /// Opens the folder, made with its parents where they are missing.
+    pub(crate) fn named(path: &Path) -> Result<Self, Error> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        fs::create_dir_all(path).map_err(Error::write(path))?;
+        Ok(Self(UntrustedDir::named(path)?))
+    }
+
+    /// Puts a file in the place of what is at `name`, a path below the folder. Returns its path.
+    pub(crate) fn write(&self, name: impl AsRef<Path>, content: &str) -> Result<PathBuf, Error> {
+        let name = name.as_ref();
+        if let Some(above) = name.parent() {
+            self.0.make_dirs(above)?;
+        }
+        self.0.replace(name, content.as_bytes())?;
+        Ok(self.0.path().join(name))
+    }
+}
+
+/// Writes the one file that the user named, whose folder is `folder`. A link, a device or a pipe at its path is refused: the
+/// first may be somebody else's, and none of them is to be replaced by a file.
+pub(crate) fn file(folder: &Folder, path: &Path, content: &str) -> Result<PathBuf, Error> {
+    let Some(name) = path.file_name() else {
+        return Err(Error::Usage(format!("{} is no name of a file", path.display())));
+    };
+    match folder.0.kind(name)? {
+        None | Some(Kind::File) => folder.write(name, content)?,
+        Some(kind) => return Err(Error::Taken { path: path.to_owned(), kind }),
+    };
+    Ok(path.to_owned())
+}
