@@ -25,6 +25,17 @@ pub enum Error {
     /// What is at a path was refused, or the system refused.
     #[error(transparent)]
     Untrusted(#[from] voe_untrusted::Error),
+    /// A trajectory could not be read.
+    #[error(transparent)]
+    Record(#[from] voe_trace::ReadError),
+    /// Something stands in a run directory that voe never puts there.
+    #[error("{path} is a {kind}, which voe does not put into a run directory; remove it, or name another run")]
+    Foreign {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        kind: voe_untrusted::Kind,
+    },
     /// Something else than a file is where a file is to be written.
     #[error(
         "{path} is a {kind}, and a report is written to files only; remove it, or leave out --out and redirect the output"

@@ -1,4 +1,4 @@
-//! Folders and runs that somebody else prepared: nothing is written or read through what is in them.
+//! Folders and runs that somebody else prepared: nothing is written or read through what is in them, and nothing waits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod synthetic;
@@ -6,10 +6,15 @@ mod synthetic;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc;
+use std::time::Duration;
 
-use synthetic::{Shape, write_run};
+use synthetic::{Shape, task_id, write_run};
+use voe_report::commands::compare::{Options as CompareOptions, compare};
 use voe_report::commands::report::{Format, Options as ReportOptions, Output, report};
-use voe_report::viewer::{Options, export::export};
+use voe_report::viewer::index::Index;
+use voe_report::viewer::{Options, export::export, pages, search};
 
 fn small(dir: &Path) -> Vec<String> {
     write_run(dir, &Shape { tasks: 2, arms: &["a"], ..Shape::default() });
@@ -132,4 +137,165 @@ fn a_report_is_not_written_through_a_link_or_a_pipe_at_the_path_that_was_named()
     fs::write(&link, "an old report").unwrap();
     written(&inputs, Format::Json, &link).unwrap();
     assert!(fs::read_to_string(&link).unwrap().starts_with('{'));
+}
+
+/// Stands in everything of the user's that a sent run must not get at.
+const PRIVATE: &str = "PRIVATE-WORDS";
+
+/// A folder of the user's with records, grades and lists in it, and a run of somebody else's.
+fn private_and_sent(dir: &Path) {
+    let shape = Shape { tasks: 2, arms: &["a"], hostile: PRIVATE, ..Shape::default() };
+    write_run(&dir.join("private"), &shape);
+    let host = dir.join(format!("private/tasks/{}/a-1", task_id(0)));
+    fs::create_dir_all(host.join("attempts/1")).unwrap();
+    fs::copy(host.join("trajectory.jsonl"), host.join("attempts/1/trajectory.jsonl")).unwrap();
+    fs::create_dir(dir.join("private/predictions")).unwrap();
+    let prediction = format!("{{\"instance_id\":\"{PRIVATE}-1\",\"model_patch\":\"x\"}}\n");
+    fs::write(dir.join("private/predictions/a-1.jsonl"), prediction).unwrap();
+    write_run(&dir.join("run"), &Shape { hostile: "", ..shape });
+    fs::create_dir(dir.join("run/predictions")).unwrap();
+}
+
+/// The places of a run that are read, as they are in both.
+fn places() -> Vec<String> {
+    let attempt = format!("tasks/{}/a-1", task_id(0));
+    let grade = format!("grades/a-1/{}.json", task_id(0));
+    [
+        "tasks",
+        attempt.rsplit_once('/').unwrap().0,
+        &attempt,
+        &format!("{attempt}/trajectory.jsonl"),
+        &format!("{attempt}/attempts"),
+        &format!("{attempt}/attempts/1"),
+        &format!("{attempt}/attempts/1/trajectory.jsonl"),
+        "predictions",
+        "predictions/a-1.jsonl",
+        "grades",
+        "grades/a-1.json",
+        "grades/a-1",
+        &grade,
+        "suite.jsonl",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+/// Removes what is in the run at this place, and makes room for something else.
+fn cleared(run: &Path, place: &str) -> std::path::PathBuf {
+    let path = run.join(place);
+    let _ = fs::remove_dir_all(&path);
+    let _ = fs::remove_file(&path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    path
+}
+
+/// What the viewer's files and a report say of a run, errors included.
+fn told(dir: &Path) -> String {
+    let run = dir.join("run").to_str().unwrap().to_owned();
+    let (inputs, site) = (vec![run.clone()], dir.join("site"));
+    let mut told = match export(&Options { inputs: inputs.clone(), ..Options::default() }, &site) {
+        Ok(_) => files(&site).iter().map(|name| fs::read_to_string(site.join(name)).unwrap()).collect(),
+        Err(error) => error.to_string(),
+    };
+    for format in [Format::Json, Format::Csv] {
+        told += &match report(&ReportOptions { inputs: inputs.clone(), format, ..ReportOptions::default() }) {
+            Ok(Output::Text(text)) => text,
+            Ok(Output::Files(_)) => unreachable!(),
+            Err(error) => error.to_string(),
+        };
+    }
+    let options = CompareOptions { a: run.clone(), b: run, ..CompareOptions::default() };
+    told + &compare(&options).map_or_else(|error| error.to_string(), |made| made.text() + &made.json())
+}
+
+#[test]
+fn a_run_with_a_link_in_it_is_refused_and_shows_nothing_of_where_it_leads() {
+    for place in places() {
+        let dir = tempfile::tempdir().unwrap();
+        private_and_sent(dir.path());
+        assert!(!told(dir.path()).contains(PRIVATE));
+        fs::remove_dir_all(dir.path().join("site")).unwrap();
+        let link = cleared(&dir.path().join("run"), &place);
+        symlink(dir.path().join("private").join(&place), link).unwrap();
+        let inputs = vec![dir.path().join("run").to_str().unwrap().to_owned()];
+        let refused = report(&ReportOptions { inputs, ..ReportOptions::default() }).unwrap_err().to_string();
+        assert!(refused.contains("symbolic link") && !refused.contains('\n'), "{place}: {refused}");
+        assert!(!told(dir.path()).contains(PRIVATE), "{place}");
+    }
+}
+
+#[test]
+fn a_link_that_is_put_into_a_run_while_it_is_viewed_is_not_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    private_and_sent(dir.path());
+    let (run, private) = (dir.path().join("run"), dir.path().join("private"));
+    let mut index = Index::build(&[run.to_str().unwrap().to_owned()]).unwrap();
+    let path = index.entries[0].place.path();
+    let own = path.strip_prefix(&run).unwrap().to_owned();
+    fs::remove_file(&path).unwrap();
+    symlink(private.join(&own), &path).unwrap();
+    let shown = |index: &Index| {
+        let chunk =
+            pages::chunk(&index.entries[0], 0).map_or_else(|error| error.to_string(), |value| value.to_string());
+        let found = search::search(&search::targets(index), PRIVATE, &AtomicBool::new(false));
+        assert_eq!(found["hits"].as_array().unwrap().len(), 0);
+        pages::attempt(index, 0).unwrap().to_string() + &chunk
+    };
+    let _ = index.refresh();
+    assert!(!shown(&index).contains(PRIVATE) && shown(&index).contains("symbolic link"), "{}", shown(&index));
+    // The whole run is exchanged: the viewer stays with the one that it opened.
+    fs::rename(&run, dir.path().join("away")).unwrap();
+    symlink(&private, &run).unwrap();
+    let _ = index.refresh();
+    assert!(!shown(&index).contains(PRIVATE));
+}
+
+#[test]
+fn neither_a_pipe_nor_a_file_without_end_in_a_run_holds_voe_up() {
+    let holes = ["predictions/a-1.jsonl", "grades/a-1.json", "suite.jsonl", "run.toml"].map(str::to_owned);
+    let pipes = places().into_iter().filter(|place| place.contains(".json")).chain(["run.toml".to_owned()]);
+    let pipes = pipes.map(|place| (place, true));
+    for (place, is_pipe) in pipes.chain(holes.map(|place| (place, false))) {
+        let dir = tempfile::tempdir().unwrap();
+        private_and_sent(dir.path());
+        let path = cleared(&dir.path().join("run"), &place);
+        if is_pipe {
+            assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+        } else {
+            // No blocks on the disk, and more than is read of any such file.
+            fs::File::create(path).unwrap().set_len((256 << 20) + 1).unwrap();
+        }
+        let (done, wait) = mpsc::channel();
+        let root = dir.path().to_owned();
+        std::thread::spawn(move || done.send(told(&root)));
+        let told = wait.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("voe waits at {place}"));
+        let said = if is_pipe { "not a regular file" } else { "larger than" };
+        assert!(place == "run.toml" || told.contains(said) || told.contains("special file"), "{place}: {told}");
+    }
+}
+
+#[test]
+fn a_pipe_named_as_report_suite_or_trajectory_is_refused_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("r.json");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (done, wait) = mpsc::channel();
+    let name = pipe.to_str().unwrap().to_owned();
+    std::thread::spawn(move || {
+        let report = report(&ReportOptions { inputs: vec![name.clone()], ..ReportOptions::default() });
+        let suite = voe_report::data::suite::Suite::read(name.as_ref());
+        let view = Index::build(&[name]);
+        let _ = done.send([report.is_err(), suite.is_err(), view.is_err()]);
+    });
+    assert_eq!(wait.recv_timeout(Duration::from_secs(60)).expect("voe waits"), [true; 3]);
+}
+
+#[test]
+fn a_trajectory_that_the_user_names_through_a_link_of_their_own_is_viewed() {
+    let dir = tempfile::tempdir().unwrap();
+    small(&dir.path().join("run"));
+    let link = dir.path().join("last.jsonl");
+    symlink(dir.path().join(format!("run/tasks/{}/a-1/trajectory.jsonl", task_id(0))), &link).unwrap();
+    let index = Index::build(&[link.to_str().unwrap().to_owned()]).unwrap();
+    assert!(index.attempts() == 1 && !index.entries[0].steps.is_empty());
 }

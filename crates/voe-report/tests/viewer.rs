@@ -47,7 +47,7 @@ fn a_growing_file_is_read_on_and_a_torn_line_waits() {
     let (_dir, mut index) = built(&Shape { tasks: 1, arms: &["a"], ..Shape::default() });
     let (before, version) = (index.entries[0].steps.len(), index.version);
     assert!(!index.refresh().unwrap(), "nothing is new");
-    let mut file = std::fs::OpenOptions::new().append(true).open(&index.entries[0].path).unwrap();
+    let mut file = std::fs::OpenOptions::new().append(true).open(index.entries[0].place.path()).unwrap();
     let line =
         r#"{"at":999.0,"event":"reply","step":77,"message":{"role":"assistant"},"finish_reason":"stop","seconds":1.0}"#;
     file.write_all(&line.as_bytes()[..40]).unwrap();

@@ -1,16 +1,14 @@
 //! Trajectories without their texts: what facts are folded from, read several times as fast as whole records.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
 
 use serde::Deserialize;
 use voe_trace::event::{Compaction, Reply, ToolResult};
-use voe_trace::{Change, Event, Message, ReadError, Record, Trajectory, Usage};
+use voe_trace::{Change, Event, LONGEST_LINE, Message, ReadError, Record, Trajectory, Usage};
 
-/// A line longer than this is not one of ours. Bytes.
-const LONGEST_LINE: u64 = 256 << 20;
+use super::place::Place;
+use crate::Error;
 
 /// The fields that facts need, of the events that hold most of a trajectory's bytes.
 #[derive(Deserialize)]
@@ -90,23 +88,24 @@ fn record(line: &[u8]) -> Option<Record> {
 /// Reads the whole lines from `from` on, hands each record over with its offset (`None` for a line that is no record), and
 /// returns where the next one begins.
 /// From 0 on, the first line must be the start of a trajectory that this version reads.
-pub(crate) fn stream(path: &Path, from: u64, mut each: impl FnMut(u64, Option<Record>)) -> Result<u64, ReadError> {
-    let io_error = |source| ReadError::Io { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(io_error)?;
-    file.seek(SeekFrom::Start(from)).map_err(io_error)?;
+pub(crate) fn stream(place: &Place, from: u64, mut each: impl FnMut(u64, Option<Record>)) -> Result<u64, Error> {
+    let path = place.path();
+    let mut file = place.open()?;
+    file.seek(SeekFrom::Start(from)).map_err(Error::read(&path))?;
     let mut lines = BufReader::with_capacity(1 << 16, file);
     let (mut at, mut line) = (from, Vec::new());
     loop {
         line.clear();
-        let read = (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(io_error)?;
+        let read = (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(Error::read(&path))?;
         if line.last() != Some(&b'\n') {
             // Still being written, or torn: it is read when it is whole.
-            return if at == 0 { Err(ReadError::NotATrajectory(path.to_owned())) } else { Ok(at) };
+            return if at == 0 { Err(ReadError::NotATrajectory(path).into()) } else { Ok(at) };
         }
         let record = record(&line);
         if at == 0 && !matches!(record.as_ref().map(|r| &r.event), Some(Event::Start(_))) {
             // Whoever reads records whole knows what else it may be.
-            return Err(Trajectory::read(path).err().unwrap_or_else(|| ReadError::NotATrajectory(path.to_owned())));
+            let why = Trajectory::stream_from(place.open()?, &path, |_| {}).err();
+            return Err(why.unwrap_or(ReadError::NotATrajectory(path)).into());
         }
         each(at, record);
         at += read as u64;
@@ -147,13 +146,14 @@ mod tests {
             "\n"
         );
         std::fs::write(&path, format!("{start}{{\"at\":1.0,\"event\":\"note\"")).unwrap();
+        let place = Place::file(&path).unwrap();
         let mut seen = Vec::new();
-        let next = stream(&path, 0, |at, _| seen.push(at)).unwrap();
+        let next = stream(&place, 0, |at, _| seen.push(at)).unwrap();
         assert_eq!((next, seen.as_slice()), (start.len() as u64, [0].as_slice()));
         std::fs::write(&path, format!("{start}{{\"at\":1.0,\"event\":\"note\",\"text\":\"x\"}}\n")).unwrap();
-        stream(&path, next, |at, _| seen.push(at)).unwrap();
+        stream(&place, next, |at, _| seen.push(at)).unwrap();
         assert_eq!(seen, [0, start.len() as u64]);
         std::fs::write(&path, "{\"format\":2}\n").unwrap();
-        assert!(matches!(stream(&path, 0, |_, _| {}), Err(ReadError::NotATrajectory(_))));
+        assert!(matches!(stream(&place, 0, |_, _| {}), Err(Error::Record(ReadError::NotATrajectory(_)))));
     }
 }

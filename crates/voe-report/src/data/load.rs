@@ -1,7 +1,6 @@
 //! Arms from run directories and report files.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +9,8 @@ use serde_json::Value;
 use super::arm::{Arm, Cell, Trial, Verdict};
 use super::attempt::Fold;
 use super::official::{InstanceFile, RunReport};
-use super::run_dir::{arm_and_trial, attempts, entries, faults, parts, solutions_were_readable, suite_of_run};
+use super::place::{LONGEST_TEXT, Place, named_text};
+use super::run_dir::{arm_and_trial, attempts, faults, parts, solutions_were_readable, suite_of_run};
 use super::{light, verdict_table};
 use crate::Error;
 use crate::format::count;
@@ -19,7 +19,7 @@ use crate::format::count;
 /// verdicts (a JSON list with an `instance_id` and true or false for each arm in every row; `table.json:arm` for one).
 pub fn arms(spec: &str) -> Result<Vec<Arm>, Error> {
     let (path, wanted) = split(spec);
-    let arms = if path.is_dir() { of_run(&path)? } else { of_file(&path)? };
+    let arms = if path.is_dir() { of_run(&Place::dir(&path)?)? } else { of_file(&path)? };
     let Some(wanted) = wanted else { return Ok(arms) };
     let known = names(&arms);
     match arms.into_iter().find(|arm| arm.name == wanted) {
@@ -80,7 +80,7 @@ fn split(spec: &str) -> (PathBuf, Option<String>) {
 }
 
 fn of_file(path: &Path) -> Result<Vec<Arm>, Error> {
-    let text = fs::read_to_string(path).map_err(Error::input(path))?;
+    let text = named_text(path)?;
     let not_a_run = |why: String| Error::NotARun { path: path.to_owned(), why };
     let value: Value = serde_json::from_str(&text).map_err(|e| not_a_run(e.to_string()))?;
     let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
@@ -138,11 +138,12 @@ impl Trial {
     }
 }
 
-fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
+fn of_run(place: &Place) -> Result<Vec<Arm>, Error> {
+    let path = place.path();
     let mut run: BTreeMap<String, BTreeMap<u32, Trial>> = BTreeMap::new();
     // What is to be said, by arm.
     let mut notes: BTreeSet<(String, String)> = BTreeSet::new();
-    for (task, name, dir) in attempts(path)? {
+    for (task, name, dir) in attempts(place)? {
         let Some((arm, number)) = arm_and_trial(&name) else { continue };
         let (mut fold, mut unread) = (Fold::default(), 0);
         let file = dir.join("trajectory.jsonl");
@@ -153,7 +154,7 @@ fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
         let cell = match read {
             Ok(_) => {
                 if unread > 0 {
-                    let note = format!("{}: {} left out", file.display(), count(unread, "damaged line"));
+                    let note = format!("{}: {} left out", file.path().display(), count(unread, "damaged line"));
                     notes.insert((arm.to_owned(), note));
                 }
                 let mut facts = fold.facts();
@@ -177,55 +178,54 @@ fn of_run(path: &Path) -> Result<Vec<Arm>, Error> {
         };
         run.entry(arm.to_owned()).or_default().entry(number).or_default().cells.insert(task, cell);
     }
-    for (task, name, failure) in faults(path)? {
+    for (task, name, failure) in faults(place)? {
         let Some((arm, number)) = arm_and_trial(&name) else { continue };
         run.entry(arm.to_owned()).or_default().entry(number).or_default().faults.insert(task, failure);
     }
-    for (name, file) in entries(&path.join("predictions"), "jsonl")? {
+    for (name, file) in place.join("predictions").files("jsonl")? {
         let Some((arm, number)) = arm_and_trial(&name) else { continue };
         let trial = run.entry(arm.to_owned()).or_default().entry(number).or_default();
-        let text = fs::read_to_string(&file).map_err(Error::read(&file))?;
+        let text = file.text(LONGEST_TEXT)?.unwrap_or_default();
         for row in text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
             if let Some(id) = row["instance_id"].as_str() {
                 trial.cells.entry(id.to_owned()).or_default();
             }
         }
     }
-    for (name, file) in entries(&path.join("grades"), "json")? {
+    for (name, file) in place.join("grades").files("json")? {
         let Some((arm, number)) = arm_and_trial(&name) else { continue };
         let trial = run.entry(arm.to_owned()).or_default().entry(number).or_default();
-        let text = fs::read_to_string(&file).map_err(Error::read(&file))?;
+        let text = file.text(LONGEST_TEXT)?.unwrap_or_default();
         let report = serde_json::from_str::<RunReport>(&text).map_err(|e| e.to_string());
         match report.and_then(|report| report.check_schema().map(|()| report)) {
             Ok(report) => trial.take_report(report),
             Err(why) => {
-                let (file, run) = (file.display(), path.display());
+                let (file, run) = (file.path(), path.display());
+                let file = file.display();
                 let note = format!("cannot read the grades {file}: {why} (remove it, then: voe bench grade {run})");
                 notes.insert((arm.to_owned(), note));
             }
         }
-        trial.take_instances(&path.join("grades").join(&name))?;
+        trial.take_instances(&place.join("grades").join(&name))?;
     }
     if run.is_empty() {
-        return Err(Error::NotARun {
-            path: path.to_owned(),
-            why: "no tasks/*/ARM-TRIAL, predictions or grades in it".to_owned(),
-        });
+        return Err(Error::NotARun { path, why: "no tasks/*/ARM-TRIAL, predictions or grades in it".to_owned() });
     }
-    let known = Arc::new(suite_of_run(path)?);
+    let known = Arc::new(suite_of_run(place)?);
     let arms = run.into_iter().map(|(name, trials)| {
         let numbered = |(number, trial)| Trial { number, ..trial };
         let trials: Vec<Trial> = trials.into_iter().map(numbered).collect();
         let mut notes: Vec<String> = notes.iter().filter(|(arm, _)| *arm == name).map(|(_, n)| n.clone()).collect();
-        notes.extend(uncounted(&name, &trials, path));
-        Arm { name, source: path.to_owned(), trials, notes, known: known.clone() }
+        notes.extend(uncounted(&name, &trials, place));
+        Arm { name, source: path.clone(), trials, notes, known: known.clone() }
     });
     Ok(arms.collect())
 }
 
 /// What of a run's arm is no verdict, each with what to do about it.
-pub(crate) fn uncounted(name: &str, trials: &[Trial], run: &Path) -> Vec<String> {
-    let (mut notes, path, run) = (Vec::new(), run, run.display());
+pub(crate) fn uncounted(name: &str, trials: &[Trial], place: &Place) -> Vec<String> {
+    let (mut notes, run) = (Vec::new(), place.path());
+    let run = run.display();
     let ungraded = trials.iter().flat_map(|t| t.cells.values()).filter(|c| c.verdict == Verdict::Ungraded).count();
     if ungraded > 0 {
         let attempts = count(ungraded, "attempt");
@@ -238,7 +238,7 @@ pub(crate) fn uncounted(name: &str, trials: &[Trial], run: &Path) -> Vec<String>
             "{name}: {attempts} given up after faults of the server or the machine, so no prediction (voe bench status {run})"
         ));
     }
-    if solutions_were_readable(path) {
+    if solutions_were_readable(place) {
         notes.push("solutions were readable in this run (sandbox none)".to_owned());
     }
     notes
@@ -246,9 +246,9 @@ pub(crate) fn uncounted(name: &str, trials: &[Trial], run: &Path) -> Vec<String>
 
 impl Trial {
     /// Grading test by test: `grades/<arm>-<trial>/<id>.json`.
-    fn take_instances(&mut self, dir: &Path) -> Result<(), Error> {
-        for (_, file) in entries(dir, "json")? {
-            let text = fs::read_to_string(&file).map_err(Error::read(&file))?;
+    fn take_instances(&mut self, folder: &Place) -> Result<(), Error> {
+        for (_, file) in folder.files("json")? {
+            let text = file.text(LONGEST_TEXT)?.unwrap_or_default();
             for (id, report) in serde_json::from_str::<InstanceFile>(&text).unwrap_or_default() {
                 if let Some(cell) = self.cells.get_mut(&id) {
                     cell.grade = Some(Box::new(report));

@@ -6,6 +6,7 @@
 //! - [`arm`]: verdicts and attempts of one arm, trial by trial
 //! - [`load`]: arms from run directories and report files; [`parts`]: whether these are parts of one experiment
 //! - [`failure`]: why an attempt was not resolved
+//! - [`place`]: the files of a run directory, read without following links
 
 pub mod arm;
 pub mod attempt;
@@ -13,6 +14,7 @@ pub mod failure;
 pub mod load;
 pub mod official;
 pub mod parts;
+pub mod place;
 pub mod suite;
 
 pub(crate) mod light;

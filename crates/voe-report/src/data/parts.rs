@@ -2,13 +2,13 @@
 //! attempted, and the statistics over both would mean nothing.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Value;
 
 use super::arm::Arm;
+use super::place::{LONGEST_RUN, Place};
 use crate::Error;
 
 /// What of `run.toml` matters here.
@@ -22,9 +22,9 @@ struct Run {
 
 impl Run {
     fn read(dir: &Path) -> Option<Self> {
-        let path = dir.join("run.toml");
         // Without it, or with one of another form, nothing is known that could be compared.
-        path.is_file().then(|| fs::read_to_string(path).ok()).flatten().and_then(|text| toml::from_str(&text).ok())
+        let text = Place::dir(dir).ok()?.join("run.toml").text(LONGEST_RUN).ok()??;
+        toml::from_str(&text).ok()
     }
 
     /// Which part it is, as "2/4".

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::paths;
+use super::place::named_text;
 use crate::Error;
 
 /// A suite, as far as a report needs it.
@@ -43,7 +44,7 @@ struct Row {
 impl Suite {
     /// Reads a `.jsonl` file (one row a line) or a `.json` file (a list of rows) with SWE-bench's fields.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(Error::read(path))?;
+        let text = named_text(path)?;
         let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         Self::parse(name, &text).map_err(|why| Error::Suite { path: path.to_owned(), why })
     }

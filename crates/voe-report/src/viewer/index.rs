@@ -1,7 +1,6 @@
 //! Where each step of each attempt is: read once, then kept up with as files grow.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,6 +12,7 @@ use crate::Error;
 use crate::data::arm::{Arm, Cell, Trial, Verdict};
 use crate::data::attempt::{Attempt, Fold};
 use crate::data::official::{InstanceFile, InstanceReport, RunReport};
+use crate::data::place::{LONGEST_TEXT, Place};
 use crate::data::{light, load, run_dir};
 use crate::format::count;
 
@@ -32,7 +32,7 @@ pub struct Index {
 }
 
 /// One attempt.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Entry {
     /// Its arm; the strategy's name for a single file.
     pub arm: String,
@@ -41,9 +41,9 @@ pub struct Entry {
     /// Its task.
     pub task: String,
     /// Its trajectory.
-    pub path: PathBuf,
+    pub place: Place,
     /// Its run's grades, if it belongs to a run: `grades/<arm>-<trial>`, without the extension.
-    pub grades: Option<PathBuf>,
+    pub grades: Option<Place>,
     /// The search that it is a part of, and its record as the search's nodes name it.
     pub part_of: Option<(usize, String)>,
     /// The facts so far.
@@ -75,10 +75,10 @@ impl Index {
         for source in &index.sources {
             match source {
                 // A run that has just begun has no trajectory yet.
-                Source::Run { path, .. } if index.entries.is_empty() && !path.join("run.toml").is_file() => {
-                    return Err(Error::NothingToView { path: path.clone() });
+                Source::Run { place, .. } if index.entries.is_empty() && !place.join("run.toml").is_file()? => {
+                    return Err(Error::NothingToView { path: place.path() });
                 }
-                Source::File(path) if index.of_path(path).is_some_and(|entry| entry.read == 0) => {
+                Source::File(path, place) if index.of_path(&place.path()).is_some_and(|entry| entry.read == 0) => {
                     return Err(Error::NothingToView { path: path.clone() });
                 }
                 _ => {}
@@ -111,7 +111,7 @@ impl Index {
         let mut grown: Vec<&mut Entry> = self
             .entries
             .iter_mut()
-            .filter(|entry| fs::metadata(&entry.path).is_ok_and(|m| m.len() != entry.size || entry.version == 0))
+            .filter(|entry| entry.version == 0 || entry.len().is_ok_and(|len| len != entry.size))
             .collect();
         if !grown.is_empty() {
             self.version += 1;
@@ -133,26 +133,26 @@ impl Index {
         for source in &self.sources {
             match source {
                 Source::Report(_) => {}
-                Source::File(path) => found.push(Entry { path: path.clone(), trial: 1, ..Entry::default() }),
-                Source::Run { path, arm: wanted, label, .. } => {
-                    for (task, name, dir) in run_dir::attempts(path)? {
+                Source::File(_, place) => found.push(Entry { trial: 1, ..Entry::new(place.clone()) }),
+                Source::Run { place: run, arm: wanted, label, .. } => {
+                    for (task, name, folder) in run_dir::attempts(run)? {
                         let Some((arm, trial)) = run_dir::arm_and_trial(&name) else { continue };
                         if wanted.as_deref().is_some_and(|w| w != arm) {
                             continue;
                         }
                         let arm = labelled(label.as_deref(), arm);
-                        let grades = Some(path.join("grades").join(&name));
-                        let path = dir.join("trajectory.jsonl");
-                        found.push(Entry { arm, trial, task, path, grades, ..Entry::default() });
+                        let grades = Some(run.join("grades").join(&name));
+                        let place = folder.join("trajectory.jsonl");
+                        found.push(Entry { arm, trial, task, grades, ..Entry::new(place) });
                     }
                 }
             }
         }
         for entry in found {
-            let (path, trial) = (entry.path.clone(), entry.trial);
+            let (place, trial) = (entry.place.clone(), entry.trial);
             let whole = self.add(entry);
-            for (name, path) in run_dir::parts(&path)? {
-                self.add(Entry { path, trial, part_of: Some((whole, name)), ..Entry::default() });
+            for (name, place) in run_dir::parts(&place)? {
+                self.add(Entry { trial, part_of: Some((whole, name)), ..Entry::new(place) });
             }
         }
         Ok(())
@@ -160,10 +160,11 @@ impl Index {
 
     /// The place of an entry, which is new or known by its path.
     fn add(&mut self, entry: Entry) -> usize {
-        if let Some(place) = self.known.get(&entry.path) {
-            return *place;
+        let path = entry.place.path();
+        if let Some(id) = self.known.get(&path) {
+            return *id;
         }
-        self.known.insert(entry.path.clone(), self.entries.len());
+        self.known.insert(path, self.entries.len());
         self.entries.push(entry);
         self.entries.len() - 1
     }
@@ -180,15 +181,17 @@ impl Index {
 
     /// Verdicts of run reports that are new or were written again.
     fn read_grades(&mut self) -> Result<(), Error> {
-        let mut files: Vec<PathBuf> = self.entries.iter().filter_map(Entry::report).collect();
-        files.sort();
-        files.dedup();
-        for file in files {
-            let Some(written) = fs::metadata(&file).ok().and_then(|m| m.modified().ok()) else { continue };
+        let reports = self.entries.iter().filter_map(Entry::report).map(|place| (place.path(), place));
+        let files: BTreeMap<PathBuf, Place> = reports.collect();
+        for (file, place) in files {
+            if !place.is_file()? {
+                continue;
+            }
+            let Some(written) = place.open()?.metadata().ok().and_then(|m| m.modified().ok()) else { continue };
             if self.grades.get(&file).is_some_and(|(time, _)| *time == written) {
                 continue;
             }
-            let text = fs::read_to_string(&file).map_err(Error::read(&file))?;
+            let text = place.text(LONGEST_TEXT)?.unwrap_or_default();
             // A report that is just being written is read the next time.
             let Ok(report) = serde_json::from_str::<RunReport>(&text) else { continue };
             let trial = load::trial_of(report);
@@ -204,7 +207,8 @@ impl Index {
                 Some(false) => Verdict::Unresolved,
                 None => Verdict::Ungraded,
             };
-            let graded = entry.report().and_then(|f| self.grades.get(&f)?.1.get(&entry.task).copied()).unwrap_or(own);
+            let graded =
+                entry.report().and_then(|f| self.grades.get(&f.path())?.1.get(&entry.task).copied()).unwrap_or(own);
             if graded != entry.verdict {
                 entry.verdict = graded;
                 entry.version = version;
@@ -241,20 +245,20 @@ impl Index {
         let known = Arc::new(known);
         let mut arms: BTreeMap<String, BTreeMap<u32, Trial>> = BTreeMap::new();
         let parts = self.parts();
-        let mut runs: BTreeMap<String, &Path> = BTreeMap::new();
+        let mut runs: BTreeMap<String, Place> = BTreeMap::new();
         for (id, entry) in self.entries.iter().enumerate().filter(|(_, entry)| entry.part_of.is_none()) {
             let trial = arms.entry(entry.arm.clone()).or_default().entry(entry.trial).or_default();
-            if let Some(run) = entry.grades.as_deref().and_then(|grades| grades.parent()?.parent()) {
-                runs.insert(entry.arm.clone(), run);
+            if let Some(grades) = &entry.grades {
+                runs.insert(entry.arm.clone(), grades.root());
             }
             let facts = entry.facts(parts.get(&id).into_iter().flatten().copied());
             let cell = Cell { verdict: entry.verdict, attempt: Some(Box::new(facts)), grade: None };
             trial.cells.insert(entry.task.clone(), cell);
         }
         for source in &self.sources {
-            let Source::Run { path, arm: wanted, label, .. } = source else { continue };
+            let Source::Run { place, arm: wanted, label, .. } = source else { continue };
             // What can't be read now is looked at again at the next beat.
-            for (task, name, failure) in run_dir::faults(path).unwrap_or_default() {
+            for (task, name, failure) in run_dir::faults(place).unwrap_or_default() {
                 let Some((arm, number)) = run_dir::arm_and_trial(&name) else { continue };
                 if wanted.as_deref().is_none_or(|w| w == arm) {
                     let trial = arms.entry(labelled(label.as_deref(), arm)).or_default().entry(number).or_default();
@@ -273,6 +277,25 @@ impl Index {
 }
 
 impl Entry {
+    fn new(place: Place) -> Self {
+        Self {
+            arm: String::new(),
+            trial: 0,
+            task: String::new(),
+            place,
+            grades: None,
+            part_of: None,
+            fold: Fold::default(),
+            steps: Vec::new(),
+            read: 0,
+            verdict: Verdict::default(),
+            unread: 0,
+            damage: None,
+            version: 0,
+            size: 0,
+        }
+    }
+
     fn facts<'a>(&self, parts: impl Iterator<Item = &'a Self>) -> Attempt {
         let mut facts = self.fold.facts();
         parts.for_each(|part| facts.add_part(&part.fold));
@@ -280,13 +303,18 @@ impl Entry {
     }
 
     /// The report of its arm and trial.
-    fn report(&self) -> Option<PathBuf> {
-        self.grades.as_ref().map(|grades| PathBuf::from(format!("{}.json", grades.display())))
+    fn report(&self) -> Option<Place> {
+        self.grades.as_ref().map(|grades| grades.with(".json"))
+    }
+
+    /// The size of its file now, in bytes.
+    fn len(&self) -> Result<u64, Error> {
+        Ok(self.place.open()?.metadata().map_err(Error::read(&self.place.path()))?.len())
     }
 
     fn read_on(&mut self, version: u64) {
         self.version = version;
-        let size = fs::metadata(&self.path).map(|m| m.len()).unwrap_or(0);
+        let size = self.len().unwrap_or(0);
         if size < self.read {
             // Written anew, or a torn line was cut off together with whole ones.
             (self.fold, self.read, self.unread) = (Fold::default(), 0, 0);
@@ -294,7 +322,7 @@ impl Entry {
         }
         self.size = size;
         let (fold, steps, unread) = (&mut self.fold, &mut self.steps, &mut self.unread);
-        let read = light::stream(&self.path, self.read, |at, record| {
+        let read = light::stream(&self.place, self.read, |at, record| {
             let Some(record) = record else {
                 *unread += 1;
                 return;
@@ -315,7 +343,7 @@ impl Entry {
         if self.grades.is_none() {
             self.arm.clone_from(&facts.strategy);
             self.task = match facts.task.as_str() {
-                "" => name_of(&self.path),
+                "" => name_of(&self.place.path()),
                 id => id.to_owned(),
             };
         }
@@ -323,7 +351,8 @@ impl Entry {
 
     /// Grading test by test, where it is at hand.
     pub fn grade(&self) -> Option<InstanceReport> {
-        let text = fs::read_to_string(self.grades.as_ref()?.join(format!("{}.json", self.task))).ok()?;
+        let file = self.grades.as_ref()?.join(format!("{}.json", self.task));
+        let text = file.text(LONGEST_TEXT).ok()??;
         serde_json::from_str::<InstanceFile>(&text).ok()?.remove(&self.task)
     }
 }

@@ -1,6 +1,5 @@
 //! What the browser is told, as JSON.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use serde_json::{Value, json};
@@ -85,7 +84,7 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
     let entry = index.entries.get(id)?;
     let (mut steps, mut before) = (Vec::<Value>::new(), json!({"marks": []}));
     let (mut start, mut finish, mut nodes, mut patch) = (Value::Null, Value::Null, Vec::new(), String::new());
-    let streamed = Trajectory::stream(&entry.path, |Record { at, event }| {
+    let record = |Record { at, event }: Record| {
         let mark = |steps: &mut Vec<Value>, before: &mut Value, mark: Value| {
             let step = steps.last_mut().unwrap_or(before);
             if let Some(marks) = step["marks"].as_array_mut() {
@@ -146,7 +145,9 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
             Event::Patch { patch: text, .. } => patch = text,
             Event::Message { .. } | Event::Unknown => {}
         }
-    });
+    };
+    let read = |file| Ok(Trajectory::stream_from(file, &entry.place.path(), record)?);
+    let streamed: Result<usize, Error> = entry.place.open().and_then(read);
     let damage = entry.damage.clone().or_else(|| streamed.err().map(|e| e.to_string()));
     let mut value = row(id, entry);
     value["version"] = entry.version.into();
@@ -174,14 +175,15 @@ pub fn chunk(entry: &Entry, chunk: usize) -> Result<Value, Error> {
     let end_of = |i: usize| entry.steps.get(i).map_or(entry.read, |(_, at)| *at);
     let begin = if chunk == 0 { 0 } else { end_of(first) };
     let end = end_of(first + STEPS_IN_CHUNK);
-    let mut file = File::open(&entry.path).map_err(Error::read(&entry.path))?;
-    file.seek(SeekFrom::Start(begin)).map_err(Error::read(&entry.path))?;
+    let path = entry.place.path();
+    let mut file = entry.place.open()?;
+    file.seek(SeekFrom::Start(begin)).map_err(Error::read(&path))?;
     let mut lines = BufReader::new(file.take(end.saturating_sub(begin)));
     let mut steps: Vec<Vec<Value>> = if chunk == 0 { vec![Vec::new()] } else { Vec::new() };
     let (mut at, mut bytes) = (begin, Vec::new());
     loop {
         bytes.clear();
-        let read = lines.read_until(b'\n', &mut bytes).map_err(Error::read(&entry.path))?;
+        let read = lines.read_until(b'\n', &mut bytes).map_err(Error::read(&path))?;
         if read == 0 {
             break;
         }

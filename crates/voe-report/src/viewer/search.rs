@@ -1,14 +1,14 @@
 //! Searching all attempts: their files are streamed, and only lines that hold the text are parsed.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use regex::bytes::{Regex, RegexBuilder};
 use serde_json::{Value, json};
+use voe_trace::LONGEST_LINE;
 
 use super::index::Index;
+use crate::data::place::Place;
 
 /// Finds beyond this many are not looked for.
 pub const MOST_HITS: usize = 200;
@@ -23,13 +23,13 @@ const AROUND: usize = 70;
 #[derive(Debug, Clone)]
 pub struct Target {
     id: usize,
-    path: PathBuf,
+    place: Place,
     steps: Vec<(u32, u64)>,
 }
 
 /// The files to search, copied out so that the index isn't held meanwhile.
 pub fn targets(index: &Index) -> Vec<Target> {
-    let target = |(id, e): (usize, &super::index::Entry)| Target { id, path: e.path.clone(), steps: e.steps.clone() };
+    let target = |(id, e): (usize, &super::index::Entry)| Target { id, place: e.place.clone(), steps: e.steps.clone() };
     index.entries.iter().enumerate().map(target).collect()
 }
 
@@ -42,12 +42,15 @@ pub fn search(targets: &[Target], text: &str, stop: &AtomicBool) -> Value {
         if stop.load(Ordering::Relaxed) || hits.len() >= MOST_HITS {
             break;
         }
-        let Ok(file) = File::open(&target.path) else { continue };
+        let Ok(file) = target.place.open() else { continue };
         let mut lines = BufReader::with_capacity(1 << 18, file);
         let (mut at, mut line, mut found) = (0_u64, Vec::new(), 0);
         while found < MOST_IN_ATTEMPT {
             line.clear();
-            let Ok(read @ 1..) = lines.read_until(b'\n', &mut line) else { break };
+            let Ok(read @ 1..) = (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut line) else { break };
+            if line.last() != Some(&b'\n') {
+                break;
+            }
             let parsed = || serde_json::from_slice::<Value>(&line).ok();
             if pattern.is_match(&line)
                 && let Some((event, snippet)) = parsed().and_then(|record| snippet(&record, &wanted))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::data::arm::Arm;
+use crate::data::place::Place;
 use crate::data::suite::TaskFacts;
 use crate::data::{load, run_dir};
 
@@ -13,14 +14,15 @@ use crate::data::{load, run_dir};
 #[derive(Debug)]
 pub(super) enum Source {
     Run {
-        path: PathBuf,
+        place: Place,
         /// Only this arm.
         arm: Option<String>,
         /// Stands before its arms' names, where several runs are viewed.
         label: Option<String>,
         known: Arc<BTreeMap<String, TaskFacts>>,
     },
-    File(PathBuf),
+    /// A trajectory: as it was named, and where it is.
+    File(PathBuf, Place),
     /// Verdicts without trajectories: a run report, or a table of verdicts.
     Report(Vec<Arm>),
 }
@@ -33,48 +35,50 @@ impl Source {
             return Ok(Self::Report(load::arms(input)?));
         }
         if path.is_file() {
-            return Ok(Self::File(path.to_owned()));
+            return Ok(Self::File(path.to_owned(), Place::file(path)?));
         }
-        let run = |path: &Path, arm: Option<String>| {
-            let known = Arc::new(run_dir::suite_of_run(path)?);
-            Ok(Self::Run { path: path.to_owned(), arm, label: None, known })
+        let run = |place: Place, arm: Option<String>| {
+            let known = Arc::new(run_dir::suite_of_run(&place)?);
+            Ok(Self::Run { place, arm, label: None, known })
         };
         if path.is_dir() {
-            return run(path, None);
+            return run(Place::dir(path)?, None);
         }
         match input.rsplit_once(':') {
             Some((path, arm)) if Path::new(path).is_dir() => {
                 let path = Path::new(path);
-                let attempts = run_dir::attempts(path)?;
+                let place = Place::dir(path)?;
+                let attempts = run_dir::attempts(&place)?;
                 let arms: BTreeSet<&str> =
                     attempts.iter().filter_map(|(_, name, _)| Some(run_dir::arm_and_trial(name)?.0)).collect();
                 if !arms.contains(arm) {
                     let known = arms.into_iter().collect::<Vec<_>>().join(", ");
                     return Err(Error::NoSuchArm { path: path.to_owned(), arm: arm.to_owned(), known });
                 }
-                run(path, Some(arm.to_owned()))
+                run(place, Some(arm.to_owned()))
             }
             _ => Err(Error::Missing { path: path.to_owned() }),
         }
     }
 
-    fn run(&self) -> Option<&Path> {
+    fn run(&self) -> Option<PathBuf> {
         match self {
-            Self::Run { path, .. } => Some(path),
-            Self::File(_) | Self::Report(_) => None,
+            Self::Run { place, .. } => Some(place.path()),
+            Self::File(..) | Self::Report(_) => None,
         }
     }
 }
 
 /// Arms of several runs may have one name: each gets its run's in front.
 pub(super) fn label(sources: &mut [Source]) {
-    let runs: BTreeSet<PathBuf> = sources.iter().filter_map(Source::run).map(Path::to_owned).collect();
+    let runs: BTreeSet<PathBuf> = sources.iter().filter_map(Source::run).collect();
     let short = |path: &Path| path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let shorts: BTreeSet<String> = runs.iter().map(|run| short(run)).collect();
     for source in sources.iter_mut().filter(|_| runs.len() > 1) {
-        if let Source::Run { path, label, .. } = source {
+        if let Source::Run { place, label, .. } = source {
+            let path = place.path();
             let whole = path.display().to_string();
-            *label = Some(if shorts.len() == runs.len() { short(path) } else { whole });
+            *label = Some(if shorts.len() == runs.len() { short(&path) } else { whole });
         }
     }
 }

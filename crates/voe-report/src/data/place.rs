@@ -1,0 +1,158 @@
+//! Files of a run directory, which somebody else may have sent.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use voe_untrusted::{Kind, UntrustedDir, named_file};
+
+use crate::Error;
+
+/// A list of verdicts, a suite, predictions: no longer than this. Bytes.
+pub(crate) const LONGEST_TEXT: u64 = 256 << 20;
+
+/// `run.toml`, which voe writes: no longer than this. Bytes.
+pub(crate) const LONGEST_RUN: u64 = 1 << 20;
+
+/// A file or folder below a directory that the user named. Links are followed up to that directory and below it none, and
+/// only regular files are read. The directory stays open: what is later put at its path is another one.
+#[derive(Debug, Clone)]
+pub struct Place {
+    root: Arc<UntrustedDir>,
+    /// From the root; empty for the root itself.
+    below: PathBuf,
+}
+
+impl Place {
+    /// A directory that the user names.
+    ///
+    /// # Errors
+    /// It isn't there, or can't be opened.
+    pub fn dir(path: &Path) -> Result<Self, Error> {
+        let root = UntrustedDir::named(path).map_err(|error| named(path, error))?;
+        Ok(Self { root: Arc::new(root), below: PathBuf::new() })
+    }
+
+    /// A file that the user names, with what belongs to it in the same folder. A link to it is followed.
+    ///
+    /// # Errors
+    /// Its folder isn't there, or can't be opened.
+    pub fn file(path: &Path) -> Result<Self, Error> {
+        let path = if path.is_symlink() { path.canonicalize().map_err(Error::input(path))? } else { path.to_owned() };
+        let Some(name) = path.file_name() else { return Err(Error::Missing { path }) };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok(Self::dir(folder)?.join(name))
+    }
+
+    /// What is at a path below.
+    #[must_use]
+    pub fn join(&self, path: impl AsRef<Path>) -> Self {
+        Self { root: self.root.clone(), below: self.below.join(path) }
+    }
+
+    /// The file of the same name with something after it.
+    pub(crate) fn with(&self, ending: &str) -> Self {
+        let mut below = self.below.clone().into_os_string();
+        below.push(ending);
+        Self { root: self.root.clone(), below: below.into() }
+    }
+
+    /// The folder that it is in, below the same root; none for the root itself.
+    pub(crate) fn folder(&self) -> Option<Self> {
+        self.below.parent().map(|below| Self { root: self.root.clone(), below: below.to_owned() })
+    }
+
+    /// The directory that the user named.
+    pub(crate) fn root(&self) -> Self {
+        Self { root: self.root.clone(), below: PathBuf::new() }
+    }
+
+    /// Its path, for messages.
+    pub fn path(&self) -> PathBuf {
+        let root = self.root.path();
+        if self.below.as_os_str().is_empty() { root.to_owned() } else { root.join(&self.below) }
+    }
+
+    /// Whether a regular file is there.
+    ///
+    /// # Errors
+    /// Something else is: a link, also on the way to it, a pipe, a directory.
+    pub(crate) fn is_file(&self) -> Result<bool, Error> {
+        match self.root.kind(&self.below)? {
+            None => Ok(false),
+            Some(Kind::File) => Ok(true),
+            Some(kind) => Err(Error::Foreign { path: self.path(), kind }),
+        }
+    }
+
+    /// The file, open for reading.
+    ///
+    /// # Errors
+    /// It isn't there; as [`Place::is_file`].
+    pub fn open(&self) -> Result<File, Error> {
+        let gone = || Error::read(&self.path())(std::io::ErrorKind::NotFound.into());
+        self.root.open_file(&self.below)?.ok_or_else(gone)
+    }
+
+    /// The file's text of at most `most` bytes; none if nothing is there.
+    ///
+    /// # Errors
+    /// As [`Place::is_file`]; larger, or no text.
+    pub(crate) fn text(&self, most: u64) -> Result<Option<String>, Error> {
+        Ok(self.root.read_text(&self.below, most)?)
+    }
+
+    /// The folders in this one, sorted; none if it is not there.
+    ///
+    /// # Errors
+    /// A link or a special file is among them: it could lead to what the reader of a run must not see. It can't be listed.
+    pub(crate) fn folders(&self) -> Result<Vec<(String, Self)>, Error> {
+        self.listed(Kind::Dir, |name| Some(name.to_string_lossy().into_owned()))
+    }
+
+    /// The files with an extension in this folder, by what is before it, sorted; none if the folder is not there.
+    ///
+    /// # Errors
+    /// As [`Place::folders`].
+    pub(crate) fn files(&self, extension: &str) -> Result<Vec<(String, Self)>, Error> {
+        let ending = format!(".{extension}");
+        self.listed(Kind::File, |name| name.to_string_lossy().strip_suffix(&ending).map(str::to_owned))
+    }
+
+    fn listed(&self, wanted: Kind, called: impl Fn(&OsStr) -> Option<String>) -> Result<Vec<(String, Self)>, Error> {
+        let below = if self.below.as_os_str().is_empty() { self.root.again() } else { self.root.dir(&self.below) };
+        let dir = match below {
+            Err(error) if error.is_not_found() => return Ok(Vec::new()),
+            dir => dir?,
+        };
+        let mut found = Vec::new();
+        for entry in dir.entries()? {
+            let Some(name) = called(&entry.name) else { continue };
+            let place = self.join(&entry.name);
+            match entry.kind {
+                kind @ (Kind::Link | Kind::Other) => return Err(Error::Foreign { path: place.path(), kind }),
+                kind if kind == wanted => found.push((name, place)),
+                _ => {}
+            }
+        }
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(found)
+    }
+}
+
+/// The text of a file that the user names; a link to it is followed.
+pub(crate) fn named_text(path: &Path) -> Result<String, Error> {
+    use std::io::Read as _;
+    let file = named_file(path).map_err(|error| named(path, error))?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST_TEXT + 1).read_to_end(&mut bytes).map_err(Error::read(path))?;
+    if bytes.len() as u64 > LONGEST_TEXT {
+        return Err(voe_untrusted::Error::TooLarge { path: path.to_owned(), most: LONGEST_TEXT }.into());
+    }
+    String::from_utf8(bytes).map_err(|_| voe_untrusted::Error::NotText(path.to_owned()).into())
+}
+
+fn named(path: &Path, error: voe_untrusted::Error) -> Error {
+    if error.is_not_found() { Error::Missing { path: path.to_owned() } } else { error.into() }
+}
