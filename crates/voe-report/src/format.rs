@@ -87,6 +87,21 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
+/// Text for Markdown, on one line: nothing in it is markup, HTML, a link or an image.
+pub(crate) fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '&' | '~' | '!' | '$' => out.extend(['\\', c]),
+            '\n' | '\t' | '\r' => out.push(' '),
+            c if is_hazard(c) => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    // GitHub makes links of bare addresses.
+    out.replace("://", "\\://").replace("www.", "www\\.")
+}
+
 /// One field of a CSV line. A leading character that spreadsheets take for a formula gets an apostrophe, numbers excepted.
 pub(crate) fn csv_field(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
@@ -128,6 +143,8 @@ mod tests {
     fn foreign_text_stays_text() {
         assert_eq!(escape("<script>\u{0}\"'&"), "&lt;script&gt;\u{fffd}&quot;&#39;&amp;");
         assert_eq!(escape("if admin\u{202e} \u{2066}// \u{ffff}"), "if admin\u{fffd} \u{fffd}// \u{fffd}");
+        assert_eq!(markdown("a|b <img src=x>\n![x](y)"), "a\\|b \\<img src=x\\> \\!\\[x\\](y)");
+        assert_eq!(markdown("https://x \u{202e}www.y"), "https\\://x \u{fffd}www\\.y");
         assert_eq!(csv_field("=HYPERLINK(1)"), "'=HYPERLINK(1)");
         assert_eq!(csv_field("-4.5"), "-4.5");
         assert_eq!(csv_field("a,\"b\""), "\"a,\"\"b\"\"\"");

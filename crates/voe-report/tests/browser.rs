@@ -179,6 +179,21 @@ fn an_export_opens_from_disk_and_can_be_searched() {
 }
 
 #[test]
+fn names_are_shown_without_characters_that_hide_or_turn_text() {
+    let Some(program) = program("names with hidden characters") else { return };
+    let (_dir, viewer) = run(&Shape { tasks: 2, arms: &["a\u{202e}b\u{3164}c"], ..Shape::default() });
+    let mut browser = Browser::start(&program);
+    for (page, ready) in [("#/", "a.cell"), ("#/attempt/0", "details.step")] {
+        browser.open(&format!("{}/{page}", viewer.url));
+        browser.wait(&format!("document.querySelector('{ready}')"));
+        let told = "[document.title, document.body.innerText, \
+                    ...[...document.querySelectorAll('[title], [aria-label]')].flatMap((e) => [e.title, e.ariaLabel ?? ''])].join('')";
+        assert_eq!(browser.eval(&format!("/[\\u202e\\u3164]/.test({told})")), false, "{page}");
+        assert_eq!(browser.eval(&format!("{told}.includes('a\\ufffdb\\ufffdc')")), true, "{page}");
+    }
+}
+
+#[test]
 fn hostile_text_is_shown_and_never_run() {
     let Some(program) = program("hostile trajectories") else { return };
     let (dir, viewer) = run(&Shape { tasks: 3, hostile: HOSTILE, ..Shape::default() });

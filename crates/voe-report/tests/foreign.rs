@@ -299,3 +299,30 @@ fn a_trajectory_that_the_user_names_through_a_link_of_their_own_is_viewed() {
     let index = Index::build(&[link.to_str().unwrap().to_owned()]).unwrap();
     assert!(index.attempts() == 1 && !index.entries[0].steps.is_empty());
 }
+
+#[test]
+fn nothing_in_a_markdown_report_is_markup_of_a_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let evil = "<img src=x>![y](z)`|\u{202e}&lt;";
+    let run = dir.path().join("run");
+    write_run(&run, &Shape { tasks: 2, arms: &["a"], ..Shape::default() });
+    // Its grades are gone, so that a note names the arm; its tasks and arms are called what somebody else likes.
+    fs::remove_dir_all(run.join("grades")).unwrap();
+    fs::create_dir_all(run.join(format!("tasks/{evil}/{evil}-1"))).unwrap();
+    let record = format!("tasks/{}/a-1/trajectory.jsonl", task_id(0));
+    fs::rename(run.join(record), run.join(format!("tasks/{evil}/{evil}-1/trajectory.jsonl"))).unwrap();
+    let inputs = vec![run.to_str().unwrap().to_owned()];
+    let Output::Text(text) = report(&ReportOptions { inputs, format: Format::Md, ..ReportOptions::default() }).unwrap()
+    else {
+        panic!("not text")
+    };
+    let notes: Vec<&str> = text.lines().filter(|line| line.starts_with("- ") && line.contains("img")).collect();
+    assert!(!notes.is_empty(), "{text}");
+    assert!(text.lines().filter(|line| line.contains("img")).count() > notes.len(), "tables name it, too: {text}");
+    let plain = text.replace("\\\\", "");
+    for mark in ["<", "[", "!", "`", "&", "\u{202e}"] {
+        for (at, _) in plain.match_indices(mark) {
+            assert!(plain[..at].ends_with('\\'), "{mark} is markup: {}", &plain[at..]);
+        }
+    }
+}

@@ -153,6 +153,7 @@ fn rows(markdown: &str) -> Vec<String> {
         ("e9-100-steps", "100 steps"),
         ("e8-200-steps", "200 steps"),
         ("\\_", "_"),
+        ("\\>", ">"),
     ];
     let renamed = names.iter().fold(markdown.to_owned(), |text, (from, to)| text.replace(from, to));
     renamed.lines().filter(|line| line.starts_with('|')).map(str::to_owned).collect()

@@ -7,6 +7,7 @@ use crate::data::arm::Arm;
 use crate::data::suite::Suite;
 use crate::data::{load, parts};
 use crate::figure::{Figure, figures};
+use crate::format::markdown;
 use crate::output::{self, Folder};
 use crate::report::attempts_csv::attempts_csv;
 use crate::report::build::Report;
@@ -129,14 +130,15 @@ impl Made {
     }
 
     fn markdown(&self, figures: Option<&str>) -> String {
-        let mut out = format!("# Report\n\n{} tasks: {}\n\n", self.report.tasks, self.report.denominator);
-        self.report.notes.iter().for_each(|note| out += &format!("- {note}\n"));
+        let mut out = format!("# Report\n\n{} tasks: {}\n\n", self.report.tasks, markdown(&self.report.denominator));
+        self.report.notes.iter().for_each(|note| out += &format!("- {}\n", markdown(note)));
         if !self.report.notes.is_empty() {
             out.push('\n');
         }
         self.report.tables().iter().for_each(|table| out += &(table.markdown() + "\n"));
         if let Some(folder) = figures {
             for Figure { id, title, caption, .. } in &self.figures {
+                let (title, caption) = (markdown(title), markdown(caption));
                 out += &format!("![{title}]({folder}/{id}.svg)\n\n{caption} ([data]({folder}/{id}.csv))\n\n");
             }
         }

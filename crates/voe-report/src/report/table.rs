@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::format::{csv_line, escape, percent};
+use crate::format::{csv_line, escape, markdown, percent};
 
 /// A table of text.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -110,26 +110,16 @@ impl Table {
 
     /// As a GitHub Markdown table under a heading.
     pub fn markdown(&self) -> String {
-        let cell = |text: &str| {
-            let mut out = String::new();
-            for c in one_line(text).chars() {
-                if matches!(c, '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '<') {
-                    out.push('\\');
-                }
-                out.push(c);
-            }
-            out
-        };
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-        let mut out = format!("## {}\n\n", self.title);
-        out += &line(self.columns.iter().map(|c| cell(c)).collect());
+        let mut out = format!("## {}\n\n", markdown(&self.title));
+        out += &line(self.columns.iter().map(|c| markdown(c)).collect());
         let rule = |c| if self.is_numeric(c) { "--:".to_owned() } else { "---".to_owned() };
         out += &line((0..self.columns.len()).map(rule).collect());
         for row in &self.rows {
-            out += &line(row.iter().map(|v| cell(&v.text)).collect());
+            out += &line(row.iter().map(|v| markdown(&v.text)).collect());
         }
         if !self.note.is_empty() {
-            let _ = write!(out, "\n{}\n", self.note);
+            let _ = write!(out, "\n{}\n", markdown(&self.note));
         }
         out
     }
@@ -229,7 +219,7 @@ mod tests {
         | arm | resolved |
         | --- | --: |
         | verify-on-edit | 37.8 % |
-        | \<b>\| \[31m | – |
+        | \<b\>\|�\[31m | – |
 
         A note.
         ");

@@ -1,7 +1,12 @@
 //! The viewer's own files, embedded.
 
-/// Name, content type and content.
-pub(super) const FILES: [(&str, &str, &str); 9] = [
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use voe_untrusted::text::is_hazard;
+
+/// Name, content type and content as they are in the source.
+const FILES: [(&str, &str, &str); 9] = [
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
     ("style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
     ("dom.js", SCRIPT, include_str!("assets/dom.js")),
@@ -17,6 +22,34 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 const PAGE: &str = include_str!("assets/index.html");
 
+/// Stands in a script for the characters that are not shown.
+const HAZARDS: &str = "{{hazards}}";
+
+/// Name, content type and content of each file.
+pub(super) fn files() -> impl Iterator<Item = (&'static str, &'static str, Cow<'static, str>)> {
+    FILES.into_iter().map(|(name, kind, content)| {
+        let made = content.contains(HAZARDS).then(|| content.replace(HAZARDS, &hazards()).into());
+        (name, kind, made.unwrap_or(Cow::Borrowed(content)))
+    })
+}
+
+/// The ranges of a regular expression that fit what a terminal is not given either, so that there is one list.
+fn hazards() -> String {
+    let (mut ranges, mut open) = (String::new(), None);
+    for c in ('\0'..=char::MAX).map(Some).chain([None]) {
+        match (open, c.filter(|c| is_hazard(*c))) {
+            (None, Some(c)) => open = Some((c, c)),
+            (Some((first, _)), Some(c)) => open = Some((first, c)),
+            (Some((first, last)), None) => {
+                let _ = write!(ranges, "\\u{{{:x}}}-\\u{{{:x}}}", u32::from(first), u32::from(last));
+                open = None;
+            }
+            (None, None) => {}
+        }
+    }
+    ranges
+}
+
 /// The page, as served or for opening from disk. In a page, unlike in a header, a policy can't say who may frame it.
 pub(super) fn page(exported: bool) -> String {
     PAGE.replace("{{mode}}", if exported { "export" } else { "served" })
@@ -30,5 +63,47 @@ pub(super) fn policy(exported: bool) -> &'static str {
         "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; base-uri 'none'; form-action 'none'"
     } else {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(wanted: &str) -> String {
+        files().find(|(name, ..)| *name == wanted).unwrap().2.into_owned()
+    }
+
+    #[test]
+    fn the_viewer_hides_what_the_terminal_does() {
+        let script = content("dom.js");
+        let (_, rest) = script.split_once("/[").unwrap();
+        let (ranges, _) = rest.split_once("]/gu").unwrap();
+        let number = |text: &str| u32::from_str_radix(text.strip_suffix('}').unwrap(), 16).unwrap();
+        let ranges: Vec<(u32, u32)> = ranges
+            .split("\\u{")
+            .skip(1)
+            .collect::<Vec<_>>()
+            .chunks(2)
+            .map(|pair| (number(pair[0].strip_suffix('-').unwrap()), number(pair[1])))
+            .collect();
+        for c in '\0'..=char::MAX {
+            let hidden = ranges.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(c)));
+            assert_eq!(hidden, is_hazard(c), "{c:?}");
+        }
+        for (name, _, content) in files() {
+            assert!(!content.contains("{{"), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_text_of_the_page_goes_through_the_function_that_hides_them() {
+        for (name, _, content) in files().filter(|(name, ..)| name.ends_with(".js")) {
+            let ways =
+                ["textContent =", "document.title =", "setAttribute(", "innerText", ".title =", "createTextNode"];
+            for line in content.lines().filter(|line| ways.iter().any(|way| line.contains(way))) {
+                assert!(line.contains("visible("), "{name}: {line}");
+            }
+        }
     }
 }

@@ -20,8 +20,8 @@ pub fn export(options: &Options, folder: &Path) -> Result<usize, Error> {
         write(&format!("data/{}.js", key.replace('/', "-")), &format!("voeData({}, {value});\n", Value::from(key)))
     };
     write("index.html", &assets::page(true))?;
-    for (name, _, content) in assets::FILES {
-        write(name, content)?;
+    for (name, _, content) in assets::files() {
+        write(name, &content)?;
     }
     let (overview, figures) = pages::overview(&index, options.suite.as_ref());
     data("overview", &overview)?;

@@ -210,8 +210,8 @@ fn missing(what: &str) -> Response {
 }
 
 async fn file(Path(name): Path<String>) -> Response {
-    match assets::FILES.iter().find(|(file, ..)| *file == name) {
-        Some((_, kind, content)) => typed(kind, *content),
+    match assets::files().find(|(file, ..)| *file == name) {
+        Some((_, kind, content)) => typed(kind, content.into_owned()),
         None => missing("file"),
     }
 }

@@ -6,7 +6,7 @@
   const help = document.getElementById("help");
   voe.items = () => [];
   voe.up = "#/";
-  voe.where = (text) => { document.getElementById("where").textContent = text; };
+  voe.where = (text) => { document.getElementById("where").textContent = voe.visible(text); };
 
   voe.select = (item) => {
     document.querySelector(".selected")?.classList.remove("selected");

@@ -96,12 +96,12 @@
   };
 
   const fill = async (a, i, body) => {
-    body.textContent = "…";
+    body.replaceChildren("…");
     try {
       const list = await records(a, i);
       body.replaceChildren(...list.map(voe.event).flat(3).filter(Boolean));
     } catch (error) {
-      body.textContent = String(error.message ?? error);
+      body.textContent = voe.visible(error.message ?? error);
     }
   };
 
@@ -133,7 +133,7 @@
     const legend = el("p", { class: "quiet legend" }, ["edit", "proven", "refuted", "nudge", "gate", "compaction"].map((k) => [el("span", { class: "bar " + k }), " ", k, " "]));
     const steps = el("section", { id: "steps" }, el("h2", {}, "Steps"), line(a), legend, before, a.steps.map((s, i) => row(a, s, i)));
     main.replaceChildren(...[head, checks, patch, tests(a.grade), nodes, steps].filter(Boolean));
-    document.title = `${a.task}, ${a.arm} ${a.trial}`;
+    document.title = voe.visible(`${a.task}, ${a.arm} ${a.trial}`);
     voe.where(`${a.arm} ${a.trial} · ${a.task}`);
     voe.up = a.part_of === null ? "#/" : `#/attempt/${a.part_of}`;
     voe.items = () => [...steps.querySelectorAll("details.step:not([hidden])")];

@@ -4,7 +4,10 @@ window.voe = {};
 
 /** Text without characters that a browser obeys or hides: a diff must be shown in the order that it has. */
 voe.visible = (text) => String(text).replaceAll(
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g, "\ufffd");
+  /[{{hazards}}]/gu, "\ufffd");
+
+/** Properties that are compared or followed, and not read by a person. */
+const UNSEEN = new Set(["value", "href", "src"]);
 
 /** An element. `props` may hold class, title, href, dataset, attributes in `attrs`, and handlers in `on`. */
 voe.el = (tag, props, ...children) => {
@@ -12,9 +15,9 @@ voe.el = (tag, props, ...children) => {
   const { class: name, dataset, on, attrs, ...rest } = props ?? {};
   if (name) node.className = name;
   Object.assign(node.dataset, dataset ?? {});
-  for (const [key, value] of Object.entries(attrs ?? {})) node.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attrs ?? {})) node.setAttribute(key, voe.visible(value));
   for (const [key, handler] of Object.entries(on ?? {})) node.addEventListener(key, handler);
-  Object.assign(node, rest);
+  for (const [key, value] of Object.entries(rest)) node[key] = typeof value === "string" && !UNSEEN.has(key) ? voe.visible(value) : value;
   node.append(...children.flat(Infinity)
     .filter((child) => child !== null && child !== undefined && child !== false)
     .map((child) => child instanceof Node ? child : voe.visible(child)));
@@ -53,18 +56,18 @@ voe.diff = (text) => {
 
 /** A text: short ones whole, long ones with head and tail until asked for. */
 voe.text = (raw, name, lines = 18) => {
-  const text = voe.visible(raw);
+  const text = String(raw);
   const all = text.replace(/\s+$/, "").split("\n");
   const pre = voe.el("pre", { class: name ?? "" });
   if (all.length <= lines + 4 && text.length < 6000) {
-    pre.textContent = text;
+    pre.textContent = voe.visible(text);
     return pre;
   }
   const head = all.slice(0, Math.ceil(lines * 0.7)).join("\n").slice(0, 4000);
   const tail = all.slice(all.length - Math.floor(lines * 0.3)).join("\n").slice(-1500);
   const button = voe.el("button", { type: "button", class: "more" }, `… ${voe.number(all.length)} lines, ${voe.short(text.length)} characters: show all`);
-  button.addEventListener("click", () => { pre.textContent = text; });
-  pre.append(head + "\n", button, "\n" + tail);
+  button.addEventListener("click", () => { pre.textContent = voe.visible(text); });
+  pre.append(voe.visible(head) + "\n", button, "\n" + voe.visible(tail));
   return pre;
 };
 

@@ -92,7 +92,7 @@
       el("section", {}, el("h2", {}, "Attempts"), el("div", { class: "filters" }, selects, text), holder),
       el("section", {}, el("h2", {}, "Arms"), tables),
       el("section", { class: "figures" }, el("h2", {}, "Figures"), figures));
-    document.title = "voe: " + data.arms.join(", ");
+    document.title = voe.visible("voe: " + data.arms.join(", "));
     voe.where(`${data.attempts.length} attempts`);
     voe.items = () => [...main.querySelectorAll(".matrix a.cell")];
   };

@@ -43,11 +43,11 @@
     const say = el("p", { class: "quiet", id: "count" }, "Searching …");
     main.replaceChildren(el("h1", {}, "Finds"), say);
     voe.where(`“${text}”`);
-    const tell = (n) => { say.textContent = `Searching … ${n}`; };
+    const tell = (n) => { say.textContent = voe.visible(`Searching … ${n}`); };
     const found = voe.exported ? await fromDisk(text, overview, tell) : await voe.get("search?q=" + encodeURIComponent(text), true);
     if (!found) return;
     const attempts = new Map([...overview.attempts, ...overview.parts].map((a) => [a.id, a]));
-    say.textContent = `${found.hits.length}${found.more ? " or more" : ""} finds of “${text}”, at most five an attempt`;
+    say.textContent = voe.visible(`${found.hits.length}${found.more ? " or more" : ""} finds of “${text}”, at most five an attempt`);
     main.append(el("ul", { class: "finds" }, found.hits.map((hit) => {
       const a = attempts.get(hit.id);
       const href = hit.place ? `#/attempt/${hit.id}/step/${hit.place}` : `#/attempt/${hit.id}`;
