@@ -326,3 +326,40 @@ fn nothing_in_a_markdown_report_is_markup_of_a_run() {
         }
     }
 }
+
+#[test]
+fn numbers_of_any_size_in_a_record_are_shown_and_end_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    write_run(&run, &Shape { tasks: 2, arms: &["a"], ..Shape::default() });
+    let attempt = run.join(format!("tasks/{}", task_id(0)));
+    let path = attempt.join("a-1/trajectory.jsonl");
+    let start = fs::read_to_string(&path).unwrap().lines().next().unwrap().to_owned();
+    let (big, small) = (u64::MAX, u32::MAX);
+    let reply = format!(
+        r#"{{"at":1e308,"event":"reply","step":{small},"message":{{"role":"assistant"}},"finish_reason":"stop","usage":{{"prompt":{big},"output":{big},"cached":{big}}},"seconds":1e308}}"#
+    );
+    let change = format!(r#"{{"path":"x","kind":"added","added":{big},"removed":{big}}}"#);
+    let result = format!(
+        r#"{{"at":1e308,"event":"result","step":{small},"call_id":"c","tool":"bash","arguments":{{}},"text":"","ok":true,"seconds":-1e308,"changes":[{change},{change}],"code_tree":"t"}}"#
+    );
+    let nudge = format!(r#"{{"at":1.0,"event":"nudge","step":{small},"kind":"verify","text":"x"}}"#);
+    let check = format!(
+        r#"{{"at":1.0,"event":"check","command":"x","step":{small},"tree":"t","level":"ran","with":{{"exit":0,"seconds":1e308}}}}"#
+    );
+    let record =
+        [&start, &reply, &result, &nudge, &check, &reply, &result, &check].map(|line| format!("{line}\n")).concat();
+    fs::write(&path, &record).unwrap();
+    let other = attempt.join(format!("a-{small}"));
+    fs::create_dir_all(other.join("attempts/1")).unwrap();
+    fs::create_dir_all(other.join("attempts/2")).unwrap();
+    for place in ["", "attempts/1", "attempts/2"] {
+        fs::write(other.join(place).join("trajectory.jsonl"), &record).unwrap();
+    }
+    let inputs = vec![run.to_str().unwrap().to_owned()];
+    assert_eq!(export(&Options { inputs: inputs.clone(), ..Options::default() }, &dir.path().join("site")).unwrap(), 3);
+    for format in [Format::Table, Format::Md, Format::Json, Format::Csv, Format::Html] {
+        let made = report(&ReportOptions { inputs: inputs.clone(), format, ..ReportOptions::default() });
+        assert!(matches!(made, Ok(Output::Text(_))), "{format:?}");
+    }
+}

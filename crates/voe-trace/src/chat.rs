@@ -104,19 +104,27 @@ pub struct Usage {
     pub cost: Option<f64>,
 }
 
+impl Usage {
+    /// All tokens, of prompts and replies.
+    pub fn total(&self) -> u64 {
+        self.prompt.saturating_add(self.output)
+    }
+}
+
 impl std::ops::AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
-        fn sum<T: std::ops::Add<Output = T>>(a: Option<T>, b: Option<T>) -> Option<T> {
+        fn sum<T>(a: Option<T>, b: Option<T>, add: fn(T, T) -> T) -> Option<T> {
             match (a, b) {
-                (Some(a), Some(b)) => Some(a + b),
+                (Some(a), Some(b)) => Some(add(a, b)),
                 (a, b) => a.or(b),
             }
         }
-        self.prompt += other.prompt;
-        self.output += other.output;
-        self.cached = sum(self.cached, other.cached);
-        self.cache_write = sum(self.cache_write, other.cache_write);
-        self.reasoning = sum(self.reasoning, other.reasoning);
-        self.cost = sum(self.cost, other.cost);
+        // A server or a foreign record may say any number.
+        self.prompt = self.prompt.saturating_add(other.prompt);
+        self.output = self.output.saturating_add(other.output);
+        self.cached = sum(self.cached, other.cached, u64::saturating_add);
+        self.cache_write = sum(self.cache_write, other.cache_write, u64::saturating_add);
+        self.reasoning = sum(self.reasoning, other.reasoning, u64::saturating_add);
+        self.cost = sum(self.cost, other.cost, |a, b| a + b);
     }
 }

@@ -105,7 +105,7 @@ impl Attempt {
     pub(crate) fn add_part(&mut self, part: &Fold) {
         let own = part.own();
         if self.reason.is_none() {
-            self.steps += own.steps;
+            self.steps = self.steps.saturating_add(own.steps);
             self.usage += own.usage;
             self.seconds.model += own.seconds.model;
             self.seconds.tools += own.seconds.tools;
@@ -230,7 +230,7 @@ impl Fold {
                     edit.at_once |= edit.tree == check.tree;
                 }
                 for nudge in self.nudges.iter_mut().filter(|nudge| check.step > nudge.step) {
-                    nudge.heeded |= check.step <= nudge.step + HEED_WITHIN || nudge.tree == check.tree;
+                    nudge.heeded |= check.step <= nudge.step.saturating_add(HEED_WITHIN) || nudge.tree == check.tree;
                 }
             }
             Event::Gate { accepted, .. } => facts.refusals += u32::from(!accepted),

@@ -16,7 +16,7 @@ pub(super) fn figure(report: &Report) -> Option<Figure> {
     }
     let priced = worked.iter().all(|(_, _, work)| work.usage.cost.is_some_and(|c| c > 0.0));
     let cost = |work: &crate::report::arm_facts::Work| {
-        let tokens = (work.usage.prompt + work.usage.output) as f64;
+        let tokens = work.usage.total() as f64;
         (if priced { work.usage.cost.unwrap_or(0.0) } else { tokens }) / f64::from(work.attempts.max(1))
     };
     let axis = if priced { "US dollars an attempt, mean" } else { "prompt and output tokens an attempt, mean" };

@@ -28,7 +28,7 @@ pub(super) const MEASURES: [Measure; 4] = [
         id: "resolved-by-tokens",
         title: "Resolved within so many tokens",
         axis: "prompt and output tokens of the attempt",
-        of: |a| Some((a.usage.prompt + a.usage.output) as f64),
+        of: |a| Some(a.usage.total() as f64),
     },
     Measure {
         id: "resolved-by-cost",

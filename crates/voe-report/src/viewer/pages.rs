@@ -74,7 +74,7 @@ fn row(id: usize, entry: &Entry) -> Value {
     json!({
         "id": id, "arm": entry.arm, "trial": entry.trial, "task": entry.task, "verdict": entry.verdict.word(),
         "reason": facts.reason.map(|r| r.word()), "level": facts.level.map(|l| l.word()), "steps": facts.steps,
-        "tokens": facts.usage.prompt + facts.usage.output, "seconds": facts.seconds.total, "edits": facts.edit_count(),
+        "tokens": facts.usage.total(), "seconds": facts.seconds.total, "edits": facts.edit_count(),
         "part_of": entry.part_of.as_ref().map(|(whole, _)| whole), "part": entry.part_of.as_ref().map(|(_, part)| part),
     })
 }
@@ -104,7 +104,7 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
             Event::Result(r) => {
                 let call = json!({"tool": r.tool, "line": line(&told(&r.arguments)), "ok": r.ok, "exit": r.exit, "killed": r.killed,
                     "seconds": r.seconds, "files": r.changes.iter().map(|c| &c.path).collect::<Vec<_>>(),
-                    "added": r.changes.iter().map(|c| c.added).sum::<u64>(), "removed": r.changes.iter().map(|c| c.removed).sum::<u64>()});
+                    "added": r.changes.iter().map(|c| c.added).fold(0, u64::saturating_add), "removed": r.changes.iter().map(|c| c.removed).fold(0, u64::saturating_add)});
                 if let Some(calls) = steps.last_mut().and_then(|s| s["calls"].as_array_mut()) {
                     calls.push(call);
                 }
