@@ -180,6 +180,60 @@ async fn without_the_token_of_its_address_the_viewer_shows_nothing() {
     running.await.unwrap().unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_never_ask_keep_nobody_out() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &Shape { tasks: 1, ..Shape::default() });
+    let options = Options { inputs: vec![dir.path().to_str().unwrap().into()], ..Options::default() };
+    let server = Server::bind(&options).await.unwrap();
+    let (address, url) = (server.address(), server.url());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async { drop(stopped.await) }));
+    let path = url.strip_prefix(&format!("http://{address}")).unwrap().to_owned();
+    let others = tokio::task::spawn_blocking(move || {
+        let connect = || {
+            let stream = std::net::TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+            stream
+        };
+        let ask = |stream: &mut std::net::TcpStream| {
+            stream.write_all(format!("GET {path}data/version HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            let head = String::from_utf8(head).unwrap().to_lowercase();
+            assert!(head.starts_with("http/1.1 200"), "{head}");
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+            stream.read_exact(&mut vec![0; length.parse().unwrap()]).unwrap();
+        };
+        let mut reader = connect();
+        ask(&mut reader);
+        let half = |_| {
+            let mut stream = connect();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: 127").unwrap();
+            stream
+        };
+        let mut others: Vec<_> = (0..200).map(half).collect();
+        // The oldest gave way, and one with the token did not.
+        let closed = match others[0].read(&mut [0; 1]) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        };
+        assert!(closed, "it is still open");
+        ask(&mut reader);
+        ask(&mut connect());
+        others
+    });
+    let others = others.await.unwrap();
+    // Nor do they keep the viewer from ending.
+    drop(stop);
+    tokio::time::timeout(std::time::Duration::from_secs(60), running).await.expect("it does not end").unwrap().unwrap();
+    drop(others);
+}
+
 #[test]
 fn the_attempts_within_a_search_are_its_parts() {
     let dir = tempfile::tempdir().unwrap();

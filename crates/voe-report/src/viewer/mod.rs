@@ -16,6 +16,7 @@ pub mod search;
 pub mod server;
 
 mod assets;
+mod connections;
 mod source;
 mod token;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{ConnectInfo, Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::connections::{Connections, Known};
 use super::index::Index;
 use super::token::Token;
 use super::{Options, assets, pages, search};
@@ -133,7 +134,13 @@ impl Server {
         let router = Router::new()
             .fallback_service(pages)
             .layer(middleware::from_fn(move |request, next| guard(port, token.clone(), request, next)));
-        let served = axum::serve(self.listener, router).with_graceful_shutdown(stop).await;
+        let (listener, connections) = Connections::of(self.listener);
+        let stop = async move {
+            stop.await;
+            connections.end();
+        };
+        let service = router.into_make_service_with_connect_info::<Known>();
+        let served = axum::serve(listener, service).with_graceful_shutdown(stop).await;
         refresh.abort();
         served.map_err(|cause| Error::Listen { address: self.address.to_string(), cause })
     }
@@ -148,6 +155,9 @@ async fn guard(port: u16, token: Token, mut request: Request, next: Next) -> Res
     } else {
         match inner_uri(&token, request.uri()) {
             Some(uri) => {
+                if let Some(ConnectInfo(known)) = request.extensions().get::<ConnectInfo<Known>>() {
+                    known.set();
+                }
                 *request.uri_mut() = uri;
                 next.run(request).await
             }
