@@ -26,6 +26,10 @@ const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 /// The same while calls are answered in between.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(100);
 
+/// Counting what is on disk takes one part in so many of the time, and happens no sooner than after this.
+const COUNT_SHARE: u32 = 100;
+const COUNT_AT_LEAST_AFTER: Duration = Duration::from_secs(1);
+
 /// A disk or a memory of which less than one part in so many is left, and less than the limit, is nearly full.
 const SCARCE: u64 = 32;
 
@@ -106,6 +110,8 @@ struct Watch<'a> {
     events: Option<fs::File>,
     /// Bytes that the sandbox took and bytes that were free on its disk, at the last exact count.
     disk: Option<(u64, u64)>,
+    /// When the next exact count is due in any case.
+    count_at: Instant,
     /// Bytes that were free on its disk at the start.
     free_at_start: Option<u64>,
     /// The machine's memory at the start.
@@ -123,6 +129,7 @@ impl<'a> Watch<'a> {
             processes,
             events,
             disk: None,
+            count_at: Instant::now(),
             free_at_start: None,
             memory_at_start,
             tolerated: plan.bounds.disk_bytes,
@@ -184,7 +191,8 @@ impl<'a> Watch<'a> {
     }
 
     /// Bytes on disk. Counting them is as slow as there are files; so they are counted when so much less is free than at the
-    /// last count that the limit may have been reached.
+    /// last count that the limit may have been reached, and otherwise so rarely that it costs nothing: somebody else may free
+    /// what the sandbox takes.
     fn disk_used(&mut self, child: &ChildProcess) -> Option<u64> {
         let stat = rustix::fs::statvfs(&self.plan.home).ok()?;
         let free = stat.f_bfree * stat.f_frsize;
@@ -194,9 +202,11 @@ impl<'a> Watch<'a> {
         if let Some((used, free_then)) = self.disk
             && used + free_then.saturating_sub(free) <= self.tolerated.min(bounds.disk_bytes.max(used))
             && !(scarce && lost > self.tolerated)
+            && Instant::now() < self.count_at
         {
             return None;
         }
+        let began = Instant::now();
         let own = bounds.disk_of.iter().map(|dir| size(dir)).sum::<u64>();
         let added = bounds.disk_added_to.as_ref().map_or(0, |added| size(&added.dir).saturating_sub(added.before));
         let devices: Vec<_> = [&self.plan.home].into_iter().chain(&bounds.disk_of).filter_map(device).collect();
@@ -207,6 +217,7 @@ impl<'a> Watch<'a> {
             used = used.max(lost);
         }
         self.disk = Some((used, free));
+        self.count_at = Instant::now() + (began.elapsed() * COUNT_SHARE).max(COUNT_AT_LEAST_AFTER);
         Some(used)
     }
 }
