@@ -214,11 +214,12 @@ fn a_task_called_work_hides_no_link_from_the_look_at_a_run_directory() {
 fn results_are_not_written_through_links_of_the_directory_that_they_go_to() {
     let place = Place::new();
     let prediction = |model: &str| serde_json::json!({ "instance_id": "mini__rotate-1", "model_name_or_path": model, "model_patch": "not a patch\n" });
-    let grade = |model: &str| {
+    let grade_to = |model: &str, out: &[&str]| {
         fs::write(place.path("p.jsonl"), format!("{}\n", prediction(model))).unwrap();
         let args = ["bench", "grade", "--suite", "mini", "--ids", "mini__rotate-1", "--predictions", "p.jsonl"];
-        bounded(&place, &args)
+        bounded(&place, &[&args[..], out].concat())
     };
+    let grade = |model: &str| grade_to(model, &[]);
     let (kept, new) = (place.path("victim/kept"), place.path("victim/new"));
     let at = place.path("logs/run_evaluation/voe/m/mini__rotate-1");
     fs::create_dir_all(&at).unwrap();
@@ -239,8 +240,9 @@ fn results_are_not_written_through_links_of_the_directory_that_they_go_to() {
     assert!(place.is_unharmed());
     // Where others can write, sandboxes could be exchanged under way.
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    fs::set_permissions(place.0.path(), open).unwrap();
-    let graded = grade("m");
+    fs::create_dir(place.path("shared")).unwrap();
+    fs::set_permissions(place.path("shared"), open).unwrap();
+    let graded = grade_to("m", &["--out", "shared"]);
     assert_eq!(graded.status.code(), Some(2), "{}", said(&graded));
     assert!(said(&graded).contains("can be written by others") && said(&graded).contains("--out"), "{}", said(&graded));
 }

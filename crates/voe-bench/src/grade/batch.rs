@@ -123,7 +123,7 @@ impl Batch {
             Some(name) => format!("{}-{name}", self.model),
             None => self.model.clone(),
         };
-        instance_directory(&self.run_id, &model, id).into()
+        instance_directory(&self.run_id, &model, id)
     }
 
     async fn one(&self, work: &Path, number: usize, entry: Entry) -> std::io::Result<Row> {
