@@ -281,7 +281,8 @@ fn pipes_devices_holes_and_huge_numbers_in_a_run_end_in_an_error() {
     let hole = |at: &Path| fs::File::create(at).unwrap().set_len(20 << 30).unwrap();
     let pipe = |at: &Path| assert!(Command::new("mkfifo").arg(at).status().unwrap().success());
     let zero = |at: &Path| symlink("/dev/zero", at).unwrap();
-    let makers: [(&str, &dyn Fn(&Path)); 3] = [("hole", &hole), ("pipe", &pipe), ("zero", &zero)];
+    type Make<'m> = &'m dyn Fn(&Path);
+    let makers: [(&str, Make<'_>); 3] = [("hole", &hole), ("pipe", &pipe), ("zero", &zero)];
     for file in ["r/run.toml", "r/suite.jsonl", "r/predictions/baseline-1.jsonl", "r/lock"] {
         let content = fs::read(place.path(file)).unwrap();
         for (name, make) in makers {
