@@ -323,10 +323,12 @@ fn paths_that_a_run_from_elsewhere_names_are_not_read() {
     let mut command = world.command(&["bench", "run", RUN]);
     let said = Said::of(&command.env("VOE_STATE_DIR", world.at("other")).output().unwrap());
     insta::assert_snapshot!(refusal(&world, &said), @"voe: runs/one names the environments file TOP/suites/environments.json, which you have not given to this voe; if that is right, give --environments FILE");
-    // A directory that others can write says nothing at all.
+    // A directory that others can write is not written to, and says nothing at all.
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(world.at(RUN), fs::Permissions::from_mode(0o777)).unwrap();
-    insta::assert_snapshot!(refusal(&world, &grade(&world, &[])), @"voe: runs/one can be written by others, so what it says of where its tasks run is not used; say so: --backend native or docker, and as at the beginning --environments, --repos, --image, --sandbox");
+    insta::assert_snapshot!(refusal(&world, &grade(&world, &[])), @"voe: TOP/runs/one can be written by others (mode 777); run: chmod go-w TOP/runs/one; or let the grades go elsewhere with --out DIR");
+    let elsewhere = grade(&world, &["--out", "grades"]);
+    insta::assert_snapshot!(refusal(&world, &elsewhere), @"voe: runs/one can be written by others, so what it says of where its tasks run is not used; say so: --backend native or docker, and as at the beginning --environments, --repos, --image, --sandbox");
     assert_eq!(resume(&world, &["--backend", "native"]).code, 2);
 }
 
