@@ -198,12 +198,12 @@ pub const CASES: &[Case] = &[
     case(
         "a memory bomb of files without a name",
         "python3 -c '\nimport os,time\nfor i in range(20):\n  os.write(os.memfd_create(\"x\"),b\"x\"*50_000_000); time.sleep(0.02)\ntime.sleep(2)\n'; echo over",
-        Says(&["memory limit"]),
+        Says(&["memory limit", "Killed"]),
     ),
     case(
         "the same by a process that does not let itself be examined",
         "python3 -c '\nimport ctypes,os,time\nctypes.CDLL(None).prctl(4,0)\nfor i in range(20):\n  os.write(os.memfd_create(\"x\"),b\"x\"*50_000_000); time.sleep(0.02)\ntime.sleep(2)\n'; echo over",
-        Says(&["memory limit"]),
+        Says(&["memory limit", "Killed"]),
     ),
     namespaced("memory in /dev/shm", "head -c 2G /dev/zero > /dev/shm/x; r=$?; rm -f /dev/shm/x; exit $r", Refused),
     namespaced(
