@@ -7,7 +7,7 @@
 //! - [`Repo::apply`]: the patch into the user's tree, all of it or nothing.
 //! - [`UndoPoint`]: taking back what was applied, or putting everything back.
 //! - [`Base::check_out`], [`Base::keep`], [`Base::with_patch`]: the base put somewhere else.
-//! - [`throw_away_copy`], [`sealed_checkout`]: repositories for the demo and for suite tasks.
+//! - [`throw_away_copy`], [`sealed_checkout`]: repositories for the demo and for suite tasks; [`History`]: what these share.
 //!
 //! Everything is done by the `git` program (2.25 or newer), in a clean environment, under a time limit. Nothing that
 //! the repository configures is run: no hooks, filters, diff drivers, file system monitors. All calls block: an
@@ -23,6 +23,7 @@ mod error;
 mod files;
 mod git;
 mod hazard;
+mod history;
 mod index;
 mod objects;
 mod patch;
@@ -41,6 +42,7 @@ pub use copy::throw_away_copy;
 pub use error::RepoError;
 pub use hazard::Hazard;
 pub use hazard::not_text;
+pub use history::History;
 pub use patch::{Patch, make_patch};
 pub use repo::Repo;
 pub use sealed::{Sealed, sealed_checkout};

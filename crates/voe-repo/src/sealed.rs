@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::copy::init;
 use crate::git::Git;
+use crate::history::{History, pack};
 use crate::objects::unknown;
 use crate::{RepoError, Result};
 
@@ -20,12 +21,12 @@ pub struct Sealed {
 
 /// Makes a repository at `dir` (missing or empty) from the clone or mirror `source`: `commit` on `main`, its ancestors
 /// and the tags among them, checked out; no remotes, alternates, reflogs or promises, and no object that is not
-/// reachable from these. Submodules stay empty.
+/// reachable from these. Submodules stay empty. What of its history is in `history` is shared with other checkouts.
 ///
 /// # Errors
 /// `source` is no repository, the commit is not in it, or something of it is missing there (a partial or shallow clone); git failed, or the
 /// disk.
-pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path) -> Result<Sealed> {
+pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path, history: Option<&History>) -> Result<Sealed> {
     let from = Git::around(source);
     let missing = || RepoError::NoCommit { clone: source.to_owned(), commit: commit.to_owned() };
     if commit.starts_with('-') {
@@ -37,17 +38,13 @@ pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path) -> Result<Sealed
         from.line(&["rev-parse", "--quiet", "--verify", &format!("{commit}^{{commit}}")]).map_err(|_| missing())?;
     let tags = reachable_tags(&from, &commit)?;
     let git = init(dir)?;
-    let wanted: String =
-        std::iter::once(&commit).chain(tags.iter().map(|(id, _)| id)).map(|id| format!("{id}\n")).collect();
-    // By way of a file: a history of some hundred megabytes should not lie in memory.
-    let pack = tempfile::NamedTempFile::new_in(dir.join(".git")).map_err(RepoError::io("write", dir))?;
-    from.run_into(
-        &["pack-objects", "-q", "--revs", "--stdout", "--delta-base-offset"],
-        wanted.as_bytes(),
-        pack.path(),
-    )?;
-    git.run_from(&["index-pack", "--stdin", "--fix-thin"], pack.path())?;
-    drop(pack);
+    let git_dir = dir.join(".git");
+    // There may be more packs than git would leave alone, and packing them again would be all for nothing.
+    git.run(&["config", "gc.auto", "0"])?;
+    let layers = history.map(|history| history.layers(&from, &commit)).transpose()?.unwrap_or_default();
+    layers.share(&git_dir)?;
+    let wanted = std::iter::once(commit.as_str()).chain(tags.iter().map(|(id, _)| id.as_str()));
+    pack(&from, wanted, layers.last.as_deref(), &git, &git_dir)?;
     let refs: String = std::iter::once(("refs/heads/main".to_owned(), commit.clone()))
         .chain(tags.iter().map(|(id, name)| (format!("refs/tags/{name}"), id.clone())))
         .map(|(name, id)| format!("create {name} {id}\n"))
@@ -55,7 +52,7 @@ pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path) -> Result<Sealed
     git.run_with(&["update-ref", "--stdin"], refs.as_bytes())?;
     git.run(&["read-tree", "HEAD"])?;
     git.run(&["checkout-index", "-q", "-a", "-u"])?;
-    let logs = dir.join(".git/logs");
+    let logs = git_dir.join("logs");
     if logs.exists() {
         std::fs::remove_dir_all(&logs).map_err(RepoError::io("remove", &logs))?;
     }

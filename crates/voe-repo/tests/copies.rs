@@ -74,7 +74,7 @@ fn a_sealed_checkout_holds_nothing_of_the_future() {
         ["HEAD", "HEAD^{tree}", "HEAD:a.txt", "side", "side:side"].map(|name| lab.git(&["rev-parse", name])).to_vec();
 
     let top = lab.dir.path().join("sealed");
-    let sealed = sealed_checkout(&lab.top(), &base[..12], &top).unwrap();
+    let sealed = sealed_checkout(&lab.top(), &base[..12], &top, None).unwrap();
     assert_eq!((sealed.commit.as_str(), sealed.tags), (base.as_str(), vec!["v1".to_owned(), "v2".to_owned()]));
     let all =
         String::from_utf8(git_in(&top, &["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"])).unwrap();
@@ -100,6 +100,7 @@ fn a_sealed_checkout_holds_nothing_of_the_future() {
 fn a_commit_that_is_not_there_is_said() {
     let lab = Lab::with_commit();
     let error =
-        sealed_checkout(&lab.top(), "0123456789012345678901234567890123456789", &lab.dir.path().join("x")).unwrap_err();
+        sealed_checkout(&lab.top(), "0123456789012345678901234567890123456789", &lab.dir.path().join("x"), None)
+            .unwrap_err();
     assert!(error.to_string().contains("has no commit 0123456789"), "{error}");
 }

@@ -36,7 +36,7 @@ const FILES: &[(&str, usize, &str)] = &[
     ("voe-bench/src/grade/logs.rs", 0, ""),
     ("voe-bench/src/grade/official.rs", 0, ""),
     ("voe-bench/src/native/inside.rs", 0, ""),
-    ("voe-bench/src/native/install.rs", 3, "voe's own directories in the cache"),
+    ("voe-bench/src/native/install.rs", 4, "voe's own directories in the cache"),
     ("voe-bench/src/run/attempt.rs", 0, ""),
     ("voe-bench/src/run/check.rs", 0, ""),
     ("voe-bench/src/run/dir.rs", 5, "the run directory, as the user named it; files of the cache"),

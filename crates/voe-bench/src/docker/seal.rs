@@ -41,7 +41,7 @@ pub(super) async fn checkout(
         })?;
         let (place, key, source) = (cache.to_owned(), key.to_owned(), out.path().join(".git"));
         let made = tokio::task::spawn_blocking(move || {
-            checkout::get(&place, &key, |dir| Ok(sealed_checkout(&source, "HEAD", dir).map(drop)?))
+            checkout::get(&place, &key, |dir| Ok(sealed_checkout(&source, "HEAD", dir, None).map(drop)?))
         });
         let made = made.await.map_err(|error| WorkspaceError::io("prepare", cache)(std::io::Error::other(error)))??;
         if let Err(why) = stands_at(&made.dir, base).await {

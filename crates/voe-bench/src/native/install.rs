@@ -1,11 +1,12 @@
 //! The task's own install command, run once with a network: what it adds to checkout and environment is kept. What it left
 //! (archives, lists) is its own word, and is applied below copies that were made for it and nowhere else.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -24,16 +25,21 @@ const LIMIT: Duration = Duration::from_secs(3600);
 
 /// What an installation may add.
 const MOST: Most = Most { entries: 1_000_000, bytes: 8 << 30 };
+/// What an installation that was interrupted leaves.
+const LEFT: [&str; 4] = ["tmp", "opt", "tree", "new-tree"];
 /// Bytes of the list of files that are gone.
 const LONGEST_LIST: u64 = 64 << 20;
 /// Bytes of the log's end that are looked at.
 const LOG_END: u64 = 16 << 10;
 
+/// Makes a task's repository at its base in a directory that is missing.
+pub(super) type CheckOut = Arc<dyn Fn(&Path) -> Result<(), WorkspaceError> + Send + Sync>;
+
 /// An installation to be made.
 pub(super) struct Install<'a> {
     pub(super) task: &'a Instance,
-    /// The checkout as the repository has it.
-    pub(super) bare: &'a Checkout,
+    /// Makes the checkout as the repository has it.
+    pub(super) check_out: CheckOut,
     /// The environment that tasks share: what is `/opt` inside.
     pub(super) opt: &'a Path,
     pub(super) python: &'a Python,
@@ -60,34 +66,39 @@ impl Install<'_> {
         }
         fs::create_dir_all(&place).map_err(WorkspaceError::io("make", &place))?;
         let place = place.canonicalize().map_err(WorkspaceError::io("open", &place))?;
+        let _one = locked(&place).await?;
+        if place.join("base.json").is_file() {
+            return Ok((checkout::get(cache, &key, |_| Ok(()))?, opt));
+        }
         let own = UntrustedDir::open(&place)?;
         // Of an installation that was interrupted.
-        for left in ["tmp", "opt", "tree", "new-tree"] {
+        for left in LEFT {
             own.remove(left)?;
         }
+        let (check_out, tree) = (Arc::clone(&self.check_out), place.join("new-tree"));
+        blocking(&place, move || check_out(&tree)).await??;
         own.make_dir("tmp")?;
         let kept = match self.run(&script, &own).await {
             Ok(()) => self.keep(&own).await,
             Err(error) => Err(error),
         };
         own.remove("tmp")?;
-        kept?;
+        if let Err(error) = kept {
+            own.remove("new-tree")?;
+            return Err(error);
+        }
         let tree = place.join("new-tree");
         let made = checkout::get(cache, &key, |dir| fs::rename(&tree, dir).map_err(WorkspaceError::io("move", &tree)))?;
         Ok((made, place.join("opt")))
     }
 
-    /// Makes the checkout and the `/opt` of this task from what the installation left in `tmp`.
+    /// Puts what the installation left in `tmp` into the checkout, and makes the `/opt` of this task.
     async fn keep(&self, place: &UntrustedDir) -> Result<(), WorkspaceError> {
-        let (opt, tree) = (place.path().join("opt"), place.path().join("new-tree"));
+        let opt = place.path().join("opt");
         // Shared files are never written to in place: what is there is removed before anything is written.
         command("cp", &["-al", "--", &text(self.opt), &text(&opt)]).await?;
-        command("cp", &["-a", "--reflink=auto", "--", &text(&self.bare.dir), &text(&tree)]).await?;
         let (place, id) = (place.again()?, self.task.instance_id.clone());
-        let applied = tokio::task::spawn_blocking(move || apply(&place));
-        let applied =
-            applied.await.map_err(|error| WorkspaceError::io("unpack", &opt)(std::io::Error::other(error)))?;
-        applied.map_err(|error| WorkspaceError::Environment {
+        blocking(&opt, move || apply(&place)).await?.map_err(|error| WorkspaceError::Environment {
             id,
             why: format!("what its installation left can't be used: {error}"),
             remedy: Remedy::Reason,
@@ -141,7 +152,7 @@ tar -cf /tmp/out/tree.tar --ignore-failed-read -T /tmp/out/files
     async fn run(&self, script: &str, place: &UntrustedDir) -> Result<(), WorkspaceError> {
         let id = &self.task.instance_id;
         let failed = |why: String| WorkspaceError::Environment { id: id.clone(), why, remedy: Remedy::Reason };
-        let mut spec = Spec::new(self.program, &self.bare.dir, place.path().join("sandbox"));
+        let mut spec = Spec::new(self.program, place.path().join("new-tree"), place.path().join("sandbox"));
         spec.state.clone_from(&self.state);
         spec.mount_at = Some(TESTBED.into());
         spec.overlays = vec![(self.opt.to_owned(), "/opt".into())];
@@ -217,6 +228,22 @@ fn end(dir: &UntrustedDir, name: &str) -> Option<String> {
 fn install_lines(script: &str) -> String {
     let lines = script.lines().skip_while(|line| !line.starts_with("git -c core.fileMode=false diff")).skip(1);
     lines.take_while(|line| !line.starts_with("git checkout ")).map(|line| format!("{line}\n")).collect()
+}
+
+/// Waits until no other process makes an installation in `place`.
+async fn locked(place: &Path) -> Result<File, WorkspaceError> {
+    let lock = place.join("installing");
+    let file = File::create(&lock).map_err(WorkspaceError::io("open", &lock))?;
+    blocking(place, move || file.lock().map(|()| file)).await?.map_err(WorkspaceError::io("lock", lock))
+}
+
+/// What blocks, on a thread where it may.
+async fn blocking<T: Send + 'static>(
+    at: &Path,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, WorkspaceError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| WorkspaceError::io("prepare", at)(std::io::Error::other(error)))
 }
 
 async fn command(program: &str, args: &[&str]) -> Result<(), WorkspaceError> {

@@ -17,14 +17,14 @@ mod repos;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::sync::{Mutex, Semaphore};
 use voe_grade::Instance;
-use voe_repo::{RepoError, sealed_checkout};
+use voe_repo::{History, RepoError, sealed_checkout};
 use voe_sandbox::{Choice, SandboxError};
 
 use crate::run::policy;
-use crate::workspace::checkout;
 use crate::workspace::{Prepared, Remedy, WorkspaceError};
 use pins::Pins;
 
@@ -91,27 +91,22 @@ impl Native {
         };
         let _slot = self.preparing.acquire().await;
         let mirror = repos::mirror(self.repos.as_deref(), cache, &task.repo).await.map_err(skip(Remedy::Repos))?;
-        let (commit, place, key) =
-            (task.base_commit.clone(), cache.to_owned(), format!("{id}-{:.12}", task.base_commit));
-        let (repo, of) = (task.repo.clone(), id.clone());
-        let bare = tokio::task::spawn_blocking(move || {
-            checkout::get(&place, &key, |dir| match sealed_checkout(&mirror.dir, &commit, dir) {
-                Ok(_) => Ok(()),
-                // What git says of the clone; a full disk is nothing that another clone would help.
-                Err(error @ (RepoError::Git { .. } | RepoError::GitAnswer { .. } | RepoError::NoCommit { .. }))
-                    if !policy::disk_full(&error.to_string()) =>
-                {
-                    let why = mirror.unusable(&repo, &error);
-                    Err(WorkspaceError::Environment { id: of, why, remedy: Remedy::Repos })
-                }
-                Err(error) => Err(error.into()),
-            })
-        })
-        .await
-        .map_err(|error| skip(Remedy::Reason)(error.to_string()))??;
+        let (repo, of, commit) = (task.repo.clone(), id.clone(), task.base_commit.clone());
+        let history = History::new(cache.join("history").join(repo.replace('/', "__")));
+        let check_out = move |dir: &Path| match sealed_checkout(&mirror.dir, &commit, dir, Some(&history)) {
+            Ok(_) => Ok(()),
+            // What git says of the clone; a full disk is nothing that another clone would help.
+            Err(error @ (RepoError::Git { .. } | RepoError::GitAnswer { .. } | RepoError::NoCommit { .. }))
+                if !policy::disk_full(&error.to_string()) =>
+            {
+                let why = mirror.unusable(&repo, &error);
+                Err(WorkspaceError::Environment { id: of.clone(), why, remedy: Remedy::Repos })
+            }
+            Err(error) => Err(error.into()),
+        };
         let installed = install::Install {
             task,
-            bare: &bare,
+            check_out: Arc::new(check_out),
             opt: &built.opt,
             python: &python,
             prepare: match self.pins.as_ref().and_then(|pins| pins.spec(&task.repo, &task.version)) {

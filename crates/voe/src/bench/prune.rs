@@ -1,5 +1,6 @@
 //! `voe bench prune`: what is kept, what it costs, and freeing it.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -11,9 +12,10 @@ use super::cache_dir;
 use crate::{Usage, exit};
 
 /// What voe keeps, by the directory's name in the cache.
-const KEPT: [(&str, &str); 4] = [
-    ("checkouts", "tasks' repositories at their base"),
+const KEPT: [(&str, &str); 5] = [
+    ("history", "what tasks' repositories share"),
     ("environments", "Python environments"),
+    ("checkouts", "tasks' repositories at their base"),
     ("repos", "clones of repositories"),
     ("suites", "downloaded suites"),
 ];
@@ -33,9 +35,10 @@ pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
     }
     let freed = |name: &str| args.free.iter().any(|what| what == name || what == "all");
     let mut rows = Vec::new();
+    let mut seen = Seen::new();
     for (name, about) in KEPT {
         let dir = cache.join(name);
-        let bytes = size(&dir);
+        let bytes = size(&dir, &mut seen);
         if freed(name) && dir.exists() {
             fs::remove_dir_all(&dir).map_err(|e| anyhow::anyhow!("cannot remove {}: {e}", dir.display()))?;
         }
@@ -80,10 +83,12 @@ async fn images(cache: &Path, free: bool) -> anyhow::Result<Option<u64>> {
     Ok(Some(kept.iter().map(|image| image.bytes).sum()))
 }
 
-/// Bytes on disk; what shares blocks by hard links is counted once.
-fn size(dir: &Path) -> u64 {
+/// Files with several names that were counted, by device and number.
+type Seen = HashSet<(u64, u64)>;
+
+/// Bytes on disk; what shares blocks by hard links is counted once, where it is seen first.
+fn size(dir: &Path, seen: &mut Seen) -> u64 {
     use std::os::unix::fs::MetadataExt;
-    let mut seen = std::collections::HashSet::new();
     let mut stack = vec![dir.to_owned()];
     let mut bytes = 0;
     while let Some(dir) = stack.pop() {

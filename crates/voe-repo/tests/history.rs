@@ -1,0 +1,116 @@
+//! Checkouts that share their history show nothing that is newer than their base.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod lab;
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use lab::{Lab, git_in};
+use voe_repo::{History, sealed_checkout};
+
+fn lines(dir: &Path, args: &[&str]) -> BTreeSet<String> {
+    String::from_utf8(git_in(dir, args)).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Every object that git finds in a repository, wherever it looks.
+fn all_objects(dir: &Path) -> BTreeSet<String> {
+    lines(dir, &["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"])
+}
+
+/// A repository with branches that are merged, one that is not, files that come back, and tags.
+fn tangled() -> Lab {
+    let lab = Lab::with_commit();
+    for round in 0..6 {
+        lab.write("a.txt", format!("round {round}\n"));
+        lab.commit(&format!("main {round}"));
+        lab.git(&["checkout", "-q", "-b", &format!("topic-{round}")]);
+        for step in 0..round % 3 + 1 {
+            lab.write(format!("topic/{round}-{step}"), format!("{}\n", round * 10 + step));
+            lab.commit(&format!("topic {round} {step}"));
+        }
+        lab.git(&["checkout", "-q", "main"]);
+        // As it was at first.
+        lab.write("a.txt", "one\n");
+        lab.commit(&format!("back {round}"));
+        if round != 3 {
+            lab.git(&["merge", "-q", "--no-ff", "-m", "merge", &format!("topic-{round}")]);
+        }
+        if round % 2 == 0 {
+            lab.git(&["tag", "-a", &format!("v{round}"), "-m", "annotated"]);
+        }
+    }
+    lab.git(&["gc", "-q"]);
+    lab
+}
+
+#[test]
+fn whatever_was_made_before_a_checkout_holds_the_history_of_its_base_and_nothing_else() {
+    let lab = tangled();
+    let commits: Vec<String> = lines(&lab.top(), &["rev-list", "--all"]).into_iter().collect();
+    for step in [1, 3, 1000] {
+        let history = History::new(lab.dir.path().join(format!("history-{step}"))).every(step);
+        for base in &commits {
+            let top = lab.dir.path().join(format!("sealed-{step}-{base}"));
+            let sealed = sealed_checkout(&lab.top(), base, &top, Some(&history)).unwrap();
+            let found = all_objects(&top);
+            let mut known = vec!["rev-list", "--objects", "--no-object-names", base];
+            known.extend(sealed.tags.iter().map(String::as_str));
+            assert_eq!(found, lines(&lab.top(), &known), "{base} with a layer every {step} commits");
+            assert_eq!(found.len() as u64, sealed.objects);
+            git_in(&top, &["fsck", "--full", "--strict", "--no-dangling"]);
+            assert_eq!(git_in(&top, &["status", "--porcelain"]), b"");
+            for absent in ["objects/info/alternates", "objects/info/packs", "logs", "shallow"] {
+                assert!(!top.join(".git").join(absent).exists(), "{absent}");
+            }
+        }
+    }
+}
+
+#[test]
+fn checkouts_share_the_packs_of_their_history_and_a_layer_is_made_once() {
+    let lab = tangled();
+    let dir = lab.dir.path().join("history");
+    let history = History::new(&dir).every(4);
+    let packs = |top: &Path| -> BTreeSet<(String, u64)> {
+        let found = std::fs::read_dir(top.join(".git/objects/pack")).unwrap().flatten();
+        found.map(|file| (file.file_name().into_string().unwrap(), file.metadata().unwrap().ino())).collect()
+    };
+    let checkout = |base: &str| {
+        let top = lab.dir.path().join(base.replace('~', "-"));
+        sealed_checkout(&lab.top(), &lab.git(&["rev-parse", base]), &top, Some(&history)).unwrap();
+        packs(&top)
+    };
+    // The newer one first: a layer must not be a part of it that the older one can't have.
+    let (newer, older) = (checkout("main"), checkout("main~3"));
+    let shared: BTreeSet<_> = newer.intersection(&older).collect();
+    assert!(shared.len() >= 2 * 2, "two layers, each with its index: {newer:?} {older:?}");
+    let layers = std::fs::read_dir(&dir).unwrap().count();
+    let again = sealed_checkout(&lab.top(), "main", &lab.dir.path().join("again"), Some(&history));
+    assert_eq!(again.unwrap().tags, ["v0", "v2", "v4"]);
+    let again = packs(&lab.dir.path().join("again"));
+    let own: BTreeSet<&str> = again.difference(&newer).map(|(name, _)| name.split('.').next().unwrap()).collect();
+    assert_eq!(own.len(), 1, "all but the pack of its own is shared: {again:?} {newer:?}");
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), layers);
+}
+
+#[test]
+fn a_layer_that_was_begun_by_a_voe_that_was_killed_is_made_again() {
+    let lab = tangled();
+    let dir = lab.dir.path().join("history");
+    std::fs::create_dir_all(dir.join("part/objects/pack")).unwrap();
+    std::fs::write(dir.join("part/objects/pack/pack-x.pack"), "half").unwrap();
+    let top = lab.dir.path().join("sealed");
+    sealed_checkout(&lab.top(), "main", &top, Some(&History::new(&dir).every(3))).unwrap();
+    git_in(&top, &["fsck", "--full", "--strict", "--no-dangling"]);
+    assert!(!dir.join("part").exists());
+}
+
+#[test]
+fn git_does_not_pack_the_shared_history_again() {
+    let lab = tangled();
+    let top = lab.dir.path().join("sealed");
+    sealed_checkout(&lab.top(), "main", &top, Some(&History::new(lab.dir.path().join("history")).every(1))).unwrap();
+    assert_eq!(git_in(&top, &["config", "gc.auto"]), b"0\n");
+}
