@@ -143,7 +143,7 @@ find . -type f -newer /tmp/out/mark >> /tmp/out/changed
 sort -u /tmp/out/changed | grep -v '/__pycache__/' > /tmp/out/changed.sorted
 tar -cf /tmp/out/env.tar -T /tmp/out/changed.sorted
 cd /testbed
-{{ git ls-files --others; find .git tox.ini setup.py setup.cfg -newer /tmp/out/mark -type f 2>/dev/null; git diff --name-only HEAD~1 2>/dev/null; }} | sort -u | grep -v '/__pycache__/' > /tmp/out/files
+{{ git ls-files --others; find .git tox.ini setup.py setup.cfg -path .git/objects/pack -prune -o -newer /tmp/out/mark -type f -print 2>/dev/null; git diff --name-only HEAD~1 2>/dev/null; }} | sort -u | grep -v '/__pycache__/' > /tmp/out/files
 tar -cf /tmp/out/tree.tar --ignore-failed-read -T /tmp/out/files
 "#
         )
@@ -195,7 +195,9 @@ fn apply(place: &UntrustedDir) -> Result<(), voe_untrusted::Error> {
 }
 
 /// Whether a file belongs to a checkout that git is run in here afterwards. Of the repository itself only what a commit
-/// writes: no configuration, hooks, attributes or links to elsewhere, which make git run programs; no repository in it.
+/// writes: no configuration, hooks, attributes or links to elsewhere, which make git run programs; no repository in it. No
+/// packs and other branches, which bring what was fetched, and might be newer than the base: git touches the packs that there
+/// are, which tasks share.
 fn belongs(path: &Path, kind: Kind) -> bool {
     let names: Vec<&[u8]> = path.iter().map(OsStrExt::as_bytes).collect();
     let git = |name: &&[u8]| name.eq_ignore_ascii_case(b".git");
@@ -205,8 +207,8 @@ fn belongs(path: &Path, kind: Kind) -> bool {
             plain
                 && match rest {
                     [name] => [&b"HEAD"[..], b"index", b"ORIG_HEAD", b"COMMIT_EDITMSG"].contains(name),
-                    [b"objects", dir, ..] => *dir != b"info",
-                    [b"refs" | b"logs", ..] => true,
+                    [b"objects", dir, _] => dir.len() == 2,
+                    [b"refs", b"heads", b"main"] => true,
                     _ => false,
                 }
         }
@@ -266,6 +268,30 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use voe_untrusted::Kind::File;
+
+    #[test]
+    fn of_the_repository_only_what_a_commit_writes_is_kept() {
+        for path in [".git/HEAD", ".git/index", ".git/objects/ab/cd", ".git/refs/heads/main", "tox.ini", "build/x.so"] {
+            assert!(super::belongs(Path::new(path), File), "{path}");
+        }
+        for path in [
+            ".git/config",
+            ".git/packed-refs",
+            ".git/FETCH_HEAD",
+            ".git/objects/pack/pack-x.pack",
+            ".git/objects/info/alternates",
+            ".git/refs/remotes/origin/main",
+            ".git/refs/tags/v9",
+            ".git/logs/HEAD",
+            "vendored/.git/HEAD",
+        ] {
+            assert!(!super::belongs(Path::new(path), File), "{path}");
+        }
+    }
+
     #[test]
     fn the_install_command_is_what_stands_before_the_test_files() {
         let script = "cd /testbed\ngit show\ngit -c core.fileMode=false diff abc\nsource x\npip install .\ngit checkout abc t.py\nrest\n";
