@@ -28,9 +28,28 @@ pub fn record_exit_code(eval_script: &str) -> String {
     out
 }
 
+/// The task's own install commands: the lines between the script's look at the repository and the checkout of the test
+/// files. Without a network they are expected to fail: environments are installed before.
+pub fn install_lines(eval_script: &str) -> impl Iterator<Item = &str> {
+    let lines = eval_script.lines().skip_while(|line| !line.starts_with(DIFF)).skip(1);
+    lines.take_while(|line| !line.starts_with(CHECKOUT))
+}
+
+/// Begins the script's line that prints what differs from the base.
+pub(crate) const DIFF: &str = "git -c core.fileMode=false diff";
+/// Begins the script's line that puts the test files back.
+pub(crate) const CHECKOUT: &str = "git checkout ";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_install_commands_are_what_stands_before_the_test_files() {
+        let script = "cd /testbed\ngit show\ngit -c core.fileMode=false diff abc\nsource x\npip install .\ngit checkout abc t.py\nrest\n";
+        assert_eq!(install_lines(script).collect::<Vec<_>>(), ["source x", "pip install ."]);
+        assert_eq!(install_lines("pytest\n").count(), 0);
+    }
 
     #[test]
     fn the_exit_code_is_kept_before_the_first_end_marker_and_printed_behind_it() {

@@ -8,7 +8,10 @@
 //! - [`parser`]: the seven parsers that Verified and Lite need
 //! - [`status`]: what a test came out as, and the map of all of a log's tests
 //! - [`verdict`]: from a row and a log to the verdict
-//! - [`infra`]: signs in a log that the environment broke, not the patch
+//! - [`infra`]: the official signs in a log that the environment broke, not the patch
+//! - [`cause`]: whose matter it is that a log is not resolved, by voe's own rules; [`log_parts`]: which lines of a log belong
+//!   to the install step and which to the tests; `patch_names`: what patches name;
+//!   `signs`: what a line shows
 //! - [`report`]: the official report of one task
 //! - [`run_report`]: the official report of a run (schema 2), and where official files lie
 //! - [`prediction`]: reading, writing and checking predictions
@@ -18,20 +21,25 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod cause;
 pub mod eval_script;
 pub mod infra;
 pub mod instance;
 pub mod log;
 pub mod log_files;
+pub mod log_parts;
 mod official_json;
 pub mod parser;
+mod patch_names;
 pub mod prediction;
 pub mod report;
 pub mod run_report;
+mod signs;
 pub mod status;
 pub mod text;
 pub mod verdict;
 
+pub use cause::{Blame, Cause, CauseSign};
 pub use infra::{InfraFailure, Tier};
 pub use instance::{EvalType, Instance, RowError};
 pub use log_files::{GradedLog, LogNames};

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 use voe_grade::Instance;
+use voe_grade::eval_script::install_lines;
 use voe_sandbox::Spec;
 use voe_untrusted::{Kind, Most, UntrustedDir};
 
@@ -115,7 +116,9 @@ impl Install<'_> {
             .filter(|line| !line.contains("apt-get") && !line.contains("apt ") && !line.contains("locale"))
             .map(|line| format!("{line}\n"))
             .collect();
-        let install = install_lines(self.task.eval_script.as_deref().unwrap_or_default());
+        let install: String = install_lines(self.task.eval_script.as_deref().unwrap_or_default())
+            .map(|line| format!("{line}\n"))
+            .collect();
         format!(
             r#"set -u
 E=/opt/miniconda3/envs/testbed
@@ -226,12 +229,6 @@ fn end(dir: &UntrustedDir, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The lines of an eval script between its look at the repository and the checkout of the test files.
-fn install_lines(script: &str) -> String {
-    let lines = script.lines().skip_while(|line| !line.starts_with("git -c core.fileMode=false diff")).skip(1);
-    lines.take_while(|line| !line.starts_with("git checkout ")).map(|line| format!("{line}\n")).collect()
-}
-
 /// Waits until no other process makes an installation in `place`.
 async fn locked(place: &Path) -> Result<File, WorkspaceError> {
     let lock = place.join("installing");
@@ -290,11 +287,5 @@ mod tests {
         ] {
             assert!(!super::belongs(Path::new(path), File), "{path}");
         }
-    }
-
-    #[test]
-    fn the_install_command_is_what_stands_before_the_test_files() {
-        let script = "cd /testbed\ngit show\ngit -c core.fileMode=false diff abc\nsource x\npip install .\ngit checkout abc t.py\nrest\n";
-        assert_eq!(super::install_lines(script), "source x\npip install .\n");
     }
 }

@@ -1,0 +1,302 @@
+//! Whose matter it is that a task is not resolved, by voe's own rules (docs/bench.md). The official fields are those of
+//! [`infra`](crate::infra) and don't depend on it.
+//!
+//! Anything in a log can be the patch's own output. So a test result is always believed before a sign, a sign that the patch
+//! quotes says nothing, and what a patch can bring about as well as the machine is unclear.
+
+use serde::{Deserialize, Serialize};
+
+use crate::instance::Instance;
+use crate::log::{BadCode, START_MARKER};
+use crate::log_parts::{LogPart, LogParts, Numbered};
+use crate::parser::parse_log;
+use crate::patch_names::PatchNames;
+use crate::signs::{Line, Shown};
+use crate::status::{Status, Statuses};
+use crate::text::universal_newlines;
+use crate::verdict::{Graded, NotFound};
+
+/// Whose matter a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Blame {
+    /// The patch's, wherever nothing shows otherwise.
+    Patch,
+    /// The environment's or the machine's.
+    Environment,
+    /// Either's.
+    Unclear,
+}
+
+impl Blame {
+    /// The word used in tables and lines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Patch => "patch",
+            Self::Environment => "environment",
+            Self::Unclear => "unclear",
+        }
+    }
+}
+
+/// What shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CauseSign {
+    /// Tests ran, and not all that decide came out as they must.
+    TestsFailed,
+    /// No test ran, and nothing shows a cause outside of the patch.
+    NoTestRan,
+    /// The project's code can't be loaded.
+    CodeBroken,
+    /// The patch does not apply.
+    NotApplied,
+    /// A module that is not there.
+    MissingModule,
+    /// A shared library that is not there.
+    MissingLibrary,
+    /// A program that is not there.
+    MissingProgram,
+    /// A display that is not there.
+    DisplayUnavailable,
+    /// A browser that can't be started.
+    BrowserUnavailable,
+    /// A container engine that can't be reached.
+    ContainerUnavailable,
+    /// The project was not there, and its installation failed for want of a network.
+    NotInstalled,
+    /// No network in the tests.
+    NetworkUnreachable,
+    /// Out of memory.
+    OutOfMemory,
+    /// The disk is full.
+    DiskFull,
+    /// The tests ran too long.
+    TimeLimit,
+    /// The sandbox ended the tests.
+    Ended,
+    /// The test command found nothing to run.
+    NoTestsCollected,
+    /// The log ends before the tests began, or before they ended.
+    LogCut,
+    /// The official parser stops at a line of the log.
+    ParserStops,
+    /// voe, the sandbox or the machine failed.
+    Harness,
+}
+
+impl CauseSign {
+    /// The words used in lines.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::TestsFailed => "tests failed",
+            Self::NoTestRan => "no test ran",
+            Self::CodeBroken => "the code can't be loaded",
+            Self::NotApplied => "the patch does not apply",
+            Self::MissingModule => "a module is missing",
+            Self::MissingLibrary => "a library is missing",
+            Self::MissingProgram => "a program is missing",
+            Self::DisplayUnavailable => "no display",
+            Self::BrowserUnavailable => "no browser",
+            Self::ContainerUnavailable => "no container engine",
+            Self::NotInstalled => "the project is not installed",
+            Self::NetworkUnreachable => "no network",
+            Self::OutOfMemory => "out of memory",
+            Self::DiskFull => "the disk is full",
+            Self::TimeLimit => "the time limit",
+            Self::Ended => "the sandbox ended the tests",
+            Self::NoTestsCollected => "no tests collected",
+            Self::LogCut => "the log is cut",
+            Self::ParserStops => "the log can't be parsed",
+            Self::Harness => "voe or the machine failed",
+        }
+    }
+
+    /// Whose matter it is, where the patch has nothing to do with it.
+    fn blame(self) -> Blame {
+        match self {
+            Self::TestsFailed | Self::NoTestRan | Self::CodeBroken | Self::NotApplied => Blame::Patch,
+            Self::MissingModule
+            | Self::MissingLibrary
+            | Self::MissingProgram
+            | Self::DisplayUnavailable
+            | Self::BrowserUnavailable
+            | Self::ContainerUnavailable
+            | Self::NotInstalled
+            | Self::Harness => Blame::Environment,
+            Self::NetworkUnreachable
+            | Self::OutOfMemory
+            | Self::DiskFull
+            | Self::TimeLimit
+            | Self::Ended
+            | Self::NoTestsCollected
+            | Self::LogCut
+            | Self::ParserStops => Blame::Unclear,
+        }
+    }
+}
+
+/// Where a sign was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SignPlace {
+    /// In which part of the log.
+    pub part: LogPart,
+    /// The line, from 1 on.
+    pub line: usize,
+}
+
+/// Why a task is not resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cause {
+    /// Whose matter it is.
+    pub blame: Blame,
+    /// What shows it.
+    pub sign: CauseSign,
+    /// Where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<SignPlace>,
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.blame.word(), self.sign.words())?;
+        match self.seen {
+            Some(place) => write!(f, ", line {} of the log", place.line),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<CauseSign> for Cause {
+    fn from(sign: CauseSign) -> Self {
+        Self { blame: sign.blame(), sign, seen: None }
+    }
+}
+
+impl Cause {
+    fn at(self, part: LogPart, line: usize) -> Self {
+        Self { seen: Some(SignPlace { part, line }), ..self }
+    }
+
+    fn with(self, blame: Blame) -> Self {
+        Self { blame, ..self }
+    }
+
+    /// The cause for a log that was graded; `None` if it is resolved. `patch` is the one that was graded.
+    pub fn of(row: &Instance, patch: &str, log: &str, graded: &Graded) -> Option<Self> {
+        if graded.report.resolved {
+            return None;
+        }
+        let log = universal_newlines(log);
+        let parts = LogParts::of(row, &log);
+        if graded.found && graded.statuses.is_empty() || ran(row, &graded.statuses) {
+            return Some(CauseSign::TestsFailed.into());
+        }
+        let Some(tests) = &parts.tests else { return Some(before_tests(patch, &parts, &log, graded)) };
+        // What a test prints may end the slice that the verdict looks at, or say that there is no verdict.
+        let begin = log.find(START_MARKER).unwrap_or_default();
+        let statuses = row.parser().ok().and_then(|parser| parse_log(parser, &log[begin..]).ok()).unwrap_or_default();
+        if ran(row, &statuses) {
+            return Some(CauseSign::TestsFailed.into());
+        }
+        let names = PatchNames::of(row, patch);
+        Some(if timed_out(&log) {
+            CauseSign::TimeLimit.into()
+        } else if let Some(cause) = of_tests(&names, patch, tests, &parts.install) {
+            cause
+        } else if let Some(cause) = of_install(&names, patch, &parts.install) {
+            cause
+        } else if graded.not_found == Some(NotFound::NoMarkers) {
+            CauseSign::LogCut.into()
+        } else {
+            CauseSign::NoTestRan.into()
+        })
+    }
+}
+
+/// Whether a test ran: one that decides has a status, or anything has one that a failing collection doesn't give.
+fn ran(row: &Instance, statuses: &Statuses) -> bool {
+    let decides = |test: &str| row.fail_to_pass.iter().chain(&row.pass_to_pass).any(|known| known == test);
+    statuses.iter().any(|(test, status)| *status != Status::Error || decides(test))
+}
+
+fn timed_out(log: &str) -> bool {
+    let last = log.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    Line::of(last).shown == Some(Shown::Plain(CauseSign::TimeLimit))
+}
+
+/// The tests never began.
+fn before_tests(patch: &str, parts: &LogParts<'_>, log: &str, graded: &Graded) -> Cause {
+    match graded.not_found {
+        Some(NotFound::BadCode(BadCode::PatchApplyFailed)) => CauseSign::NotApplied.into(),
+        Some(NotFound::BadCode(BadCode::TestsTimedOut)) => CauseSign::TimeLimit.into(),
+        _ if timed_out(log) => CauseSign::TimeLimit.into(),
+        Some(NotFound::BadCode(_)) => Cause::from(CauseSign::Harness).with(Blame::Unclear),
+        _ => of_install(&PatchNames::default(), patch, &parts.install).unwrap_or(CauseSign::LogCut.into()),
+    }
+}
+
+/// What the output of a test command shows that ran no test.
+fn of_tests(names: &PatchNames, patch: &str, tests: &Numbered<'_>, install: &Numbered<'_>) -> Option<Cause> {
+    let mut found: Vec<Cause> = Vec::new();
+    for (at, (number, text)) in tests.iter().enumerate() {
+        let line = Line::of(text);
+        let quoted = line.quoted_in(patch);
+        let mut cause = match line.shown.filter(|_| !quoted) {
+            Some(Shown::Module(module)) => of_module(names, &module, install),
+            Some(Shown::Plain(sign)) => sign.into(),
+            None if line.raised => CauseSign::CodeBroken.into(),
+            None => continue,
+        };
+        if cause.blame == Blame::Environment {
+            // Frames stand before what was raised, or after it.
+            let near = &tests[at.saturating_sub(4)..tests.len().min(at + 4)];
+            if names.touched.iter().any(|path| near.iter().any(|(_, line)| line.contains(path.as_str()))) {
+                cause = cause.with(Blame::Unclear);
+            }
+        }
+        found.push(cause.at(LogPart::Tests, *number));
+    }
+    // The patch's first. Nothing collected is what every other sign leads to.
+    found.into_iter().min_by_key(|cause| {
+        let weak = cause.sign == CauseSign::NoTestsCollected;
+        (cause.blame == Blame::Unclear, weak, cause.blame)
+    })
+}
+
+/// A module is missing. The patch may have named it, or may have broken the project's own.
+fn of_module(names: &PatchNames, module: &str, install: &Numbered<'_>) -> Cause {
+    let missing = Cause::from(CauseSign::MissingModule);
+    if names.adds(module) {
+        return missing.with(Blame::Patch);
+    }
+    if !names.is_own(module) {
+        return missing;
+    }
+    if module.contains('.') {
+        return CauseSign::CodeBroken.into();
+    }
+    let offline = |text: &str| Line::of(text).shown == Some(Shown::Plain(CauseSign::NetworkUnreachable));
+    let uninstalled = Cause::from(CauseSign::NotInstalled);
+    if !names.packaging() && install.iter().any(|(_, text)| offline(text)) {
+        uninstalled
+    } else {
+        uninstalled.with(Blame::Unclear)
+    }
+}
+
+/// What the install step shows that an installation without a network doesn't.
+fn of_install(names: &PatchNames, patch: &str, install: &Numbered<'_>) -> Option<Cause> {
+    let blame = if names.packaging() { Blame::Unclear } else { Blame::Environment };
+    install.iter().find_map(|(number, text)| {
+        let line = Line::of(text);
+        let shown = line.shown.clone().filter(|_| !line.quoted_in(patch));
+        let sign = match shown? {
+            Shown::Plain(sign @ (CauseSign::OutOfMemory | CauseSign::DiskFull | CauseSign::ContainerUnavailable)) => {
+                sign
+            }
+            _ => return None,
+        };
+        Some(Cause::from(sign).with(blame).at(LogPart::Install, *number))
+    })
+}

@@ -1,0 +1,102 @@
+//! Files and modules that patches name.
+
+use std::collections::BTreeSet;
+
+use crate::instance::Instance;
+
+/// Files that decide how a Python project is installed.
+const PACKAGING: [&str; 6] = ["setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "tox.ini", "conftest.py"];
+
+/// What the patches of a task name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PatchNames {
+    /// Files that the graded patch touches.
+    pub(crate) touched: BTreeSet<String>,
+    /// Words of its added lines.
+    added: BTreeSet<String>,
+    /// Names of the project's own packages and modules, as far as the patches' paths show them.
+    own: BTreeSet<String>,
+}
+
+impl PatchNames {
+    pub(crate) fn of(row: &Instance, patch: &str) -> Self {
+        let mut own: BTreeSet<String> = row.repo.rsplit('/').next().map(str::to_owned).into_iter().collect();
+        for path in [patch, &row.patch, &row.test_patch].into_iter().flat_map(paths) {
+            own.extend(path.split('/').map(|name| name.strip_suffix(".py").unwrap_or(name).to_owned()));
+        }
+        let added = patch.lines().filter_map(|line| line.strip_prefix('+')).filter(|line| !line.starts_with("++"));
+        let words = added.flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_'));
+        let added = words.filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        Self { touched: paths(patch).map(str::to_owned).collect(), added, own }
+    }
+
+    /// Whether a module is the project's own.
+    pub(crate) fn is_own(&self, module: &str) -> bool {
+        module.split('.').next().is_some_and(|top| self.own.contains(top))
+    }
+
+    /// Whether the graded patch adds the name of a module.
+    pub(crate) fn adds(&self, module: &str) -> bool {
+        module.split('.').all(|name| self.added.contains(name))
+    }
+
+    /// Whether the graded patch may have changed how the project is installed.
+    pub(crate) fn packaging(&self) -> bool {
+        self.touched.iter().any(|path| {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            PACKAGING.contains(&name) || name.starts_with("requirements")
+        })
+    }
+}
+
+/// The files of a patch, by its headers.
+fn paths(patch: &str) -> impl Iterator<Item = &str> {
+    patch.lines().filter_map(|line| {
+        let path = line.strip_prefix("+++ ").or_else(|| line.strip_prefix("--- "));
+        let path = path.or_else(|| line.strip_prefix("rename to ")).or_else(|| line.strip_prefix("rename from "))?;
+        let path = path.strip_prefix("a/").or_else(|| path.strip_prefix("b/")).unwrap_or(path);
+        let path = path.split('\t').next().unwrap_or_default().trim();
+        (!path.is_empty() && path != "/dev/null").then_some(path)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const PATCH: &str =
+        "--- a/src/own/a.py\n+++ b/src/own/a.py\n@@ -1 +1 @@\n-import gone\n+from far.away import thing\n";
+
+    fn names(patch: &str) -> PatchNames {
+        let row = json!({
+            "repo": "who/project", "instance_id": "a__b-1", "base_commit": "c", "problem_statement": "", "version": "1",
+            "patch": "--- /dev/null\n+++ b/src/own/new.py\n", "test_patch": "--- a/tests/queries/t.py\n",
+            "FAIL_TO_PASS": [], "PASS_TO_PASS": [],
+        });
+        PatchNames::of(&Instance::from_value(row).unwrap(), patch)
+    }
+
+    #[test]
+    fn own_modules_are_known_by_the_paths_of_patches_and_by_the_repository() {
+        let names = names(PATCH);
+        for own in ["own", "own.new", "project.x", "queries.models", "a"] {
+            assert!(names.is_own(own), "{own}");
+        }
+        assert!(!names.is_own("numpy") && !names.is_own("far.own"));
+    }
+
+    #[test]
+    fn a_module_is_added_by_all_of_its_name() {
+        let names = names(PATCH);
+        assert!(names.adds("far.away") && names.adds("thing"));
+        assert!(!names.adds("gone") && !names.adds("far.off") && !names.adds("own"));
+    }
+
+    #[test]
+    fn files_of_the_installation_are_known_in_any_directory() {
+        assert!(!names(PATCH).packaging());
+        assert!(names("+++ b/sub/setup.cfg\n").packaging() && names("rename to requirements-dev.txt\n").packaging());
+    }
+}
