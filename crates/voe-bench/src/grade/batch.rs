@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use serde::Serialize;
 use voe_grade::run_report::instance_directory;
-use voe_grade::{Instance, InstanceReport, Outcome, RunReport};
+use voe_grade::{Cause, Instance, InstanceReport, Outcome, RunReport, grade};
 use voe_untrusted::{UntrustedDir, private};
 
 use super::cell::{self, Cell, CellError};
@@ -17,6 +17,9 @@ use crate::workspace::{Remedy, Workspaces};
 
 /// The official report on a task.
 const REPORT: &str = "report.json";
+
+/// Whose matter it is that the task is not resolved; voe's own.
+const CAUSE: &str = "cause.json";
 
 /// The most that is read of a file of an earlier grading. Bytes.
 const LARGEST: u64 = 256 << 20;
@@ -45,6 +48,9 @@ pub struct Row {
     /// Why there is no verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Whose matter it is, and what shows it, if the task is neither resolved nor skipped and there was a patch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// Seconds that the tests took.
     pub seconds: f64,
     /// The official report on the task.
@@ -135,6 +141,7 @@ impl Batch {
             name: entry.name.clone(),
             verdict,
             why: None,
+            cause: None,
             seconds: 0.0,
             report: None,
             remedy: None,
@@ -165,22 +172,19 @@ impl Batch {
                 Row { why: Some(told), ..row("error", Some(outcome)) }
             }
         };
+        row.cause = match &cell.verdict {
+            Ok(graded) => Cause::of(&entry.task, &patch, &cell.log, graded),
+            Err(error) => error.cause(),
+        };
         row.seconds = cell.seconds;
         if row.verdict != "skipped" {
-            self.write(&dir, &id, &patch, &cell, row.report.as_ref()).map_err(std::io::Error::other)?;
+            self.write(&dir, &patch, &cell, &row).map_err(std::io::Error::other)?;
         }
         Ok(row)
     }
 
     /// The official files of one task. `report.json` last: with it the grading is whole.
-    fn write(
-        &self,
-        dir: &Path,
-        id: &str,
-        patch: &str,
-        cell: &Cell,
-        report: Option<&InstanceReport>,
-    ) -> Result<(), voe_untrusted::Error> {
+    fn write(&self, dir: &Path, patch: &str, cell: &Cell, row: &Row) -> Result<(), voe_untrusted::Error> {
         let dir = self.out.make_dirs(dir)?;
         dir.remove_file(REPORT)?;
         let told = match &cell.verdict {
@@ -191,7 +195,8 @@ impl Batch {
         dir.replace("eval.sh", cell.eval.as_bytes())?;
         dir.replace("test_output.txt", cell.log.as_bytes())?;
         dir.replace("run_instance.log", format!("{}{told}", cell.apply_log).as_bytes())?;
-        if let Some(report) = report.and_then(|report| report.to_file(id).ok()) {
+        write_cause(&dir, Path::new(CAUSE), row)?;
+        if let Some(report) = row.report.as_ref().and_then(|report| report.to_file(&row.instance_id).ok()) {
             dir.replace(REPORT, report.as_bytes())?;
         }
         Ok(())
@@ -209,16 +214,30 @@ impl Batch {
         if self.expected.is_some_and(|expected| expected != report.resolved) || !script::is_of(&entry.task, &eval) {
             return None;
         }
+        // By the rules of today, whatever an earlier voe said.
+        let cause = grade(&entry.task, &log).ok().and_then(|graded| Cause::of(&entry.task, patch, &log, &graded));
         Some(Row {
             instance_id: entry.task.instance_id.clone(),
             name: entry.name.clone(),
             verdict: if report.resolved { "resolved" } else { "unresolved" },
             why: None,
+            cause: cause.filter(|_| !report.resolved),
             seconds: 0.0,
             remedy: None,
             outcome: Some(Outcome::reported(&report, &[&log])),
             report: Some(report),
         })
+    }
+}
+
+/// Keeps a row's cause at `at` in `dir`, or removes an earlier one.
+///
+/// # Errors
+/// The disk.
+pub fn write_cause(dir: &UntrustedDir, at: &Path, row: &Row) -> Result<(), voe_untrusted::Error> {
+    match row.cause.and_then(|cause| serde_json::to_string(&cause).ok()) {
+        Some(text) => dir.replace(at, (text + "\n").as_bytes()),
+        None => dir.remove_file(at).map(drop),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
-use voe_grade::{GradeError, Graded, Instance, grade};
+use voe_grade::{Cause, CauseSign, GradeError, Graded, Instance, grade};
 use voe_sandbox::SandboxError;
 use voe_toolbox::client::{ClientError, Toolbox};
 use voe_toolbox::protocol::{Bytes, FileState, Limits, Pristine, Setup};
@@ -66,6 +66,14 @@ pub enum CellError {
         /// The limit.
         limit: Duration,
     },
+    /// The sandbox ended the tests.
+    #[error("{id}: the tests were ended: {why}; grade it again")]
+    Ended {
+        /// The task.
+        id: String,
+        /// Why: too much memory, too many processes, a full disk.
+        why: String,
+    },
     /// The log can't be graded.
     #[error(transparent)]
     Grade(#[from] GradeError),
@@ -83,6 +91,21 @@ impl CellError {
     /// Whether the task can't run here, whatever the patch.
     pub fn is_environment(&self) -> bool {
         self.remedy().is_some()
+    }
+
+    /// Whose matter it is; `None` where the task can't run here, so that nothing was tried.
+    pub fn cause(&self) -> Option<Cause> {
+        let sign = match self {
+            Self::Environment(_) | Self::NoEvalScript { .. } | Self::Grade(GradeError::UnsupportedParser(_)) => {
+                return None;
+            }
+            Self::PatchDoesNotApply { .. } => CauseSign::NotApplied,
+            Self::TimedOut { .. } => CauseSign::TimeLimit,
+            Self::Ended { .. } => CauseSign::Ended,
+            Self::Grade(GradeError::ParserStops { .. }) => CauseSign::ParserStops,
+            Self::Harness { .. } => CauseSign::Harness,
+        };
+        Some(sign.into())
     }
 
     /// What lets the task run here, where it can't, whatever the patch.
@@ -194,6 +217,7 @@ async fn inside(
     match killed {
         Ended::Ran => Ok(prepared.lacks.clone()),
         Ended::NotApplied => Err(CellError::PatchDoesNotApply { id: id(), why: shortened(&cell.apply_log) }.into()),
+        Ended::Killed(why) => Err(CellError::Ended { id: id(), why }.into()),
         Ended::TimedOut => {
             // What the official runner adds.
             cell.log.push_str(&format!("\n\nTimeout error: {} seconds exceeded.", limit.as_secs()));
@@ -219,6 +243,7 @@ enum Ended {
     Ran,
     NotApplied,
     TimedOut,
+    Killed(String),
 }
 
 async fn drive(
@@ -244,7 +269,7 @@ async fn drive(
     cell.log = fetch(toolbox, &format!("{work}/log"), SHORT).await?;
     match (ran.killed, ran.exit) {
         (Some(_), _) if ran.seconds >= limit.as_secs_f64() - 1.0 => Ok(Ended::TimedOut),
-        (Some(why), _) => Err(Failed::Log(format!("the tests were ended: {why}"))),
+        (Some(why), _) => Ok(Ended::Killed(why)),
         (None, Some(NOT_APPLIED)) => Ok(Ended::NotApplied),
         (None, Some(0)) => Ok(Ended::Ran),
         (None, exit) => Err(Failed::Log(format!("the driver ended with {exit:?}: {}", shortened(&ran.text)))),

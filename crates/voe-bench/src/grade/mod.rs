@@ -15,6 +15,6 @@ pub mod logs;
 pub mod official;
 mod script;
 
-pub use batch::{Batch, Entry, Row};
+pub use batch::{Batch, Entry, Row, write_cause};
 pub use cell::{Cell, CellError};
 pub use grading::Grading;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use voe_bench::grade::{Batch, Entry, Grading, Row, gold, logs, official};
+use voe_bench::grade::{Batch, Entry, Grading, Row, gold, logs, official, write_cause};
 use voe_bench::run::RunDir;
-use voe_bench::workspace::{Origins, Remedy};
+use voe_bench::workspace::Origins;
 use voe_bench::{Suite, mini};
 use voe_grade::{Predictions, RunReport};
 use voe_untrusted::{UntrustedDir, private};
@@ -16,7 +16,8 @@ use voe_untrusted::{UntrustedDir, private};
 use super::args::Grade;
 use super::place::Found;
 use super::remembered::{self, For};
-use super::{cache_dir, hide, remedies, suite};
+use super::tally::{self, Causes, Left};
+use super::{cache_dir, hide, suite};
 use crate::show::one_line;
 use crate::{Usage, exit};
 
@@ -59,33 +60,6 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
     }
     let found = args.place.said()?.place(&suite).await?;
     self_test(&args, &found, usual, &suite, out).await
-}
-
-/// What was not graded.
-#[derive(Debug, Default)]
-struct Left {
-    skipped: usize,
-    remedies: BTreeSet<Remedy>,
-}
-
-impl Left {
-    fn see(&mut self, row: &Row) {
-        if let Some(remedy) = row.remedy {
-            self.skipped += 1;
-            self.remedies.insert(remedy);
-        }
-    }
-
-    /// The exit code of a grading that left these; says what to do about them.
-    fn code(&self) -> u8 {
-        if self.skipped == 0 {
-            return exit::OK;
-        }
-        let tasks = if self.skipped == 1 { "1 patch was".to_owned() } else { format!("{} patches were", self.skipped) };
-        let what = remedies(&self.remedies);
-        errln!("voe: ended before everything was done: {tasks} skipped ({what}); then the same command");
-        exit::PARTLY
-    }
 }
 
 /// How many predictions `what` lacks, and which, as far as they are few.
@@ -179,9 +153,10 @@ async fn finish(
     entries: Vec<Entry>,
     others: &[String],
 ) -> anyhow::Result<(RunReport, Left)> {
-    let mut left = Left::default();
+    let (mut left, mut causes) = (Left::default(), Causes::default());
     let report = batch.grade(entries, others, |row| {
         left.see(row);
+        causes.see(row);
         show(row, args.json);
     });
     let report = report.await?;
@@ -189,17 +164,7 @@ async fn finish(
         crate::show::out::json(&report)?;
         return Ok((report, left));
     }
-    outln!(
-        "{}: {} of {} resolved ({} unresolved, {} empty, {} errors, {} without a prediction, {} skipped)",
-        batch.model,
-        report.resolved_instances,
-        report.total_instances,
-        report.unresolved_instances,
-        report.empty_patch_instances,
-        report.error_instances,
-        report.incomplete_ids.len(),
-        report.skipped_ids.len()
-    );
+    outln!("{}", causes.summary(&batch.model, &report));
     if !args.gold
         && !args.empty
         && !args.wrong
@@ -217,7 +182,8 @@ fn show(row: &Row, json: bool) {
     }
     let name = row.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
     let why = row.why.as_ref().map(|why| format!("  {why}")).unwrap_or_default();
-    let line = format!("{:<12} {}{name}  {:.1} s{why}", row.verdict, row.instance_id, row.seconds);
+    let cause = row.cause.and_then(tally::said).map(|cause| format!("  {cause}")).unwrap_or_default();
+    let line = format!("{:<12} {}{name}  {:.1} s{cause}{why}", row.verdict, row.instance_id, row.seconds);
     outln!("{}", one_line(&line));
 }
 
@@ -286,8 +252,10 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
             let mut batch = batch(args, found, grading, &suite, &name, within(&grades, "official")?).await?;
             grading.write(&batch.out)?;
             batch.workspaces.origins = Some(Origins::new(dir.path.clone(), false));
+            let mut causes = Causes::default();
             let report = batch.grade(entries, &others, |row| {
                 left.see(row);
+                causes.see(row);
                 show(row, args.json);
                 keep(&grades, &name, row);
             });
@@ -298,15 +266,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
                 crate::show::out::json(&report)?;
                 continue;
             }
-            outln!(
-                "{name}: {} of {} resolved ({} attempts graded, {} empty, {} errors, {} skipped)",
-                report.resolved_instances,
-                report.total_instances,
-                report.completed_instances,
-                report.empty_patch_instances,
-                report.error_instances,
-                report.skipped_ids.len()
-            );
+            outln!("{}", causes.summary(&name, &report));
             if let Some((resolved, of)) = gold::Gold::read(&cache_dir()?).against(&report) {
                 outln!("{name}: {resolved} of {of} whose gold patch passes on this machine");
             }
@@ -315,12 +275,18 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
     Ok(left.code())
 }
 
-/// `grades/<arm>-<trial>/<id>.json`.
+/// `grades/<arm>-<trial>/<id>.json` and, next to it, `<id>.cause.json`.
 fn keep(grades: &UntrustedDir, name: &str, row: &Row) {
-    let Some(report) = &row.report else { return };
+    if row.report.is_none() && row.cause.is_none() {
+        return;
+    }
     let written = || -> anyhow::Result<()> {
-        let text = report.to_file(&row.instance_id)?;
-        Ok(grades.make_dirs(name)?.replace(format!("{}.json", row.instance_id), text.as_bytes())?)
+        let dir = grades.make_dirs(name)?;
+        write_cause(&dir, Path::new(&format!("{}.cause.json", row.instance_id)), row)?;
+        if let Some(report) = &row.report {
+            dir.replace(format!("{}.json", row.instance_id), report.to_file(&row.instance_id)?.as_bytes())?;
+        }
+        Ok(())
     };
     if let Err(error) = written() {
         errln!("voe: cannot write the grade of {}: {}", one_line(&row.instance_id), one_line(&error.to_string()));

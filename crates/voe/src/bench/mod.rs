@@ -10,6 +10,7 @@ mod remembered;
 mod run;
 mod server;
 mod status;
+mod tally;
 mod tasks;
 
 use std::path::PathBuf;

@@ -1,0 +1,79 @@
+//! What `voe bench grade` counts besides the official report.
+
+use std::collections::BTreeSet;
+
+use voe_bench::grade::Row;
+use voe_bench::workspace::Remedy;
+use voe_grade::{Blame, Cause, RunReport};
+
+use super::remedies;
+use crate::exit;
+
+/// What was not graded.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    skipped: usize,
+    remedies: BTreeSet<Remedy>,
+}
+
+impl Left {
+    pub(super) fn see(&mut self, row: &Row) {
+        if let Some(remedy) = row.remedy {
+            self.skipped += 1;
+            self.remedies.insert(remedy);
+        }
+    }
+
+    /// The exit code of a grading that left these; says what to do about them.
+    pub(super) fn code(&self) -> u8 {
+        if self.skipped == 0 {
+            return exit::OK;
+        }
+        let tasks = if self.skipped == 1 { "1 patch was".to_owned() } else { format!("{} patches were", self.skipped) };
+        let what = remedies(&self.remedies);
+        errln!("voe: ended before everything was done: {tasks} skipped ({what}); then the same command");
+        exit::PARTLY
+    }
+}
+
+/// Patches that failed for another reason than their own, or perhaps so.
+#[derive(Debug, Default)]
+pub(super) struct Causes {
+    environment: usize,
+    unclear: usize,
+}
+
+impl Causes {
+    pub(super) fn see(&mut self, row: &Row) {
+        match row.cause.map(|cause| cause.blame) {
+            Some(Blame::Environment) => self.environment += 1,
+            Some(Blame::Unclear) => self.unclear += 1,
+            Some(Blame::Patch) | None => {}
+        }
+    }
+
+    /// A grading in one line.
+    pub(super) fn summary(&self, name: &str, report: &RunReport) -> String {
+        let mut line = format!(
+            "{name}: {} of {} resolved ({} unresolved, {} empty, {} errors, {} without a prediction, {} skipped)",
+            report.resolved_instances,
+            report.total_instances,
+            report.unresolved_instances,
+            report.empty_patch_instances,
+            report.error_instances,
+            report.incomplete_ids.len(),
+            report.skipped_ids.len()
+        );
+        if self.environment + self.unclear > 0 {
+            let failed =
+                format!("; of the unresolved and errors: {} environment, {} unclear", self.environment, self.unclear);
+            line.push_str(&failed);
+        }
+        line
+    }
+}
+
+/// A cause that is not the patch's, for a line.
+pub(super) fn said(cause: Cause) -> Option<String> {
+    (cause.blame != Blame::Patch).then(|| cause.to_string())
+}
