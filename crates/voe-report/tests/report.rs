@@ -25,11 +25,11 @@ fn a_small_run_reads_well_in_a_terminal() {
     10 tasks: suite
 
     Arms
-    arm             resolved  submitted  total    rate  95 % interval  empty  errors  ungraded
-    ──────────────  ────────  ─────────  ─────  ──────  ─────────────  ─────  ──────  ────────
-    prove-on-edit          8         10     10  80.0 %    49.0–94.3 %      0       0         0
-    verify-at-last         5         10     10  50.0 %    23.7–76.3 %      0       0         0
-    verify-on-edit         6         10     10  60.0 %    31.3–83.2 %      0       0         0
+    arm             resolved  submitted  total    rate  95 % interval  unresolved  empty  errors  skipped  ungraded
+    ──────────────  ────────  ─────────  ─────  ──────  ─────────────  ──────────  ─────  ──────  ───────  ────────
+    prove-on-edit          8         10     10  80.0 %    49.0–94.3 %           2      0       0        0         0
+    verify-at-last         5         10     10  50.0 %    23.7–76.3 %           5      0       0        0         0
+    verify-on-edit         6         10     10  60.0 %    31.3–83.2 %           4      0       0        0         0
     Resolved of all tasks of the suite, with the Wilson interval at 95 %.
 
     Pairs
@@ -56,7 +56,7 @@ fn a_small_run_reads_well_in_a_terminal() {
     ─────────────────────  ─────────────  ──────────────  ──────────────
     right file, wrong fix              2               3               3
     limit                              0               2               1
-    Unresolved attempts by the first class that fits.
+    What is not resolved, by the first class that fits.
 
     Finish reasons
     reason     prove-on-edit  verify-at-last  verify-on-edit
@@ -176,6 +176,110 @@ fn a_run_knows_its_tasks_and_a_fault_is_not_the_models() {
     let failures = &made.report.arms[0].failures;
     assert_eq!(failures.get(&voe_report::data::failure::Failure::Server), Some(&1), "{failures:?}");
     assert!(!failures.contains_key(&voe_report::data::failure::Failure::Unclassified), "{failures:?}");
+}
+
+/// Lists a task in one of the lists of a run's report, and in no other.
+fn move_to(grades: &std::path::Path, list: &str, id: &str) {
+    let mut report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(grades).unwrap()).unwrap();
+    for other in ["resolved_ids", "unresolved_ids", "empty_patch_ids"] {
+        report[other].as_array_mut().unwrap().retain(|known| known != id);
+    }
+    let mut ids = report[list].as_array().cloned().unwrap_or_default();
+    ids.push(id.into());
+    report[list] = ids.into();
+    std::fs::write(grades, report.to_string()).unwrap();
+}
+
+#[test]
+fn why_not_is_what_grading_says_whose_matter_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &Shape { tasks: 8, arms: &["a"], ..Shape::default() });
+    let grades = dir.path().join("grades/a-1.json");
+    let cause = |task: usize, text: &str| {
+        let file = dir.path().join(format!("grades/a-1/{}.cause.json", synthetic::task_id(task)));
+        std::fs::write(file, text).unwrap();
+    };
+    let lists = ["unresolved_ids", "unresolved_ids", "unresolved_ids", "error_ids", "error_ids", "skipped_ids"];
+    for (task, list) in lists.into_iter().enumerate() {
+        let id = synthetic::task_id(task);
+        if list == "unresolved_ids" {
+            // The official report suspects it by words of the install step.
+            move_to(&grades, "infra_failure_ids", &id);
+        }
+        move_to(&grades, list, &id);
+    }
+    cause(0, r#"{"blame":"patch","sign":"tests_failed"}"#);
+    cause(1, r#"{"blame":"environment","sign":"missing_module","seen":{"part":"tests","line":7}}"#);
+    cause(2, r#"{"blame":"unclear","sign":"out_of_memory"}"#);
+    cause(3, r#"{"blame":"patch","sign":"not_applied"}"#);
+    cause(4, "of a later voe");
+    let of = |arms: &[voe_report::data::arm::Arm]| {
+        use voe_report::data::arm::Verdict::{Error, Skipped};
+        use voe_report::data::failure::Failure::{Environment, NotApplied, Unclear};
+        let made = voe_report::commands::report::Made::of(arms, None);
+        let facts = &made.report.arms[0];
+        let failures = [Environment, Unclear, NotApplied, voe_report::data::failure::Failure::Skipped];
+        let failures = failures.map(|failure| facts.failures.get(&failure).copied().unwrap_or(0));
+        (failures, facts.verdict(Error), facts.verdict(Skipped))
+    };
+    let run = dir.path().to_str().unwrap();
+    let expected = ([1, 2, 1, 1], 2, 1);
+    assert_eq!(of(&voe_report::data::load::arms(run).unwrap()), expected);
+    let index = voe_report::viewer::index::Index::build(&[run.to_owned()]).unwrap();
+    assert_eq!(of(&index.arms()), expected, "the viewer agrees");
+    let id = index.entries.iter().position(|entry| entry.task == synthetic::task_id(1)).unwrap();
+    let page = voe_report::viewer::pages::attempt(&index, id).unwrap();
+    assert_eq!(page["cause"], "environment: a module is missing, line 7 of the log");
+}
+
+#[test]
+fn grades_without_causes_get_them_from_their_logs_or_stay_unknown() {
+    use voe_report::data::failure::Failure;
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &Shape { tasks: 3, arms: &["a"], ..Shape::default() });
+    let grades = dir.path().join("grades/a-1.json");
+    let rows: Vec<serde_json::Value> = std::fs::read_to_string(dir.path().join("suite.jsonl"))
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .map(|mut row: serde_json::Value| {
+            for (key, value) in [("base_commit", "c"), ("test_patch", ""), ("problem_statement", ""), ("version", "1")]
+            {
+                row[key] = value.into();
+            }
+            row["log_parser"] = "parse_log_pytest".into();
+            row["FAIL_TO_PASS"] = serde_json::json!(["t.py::test_a"]);
+            row["PASS_TO_PASS"] = serde_json::json!([]);
+            row
+        })
+        .collect();
+    std::fs::write(dir.path().join("suite.jsonl"), rows.iter().map(|row| format!("{row}\n")).collect::<String>())
+        .unwrap();
+    let offline = "Temporary failure in name resolution\n+ : '>>>>> Start Test Output'\n";
+    for (task, tests) in [(0, "FAILED t.py::test_a"), (1, "e.sh: line 3: pytest: command not found")] {
+        let id = synthetic::task_id(task);
+        move_to(&grades, "unresolved_ids", &id);
+        let at = dir.path().join(format!("grades/official/logs/run_evaluation/voe/a-1/{id}"));
+        std::fs::create_dir_all(&at).unwrap();
+        std::fs::write(at.join("test_output.txt"), format!("{offline}{tests}\n+ : '>>>>> End Test Output'\n")).unwrap();
+        std::fs::write(at.join("patch.diff"), "+x = 1\n").unwrap();
+        let report = serde_json::json!({ &id: {"resolved": false, "infra_failure": true} });
+        std::fs::write(dir.path().join(format!("grades/a-1/{id}.json")), report.to_string()).unwrap();
+    }
+    // Of this one no log is left.
+    move_to(&grades, "error_ids", &synthetic::task_id(2));
+    let failures = || {
+        let arms = voe_report::data::load::arms(dir.path().to_str().unwrap()).unwrap();
+        let made = voe_report::commands::report::Made::of(&arms, None);
+        [Failure::Environment, Failure::Unclear].map(|f| made.report.arms[0].failures.get(&f).copied().unwrap_or(0))
+    };
+    assert_eq!(failures(), [1, 1]);
+    // Which of two gradings the report is of, nothing says.
+    let official = dir.path().join("grades/official/logs/run_evaluation");
+    std::fs::create_dir_all(official.join("other/a-1").join(synthetic::task_id(1))).unwrap();
+    let log = format!("a-1/{}/test_output.txt", synthetic::task_id(1));
+    std::fs::copy(official.join("voe").join(&log), official.join("other").join(&log)).unwrap();
+    assert_eq!(failures(), [0, 2]);
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
+use voe_grade::Cause;
 
 use super::attempt::Attempt;
 use super::failure::Failure;
-use super::official::InstanceReport;
 use super::suite::{Suite, TaskFacts};
 
 /// One condition of an experiment: a strategy with a model, tried once or several times on each task.
@@ -44,8 +44,19 @@ pub struct Cell {
     pub verdict: Verdict,
     /// The attempt, where its trajectory is at hand.
     pub attempt: Option<Box<Attempt>>,
-    /// Grading, test by test, where that is at hand.
-    pub grade: Option<Box<InstanceReport>>,
+    /// What else grading knows of it, if it is not resolved.
+    pub failed: Failed,
+}
+
+/// What grading knows of a prediction that is not resolved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Failed {
+    /// Whose matter it is; `None` where nothing says so.
+    pub cause: Option<Cause>,
+    /// All of FAIL_TO_PASS succeed and some of PASS_TO_PASS fail.
+    pub regression: bool,
+    /// The official report suspects the environment, for a log without results.
+    pub suspected: bool,
 }
 
 /// What grading said of a prediction.
@@ -60,6 +71,8 @@ pub enum Verdict {
     EmptyPatch,
     /// The patch did not apply, or grading broke off.
     Error,
+    /// The task can't run on the machine that graded.
+    Skipped,
     /// Not graded (yet).
     #[default]
     Ungraded,
@@ -73,6 +86,7 @@ impl Verdict {
             Self::Unresolved => "unresolved",
             Self::EmptyPatch => "empty patch",
             Self::Error => "error",
+            Self::Skipped => "skipped",
             Self::Ungraded => "ungraded",
         }
     }

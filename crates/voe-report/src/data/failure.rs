@@ -1,6 +1,7 @@
 //! Why an attempt was not resolved.
 
 use serde::Serialize;
+use voe_grade::{Blame, CauseSign};
 use voe_trace::Reason;
 
 use super::arm::{Cell, Verdict};
@@ -13,8 +14,16 @@ use super::suite::TaskFacts;
 pub enum Failure {
     /// The model or its server failed for good.
     Server,
-    /// The machine, the grading or voe failed, or the user stopped it.
+    /// The attempt ended by voe's own fault or the user's.
+    Fault,
+    /// The task can't run on the machine that graded.
+    Skipped,
+    /// The environment broke while the patch was graded.
     Environment,
+    /// No test ran, and the patch or the environment may be the cause.
+    Unclear,
+    /// The patch does not apply.
+    NotApplied,
     /// A limit ended it, or it was stuck.
     Limit,
     /// There is no patch.
@@ -35,14 +44,18 @@ pub enum Failure {
 
 impl Failure {
     /// All classes, in the order of the tables.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::WrongFix,
         Self::WrongFile,
         Self::Regression,
         Self::TestsOnly,
         Self::NoPatch,
+        Self::NotApplied,
         Self::Limit,
+        Self::Unclear,
         Self::Environment,
+        Self::Skipped,
+        Self::Fault,
         Self::Server,
         Self::Unclassified,
         Self::NotSubmitted,
@@ -52,7 +65,11 @@ impl Failure {
     pub fn words(self) -> &'static str {
         match self {
             Self::Server => "server",
+            Self::Fault => "fault",
+            Self::Skipped => "skipped",
             Self::Environment => "environment",
+            Self::Unclear => "unclear",
+            Self::NotApplied => "does not apply",
             Self::Limit => "limit",
             Self::NoPatch => "no patch",
             Self::TestsOnly => "tests only",
@@ -78,19 +95,24 @@ impl Failure {
             }
             _ => {}
         }
-        let failed_at_grading =
-            cell.verdict == Verdict::Error || cell.grade.as_deref().is_some_and(|g| g.infra_failure);
+        let failed = &cell.failed;
+        let blame = failed.cause.map(|cause| cause.blame);
+        // Where nothing says whose matter it is.
+        let unknown = blame.is_none() && (cell.verdict == Verdict::Error || failed.suspected);
         Some(match (reason, attempt) {
             (Some(Reason::ModelError), _) => Self::Server,
-            (Some(Reason::Internal | Reason::Interrupted), _) => Self::Environment,
-            _ if failed_at_grading => Self::Environment,
+            (Some(Reason::Internal | Reason::Interrupted), _) => Self::Fault,
+            _ if cell.verdict == Verdict::Skipped => Self::Skipped,
+            _ if blame == Some(Blame::Environment) => Self::Environment,
+            _ if unknown || blame == Some(Blame::Unclear) => Self::Unclear,
+            _ if failed.cause.is_some_and(|cause| cause.sign == CauseSign::NotApplied) => Self::NotApplied,
             (_, Some(attempt)) if attempt.hit_limit() => Self::Limit,
             _ if cell.verdict == Verdict::EmptyPatch => Self::NoPatch,
             (Some(_), Some(attempt)) if attempt.patch_bytes == 0 => Self::NoPatch,
             (_, Some(attempt)) if !attempt.files.is_empty() && attempt.files.iter().all(|f| is_test(f)) => {
                 Self::TestsOnly
             }
-            _ if cell.grade.as_deref().is_some_and(super::official::InstanceReport::is_regression) => Self::Regression,
+            _ if failed.regression => Self::Regression,
             (_, Some(attempt)) if !attempt.files.is_empty() && !task.gold_files.is_empty() => {
                 if attempt.files.iter().any(|f| task.gold_files.contains(f)) { Self::WrongFix } else { Self::WrongFile }
             }
@@ -101,13 +123,14 @@ impl Failure {
 
 #[cfg(test)]
 mod tests {
+    use super::super::arm::Failed;
     use super::super::attempt::Attempt;
-    use super::super::official::{InstanceReport, Tests};
     use super::*;
 
-    fn class(verdict: Verdict, attempt: Attempt, grade: Option<InstanceReport>) -> Option<Failure> {
+    fn class(verdict: Verdict, attempt: Attempt, failed: Option<Failed>) -> Option<Failure> {
         let task = TaskFacts { gold_files: ["src/a.py".to_owned()].into(), ..TaskFacts::default() };
-        Failure::of(Some(&Cell { verdict, attempt: Some(Box::new(attempt)), grade: grade.map(Box::new) }), &task)
+        let cell = Cell { verdict, attempt: Some(Box::new(attempt)), failed: failed.unwrap_or_default() };
+        Failure::of(Some(&cell), &task)
     }
 
     fn patched(files: &[&str]) -> Attempt {
@@ -121,34 +144,42 @@ mod tests {
 
     #[test]
     fn each_failure_has_the_class_that_explains_it() {
-        use Verdict::{EmptyPatch, Error, Resolved, Ungraded, Unresolved};
+        use Verdict::{EmptyPatch, Error, Resolved, Skipped, Ungraded, Unresolved};
         assert_eq!(class(Resolved, patched(&["src/a.py"]), None), None);
         assert_eq!(class(Ungraded, patched(&["src/a.py"]), None), None);
         assert_eq!(class(Unresolved, patched(&["src/a.py", "b.py"]), None), Some(Failure::WrongFix));
         assert_eq!(class(Unresolved, patched(&["b.py"]), None), Some(Failure::WrongFile));
         assert_eq!(class(Unresolved, patched(&["tests/test_a.py"]), None), Some(Failure::TestsOnly));
         assert_eq!(class(EmptyPatch, Attempt::default(), None), Some(Failure::NoPatch));
-        assert_eq!(class(Error, patched(&["src/a.py"]), None), Some(Failure::Environment));
+        assert_eq!(class(Error, patched(&["src/a.py"]), None), Some(Failure::Unclear));
+        assert_eq!(class(Skipped, patched(&["src/a.py"]), None), Some(Failure::Skipped));
         let ended = |reason| Attempt { reason: Some(reason), ..patched(&["src/a.py"]) };
         assert_eq!(class(Unresolved, ended(Reason::MaxSteps), None), Some(Failure::Limit));
         assert_eq!(class(Unresolved, ended(Reason::Stuck), None), Some(Failure::Limit));
         assert_eq!(class(Ungraded, ended(Reason::ModelError), None), Some(Failure::Server));
         assert_eq!(class(EmptyPatch, ended(Reason::ModelError), None), Some(Failure::Server));
-        let tests = |success: &[&str], failure: &[&str]| Tests {
-            success: success.iter().map(|&s| s.to_owned()).collect(),
-            failure: failure.iter().map(|&s| s.to_owned()).collect(),
-        };
-        let regression = InstanceReport {
-            tests_status: [
-                ("FAIL_TO_PASS".to_owned(), tests(&["x"], &[])),
-                ("PASS_TO_PASS".to_owned(), tests(&[], &["y"])),
-            ]
-            .into(),
-            ..InstanceReport::default()
-        };
+        assert_eq!(class(Ungraded, ended(Reason::Internal), None), Some(Failure::Fault));
+        let regression = Failed { regression: true, ..Failed::default() };
         assert_eq!(class(Unresolved, patched(&["src/a.py"]), Some(regression)), Some(Failure::Regression));
         let report_only = Cell { verdict: Unresolved, ..Cell::default() };
         assert_eq!(Failure::of(Some(&report_only), &TaskFacts::default()), Some(Failure::Unclassified));
         assert_eq!(Failure::of(None, &TaskFacts::default()), Some(Failure::NotSubmitted));
+    }
+
+    #[test]
+    fn whose_matter_it_is_comes_from_grading_alone() {
+        use Verdict::{Error, Unresolved};
+        let of = |verdict, sign: CauseSign| {
+            let failed = Failed { cause: Some(sign.into()), suspected: true, ..Failed::default() };
+            class(verdict, patched(&["src/a.py"]), Some(failed)).unwrap()
+        };
+        assert_eq!(of(Unresolved, CauseSign::TestsFailed), Failure::WrongFix);
+        assert_eq!(of(Unresolved, CauseSign::MissingProgram), Failure::Environment);
+        assert_eq!(of(Unresolved, CauseSign::OutOfMemory), Failure::Unclear);
+        assert_eq!(of(Error, CauseSign::Harness), Failure::Environment);
+        assert_eq!(of(Error, CauseSign::TimeLimit), Failure::Unclear);
+        assert_eq!(of(Error, CauseSign::NotApplied), Failure::NotApplied);
+        let suspected = Failed { suspected: true, ..Failed::default() };
+        assert_eq!(class(Unresolved, patched(&["src/a.py"]), Some(suspected)), Some(Failure::Unclear));
     }
 }

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::arm::{Arm, Cell, Trial, Verdict};
 use super::attempt::Fold;
-use super::official::{InstanceFile, RunReport};
+use super::official::RunReport;
 use super::place::{LONGEST_TEXT, Place, named_text};
 use super::run_dir::{arm_and_trial, attempts, faults, parts, solutions_were_readable, suite_of_run};
-use super::{light, verdict_table};
+use super::{failed, light, verdict_table};
 use crate::Error;
 use crate::format::count;
 
@@ -111,21 +111,12 @@ pub(crate) fn trial_of(report: RunReport) -> Trial {
 impl Trial {
     /// The verdicts of a run's report; the later lists are the more telling ones.
     fn take_report(&mut self, report: RunReport) {
-        let RunReport {
-            resolved_ids,
-            submitted_ids,
-            unresolved_ids,
-            empty_patch_ids,
-            error_ids,
-            infra_failure_ids,
-            skipped_ids,
-            ..
-        } = report;
+        let RunReport { resolved_ids, submitted_ids, unresolved_ids, empty_patch_ids, error_ids, skipped_ids, .. } =
+            report;
         for (ids, verdict) in [
             (submitted_ids, None),
             (unresolved_ids, Some(Verdict::Unresolved)),
-            (skipped_ids, Some(Verdict::Error)),
-            (infra_failure_ids, Some(Verdict::Error)),
+            (skipped_ids, Some(Verdict::Skipped)),
             (error_ids, Some(Verdict::Error)),
             (empty_patch_ids, Some(Verdict::EmptyPatch)),
             (resolved_ids, Some(Verdict::Resolved)),
@@ -169,7 +160,7 @@ fn of_run(place: &Place) -> Result<Vec<Arm>, Error> {
                     Some(false) => Verdict::Unresolved,
                     None => Verdict::Ungraded,
                 };
-                Cell { verdict, attempt: Some(Box::new(facts)), grade: None }
+                Cell { verdict, attempt: Some(Box::new(facts)), ..Cell::default() }
             }
             Err(error) => {
                 notes.insert((arm.to_owned(), format!("{error}; only its grade counts")));
@@ -206,7 +197,7 @@ fn of_run(place: &Place) -> Result<Vec<Arm>, Error> {
                 notes.insert((arm.to_owned(), note));
             }
         }
-        trial.take_instances(&place.join("grades").join(&name))?;
+        failed::take(trial, place, &name)?;
     }
     if run.is_empty() {
         return Err(Error::NotARun { path, why: "no tasks/*/ARM-TRIAL, predictions or grades in it".to_owned() });
@@ -242,19 +233,4 @@ pub(crate) fn uncounted(name: &str, trials: &[Trial], place: &Place) -> Vec<Stri
         notes.push("solutions were readable in this run (sandbox none)".to_owned());
     }
     notes
-}
-
-impl Trial {
-    /// Grading test by test: `grades/<arm>-<trial>/<id>.json`.
-    fn take_instances(&mut self, folder: &Place) -> Result<(), Error> {
-        for (_, file) in folder.files("json")? {
-            let text = file.text(LONGEST_TEXT)?.unwrap_or_default();
-            for (id, report) in serde_json::from_str::<InstanceFile>(&text).unwrap_or_default() {
-                if let Some(cell) = self.cells.get_mut(&id) {
-                    cell.grade = Some(Box::new(report));
-                }
-            }
-        }
-        Ok(())
-    }
 }

@@ -5,7 +5,7 @@
 //! - [`attempt`]: the facts of one attempt, folded from its trajectory
 //! - [`arm`]: verdicts and attempts of one arm, trial by trial
 //! - [`load`]: arms from run directories and report files; [`parts`]: whether these are parts of one experiment
-//! - [`failure`]: why an attempt was not resolved
+//! - [`failure`]: why an attempt was not resolved; `failed`: what grading knows of it
 //! - [`place`]: the files of a run directory, read without following links
 
 pub mod arm;
@@ -17,6 +17,7 @@ pub mod parts;
 pub mod place;
 pub mod suite;
 
+pub(crate) mod failed;
 pub(crate) mod light;
 mod paths;
 pub(crate) mod run_dir;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::arm::Failed;
+
 /// A run's report, schema 2. The counts in it are those of the lists; voe counts for itself.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct RunReport {
@@ -24,9 +26,6 @@ pub struct RunReport {
     /// Could not be graded: the patch did not apply, or grading broke off.
     #[serde(default)]
     pub error_ids: Vec<String>,
-    /// Could not be graded for a fault of the machine's.
-    #[serde(default)]
-    pub infra_failure_ids: Vec<String>,
     /// voe's own: tasks that can't run on the machine that graded.
     #[serde(default)]
     pub skipped_ids: Vec<String>,
@@ -88,6 +87,11 @@ pub struct Tests {
 }
 
 impl InstanceReport {
+    /// What it says of a failure.
+    pub(crate) fn failed(&self) -> Failed {
+        Failed { cause: None, regression: self.is_regression(), suspected: self.infra_failure }
+    }
+
     /// All of FAIL_TO_PASS succeed and some of PASS_TO_PASS fail: the fix is there, and it broke something.
     pub fn is_regression(&self) -> bool {
         let of = |name: &str| self.tests_status.get(name);

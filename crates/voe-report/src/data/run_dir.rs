@@ -61,7 +61,7 @@ pub(crate) fn faults(run: &Place) -> Result<Vec<(String, String, Failure)>, Erro
                     let _ = light::stream(&file, 0, |_, record| record.iter().for_each(|record| fold.apply(record)));
                 }
                 let server = fold.known().reason == Some(voe_trace::Reason::ModelError);
-                found.push((task.clone(), name, if server { Failure::Server } else { Failure::Environment }));
+                found.push((task.clone(), name, if server { Failure::Server } else { Failure::Fault }));
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use voe_grade::Blame;
 use voe_trace::{Level, Usage};
 
 use crate::data::arm::{Arm, Cell, Verdict};
@@ -220,7 +221,7 @@ impl Work {
         };
         for cell in cells {
             let proven = cell.attempt.as_deref().is_some_and(|a| a.level == Some(Level::Proven));
-            let rejected = !matches!(cell.verdict, Verdict::Resolved | Verdict::Ungraded);
+            let rejected = is_judged(cell) && cell.verdict != Verdict::Resolved;
             work.false_proofs += u32::from(proven && rejected);
         }
         for attempt in attempts {
@@ -256,12 +257,16 @@ impl Work {
     }
 }
 
+/// Whether grading judged the patch: not where the task can't run, and not where the environment broke.
+fn is_judged(cell: &Cell) -> bool {
+    let broke = cell.failed.cause.is_some_and(|cause| cause.blame == Blame::Environment);
+    !broke && !matches!(cell.verdict, Verdict::Skipped | Verdict::Ungraded)
+}
+
 fn calibration(cells: &[&Cell]) -> Vec<Calibration> {
     use Level::{None, Proven, Ran, Refuted, Unrunnable, Vacuous};
     let of = |level| {
-        let at = |cell: &&&Cell| {
-            cell.verdict != Verdict::Ungraded && cell.attempt.as_deref().is_some_and(|a| a.level == Some(level))
-        };
+        let at = |cell: &&&Cell| is_judged(cell) && cell.attempt.as_deref().is_some_and(|a| a.level == Some(level));
         let attempts = cells.iter().filter(at).count();
         let resolved = cells.iter().filter(at).filter(|cell| cell.verdict == Verdict::Resolved).count();
         Calibration {

@@ -42,8 +42,10 @@ impl Report {
                 arm.total.into(),
                 Value::number(arm.rate, percent(arm.rate)),
                 arm.interval.map_or_else(Value::missing, |Interval(l, h)| Value::number(l, range(l, h))),
+                arm.verdict(Verdict::Unresolved).into(),
                 arm.verdict(Verdict::EmptyPatch).into(),
                 arm.verdict(Verdict::Error).into(),
+                arm.verdict(Verdict::Skipped).into(),
                 arm.verdict(Verdict::Ungraded).into(),
             ]
         };
@@ -63,8 +65,10 @@ impl Report {
                 "total",
                 "rate",
                 "95 % interval",
+                "unresolved",
                 "empty",
                 "errors",
+                "skipped",
                 "ungraded",
             ]),
             rows: self.arms.iter().map(row).collect(),
@@ -174,7 +178,7 @@ impl Report {
         Table {
             id: "failures",
             title: "Why not".into(),
-            note: "Unresolved attempts by the first class that fits.".into(),
+            note: "What is not resolved, by the first class that fits.".into(),
             columns: self.headed("class"),
             rows: self.by_arm(&names),
         }

@@ -9,11 +9,11 @@ use voe_trace::Event;
 
 use super::source::{self, Source, labelled};
 use crate::Error;
-use crate::data::arm::{Arm, Cell, Trial, Verdict};
+use crate::data::arm::{Arm, Cell, Failed, Trial, Verdict};
 use crate::data::attempt::{Attempt, Fold};
 use crate::data::official::{InstanceFile, InstanceReport, RunReport};
 use crate::data::place::{LONGEST_TEXT, Place};
-use crate::data::{light, load, run_dir};
+use crate::data::{failed, light, load, run_dir};
 use crate::format::count;
 
 /// Attempts that are being read at the same time while the index is built.
@@ -26,10 +26,13 @@ pub struct Index {
     /// The attempts; their place is their id and never changes.
     pub entries: Vec<Entry>,
     known: HashMap<PathBuf, usize>,
-    grades: BTreeMap<PathBuf, (SystemTime, BTreeMap<String, Verdict>)>,
+    grades: BTreeMap<PathBuf, (SystemTime, Grades)>,
     /// Grows whenever anything changes.
     pub version: u64,
 }
+
+/// What a report and what is next to it say, by task.
+type Grades = BTreeMap<String, (Verdict, Failed)>;
 
 /// One attempt.
 #[derive(Debug)]
@@ -54,6 +57,8 @@ pub struct Entry {
     pub read: u64,
     /// What grading said.
     pub verdict: Verdict,
+    /// What else it knows of a failure.
+    pub failed: Failed,
     /// Lines that are no records.
     unread: usize,
     /// Why it could not be read, or not whole.
@@ -194,9 +199,11 @@ impl Index {
             let text = place.text(LONGEST_TEXT)?.unwrap_or_default();
             // A report that is just being written is read the next time.
             let Ok(report) = serde_json::from_str::<RunReport>(&text) else { continue };
-            let trial = load::trial_of(report);
-            self.grades
-                .insert(file, (written, trial.cells.into_iter().map(|(task, cell)| (task, cell.verdict)).collect()));
+            let mut trial = load::trial_of(report);
+            let name = file.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            failed::take(&mut trial, &place.root(), &name)?;
+            let grades = trial.cells.into_iter().map(|(task, cell)| (task, (cell.verdict, cell.failed))).collect();
+            self.grades.insert(file, (written, grades));
             self.version += 1;
         }
         let version = self.version;
@@ -207,10 +214,10 @@ impl Index {
                 Some(false) => Verdict::Unresolved,
                 None => Verdict::Ungraded,
             };
-            let graded =
-                entry.report().and_then(|f| self.grades.get(&f.path())?.1.get(&entry.task).copied()).unwrap_or(own);
-            if graded != entry.verdict {
-                entry.verdict = graded;
+            let graded = entry.report().and_then(|f| self.grades.get(&f.path())?.1.get(&entry.task).copied());
+            let graded = graded.unwrap_or((own, Failed::default()));
+            if graded != (entry.verdict, entry.failed) {
+                (entry.verdict, entry.failed) = graded;
                 entry.version = version;
             }
         }
@@ -252,7 +259,7 @@ impl Index {
                 runs.insert(entry.arm.clone(), grades.root());
             }
             let facts = entry.facts(parts.get(&id).into_iter().flatten().copied());
-            let cell = Cell { verdict: entry.verdict, attempt: Some(Box::new(facts)), grade: None };
+            let cell = Cell { verdict: entry.verdict, attempt: Some(Box::new(facts)), failed: entry.failed };
             trial.cells.insert(entry.task.clone(), cell);
         }
         for source in &self.sources {
@@ -289,6 +296,7 @@ impl Entry {
             steps: Vec::new(),
             read: 0,
             verdict: Verdict::default(),
+            failed: Failed::default(),
             unread: 0,
             damage: None,
             version: 0,

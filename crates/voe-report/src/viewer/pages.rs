@@ -160,6 +160,7 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
     value["patch"] = cut(&patch).into();
     value["damage"] = damage.into();
     value["grade"] = serde_json::to_value(entry.grade()).unwrap_or_default();
+    value["cause"] = entry.failed.cause.map(|cause| cause.to_string()).into();
     value["chunk"] = STEPS_IN_CHUNK.into();
     Some(value)
 }

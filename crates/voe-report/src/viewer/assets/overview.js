@@ -2,7 +2,7 @@
 // Arms, figures, and every task in every arm, with filters.
 (() => {
   const { el, badge } = voe;
-  const SIGNS = { resolved: "✓", unresolved: "·", "empty patch": "∅", error: "!", ungraded: "?" };
+  const SIGNS = { resolved: "✓", unresolved: "·", "empty patch": "∅", error: "!", skipped: "–", ungraded: "?" };
 
   const filters = [
     ["arm", "arm", (a) => a.arm],
@@ -56,7 +56,7 @@
     });
     const head = shown.map((c) => el("th", { attrs: { scope: "col" } }, many ? `${c.arm} ${c.trial}` : c.arm));
     return [
-      el("p", { class: "quiet", id: "count" }, `${count} of ${data.attempts.length} attempts, ${byTask.size} tasks. ✓ resolved · not ∅ empty ! error ? ungraded … running; underlined: proven. The number is that of the steps.`),
+      el("p", { class: "quiet", id: "count" }, `${count} of ${data.attempts.length} attempts, ${byTask.size} tasks. ✓ resolved · not ∅ empty ! error – skipped ? ungraded … running; underlined: proven. The number is that of the steps.`),
       el("div", { class: "scroll tall" }, el("table", { class: "matrix" }, el("thead", {}, el("tr", {}, el("th", {}, "task"), graded && el("th", { class: "wide" }, "difficulty"), head)), el("tbody", {}, rows))),
     ];
   };

@@ -1,0 +1,68 @@
+//! What grading knows of a trial's failures: the official reports on its tasks, and the causes next to them.
+
+use std::collections::BTreeMap;
+
+use voe_grade::{Cause, Instance, grade};
+
+use super::arm::{Trial, Verdict};
+use super::official::InstanceFile;
+use super::place::{LONGEST_TEXT, Place};
+use crate::Error;
+
+/// Ends the name of a cause's file, before its extension.
+const CAUSE: &str = ".cause";
+
+/// Where a run keeps the official files of its gradings, by the name of each grading.
+const OFFICIAL: &str = "grades/official/logs/run_evaluation";
+
+/// Takes what `grades/<arm>-<trial>` in a run says: `<id>.json` and `<id>.cause.json`. `name` is `<arm>-<trial>`.
+pub(crate) fn take(trial: &mut Trial, run: &Place, name: &str) -> Result<(), Error> {
+    let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
+    for (file, place) in run.join("grades").join(name).files("json")? {
+        let text = place.text(LONGEST_TEXT)?.unwrap_or_default();
+        if let Some(id) = file.strip_suffix(CAUSE) {
+            causes.extend(serde_json::from_str(&text).map(|cause| (id.to_owned(), cause)));
+            continue;
+        }
+        for (id, report) in serde_json::from_str::<InstanceFile>(&text).unwrap_or_default() {
+            if let Some(cell) = trial.cells.get_mut(&id) {
+                cell.failed = report.failed();
+            }
+        }
+    }
+    let mut rows = None;
+    for (id, cell) in &mut trial.cells {
+        cell.failed.cause = match cell.verdict {
+            Verdict::Unresolved | Verdict::Error => causes.remove(id),
+            _ => None,
+        };
+        // Graded by a voe that kept no causes. Why there was an error is not in the log.
+        if cell.verdict == Verdict::Unresolved && cell.failed.cause.is_none() {
+            let rows = rows.get_or_insert_with(|| rows_of(run));
+            cell.failed.cause = rows.get(id).and_then(|row| from_log(run, name, row));
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a run's tasks; none where there are none, or none that can be graded.
+fn rows_of(run: &Place) -> BTreeMap<String, Instance> {
+    let text = run.join("suite.jsonl").text(LONGEST_TEXT).ok().flatten().unwrap_or_default();
+    let rows = text.lines().filter_map(|line| serde_json::from_str::<Instance>(line).ok());
+    rows.map(|row| (row.instance_id.clone(), row)).collect()
+}
+
+/// The cause that the log of the one grading shows that the run keeps of this task.
+fn from_log(run: &Place, name: &str, row: &Instance) -> Option<Cause> {
+    let gradings = run.join(OFFICIAL).folders().ok()?;
+    let mut logs = gradings.iter().filter_map(|(_, grading)| {
+        let dir = grading.join(name.replace('/', "__")).join(&row.instance_id);
+        let log = dir.join("test_output.txt").text(LONGEST_TEXT).ok()??;
+        Some((log, dir.join("patch.diff").text(LONGEST_TEXT).ok().flatten().unwrap_or_default()))
+    });
+    let (log, patch) = logs.next()?;
+    if logs.next().is_some() {
+        return None;
+    }
+    Cause::of(row, &patch, &log, &grade(row, &log).ok()?)
+}
