@@ -14,7 +14,7 @@ use voe_trace::event::ModelFacts;
 
 use crate::address::Address;
 use crate::body;
-use crate::bounds::{Bounds, SMALL_ANSWER};
+use crate::bounds::{Bounds, MODEL_LIST, SMALL_ANSWER};
 use crate::client::client;
 use crate::error::ModelError;
 use crate::exchange::{Exchange, Got, On};
@@ -39,6 +39,12 @@ const REPLY_TOKENS: u64 = 32_768;
 
 /// A reply that is limited to fewer tokens than this is not worth asking for.
 const SHORTEST_REPLY: u64 = 128;
+
+/// The limit on a question about models.
+const QUESTION: Duration = Duration::from_secs(10);
+
+/// The most pages of a list of models that are read: a page has a thousand.
+const MOST_PAGES: usize = 10;
 
 /// What is needed to talk to the server.
 #[derive(Debug, Clone)]
@@ -107,8 +113,35 @@ impl Anthropic {
     /// Asks the server for the model's window, by GET. `None` where it does not say.
     pub async fn ask_window(&self) -> Option<u64> {
         let url = self.address.join(&format!("models/{}", self.config.model));
-        let model = body::json(self.headers(self.client.get(url)), Duration::from_secs(10), SMALL_ANSWER).await?;
+        let model = body::json(self.headers(self.client.get(url)), QUESTION, SMALL_ANSWER).await?;
         model.get("max_input_tokens").and_then(Value::as_u64)
+    }
+
+    /// The names of the server's models, by GET, page by page. `None` where it lists none, or not all of them.
+    pub async fn list(&self) -> Option<Vec<String>> {
+        let (mut names, mut after) = (Vec::new(), None::<String>);
+        for _ in 0..MOST_PAGES {
+            let mut url = self.address.join("models");
+            url.query_pairs_mut().append_pair("limit", "1000");
+            if let Some(after) = &after {
+                url.query_pairs_mut().append_pair("after_id", after);
+            }
+            let page = body::json(self.headers(self.client.get(url)), QUESTION, MODEL_LIST).await?;
+            let models = page.get("data")?.as_array()?;
+            names.extend(models.iter().filter_map(|model| model.get("id")?.as_str()).map(str::to_owned));
+            if page.get("has_more").and_then(Value::as_bool) != Some(true) {
+                return Some(names).filter(|names| !names.is_empty());
+            }
+            after = Some(page.get("last_id")?.as_str()?.to_owned());
+        }
+        None
+    }
+
+    /// Whether the server has the model, which it may list under another name: an alias stands for a dated version.
+    pub async fn has_model(&self) -> bool {
+        let url = self.address.join(&format!("models/{}", self.config.model));
+        let model = body::json(self.headers(self.client.get(url)), QUESTION, SMALL_ANSWER).await;
+        model.is_some_and(|model| model.get("id").is_some_and(Value::is_string))
     }
 
     fn headers(&self, mut request: RequestBuilder) -> RequestBuilder {

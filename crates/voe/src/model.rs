@@ -55,7 +55,7 @@ async fn find_among(settings: &Settings, usual: &[LocalServer], kind: Name) -> a
     let key = key(settings)?;
     let prices = prices(settings)?;
     match settings.text("provider").as_deref() {
-        Some("anthropic") => return anthropic(settings, wanted, key, prices).await,
+        Some("anthropic") => return anthropic(settings, wanted, key, prices, kind).await,
         None | Some("openai") => {}
         Some(other) => return Err(Usage(format!("provider is openai or anthropic, not {other:?}")).into()),
     }
@@ -124,6 +124,7 @@ async fn anthropic(
     model: Option<String>,
     key: Option<Secret>,
     prices: Prices,
+    kind: Name,
 ) -> anyhow::Result<Found> {
     let model = model.ok_or_else(|| Usage("name the model with --model; Anthropic serves many".into()))?;
     let mut config = AnthropicConfig::new(model, key);
@@ -132,8 +133,16 @@ async fn anthropic(
     }
     config.prices = prices;
     config.window = settings.number("window")?;
+    let asked = Anthropic::new(config.clone()).map_err(ModelFailed)?;
+    if kind == Name::Listed
+        && let Some(names) = asked.list().await
+        && !names.contains(&config.model)
+        && !asked.has_model().await
+    {
+        return Err(unknown(&config.model, &[(asked.facts().base_url, names)]).into());
+    }
     if config.window.is_none() {
-        config.window = Anthropic::new(config.clone()).map_err(ModelFailed)?.ask_window().await;
+        config.window = asked.ask_window().await;
     }
     let model = Anthropic::new(config).map_err(ModelFailed)?;
     Ok(Found { model: Arc::new(model), notes: Vec::new() })
@@ -188,7 +197,6 @@ pub(crate) fn foreign_server(url: &str) -> Option<String> {
 
 /// The first of these servers, or the first that lists the model `wanted`. One that lists none may have it.
 fn choose(probes: Vec<Probe>, wanted: Option<&str>) -> anyhow::Result<Probe> {
-    const MOST: usize = 10;
     let Some(wanted) = wanted else {
         return probes.into_iter().next().ok_or_else(|| Usage("no server was found".into()).into());
     };
@@ -196,17 +204,22 @@ fn choose(probes: Vec<Probe>, wanted: Option<&str>) -> anyhow::Result<Probe> {
     if let Some(found) = probes.iter().find(has).or(probes.iter().find(|probe| probe.models.is_empty())) {
         return Ok(found.clone());
     }
-    let listed = |probe: &Probe| {
-        let names: Vec<&str> = probe.models.iter().take(MOST).map(|model| model.name.as_str()).collect();
-        let more = probe.models.len().saturating_sub(MOST);
+    let names = |probe: Probe| (probe.base_url, probe.models.into_iter().map(|model| model.name).collect());
+    Err(unknown(wanted, &probes.into_iter().map(names).collect::<Vec<_>>()).into())
+}
+
+/// No server has a model of this name. Each with its address and its models.
+fn unknown(wanted: &str, servers: &[(String, Vec<String>)]) -> Usage {
+    const MOST: usize = 10;
+    let listed = |(url, names): &(String, Vec<String>)| {
+        let more = names.len().saturating_sub(MOST);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        format!("{} has {}{more}", probe.base_url, names.join(", "))
+        format!("{url} has {}{more}", names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", "))
     };
-    let all = probes.iter().map(listed).collect::<Vec<_>>().join("; ");
-    Err(Usage(format!(
+    let all = servers.iter().map(listed).collect::<Vec<_>>().join("; ");
+    Usage(format!(
         "no server has the model {wanted:?}: {all}; give one of these with --model, or another server with --base-url"
     ))
-    .into())
 }
 
 /// The local servers that answer, in the order of the list; at least one.

@@ -389,6 +389,11 @@ fn a_run_is_answered_by_the_model_and_the_window_that_it_was_begun_with() {
     let flags = [&["--base-url", server.url.as_str()][..], &NONE].concat();
     let unknown = begin_mini(&world, &[&flags[..], &["--model", "Qwen/Q-35B"]].concat());
     insta::assert_snapshot!(refusal(&world, &unknown).replace(&server.url, "URL"), @r#"voe: no server has the model "Qwen/Q-35B": URL has m; give one of these with --model, or another server with --base-url"#);
+    let mini = ["bench", "run", "--suite", "mini", "--ids", "mini__rotate-1", "--strategy", "baseline", "--out", RUN];
+    let mut anthropic = world.command(&[&mini[..], &flags[..], &["--model", "claude-none"]].concat());
+    let anthropic = anthropic.env("VOE_PROVIDER", "anthropic").env("VOE_API_KEY", "k").output().unwrap();
+    let anthropic = Said::of(&anthropic);
+    insta::assert_snapshot!(refusal(&world, &anthropic).replace(&server.url, "URL"), @r#"voe: no server has the model "claude-none": URL has m; give one of these with --model, or another server with --base-url"#);
     assert!(!world.at(RUN).exists() && server.asked().is_empty());
     assert_eq!(begin_mini(&world, &flags).code, 0);
     let file = fs::read_to_string(world.at("runs/one/run.toml")).unwrap();

@@ -182,3 +182,35 @@ async fn the_window_is_asked_for() {
     let server = Server::new([Answer::json(404, "{}")]).await;
     assert_eq!(Anthropic::new(config(&server)).unwrap().ask_window().await, None);
 }
+
+#[tokio::test]
+async fn the_models_are_listed_page_by_page_and_a_list_that_is_not_whole_is_none() {
+    let page = |names: &[&str], more: bool| {
+        let data: Vec<Value> = names.iter().map(|name| json!({"type": "model", "id": name})).collect();
+        let page = json!({"data": data, "has_more": more, "first_id": names.first(), "last_id": names.last()});
+        Answer::json(200, &page.to_string())
+    };
+    let server = Server::new([page(&["claude-a", "claude-b"], true), page(&["claude-c"], false)]).await;
+    let names = Anthropic::new(config(&server)).unwrap().list().await.unwrap();
+    assert_eq!(names, ["claude-a", "claude-b", "claude-c"]);
+    let asked: Vec<String> = server.asked().iter().map(|asked| asked.path.clone()).collect();
+    assert_eq!(asked, ["/v1/models?limit=1000", "/v1/models?limit=1000&after_id=claude-b"]);
+    for answers in [
+        vec![page(&["claude-a"], true), Answer::json(500, "{}")],
+        vec![Answer::json(404, "{}")],
+        vec![page(&[], false)],
+        vec![page(&["claude-a"], true); 20],
+    ] {
+        let server = Server::new(answers).await;
+        assert_eq!(Anthropic::new(config(&server)).unwrap().list().await, None);
+        assert!(server.asked().len() <= 10);
+    }
+}
+
+#[tokio::test]
+async fn an_alias_that_the_server_knows_is_a_model_of_its_own() {
+    let server = Server::new([Answer::json(200, r#"{"type": "model", "id": "claude-opus-4-5-20251101"}"#)]).await;
+    assert!(Anthropic::new(config(&server)).unwrap().has_model().await);
+    let server = Server::new([Answer::json(404, r#"{"type": "error", "error": {"type": "not_found_error"}}"#)]).await;
+    assert!(!Anthropic::new(config(&server)).unwrap().has_model().await);
+}
