@@ -1,5 +1,7 @@
 //! `run.toml`: what a run is, resolved.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use voe_agent::LoadError;
 
@@ -34,6 +36,9 @@ pub struct RunFile {
     /// SHA-256 of `suite.jsonl`, hexadecimal. Since format 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows_sha256: Option<String>,
+    /// Where the experiment's file was, if there was one: hidden from commands, as what lies next to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment_file: Option<PathBuf>,
     /// Where it was read from.
     pub source: Source,
     /// Where its tasks are worked on, and with what. Since format 2.
@@ -63,6 +68,7 @@ impl RunFile {
             readable_solutions: self.readable_solutions || now.readable_solutions,
             rows_sha256: Some(rows_sha256),
             place: now.place,
+            experiment_file: now.experiment_file.or(self.experiment_file),
             arms: self.arms.into_iter().zip(now.arms).map(arm).collect(),
             ..self
         }

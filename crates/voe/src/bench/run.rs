@@ -50,7 +50,10 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
         return Err(Usage(text.into()).into());
     }
     let mut workspaces = found.workspaces(&suite, args.place.keep_images.as_deref()).await?;
-    let files = args.experiment.iter().map(PathBuf::as_path).chain([out.as_path()]);
+    let begun_by = begun.as_ref().and_then(|run| run.file.experiment_file.as_deref()).filter(|file| file.is_absolute());
+    // It may be gone by now, and then there is nothing to hide.
+    let begun_by = begun_by.filter(|file| file.parent().is_some_and(Path::is_dir));
+    let files = args.experiment.as_deref().into_iter().chain(begun_by).chain([out.as_path()]);
     workspaces.hidden.extend(hide::of([], files));
     refuse_records_of_a_run(&args, &arms)?;
     let mut models = Models::new();
@@ -67,7 +70,8 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
         }
     }
     args.place.remember()?;
-    let file = describe(found.place, experiment, &suite, &arms, &servers);
+    let mut file = describe(found.place, experiment, &suite, &arms, &servers);
+    file.experiment_file = experiment_file(&args);
     let parallel = file.experiment.parallel.unwrap_or(PARALLEL);
     let dir = RunDir::open(&out, file, &suite)?;
     if dir.file.voe != VERSION {
@@ -275,8 +279,15 @@ fn describe(
         place: Some(place),
         machine: Machine::this(),
         experiment,
+        experiment_file: None,
         arms: arms.iter().map(arm).collect(),
     }
+}
+
+/// The experiment's file, so that it is hidden from commands where the run is resumed by its directory alone.
+fn experiment_file(args: &args::Run) -> Option<PathBuf> {
+    let file = args.experiment.as_deref().filter(|path| path.is_file())?;
+    file.canonicalize().ok().filter(|path| path.to_str().is_some())
 }
 
 /// The source of a suite with its file's absolute path: the run may be resumed from elsewhere, and the file is hidden from
