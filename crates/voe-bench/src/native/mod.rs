@@ -6,6 +6,7 @@
 //! - `repos`: the task's repository, cloned once
 //! - `install`: the task's own install command, run once; `prepare`: what goes before it
 
+mod conda;
 mod environment;
 pub mod fetch;
 mod inside;

@@ -1,11 +1,13 @@
 //! The pinned environments of tasks, from a file that the user gives.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 
+use super::conda;
 use crate::suite::read::hex;
 
 /// Pinned environments, and which task has which.
@@ -37,9 +39,10 @@ pub struct Environment {
     /// The version of Python.
     pub python: String,
     /// Conda's pins: `name=version=build`.
+    #[serde(default, deserialize_with = "or_none")]
     pub conda: Vec<String>,
     /// pip's pins: `name==version`.
-    #[serde(deserialize_with = "or_none")]
+    #[serde(default, deserialize_with = "or_none")]
     pub pip: Vec<String>,
 }
 
@@ -104,77 +107,113 @@ fn specs_beside(path: &Path) -> Option<PathBuf> {
     })
 }
 
-/// Repositories whose conda pins include Python packages that pip's don't.
-const FROM_CONDA: [&str; 5] = ["requests", "sympy", "xarray", "scikit-learn", "matplotlib"];
-
 impl Environment {
     /// Python's version without the patch level.
     pub fn minor(&self) -> String {
         self.python.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
     }
 
-    /// What installers need first: pip, setuptools and wheel as conda pins them.
+    /// What installers need first: pip, setuptools and wheel as conda pins them; those that nobody pins as they are now.
     pub(crate) fn tools(&self) -> Vec<String> {
         let tools = ["pip", "setuptools", "wheel"];
-        self.conda.iter().filter_map(|pin| as_pip(pin)).filter(|(name, ..)| tools.contains(name)).map(joined).collect()
-    }
-
-    /// Everything else, to be installed without its dependencies.
-    pub(crate) fn packages(&self) -> Vec<String> {
-        let mut all: Vec<String> = Vec::new();
-        if FROM_CONDA.iter().any(|repo| self.name.starts_with(repo)) {
-            let python_own = |(name, _, build): &(&str, &str, &str)| {
-                build.starts_with("py") && !matches!(*name, "python" | "pip" | "setuptools" | "wheel")
-            };
-            all.extend(self.conda.iter().filter_map(|pin| as_pip(pin)).filter(python_own).map(joined));
+        let pinned = self.of_conda().filter(|pin| tools.contains(&pin.name));
+        let mut all: Vec<String> = pinned.map(|pin| pin.as_pip()).collect();
+        for tool in tools {
+            let start = format!("{tool}==");
+            if !all.iter().chain(&self.pip).any(|pin| pin.starts_with(&start)) {
+                all.push(tool.to_owned());
+            }
         }
-        // A line of another form is the repository itself, or something local to the machine it was made on.
-        all.extend(self.pip.iter().filter(|pin| pin.contains("==") && !pin.contains([' ', '/', '@'])).cloned());
         all
     }
-}
 
-/// `name=version=build`.
-fn as_pip(pin: &str) -> Option<(&str, &str, &str)> {
-    let mut parts = pin.splitn(3, '=');
-    let (name, version, build) = (parts.next()?, parts.next()?, parts.next().unwrap_or_default());
-    Some((
-        match name {
-            "matplotlib-base" => "matplotlib",
-            "pytables" => "tables",
-            other => other,
-        },
-        version,
-        build,
-    ))
-}
+    /// Everything else, to be installed without its dependencies: the Python packages among conda's pins that pip's lack, and
+    /// pip's.
+    pub(crate) fn packages(&self) -> Vec<String> {
+        // A line of another form is the repository itself, or something local to the machine it was made on.
+        let of_pip = || self.pip.iter().filter(|pin| pin.contains("==") && !pin.contains([' ', '/', '@']));
+        let mut there: BTreeSet<Cow<'_, str>> =
+            of_pip().filter_map(|pin| pin.split_once("==")).map(|(name, _)| conda::normal(name)).collect();
+        let python_own = self.of_conda().filter(conda::Pin::is_package);
+        let lacking = python_own.filter(|pin| there.insert(conda::normal(pin.name_on_pypi())));
+        let mut all: Vec<String> = lacking.map(|pin| pin.as_pip()).collect();
+        all.extend(of_pip().cloned());
+        all
+    }
 
-fn joined((name, version, _): (&str, &str, &str)) -> String {
-    format!("{name}=={version}")
+    fn of_conda(&self) -> impl Iterator<Item = conda::Pin<'_>> {
+        self.conda.iter().filter_map(|pin| conda::Pin::read(pin))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn environment(conda: &[&str], pip: &[&str]) -> Environment {
+        let owned = |pins: &[&str]| pins.iter().map(|pin| (*pin).to_owned()).collect();
+        Environment { name: "e".into(), python: "3.9.20".into(), conda: owned(conda), pip: owned(pip) }
+    }
+
     #[test]
     fn conda_pins_that_are_python_packages_are_taken_where_pip_lacks_them() {
-        let pins = |name: &str| Environment {
-            name: name.to_owned(),
-            python: "3.9.20".to_owned(),
-            conda: [
+        let pins = environment(
+            &[
                 "pip=24.2=py39h06a4308_0",
                 "python=3.9.20=he870216_1",
                 "pluggy=1.0.0=py39h06a4308_1",
+                "numpy=1.19.2=py39h89c1606_0",
+                "numpy-base=1.19.2=py39h21a3de8_1",
+                "typing_extensions=4.1.1=pyhd3eb1b0_0",
                 "zlib=1.2=h5",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-            pip: ["idna==3.10", "local @ file:///x"].map(str::to_owned).to_vec(),
+            ],
+            &["idna==3.10", "typing-extensions==4.12.2", "local @ file:///x"],
+        );
+        assert_eq!(
+            (pins.minor().as_str(), pins.tools()),
+            ("3.9", ["pip==24.2", "setuptools", "wheel"].map(str::to_owned).to_vec())
+        );
+        assert_eq!(pins.packages(), ["pluggy==1.0.0", "numpy==1.19.2", "idna==3.10", "typing-extensions==4.12.2"]);
+    }
+
+    #[test]
+    fn an_environment_without_conda_pins_has_the_tools_that_pip_pins_or_current_ones() {
+        let none: Environment = serde_json::from_str(r#"{"python": "3.9", "conda": []}"#).unwrap();
+        assert_eq!(
+            (none.tools(), none.packages()),
+            (["pip", "setuptools", "wheel"].map(str::to_owned).to_vec(), vec![])
+        );
+        let pins = environment(&[], &["setuptools==68.0.0", "idna==3.10"]);
+        assert_eq!(pins.tools(), ["pip", "wheel"]);
+        assert_eq!(pins.packages(), ["setuptools==68.0.0", "idna==3.10"]);
+    }
+
+    #[test]
+    fn the_official_environments_have_the_python_packages_of_conda() {
+        let Some(data) = std::env::var_os("VOE_TEST_DATA") else {
+            println!("skipped: VOE_TEST_DATA is not set");
+            return;
         };
-        let requests = pins("requests-1");
-        assert_eq!((requests.minor().as_str(), requests.tools()), ("3.9", vec!["pip==24.2".to_owned()]));
-        assert_eq!(requests.packages(), ["pluggy==1.0.0", "idna==3.10"]);
-        assert_eq!(pins("flask-1").packages(), ["idna==3.10"]);
+        let pins = Pins::read(&Path::new(&data).join("swe-bench/environments.json")).unwrap();
+        for environment in pins.environments.values() {
+            let (of_conda, packages) = (environment.packages(), environment.packages().len());
+            let own = packages - environment.pip.iter().filter(|pin| of_conda.contains(pin)).count();
+            let from_conda = ["matplotlib", "requests", "scikit-learn", "sympy", "xarray"];
+            if !from_conda.iter().any(|repo| environment.name.starts_with(repo)) {
+                // The older Pythons of conda bring certifi, and nothing else is added where pip has all.
+                assert!(
+                    own <= 1 && (own == 0 || of_conda[0].starts_with("certifi==")),
+                    "{}: {of_conda:?}",
+                    environment.name
+                );
+            }
+            let mut names: Vec<_> = of_conda
+                .iter()
+                .filter_map(|pin| pin.split_once("=="))
+                .map(|(name, _)| conda::normal(name).into_owned())
+                .collect();
+            names.sort();
+            assert!(names.windows(2).all(|two| two[0] != two[1]), "{}: {names:?}", environment.name);
+        }
     }
 }
