@@ -115,9 +115,9 @@ server.serve_forever()
     }
     assert!(world.is_unharmed());
     let environments = fs::read_dir(world.at("cache/environments")).unwrap().flatten();
-    let lacks: Vec<String> =
-        environments.filter_map(|entry| fs::read_to_string(entry.path().join("done")).ok()).collect();
-    assert!(lacks.concat().contains("it saw no key, and no victim"), "{lacks:?}\n{said}");
+    let logs: Vec<String> =
+        environments.filter_map(|entry| fs::read_to_string(entry.path().join("build.log")).ok()).collect();
+    assert!(logs.concat().contains("it saw no key, and no victim"), "{logs:?}\n{said}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use voe_toolbox::protocol::{Bytes, FileState, Limits, Pristine, Setup};
 
 use super::gold::Gold;
 use super::script::{NOT_APPLIED, script};
+use crate::workspace::reason::Lacks;
 use crate::workspace::{Opened, Remedy, WorkspaceError, Workspaces};
 
 /// The official limit on a task's tests.
@@ -183,7 +184,7 @@ async fn inside(
     home: &Path,
     limit: Duration,
     cell: &mut Cell,
-) -> Result<Vec<String>, Failed> {
+) -> Result<Lacks, Failed> {
     let id = || task.instance_id.clone();
     let prepared = workspaces.prepare(task).await?;
     remove(home);
@@ -228,14 +229,13 @@ async fn inside(
 
 /// Why a verdict shows nothing: the environment lacks something, so that a failure may be its own, and the right solution has
 /// not passed in it either.
-fn doubt(graded: &Graded, lacks: &[String], gold_passed: impl FnOnce() -> bool) -> Option<String> {
+fn doubt(graded: &Graded, lacks: &Lacks, gold_passed: impl FnOnce() -> bool) -> Option<String> {
     if graded.report.resolved || lacks.is_empty() || gold_passed() {
         return None;
     }
     Some(format!(
-        "it lacks {}, and its tests show nothing until gold passes here; install what building that needs, or use \
-         --backend docker",
-        lacks.join(", ")
+        "it lacks {lacks}, and its tests show nothing until gold passes here; install what building that needs, or use \
+         --backend docker"
     ))
 }
 
@@ -311,11 +311,11 @@ mod tests {
             report: InstanceReport { resolved, ..Default::default() },
             not_found: None,
         };
-        let lacks = ["numpy==1.25.2 (uv pip failed: no such version)".to_owned()];
+        let lacks = Lacks { pins: vec!["numpy==1.25.2 (uv pip failed: no such version)".to_owned()], log: None };
         let why = doubt(&graded(false), &lacks, || false).unwrap();
         assert!(why.starts_with("it lacks numpy==1.25.2 (uv pip failed"), "{why}");
         assert_eq!(doubt(&graded(true), &lacks, || false), None);
         assert_eq!(doubt(&graded(false), &lacks, || true), None);
-        assert_eq!(doubt(&graded(false), &[], || false), None);
+        assert_eq!(doubt(&graded(false), &Lacks::default(), || false), None);
     }
 }

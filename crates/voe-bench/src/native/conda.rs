@@ -25,13 +25,15 @@ const NAMES: [(&str, &str); 17] = [
 ];
 
 /// Packages that only conda has, by conda's name, each with why. They are left out, and nothing counts as lacking for it.
-const ONLY_CONDA: [(&str, &str); 8] = [
+const ONLY_CONDA: [(&str, &str); 10] = [
+    ("backports.zoneinfo", "empty in conda for Pythons that have zoneinfo, and not built for these on PyPI"),
     ("cdat_info", "not on PyPI"),
     ("cdms2", "not on PyPI"),
     ("cdtime", "not on PyPI"),
     ("distarray", "another project on PyPI"),
     ("esmpy", "not on PyPI"),
     ("libcf", "not on PyPI"),
+    ("pygobject", "no wheels on PyPI; without a display its tests are skipped"),
     ("pyqt", "conda brings Qt itself; without a display its tests are skipped"),
     ("wxpython", "no wheels on PyPI; without a display its tests are skipped"),
 ];

@@ -9,10 +9,13 @@ use std::time::Duration;
 use voe_sandbox::Spec;
 use voe_untrusted::{Kind, UntrustedDir};
 
+use super::ahead::NO_UV;
 use super::inside::{Inside, quoted};
 use super::interpreter::{Python, on_path};
 use super::pins::Environment;
+use super::watch::{Step, Watch};
 use crate::workspace::WorkspaceError;
+use crate::workspace::reason::{Lacks, reason};
 
 /// The longest that one step of a build may take.
 const LIMIT: Duration = Duration::from_secs(1800);
@@ -34,13 +37,21 @@ conda() {
 const BUILT_AT: &str = "/tmp/opt/miniconda3/envs/testbed";
 /// Where uv keeps packages, inside: in the same directory, so that environments can share their blocks.
 const UV_CACHE: &str = "uv";
+/// The directory of all environments, in the cache.
+const ALL: &str = "environments";
+/// In an environment's directory: written last, with the pins that could not be had.
+const DONE: &str = "done";
+/// Packages that are installed together where not all of them can be.
+const AT_A_TIME: usize = 16;
+/// In an environment's directory: what uv said.
+const LOG: &str = "build.log";
 
 /// An environment that was built.
 pub(super) struct Built {
     /// The directory that is `/opt` inside, with the environment in it.
     pub(super) opt: PathBuf,
-    /// Pins that could not be had, each with why.
-    pub(super) lacks: Vec<String>,
+    /// Pins that could not be had.
+    pub(super) lacks: Lacks,
     /// What it is, by content: the same on every machine for the same pins, of which the same could be had.
     pub(super) name: String,
 }
@@ -51,7 +62,8 @@ impl Built {
         let content = format!("{:?}\n{:?}\n{gone:?}", pins.tools(), pins.packages());
         let hash = blake3::hash(content.as_bytes()).to_hex();
         let lacking = if gone.is_empty() { String::new() } else { format!(" without {}", gone.join(" ")) };
-        Self { opt: opt.to_owned(), lacks, name: format!("packages {hash:.12}{lacking}") }
+        let log = opt.parent().map(|place| place.join(LOG));
+        Self { opt: opt.to_owned(), lacks: Lacks { pins: lacks, log }, name: format!("packages {hash:.12}{lacking}") }
     }
 
     fn there(opt: &Path, done: &Path, pins: &Environment) -> Option<Self> {
@@ -70,18 +82,30 @@ pub(super) struct Builder<'a> {
     pub(super) hidden: &'a [PathBuf],
     /// voe's state directory.
     pub(super) state: Option<PathBuf>,
+    /// Who watches.
+    pub(super) watch: &'a Watch,
+}
+
+/// The directory of an environment in `cache`, by its content.
+fn place(cache: &Path, pins: &Environment, python: &Python) -> PathBuf {
+    let content = format!("3\n{}\n{:?}\n{:?}\n{ACTIVATE}", python.program.display(), pins.tools(), pins.packages());
+    let name: String = pins.name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    let key = format!("{}-{:.8}", name.trim_start_matches('.'), blake3::hash(content.as_bytes()).to_hex());
+    cache.join(ALL).join(key)
+}
+
+/// The directory of an environment if it is still to be built.
+pub(super) fn to_build(cache: &Path, pins: &Environment, python: &Python) -> Option<PathBuf> {
+    let place = place(cache, pins, python);
+    (!place.join(DONE).is_file()).then_some(place)
 }
 
 impl Builder<'_> {
     /// The environment, built if it isn't there yet.
     pub(super) async fn build(&self, pins: &Environment, python: &Python) -> Result<Built, String> {
-        let content = format!("3\n{}\n{:?}\n{:?}\n{ACTIVATE}", python.program.display(), pins.tools(), pins.packages());
-        let name: String =
-            pins.name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
-        let key = format!("{}-{:.8}", name.trim_start_matches('.'), blake3::hash(content.as_bytes()).to_hex());
-        let all = self.cache.join("environments");
-        let place = all.join(key);
-        let (opt, done) = (place.join("opt"), place.join("done"));
+        let all = self.cache.join(ALL);
+        let place = place(self.cache, pins, python);
+        let (opt, done) = (place.join("opt"), place.join(DONE));
         if let Some(there) = Built::there(&opt, &done, pins) {
             return Ok(there);
         }
@@ -108,7 +132,14 @@ impl Builder<'_> {
         clean(&tmp).map_err(untrusted)?;
         place.remove("opt").map_err(untrusted)?;
 
-        let lacks = self.inside(&all, pins, python).await;
+        self.watch.tell(&Step::Builds { environment: pins.name.clone() });
+        let mut log = String::new();
+        let lacks = self.inside(&all, pins, python, &mut log).await;
+        place.replace(LOG, log.as_bytes()).map_err(untrusted)?;
+        let lacks = lacks.map_err(|error| match log.is_empty() {
+            true => reason("it can't be built", &error, None),
+            false => reason("it can't be built", &error, Some(&place.path().join(LOG))),
+        });
         let kept = lacks.and_then(|lacks| {
             keep(&tmp, &place).map_err(untrusted)?;
             Ok(lacks)
@@ -120,8 +151,14 @@ impl Builder<'_> {
     }
 
     /// Runs uv in a sandbox whose `/tmp` is `build` in `all`; gives what could not be had.
-    async fn inside(&self, all: &Path, pins: &Environment, python: &Python) -> Result<Vec<String>, String> {
-        let uv = on_path("uv").ok_or("uv was not found on PATH; install it (pip install uv)")?;
+    async fn inside(
+        &self,
+        all: &Path,
+        pins: &Environment,
+        python: &Python,
+        log: &mut String,
+    ) -> Result<Vec<String>, String> {
+        let uv = on_path("uv").ok_or(NO_UV)?;
         let mut spec = Spec::new(self.program, all.join("build-work"), all.join("build-sandbox"));
         spec.tmp = Some(all.join("build"));
         spec.disk_bytes = DISK;
@@ -139,6 +176,7 @@ impl Builder<'_> {
         let mut uv = Uv {
             inside: Inside::start(spec, LIMIT).await.map_err(|error| error.to_string())?,
             program: uv.to_string_lossy().into_owned(),
+            log,
         };
         let lacks = uv.environment(pins, &python.program.to_string_lossy()).await;
         uv.inside.end().await.map_err(|error: WorkspaceError| error.to_string())?;
@@ -172,26 +210,37 @@ fn keep(tmp: &UntrustedDir, place: &UntrustedDir) -> Result<(), voe_untrusted::E
 }
 
 /// uv in a sandbox.
-struct Uv {
+struct Uv<'a> {
     inside: Inside,
     program: String,
+    /// What was run, and what it said.
+    log: &'a mut String,
 }
 
-impl Uv {
+impl Uv<'_> {
     async fn environment(&mut self, pins: &Environment, python: &str) -> Result<Vec<String>, String> {
         self.run(&["venv", "--quiet", "--no-project", "--relocatable", "--python", python, BUILT_AT]).await?;
-        self.install(&pins.tools()).await?;
-        let packages = pins.packages();
-        let mut lacks = Vec::new();
-        if self.install(&packages).await.is_err() {
-            // One pin that is gone, or that can't be built here, should not cost the others.
-            for package in &packages {
-                if let Err(error) = self.install(std::slice::from_ref(package)).await {
-                    lacks.push(format!("{package} ({error})"));
+        let (pinned, others): (Vec<_>, Vec<_>) = pins.tools().into_iter().partition(|tool| tool.contains("=="));
+        self.install(&pinned).await?;
+        let mut lacks = self.as_many(&others).await;
+        lacks.extend(self.as_many(&pins.packages()).await);
+        Ok(lacks)
+    }
+
+    /// Installs as many of `packages` as can be had; gives the others, each with why. One pin that is gone, or that can't be
+    /// built here, should not cost the others: all are tried, then some at a time, then each.
+    async fn as_many(&mut self, packages: &[String]) -> Vec<String> {
+        let (mut left, mut lacks) = (vec![packages], Vec::new());
+        while let Some(some) = left.pop() {
+            match (self.install(some).await, some) {
+                (Ok(()), _) => {}
+                (Err(error), [package]) => {
+                    lacks.push(format!("{package} ({})", reason("it can't be installed", &error, None)));
                 }
+                (Err(_), _) => left.extend(some.chunks(if some.len() > AT_A_TIME { AT_A_TIME } else { 1 }).rev()),
             }
         }
-        Ok(lacks)
+        lacks
     }
 
     async fn install(&mut self, packages: &[String]) -> Result<(), String> {
@@ -207,12 +256,14 @@ impl Uv {
     async fn run(&mut self, args: &[&str]) -> Result<(), String> {
         let words: Vec<String> =
             std::iter::once(self.program.as_str()).chain(args.iter().copied()).map(quoted).collect();
-        let done = self.inside.toolbox.check(&words.join(" "), LIMIT).await.map_err(|error| error.to_string())?;
-        if done.exit == Some(0) && done.killed.is_none() {
+        let line = words.join(" ");
+        let done = self.inside.toolbox.check(&line, LIMIT).await.map_err(|error| error.to_string())?;
+        let killed = done.killed.map(|why| format!("({why}) ")).unwrap_or_default();
+        self.log.push_str(&format!("$ {line}\n{}\n{killed}", done.tail));
+        if done.exit == Some(0) && killed.is_empty() {
             return Ok(());
         }
-        let said = done.tail.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(1000).collect::<String>();
-        let why = done.killed.map(|why| format!("({why}) ")).unwrap_or_default();
-        Err(format!("uv {} failed: {why}{said}", args.iter().take(2).copied().collect::<Vec<_>>().join(" ")))
+        let what = args.iter().take(2).copied().collect::<Vec<_>>().join(" ");
+        Err(format!("uv {what} failed: {killed}{}", done.tail))
     }
 }

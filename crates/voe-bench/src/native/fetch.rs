@@ -1,8 +1,10 @@
 //! The pinned environment of a task from the official repository, for whoever gives no lists: fetched once, at a fixed commit.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::pinned;
 use super::pins::Environment;
 use crate::suite::hub::{bounded, client};
 
@@ -21,34 +23,67 @@ pub struct Lists {
     pub endpoint: String,
     /// The wait before the second try; before the third it is twice as long.
     pub wait: Duration,
+    /// Why the place can't be reached, once that was found out: the other tasks need not wait for it.
+    unreachable: Arc<OnceLock<String>>,
 }
 
 impl Default for Lists {
     fn default() -> Self {
         let endpoint = std::env::var("VOE_ENVIRONMENTS_URL").ok().filter(|url| !url.is_empty());
-        let endpoint =
-            endpoint.unwrap_or_else(|| format!("https://raw.githubusercontent.com/SWE-bench/SWE-bench/{COMMIT}"));
-        Self { endpoint, wait: Duration::from_secs(2) }
+        Self::new(endpoint.unwrap_or_else(official), Duration::from_secs(2))
     }
 }
 
+/// The official repository's files.
+fn official() -> String {
+    format!("https://raw.githubusercontent.com/SWE-bench/SWE-bench/{COMMIT}")
+}
+
+/// Where a list is kept.
+fn kept(cache: &Path, id: &str) -> PathBuf {
+    cache.join("suites/environments").join(format!("{COMMIT:.8}")).join(format!("{id}.yml"))
+}
+
 impl Lists {
-    /// The environment of the task `id` of `repo`.
+    /// Lists below `endpoint`, with this wait before the second try.
+    pub fn new(endpoint: String, wait: Duration) -> Self {
+        Self { endpoint, wait, unreachable: Arc::default() }
+    }
+
+    /// The environment of the task `id` of `repo`, if it was fetched before; `None` if it is still to be.
+    ///
+    /// # Errors
+    /// There is none to be fetched, or what was fetched is no such list; what to do is said.
+    pub fn known(&self, cache: &Path, repo: &str, id: &str) -> Result<Option<Environment>, String> {
+        let path = kept(cache, id);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => parsed(repo, &text, &path).map(Some),
+            // Another place may have others.
+            Err(_) if self.endpoint != official() || pinned::is_pinned(repo, id) => Ok(None),
+            Err(_) => {
+                Err("it has no pinned environment (the official repository has those of SWE-bench Verified); give one \
+                           with --environments FILE, or use --backend docker"
+                    .to_owned())
+            }
+        }
+    }
+
+    /// The environment of the task `id` of `repo`, fetched if it wasn't yet.
     ///
     /// # Errors
     /// It can't be fetched, or it is no such list; what to do is said.
     pub async fn get(&self, cache: &Path, repo: &str, id: &str) -> Result<Environment, String> {
-        let path = cache.join("suites/environments").join(format!("{COMMIT:.8}")).join(format!("{id}.yml"));
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(_) => self.fetch(repo, id, &path).await.map_err(|why| {
-                format!(
-                    "its pinned environment can't be fetched ({why}); give the lists with --environments FILE, or use \
-                     --backend docker"
-                )
-            })?,
-        };
-        read(repo, &text).map_err(|why| format!("{} is no list of an environment: {why}; remove it", path.display()))
+        if let Some(known) = self.known(cache, repo, id)? {
+            return Ok(known);
+        }
+        let path = kept(cache, id);
+        let text = self.fetch(repo, id, &path).await.map_err(|why| {
+            format!(
+                "its pinned environment can't be fetched ({why}); give the lists with --environments FILE, or use --backend \
+                 docker"
+            )
+        })?;
+        parsed(repo, &text, &path)
     }
 
     async fn fetch(&self, repo: &str, id: &str, to: &Path) -> Result<String, String> {
@@ -58,8 +93,11 @@ impl Lists {
             "{}/swebench/resources/swebench-og/{folder}/{number}/environment.yml",
             self.endpoint.trim_end_matches('/')
         );
+        if let Some(why) = self.unreachable.get() {
+            return Err(why.clone());
+        }
         let client = client()?;
-        let (mut why, mut wait) = (String::new(), self.wait);
+        let (mut reached, mut why, mut wait) = (false, String::new(), self.wait);
         for attempt in 0..TRIES {
             if attempt > 0 {
                 tokio::time::sleep(wait).await;
@@ -71,10 +109,12 @@ impl Lists {
                 }
                 Ok(answer) if answer.status().as_u16() == 404 => return Err(format!("{url} is not there")),
                 Ok(answer) => {
+                    reached = true;
                     why = format!("{url} answers {}", answer.status());
                     continue;
                 }
                 Err(error) => {
+                    reached |= !error.is_connect();
                     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
                     Err(format!("{}{}", error.without_url(), cause.unwrap_or_default()))
                 }
@@ -89,8 +129,15 @@ impl Lists {
                 Err(error) => why = error,
             }
         }
+        if !reached {
+            let _ = self.unreachable.set(why.clone());
+        }
         Err(why)
     }
+}
+
+fn parsed(repo: &str, text: &str, path: &Path) -> Result<Environment, String> {
+    read(repo, text).map_err(|why| format!("{} is no list of an environment: {why}; remove it", path.display()))
 }
 
 /// Reads what `conda env export` writes: a list under `dependencies`, in it one of pip's.
@@ -162,7 +209,7 @@ mod tests {
     #[tokio::test]
     async fn a_list_is_fetched_once_and_a_busy_server_asked_again() {
         let (endpoint, served) = serve(vec![("503 Busy", ""), ("200 OK", LIST)]);
-        let (lists, cache) = (Lists { endpoint, wait: Duration::ZERO }, tempfile::tempdir().unwrap());
+        let (lists, cache) = (Lists::new(endpoint, Duration::ZERO), tempfile::tempdir().unwrap());
         for _ in 0..2 {
             assert_eq!(lists.get(cache.path(), "psf/requests", "psf__requests-5414").await.unwrap().python, "3.9.20");
         }
@@ -171,9 +218,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_task_without_a_pinned_environment_is_refused_without_asking() {
+        let cache = tempfile::tempdir().unwrap();
+        // The default's address is never asked: this test has no network.
+        let lists = Lists::new(official(), Duration::ZERO);
+        let why = lists.get(cache.path(), "acme/stats", "acme__stats-1").await.unwrap_err();
+        assert!(why.starts_with("it has no pinned environment") && why.contains("--environments FILE"), "{why}");
+        assert_eq!(lists.known(cache.path(), "psf/requests", "psf__requests-5414"), Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_place_that_cannot_be_reached_is_asked_for_one_task_only() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let (lists, cache) = (Lists::new(endpoint, Duration::ZERO), tempfile::tempdir().unwrap());
+        let first = lists.get(cache.path(), "psf/requests", "psf__requests-1").await.unwrap_err();
+        // A wait would show that it is asked again.
+        let lists = Lists { wait: Duration::from_secs(3600), ..lists };
+        assert_eq!(lists.get(cache.path(), "psf/requests", "psf__requests-2").await.unwrap_err(), first);
+    }
+
+    #[tokio::test]
     async fn a_list_that_is_not_there_is_named_with_the_way_out() {
         let (endpoint, served) = serve(vec![("404 Not Found", "")]);
-        let (lists, cache) = (Lists { endpoint, wait: Duration::ZERO }, tempfile::tempdir().unwrap());
+        let (lists, cache) = (Lists::new(endpoint, Duration::ZERO), tempfile::tempdir().unwrap());
         let error = lists.get(cache.path(), "psf/requests", "psf__requests-1").await.unwrap_err();
         assert!(error.contains("/psf__requests/1/environment.yml is not there"), "{error}");
         assert!(error.ends_with("give the lists with --environments FILE, or use --backend docker"), "{error}");

@@ -19,6 +19,7 @@ use super::inside::Inside;
 use super::interpreter::Python;
 use super::variables;
 use crate::workspace::checkout::{self, Checkout};
+use crate::workspace::reason::reason;
 use crate::workspace::{Remedy, TESTBED, WorkspaceError};
 
 /// The longest that an installation may take.
@@ -30,8 +31,10 @@ const MOST: Most = Most { entries: 1_000_000, bytes: 8 << 30 };
 const LEFT: [&str; 4] = ["tmp", "opt", "tree", "new-tree"];
 /// Bytes of the list of files that are gone.
 const LONGEST_LIST: u64 = 64 << 20;
-/// Bytes of the log's end that are looked at.
-const LOG_END: u64 = 16 << 10;
+/// Bytes of the log's end that are kept.
+const LOG_END: u64 = 1 << 20;
+/// What the install command said, in the checkout's directory.
+const LOG: &str = "install.log";
 
 /// Makes a task's repository at its base in a directory that is missing.
 pub(super) type CheckOut = Arc<dyn Fn(&Path) -> Result<(), WorkspaceError> + Send + Sync>;
@@ -169,14 +172,16 @@ tar -cf /tmp/out/tree.tar --ignore-failed-read -T /tmp/out/files
         let result = result.map_err(|error| failed(error.to_string()))?;
         let out = place
             .dir("tmp/out")
-            .map_err(|error| failed(format!("the installation left nothing ({error}): {}", one_line(&result.tail))))?;
+            .map_err(|error| failed(reason(&format!("the installation left nothing ({error})"), &result.tail, None)))?;
+        let log = end(&out, "log").unwrap_or_default();
+        place.replace(LOG, log.as_bytes())?;
         let exit = out.read_text("exit", 100).ok().flatten().unwrap_or_default();
         if result.killed.is_some() || exit.trim() != "0" {
-            let log = end(&out, "log").unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
             let tail = tail.into_iter().rev().collect::<Vec<_>>().join(" | ");
             let why = result.killed.unwrap_or_else(|| format!("exit code {}", one_line(exit.trim())));
-            return Err(failed(format!("its install command failed ({why}): {}", one_line(&tail))));
+            let what = format!("its install command failed ({why})");
+            return Err(failed(reason(&what, &tail, Some(&place.path().join(LOG)))));
         }
         Ok(())
     }

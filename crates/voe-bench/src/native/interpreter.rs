@@ -71,7 +71,7 @@ pub(super) fn on_path(name: &str) -> Option<PathBuf> {
         .ok()
 }
 
-async fn output(program: &str, args: &[&str]) -> Option<String> {
+pub(super) async fn output(program: &str, args: &[&str]) -> Option<String> {
     let mut command = Command::from(voe_untrusted::program(program));
     command.args(args).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let done = tokio::time::timeout(Duration::from_secs(30), command.output()).await.ok()?.ok()?;

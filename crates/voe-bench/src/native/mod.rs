@@ -1,22 +1,29 @@
 //! Tasks of the official suites without Docker: the row's pinned environment, built once by uv, the checkout at `/testbed`,
 //! and a stand-in for conda, so that the eval script runs as it is.
 //!
-//! - [`pins`]: the pinned environments, from a file; [`fetch`]: from the official repository
+//! - [`pins`]: the pinned environments, from a file; [`fetch`]: from the official repository; `pinned`: of which tasks it has
+//!   them; `conda`: the Python packages among conda's pins
+//! - [`ahead`]: what is known of a task before anything is built; [`watch`]: what is built, as it begins; [`machine`]: what
+//!   the machine has
 //! - `environment`: building one; `interpreter`: finding its Python; `inside`: the sandbox in which it is built
 //! - `repos`: the task's repository, cloned once
 //! - `install`: the task's own install command, run once; `prepare`: what goes before it
 
+pub mod ahead;
 mod conda;
 mod environment;
 pub mod fetch;
 mod inside;
 mod install;
 mod interpreter;
+pub mod machine;
+mod pinned;
 pub mod pins;
 mod prepare;
 mod repos;
+pub mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,6 +49,10 @@ pub struct Native {
     pub repos: Option<PathBuf>,
     /// voe's state directory, with the index of open sandboxes.
     pub state: Option<PathBuf>,
+    /// Who is told what is built.
+    pub watch: watch::Watch,
+    /// The Pythons that were looked for, by version.
+    pythons: Mutex<HashMap<String, Result<interpreter::Python, String>>>,
     /// One environment is built at a time: builds are heavy, and tasks share them.
     building: Mutex<()>,
     /// Checkouts and installs at a time.
@@ -56,6 +67,8 @@ impl Native {
             lists: fetch::Lists::default(),
             repos,
             state: None,
+            watch: watch::Watch::default(),
+            pythons: Mutex::default(),
             building: Mutex::default(),
             preparing: Semaphore::new(2),
         }
@@ -71,22 +84,16 @@ impl Native {
     ) -> Result<Prepared, WorkspaceError> {
         let id = &task.instance_id;
         let skip = |remedy: Remedy| move |why: String| WorkspaceError::Environment { id: id.clone(), why, remedy };
-        let fetched;
-        let pinned = match &self.pins {
-            Some(pins) => {
-                let lacks = "the lists of --environments don't have it; give some that do, or leave the task out";
-                pins.of(id).ok_or_else(|| skip(Remedy::Environments)(lacks.to_owned()))?
-            }
-            None => {
-                fetched = self.lists.get(cache, &task.repo, id).await.map_err(skip(Remedy::Environments))?;
-                &fetched
-            }
+        let refused = |refusal: ahead::Refusal| skip(refusal.remedy)(refusal.why);
+        let pinned = match self.known(task, cache).map_err(refused)? {
+            Some(pinned) => pinned,
+            None => self.lists.get(cache, &task.repo, id).await.map_err(skip(Remedy::Environments))?,
         };
-        let python = interpreter::find(&pinned.python).await.map_err(skip(Remedy::Install))?;
+        let python = self.python(&pinned.python).await.map_err(refused)?;
         let built = {
             let _one = self.building.lock().await;
-            environment::Builder { cache, program, hidden, state: self.state.clone() }
-                .build(pinned, &python)
+            environment::Builder { cache, program, hidden, state: self.state.clone(), watch: &self.watch }
+                .build(&pinned, &python)
                 .await
                 .map_err(skip(Remedy::Reason))?
         };

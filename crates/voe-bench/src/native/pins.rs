@@ -19,6 +19,9 @@ pub struct Pins {
     specs: HashMap<String, Spec>,
     #[serde(skip)]
     content: Content,
+    /// The file, as it was named.
+    #[serde(skip)]
+    file: PathBuf,
 }
 
 /// Which content the files have: SHA-256, hexadecimal.
@@ -70,6 +73,7 @@ impl Pins {
         let fail = |why: String| format!("cannot read the environments {}: {why}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
         let mut pins: Self = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
+        pins.file = path.to_owned();
         pins.content.sha256 = hex(&Sha256::digest(&text));
         for (name, environment) in &mut pins.environments {
             environment.name.clone_from(name);
@@ -91,6 +95,15 @@ impl Pins {
     /// The environment of a task.
     pub fn of(&self, id: &str) -> Option<&Environment> {
         self.environments.get(self.instances.get(id)?)
+    }
+
+    /// What to do for a task that has none.
+    pub(crate) fn lacks(&self) -> String {
+        format!(
+            "{} has no environment for it; add its id to \"instances\", with the name of one of \"environments\" ({{\"python\", \
+             \"conda\", \"pip\"}}), or leave the task out",
+            self.file.display()
+        )
     }
 
     /// What the older package did for a repository at a version.

@@ -146,7 +146,7 @@ impl Job {
             let text = format!(
                 "{}: its environment lacks {}; what its tests say may be due to that (grade gold to find out)",
                 self.key(),
-                prepared.lacks.join(", ")
+                prepared.lacks
             );
             context.progress.note(text);
         }

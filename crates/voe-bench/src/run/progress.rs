@@ -208,7 +208,8 @@ impl Progress {
         self.lock().running.remove(key);
     }
 
-    pub(super) fn note(&self, text: impl Into<String>) {
+    /// Says something.
+    pub fn note(&self, text: impl Into<String>) {
         self.tell(News::Note { text: text.into() });
     }
 

@@ -1,10 +1,14 @@
 //! Workspaces for tasks: where an attempt works, and where a patch is graded.
 //!
+//! - `all`: many prepared ahead
 //! - [`checkout`]: repositories at their base, shared read-only
 //! - [`origins`]: which environment each task of a run has
+//! - [`reason`]: why something can't be had, in one line
 
+mod all;
 pub mod checkout;
 pub mod origins;
+pub mod reason;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -19,10 +23,12 @@ use voe_sandbox::{Choice, Sandbox, SandboxError, Spec};
 
 use crate::docker::{Docker, Held};
 use crate::mini;
+use crate::native::ahead::{Ahead, Plan, Refusal};
 use crate::native::{Native, no_other_sandbox};
 use crate::run::place::Bounds;
 pub use checkout::Checkout;
 pub use origins::Origins;
+use reason::Lacks;
 
 /// Where the official eval scripts expect the checkout.
 pub const TESTBED: &str = "/testbed";
@@ -87,6 +93,8 @@ pub enum Remedy {
     Repos,
     /// Another image.
     Image,
+    /// Containers.
+    Docker,
     /// A program, Python or package on this machine.
     Install,
     /// Another voe.
@@ -102,6 +110,7 @@ impl Remedy {
             Self::Environments => "give --environments FILE",
             Self::Repos => "give --repos DIR",
             Self::Image => "give --image IMAGE",
+            Self::Docker => "use --backend docker",
             Self::Install => "install what is missing",
             Self::Voe => "use the voe that can",
             Self::Reason => "see the reasons above",
@@ -113,6 +122,17 @@ impl WorkspaceError {
     pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { what, path, source }
+    }
+
+    /// Why, without the name of the task: the same for all tasks that the same reason concerns.
+    pub fn why(&self) -> String {
+        match self {
+            Self::Missing { what, .. } => {
+                format!("needs {what}, which is not on PATH; install it, or leave the task out")
+            }
+            Self::Environment { why, .. } | Self::Before { why, .. } => why.clone(),
+            other => other.to_string(),
+        }
     }
 
     /// Whether the task can't run on this machine as it is set up: it is skipped, and that is said.
@@ -143,8 +163,8 @@ pub struct Prepared {
     pub read: Vec<PathBuf>,
     /// What is run before the eval script where the official image has something that the host hasn't.
     pub before: String,
-    /// Packages of its environment that could not be had, each with why.
-    pub lacks: Vec<String>,
+    /// What of its environment could not be had.
+    pub lacks: Lacks,
     /// The image that it is worked on in, for containers.
     pub image: Option<Held>,
     /// Whether the image has the checkout already.
@@ -162,7 +182,7 @@ impl Prepared {
             overlays: Vec::new(),
             read: Vec::new(),
             before: String::new(),
-            lacks: Vec::new(),
+            lacks: Lacks::default(),
             image: None,
             checkout_in_image: false,
             origin: String::new(),
@@ -279,6 +299,19 @@ impl Workspaces {
             return self.native.prepare(task, &cache, &self.program, &self.hidden).await;
         }
         tokio::task::spawn_blocking(move || mini::prepare(&cache, &row)).await.map_err(io)?
+    }
+
+    /// What preparing `task` will take, found out without a network and without building anything.
+    ///
+    /// # Errors
+    /// It can't be prepared here.
+    pub async fn ahead(&self, task: &Instance) -> Result<Ahead, Refusal> {
+        if self.docker.is_some() { Ok(Ahead::Built) } else { self.native.ahead(task, &self.cache).await }
+    }
+
+    /// The same of several tasks.
+    pub async fn plan(&self, tasks: &[Instance]) -> Plan {
+        if self.docker.is_some() { Plan::default() } else { self.native.plan(tasks, &self.cache).await }
     }
 
     /// Opens a sandbox on the task's workspace. `home`: a directory of the sandbox's own; `tmp`: what is `/tmp` inside,

@@ -1,0 +1,28 @@
+//! Many tasks' workspaces prepared ahead.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use voe_grade::Instance;
+
+use super::{Prepared, WorkspaceError, Workspaces};
+
+impl Workspaces {
+    /// Prepares the workspaces of `tasks`, `parallel` at a time, and gives each with the time it took as it comes.
+    pub async fn prepare_all(
+        &self,
+        tasks: &[Instance],
+        parallel: usize,
+        mut each: impl FnMut(&Instance, Result<Arc<Prepared>, WorkspaceError>, Duration),
+    ) {
+        let one = async |task| {
+            let began = Instant::now();
+            (task, self.prepare(task).await, began.elapsed())
+        };
+        let mut done = futures_util::stream::iter(tasks.iter().map(one)).buffer_unordered(parallel.max(1));
+        while let Some((task, prepared, took)) = done.next().await {
+            each(task, prepared, took);
+        }
+    }
+}
