@@ -1,5 +1,7 @@
 //! `voe doctor`: what is there, what works, and what to do about the rest.
 
+mod bench;
+
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -12,8 +14,6 @@ use crate::{cli, exit, model, session, state, trust};
 
 /// A window below this is too small for most tasks. Tokens.
 const SMALL_WINDOW: u64 = 16_384;
-/// Free disk below this is little. Bytes.
-const LITTLE_DISK: u64 = 2 << 30;
 
 /// How one look came out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
         Mark::Mind,
         "needed only for Python projects, the demo and the mini suite",
     ));
-    looks.push(disk()?);
+    looks.extend(bench::disks()?);
     if let Some(asked) = settings.asked() {
         let text = format!(
             "{} sets {}, which you have not accepted; not used here",
@@ -72,15 +72,10 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
         );
         looks.push(Look::mind("voe.toml", text, "run `voe fix` on a terminal to be asked, or set them yourself"));
     }
-    for probe in voe_sandbox::probe(&session::spec(&settings, &here, &state::dir()?)?).await {
-        looks.push(match probe.works {
-            Ok(detail) => Look::good(&format!("sandbox {}", probe.choice), detail),
-            Err((problem, remedy)) => {
-                let what = format!("sandbox {}", probe.choice);
-                let problem = problem.strip_prefix(&what).map_or(problem.as_str(), str::trim_start).to_owned();
-                Look::mind(&what, problem.trim_start_matches(": "), remedy)
-            }
-        });
+    looks.extend(bench::environments().await);
+    let spec = session::spec(&settings, &here, &state::dir()?)?;
+    for probe in voe_sandbox::probe(&spec).await {
+        looks.push(bench::sandbox(probe, &spec).await);
     }
     let (servers, model_works) = servers(&settings).await?;
     looks.extend(servers);
@@ -131,28 +126,6 @@ fn program(name: &str, args: &[&str], missing: Mark, remedy: &str) -> Look {
         }
         _ => Look { mark: missing, what: name.into(), text: "not found on PATH".into(), remedy: remedy.into() },
     }
-}
-
-/// Room for records and workspaces.
-fn disk() -> anyhow::Result<Look> {
-    let dir = state::dir()?;
-    let place = dir.ancestors().find(|path| path.exists()).unwrap_or(&dir).to_owned();
-    let free = match rustix::fs::statvfs(&place) {
-        Ok(stat) => stat.f_bavail * stat.f_frsize,
-        Err(error) => {
-            return Ok(Look::bad(
-                "disk",
-                format!("{}: {error}", place.display()),
-                "set VOE_STATE_DIR to a place that can be written",
-            ));
-        }
-    };
-    let text = format!("{:.1} GiB free for records in {}", free as f64 / f64::from(1 << 30), dir.display());
-    Ok(if free < LITTLE_DISK {
-        Look::mind("disk", text, "free some, or set VOE_STATE_DIR to a place with more")
-    } else {
-        Look::good("disk", text)
-    })
 }
 
 /// Every server that is asked for or found, and whether a model works.
