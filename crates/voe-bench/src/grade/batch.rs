@@ -122,6 +122,13 @@ impl Batch {
         Ok(report)
     }
 
+    /// The run's report, and the directory of the tasks' files.
+    pub fn files(&self) -> (PathBuf, PathBuf) {
+        let task = instance_directory(&self.run_id, &self.model, "-");
+        let tasks = task.parent().unwrap_or(&task);
+        (self.out.path().join(RunReport::file_name(&self.model, &self.run_id)), self.out.path().join(tasks))
+    }
+
     /// Where an entry's official files lie below `out`.
     fn directory(&self, entry: &Entry) -> PathBuf {
         let id = &entry.task.instance_id;

@@ -8,20 +8,6 @@ use voe_grade::RunReport;
 
 use crate::run::dir::replace;
 
-/// Tasks of Verified whose gold patches are known to fail in the official harness too.
-pub const KNOWN_TO_FAIL: [&str; 7] = [
-    "astropy__astropy-7606",
-    "astropy__astropy-8707",
-    "astropy__astropy-8872",
-    "matplotlib__matplotlib-20488",
-    "django__django-10097",
-    "pylint-dev__pylint-6528",
-    "pylint-dev__pylint-7277",
-];
-
-/// Tasks of Verified whose gold patches are known to fail now and then.
-pub const KNOWN_TO_WAVER: [&str; 2] = ["psf__requests-1724", "sympy__sympy-13091"];
-
 /// What gold came out as here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gold {

@@ -5,12 +5,13 @@
 //! - [`grading`]: how the grades of a run are made
 //! - [`logs`]: logs that are there already
 //! - [`official`]: the installed official package, for whoever wants its word
-//! - [`gold`]: which gold patches pass on this machine
+//! - [`gold`]: which gold patches pass on this machine; [`known`]: which are known not to, and why
 
 pub mod batch;
 pub mod cell;
 pub mod gold;
 pub mod grading;
+pub mod known;
 pub mod logs;
 pub mod official;
 mod script;

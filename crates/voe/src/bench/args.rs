@@ -21,6 +21,8 @@ pub(crate) struct Args {
 pub(super) enum Action {
     /// Run a suite, or go on where it was stopped
     Run(Box<Run>),
+    /// Build environments and checkouts of a suite's tasks ahead, and say which can't be had here
+    Prepare(Box<Prepare>),
     /// What a run has done so far
     Status(Status),
     /// Grade a run, predictions, logs, or the machine itself
@@ -138,6 +140,22 @@ impl Run {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct Prepare {
+    /// The suite: mini, verified, verified-hard, lite, lite-dev, multilingual, or a file
+    pub(super) suite: String,
+    #[command(flatten)]
+    pub(super) filter: FilterFlags,
+    #[command(flatten)]
+    pub(super) place: PlaceFlags,
+    /// Tasks at a time; environments are built one at a time [default: the number of processors]
+    #[arg(long, value_name = "N")]
+    pub(super) parallel: Option<usize>,
+    /// A JSON line for each task; last, a summary
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct Status {
     /// The run directory
     pub(super) run: PathBuf,
@@ -181,7 +199,8 @@ pub(super) struct Grade {
     /// The name of the grading, in the names of the official files
     #[arg(long, value_name = "ID", default_value = "voe")]
     pub(super) run_id: String,
-    /// Where the official files go [default: RUN/grades, or here]
+    /// Where the official files go [default: RUN/grades; of --predictions, here;
+    /// of the self tests, voe's state directory]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use voe_bench::grade::{Batch, Entry, Grading, Row, gold, logs, official, write_cause};
+use voe_bench::grade::{Batch, Entry, Grading, Row, gold, known as of_known, logs, official, write_cause};
 use voe_bench::run::RunDir;
 use voe_bench::workspace::Origins;
 use voe_bench::{Suite, mini};
@@ -17,7 +17,7 @@ use super::args::Grade;
 use super::place::Found;
 use super::remembered::{self, For};
 use super::tally::{self, Causes, Left};
-use super::{cache_dir, hide, suite};
+use super::{building, cache_dir, hide, known, suite};
 use crate::show::one_line;
 use crate::{Usage, exit};
 
@@ -37,7 +37,13 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
         return of_logs(dir, &suite, args.json);
     }
     let usual = Grading { timeout_s: args.timeout.unwrap_or(TIMEOUT), network: args.network };
-    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("."));
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        // The documented place of the official files.
+        None if args.predictions.is_some() => PathBuf::from("."),
+        // Nobody asked for files.
+        None => crate::state::open()?.join("self-tests"),
+    };
     if let Some(file) = &args.predictions {
         if args.place.is_official() {
             return officially(&args, &suite, file, &results(&out)?).await;
@@ -55,7 +61,7 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
         }
         let found = args.place.said()?.place(&suite).await?;
         let batch = batch(&args, &found, usual, &suite, &model, results(&out)?).await?;
-        let (_, left) = finish(&args, &batch, entries, &others).await?;
+        let (_, left) = finish(&args, &found, &batch, entries, &others).await?;
         return Ok(left.code());
     }
     let found = args.place.said()?.place(&suite).await?;
@@ -114,6 +120,9 @@ async fn batch(
     let parallel = args.parallel.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
     let mut workspaces = found.workspaces(suite, args.place.keep_images.as_deref()).await?;
     workspaces.network = grading.network;
+    if !args.json {
+        workspaces.native.watch = building::shown(workspaces.plan(&suite.tasks).await);
+    }
     let files = [Some(out.path()), args.run.as_deref(), args.predictions.as_deref()].into_iter().flatten();
     workspaces.hidden.extend(hide::of([], files));
     Ok(Batch {
@@ -149,6 +158,7 @@ fn entries(predictions: &Predictions, suite: &Suite) -> (Vec<Entry>, Vec<String>
 
 async fn finish(
     args: &Grade,
+    found: &Found,
     batch: &Batch,
     entries: Vec<Entry>,
     others: &[String],
@@ -159,7 +169,9 @@ async fn finish(
         causes.see(row);
         show(row, args.json);
     });
-    let report = report.await?;
+    let report = report.await;
+    building::ended();
+    let report = report?;
     if args.json {
         crate::show::out::json(&report)?;
         return Ok((report, left));
@@ -172,6 +184,11 @@ async fn finish(
     {
         outln!("of the tasks whose gold patch passes on this machine: {resolved} of {of}");
     }
+    if !args.gold && !args.empty && !args.wrong {
+        known::say(&report, &found.place, batch.workspaces.network);
+    }
+    let (report_file, logs) = batch.files();
+    outln!("written: {} and the logs in {}", report_file.display(), logs.display());
     Ok((report, left))
 }
 
@@ -259,7 +276,9 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
                 show(row, args.json);
                 keep(&grades, &name, row);
             });
-            let report = report.await?;
+            let report = report.await;
+            building::ended();
+            let report = report?;
             // Where the other commands look for it.
             grades.replace(format!("{name}.json"), report.to_file()?.as_bytes())?;
             if args.json {
@@ -270,6 +289,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
             if let Some((resolved, of)) = gold::Gold::read(&cache_dir()?).against(&report) {
                 outln!("{name}: {resolved} of {of} whose gold patch passes on this machine");
             }
+            known::say(&report, &found.place, grading.network);
         }
     }
     Ok(left.code())
@@ -307,16 +327,12 @@ async fn self_test(args: &Grade, found: &Found, grading: Grading, suite: &Suite,
         ("wrong", wrong(suite)?)
     };
     let batch = batch(args, found, grading, suite, model, results(&out)?).await?;
-    let (report, left) = finish(args, &batch, entries, &[]).await?;
+    let (report, left) = finish(args, found, &batch, entries, &[]).await?;
     let failed: BTreeSet<&str> = if args.gold {
         gold::Gold::read(&cache_dir()?).note(&report, &cache_dir()?)?;
-        let known = gold::KNOWN_TO_FAIL.iter().chain(&gold::KNOWN_TO_WAVER);
-        let known: BTreeSet<&str> = known.copied().collect();
-        let failed = report.unresolved_ids.iter().chain(&report.error_ids).map(String::as_str).collect::<BTreeSet<_>>();
-        for id in failed.intersection(&known) {
-            errln!("voe: {id}: known to fail with gold in the official harness too");
-        }
-        failed.difference(&known).copied().collect()
+        let failed = report.unresolved_ids.iter().chain(&report.error_ids).map(String::as_str);
+        known::say(&report, &found.place, grading.network);
+        failed.filter(|id| of_known::here(id, &found.place, grading.network).is_none()).collect()
     } else {
         report.resolved_ids.iter().chain(&report.error_ids).map(String::as_str).collect()
     };

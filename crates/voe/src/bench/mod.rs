@@ -1,10 +1,13 @@
 //! `voe bench`: suites run, resumed and graded.
 
 mod args;
+mod building;
 mod grade;
 mod hide;
+mod known;
 mod live;
 mod place;
+mod prepare;
 mod prune;
 mod remembered;
 mod run;
@@ -28,6 +31,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
         Action::Run(args) => run::run(*args).await,
         Action::Status(args) => status::run(&args),
         Action::Grade(args) => grade::run(*args).await,
+        Action::Prepare(args) => prepare::run(*args).await,
         Action::Tasks(args) => tasks::list(args).await,
         Action::Show(args) => tasks::show(args).await,
         Action::Prune(args) => prune::run(&args).await,

@@ -198,12 +198,46 @@ impl Found {
             );
             return Err(Usage(text).into());
         }
+        if *backend == Backend::Native && is_official(suite) {
+            self.check_pins(suite)?;
+        }
         if *backend == Backend::Docker && image.is_none() && suite.tasks.iter().any(mini::is_of) {
             let text =
                 "tasks of the suite mini have no image of their own; name one with git, bash and python3 with --image";
             return Err(Usage(text.into()).into());
         }
         Ok(())
+    }
+
+    /// Says how many tasks have no pinned environment, and refuses a file that has none of them: that is known at once.
+    fn check_pins(&self, suite: &Suite) -> anyhow::Result<()> {
+        let (with, of) = Native::new(self.pins.clone(), None).pinned(&suite.tasks, &cache_dir()?);
+        if with == of {
+            return Ok(());
+        }
+        match &self.place.environments {
+            Some(environments) if with == 0 => {
+                let text = format!(
+                    "{} has no environment for any of these {of} tasks; give a file that has, or leave --environments out",
+                    environments.file.display()
+                );
+                Err(Usage(text).into())
+            }
+            Some(environments) => {
+                errln!(
+                    "voe: {} has environments for {with} of {of} tasks; add the others to it",
+                    environments.file.display()
+                );
+                Ok(())
+            }
+            None => {
+                errln!(
+                    "voe: {with} of {of} tasks have pinned environments; give the others with --environments FILE, or use \
+                     --backend docker"
+                );
+                Ok(())
+            }
+        }
     }
 
     /// Workspaces there for tasks of `suite`. `keep`: the flag `--keep-images`.

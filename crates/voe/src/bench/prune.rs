@@ -84,10 +84,10 @@ async fn images(cache: &Path, free: bool) -> anyhow::Result<Option<u64>> {
 }
 
 /// Files with several names that were counted, by device and number.
-type Seen = HashSet<(u64, u64)>;
+pub(super) type Seen = HashSet<(u64, u64)>;
 
 /// Bytes on disk; what shares blocks by hard links is counted once, where it is seen first.
-fn size(dir: &Path, seen: &mut Seen) -> u64 {
+pub(super) fn size(dir: &Path, seen: &mut Seen) -> u64 {
     use std::os::unix::fs::MetadataExt;
     let mut stack = vec![dir.to_owned()];
     let mut bytes = 0;

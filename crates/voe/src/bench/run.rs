@@ -16,7 +16,7 @@ use voe_bench::{Arm, Experiment, Filter, Suite, name};
 use voe_sandbox::Choice;
 
 use super::remembered::{self, For};
-use super::{args, filtered, hide, live, part, remedies, server};
+use super::{args, building, filtered, hide, live, part, remedies, server};
 use crate::settings::Settings;
 use crate::show::one_line;
 use crate::{Usage, exit};
@@ -85,8 +85,11 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     pause_on_signals(pause, args.json)?;
     // Off unless asked for: some servers read calls worse when they stream.
     let stream = Settings::load(None)?.switch("stream")?.unwrap_or(false);
-    let settings = RunSettings { parallel, tries: args.tries.max(1), stream, models, workspaces, pause: paused };
     let (progress, news) = Progress::new();
+    if !args.json {
+        workspaces.native.watch = building::noted(workspaces.plan(&suite.tasks).await, Arc::downgrade(&progress));
+    }
+    let settings = RunSettings { parallel, tries: args.tries.max(1), stream, models, workspaces, pause: paused };
     let shown = tokio::spawn(live::show(Arc::downgrade(&progress), news, args.json));
     let outcome = voe_bench::run::run(dir, settings, progress.clone()).await;
     let (_, totals) = progress.now();

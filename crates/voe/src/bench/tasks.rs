@@ -1,6 +1,7 @@
 //! `voe bench tasks` and `voe bench show`.
 
 use anyhow::anyhow;
+use voe_bench::grade::known;
 use voe_bench::{Filter, Suite};
 use voe_grade::Instance;
 
@@ -23,6 +24,13 @@ pub(super) async fn list(args: Tasks) -> anyhow::Result<u8> {
         outln!("{}", one_line(&line));
     }
     outln!("{} tasks", suite.tasks.len());
+    let known: Vec<_> = suite.tasks.iter().filter_map(|task| known::of(&task.instance_id)).collect();
+    if !known.is_empty() {
+        outln!("of these, {} whose own solution is known not to pass:", known.len());
+    }
+    for known in known {
+        outln!("{:width$}  {known}", known.id);
+    }
     Ok(exit::OK)
 }
 

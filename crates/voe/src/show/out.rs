@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use voe_untrusted::text::{visible, visible_json};
@@ -135,9 +136,48 @@ fn ended(text: String) -> String {
     if text.ends_with('\n') { text } else { text + "\n" }
 }
 
+/// The line below everything that was printed, on standard error if that is a terminal.
+static STATUS: Mutex<String> = Mutex::new(String::new());
+
+/// Shows what is being done until it is replaced, in a line of its own; an empty text takes it away. Nothing where nobody sees
+/// standard error.
+pub(crate) fn status(text: &str) {
+    if !error_is_terminal() {
+        return;
+    }
+    let mut status = STATUS.lock().unwrap_or_else(PoisonError::into_inner);
+    *status = visible(text).chars().take(STATUS_WIDTH).collect();
+    write_stderr(&format!("{ERASE}{status}"));
+}
+
+/// Takes the status away while something is printed, and puts it back.
+fn below_status(print: impl FnOnce()) {
+    let status = STATUS.lock().unwrap_or_else(PoisonError::into_inner);
+    if !status.is_empty() {
+        write_stderr(ERASE);
+    }
+    print();
+    if !status.is_empty() {
+        write_stderr(&status);
+    }
+}
+
+/// Erases the line that the cursor is in.
+const ERASE: &str = "\r\x1b[K";
+/// The most of a status that is shown, so that it does not wrap. Characters.
+const STATUS_WIDTH: usize = 79;
+
 /// Writes what is filtered by now.
-#[expect(clippy::disallowed_methods, reason = "the sink")]
 fn stdout(text: &str, unread: Unread) {
+    below_status(|| write_stdout(text, unread));
+}
+
+fn stderr(text: &str) {
+    below_status(|| write_stderr(text));
+}
+
+#[expect(clippy::disallowed_methods, reason = "the sink")]
+fn write_stdout(text: &str, unread: Unread) {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     drop(out);
@@ -148,7 +188,7 @@ fn stdout(text: &str, unread: Unread) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the sink")]
-fn stderr(text: &str) {
+fn write_stderr(text: &str) {
     // Where standard error can't be written, nothing is left to report that to.
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
@@ -158,6 +198,6 @@ fn leave(error: &io::Error) -> ! {
     if error.kind() == io::ErrorKind::BrokenPipe {
         std::process::exit(exit::OK.into());
     }
-    error_line(format_args!("voe: cannot write to standard output: {error}"));
+    write_stderr(&format!("voe: cannot write to standard output: {error}\n"));
     std::process::exit(exit::INTERNAL.into());
 }

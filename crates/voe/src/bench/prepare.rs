@@ -1,0 +1,189 @@
+//! `voe bench prepare`: environments, checkouts and images of tasks ahead of runs and gradings.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use voe_bench::workspace::reason::few;
+use voe_bench::workspace::{Prepared, Remedy, WorkspaceError, Workspaces};
+use voe_grade::Instance;
+
+use super::args::Prepare;
+use super::place::Found;
+use super::{building, cache_dir, known, live, prune, suite};
+use crate::show::{one_line, out};
+use crate::{Usage, exit};
+
+pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
+    if args.place.is_official() {
+        return Err(Usage("--backend official only grades; use auto, native or docker".into()).into());
+    }
+    let suite = suite(&args.suite, &args.filter).await?;
+    let found = args.place.said()?.place(&suite).await?;
+    let mut workspaces = found.workspaces(&suite, args.place.keep_images.as_deref()).await?;
+    args.place.remember()?;
+    voe_sandbox::sweep(&crate::state::dir()?);
+    let before = taken()?;
+    let mut skipped = Skipped::default();
+    let mut tasks = Vec::new();
+    for task in &suite.tasks {
+        match workspaces.ahead(task).await {
+            Ok(_) => tasks.push(task.clone()),
+            Err(refusal) => skipped.add(&task.instance_id, refusal.why, refusal.remedy),
+        }
+    }
+    let plan = workspaces.plan(&tasks).await;
+    if !args.json {
+        skipped.print("will be skipped");
+        let builds = match (plan.builds, plan.open) {
+            (1, false) => "1 environment to build".to_owned(),
+            (n, false) => format!("{n} environments to build"),
+            (_, true) => "the lists of their environments are fetched first".to_owned(),
+        };
+        outln!("{} to prepare; {builds}", count(tasks.len()));
+        workspaces.native.watch = building::shown(plan);
+    } else {
+        skipped.print_json()?;
+    }
+    let parallel = args.parallel.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
+    let work = all(&workspaces, &tasks, parallel, args.json, &mut skipped);
+    let ready = until_stopped(work).await?;
+    building::ended();
+    let Some(ready) = ready else {
+        if !args.json {
+            errln!("voe: stopped; to go on: the same command");
+        }
+        // Checkouts under way would be waited for otherwise; what they leave is made anew.
+        std::process::exit(exit::INTERRUPTED.into());
+    };
+    summary(&ready, &skipped, &found, taken()?.saturating_sub(before), args.json)?;
+    Ok(if skipped.reasons.is_empty() { exit::OK } else { exit::PARTLY })
+}
+
+/// Prepares all of them; gives the ids of those that are ready.
+async fn all(
+    workspaces: &Workspaces,
+    tasks: &[Instance],
+    parallel: usize,
+    json: bool,
+    skipped: &mut Skipped,
+) -> Vec<String> {
+    let mut ready = Vec::new();
+    let each = |task: &Instance, prepared: Result<Arc<Prepared>, WorkspaceError>, took: Duration| {
+        let id = &task.instance_id;
+        match prepared {
+            Ok(prepared) => {
+                show_ready(id, &prepared, took.as_secs_f64(), json);
+                ready.push(id.clone());
+            }
+            Err(error) => {
+                let (why, remedy) = (error.why(), error.remedy().unwrap_or(Remedy::Reason));
+                if json {
+                    out::news_json(&json!({"news": "skipped", "task": id, "why": why, "remedy": remedy}));
+                } else {
+                    outln!("{}", one_line(&format!("skipped  {id}  {why}")));
+                }
+                skipped.add(id, why, remedy);
+            }
+        }
+    };
+    workspaces.prepare_all(tasks, parallel, each).await;
+    ready.sort();
+    ready
+}
+
+fn show_ready(id: &str, prepared: &Prepared, seconds: f64, json: bool) {
+    let (origin, lacks) = (&prepared.origin, &prepared.lacks);
+    if json {
+        let lacks = &lacks.pins;
+        let line = json!({"news": "ready", "task": id, "environment": origin, "lacks": lacks, "seconds": seconds});
+        return out::news_json(&line);
+    }
+    let lacks = if lacks.is_empty() { String::new() } else { format!("; lacks {lacks}") };
+    outln!("{}", one_line(&format!("ready    {id}  {origin}, {}{lacks}", live::time(seconds))));
+}
+
+/// What `work` gives, or `None` if the user stops voe before.
+async fn until_stopped<T>(work: impl Future<Output = T>) -> anyhow::Result<Option<T>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        done = work => Ok(Some(done)),
+        _ = interrupt.recv() => Ok(None),
+        _ = terminate.recv() => Ok(None),
+    }
+}
+
+/// Tasks that can't be prepared here, by the reason.
+#[derive(Debug, Default)]
+struct Skipped {
+    reasons: BTreeMap<String, (Remedy, Vec<String>)>,
+}
+
+impl Skipped {
+    fn add(&mut self, id: &str, why: String, remedy: Remedy) {
+        self.reasons.entry(why).or_insert_with(|| (remedy, Vec::new())).1.push(id.to_owned());
+    }
+
+    fn count(&self) -> usize {
+        self.reasons.values().map(|(_, ids)| ids.len()).sum()
+    }
+
+    /// A line for each reason.
+    fn print(&self, what: &str) {
+        for (why, (_, ids)) in &self.reasons {
+            outln!("{}", one_line(&format!("{what}: {}: {why} ({})", count(ids.len()), few(ids))));
+        }
+    }
+
+    /// A line for each task.
+    fn print_json(&self) -> anyhow::Result<()> {
+        for (why, (remedy, ids)) in &self.reasons {
+            for id in ids {
+                out::news_json(&json!({"news": "skipped", "task": id, "why": why, "remedy": remedy}));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn summary(ready: &[String], skipped: &Skipped, found: &Found, bytes: u64, json: bool) -> anyhow::Result<()> {
+    let all = ready.iter().chain(skipped.reasons.values().flat_map(|(_, ids)| ids));
+    let known = known::by_reason(all, &found.place, found.place.network);
+    if json {
+        let reasons =
+            skipped.reasons.iter().map(|(why, (remedy, ids))| json!({"why": why, "remedy": remedy, "tasks": ids}));
+        let known = known.iter().map(|(why, ids)| json!({"why": why, "tasks": ids}));
+        out::json(&json!({
+            "ready": ready.len(), "skipped": reasons.collect::<Vec<_>>(), "gold_fails": known.collect::<Vec<_>>(), "bytes": bytes,
+        }))?;
+        return Ok(());
+    }
+    outln!("ready {}, skipped {}; {} MiB on disk for them", ready.len(), skipped.count(), bytes >> 20);
+    skipped.print("skipped");
+    for (why, ids) in known {
+        outln!("{}", one_line(&format!("gold is known not to pass: {}: {why} ({})", count(ids.len()), few(&ids))));
+    }
+    if !skipped.reasons.is_empty() {
+        let remedies = super::remedies(
+            skipped.reasons.values().map(|(remedy, _)| remedy).collect::<std::collections::BTreeSet<_>>(),
+        );
+        errln!(
+            "voe: ended before everything was done: {} skipped ({remedies}); then the same command",
+            count(skipped.count())
+        );
+    }
+    Ok(())
+}
+
+/// What the cache takes that preparing adds to.
+fn taken() -> anyhow::Result<u64> {
+    let cache = cache_dir()?;
+    Ok(["checkouts", "environments", "repos"].iter().map(|name| prune::size(&cache.join(name))).sum())
+}
+
+fn count(n: usize) -> String {
+    if n == 1 { "1 task".to_owned() } else { format!("{n} tasks") }
+}
