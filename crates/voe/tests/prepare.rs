@@ -7,7 +7,9 @@ mod official;
 mod support;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use official::World;
 use serde_json::{Value, json};
@@ -81,6 +83,31 @@ fn environments_and_checkouts_are_made_ahead_and_only_once() {
     let mut after = names(world.top.path());
     after.retain(|name| name != "cache" && name != "state");
     assert_eq!(after, before);
+}
+
+#[test]
+fn preparing_that_is_stopped_goes_on_with_the_same_command() {
+    let world = World::new();
+    // The first time it never ends; the environment is there by then.
+    world.write(&["sleep 600"], &[]);
+    let args = ["bench", "prepare", "suites/rows.jsonl", "--backend", "native", "--sandbox", "local"];
+    let mut voe =
+        world.command(&[&args[..], &FILES].concat()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(voe.stderr.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.contains("building the environment e"), "{first}");
+    let _ = Command::new("kill").args(["-INT", &voe.id().to_string()]).status();
+    let code = voe.wait().unwrap().code();
+    if code == Some(3) {
+        println!("skipped: the sandbox `local` does not work here");
+        return;
+    }
+    assert_eq!(code, Some(130));
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    assert_eq!(rest, ["voe: stopped; to go on: the same command"]);
+    world.write(&["true"], &[]);
+    let again = prepare(&world, &FILES);
+    assert!(again.code == 0 && again.out.contains("ready 1, skipped 0"), "{}", all(&again));
 }
 
 #[test]

@@ -135,6 +135,7 @@ impl Builder<'_> {
         self.watch.tell(&Step::Builds { environment: pins.name.clone() });
         let mut log = String::new();
         let lacks = self.inside(&all, pins, python, &mut log).await;
+        self.watch.tell(&Step::Built);
         place.replace(LOG, log.as_bytes()).map_err(untrusted)?;
         let lacks = lacks.map_err(|error| match log.is_empty() {
             true => reason("it can't be built", &error, None),

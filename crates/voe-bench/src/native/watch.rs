@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Something that begins.
+/// Something that begins or ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// An environment is built.
@@ -11,6 +11,8 @@ pub enum Step {
         /// Its name.
         environment: String,
     },
+    /// That has ended, however.
+    Built,
 }
 
 type Each = dyn Fn(&Step) + Send + Sync;

@@ -1,7 +1,7 @@
 //! What is built for tasks, as it begins: environments take minutes, in which nothing else would be seen.
 
-use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use voe_bench::native::ahead::Plan;
 use voe_bench::native::watch::{Step, Watch};
@@ -21,8 +21,8 @@ impl Count {
         Self { plan, built: AtomicUsize::new(0) }
     }
 
-    fn line(&self, step: &Step) -> String {
-        let Step::Builds { environment } = step;
+    /// What is said of a build that begins.
+    fn line(&self, environment: &str) -> String {
         let number = self.built.fetch_add(1, Ordering::Relaxed) + 1;
         let of = match &self.plan {
             Plan { builds, open: false } if *builds >= number => format!(", {number} of {builds}"),
@@ -32,31 +32,55 @@ impl Count {
     }
 }
 
-/// Says what is built: on a terminal in a line that stays until `ended` is called, else in one line on standard error.
-pub(super) fn shown(plan: Plan) -> Watch {
-    let count = Count::new(plan);
-    Watch::new(move |step| {
-        let line = count.line(step);
-        if out::error_is_terminal() {
-            out::status(&format!("{line} …"));
-        } else {
-            errln!("voe: {line}");
-        }
-    })
+/// What is said on a terminal in a line below all others, and else in one line a build on standard error.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    /// What is said while nothing is built, and while something is.
+    parts: Mutex<(String, String)>,
 }
 
-/// The last of [`shown`].
-pub(super) fn ended() {
-    out::status("");
+impl Shown {
+    /// Who is told of builds, of which there will be as many as planned.
+    pub(super) fn watch(self: &Arc<Self>, plan: Plan) -> Watch {
+        let (shown, count) = (Arc::clone(self), Count::new(plan));
+        Watch::new(move |step| match step {
+            Step::Builds { environment } => {
+                let line = count.line(environment);
+                if !out::error_is_terminal() {
+                    errln!("voe: {line}");
+                }
+                shown.say(|parts| parts.1 = format!("{line} …"));
+            }
+            Step::Built => shown.say(|parts| parts.1.clear()),
+        })
+    }
+
+    /// Says how far the whole is.
+    pub(super) fn at(&self, text: String) {
+        self.say(|parts| parts.0 = text);
+    }
+
+    /// Takes the line away.
+    pub(super) fn end(&self) {
+        self.say(|parts| *parts = Default::default());
+    }
+
+    fn say(&self, change: impl FnOnce(&mut (String, String))) {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut parts);
+        let (whole, build) = &*parts;
+        out::status(
+            &[whole.as_str(), build].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; "),
+        );
+    }
 }
 
 /// Says it among the news of a run.
 pub(super) fn noted(plan: Plan, progress: Weak<Progress>) -> Watch {
     let count = Count::new(plan);
     Watch::new(move |step| {
-        let line = count.line(step);
-        if let Some(progress) = progress.upgrade() {
-            progress.note(line);
+        if let (Step::Builds { environment }, Some(progress)) = (step, progress.upgrade()) {
+            progress.note(count.line(environment));
         }
     })
 }
@@ -67,12 +91,11 @@ mod tests {
 
     #[test]
     fn environments_are_counted_and_of_how_many_is_said_where_that_is_known() {
-        let step = Step::Builds { environment: "flask-1".into() };
         let count = Count::new(Plan { builds: 2, open: false });
-        assert_eq!(count.line(&step), "building the environment flask-1, 1 of 2");
-        assert_eq!(count.line(&step), "building the environment flask-1, 2 of 2");
-        assert_eq!(count.line(&step), "building the environment flask-1, number 3");
+        assert_eq!(count.line("flask-1"), "building the environment flask-1, 1 of 2");
+        assert_eq!(count.line("flask-1"), "building the environment flask-1, 2 of 2");
+        assert_eq!(count.line("flask-1"), "building the environment flask-1, number 3");
         let open = Count::new(Plan { builds: 2, open: true });
-        assert_eq!(open.line(&step), "building the environment flask-1, number 1");
+        assert_eq!(open.line("flask-1"), "building the environment flask-1, number 1");
     }
 }

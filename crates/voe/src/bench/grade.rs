@@ -14,10 +14,11 @@ use voe_grade::{Predictions, RunReport};
 use voe_untrusted::{UntrustedDir, private};
 
 use super::args::Grade;
+use super::building::Shown;
 use super::place::Found;
 use super::remembered::{self, For};
 use super::tally::{self, Causes, Left};
-use super::{building, cache_dir, hide, known, suite};
+use super::{cache_dir, hide, known, suite};
 use crate::show::one_line;
 use crate::{Usage, exit};
 
@@ -121,7 +122,7 @@ async fn batch(
     let mut workspaces = found.workspaces(suite, args.place.keep_images.as_deref()).await?;
     workspaces.network = grading.network;
     if !args.json {
-        workspaces.native.watch = building::shown(workspaces.plan(&suite.tasks).await);
+        workspaces.native.watch = Arc::<Shown>::default().watch(workspaces.plan(&suite.tasks).await);
     }
     let files = [Some(out.path()), args.run.as_deref(), args.predictions.as_deref()].into_iter().flatten();
     workspaces.hidden.extend(hide::of([], files));
@@ -169,9 +170,7 @@ async fn finish(
         causes.see(row);
         show(row, args.json);
     });
-    let report = report.await;
-    building::ended();
-    let report = report?;
+    let report = report.await?;
     if args.json {
         crate::show::out::json(&report)?;
         return Ok((report, left));
@@ -276,9 +275,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
                 show(row, args.json);
                 keep(&grades, &name, row);
             });
-            let report = report.await;
-            building::ended();
-            let report = report?;
+            let report = report.await?;
             // Where the other commands look for it.
             grades.replace(format!("{name}.json"), report.to_file()?.as_bytes())?;
             if args.json {

@@ -12,8 +12,9 @@ use voe_bench::workspace::{Prepared, Remedy, WorkspaceError, Workspaces};
 use voe_grade::Instance;
 
 use super::args::Prepare;
+use super::building::Shown;
 use super::place::Found;
-use super::{building, cache_dir, known, live, prune, suite};
+use super::{cache_dir, known, live, prune, suite};
 use crate::show::{one_line, out};
 use crate::{Usage, exit};
 
@@ -36,6 +37,7 @@ pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
         }
     }
     let plan = workspaces.plan(&tasks).await;
+    let shown = Arc::<Shown>::default();
     if !args.json {
         skipped.print("will be skipped");
         let builds = match (plan.builds, plan.open) {
@@ -44,14 +46,15 @@ pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
             (_, true) => "the lists of their environments are fetched first".to_owned(),
         };
         outln!("{} to prepare; {builds}", count(tasks.len()));
-        workspaces.native.watch = building::shown(plan);
+        workspaces.native.watch = shown.watch(plan);
     } else {
         skipped.print_json()?;
     }
     let parallel = args.parallel.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
-    let work = all(&workspaces, &tasks, parallel, args.json, &mut skipped);
+    let shows = (!args.json).then_some(&*shown);
+    let work = all(&workspaces, &tasks, parallel, shows, &mut skipped);
     let ready = until_stopped(work).await?;
-    building::ended();
+    shown.end();
     let Some(ready) = ready else {
         if !args.json {
             errln!("voe: stopped; to go on: the same command");
@@ -68,20 +71,27 @@ async fn all(
     workspaces: &Workspaces,
     tasks: &[Instance],
     parallel: usize,
-    json: bool,
+    shown: Option<&Shown>,
     skipped: &mut Skipped,
 ) -> Vec<String> {
-    let mut ready = Vec::new();
+    let (mut ready, mut done) = (Vec::new(), 0);
+    let mut at = |more: usize| {
+        done += more;
+        if let Some(shown) = shown {
+            shown.at(format!("{done} of {}", count(tasks.len())));
+        }
+    };
+    at(0);
     let each = |task: &Instance, prepared: Result<Arc<Prepared>, WorkspaceError>, took: Duration| {
         let id = &task.instance_id;
         match prepared {
             Ok(prepared) => {
-                show_ready(id, &prepared, took.as_secs_f64(), json);
+                show_ready(id, &prepared, took.as_secs_f64(), shown.is_none());
                 ready.push(id.clone());
             }
             Err(error) => {
                 let (why, remedy) = (error.why(), error.remedy().unwrap_or(Remedy::Reason));
-                if json {
+                if shown.is_none() {
                     out::news_json(&json!({"news": "skipped", "task": id, "why": why, "remedy": remedy}));
                 } else {
                     outln!("{}", one_line(&format!("skipped  {id}  {why}")));
@@ -89,6 +99,7 @@ async fn all(
                 skipped.add(id, why, remedy);
             }
         }
+        at(1);
     };
     workspaces.prepare_all(tasks, parallel, each).await;
     ready.sort();
