@@ -172,7 +172,7 @@ fn summary(ready: &[String], skipped: &Skipped, found: &Found, bytes: u64, json:
         }))?;
         return Ok(());
     }
-    outln!("ready {}, skipped {}; {} MiB on disk for them", ready.len(), skipped.count(), bytes >> 20);
+    outln!("ready {}, skipped {}; {} MiB more on disk", ready.len(), skipped.count(), bytes >> 20);
     skipped.print("skipped");
     for (why, ids) in known {
         outln!("{}", one_line(&format!("gold is known not to pass: {}: {why} ({})", count(ids.len()), few(&ids))));
