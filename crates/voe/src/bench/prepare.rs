@@ -192,7 +192,11 @@ fn summary(ready: &[String], skipped: &Skipped, found: &Found, bytes: u64, json:
 /// What the cache takes that preparing adds to.
 fn taken() -> anyhow::Result<u64> {
     let cache = cache_dir()?;
-    Ok(["checkouts", "environments", "repos"].iter().map(|name| prune::size(&cache.join(name))).sum())
+    let mut seen = prune::Seen::new();
+    Ok(["history", "checkouts", "environments", "repos"]
+        .iter()
+        .map(|name| prune::size(&cache.join(name), &mut seen))
+        .sum())
 }
 
 fn count(n: usize) -> String {
