@@ -55,9 +55,19 @@ pub(super) async fn find(wanted: &str) -> Result<Python, String> {
             _ => Python { program: real.into(), prefix: prefix.into(), version },
         });
     }
-    Err(format!(
-        "it needs Python {minor}, and none was found; install one: uv python install {minor} (or pyenv install {minor})"
-    ))
+    Err(format!("it needs Python {minor}, and none was found; install one: {}", install(&[&minor])))
+}
+
+/// The commands that install Pythons of these minor versions. uv has none older than 3.8.
+pub(super) fn install(versions: &[&str]) -> String {
+    let number = |minor: &str| minor.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+    let (new, old): (Vec<&str>, Vec<&str>) =
+        versions.iter().partition(|minor| number(minor).is_none_or(|minor| minor >= 8));
+    let of = |program: &str, versions: &[&str]| match versions {
+        [] => None,
+        some => Some(format!("{program} install {}", some.join(" "))),
+    };
+    [of("uv python", &new), of("pyenv", &old)].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// The program of this name on `PATH`, canonical.
@@ -76,4 +86,13 @@ pub(super) async fn output(program: &str, args: &[&str]) -> Option<String> {
     command.args(args).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let done = tokio::time::timeout(Duration::from_secs(30), command.output()).await.ok()?.ok()?;
     done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn pythons_that_uv_does_not_have_are_installed_by_pyenv() {
+        assert_eq!(super::install(&["3.5", "3.12"]), "uv python install 3.12, pyenv install 3.5");
+        assert_eq!(super::install(&["3.9"]), "uv python install 3.9");
+    }
 }

@@ -16,6 +16,11 @@ pub async fn uv() -> Option<(PathBuf, String)> {
     Some((program, version))
 }
 
+/// The commands that install Pythons of these minor versions.
+pub fn install(versions: &[&str]) -> String {
+    interpreter::install(versions)
+}
+
 /// The Pythons that environments can be made from, as minor versions: those found, and those missing.
 pub async fn pythons() -> (Vec<&'static str>, Vec<&'static str>) {
     let found = join_all(PYTHONS.map(interpreter::find)).await;

@@ -29,7 +29,7 @@ fn pythons(there: &[&str], missing: &[&str]) -> Look {
     if missing.is_empty() {
         return Look::good("pythons", found);
     }
-    let remedy = format!("some SWE-bench tasks without containers need them: uv python install {}", missing.join(" "));
+    let remedy = format!("some SWE-bench tasks without containers need them: {}", machine::install(missing));
     Look::mind("pythons", format!("{found}; {} missing", missing.join(" ")), remedy)
 }
 
@@ -88,7 +88,7 @@ mod tests {
     fn pythons_that_are_missing_are_named_with_the_command_that_installs_them() {
         let look = pythons(&["3.6", "3.9"], &["3.5", "3.13"]);
         assert_eq!(look.text, "3.6 3.9 found; 3.5 3.13 missing");
-        assert!(look.remedy.ends_with("uv python install 3.5 3.13"), "{}", look.remedy);
+        assert!(look.remedy.ends_with("need them: uv python install 3.13, pyenv install 3.5"), "{}", look.remedy);
         assert_eq!(pythons(&["3.9"], &[]).remedy, "");
     }
 }
