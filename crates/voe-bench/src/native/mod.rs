@@ -39,6 +39,9 @@ use pins::Pins;
 /// Where the official images have conda.
 pub(crate) const CONDA: &str = "/opt/miniconda3";
 
+/// The most checkouts and installations at a time: each may take gigabytes of memory while it compiles.
+const MOST_AT_ONCE: usize = 8;
+
 /// What is needed for tasks of the official suites without Docker.
 #[derive(Debug)]
 pub struct Native {
@@ -70,7 +73,9 @@ impl Native {
             watch: watch::Watch::default(),
             pythons: Mutex::default(),
             building: Mutex::default(),
-            preparing: Semaphore::new(2),
+            preparing: Semaphore::new(
+                std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, MOST_AT_ONCE)),
+            ),
         }
     }
 
