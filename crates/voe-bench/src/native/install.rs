@@ -177,14 +177,22 @@ tar -cf /tmp/out/tree.tar --ignore-failed-read -T /tmp/out/files
         place.replace(LOG, log.as_bytes())?;
         let exit = out.read_text("exit", 100).ok().flatten().unwrap_or_default();
         if result.killed.is_some() || exit.trim() != "0" {
-            let tail: Vec<&str> = log.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
-            let tail = tail.into_iter().rev().collect::<Vec<_>>().join(" | ");
             let why = result.killed.unwrap_or_else(|| format!("exit code {}", one_line(exit.trim())));
             let what = format!("its install command failed ({why})");
-            return Err(failed(reason(&what, &tail, Some(&place.path().join(LOG)))));
+            return Err(failed(reason(&what, &telling(&log), Some(&place.path().join(LOG)))));
         }
         Ok(())
     }
+}
+
+/// The lines of an installer's log that are likeliest to say what went wrong: what git or a compiler ended with, else the end.
+/// Only people read them.
+fn telling(log: &str) -> String {
+    const STARTS: [&str; 3] = ["fatal:", "error:", "E: "];
+    let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let first = lines.iter().find(|line| STARTS.iter().any(|start| line.starts_with(start)));
+    let shown = first.map_or(&lines[lines.len().saturating_sub(3)..], std::slice::from_ref);
+    shown.join(" | ")
 }
 
 /// Applies what lies in `tmp/out` to `opt` and `new-tree`, all in `place`.
@@ -273,6 +281,14 @@ mod tests {
     use std::path::Path;
 
     use voe_untrusted::Kind::File;
+
+    #[test]
+    fn of_a_log_the_first_error_is_shown_else_its_end() {
+        let pip = "Collecting x\n  fatal: unable to access 'https://example.org/'\nERROR: exit status 1\nhint: not pip";
+        assert_eq!(super::telling(pip), "fatal: unable to access 'https://example.org/'");
+        assert_eq!(super::telling("a\n\nb\nc\nd\n"), "b | c | d");
+        assert_eq!(super::telling(""), "");
+    }
 
     #[test]
     fn of_the_repository_only_what_a_commit_writes_is_kept() {
