@@ -79,6 +79,17 @@ pub enum RepoError {
         /// The commit.
         commit: String,
     },
+    /// A clone has not all of its history.
+    #[error("{0} is a shallow clone, which lacks the history; fetch the rest (git fetch --unshallow)")]
+    Shallow(PathBuf),
+    /// A checkout no longer stands where it was made.
+    #[error("it was at {base:.12} and is now at {at:.12}")]
+    MovedOn {
+        /// The commit that it was made at.
+        base: String,
+        /// The commit that it is at.
+        at: String,
+    },
     /// A place where others can write could not be read or changed.
     #[error(transparent)]
     Untrusted(#[from] voe_untrusted::Error),

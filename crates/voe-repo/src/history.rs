@@ -45,7 +45,10 @@ impl History {
     }
 
     /// The layers of `commit`'s history, made from the repository `from` as far as they are not there.
-    pub(crate) fn layers(&self, from: &Git, commit: &str) -> Result<Layers> {
+    pub(crate) fn layers(&self, source: &Path, from: &Git, commit: &str) -> Result<Layers> {
+        if from.line(&["rev-parse", "--is-shallow-repository"])? == "true" {
+            return Err(RepoError::Shallow(source.to_owned()));
+        }
         let line = from.run(&["rev-list", "--first-parent", "--reverse", commit])?;
         let line = String::from_utf8_lossy(&line);
         let line: Vec<&str> = line.lines().collect();
@@ -114,6 +117,8 @@ pub(crate) fn pack<'a>(
     let input: String = wanted.chain(known.map(|id| format!("^{id}\n"))).collect();
     // By way of a file: a history of some hundred megabytes should not lie in memory.
     let pack = tempfile::NamedTempFile::new_in(git_dir).map_err(RepoError::io("write", git_dir))?;
-    from.run_into(&["pack-objects", "-q", "--revs", "--stdout", "--delta-base-offset"], input.as_bytes(), pack.path())?;
+    // Bitmaps are somebody else's word for what can be reached.
+    let args = ["pack-objects", "-q", "--revs", "--stdout", "--delta-base-offset", "--no-use-bitmap-index"];
+    from.run_into(&args, input.as_bytes(), pack.path())?;
     to.run_from(&["index-pack", "--stdin"], pack.path())
 }

@@ -45,7 +45,7 @@ pub use hazard::not_text;
 pub use history::History;
 pub use patch::{Patch, make_patch};
 pub use repo::Repo;
-pub use sealed::{Sealed, sealed_checkout};
+pub use sealed::{Sealed, sealed_checkout, settle};
 pub use undo::{Report, UndoPoint};
 
 /// The result of this crate's functions.

@@ -1,5 +1,6 @@
 //! A checkout that knows nothing of what came after its commit.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::copy::init;
@@ -27,7 +28,8 @@ pub struct Sealed {
 /// `source` is no repository, the commit is not in it, or something of it is missing there (a partial or shallow clone); git failed, or the
 /// disk.
 pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path, history: Option<&History>) -> Result<Sealed> {
-    let from = Git::around(source);
+    // Grafts would put other commits among the ancestors.
+    let from = Git::around(source).variable("GIT_GRAFT_FILE", "/dev/null");
     let missing = || RepoError::NoCommit { clone: source.to_owned(), commit: commit.to_owned() };
     if commit.starts_with('-') {
         return Err(missing());
@@ -41,7 +43,7 @@ pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path, history: Option<
     let git_dir = dir.join(".git");
     // There may be more packs than git would leave alone, and packing them again would be all for nothing.
     git.run(&["config", "gc.auto", "0"])?;
-    let layers = history.map(|history| history.layers(&from, &commit)).transpose()?.unwrap_or_default();
+    let layers = history.map(|history| history.layers(source, &from, &commit)).transpose()?.unwrap_or_default();
     layers.share(&git_dir)?;
     let wanted = std::iter::once(commit.as_str()).chain(tags.iter().map(|(id, _)| id.as_str()));
     pack(&from, wanted, layers.last.as_deref(), &git, &git_dir)?;
@@ -59,6 +61,46 @@ pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path, history: Option<
     let all = git.run(&["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"])?;
     let objects = all.iter().filter(|byte| **byte == b'\n').count() as u64;
     Ok(Sealed { commit, tags: tags.into_iter().map(|(_, name)| name).collect(), objects })
+}
+
+/// Looks at a sealed checkout of `base` in which commands have run: it must stand at `base`, or one commit later, and whatever
+/// else came into its objects, a fetch say, is removed.
+///
+/// # Errors
+/// It stands elsewhere; git failed, or the disk.
+pub fn settle(dir: &Path, base: &str) -> Result<()> {
+    let git_dir = dir.join(".git");
+    let git = Git::private(&git_dir).work_tree(dir);
+    let line = git.line(&["rev-list", "--parents", "--max-count=1", "HEAD"])?;
+    let ids: Vec<&str> = line.split(' ').collect();
+    if ids.first() != Some(&base) && ids.get(1..) != Some(&[base]) {
+        return Err(RepoError::MovedOn {
+            base: base.to_owned(),
+            at: ids.first().copied().unwrap_or_default().to_owned(),
+        });
+    }
+    // What its commit added, and what is staged. All of the base is in packs.
+    let mut known = BTreeSet::new();
+    let added = git.run(&["rev-list", "--objects", "--no-object-names", "HEAD", &format!("^{base}")])?;
+    known.extend(String::from_utf8_lossy(&added).lines().map(str::to_owned));
+    let staged = git.run(&["ls-files", "--stage", "-z"])?;
+    let staged = staged
+        .split(|byte| *byte == 0)
+        .filter_map(|entry| String::from_utf8_lossy(entry).split(' ').nth(1).map(str::to_owned));
+    known.extend(staged);
+    let objects = git_dir.join("objects");
+    let entries = |dir: &Path| -> Result<Vec<std::fs::DirEntry>> {
+        std::fs::read_dir(dir).and_then(Iterator::collect).map_err(RepoError::io("read", dir))
+    };
+    for sub in entries(&objects)?.into_iter().filter(|sub| sub.file_name().len() == 2) {
+        for file in entries(&sub.path())? {
+            let id = [sub.file_name(), file.file_name()].map(|part| part.to_string_lossy().into_owned()).concat();
+            if !known.contains(&id) {
+                std::fs::remove_file(file.path()).map_err(RepoError::io("remove", file.path()))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Tags whose commit is `commit` or an ancestor: their ids and names. A tag made later of an old commit counts as known;

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use lab::{Lab, git_in};
-use voe_repo::{History, sealed_checkout};
+use voe_repo::{History, sealed_checkout, settle};
 
 fn lines(dir: &Path, args: &[&str]) -> BTreeSet<String> {
     String::from_utf8(git_in(dir, args)).unwrap().lines().map(str::to_owned).collect()
@@ -113,4 +113,60 @@ fn git_does_not_pack_the_shared_history_again() {
     let top = lab.dir.path().join("sealed");
     sealed_checkout(&lab.top(), "main", &top, Some(&History::new(lab.dir.path().join("history")).every(1))).unwrap();
     assert_eq!(git_in(&top, &["config", "gc.auto"]), b"0\n");
+}
+
+#[test]
+fn grafts_of_a_mirror_bring_no_newer_commit_among_the_ancestors() {
+    let lab = tangled();
+    let (base, newer) = (lab.git(&["rev-parse", "main~2"]), lab.git(&["rev-parse", "main"]));
+    let root = lab.git(&["rev-list", "--max-parents=0", "main"]);
+    std::fs::write(lab.top().join(".git/info/grafts"), format!("{root} {newer}\n")).unwrap();
+    let top = lab.dir.path().join("sealed");
+    let history = History::new(lab.dir.path().join("history")).every(3);
+    sealed_checkout(&lab.top(), &base, &top, Some(&history)).unwrap();
+    assert!(!all_objects(&top).contains(&newer));
+}
+
+#[test]
+fn a_shallow_clone_is_refused() {
+    let lab = tangled();
+    let from = format!("file://{}", lab.top().display());
+    let clone = lab.dir.path().join("clone");
+    git_in(lab.dir.path(), &["clone", "-q", "--depth", "2", &from, "clone"]);
+    let top = lab.dir.path().join("sealed");
+    let history = History::new(lab.dir.path().join("history"));
+    let error = sealed_checkout(&clone, "HEAD", &top, Some(&history)).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("is a shallow clone, which lacks the history; fetch the rest (git fetch --unshallow)")
+    );
+}
+
+#[test]
+fn of_what_commands_add_to_a_checkout_its_commit_and_what_is_staged_stays() {
+    let lab = tangled();
+    let base = lab.git(&["rev-parse", "main~1"]);
+    let top = lab.dir.path().join("sealed");
+    sealed_checkout(&lab.top(), &base, &top, None).unwrap();
+    settle(&top, &base).unwrap();
+    let before = all_objects(&top);
+    // As a fetch of few objects leaves them.
+    let later = git_in(&lab.top(), &["cat-file", "blob", "main:a.txt"]);
+    std::fs::write(top.join("later"), [&later[..], b"later"].concat()).unwrap();
+    git_in(&top, &["hash-object", "-w", "later"]);
+    settle(&top, &base).unwrap();
+    assert_eq!(all_objects(&top), before);
+
+    std::fs::write(top.join("staged"), "staged").unwrap();
+    git_in(&top, &["commit", "-q", "--allow-empty", "-m", "setup"]);
+    git_in(&top, &["add", "staged"]);
+    let with = all_objects(&top);
+    settle(&top, &base).unwrap();
+    assert_eq!(all_objects(&top), with);
+    assert_eq!(git_in(&top, &["status", "--porcelain"]), b"A  staged\n?? later\n");
+
+    git_in(&top, &["commit", "-q", "-m", "second"]);
+    let error = settle(&top, &base).unwrap_err();
+    assert!(error.to_string().starts_with("it was at "), "{error}");
 }

@@ -160,3 +160,72 @@ fn an_attempt_finds_neither_solution_nor_tests_nor_later_commits_nor_other_attem
         assert!(!results.contains("HIT") && !results.contains("commit later"), "{results}");
     }
 }
+
+/// A uv that makes environments and says of packages what `pip` says, a shell condition on `$*`.
+fn uv(world: &World, pip: &str) {
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1\" != venv ]; then {pip}; exit; fi\nwhile [ $# -gt 1 ]; do\n    [ \"$1\" = --python ] && python=$2\n    \
+         shift\ndone\nexec \"$python\" -m venv --without-pip \"$1\"\n"
+    );
+    fs::write(world.at("bin/uv"), script).unwrap();
+}
+
+/// What voe prints, with that uv.
+fn with_that_uv(world: &World, args: &[&str]) -> String {
+    let mut command =
+        world.command(&[args, &["--backend", "native", "--sandbox", "local", "--repos", "repos"]].concat());
+    let own = std::env::var_os("PATH").unwrap_or_default();
+    let dirs = std::iter::once(world.at("bin")).chain(std::env::split_paths(&own));
+    command.args(["--environments", "suites/environments.json"]).env("PATH", std::env::join_paths(dirs).unwrap());
+    let output = command.output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn an_environment_of_which_nothing_could_be_had_is_not_kept() {
+    let world = World::new();
+    world.write(&["true"], &["a==1", "b==1"]);
+    let gold = ["bench", "grade", "--gold", "--suite", "suites/rows.jsonl", "--out", "graded"];
+    uv(&world, "echo no network; exit 2");
+    let said = with_that_uv(&world, &gold);
+    if said.contains("sandbox local") {
+        println!("skipped: {said}");
+        return;
+    }
+    assert!(said.contains("none of its packages can be had: a==1"), "{said}");
+    uv(&world, "exit 0");
+    assert!(with_that_uv(&world, &gold).contains("1 of 1 resolved"));
+}
+
+#[test]
+fn a_package_that_lacked_is_tried_again_by_prepare_and_the_task_is_installed_with_it() {
+    let world = World::new();
+    world.write(&["true"], &["a==1", "b==1"]);
+    let prepare = ["bench", "prepare", "suites/rows.jsonl"];
+    uv(&world, "case \"$*\" in *a==1*) echo no compiler; exit 2;; esac");
+    let said = with_that_uv(&world, &prepare);
+    if said.contains("sandbox local") {
+        println!("skipped: {said}");
+        return;
+    }
+    assert!(said.contains("lacks a==1 (it can't be installed: uv pip install failed: no compiler)"), "{said}");
+    uv(&world, "exit 0");
+    let said = with_that_uv(&world, &prepare);
+    assert!(said.contains("ready 1, skipped 0") && !said.contains("lacks"), "{said}");
+    let installed = fs::read_dir(world.at("cache/checkouts")).unwrap().count();
+    assert_eq!(installed, 2, "one without the package, and one with it");
+}
+
+#[test]
+fn an_install_command_that_moves_the_checkout_is_refused() {
+    let world = World::new();
+    let commit = "git -c user.name=a -c user.email=a@b commit -q --allow-empty -m";
+    world.write(&[&format!("{commit} one"), &format!("{commit} one\n{commit} two")], &[]);
+    let rows = world.gold();
+    if !is_local(&rows) {
+        return;
+    }
+    let verdicts: Vec<&str> = rows.iter().map(|(verdict, _)| verdict.as_str()).collect();
+    assert_eq!(verdicts, ["resolved", "skipped"], "{rows:#?}");
+    assert!(rows[1].1.contains("what its installation left can't be used: it was at "), "{}", rows[1].1);
+}

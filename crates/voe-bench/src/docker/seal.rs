@@ -32,25 +32,25 @@ pub(super) async fn checkout(
     key: &str,
     base: &str,
 ) -> Result<Checkout, WorkspaceError> {
-    if !cache.join("checkouts").join(key).join("base.json").is_file() {
-        std::fs::create_dir_all(cache).map_err(WorkspaceError::io("make", cache))?;
-        let out = tempfile::tempdir_in(cache).map_err(WorkspaceError::io("make", cache))?;
-        images.take_out(image, &format!("{TESTBED}/.git"), out.path(), belongs).await.map_err(|error| {
-            let why = format!("{error}; name one that is laid out like the official ones with --image");
-            WorkspaceError::Environment { id: String::new(), why, remedy: Remedy::Image }
-        })?;
-        let (place, key, source) = (cache.to_owned(), key.to_owned(), out.path().join(".git"));
-        let made = tokio::task::spawn_blocking(move || {
-            checkout::get(&place, &key, |dir| Ok(sealed_checkout(&source, "HEAD", dir, None).map(drop)?))
-        });
-        let made = made.await.map_err(|error| WorkspaceError::io("prepare", cache)(std::io::Error::other(error)))??;
-        if let Err(why) = stands_at(&made.dir, base).await {
-            let _ = std::fs::remove_file(made.dir.with_file_name("base.json"));
-            return Err(WorkspaceError::Environment { id: String::new(), why, remedy: Remedy::Image });
-        }
-        return Ok(made);
+    if let Some(there) = checkout::there(cache, key) {
+        return Ok(there);
     }
-    checkout::get(cache, key, |_| Ok(()))
+    std::fs::create_dir_all(cache).map_err(WorkspaceError::io("make", cache))?;
+    let out = tempfile::tempdir_in(cache).map_err(WorkspaceError::io("make", cache))?;
+    images.take_out(image, &format!("{TESTBED}/.git"), out.path(), belongs).await.map_err(|error| {
+        let why = format!("{error}; name one that is laid out like the official ones with --image");
+        WorkspaceError::Environment { id: String::new(), why, remedy: Remedy::Image }
+    })?;
+    let (place, key, source) = (cache.to_owned(), key.to_owned(), out.path().join(".git"));
+    let made = tokio::task::spawn_blocking(move || {
+        checkout::get(&place, &key, |dir| Ok(sealed_checkout(&source, "HEAD", dir, None).map(drop)?))
+    });
+    let made = made.await.map_err(|error| WorkspaceError::io("prepare", cache)(std::io::Error::other(error)))??;
+    if let Err(why) = stands_at(&made.dir, base).await {
+        let _ = std::fs::remove_file(made.dir.with_file_name("base.json"));
+        return Err(WorkspaceError::Environment { id: String::new(), why, remedy: Remedy::Image });
+    }
+    Ok(made)
 }
 
 /// What of an image's repository is looked at on this machine: objects and names of commits. Its configuration, hooks and

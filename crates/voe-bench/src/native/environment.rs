@@ -1,9 +1,11 @@
 //! Building an environment from its pins with uv: once, cached by content. Source distributions run their own programs while
 //! they are built, so all of it happens in a sandbox.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use voe_sandbox::Spec;
@@ -14,6 +16,8 @@ use super::inside::{Inside, quoted};
 use super::interpreter::{Python, on_path};
 use super::pins::Environment;
 use super::watch::{Step, Watch};
+use crate::run::dir::replace;
+use crate::run::memory::no_room;
 use crate::workspace::WorkspaceError;
 use crate::workspace::reason::{Lacks, reason};
 
@@ -68,7 +72,8 @@ impl Built {
 
     fn there(opt: &Path, done: &Path, pins: &Environment) -> Option<Self> {
         let lacks = fs::read_to_string(done).ok()?;
-        let lacks = lacks.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        // A file that a full disk left empty is no list of nothing.
+        let lacks = lacks.strip_suffix('\n')?.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
         Some(Self::new(opt, lacks, pins))
     }
 }
@@ -84,6 +89,22 @@ pub(super) struct Builder<'a> {
     pub(super) state: Option<PathBuf>,
     /// Who watches.
     pub(super) watch: &'a Watch,
+    /// Environments that lack something are built again, once each: what was missing may be there now.
+    pub(super) again: Option<&'a Tried>,
+}
+
+/// Environments that were built in this process.
+#[derive(Debug, Default)]
+pub struct Tried(Mutex<HashSet<PathBuf>>);
+
+impl Tried {
+    fn has(&self, place: &Path) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(place)
+    }
+
+    fn note(&self, place: &Path) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place.to_owned());
+    }
 }
 
 /// The directory of an environment in `cache`, by its content.
@@ -101,14 +122,22 @@ pub(super) fn to_build(cache: &Path, pins: &Environment, python: &Python) -> Opt
 }
 
 impl Builder<'_> {
+    /// The environment, if it is there: with all of its pins, if what lacks is to be tried again.
+    pub(super) fn there(&self, pins: &Environment, python: &Python) -> Option<Built> {
+        let place = place(self.cache, pins, python);
+        let there = Built::there(&place.join("opt"), &place.join(DONE), pins)?;
+        let again = self.again.is_some_and(|tried| !there.lacks.is_empty() && !tried.has(&place));
+        (!again).then_some(there)
+    }
+
     /// The environment, built if it isn't there yet.
-    pub(super) async fn build(&self, pins: &Environment, python: &Python) -> Result<Built, String> {
+    pub(super) async fn build(&self, pins: &Environment, python: &Python) -> Result<Built, Unbuilt> {
+        if let Some(there) = self.there(pins, python) {
+            return Ok(there);
+        }
         let all = self.cache.join(ALL);
         let place = place(self.cache, pins, python);
         let (opt, done) = (place.join("opt"), place.join(DONE));
-        if let Some(there) = Built::there(&opt, &done, pins) {
-            return Ok(there);
-        }
         let io = |error: std::io::Error| format!("cannot write {}: {error}", place.display());
         let lock = {
             fs::create_dir_all(&place).map_err(io)?;
@@ -117,8 +146,11 @@ impl Builder<'_> {
             tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await.map_err(|error| error.to_string())?
         };
         let _lock = lock.map_err(io)?;
-        if let Some(there) = Built::there(&opt, &done, pins) {
+        if let Some(there) = self.there(pins, python) {
             return Ok(there);
+        }
+        if let Some(tried) = self.again {
+            tried.note(&place);
         }
         let untrusted = |error: voe_untrusted::Error| error.to_string();
         let all = all.canonicalize().map_err(io)?;
@@ -136,6 +168,11 @@ impl Builder<'_> {
         let mut log = String::new();
         let lacks = self.inside(&all, pins, python, &mut log).await;
         self.watch.tell(&Step::Built);
+        if lacks.is_err()
+            && let Some(full) = no_room(&all)
+        {
+            return Err(Unbuilt::Full(full));
+        }
         place.replace(LOG, log.as_bytes()).map_err(untrusted)?;
         let lacks = lacks.map_err(|error| match log.is_empty() {
             true => reason("it can't be built", &error, None),
@@ -147,7 +184,7 @@ impl Builder<'_> {
         });
         clean(&tmp).map_err(untrusted)?;
         let lacks = kept?;
-        fs::write(&done, lacks.join("\n") + "\n").map_err(io)?;
+        replace(&done, (lacks.join("\n") + "\n").as_bytes()).map_err(io)?;
         Ok(Built::new(&opt, lacks, pins))
     }
 
@@ -177,6 +214,7 @@ impl Builder<'_> {
         let mut uv = Uv {
             inside: Inside::start(spec, LIMIT).await.map_err(|error| error.to_string())?,
             program: uv.to_string_lossy().into_owned(),
+            place: all,
             log,
         };
         let lacks = uv.environment(pins, &python.program.to_string_lossy()).await;
@@ -210,8 +248,41 @@ fn keep(tmp: &UntrustedDir, place: &UntrustedDir) -> Result<(), voe_untrusted::E
     tmp.move_to("opt", place, "opt")
 }
 
+/// Why there is no environment.
+#[derive(Debug)]
+pub(super) enum Unbuilt {
+    /// What is wrong with it, or here.
+    Why(String),
+    /// The disk is full: nothing else goes well either.
+    Full(std::io::Error),
+}
+
+impl From<String> for Unbuilt {
+    fn from(why: String) -> Self {
+        Self::Why(why)
+    }
+}
+
+/// Why a run of uv failed.
+enum Failed {
+    /// The sandbox or the disk.
+    Machine(String),
+    /// uv says so.
+    Uv(String),
+}
+
+impl From<Failed> for String {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Machine(why) | Failed::Uv(why) => why,
+        }
+    }
+}
+
 /// uv in a sandbox.
 struct Uv<'a> {
+    /// A directory on the disk that it fills.
+    place: &'a Path,
     inside: Inside,
     program: String,
     /// What was run, and what it said.
@@ -223,28 +294,41 @@ impl Uv<'_> {
         self.run(&["venv", "--quiet", "--no-project", "--relocatable", "--python", python, BUILT_AT]).await?;
         let (pinned, others): (Vec<_>, Vec<_>) = pins.tools().into_iter().partition(|tool| tool.contains("=="));
         self.install(&pinned).await?;
-        let mut lacks = self.as_many(&others).await;
-        lacks.extend(self.as_many(&pins.packages()).await);
+        let mut lacks = self.as_many(&others).await?;
+        let packages = pins.packages();
+        let gone = self.as_many(&packages).await?;
+        if let [first, _, ..] = &gone[..]
+            && gone.len() == packages.len()
+        {
+            // No network, rather than pins that are gone.
+            return Err(format!("none of its packages can be had: {first}"));
+        }
+        lacks.extend(gone);
         Ok(lacks)
     }
 
     /// Installs as many of `packages` as can be had; gives the others, each with why. One pin that is gone, or that can't be
     /// built here, should not cost the others: all are tried, then some at a time, then each.
-    async fn as_many(&mut self, packages: &[String]) -> Vec<String> {
+    ///
+    /// # Errors
+    /// The machine failed, and no pin.
+    async fn as_many(&mut self, packages: &[String]) -> Result<Vec<String>, String> {
         let (mut left, mut lacks) = (vec![packages], Vec::new());
         while let Some(some) = left.pop() {
             match (self.install(some).await, some) {
                 (Ok(()), _) => {}
+                (Err(Failed::Machine(error)), _) => return Err(error),
                 (Err(error), [package]) => {
+                    let error = String::from(error);
                     lacks.push(format!("{package} ({})", reason("it can't be installed", &error, None)));
                 }
                 (Err(_), _) => left.extend(some.chunks(if some.len() > AT_A_TIME { AT_A_TIME } else { 1 }).rev()),
             }
         }
-        lacks
+        Ok(lacks)
     }
 
-    async fn install(&mut self, packages: &[String]) -> Result<(), String> {
+    async fn install(&mut self, packages: &[String]) -> Result<(), Failed> {
         if packages.is_empty() {
             return Ok(());
         }
@@ -254,17 +338,19 @@ impl Uv<'_> {
         self.run(&args).await
     }
 
-    async fn run(&mut self, args: &[&str]) -> Result<(), String> {
+    async fn run(&mut self, args: &[&str]) -> Result<(), Failed> {
         let words: Vec<String> =
             std::iter::once(self.program.as_str()).chain(args.iter().copied()).map(quoted).collect();
         let line = words.join(" ");
-        let done = self.inside.toolbox.check(&line, LIMIT).await.map_err(|error| error.to_string())?;
+        let done = self.inside.toolbox.check(&line, LIMIT).await;
+        let done = done.map_err(|error| Failed::Machine(error.to_string()))?;
         let killed = done.killed.map(|why| format!("({why}) ")).unwrap_or_default();
         self.log.push_str(&format!("$ {line}\n{}\n{killed}", done.tail));
         if done.exit == Some(0) && killed.is_empty() {
             return Ok(());
         }
         let what = args.iter().take(2).copied().collect::<Vec<_>>().join(" ");
-        Err(format!("uv {what} failed: {killed}{}", done.tail))
+        let why = format!("uv {what} failed: {killed}{}", done.tail);
+        Err(if no_room(self.place).is_some() { Failed::Machine(why) } else { Failed::Uv(why) })
     }
 }

@@ -12,12 +12,15 @@ use std::time::Duration;
 use tokio::process::Command;
 use voe_grade::Instance;
 use voe_grade::eval_script::install_lines;
+use voe_repo::settle;
 use voe_sandbox::Spec;
 use voe_untrusted::{Kind, Most, UntrustedDir};
 
+use super::environment::Built;
 use super::inside::Inside;
 use super::interpreter::Python;
 use super::variables;
+use crate::run::memory::no_room;
 use crate::workspace::checkout::{self, Checkout};
 use crate::workspace::reason::reason;
 use crate::workspace::{Remedy, TESTBED, WorkspaceError};
@@ -44,8 +47,8 @@ pub(super) struct Install<'a> {
     pub(super) task: &'a Instance,
     /// Makes the checkout as the repository has it.
     pub(super) check_out: CheckOut,
-    /// The environment that tasks share: what is `/opt` inside.
-    pub(super) opt: &'a Path,
+    /// The environment that tasks share.
+    pub(super) environment: &'a Built,
     pub(super) python: &'a Python,
     /// Commands before the installation.
     pub(super) prepare: Vec<&'a str>,
@@ -60,19 +63,22 @@ impl Install<'_> {
     /// The checkout and the `/opt` of this task, with its installation in both.
     pub(super) async fn get(&self, cache: &Path) -> Result<(Checkout, PathBuf), WorkspaceError> {
         let script = self.script();
-        let environment = self.opt.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-        let content = format!("{script}\n{environment}");
-        let key = format!("{}-installed-{:.8}", self.task.instance_id, blake3::hash(content.as_bytes()).to_hex());
+        let environment = self.environment.opt.parent().and_then(Path::file_name).unwrap_or_default();
+        let lacks = self.environment.lacks.pins.iter().map(|pin| format!("\nwithout {pin}")).collect::<String>();
+        let content = format!("{script}\n{}{lacks}", environment.to_string_lossy());
+        let hash = blake3::hash(content.as_bytes()).to_hex();
+        // A row of the same name may have another base in somebody's suite.
+        let key = format!("{}-{:.8}-installed-{hash:.8}", self.task.instance_id, self.task.base_commit);
         let place = cache.join("checkouts").join(&key);
         let opt = place.join("opt");
-        if place.join("base.json").is_file() {
-            return Ok((checkout::get(cache, &key, |_| Ok(()))?, opt));
+        if let Some(there) = checkout::there(cache, &key) {
+            return Ok((there, opt));
         }
         fs::create_dir_all(&place).map_err(WorkspaceError::io("make", &place))?;
         let place = place.canonicalize().map_err(WorkspaceError::io("open", &place))?;
         let _one = locked(&place).await?;
-        if place.join("base.json").is_file() {
-            return Ok((checkout::get(cache, &key, |_| Ok(()))?, opt));
+        if let Some(there) = checkout::there(cache, &key) {
+            return Ok((there, opt));
         }
         let own = UntrustedDir::open(&place)?;
         // Of an installation that was interrupted.
@@ -86,6 +92,11 @@ impl Install<'_> {
             Ok(()) => self.keep(&own).await,
             Err(error) => Err(error),
         };
+        // On a full disk a failure says nothing of the task.
+        let kept = kept.map_err(|error| match no_room(&place) {
+            Some(full) => WorkspaceError::io("install in", &place)(full),
+            None => error,
+        });
         own.remove("tmp")?;
         if let Err(error) = kept {
             own.remove("new-tree")?;
@@ -100,9 +111,13 @@ impl Install<'_> {
     async fn keep(&self, place: &UntrustedDir) -> Result<(), WorkspaceError> {
         let opt = place.path().join("opt");
         // Shared files are never written to in place: what is there is removed before anything is written.
-        command("cp", &["-al", "--", &text(self.opt), &text(&opt)]).await?;
-        let (place, id) = (place.again()?, self.task.instance_id.clone());
-        blocking(&opt, move || apply(&place)).await?.map_err(|error| WorkspaceError::Environment {
+        command("cp", &["-al", "--", &text(&self.environment.opt), &text(&opt)]).await?;
+        let (place, id, base) = (place.again()?, self.task.instance_id.clone(), self.task.base_commit.clone());
+        let applied = blocking(&opt, move || {
+            apply(&place).map_err(|error| error.to_string())?;
+            settle(&place.path().join("new-tree"), &base).map_err(|error| error.to_string())
+        });
+        applied.await?.map_err(|error| WorkspaceError::Environment {
             id,
             why: format!("what its installation left can't be used: {error}"),
             remedy: Remedy::Reason,
@@ -161,7 +176,7 @@ tar -cf /tmp/out/tree.tar --ignore-failed-read -T /tmp/out/files
         let mut spec = Spec::new(self.program, place.path().join("new-tree"), place.path().join("sandbox"));
         spec.state.clone_from(&self.state);
         spec.mount_at = Some(TESTBED.into());
-        spec.overlays = vec![(self.opt.to_owned(), "/opt".into())];
+        spec.overlays = vec![(self.environment.opt.clone(), "/opt".into())];
         spec.read = vec![self.python.prefix.clone()];
         spec.tmp = Some(place.path().join("tmp"));
         spec.env = variables();

@@ -11,7 +11,7 @@
 
 pub mod ahead;
 mod conda;
-mod environment;
+pub mod environment;
 pub mod fetch;
 mod inside;
 mod install;
@@ -34,6 +34,7 @@ use voe_sandbox::{Choice, SandboxError};
 
 use crate::run::policy;
 use crate::workspace::{Prepared, Remedy, WorkspaceError};
+use environment::Unbuilt;
 use pins::Pins;
 
 /// Where the official images have conda.
@@ -52,6 +53,8 @@ pub struct Native {
     pub repos: Option<PathBuf>,
     /// voe's state directory, with the index of open sandboxes.
     pub state: Option<PathBuf>,
+    /// Whether environments that lack packages are built again, once each.
+    pub again: Option<environment::Tried>,
     /// Who is told what is built.
     pub watch: watch::Watch,
     /// The Pythons that were looked for, by version.
@@ -70,6 +73,7 @@ impl Native {
             lists: fetch::Lists::default(),
             repos,
             state: None,
+            again: None,
             watch: watch::Watch::default(),
             pythons: Mutex::default(),
             building: Mutex::default(),
@@ -95,12 +99,23 @@ impl Native {
             None => self.lists.get(cache, &task.repo, id).await.map_err(skip(Remedy::Environments))?,
         };
         let python = self.python(&pinned.python).await.map_err(refused)?;
-        let built = {
-            let _one = self.building.lock().await;
-            environment::Builder { cache, program, hidden, state: self.state.clone(), watch: &self.watch }
-                .build(&pinned, &python)
-                .await
-                .map_err(skip(Remedy::Reason))?
+        let builder = environment::Builder {
+            cache,
+            program,
+            hidden,
+            state: self.state.clone(),
+            watch: &self.watch,
+            again: self.again.as_ref(),
+        };
+        let built = match builder.there(&pinned, &python) {
+            Some(there) => there,
+            None => {
+                let _one = self.building.lock().await;
+                builder.build(&pinned, &python).await.map_err(|error| match error {
+                    Unbuilt::Why(why) => skip(Remedy::Reason)(why),
+                    Unbuilt::Full(full) => WorkspaceError::io("build an environment in", cache)(full),
+                })?
+            }
         };
         let _slot = self.preparing.acquire().await;
         let mirror = repos::mirror(self.repos.as_deref(), cache, &task.repo).await.map_err(skip(Remedy::Repos))?;
@@ -109,9 +124,12 @@ impl Native {
         let check_out = move |dir: &Path| match sealed_checkout(&mirror.dir, &commit, dir, Some(&history)) {
             Ok(_) => Ok(()),
             // What git says of the clone; a full disk is nothing that another clone would help.
-            Err(error @ (RepoError::Git { .. } | RepoError::GitAnswer { .. } | RepoError::NoCommit { .. }))
-                if !policy::disk_full(&error.to_string()) =>
-            {
+            Err(
+                error @ (RepoError::Git { .. }
+                | RepoError::GitAnswer { .. }
+                | RepoError::NoCommit { .. }
+                | RepoError::Shallow(_)),
+            ) if !policy::disk_full(&error.to_string()) => {
                 let why = mirror.unusable(&repo, &error);
                 Err(WorkspaceError::Environment { id: of.clone(), why, remedy: Remedy::Repos })
             }
@@ -120,7 +138,7 @@ impl Native {
         let installed = install::Install {
             task,
             check_out: Arc::new(check_out),
-            opt: &built.opt,
+            environment: &built,
             python: &python,
             prepare: match self.pins.as_ref().and_then(|pins| pins.spec(&task.repo, &task.version)) {
                 Some(spec) => spec.pre_install.iter().map(String::as_str).collect(),

@@ -20,9 +20,18 @@ fn field(name: &str) -> Option<u64> {
 }
 
 /// Free bytes on the disk that holds `path`; `None` where it can't be found out.
-pub(crate) fn disk_left(path: &std::path::Path) -> Option<u64> {
+fn disk_left(path: &std::path::Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(path).ok()?;
     Some(stat.f_bavail * stat.f_frsize)
+}
+
+/// The free bytes on a disk below which nothing further begins.
+const DISK_LEFT: u64 = 1 << 30;
+
+/// The error of a disk that is full, or nearly, where `path` is on one: what failed there says nothing else.
+pub(crate) fn no_room(path: &std::path::Path) -> Option<std::io::Error> {
+    let full = disk_left(path).is_some_and(|left| left < DISK_LEFT);
+    full.then(|| rustix::io::Errno::NOSPC.into())
 }
 
 /// Asks for as many open files as the system allows: each attempt needs about a dozen.

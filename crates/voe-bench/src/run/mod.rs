@@ -40,9 +40,6 @@ use crate::models::Models;
 use crate::suite::filter::draw;
 use crate::workspace::Workspaces;
 
-/// Free bytes on the run's disk below which no further attempt begins.
-const DISK_LEFT: u64 = 1 << 30;
-
 /// What a run needs.
 pub struct Settings {
     /// Attempts at a time.
@@ -182,7 +179,7 @@ impl Queue {
                     }
                     break;
                 }
-                if memory::disk_left(&context.dir.path).is_some_and(|left| left < DISK_LEFT) {
+                if memory::no_room(&context.dir.path).is_some() {
                     let text =
                         "the disk has less than 1 GiB left; free some (`voe bench prune`), then run the same command";
                     (self.stop, self.no_room) = (Some(text.to_owned()), true);

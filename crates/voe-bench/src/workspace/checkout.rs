@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use voe_repo::{Base, Repo};
 
 use super::WorkspaceError;
+use crate::run::dir::replace;
 
 /// A task's repository at its base.
 #[derive(Debug, Clone)]
@@ -14,6 +15,20 @@ pub struct Checkout {
     pub dir: PathBuf,
     /// Its contents, recorded beside it.
     pub base: Base,
+}
+
+/// The file that is written last, by which a checkout is known to be whole.
+const DONE: &str = "base.json";
+
+/// The checkout called `key`, if it is there.
+pub(crate) fn there(cache: &Path, key: &str) -> Option<Checkout> {
+    let place = cache.join("checkouts").join(key).canonicalize().ok()?;
+    read(&place)
+}
+
+fn read(place: &Path) -> Option<Checkout> {
+    let base = serde_json::from_slice(&fs::read(place.join(DONE)).ok()?).ok()?;
+    Some(Checkout { dir: place.join("tree"), base })
 }
 
 /// The checkout called `key`, made by `make` if it isn't there yet. Other processes wait meanwhile.
@@ -28,9 +43,9 @@ pub(crate) fn get(
     let lock = place.join("lock");
     let lock = File::create(&lock).map_err(WorkspaceError::io("open", &lock))?;
     lock.lock().map_err(WorkspaceError::io("lock", &place))?;
-    let (dir, store, done) = (place.join("tree"), place.join("store"), place.join("base.json"));
-    if let Some(base) = fs::read(&done).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
-        return Ok(Checkout { dir, base });
+    let (dir, store, done) = (place.join("tree"), place.join("store"), place.join(DONE));
+    if let Some(there) = read(&place) {
+        return Ok(there);
     }
     for left in [&dir, &store] {
         if left.exists() {
@@ -40,7 +55,6 @@ pub(crate) fn get(
     make(&dir)?;
     let base = Repo::discover(&dir)?.base(&store)?;
     let text = serde_json::to_vec(&base).map_err(|error| WorkspaceError::io("write", &done)(error.into()))?;
-    // Written last: a checkout without it is not whole.
-    fs::write(&done, text).map_err(WorkspaceError::io("write", &done))?;
+    replace(&done, &text).map_err(WorkspaceError::io("write", &done))?;
     Ok(Checkout { dir, base })
 }

@@ -26,6 +26,7 @@ pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
     let found = args.place.said()?.place(&suite).await?;
     let mut workspaces = found.workspaces(&suite, args.place.keep_images.as_deref()).await?;
     args.place.remember()?;
+    workspaces.native.again = Some(Default::default());
     voe_sandbox::sweep(&crate::state::dir()?);
     let before = taken()?;
     let mut skipped = Skipped::default();
