@@ -1,8 +1,8 @@
 //! The pinned environment of a task from the official repository, for whoever gives no lists: fetched once, at a fixed commit.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::pinned;
 use super::pins::Environment;
@@ -15,6 +15,8 @@ const LONGEST: usize = 1 << 20;
 const COMMIT: &str = "7a21e05772954cc81471ae19d56f436cecf43c54";
 /// How often a list is asked for.
 const TRIES: u32 = 3;
+/// For how long a place that can't be reached is not asked again.
+const REST: Duration = Duration::from_secs(60);
 
 /// Where the lists come from and are kept.
 #[derive(Debug, Clone)]
@@ -23,8 +25,10 @@ pub struct Lists {
     pub endpoint: String,
     /// The wait before the second try; before the third it is twice as long.
     pub wait: Duration,
-    /// Why the place can't be reached, once that was found out: the other tasks need not wait for it.
-    unreachable: Arc<OnceLock<String>>,
+    /// Why the place can't be reached, and when that was found out: for a while the other tasks need not wait for it.
+    unreachable: Arc<Mutex<Option<(Instant, String)>>>,
+    /// For how long that is believed: an outage ends, and a run takes hours.
+    rest: Duration,
 }
 
 impl Default for Lists {
@@ -47,7 +51,7 @@ fn kept(cache: &Path, id: &str) -> PathBuf {
 impl Lists {
     /// Lists below `endpoint`, with this wait before the second try.
     pub fn new(endpoint: String, wait: Duration) -> Self {
-        Self { endpoint, wait, unreachable: Arc::default() }
+        Self { endpoint, wait, unreachable: Arc::default(), rest: REST }
     }
 
     /// The environment of the task `id` of `repo`, if it was fetched before; `None` if it is still to be.
@@ -86,6 +90,12 @@ impl Lists {
         parsed(repo, &text, &path)
     }
 
+    /// Why the place can't be reached, if that was found out a short time ago.
+    fn unreachable(&self) -> Option<String> {
+        let found = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
+        found.as_ref().filter(|(at, _)| at.elapsed() < self.rest).map(|(_, why)| why.clone())
+    }
+
     async fn fetch(&self, repo: &str, id: &str, to: &Path) -> Result<String, String> {
         let number = id.rsplit('-').next().unwrap_or(id);
         let folder = repo.replace('/', "__");
@@ -93,8 +103,8 @@ impl Lists {
             "{}/swebench/resources/swebench-og/{folder}/{number}/environment.yml",
             self.endpoint.trim_end_matches('/')
         );
-        if let Some(why) = self.unreachable.get() {
-            return Err(why.clone());
+        if let Some(why) = self.unreachable() {
+            return Err(why);
         }
         let client = client()?;
         let (mut reached, mut why, mut wait) = (false, String::new(), self.wait);
@@ -130,7 +140,7 @@ impl Lists {
             }
         }
         if !reached {
-            let _ = self.unreachable.set(why.clone());
+            *self.unreachable.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), why.clone()));
         }
         Err(why)
     }
@@ -228,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_place_that_cannot_be_reached_is_asked_for_one_task_only() {
+    async fn a_place_that_cannot_be_reached_is_not_asked_again_for_a_while() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
@@ -237,6 +247,11 @@ mod tests {
         // A wait would show that it is asked again.
         let lists = Lists { wait: Duration::from_secs(3600), ..lists };
         assert_eq!(lists.get(cache.path(), "psf/requests", "psf__requests-2").await.unwrap_err(), first);
+        // The outage and the while are over.
+        let (endpoint, served) = serve(vec![("200 OK", LIST)]);
+        let lists = Lists { endpoint, rest: Duration::ZERO, ..lists };
+        assert!(lists.get(cache.path(), "psf/requests", "psf__requests-2").await.is_ok());
+        served.join().unwrap();
     }
 
     #[tokio::test]
