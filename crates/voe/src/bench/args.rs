@@ -239,7 +239,7 @@ pub(super) struct Show {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Prune {
-    /// Free these: checkouts, environments, images, repos, suites, or all; may be given again
+    /// Free these: checkouts (with history), environments, images, repos, suites, or all; may be given again
     #[arg(long, value_name = "WHAT")]
     pub(super) free: Vec<String>,
     /// As JSON

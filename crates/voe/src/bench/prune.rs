@@ -1,7 +1,8 @@
 //! `voe bench prune`: what is kept, what it costs, and freeing it.
 
-use std::collections::HashSet;
-use std::fs;
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use voe_bench::docker::keep;
@@ -23,6 +24,20 @@ const KEPT: [(&str, &str); 5] = [
 /// The word for what lies at the engine and not in the cache.
 const IMAGES: &str = "images";
 
+/// Their files have names in both, so that one is freed with the other.
+const HISTORY: &str = "history";
+const CHECKOUTS: &str = "checkouts";
+
+/// A part of what is kept.
+struct Row {
+    name: &'static str,
+    about: &'static str,
+    /// What it takes; what another row before it has too is not counted.
+    bytes: u64,
+    /// What removing it freed, if it was removed.
+    freed: Option<u64>,
+}
+
 pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
     let cache = cache_dir()?;
     for what in &args.free {
@@ -33,19 +48,31 @@ pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
             );
         }
     }
-    let freed = |name: &str| args.free.iter().any(|what| what == name || what == "all");
+    let asked = |name: &str| args.free.iter().any(|what| what == name || what == "all");
+    if asked(HISTORY) && !asked(CHECKOUTS) {
+        let text = "checkouts share their files with history, so it alone frees nothing; give --free checkouts, which frees both";
+        return Err(Usage(text.into()).into());
+    }
+    let freed = |name: &str| asked(name) || (name == HISTORY && asked(CHECKOUTS));
     let mut rows = Vec::new();
     let mut seen = Seen::new();
     for (name, about) in KEPT {
         let dir = cache.join(name);
         let bytes = size(&dir, &mut seen);
-        if freed(name) && dir.exists() {
-            fs::remove_dir_all(&dir).map_err(|e| anyhow::anyhow!("cannot remove {}: {e}", dir.display()))?;
+        let mut free = None;
+        if freed(name) {
+            free = Some(only_there(&dir));
+            if dir.exists() {
+                fs::remove_dir_all(&dir).map_err(|e| anyhow::anyhow!("cannot remove {}: {e}", dir.display()))?;
+            }
         }
-        rows.push((name, about, bytes, freed(name)));
+        rows.push(Row { name, about, bytes, freed: free });
     }
     match images(&cache, freed(IMAGES)).await? {
-        Some(bytes) => rows.push((IMAGES, "images of tasks, at Docker", bytes, freed(IMAGES))),
+        Some((bytes, gone)) => {
+            let freed = freed(IMAGES).then_some(gone);
+            rows.push(Row { name: IMAGES, about: "images of tasks, at Docker", bytes, freed });
+        }
         None if args.free.iter().any(|what| what == IMAGES) => {
             return Err(Usage("no Docker engine answers; start it, or set DOCKER_HOST".into()).into());
         }
@@ -54,53 +81,103 @@ pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
     if args.json {
         let rows: Vec<_> = rows
             .iter()
-            .map(|(name, _, bytes, freed)| serde_json::json!({"what": name, "bytes": bytes, "freed": freed}))
+            .map(|Row { name, bytes, freed, .. }| {
+                serde_json::json!({"what": name, "bytes": bytes, "freed": freed.is_some(), "freed_bytes": freed})
+            })
             .collect();
         crate::show::out::json(&rows)?;
         return Ok(exit::OK);
     }
     outln!("{}", cache.display());
-    for (name, about, bytes, freed) in rows {
-        let freed = if freed { "  freed" } else { "" };
+    for Row { name, about, bytes, freed } in &rows {
+        let freed = if freed.is_some() { "  freed" } else { "" };
         outln!("{name:<14} {:>9} MiB  {about}{freed}", bytes >> 20);
     }
     if args.free.is_empty() {
         outln!("`voe bench prune --free WHAT` frees a part; all of it is made anew when it is needed");
+    } else {
+        outln!("freed {} MiB", rows.iter().filter_map(|row| row.freed).sum::<u64>() >> 20);
     }
     Ok(exit::OK)
 }
 
-/// What the images take that voe made or fetched, which are removed if `free`; `None` if no engine answers.
-async fn images(cache: &Path, free: bool) -> anyhow::Result<Option<u64>> {
+/// What the images take that voe made or fetched, and of those that were removed since `free`; `None` if no engine answers.
+async fn images(cache: &Path, free: bool) -> anyhow::Result<Option<(u64, u64)>> {
     let Ok(images) = Images::connect(Choice::Docker).await else { return Ok(None) };
     let kept = keep::kept(&images, cache).await?;
+    let mut gone = 0;
     for image in kept.iter().filter(|_| free) {
-        // One that a container uses stays.
-        if let Err(error) = image.remove(&images).await {
-            errln!("voe: {}: {error}", crate::show::one_line(&image.name));
+        match image.remove(&images).await {
+            Ok(_) => gone += image.bytes,
+            // One that a container uses stays.
+            Err(error) => errln!("voe: {}: {error}", crate::show::one_line(&image.name)),
         }
     }
-    Ok(Some(kept.iter().map(|image| image.bytes).sum()))
+    Ok(Some((kept.iter().map(|image| image.bytes).sum(), gone)))
 }
 
 /// Files with several names that were counted, by device and number.
-pub(super) type Seen = HashSet<(u64, u64)>;
+type Seen = HashSet<(u64, u64)>;
 
 /// Bytes on disk; what shares blocks by hard links is counted once, where it is seen first.
-pub(super) fn size(dir: &Path, seen: &mut Seen) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    let mut stack = vec![dir.to_owned()];
+fn size(dir: &Path, seen: &mut Seen) -> u64 {
     let mut bytes = 0;
+    walk(dir, |meta| {
+        if meta.is_dir() || meta.nlink() < 2 || seen.insert((meta.dev(), meta.ino())) {
+            bytes += meta.blocks() * 512;
+        }
+    });
+    bytes
+}
+
+/// Bytes on disk that removing `dir` frees: without files that have names elsewhere.
+fn only_there(dir: &Path) -> u64 {
+    let mut bytes = 0;
+    let mut names: HashMap<(u64, u64), u64> = HashMap::new();
+    walk(dir, |meta| {
+        let seen = names.entry((meta.dev(), meta.ino())).or_default();
+        *seen += 1;
+        if meta.is_dir() || *seen == meta.nlink() {
+            bytes += meta.blocks() * 512;
+        }
+    });
+    bytes
+}
+
+fn walk(dir: &Path, mut each: impl FnMut(&Metadata)) {
+    let mut stack = vec![dir.to_owned()];
     while let Some(dir) = stack.pop() {
         for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
             let Ok(meta) = entry.path().symlink_metadata() else { continue };
             if meta.is_dir() {
                 stack.push(entry.path());
             }
-            if meta.nlink() < 2 || meta.is_dir() || seen.insert((meta.dev(), meta.ino())) {
-                bytes += meta.blocks() * 512;
-            }
+            each(&meta);
         }
     }
-    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removing_a_directory_frees_what_has_no_name_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let bytes = |name: &str| only_there(&at(name));
+        for name in ["history", "checkouts"] {
+            fs::create_dir(at(name)).unwrap();
+        }
+        fs::write(at("history/pack"), vec![7; 1 << 20]).unwrap();
+        let alone = bytes("history");
+        assert!(alone >= 1 << 20, "{alone}");
+        fs::hard_link(at("history/pack"), at("history/again")).unwrap();
+        assert_eq!(bytes("history"), alone);
+        fs::hard_link(at("history/pack"), at("checkouts/pack")).unwrap();
+        assert_eq!((bytes("history"), bytes("checkouts")), (0, 0));
+        fs::remove_dir_all(at("history")).unwrap();
+        assert_eq!(bytes("checkouts"), alone);
+        assert_eq!(size(&at("checkouts"), &mut Seen::new()), alone);
+    }
 }
