@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use voe_grade::Instance;
 use super::args::Prepare;
 use super::building::Shown;
 use super::place::Found;
-use super::{cache_dir, known, live, prune, suite};
+use super::{cache_dir, known, live, suite};
 use crate::show::{one_line, out};
 use crate::{Usage, exit};
 
@@ -28,7 +29,8 @@ pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
     args.place.remember()?;
     workspaces.native.again = Some(Default::default());
     voe_sandbox::sweep(&crate::state::dir()?);
-    let before = taken()?;
+    let cache = cache_dir()?;
+    let before = left(&cache);
     let mut skipped = Skipped::default();
     let mut tasks = Vec::new();
     for task in &suite.tasks {
@@ -63,7 +65,8 @@ pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
         // Checkouts under way would be waited for otherwise; what they leave is made anew.
         std::process::exit(exit::INTERRUPTED.into());
     };
-    summary(&ready, &skipped, &found, taken()?.saturating_sub(before), args.json)?;
+    let taken = before.zip(left(&cache)).map(|(before, after)| before.saturating_sub(after));
+    summary(&ready, &skipped, &found, taken, args.json)?;
     Ok(if skipped.reasons.is_empty() { exit::OK } else { exit::PARTLY })
 }
 
@@ -161,7 +164,7 @@ impl Skipped {
     }
 }
 
-fn summary(ready: &[String], skipped: &Skipped, found: &Found, bytes: u64, json: bool) -> anyhow::Result<()> {
+fn summary(ready: &[String], skipped: &Skipped, found: &Found, taken: Option<u64>, json: bool) -> anyhow::Result<()> {
     let all = ready.iter().chain(skipped.reasons.values().flat_map(|(_, ids)| ids));
     let known = known::by_reason(all, &found.place, found.place.network);
     if json {
@@ -169,11 +172,12 @@ fn summary(ready: &[String], skipped: &Skipped, found: &Found, bytes: u64, json:
             skipped.reasons.iter().map(|(why, (remedy, ids))| json!({"why": why, "remedy": remedy, "tasks": ids}));
         let known = known.iter().map(|(why, ids)| json!({"why": why, "tasks": ids}));
         out::json(&json!({
-            "ready": ready.len(), "skipped": reasons.collect::<Vec<_>>(), "gold_fails": known.collect::<Vec<_>>(), "bytes": bytes,
+            "ready": ready.len(), "skipped": reasons.collect::<Vec<_>>(), "gold_fails": known.collect::<Vec<_>>(), "bytes": taken,
         }))?;
         return Ok(());
     }
-    outln!("ready {}, skipped {}; {} MiB more on disk", ready.len(), skipped.count(), bytes >> 20);
+    let disk = taken.map(|bytes| format!("; about {} MiB more on disk", bytes >> 20)).unwrap_or_default();
+    outln!("ready {}, skipped {}{disk}", ready.len(), skipped.count());
     skipped.print("skipped");
     for (why, ids) in known {
         outln!("{}", one_line(&format!("gold is known not to pass: {}: {why} ({})", count(ids.len()), few(&ids))));
@@ -190,14 +194,11 @@ fn summary(ready: &[String], skipped: &Skipped, found: &Found, bytes: u64, json:
     Ok(())
 }
 
-/// What the cache takes that preparing adds to.
-fn taken() -> anyhow::Result<u64> {
-    let cache = cache_dir()?;
-    let mut seen = prune::Seen::new();
-    Ok(["history", "checkouts", "environments", "repos"]
-        .iter()
-        .map(|name| prune::size(&cache.join(name), &mut seen))
-        .sum())
+/// Free bytes on the disk of the cache: others write to it too, but walking a cache takes minutes.
+fn left(cache: &Path) -> Option<u64> {
+    let there = cache.ancestors().find(|path| path.exists())?;
+    let stat = rustix::fs::statvfs(there).ok()?;
+    Some(stat.f_bavail * stat.f_frsize)
 }
 
 fn count(n: usize) -> String {
