@@ -69,7 +69,7 @@ fn environments_and_checkouts_are_made_ahead_and_only_once() {
     assert_eq!(first.code, 3, "{}", all(&first));
     assert!(first.err.contains("voe: building the environment e, 1 of 1\n"), "{}", first.err);
     let ready = first.out.lines().filter(|line| line.starts_with("ready    acme__stats-")).count();
-    assert!(ready == 2 && first.out.contains("ready 2, skipped 1; "), "{}", first.out);
+    assert!(ready == 2 && first.out.contains("ready 2, skipped 1; about "), "{}", first.out);
     // One line, with the log.
     let line = first.out.lines().find(|line| line.starts_with("skipped  acme__stats-2")).unwrap();
     assert!(line.contains("its install command failed (exit code 1): no way; the whole log: "), "{line}");
@@ -83,6 +83,25 @@ fn environments_and_checkouts_are_made_ahead_and_only_once() {
     let mut after = names(world.top.path());
     after.retain(|name| name != "cache" && name != "state");
     assert_eq!(after, before);
+}
+
+#[test]
+fn history_is_freed_with_checkouts_and_not_alone() {
+    let world = World::new();
+    let dirs = ["cache/history", "cache/checkouts"].map(|dir| world.at(dir));
+    for dir in &dirs {
+        fs::create_dir_all(dir).unwrap();
+    }
+    fs::write(dirs[0].join("pack"), vec![7; 3 << 20]).unwrap();
+    fs::hard_link(dirs[0].join("pack"), dirs[1].join("pack")).unwrap();
+    let prune = |what: &str| world.bare(&["bench", "prune", "--free", what]);
+    let alone = prune("history");
+    assert_eq!(alone.code, 2, "{}", all(&alone));
+    let why = "so it alone frees nothing; give --free checkouts, which frees both";
+    assert!(alone.err.contains(why) && dirs[0].exists(), "{}", alone.err);
+    let both = prune("checkouts");
+    assert!(both.code == 0 && both.out.ends_with("freed 3 MiB\n"), "{}", all(&both));
+    assert!(!dirs[0].exists() && !dirs[1].exists());
 }
 
 #[test]
@@ -181,8 +200,17 @@ fn a_self_test_writes_nothing_into_the_current_directory_and_says_where_it_write
     }
     assert_eq!(gold.code, 0, "{}", all(&gold));
     assert_eq!(names(&here), Vec::<String>::new());
-    let file = world.at("state/self-tests/gold.voe.json");
+    let dirs = names(&world.at("state/self-tests"));
+    assert!(dirs.len() == 1 && dirs[0].ends_with("-gold"), "{dirs:?}");
+    let file = world.at("state/self-tests").join(&dirs[0]).join("gold.voe.json");
     assert!(file.is_file() && gold.out.contains(&format!("written: {}", file.display())), "{}", gold.out);
+    // A second one believes nothing of the first, and with --out only what was graded in the same place.
+    let ran = |said: &Said| !said.out.contains("mini__rotate-1  0.0 s");
+    assert!(ran(&gold) && ran(&grade(&["--gold"])));
+    assert!(ran(&grade(&["--gold", "--out", "../kept"])));
+    let again = grade(&["--gold", "--out", "../kept"]);
+    assert!(again.code == 0 && !ran(&again), "{}", all(&again));
+    assert!(ran(&grade(&["--gold", "--out", "../kept", "--network"])));
     // Predictions are graded into official files, which were asked for.
     let patch = json!({"instance_id": "mini__rotate-1", "model_name_or_path": "m", "model_patch": "nonsense"});
     fs::write(world.at("p.jsonl"), patch.to_string()).unwrap();

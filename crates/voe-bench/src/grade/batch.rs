@@ -12,6 +12,7 @@ use voe_grade::{Cause, Instance, InstanceReport, Outcome, RunReport, grade};
 use voe_untrusted::{UntrustedDir, private};
 
 use super::cell::{self, Cell, CellError};
+use super::ran::{Ran, Setting};
 use super::script;
 use crate::workspace::{Remedy, Workspaces};
 
@@ -59,6 +60,9 @@ pub struct Row {
     /// What lets the task run here, if it was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<Remedy>,
+    /// What the task's environment was, by content, where that is known.
+    #[serde(skip)]
+    pub origin: Option<String>,
     /// What the run's report makes of it.
     #[serde(skip)]
     outcome: Option<Outcome>,
@@ -82,8 +86,11 @@ pub struct Batch {
     pub out: UntrustedDir,
     /// Whether the untouched base is run where there is no patch.
     pub run_empty: bool,
-    /// What must come out, if that is known: a verdict of an earlier grading that says otherwise is found anew.
+    /// What must come out, if that is known: a self-test. A verdict of an earlier grading that says otherwise, or that was made
+    /// in another setting, is found again.
     pub expected: Option<bool>,
+    /// Where and how the tests run.
+    pub setting: Setting,
 }
 
 impl Batch {
@@ -152,6 +159,7 @@ impl Batch {
             seconds: 0.0,
             report: None,
             remedy: None,
+            origin: None,
             outcome,
         };
         if patch.is_empty() && !self.run_empty {
@@ -184,6 +192,7 @@ impl Batch {
             Err(error) => error.cause(),
         };
         row.seconds = cell.seconds;
+        row.origin = Some(cell.origin.clone()).filter(|origin| !origin.is_empty());
         if row.verdict != "skipped" {
             self.write(&dir, &patch, &cell, &row).map_err(std::io::Error::other)?;
         }
@@ -203,6 +212,7 @@ impl Batch {
         dir.replace("test_output.txt", cell.log.as_bytes())?;
         dir.replace("run_instance.log", format!("{}{told}", cell.apply_log).as_bytes())?;
         write_cause(&dir, Path::new(CAUSE), row)?;
+        Ran { setting: self.setting.clone(), origin: cell.origin.clone() }.write(&dir)?;
         if let Some(report) = row.report.as_ref().and_then(|report| report.to_file(&row.instance_id).ok()) {
             dir.replace(REPORT, report.as_bytes())?;
         }
@@ -221,6 +231,10 @@ impl Batch {
         if self.expected.is_some_and(|expected| expected != report.resolved) || !script::is_of(&entry.task, &eval) {
             return None;
         }
+        let ran = Ran::read(&dir);
+        if self.expected.is_some() && ran.as_ref().is_none_or(|ran| ran.setting != self.setting) {
+            return None;
+        }
         // By the rules of today, whatever an earlier voe said.
         let cause = grade(&entry.task, &log).ok().and_then(|graded| Cause::of(&entry.task, patch, &log, &graded));
         Some(Row {
@@ -231,6 +245,7 @@ impl Batch {
             cause: cause.filter(|_| !report.resolved),
             seconds: 0.0,
             remedy: None,
+            origin: ran.map(|ran| ran.origin).filter(|origin| !origin.is_empty()),
             outcome: Some(Outcome::reported(&report, &[&log])),
             report: Some(report),
         })

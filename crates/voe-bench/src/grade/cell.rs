@@ -37,6 +37,8 @@ pub struct Cell {
     pub verdict: Result<Graded, CellError>,
     /// Seconds of wall time.
     pub seconds: f64,
+    /// What the task's environment was, by content; empty if there was none.
+    pub origin: String,
 }
 
 /// There is no verdict on a patch.
@@ -128,6 +130,7 @@ pub async fn run(workspaces: &Workspaces, task: &Instance, patch: &str, home: &P
         apply_log: String::new(),
         verdict: Err(CellError::NoEvalScript { id: task.instance_id.clone() }),
         seconds: 0.0,
+        origin: String::new(),
     };
     if let Err(error) = task.parser() {
         cell.verdict = Err(GradeError::from(error).into());
@@ -140,7 +143,7 @@ pub async fn run(workspaces: &Workspaces, task: &Instance, patch: &str, home: &P
     remove(home);
     cell.verdict = match verdict {
         Ok(lacks) => grade(task, &cell.log).map_err(CellError::from).and_then(|graded| {
-            let passed = || Gold::read(&workspaces.cache).passes.contains(&task.instance_id);
+            let passed = || Gold::read(&workspaces.cache).passed_in(&task.instance_id, &cell.origin);
             match doubt(&graded, &lacks, passed) {
                 Some(why) => {
                     let id = task.instance_id.clone();
@@ -187,6 +190,7 @@ async fn inside(
 ) -> Result<Lacks, Failed> {
     let id = || task.instance_id.clone();
     let prepared = workspaces.prepare(task).await?;
+    cell.origin.clone_from(&prepared.origin);
     remove(home);
     let Opened { sandbox, at } = workspaces.open(&prepared, home, None).await?;
     let work = sandbox.private_tmp().map_or_else(|| home.join("grading"), |tmp| tmp.join("voe-grading"));

@@ -1,6 +1,6 @@
 //! Which gold patches pass on this machine: not all do, so a result is told against all tasks and against these.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,9 @@ pub struct Gold {
     pub passes: BTreeSet<String>,
     /// Tasks whose gold patch does not.
     pub fails: BTreeSet<String>,
+    /// The environments that gold passed in, by task; files of earlier builds don't say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    origins: BTreeMap<String, String>,
 }
 
 impl Gold {
@@ -24,17 +27,22 @@ impl Gold {
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    /// Takes a grading of gold into account and keeps it.
+    /// Takes a grading of gold into account and keeps it. `origins`: the environments it ran in, by task.
     ///
     /// # Errors
     /// The disk.
-    pub fn note(mut self, report: &RunReport, cache: &Path) -> std::io::Result<()> {
+    pub fn note(mut self, report: &RunReport, origins: &BTreeMap<String, String>, cache: &Path) -> std::io::Result<()> {
         for id in &report.resolved_ids {
             self.fails.remove(id);
             self.passes.insert(id.clone());
+            match origins.get(id) {
+                Some(origin) => self.origins.insert(id.clone(), origin.clone()),
+                None => self.origins.remove(id),
+            };
         }
         for id in report.unresolved_ids.iter().chain(&report.error_ids) {
             self.passes.remove(id);
+            self.origins.remove(id);
             self.fails.insert(id.clone());
         }
         let path = file(cache);
@@ -42,6 +50,11 @@ impl Gold {
             std::fs::create_dir_all(dir)?;
         }
         replace(&path, &serde_json::to_vec_pretty(&self)?)
+    }
+
+    /// Whether the task's gold patch passed in this very environment.
+    pub(crate) fn passed_in(&self, id: &str, origin: &str) -> bool {
+        self.passes.contains(id) && self.origins.get(id).is_some_and(|there| there == origin)
     }
 
     /// Resolved tasks and tasks in all, of those in `report` whose gold patch passes here; `None` if gold was never graded
@@ -68,10 +81,27 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
         let gold = RunReport { resolved_ids: ids(&["a", "b"]), unresolved_ids: ids(&["c"]), ..Default::default() };
-        Gold::default().note(&gold, dir.path()).unwrap();
+        Gold::default().note(&gold, &BTreeMap::new(), dir.path()).unwrap();
         let report =
             RunReport { submitted_ids: ids(&["a", "b", "c"]), resolved_ids: ids(&["a", "c"]), ..Default::default() };
         assert_eq!(Gold::read(dir.path()).against(&report), Some((1, 2)));
         assert_eq!(Gold::default().against(&report), None);
+    }
+
+    #[test]
+    fn gold_has_passed_only_in_the_environment_that_it_was_graded_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |origin: &str| BTreeMap::from([("a".to_owned(), origin.to_owned())]);
+        let gold = RunReport { resolved_ids: vec!["a".into()], ..Default::default() };
+        Gold::default().note(&gold, &of("the image 1"), dir.path()).unwrap();
+        let read = Gold::read(dir.path());
+        assert!(read.passed_in("a", "the image 1") && !read.passed_in("a", "Python 3.9.1, packages 2 at 3"));
+        // Of an earlier build: it counts, and says nothing of an environment.
+        std::fs::write(file(dir.path()), r#"{"passes": ["a"], "fails": []}"#).unwrap();
+        let older = Gold::read(dir.path());
+        assert!(older.passes.contains("a") && !older.passed_in("a", "the image 1"));
+        let failed = RunReport { unresolved_ids: vec!["a".into()], ..Default::default() };
+        read.note(&failed, &of("the image 1"), dir.path()).unwrap();
+        assert!(!Gold::read(dir.path()).passed_in("a", "the image 1"));
     }
 }

@@ -3,6 +3,7 @@
 //! - [`cell`]: one patch graded; [`script`]: what runs inside for it
 //! - [`batch`]: many, in parallel, with the official files and reports
 //! - [`grading`]: how the grades of a run are made
+//! - `ran`: where a patch was graded, next to its official files
 //! - [`logs`]: logs that are there already
 //! - [`official`]: the installed official package, for whoever wants its word
 //! - [`gold`]: which gold patches pass on this machine; [`known`]: which are known not to, and why
@@ -14,8 +15,10 @@ pub mod grading;
 pub mod known;
 pub mod logs;
 pub mod official;
+mod ran;
 mod script;
 
 pub use batch::{Batch, Entry, Row, write_cause};
 pub use cell::{Cell, CellError};
 pub use grading::Grading;
+pub use ran::Setting;

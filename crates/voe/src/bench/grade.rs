@@ -1,12 +1,12 @@
 //! `voe bench grade`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use voe_bench::grade::{Batch, Entry, Grading, Row, gold, known as of_known, logs, official, write_cause};
+use voe_bench::grade::{Batch, Entry, Grading, Row, Setting, gold, known as of_known, logs, official, write_cause};
 use voe_bench::run::RunDir;
 use voe_bench::workspace::Origins;
 use voe_bench::{Suite, mini};
@@ -18,7 +18,7 @@ use super::building::Shown;
 use super::place::Found;
 use super::remembered::{self, For};
 use super::tally::{self, Causes, Left};
-use super::{cache_dir, hide, known, suite};
+use super::{cache_dir, hide, known, self_tests, suite};
 use crate::show::one_line;
 use crate::{Usage, exit};
 
@@ -38,14 +38,9 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
         return of_logs(dir, &suite, args.json);
     }
     let usual = Grading { timeout_s: args.timeout.unwrap_or(TIMEOUT), network: args.network };
-    let out = match &args.out {
-        Some(out) => out.clone(),
-        // The documented place of the official files.
-        None if args.predictions.is_some() => PathBuf::from("."),
-        // Nobody asked for files.
-        None => crate::state::open()?.join("self-tests"),
-    };
     if let Some(file) = &args.predictions {
+        // The documented place of the official files.
+        let out = args.out.clone().unwrap_or_else(|| PathBuf::from("."));
         if args.place.is_official() {
             return officially(&args, &suite, file, &results(&out)?).await;
         }
@@ -62,11 +57,11 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
         }
         let found = args.place.said()?.place(&suite).await?;
         let batch = batch(&args, &found, usual, &suite, &model, results(&out)?).await?;
-        let (_, left) = finish(&args, &found, &batch, entries, &others).await?;
+        let (_, left, _) = finish(&args, &found, &batch, entries, &others).await?;
         return Ok(left.code());
     }
     let found = args.place.said()?.place(&suite).await?;
-    self_test(&args, &found, usual, &suite, out).await
+    self_test(&args, &found, usual, &suite).await
 }
 
 /// How many predictions `what` lacks, and which, as far as they are few.
@@ -134,6 +129,7 @@ async fn batch(
         model: model.to_owned(),
         out,
         run_empty: args.empty,
+        setting: Setting::new(&found.place, grading.network),
         expected: (args.gold || args.empty || args.wrong).then_some(args.gold),
     })
 }
@@ -163,17 +159,18 @@ async fn finish(
     batch: &Batch,
     entries: Vec<Entry>,
     others: &[String],
-) -> anyhow::Result<(RunReport, Left)> {
-    let (mut left, mut causes) = (Left::default(), Causes::default());
+) -> anyhow::Result<(RunReport, Left, BTreeMap<String, String>)> {
+    let (mut left, mut causes, mut origins) = (Left::default(), Causes::default(), BTreeMap::new());
     let report = batch.grade(entries, others, |row| {
         left.see(row);
+        origins.extend(row.origin.clone().map(|origin| (row.instance_id.clone(), origin)));
         causes.see(row);
         show(row, args.json);
     });
     let report = report.await?;
     if args.json {
         crate::show::out::json(&report)?;
-        return Ok((report, left));
+        return Ok((report, left, origins));
     }
     outln!("{}", causes.summary(&batch.model, &report));
     if !args.gold
@@ -188,7 +185,7 @@ async fn finish(
     }
     let (report_file, logs) = batch.files();
     outln!("written: {} and the logs in {}", report_file.display(), logs.display());
-    Ok((report, left))
+    Ok((report, left, origins))
 }
 
 fn show(row: &Row, json: bool) {
@@ -311,7 +308,7 @@ fn keep(grades: &UntrustedDir, name: &str, row: &Row) {
 }
 
 /// `--gold`, `--empty`, `--wrong`: does grading say here what it must say?
-async fn self_test(args: &Grade, found: &Found, grading: Grading, suite: &Suite, out: PathBuf) -> anyhow::Result<u8> {
+async fn self_test(args: &Grade, found: &Found, grading: Grading, suite: &Suite) -> anyhow::Result<u8> {
     let whole = |patch: &dyn Fn(&voe_grade::Instance) -> Option<String>| -> Vec<Entry> {
         let entry = |task: &voe_grade::Instance| Entry { task: Arc::new(task.clone()), name: None, patch: patch(task) };
         suite.tasks.iter().map(entry).collect()
@@ -323,10 +320,15 @@ async fn self_test(args: &Grade, found: &Found, grading: Grading, suite: &Suite,
     } else {
         ("wrong", wrong(suite)?)
     };
-    let batch = batch(args, found, grading, suite, model, results(&out)?).await?;
-    let (report, left) = finish(args, found, &batch, entries, &[]).await?;
+    // Nobody asked for files without --out: there it takes nothing from others, and can't be resumed.
+    let (out, _lock) = match &args.out {
+        Some(out) => (results(out)?, None),
+        None => self_tests::new(&crate::state::open()?, model).map(|(out, lock)| (out, Some(lock)))?,
+    };
+    let batch = batch(args, found, grading, suite, model, out).await?;
+    let (report, left, origins) = finish(args, found, &batch, entries, &[]).await?;
     let failed: BTreeSet<&str> = if args.gold {
-        gold::Gold::read(&cache_dir()?).note(&report, &cache_dir()?)?;
+        gold::Gold::read(&cache_dir()?).note(&report, &origins, &cache_dir()?)?;
         let failed = report.unresolved_ids.iter().chain(&report.error_ids).map(String::as_str);
         known::say(&report, &found.place, grading.network);
         failed.filter(|id| of_known::here(id, &found.place, grading.network).is_none()).collect()

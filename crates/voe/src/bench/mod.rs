@@ -11,6 +11,7 @@ mod prepare;
 mod prune;
 mod remembered;
 mod run;
+mod self_tests;
 mod server;
 mod status;
 mod tally;

@@ -1,0 +1,63 @@
+//! Where a patch was graded: `ran.json` next to a task's official files, so that a self-test believes an earlier verdict only
+//! where it was made in the same way.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use voe_sandbox::Choice;
+use voe_untrusted::UntrustedDir;
+
+use crate::run::place::{Backend, Place};
+
+/// The file's name.
+const FILE: &str = "ran.json";
+
+/// The most that is read of it. Bytes.
+const LONGEST: u64 = 1 << 16;
+
+/// What decides over verdicts besides task and patch, as far as it is known before a task is prepared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    backend: Backend,
+    sandbox: Choice,
+    network: bool,
+    image: Option<String>,
+    /// Content of the file of environments and of the `specs*.json` next to it.
+    environments: Option<(String, Option<String>)>,
+}
+
+impl Setting {
+    /// Of gradings in `place`; `network`: whether tests may use the network.
+    pub fn new(place: &Place, network: bool) -> Self {
+        let content = |file: &crate::run::place::Environments| (file.sha256.clone(), file.specs_sha256.clone());
+        Self {
+            backend: place.backend,
+            sandbox: place.sandbox,
+            network,
+            image: place.image.clone(),
+            environments: place.environments.as_ref().map(content),
+        }
+    }
+}
+
+/// Where one patch was graded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ran {
+    pub(super) setting: Setting,
+    /// What the task's environment was, by content.
+    pub(super) origin: String,
+}
+
+impl Ran {
+    /// What is said of the files in `dir`; `None` where nothing is.
+    pub(super) fn read(dir: &UntrustedDir) -> Option<Self> {
+        let text = dir.read_text(Path::new(FILE), LONGEST).ok().flatten()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Keeps it in `dir`.
+    pub(super) fn write(&self, dir: &UntrustedDir) -> Result<(), voe_untrusted::Error> {
+        let text = serde_json::to_string(self).unwrap_or_default() + "\n";
+        dir.replace(FILE, text.as_bytes())
+    }
+}

@@ -1,0 +1,78 @@
+//! Directories of self-tests without `--out`: one for each, so that none believes another's verdicts. The newest stay.
+
+use std::fs::File;
+use std::path::Path;
+
+use voe_untrusted::{Kind, UntrustedDir, private};
+
+use crate::show::one_line;
+
+/// The directory of all of them, in the state directory.
+const ALL: &str = "self-tests";
+/// How many stay.
+const KEPT: usize = 5;
+/// Locked by the voe that grades.
+const LOCK: &str = "lock";
+
+/// A new directory for a self-test called `model`, and the lock that holds it. Older ones than the newest few are removed.
+///
+/// # Errors
+/// The disk.
+pub(super) fn new(state: &Path, model: &str) -> anyhow::Result<(UntrustedDir, File)> {
+    let all = private::named(&state.join(ALL))?;
+    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
+    let name = format!("{now}-{}-{model}", std::process::id());
+    let made = private::dir_in(&all, &name)?;
+    let lock = made.create_file(LOCK)?;
+    lock.lock()?;
+    if let Err(error) = thin(&all) {
+        errln!("voe: cannot remove older self-tests: {}", one_line(&error.to_string()));
+    }
+    Ok((made, lock))
+}
+
+/// Removes all but the newest that no voe works in.
+fn thin(all: &UntrustedDir) -> anyhow::Result<()> {
+    let entries = all.entries()?.into_iter().filter(|entry| entry.kind == Kind::Dir);
+    let mut names: Vec<_> = entries.map(|entry| entry.name).filter(|name| is_own(&name.to_string_lossy())).collect();
+    names.sort();
+    for name in names.iter().rev().skip(KEPT) {
+        let lock = all.dir(name)?.open_file(LOCK)?;
+        if lock.is_none_or(|lock| lock.try_lock().is_ok()) {
+            all.remove(name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a name is one that is given here: an earlier voe kept other files in the same place.
+fn is_own(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_self_tests_the_newest_five_stay_and_those_that_are_at_work() {
+        let state = tempfile::tempdir().unwrap();
+        let all = private::named(&state.path().join(ALL)).unwrap();
+        for (n, name) in ["logs", "20200101-000000-1-gold"].into_iter().enumerate() {
+            all.make_dir(name).unwrap().replace("file", n.to_string().as_bytes()).unwrap();
+        }
+        let held = private::dir_in(&all, "20200101-000001-1-gold").unwrap().create_file(LOCK).unwrap();
+        held.lock().unwrap();
+        for n in 2..6 {
+            private::dir_in(&all, &format!("20200101-00000{n}-1-gold")).unwrap();
+        }
+        let (made, _lock) = new(state.path(), "empty").unwrap();
+        assert!(made.path().to_string_lossy().ends_with("-empty"));
+        let mut names: Vec<_> = all.entries().unwrap().into_iter().map(|entry| entry.name).collect();
+        names.sort();
+        let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
+        assert_eq!(names.len(), 7, "{names:?}");
+        assert!(names.contains(&"logs".into()) && !names.contains(&"20200101-000000-1-gold".into()), "{names:?}");
+        assert!(names.contains(&"20200101-000001-1-gold".into()), "held: {names:?}");
+    }
+}
