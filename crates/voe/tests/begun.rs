@@ -160,7 +160,7 @@ fn environments_and_repositories_may_move_and_their_content_may_not_change() {
     let content = fs::read_to_string(&now).unwrap();
     fs::write(&now, content.replace("\"pip\":[]", "\"pip\":[\"attrs==1.0\"]")).unwrap();
     let moved = ["--environments", "suites/moved.json", "--repos", "clones"];
-    insta::assert_snapshot!(refusal(&world, &resume(&world, &moved)), @"voe: TOP/suites/moved.json has not the content that runs/one was begun with; give the file as it was with --environments FILE, or begin another run with --out DIR");
+    insta::assert_snapshot!(refusal(&world, &resume(&world, &moved)), @"voe: TOP/suites/moved.json: the environment of acme__stats-1 has not the content that runs/one was begun with; give the file as it was with --environments FILE, or begin another run with --out DIR");
     fs::write(&now, content).unwrap();
     let resumed = resume(&world, &moved);
     assert_eq!(resumed.code, 0, "{}{}", resumed.out, resumed.err);
@@ -223,6 +223,59 @@ fn what_is_skipped_for_a_reason_that_can_be_removed_is_not_done_and_the_flag_is_
     let graded = grade(&world, &[]);
     assert_eq!(graded.code, 0, "{}{}", graded.out, graded.err);
     insta::assert_snapshot!(last_line(&graded.err), @"voe: baseline-1: 1 task has no prediction and counts as unresolved: acme__stats-2; to make the attempts: voe bench run runs/one");
+    // What was named helps: the task is added to the file, and the run is done.
+    environments["instances"]["acme__stats-2"] = "e".into();
+    fs::write(&path, environments.to_string()).unwrap();
+    let resumed = resume(&world, &[]);
+    assert_eq!(resumed.code, 0, "{}{}", resumed.out, resumed.err);
+    let changed = "suites/environments.json was changed since runs/one was begun; the environments that its tasks had are the same\n";
+    assert!(resumed.err.contains(changed) && resumed.out.contains("all done"), "{}{}", resumed.out, resumed.err);
+    let graded = grade(&world, &[]);
+    assert!(graded.code == 0 && graded.out.contains("baseline-1: 2 of 2 resolved"), "{}{}", graded.out, graded.err);
+    assert!(!graded.err.contains("was changed"), "the content is remembered: {}", graded.err);
+    // The task that was added is guarded as the others are.
+    environments["instances"].as_object_mut().unwrap().remove("acme__stats-2");
+    fs::write(&path, environments.to_string()).unwrap();
+    insta::assert_snapshot!(refusal(&world, &resume(&world, &[])), @"voe: TOP/suites/environments.json: the environment of acme__stats-2 has not the content that runs/one was begun with; give the file as it was with --environments FILE, or begin another run with --out DIR");
+}
+
+#[test]
+fn a_run_begun_without_a_file_of_environments_takes_one_for_the_tasks_that_have_none() {
+    let world = world(1);
+    let args = ["bench", "run", "--suite", "suites/rows.jsonl", "--repos", "repos", "--strategy", "baseline"];
+    let place = ["--model", "scripted:suites/script.toml", "--backend", "native", "--sandbox", "local", "--out", RUN];
+    let begun = world.bare(&[&args[..], &place].concat());
+    assert_eq!(begun.code, 3, "{}{}", begun.out, begun.err);
+    insta::assert_snapshot!(last_line(&begun.err), @"voe: ended before everything was done: 1 attempt skipped (give --environments FILE); then: voe bench run runs/one");
+    let file = ["--environments", "suites/environments.json"];
+    let resumed = world.bare(&[&["bench", "run", RUN][..], &file].concat());
+    if resumed.out.contains("sandbox local") || resumed.err.contains("sandbox local") {
+        println!("skipped: {}{}", resumed.out, resumed.err);
+        return;
+    }
+    assert_eq!(resumed.code, 0, "{}{}", resumed.out, resumed.err);
+    // From now on it needs no flag, and what the task had may not change.
+    reopen(&world);
+    let bare = world.bare(&["bench", "run", RUN]);
+    assert_eq!(bare.code, 0, "{}{}", bare.out, bare.err);
+    let graded = world.bare(&["bench", "grade", RUN]);
+    assert!(graded.code == 0 && graded.out.contains("1 of 1 resolved"), "{}{}", graded.out, graded.err);
+    let path = world.at("suites/environments.json");
+    let content = fs::read_to_string(&path).unwrap();
+    fs::write(&path, content.replace("\"pip\":[]", "\"pip\":[\"attrs==1.0\"]")).unwrap();
+    insta::assert_snapshot!(refusal(&world, &world.bare(&["bench", "run", RUN])), @"voe: TOP/suites/environments.json: the environment of acme__stats-1 has not the content that runs/one was begun with; give the file as it was with --environments FILE, or begin another run with --out DIR");
+}
+
+#[test]
+fn a_run_names_no_remedy_that_it_refuses() {
+    let world = world(2);
+    let path = world.at("suites/rows.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let (first, second) = text.trim_end().split_once('\n').unwrap();
+    fs::write(&path, format!("{first}\n{}\n", second.replace("parse_log_django", "parse_log_gotest"))).unwrap();
+    let Some(said) = begin(&world) else { return };
+    assert_eq!(said.code, 3, "{}{}", said.out, said.err);
+    insta::assert_snapshot!(last_line(&said.err), @"voe: ended before everything was done: 1 attempt skipped (begin another run with --backend docker --out DIR)");
 }
 
 #[test]

@@ -111,12 +111,26 @@ impl Native {
             let why = "not a task in Python, and only those have environments without containers; use --backend docker";
             return Err(Refusal::new(Remedy::Docker)(why.into()));
         }
+        let (repo, id) = (&task.repo, &task.instance_id);
+        let listed = || self.lists.known(cache, repo, id);
         match &self.pins {
             Some(pins) => {
+                if let Some(listed) = pins.is_for_the_rest().then(listed).and_then(Result::ok) {
+                    return Ok(listed);
+                }
                 let lacks = || Refusal::new(Remedy::Environments)(pins.lacks());
-                pins.of(&task.instance_id).cloned().map(Some).ok_or_else(lacks)
+                pins.of(id).cloned().map(Some).ok_or_else(lacks)
             }
-            None => self.lists.known(cache, &task.repo, &task.instance_id).map_err(Refusal::new(Remedy::Environments)),
+            None => listed().map_err(Refusal::new(Remedy::Environments)),
+        }
+    }
+
+    /// The environment of a task that has a list in the official repository; of the user's file, if the list can't be fetched.
+    pub(super) async fn fetched(&self, task: &Instance, cache: &Path) -> Result<Environment, String> {
+        let given = self.pins.as_ref().and_then(|pins| pins.of(&task.instance_id));
+        match (self.lists.get(cache, &task.repo, &task.instance_id).await, given) {
+            (Err(_), Some(given)) => Ok(given.clone()),
+            (fetched, _) => fetched,
         }
     }
 
@@ -137,3 +151,44 @@ impl Native {
 
 /// What to do where uv is missing.
 pub(super) const NO_UV: &str = "uv was not found on PATH; install it (pip install uv)";
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::native::fetch::Lists;
+    use crate::native::pins::Pins;
+
+    #[tokio::test]
+    async fn a_file_for_the_rest_serves_tasks_without_a_list_and_those_whose_list_cannot_be_fetched() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("environments.json");
+        let ids = ["acme__stats-1", "psf__requests-5414"];
+        let text = format!(
+            r#"{{"environments": {{"e": {{"python": "3.1"}}}}, "instances": {{"{}": "e", "{}": "e"}}}}"#,
+            ids[0], ids[1]
+        );
+        std::fs::write(&file, text).unwrap();
+        let pins = || Pins::read(&file).unwrap();
+        let task = |repo: &str, id: &str| -> Instance {
+            let row = serde_json::json!({
+                "repo": repo, "instance_id": id, "base_commit": "c", "patch": "p", "test_patch": "t",
+                "problem_statement": "s", "version": "1", "FAIL_TO_PASS": ["x"], "PASS_TO_PASS": ["y"],
+            });
+            serde_json::from_value(row).unwrap()
+        };
+        let tasks = [task("acme/stats", ids[0]), task("psf/requests", ids[1])];
+        let mut native = Native::new(Some(pins().for_the_rest()), None);
+        let known = |native: &Native, task| native.known(task, dir.path()).unwrap().map(|pins| pins.python);
+        assert_eq!(tasks.each_ref().map(|task| known(&native, task)), [Some("3.1".into()), None]);
+        // Nothing answers there.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        native.lists = Lists::new(endpoint, Duration::ZERO);
+        assert_eq!(native.fetched(&tasks[1], dir.path()).await.unwrap().python, "3.1");
+        native.pins = Some(pins());
+        assert_eq!(tasks.each_ref().map(|task| known(&native, task)), [Some("3.1".into()), Some("3.1".into())]);
+    }
+}

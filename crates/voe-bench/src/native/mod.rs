@@ -96,7 +96,7 @@ impl Native {
         let refused = |refusal: ahead::Refusal| skip(refusal.remedy)(refusal.why);
         let pinned = match self.known(task, cache).map_err(refused)? {
             Some(pinned) => pinned,
-            None => self.lists.get(cache, &task.repo, id).await.map_err(skip(Remedy::Environments))?,
+            None => self.fetched(task, cache).await.map_err(skip(Remedy::Environments))?,
         };
         let python = self.python(&pinned.python).await.map_err(refused)?;
         let builder = environment::Builder {

@@ -22,6 +22,9 @@ pub struct Pins {
     /// The file, as it was named.
     #[serde(skip)]
     file: PathBuf,
+    /// Whether it is for tasks without a list in the official repository only.
+    #[serde(skip)]
+    rest: bool,
 }
 
 /// Which content the files have: SHA-256, hexadecimal.
@@ -95,6 +98,25 @@ impl Pins {
     /// The environment of a task.
     pub fn of(&self, id: &str) -> Option<&Environment> {
         self.environments.get(self.instances.get(id)?)
+    }
+
+    /// The same, but the official lists go before it, and tasks that have one are prepared as without a file.
+    pub fn for_the_rest(mut self) -> Self {
+        self.rest = true;
+        self.specs.clear();
+        self.content.specs_sha256 = None;
+        self
+    }
+
+    /// Whether the official lists go before it.
+    pub fn is_for_the_rest(&self) -> bool {
+        self.rest
+    }
+
+    /// Which content the environment of a task has, if it has one: the beginning of a hash, hexadecimal.
+    pub fn digest(&self, id: &str) -> Option<String> {
+        let Environment { python, conda, pip, .. } = self.of(id)?;
+        Some(format!("{:.16}", blake3::hash(format!("{python}\n{conda:?}\n{pip:?}").as_bytes()).to_hex()))
     }
 
     /// What to do for a task that has none.

@@ -1,6 +1,7 @@
 //! Where the tasks of a run are worked on, and with what: what decides over attempts besides suite, arms and models. Kept in
 //! `run.toml`, so that a run goes on as it was begun. Paths may change between two sessions; content may not.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -70,12 +71,40 @@ pub struct Environments {
     /// SHA-256 of the `specs*.json` beside it, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub specs_sha256: Option<String>,
+    /// Whether it was given to a run that was begun without one: then official lists go before it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rest: bool,
+    /// Which content the environments of the run's tasks have in it, by task: these may not change. Runs of earlier builds don't
+    /// say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tasks: BTreeMap<String, String>,
+}
+
+/// What of a file of environments is not as a run had it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Differs {
+    /// The environment of this task.
+    Task(String),
+    /// The `specs*.json` beside the file.
+    Specs,
+    /// The file; what of it is not known.
+    File,
 }
 
 impl Environments {
-    /// Whether both have the same content, wherever they are.
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.sha256 == other.sha256 && self.specs_sha256 == other.specs_sha256
+    /// What of it is not as it was `then`, wherever both are; `None` if all that tasks of the run had is: others may be added.
+    pub fn differs(&self, then: &Self) -> Option<Differs> {
+        if self.specs_sha256 != then.specs_sha256 || self.rest != then.rest {
+            return Some(Differs::Specs);
+        }
+        if self.sha256 == then.sha256 {
+            return None;
+        }
+        if then.tasks.is_empty() && !then.rest {
+            return Some(Differs::File);
+        }
+        let other = then.tasks.iter().find(|(id, content)| self.tasks.get(*id) != Some(content));
+        other.map(|(id, _)| Differs::Task(id.clone()))
     }
 }
 
@@ -102,5 +131,30 @@ impl Default for Bounds {
         let spec = Spec::new("", "", "");
         let (limits, disk_bytes) = (spec.limits, spec.disk_bytes);
         Self { memory_bytes: limits.memory_bytes, processes: limits.processes, disk_bytes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn environments_may_be_added_and_those_that_tasks_had_may_not_change() {
+        let of = |sha256: &str, tasks: &[(&str, &str)]| Environments {
+            file: "e.json".into(),
+            sha256: sha256.into(),
+            specs_sha256: None,
+            rest: false,
+            tasks: tasks.iter().map(|(id, content)| ((*id).to_owned(), (*content).to_owned())).collect(),
+        };
+        let then = of("1", &[("a-1", "x")]);
+        assert_eq!(of("2", &[("a-1", "x"), ("a-2", "y")]).differs(&then), None);
+        assert_eq!(of("2", &[("a-1", "y")]).differs(&then), Some(Differs::Task("a-1".into())));
+        assert_eq!(of("2", &[("a-2", "y")]).differs(&then), Some(Differs::Task("a-1".into())));
+        let specs = Environments { specs_sha256: Some("3".into()), ..then.clone() };
+        assert_eq!(specs.differs(&then), Some(Differs::Specs));
+        // Of an earlier build.
+        assert_eq!(then.differs(&of("2", &[])), Some(Differs::File));
+        assert_eq!(then.differs(&of("1", &[])), None);
     }
 }

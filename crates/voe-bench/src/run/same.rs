@@ -90,8 +90,10 @@ fn place(there: &Place, here: &Place) -> Option<String> {
         return differs("its image", &named(&there.image), &named(&here.image));
     }
     match (&there.environments, &here.environments) {
-        (Some(there), Some(here)) if there.is_same(here) => {}
+        (Some(there), Some(here)) if here.differs(there).is_none() => {}
         (None, None) => {}
+        // For tasks that had none.
+        (None, Some(here)) if here.rest => {}
         _ => return Some("the content of its environments".to_owned()),
     }
     if there.limits != here.limits {

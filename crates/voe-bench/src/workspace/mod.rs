@@ -116,6 +116,20 @@ impl Remedy {
             Self::Reason => "see the reasons above",
         }
     }
+
+    /// Whether it can be had in a run that was begun: its backend and its image stay.
+    pub fn is_in_run(self) -> bool {
+        !matches!(self, Self::Image | Self::Docker)
+    }
+
+    /// The words for a run that was begun, which keeps its backend and its image.
+    pub fn words_in_run(self) -> &'static str {
+        match self {
+            Self::Image => "begin another run with --image IMAGE --out DIR",
+            Self::Docker => "begin another run with --backend docker --out DIR",
+            other => other.words(),
+        }
+    }
 }
 
 impl WorkspaceError {

@@ -58,7 +58,7 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
         let found = args.place.said()?.place(&suite).await?;
         let batch = batch(&args, &found, usual, &suite, &model, results(&out)?).await?;
         let (_, left, _) = finish(&args, &found, &batch, entries, &others).await?;
-        return Ok(left.code());
+        return Ok(left.code(false));
     }
     let found = args.place.said()?.place(&suite).await?;
     self_test(&args, &found, usual, &suite).await
@@ -286,7 +286,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
             known::say(&report, &found.place, grading.network);
         }
     }
-    Ok(left.code())
+    Ok(left.code(true))
 }
 
 /// `grades/<arm>-<trial>/<id>.json` and, next to it, `<id>.cause.json`.
@@ -336,7 +336,7 @@ async fn self_test(args: &Grade, found: &Found, grading: Grading, suite: &Suite)
         report.resolved_ids.iter().chain(&report.error_ids).map(String::as_str).collect()
     };
     if failed.is_empty() {
-        return Ok(left.code());
+        return Ok(left.code(false));
     }
     errln!("voe: not as it must be: {}", failed.into_iter().collect::<Vec<_>>().join(", "));
     Ok(exit::INTERNAL)

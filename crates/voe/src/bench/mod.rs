@@ -49,9 +49,10 @@ async fn suite(name: &str, flags: &FilterFlags) -> anyhow::Result<Suite> {
     filtered(name, &flags.filter()?).await
 }
 
-/// What lets skipped tasks run, in words.
-fn remedies<'r>(all: impl IntoIterator<Item = &'r Remedy>) -> String {
-    all.into_iter().map(|remedy| remedy.words()).collect::<Vec<_>>().join(", ")
+/// What lets skipped tasks run, in words. `in_run`: in a run that was begun.
+fn remedies<'r>(all: impl IntoIterator<Item = &'r Remedy>, in_run: bool) -> String {
+    let words = |remedy: &Remedy| if in_run { remedy.words_in_run() } else { remedy.words() };
+    all.into_iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
 async fn filtered(name: &str, filter: &Filter) -> anyhow::Result<Suite> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use voe_bench::docker::{Docker, Keep};
 use voe_bench::native::Native;
-use voe_bench::native::pins::Pins;
+use voe_bench::native::pins::{Content, Pins};
 use voe_bench::run::place::{Backend, Bounds, Environments, Place};
 use voe_bench::workspace::Workspaces;
 use voe_bench::{Hub, Suite, mini};
@@ -159,7 +159,7 @@ impl Said {
         let pins = self.environments.as_deref().map(Pins::read).transpose().map_err(Usage)?;
         let backend = Backend::of(sandbox);
         let image = self.image.or(self.usual_image).filter(|_| backend == Backend::Docker);
-        let environments = pins.as_ref().zip(self.environments).map(|(pins, file)| environments(file, pins));
+        let environments = pins.as_ref().zip(self.environments).map(|(pins, file)| environments(file, pins, suite));
         let place =
             Place { backend, sandbox, network: false, image, repos: self.repos, environments, limits: self.limits };
         let found = Found { place, pins };
@@ -178,10 +178,12 @@ fn fits(backend: Option<Backend>, usual: Choice) -> bool {
     backend.is_none_or(|backend| backend == Backend::of(usual))
 }
 
-/// A file of environments as a run remembers it.
-pub(super) fn environments(file: PathBuf, pins: &Pins) -> Environments {
-    let content = pins.content();
-    Environments { file, sha256: content.sha256.clone(), specs_sha256: content.specs_sha256.clone() }
+/// A file of environments as a run of tasks of `suite` remembers it.
+pub(super) fn environments(file: PathBuf, pins: &Pins, suite: &Suite) -> Environments {
+    let Content { sha256, specs_sha256 } = pins.content().clone();
+    let ids = suite.tasks.iter().map(|task| &task.instance_id);
+    let tasks = ids.filter_map(|id| Some((id.clone(), pins.digest(id)?))).collect();
+    Environments { file, sha256, specs_sha256, rest: pins.is_for_the_rest(), tasks }
 }
 
 impl Found {

@@ -185,6 +185,7 @@ fn summary(ready: &[String], skipped: &Skipped, found: &Found, taken: Option<u64
     if !skipped.reasons.is_empty() {
         let remedies = super::remedies(
             skipped.reasons.values().map(|(remedy, _)| remedy).collect::<std::collections::BTreeSet<_>>(),
+            false,
         );
         errln!(
             "voe: ended before everything was done: {} skipped ({remedies}); then the same command",

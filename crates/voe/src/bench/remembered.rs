@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use voe_bench::Suite;
 use voe_bench::native::pins::Pins;
 use voe_bench::run::RunDir;
-use voe_bench::run::place::{Backend, Bounds, Place};
+use voe_bench::run::place::{Backend, Bounds, Differs, Place};
 use voe_sandbox::Choice;
 
 use super::place::{Found, Said, environments, is_official};
@@ -39,14 +39,14 @@ impl For {
 /// The user says something else, a file is gone or was changed, or the run does not say enough.
 pub(super) async fn place(run: &RunDir, said: Said, suite: &Suite, who: For) -> anyhow::Result<Found> {
     let found = match run.place() {
-        Some(then) => as_begun(run, then, said, who)?,
+        Some(then) => as_begun(run, then, said, suite, who)?,
         None => unrecorded(run, said, suite, who).await?,
     };
     found.check(suite)?;
     Ok(found)
 }
 
-fn as_begun(run: &RunDir, then: &Place, said: Said, who: For) -> anyhow::Result<Found> {
+fn as_begun(run: &RunDir, then: &Place, said: Said, suite: &Suite, who: For) -> anyhow::Result<Found> {
     let otherwise = who.otherwise();
     let contradicts = |flag: &str, then: &str| contradiction(run, flag, then, who);
     if let Some(backend) = said.backend.filter(|backend| *backend != then.backend) {
@@ -59,7 +59,7 @@ fn as_begun(run: &RunDir, then: &Place, said: Said, who: For) -> anyhow::Result<
         return Err(contradicts(&image, &one_line(&begun)));
     }
     limits(run, then.limits, said.limits, otherwise)?;
-    let (environments, pins) = the_environments(run, then, said.environments, who)?.unzip();
+    let (environments, pins) = the_environments(run, then, said.environments, suite, who)?.unzip();
     let repos = repos(run, then, said.repos)?;
     Ok(Found { place: Place { environments, repos, ..then.clone() }, pins })
 }
@@ -108,22 +108,26 @@ fn limits(run: &RunDir, then: Bounds, here: Bounds, otherwise: &str) -> anyhow::
     Ok(())
 }
 
-/// The lists of environments: those that the run was begun with, wherever they are by now.
+/// The lists of environments: those that the run was begun with, wherever they are by now. There may be more of them, or the
+/// first: tasks that had none were skipped.
 fn the_environments(
     run: &RunDir,
     then: &Place,
     said: Option<PathBuf>,
+    suite: &Suite,
     who: For,
 ) -> anyhow::Result<Option<(voe_bench::run::place::Environments, Pins)>> {
     let (dir, otherwise) = (run.path.display(), who.otherwise());
     let Some(then) = &then.environments else {
-        return match said {
-            None => Ok(None),
-            Some(_) => Err(Usage(format!(
-                "{dir} was begun without --environments (each task's list was fetched); leave it out, or {otherwise}"
-            ))
-            .into()),
-        };
+        let Some(file) = said else { return Ok(None) };
+        if then.backend == Backend::Docker {
+            let text =
+                format!("{dir} was begun in containers, which need no --environments; leave it out, or {otherwise}");
+            return Err(Usage(text).into());
+        }
+        let pins = Pins::read(&file).map_err(Usage)?.for_the_rest();
+        errln!("voe: {dir} was begun without --environments; the file is for tasks whose list can't be fetched");
+        return Ok(Some((environments(file, &pins, suite), pins)));
     };
     let moved = said.is_some();
     let file = match said {
@@ -135,13 +139,21 @@ fn the_environments(
         let remedy = "if the file has moved, give --environments FILE";
         Usage(if moved { why } else { format!("{why}; {dir} was begun with it: {remedy}") })
     })?;
-    let now = environments(file, &pins);
-    if !now.is_same(then) {
-        let what = if now.sha256 == then.sha256 { format!("the specs*.json next to {shown}") } else { shown };
+    let pins = if then.rest { pins.for_the_rest() } else { pins };
+    let now = environments(file, &pins, suite);
+    if let Some(differs) = now.differs(then) {
+        let what = match differs {
+            Differs::Task(id) => format!("{shown}: the environment of {}", one_line(&id)),
+            Differs::Specs => format!("the specs*.json next to {shown}"),
+            Differs::File => shown,
+        };
         let text = format!(
             "{what} has not the content that {dir} was begun with; give the file as it was with --environments FILE, or {otherwise}"
         );
         return Err(Usage(text).into());
+    }
+    if now.sha256 != then.sha256 {
+        errln!("voe: {shown} was changed since {dir} was begun; the environments that its tasks had are the same");
     }
     Ok(Some((now, pins)))
 }

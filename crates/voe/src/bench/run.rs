@@ -134,7 +134,7 @@ fn partly(totals: &Totals, out: &Path) -> String {
     let run = out.display();
     let mut parts = Vec::new();
     if totals.skipped > 0 {
-        parts.push(format!("{} skipped ({})", attempts(totals.skipped), remedies(&totals.remedies)));
+        parts.push(format!("{} skipped ({})", attempts(totals.skipped), remedies(&totals.remedies, true)));
     }
     if totals.faults > 0 {
         parts.push(format!(
@@ -142,7 +142,9 @@ fn partly(totals: &Totals, out: &Path) -> String {
             attempts(totals.faults)
         ));
     }
-    format!("ended before everything was done: {}; then: voe bench run {run}", parts.join(", "))
+    let again = totals.faults > 0 || totals.remedies.iter().any(|remedy| remedy.is_in_run());
+    let then = if again { format!("; then: voe bench run {run}") } else { String::new() };
+    format!("ended before everything was done: {}{then}", parts.join(", "))
 }
 
 fn attempts(n: usize) -> String {

@@ -24,14 +24,16 @@ impl Left {
         }
     }
 
-    /// The exit code of a grading that left these; says what to do about them.
-    pub(super) fn code(&self) -> u8 {
+    /// The exit code of a grading that left these; says what to do about them. `in_run`: of a run.
+    pub(super) fn code(&self, in_run: bool) -> u8 {
         if self.skipped == 0 {
             return exit::OK;
         }
         let tasks = if self.skipped == 1 { "1 patch was".to_owned() } else { format!("{} patches were", self.skipped) };
-        let what = remedies(&self.remedies);
-        errln!("voe: ended before everything was done: {tasks} skipped ({what}); then the same command");
+        let again = !in_run || self.remedies.iter().any(|remedy| remedy.is_in_run());
+        let then = if again { "; then the same command" } else { "" };
+        let what = remedies(&self.remedies, in_run);
+        errln!("voe: ended before everything was done: {tasks} skipped ({what}){then}");
         exit::PARTLY
     }
 }
