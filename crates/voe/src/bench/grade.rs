@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use voe_bench::Suite;
 use voe_bench::grade::{Batch, Entry, Grading, Row, Setting, gold, known as of_known, logs, official, write_cause};
 use voe_bench::run::RunDir;
 use voe_bench::workspace::Origins;
-use voe_bench::{Suite, mini};
 use voe_grade::{Predictions, RunReport};
 use voe_untrusted::{UntrustedDir, private};
 
@@ -318,7 +318,7 @@ async fn self_test(args: &Grade, found: &Found, grading: Grading, suite: &Suite)
     } else if args.empty {
         ("empty", whole(&|_| None))
     } else {
-        ("wrong", wrong(suite)?)
+        ("wrong", self_tests::wrong(suite)?)
     };
     // Nobody asked for files without --out: there it takes nothing from others, and can't be resumed.
     let (out, _lock) = match &args.out {
@@ -340,25 +340,6 @@ async fn self_test(args: &Grade, found: &Found, grading: Grading, suite: &Suite)
     }
     errln!("voe: not as it must be: {}", failed.into_iter().collect::<Vec<_>>().join(", "));
     Ok(exit::INTERNAL)
-}
-
-fn wrong(suite: &Suite) -> anyhow::Result<Vec<Entry>> {
-    let shipped = mini::tasks()?;
-    let mut entries = Vec::new();
-    for task in &suite.tasks {
-        let Some(known) = shipped.iter().find(|known| known.about.id == task.instance_id) else {
-            return Err(Usage(format!(
-                "{}: no wrong solutions ship for it; only those of the suite mini",
-                task.instance_id
-            ))
-            .into());
-        };
-        for (name, patch) in &known.wrong {
-            let (task, name, patch) = (Arc::new(task.clone()), Some(name.clone()), Some(patch.clone()));
-            entries.push(Entry { task, name, patch });
-        }
-    }
-    Ok(entries)
 }
 
 fn of_logs(dir: &Path, suite: &Suite, json: bool) -> anyhow::Result<u8> {

@@ -1,10 +1,15 @@
-//! Directories of self-tests without `--out`: one for each, so that none believes another's verdicts. The newest stay.
+//! What self-tests need: wrong solutions, and without `--out` a directory for each, so that none believes another's verdicts.
+//! The newest stay.
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
+use voe_bench::grade::Entry;
+use voe_bench::{Suite, mini};
 use voe_untrusted::{Kind, UntrustedDir, private};
 
+use crate::Usage;
 use crate::show::one_line;
 
 /// The directory of all of them, in the state directory.
@@ -29,6 +34,29 @@ pub(super) fn new(state: &Path, model: &str) -> anyhow::Result<(UntrustedDir, Fi
         errln!("voe: cannot remove older self-tests: {}", one_line(&error.to_string()));
     }
     Ok((made, lock))
+}
+
+/// The wrong solutions of tasks of the suite `mini`.
+///
+/// # Errors
+/// A task of another suite.
+pub(super) fn wrong(suite: &Suite) -> anyhow::Result<Vec<Entry>> {
+    let shipped = mini::tasks()?;
+    let mut entries = Vec::new();
+    for task in &suite.tasks {
+        let Some(known) = shipped.iter().find(|known| known.about.id == task.instance_id) else {
+            return Err(Usage(format!(
+                "{}: no wrong solutions ship for it; only those of the suite mini",
+                task.instance_id
+            ))
+            .into());
+        };
+        for (name, patch) in &known.wrong {
+            let (task, name, patch) = (Arc::new(task.clone()), Some(name.clone()), Some(patch.clone()));
+            entries.push(Entry { task, name, patch });
+        }
+    }
+    Ok(entries)
 }
 
 /// Removes all but the newest that no voe works in.
