@@ -55,6 +55,8 @@ pub enum CauseSign {
     MissingModule,
     /// A shared library that is not there.
     MissingLibrary,
+    /// A binary module that was built for another version of a library.
+    BinaryMismatch,
     /// A program that is not there.
     MissingProgram,
     /// A display that is not there.
@@ -95,6 +97,7 @@ impl CauseSign {
             Self::NotApplied => "the patch does not apply",
             Self::MissingModule => "a module is missing",
             Self::MissingLibrary => "a library is missing",
+            Self::BinaryMismatch => "a binary module was built for another version of a library",
             Self::MissingProgram => "a program is missing",
             Self::DisplayUnavailable => "no display",
             Self::BrowserUnavailable => "no browser",
@@ -118,6 +121,7 @@ impl CauseSign {
             Self::TestsFailed | Self::NoTestRan | Self::CodeBroken | Self::NotApplied => Blame::Patch,
             Self::MissingModule
             | Self::MissingLibrary
+            | Self::BinaryMismatch
             | Self::MissingProgram
             | Self::DisplayUnavailable
             | Self::BrowserUnavailable
@@ -238,34 +242,79 @@ fn before_tests(patch: &str, parts: &LogParts<'_>, log: &str, graded: &Graded) -
 
 /// What the output of a test command shows that ran no test.
 fn of_tests(names: &PatchNames, patch: &str, tests: &Numbered<'_>, install: &Numbered<'_>) -> Option<Cause> {
-    let mut found: Vec<Cause> = Vec::new();
-    for (at, (number, text)) in tests.iter().enumerate() {
-        let line = Line::of(text);
-        let quoted = line.quoted_in(patch);
-        let mut cause = match line.shown.filter(|_| !quoted) {
-            Some(Shown::Module(module)) => of_module(names, &module, install),
-            Some(Shown::Plain(sign)) => sign.into(),
-            None if line.raised => CauseSign::CodeBroken.into(),
+    let lines: Vec<Line> = tests.iter().map(|(_, text)| Line::of(text)).collect();
+    let raised_by_patch = names.named_in(tests);
+    let mut found: Vec<(Strength, Cause)> = Vec::new();
+    for (at, ((number, _), line)) in tests.iter().zip(&lines).enumerate() {
+        // Frames stand before what was raised, or after it.
+        let near = names.named_in(&tests[at.saturating_sub(4)..tests.len().min(at + 4)]);
+        let mut cause = match line.shown.as_ref().filter(|_| !line.quoted_in(patch)) {
+            Some(Shown::Module(module)) => of_module(names, module, near, install),
+            Some(Shown::Plain(CauseSign::BinaryMismatch)) if names.compiled() => {
+                Cause::from(CauseSign::BinaryMismatch).with(Blame::Unclear)
+            }
+            Some(Shown::Plain(sign)) => (*sign).into(),
+            None if line.raised && is_explained(names, patch, tests, &lines, at) => continue,
+            None if line.raised && raised_by_patch => CauseSign::CodeBroken.into(),
+            None if line.raised => Cause::from(CauseSign::CodeBroken).with(Blame::Unclear),
             None => continue,
         };
-        if cause.blame == Blame::Environment {
-            // Frames stand before what was raised, or after it.
-            let near = &tests[at.saturating_sub(4)..tests.len().min(at + 4)];
-            if names.touched.iter().any(|path| near.iter().any(|(_, line)| line.contains(path.as_str()))) {
-                cause = cause.with(Blame::Unclear);
-            }
+        if cause.blame == Blame::Environment && near {
+            cause = cause.with(Blame::Unclear);
         }
-        found.push(cause.at(LogPart::Tests, *number));
+        found.push((Strength::of(cause, line), cause.at(LogPart::Tests, *number)));
     }
-    // The patch's first. Nothing collected is what every other sign leads to.
-    found.into_iter().min_by_key(|cause| {
-        let weak = cause.sign == CauseSign::NoTestsCollected;
-        (cause.blame == Blame::Unclear, weak, cause.blame)
+    found.into_iter().min_by_key(|(strength, _)| *strength).map(|(_, cause)| cause)
+}
+
+/// How much a sign counts where there are several; the strongest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Strength {
+    /// It is the patch's.
+    Patch,
+    /// An import failed for want of something that is not the project's.
+    ImportFailed,
+    /// The code can't be loaded, and nothing shows that the patch did it.
+    CodeBroken,
+    /// Another sign of the environment.
+    Environment,
+    /// What the patch can bring about as well.
+    Unclear,
+    /// Nothing collected: what every other sign leads to.
+    NothingCollected,
+}
+
+impl Strength {
+    fn of(cause: Cause, line: &Line) -> Self {
+        match (cause.blame, cause.sign) {
+            (Blame::Patch, _) => Self::Patch,
+            (_, CauseSign::CodeBroken) => Self::CodeBroken,
+            (Blame::Environment, CauseSign::MissingModule | CauseSign::MissingLibrary) => Self::ImportFailed,
+            (Blame::Environment, _) if line.raised => Self::ImportFailed,
+            (Blame::Environment, _) => Self::Environment,
+            (Blame::Unclear, CauseSign::NoTestsCollected) => Self::NothingCollected,
+            (Blame::Unclear, _) => Self::Unclear,
+        }
+    }
+}
+
+/// Whether the message of an exception goes on with a sign of the environment: "Unable to import required dependencies:",
+/// then "pytz: No module named 'pytz'".
+fn is_explained(names: &PatchNames, patch: &str, tests: &Numbered<'_>, lines: &[Line], at: usize) -> bool {
+    let indented = tests[at].1.starts_with("E ");
+    let most = if indented { 40 } else { 1 };
+    let rest = tests.iter().zip(lines).skip(at + 1).take(most);
+    let mut message = rest.take_while(|((_, text), line)| !line.raised && text.starts_with("E ") == indented);
+    message.any(|(_, line)| match line.shown.as_ref().filter(|_| !line.quoted_in(patch)) {
+        Some(Shown::Module(module)) => !names.is_own(module) && !names.adds(module),
+        Some(Shown::Plain(sign)) => sign.blame() == Blame::Environment,
+        None => false,
     })
 }
 
-/// A module is missing. The patch may have named it, or may have broken the project's own.
-fn of_module(names: &PatchNames, module: &str, install: &Numbered<'_>) -> Cause {
+/// A module is missing. The patch may have named it, or may have broken the project's own. `near`: a file that the patch
+/// touches is named next to it.
+fn of_module(names: &PatchNames, module: &str, near: bool, install: &Numbered<'_>) -> Cause {
     let missing = Cause::from(CauseSign::MissingModule);
     if names.adds(module) {
         return missing.with(Blame::Patch);
@@ -274,7 +323,9 @@ fn of_module(names: &PatchNames, module: &str, install: &Numbered<'_>) -> Cause 
         return missing;
     }
     if module.contains('.') {
-        return CauseSign::CodeBroken.into();
+        // A part of the project is also missing where the project was not compiled.
+        let broken = Cause::from(CauseSign::CodeBroken);
+        return if near || names.touches(module) { broken } else { broken.with(Blame::Unclear) };
     }
     let offline = |text: &str| Line::of(text).shown == Some(Shown::Plain(CauseSign::NetworkUnreachable));
     let uninstalled = Cause::from(CauseSign::NotInstalled);

@@ -7,11 +7,14 @@ use crate::instance::Instance;
 /// Files that decide how a Python project is installed.
 const PACKAGING: [&str; 6] = ["setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "tox.ini", "conftest.py"];
 
+/// Endings of the names of files that are compiled when a project is installed.
+const COMPILED: [&str; 10] = ["pyx", "pxd", "pxi", "c", "cc", "cpp", "cxx", "h", "hpp", "f"];
+
 /// What the patches of a task name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PatchNames {
     /// Files that the graded patch touches.
-    pub(crate) touched: BTreeSet<String>,
+    touched: BTreeSet<String>,
     /// Words of its added lines.
     added: BTreeSet<String>,
     /// Names of the project's own packages and modules, as far as the patches' paths show them.
@@ -40,6 +43,32 @@ impl PatchNames {
         module.split('.').all(|name| self.added.contains(name))
     }
 
+    /// Whether a file that the graded patch touches is named in lines of a log, by its path or, where an import fails, as a module.
+    pub(crate) fn named_in(&self, lines: &[(usize, &str)]) -> bool {
+        let has = |name: &str| !name.is_empty() && lines.iter().any(|(_, line)| line.contains(name));
+        self.touched.iter().any(|path| has(path) || dotted(path).is_some_and(|name| has(&name)))
+    }
+
+    /// Whether the graded patch touches the file of a module, or one that could have its name: of a package the files in it, too.
+    pub(crate) fn touches(&self, module: &str) -> bool {
+        let whole = module.replace('.', "/");
+        // The last name may be one in the module.
+        let within = whole.rsplit_once('/').map_or(whole.as_str(), |(within, _)| within);
+        self.touched.iter().any(|path| {
+            let path = format!("/{path}");
+            let stem = path.rsplit_once('.').map_or(path.as_str(), |(stem, _)| stem);
+            let stem = stem.strip_suffix("/__init__").unwrap_or(stem);
+            let ends = |name: &str| stem.ends_with(&format!("/{name}"));
+            ends(&whole) || ends(within) || path.contains(&format!("/{whole}/"))
+        })
+    }
+
+    /// Whether the graded patch touches what is compiled when the project is installed, or how it is installed.
+    pub(crate) fn compiled(&self) -> bool {
+        let is_compiled = |path: &String| path.rsplit_once('.').is_some_and(|(_, ending)| COMPILED.contains(&ending));
+        self.packaging() || self.touched.iter().any(is_compiled)
+    }
+
     /// Whether the graded patch may have changed how the project is installed.
     pub(crate) fn packaging(&self) -> bool {
         self.touched.iter().any(|path| {
@@ -47,6 +76,12 @@ impl PatchNames {
             PACKAGING.contains(&name) || name.starts_with("requirements")
         })
     }
+}
+
+/// The last two names of a Python file's module: `own.core` of `src/own/core.py`; none without a folder.
+fn dotted(path: &str) -> Option<String> {
+    let (folders, file) = path.strip_suffix(".py")?.rsplit_once('/')?;
+    (file != "__init__").then(|| format!("{}.{file}", folders.rsplit('/').next().unwrap_or_default()))
 }
 
 /// The files of a patch, by its headers.
@@ -92,6 +127,27 @@ mod tests {
         let names = names(PATCH);
         assert!(names.adds("far.away") && names.adds("thing"));
         assert!(!names.adds("gone") && !names.adds("far.off") && !names.adds("own"));
+    }
+
+    #[test]
+    fn a_module_is_touched_by_its_own_file_and_by_those_of_the_packages_that_name_it() {
+        let names = names(PATCH);
+        for touched in ["own.a", "own.a.thing", "own.a.b.c"] {
+            assert_eq!(names.touches(touched), touched != "own.a.b.c", "{touched}");
+        }
+        assert!(!names.touches("own.__check._check") && !names.touches("own._path") && !names.touches("far.a"));
+        let package = self::names("--- a/own/__init__.py\n--- a/own/sub/deep.py\n");
+        assert!(package.touches("own._path") && package.touches("own.sub") && !package.touches("own.other.name"));
+    }
+
+    #[test]
+    fn files_are_named_by_path_and_as_modules() {
+        let names = names(PATCH);
+        for line in ["/testbed/src/own/a.py:3: in <module>", "    from own.a import thing"] {
+            assert!(names.named_in(&[(1, line)]), "{line}");
+        }
+        assert!(!names.named_in(&[(1, "src/own/b.py:3"), (2, "import own")]));
+        assert!(!names.compiled() && self::names("+++ b/src/own/_path.cpp\n").compiled());
     }
 
     #[test]

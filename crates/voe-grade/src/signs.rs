@@ -29,7 +29,7 @@ pub(crate) struct Line {
 }
 
 /// The first that fits counts.
-const SIGNS: [(CauseSign, &str); 10] = [
+const SIGNS: [(CauseSign, &str); 11] = [
     (CauseSign::TimeLimit, r"^Timeout error: \d+ seconds exceeded"),
     (CauseSign::BrowserUnavailable, "Failed to launch (?:the )?browser|Failed to connect to the bus"),
     (
@@ -38,6 +38,10 @@ const SIGNS: [(CauseSign, &str); 10] = [
     ),
     (CauseSign::ContainerUnavailable, "Error response from daemon|Cannot connect to the Docker daemon"),
     (CauseSign::MissingLibrary, "cannot open shared object file"),
+    (
+        CauseSign::BinaryMismatch,
+        r"size changed, may indicate binary incompatibility|multiarray failed to import|module compiled against (?:ABI|API) version|A module that was compiled using NumPy 1\.x cannot be run",
+    ),
     (CauseSign::MissingProgram, r"line \d+: [\w.-]+: command not found"),
     (
         CauseSign::OutOfMemory,
@@ -136,6 +140,12 @@ mod tests {
             ("Timeout error: 1800 seconds exceeded.", CauseSign::TimeLimit),
             ("_tkinter.TclError: no display name and no $DISPLAY environment variable", CauseSign::DisplayUnavailable),
             ("ImportError: libGL.so.1: cannot open shared object file: No such file", CauseSign::MissingLibrary),
+            ("E   ImportError: numpy.core.multiarray failed to import", CauseSign::BinaryMismatch),
+            (
+                "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header",
+                CauseSign::BinaryMismatch,
+            ),
+            ("RuntimeError: module compiled against API version 0xf but this", CauseSign::BinaryMismatch),
             ("/tmp/eval.sh: line 20: pytest: command not found", CauseSign::MissingProgram),
             ("Killed", CauseSign::OutOfMemory),
             ("eval.sh: line 12:   345 Killed                  pytest", CauseSign::OutOfMemory),

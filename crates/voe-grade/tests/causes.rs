@@ -80,7 +80,8 @@ fn a_wrong_patch_is_not_the_environments_where_the_installation_has_no_network()
     let wrong = log(PATCH, OFFLINE, FAILED, 1);
     assert!(voe_grade::infra::classify(&[&wrong]).unwrap().reason == "network_unreachable", "the official sign");
     assert_eq!(of(OFFLINE, FAILED), (Blame::Patch, CauseSign::TestsFailed));
-    assert_eq!(of(OFFLINE, "E   NameError: name 'y' is not defined"), (Blame::Patch, CauseSign::CodeBroken));
+    let broken = "own/core.py:2: in <module>\nE   NameError: name 'y' is not defined";
+    assert_eq!(of(OFFLINE, broken), (Blame::Patch, CauseSign::CodeBroken));
     assert_eq!(of(OFFLINE, "nothing"), (Blame::Patch, CauseSign::NoTestRan));
 }
 
@@ -119,11 +120,72 @@ fn code_that_cannot_be_loaded_is_the_patchs() {
         "E   ModuleNotFoundError: No module named 'own.helpers'",
         "ModuleNotFoundError: No module named 'tests.helpers'",
     ] {
-        let tests = format!("own/other.py:1: in <module>\n{error}\nERROR tests/test_a.py\ncollected 0 items / 1 error");
+        let tests = format!("own/core.py:1: in <module>\n{error}\nERROR tests/test_a.py\ncollected 0 items / 1 error");
         assert_eq!(of(OFFLINE, &tests), (Blame::Patch, CauseSign::CodeBroken), "{error}");
-        let and_more = format!("E   ModuleNotFoundError: No module named 'numpy'\n{tests}");
+        let and_more = format!("E   ModuleNotFoundError: No module named 'numpy'\n\n\n\n\n\n{tests}");
         assert_eq!(of(OFFLINE, &and_more).0, Blame::Patch, "{error}");
     }
+    let gone =
+        "own/other.py:1: in <module>\nE   ImportError: cannot import name 'x' from 'own.core'\nERROR tests/test_a.py";
+    assert_eq!(of(OFFLINE, gone), (Blame::Patch, CauseSign::CodeBroken));
+}
+
+#[test]
+fn code_that_cannot_be_loaded_is_unclear_where_no_file_of_the_patch_is_in_a_traceback() {
+    for error in [
+        "E   SyntaxError: invalid syntax",
+        "E   AttributeError: module 'numpy' has no attribute 'float'",
+        "E   ModuleNotFoundError: No module named 'own.__check_build._check_build'",
+        "E   ImportError: cannot import name '_path' from 'own' (/testbed/own/__init__.py)",
+    ] {
+        let tests =
+            format!("own/__init__.py:1: in <module>\n{error}\nERROR tests/test_a.py\ncollected 0 items / 1 error");
+        assert_eq!(of(OFFLINE, &tests), (Blame::Unclear, CauseSign::CodeBroken), "{error}");
+        let untouched = cause("", &log("", OFFLINE, &tests, 2)).unwrap();
+        assert_eq!((untouched.blame, untouched.sign), (Blame::Unclear, CauseSign::CodeBroken), "{error}");
+    }
+    // An error message of the harness next to it is no better a sign.
+    let noise = "e.sh: line 3: lsb_release: command not found\n\n\n\nown/other.py:1: in <module>\nE   SyntaxError: x";
+    assert_eq!(of("", noise), (Blame::Unclear, CauseSign::CodeBroken));
+}
+
+/// What pytest prints of a module that can't be imported because of what it imports itself.
+fn in_a_library(error: &str) -> String {
+    format!(
+        "ImportError while importing test module '/testbed/tests/test_a.py'.\nTraceback:\ntests/test_a.py:3: in <module>\n    import own\n\
+         own/core.py:5: in <module>\n    from own import frames\nown/frames.py:3: in <module>\n    import pandas\n\
+         /opt/lib/python3.9/site-packages/pandas/__init__.py:16: in <module>\n    raise ImportError(\n{error}\n\
+         =========================== short test summary info ============================\nERROR tests/test_a.py\n\
+         !!!!!!!!!!!!!!!!!!!! Interrupted: 1 error during collection !!!!!!!!!!!!!!!!!!!!\ncollected 0 items / 1 error"
+    )
+}
+
+#[test]
+fn a_library_that_lacks_what_it_imports_is_the_environments() {
+    let required = "E   ImportError: Unable to import required dependencies:\nE   pytz: No module named 'pytz'";
+    let multiarray = "E   ImportError: numpy.core.multiarray failed to import";
+    let size = "E   ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88 from PyObject";
+    for (error, sign) in [
+        (required, CauseSign::MissingModule),
+        (multiarray, CauseSign::BinaryMismatch),
+        (size, CauseSign::BinaryMismatch),
+    ] {
+        assert_eq!(of(OFFLINE, &in_a_library(error)), (Blame::Environment, sign), "{error}");
+        let plain = error.replace("E   ", "");
+        assert_eq!(of("", &in_a_library(&plain)), (Blame::Environment, sign), "{plain}");
+        // The file that imports the library is one that the patch touches.
+        let touched = format!("own/core.py:5: in <module>\n    import pandas\n{error}\nERROR tests/test_a.py");
+        assert_eq!(of("", &touched), (Blame::Unclear, sign), "{error}");
+        // The patch has broken something, too.
+        let broken = format!("{}\nown/core.py:7: in f\nE   NameError: x", in_a_library(error));
+        assert_eq!(of("", &broken), (Blame::Patch, CauseSign::CodeBroken), "{error}");
+    }
+    // Built anew from what the patch changes.
+    let patch = format!("{PATCH}--- a/own/_fast.pyx\n+++ b/own/_fast.pyx\n@@ -1 +1 @@\n-x\n+y\n");
+    assert_eq!(cause(&patch, &log(&patch, "", &in_a_library(size), 2)).unwrap().blame, Blame::Unclear);
+    // The exception that follows from it.
+    let follows = in_a_library(multiarray).replace("own/core.py", "own/other.py") + "\nE   RuntimeError: cannot load";
+    assert_eq!(of("", &follows), (Blame::Environment, CauseSign::BinaryMismatch));
 }
 
 #[test]
@@ -263,14 +325,21 @@ proptest! {
 #[test]
 fn no_real_failure_of_tests_is_the_environments() {
     let Some(data) = official_data::directory(64) else { return };
-    let mut others = Vec::new();
+    let (mut others, mut untouched) = (Vec::new(), Vec::new());
     for case in official_data::cases(&data) {
         let graded = grade(&case.row, &case.log).unwrap();
-        let cause = Cause::of(&case.row, "", &case.log, &graded);
-        assert_eq!(cause.is_none(), graded.report.resolved, "{}", case.name);
-        others.extend(cause.filter(|cause| cause.blame != Blame::Patch).map(|cause| (case.name, cause.sign)));
+        // The patches of these logs are not kept; most touch files of the solution.
+        for (patch, list) in [(case.row.patch.as_str(), &mut others), ("", &mut untouched)] {
+            let cause = Cause::of(&case.row, patch, &case.log, &graded);
+            assert_eq!(cause.is_none(), graded.report.resolved, "{}", case.name);
+            let other = cause.filter(|cause| cause.blame != Blame::Patch);
+            list.extend(other.map(|cause| (case.name.clone(), cause.blame, cause.sign)));
+        }
     }
     // Environments that lack a module: one test run can't begin, in the other each test fails before it begins.
     let expected = ["sphinx-doc__sphinx-7590.txt", "sphinx-doc__sphinx-8548.txt"];
-    assert_eq!(others, expected.map(|name| (name.to_owned(), CauseSign::MissingModule)));
+    assert_eq!(others, expected.map(|name| (name.to_owned(), Blame::Environment, CauseSign::MissingModule)));
+    // Code that can't be loaded, where no patch is known to have touched it.
+    untouched.retain(|(_, blame, sign)| (*blame, *sign) != (Blame::Unclear, CauseSign::CodeBroken));
+    assert_eq!(untouched, others);
 }
