@@ -12,6 +12,7 @@
 //! - [`cause`]: whose matter it is that a log is not resolved, by voe's own rules; [`log_parts`]: which lines of a log belong
 //!   to the install step and which to the tests; `patch_names`: what patches name;
 //!   `signs`: what a line shows
+//! - [`known`]: tasks whose own solutions are known not to pass, and why
 //! - [`report`]: the official report of one task
 //! - [`run_report`]: the official report of a run (schema 2), and where official files lie
 //! - [`prediction`]: reading, writing and checking predictions
@@ -25,6 +26,7 @@ pub mod cause;
 pub mod eval_script;
 pub mod infra;
 pub mod instance;
+pub mod known;
 pub mod log;
 pub mod log_files;
 pub mod log_parts;

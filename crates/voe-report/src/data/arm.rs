@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use voe_grade::Cause;
+use voe_grade::known::{self, Conditions, Known};
 
 use super::attempt::Attempt;
 use super::failure::Failure;
@@ -35,6 +36,8 @@ pub struct Trial {
     pub cells: BTreeMap<String, Cell>,
     /// Attempts that the model's server or the machine ended for good, and that are no predictions.
     pub faults: BTreeMap<String, Failure>,
+    /// How its tasks were graded, as far as its run says so.
+    pub graded: Conditions,
 }
 
 /// One task in one trial.
@@ -133,8 +136,13 @@ impl Trial {
     pub fn failure(&self, task: &str, facts: &TaskFacts) -> Option<Failure> {
         match self.cells.get(task) {
             None => Some(self.faults.get(task).copied().unwrap_or(Failure::NotSubmitted)),
-            cell => Failure::of(cell, facts),
+            cell => Failure::of(cell, facts, self.gold_fails(task)),
         }
+    }
+
+    /// What is known of a task whose own solution doesn't pass where this trial was graded.
+    pub fn gold_fails(&self, task: &str) -> Option<&'static Known> {
+        known::here(task, self.graded)
     }
 
     /// Whether the task was resolved in this trial.

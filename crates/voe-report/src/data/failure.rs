@@ -1,6 +1,7 @@
 //! Why an attempt was not resolved.
 
 use serde::Serialize;
+use voe_grade::known::Known;
 use voe_grade::{Blame, CauseSign};
 use voe_trace::Reason;
 
@@ -18,6 +19,8 @@ pub enum Failure {
     Fault,
     /// The task can't run on the machine that graded.
     Skipped,
+    /// The task's own solution is known not to pass where the patch was graded.
+    GoldFails,
     /// The environment broke while the patch was graded.
     Environment,
     /// No test ran, and the patch or the environment may be the cause.
@@ -44,7 +47,7 @@ pub enum Failure {
 
 impl Failure {
     /// All classes, in the order of the tables.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::WrongFix,
         Self::WrongFile,
         Self::Regression,
@@ -52,6 +55,7 @@ impl Failure {
         Self::NoPatch,
         Self::NotApplied,
         Self::Limit,
+        Self::GoldFails,
         Self::Unclear,
         Self::Environment,
         Self::Skipped,
@@ -67,6 +71,7 @@ impl Failure {
             Self::Server => "server",
             Self::Fault => "fault",
             Self::Skipped => "skipped",
+            Self::GoldFails => "gold fails here",
             Self::Environment => "environment",
             Self::Unclear => "unclear",
             Self::NotApplied => "does not apply",
@@ -81,8 +86,9 @@ impl Failure {
         }
     }
 
-    /// The class of one task in one trial; `None` if it was resolved, is not graded yet, or still runs.
-    pub fn of(cell: Option<&Cell>, task: &TaskFacts) -> Option<Self> {
+    /// The class of one task in one trial; `None` if it was resolved, is not graded yet, or still runs. `gold_fails`: what is
+    /// known of a task whose own solution doesn't pass there.
+    pub fn of(cell: Option<&Cell>, task: &TaskFacts, gold_fails: Option<&Known>) -> Option<Self> {
         let Some(cell) = cell else { return Some(Self::NotSubmitted) };
         let attempt = cell.attempt.as_deref();
         let reason = attempt.and_then(|a| a.reason);
@@ -99,16 +105,18 @@ impl Failure {
         let blame = failed.cause.map(|cause| cause.blame);
         // Where nothing says whose matter it is.
         let unknown = blame.is_none() && (cell.verdict == Verdict::Error || failed.suspected);
+        let no_patch = cell.verdict == Verdict::EmptyPatch
+            || reason.is_some() && attempt.is_some_and(|attempt| attempt.patch_bytes == 0);
         Some(match (reason, attempt) {
             (Some(Reason::ModelError), _) => Self::Server,
             (Some(Reason::Internal | Reason::Interrupted), _) => Self::Fault,
             _ if cell.verdict == Verdict::Skipped => Self::Skipped,
+            _ if gold_fails.is_some() && !no_patch => Self::GoldFails,
             _ if blame == Some(Blame::Environment) => Self::Environment,
             _ if unknown || blame == Some(Blame::Unclear) => Self::Unclear,
             _ if failed.cause.is_some_and(|cause| cause.sign == CauseSign::NotApplied) => Self::NotApplied,
             (_, Some(attempt)) if attempt.hit_limit() => Self::Limit,
-            _ if cell.verdict == Verdict::EmptyPatch => Self::NoPatch,
-            (Some(_), Some(attempt)) if attempt.patch_bytes == 0 => Self::NoPatch,
+            _ if no_patch => Self::NoPatch,
             (_, Some(attempt)) if !attempt.files.is_empty() && attempt.files.iter().all(|f| is_test(f)) => {
                 Self::TestsOnly
             }
@@ -130,7 +138,7 @@ mod tests {
     fn class(verdict: Verdict, attempt: Attempt, failed: Option<Failed>) -> Option<Failure> {
         let task = TaskFacts { gold_files: ["src/a.py".to_owned()].into(), ..TaskFacts::default() };
         let cell = Cell { verdict, attempt: Some(Box::new(attempt)), failed: failed.unwrap_or_default() };
-        Failure::of(Some(&cell), &task)
+        Failure::of(Some(&cell), &task, None)
     }
 
     fn patched(files: &[&str]) -> Attempt {
@@ -162,8 +170,8 @@ mod tests {
         let regression = Failed { regression: true, ..Failed::default() };
         assert_eq!(class(Unresolved, patched(&["src/a.py"]), Some(regression)), Some(Failure::Regression));
         let report_only = Cell { verdict: Unresolved, ..Cell::default() };
-        assert_eq!(Failure::of(Some(&report_only), &TaskFacts::default()), Some(Failure::Unclassified));
-        assert_eq!(Failure::of(None, &TaskFacts::default()), Some(Failure::NotSubmitted));
+        assert_eq!(Failure::of(Some(&report_only), &TaskFacts::default(), None), Some(Failure::Unclassified));
+        assert_eq!(Failure::of(None, &TaskFacts::default(), None), Some(Failure::NotSubmitted));
     }
 
     #[test]
@@ -181,5 +189,28 @@ mod tests {
         assert_eq!(of(Error, CauseSign::NotApplied), Failure::NotApplied);
         let suspected = Failed { suspected: true, ..Failed::default() };
         assert_eq!(class(Unresolved, patched(&["src/a.py"]), Some(suspected)), Some(Failure::Unclear));
+    }
+
+    #[test]
+    fn a_patch_is_not_blamed_for_a_task_whose_solution_fails_there() {
+        use Verdict::{EmptyPatch, Error, Resolved, Skipped, Unresolved};
+        let known = voe_grade::known::of("psf__requests-1766");
+        let of = |verdict, attempt: Attempt, sign: Option<CauseSign>| {
+            let failed = Failed { cause: sign.map(Into::into), ..Failed::default() };
+            let cell = Cell { verdict, attempt: Some(Box::new(attempt)), failed };
+            Failure::of(Some(&cell), &TaskFacts::default(), known)
+        };
+        let ended = |reason| Attempt { reason: Some(reason), ..patched(&["src/a.py"]) };
+        for sign in [CauseSign::TestsFailed, CauseSign::MissingModule, CauseSign::NetworkUnreachable] {
+            assert_eq!(of(Unresolved, patched(&["src/a.py"]), Some(sign)), Some(Failure::GoldFails));
+        }
+        assert_eq!(of(Unresolved, ended(Reason::MaxSteps), None), Some(Failure::GoldFails));
+        assert_eq!(of(Error, patched(&["src/a.py"]), None), Some(Failure::GoldFails));
+        assert_eq!(of(Resolved, patched(&["src/a.py"]), None), None);
+        assert_eq!(of(EmptyPatch, Attempt::default(), None), Some(Failure::NoPatch));
+        assert_eq!(of(Skipped, patched(&["src/a.py"]), None), Some(Failure::Skipped));
+        assert_eq!(of(Unresolved, ended(Reason::ModelError), None), Some(Failure::Server));
+        let report_only = Cell { verdict: Unresolved, ..Cell::default() };
+        assert_eq!(Failure::of(Some(&report_only), &TaskFacts::default(), known), Some(Failure::GoldFails));
     }
 }

@@ -10,7 +10,7 @@ use super::arm::{Arm, Cell, Trial, Verdict};
 use super::attempt::Fold;
 use super::official::RunReport;
 use super::place::{LONGEST_TEXT, Place, named_text};
-use super::run_dir::{arm_and_trial, attempts, faults, parts, solutions_were_readable, suite_of_run};
+use super::run_dir::{arm_and_trial, attempts, faults, graded, parts, solutions_were_readable, suite_of_run};
 use super::{failed, light, verdict_table};
 use crate::Error;
 use crate::format::count;
@@ -202,9 +202,9 @@ fn of_run(place: &Place) -> Result<Vec<Arm>, Error> {
     if run.is_empty() {
         return Err(Error::NotARun { path, why: "no tasks/*/ARM-TRIAL, predictions or grades in it".to_owned() });
     }
-    let known = Arc::new(suite_of_run(place)?);
+    let (known, graded) = (Arc::new(suite_of_run(place)?), graded(place));
     let arms = run.into_iter().map(|(name, trials)| {
-        let numbered = |(number, trial)| Trial { number, ..trial };
+        let numbered = |(number, trial)| Trial { number, graded, ..trial };
         let trials: Vec<Trial> = trials.into_iter().map(numbered).collect();
         let mut notes: Vec<String> = notes.iter().filter(|(arm, _)| *arm == name).map(|(_, n)| n.clone()).collect();
         notes.extend(uncounted(&name, &trials, place));

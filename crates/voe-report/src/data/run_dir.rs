@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use voe_grade::known::Conditions;
+
 use super::attempt::Fold;
 use super::failure::Failure;
 use super::light;
@@ -33,6 +35,28 @@ pub(crate) fn solutions_were_readable(run: &Place) -> bool {
     }
     let text = run.join("run.toml").text(LONGEST_RUN).ok().flatten().unwrap_or_default();
     toml::from_str(&text).is_ok_and(|marks: Marks| marks.readable_solutions)
+}
+
+/// How the tasks of a run were graded, as far as `run.toml` and `grading.toml` say so.
+pub(crate) fn graded(run: &Place) -> Conditions {
+    /// What of `run.toml` matters here.
+    #[derive(serde::Deserialize)]
+    struct Begun {
+        place: Where,
+    }
+    #[derive(serde::Deserialize)]
+    struct Where {
+        backend: String,
+    }
+    /// What of `grading.toml` does.
+    #[derive(serde::Deserialize)]
+    struct Grading {
+        network: bool,
+    }
+    let text = |file: &str| run.join(file).text(LONGEST_RUN).ok().flatten().unwrap_or_default();
+    let native = toml::from_str(&text("run.toml")).is_ok_and(|run: Begun| run.place.backend == "native");
+    let offline = toml::from_str(&text("grades/official/grading.toml")).is_ok_and(|grading: Grading| !grading.network);
+    Conditions { native, offline }
 }
 
 /// Every attempt's folder of a run, as (task, `<arm>-<trial>`, folder), sorted.

@@ -1,6 +1,6 @@
 //! What is counted of one arm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use voe_grade::Blame;
@@ -10,6 +10,7 @@ use crate::data::arm::{Arm, Cell, Verdict};
 use crate::data::attempt::{Attempt, Nudges, Spent};
 use crate::data::failure::Failure;
 use crate::data::suite::Suite;
+use crate::format::count;
 use crate::stats::Interval;
 use crate::stats::bootstrap::quantile;
 use crate::stats::proportion::{wilson, wilson_of};
@@ -46,6 +47,8 @@ pub struct ArmFacts {
     pub verdicts: BTreeMap<&'static str, u32>,
     /// Failure classes of what was not resolved.
     pub failures: BTreeMap<Failure, u32>,
+    /// Tasks of the class "gold fails here", by the reason.
+    pub gold_fails: BTreeMap<String, BTreeSet<String>>,
     /// What its trajectories say; `None` where there are none (an official report alone).
     pub work: Option<Work>,
 }
@@ -176,6 +179,9 @@ impl ArmFacts {
                 }
                 if let Some(failure) = trial.failure(task, of_task) {
                     *facts.failures.entry(failure).or_default() += 1;
+                    if let Some(known) = trial.gold_fails(task).filter(|_| failure == Failure::GoldFails) {
+                        facts.gold_fails.entry(known.to_string()).or_default().insert(task.clone());
+                    }
                 }
             }
         }
@@ -192,6 +198,24 @@ impl ArmFacts {
     pub fn verdict(&self, verdict: Verdict) -> u32 {
         self.verdicts.get(verdict.word()).copied().unwrap_or(0)
     }
+}
+
+/// How often the tasks' own solutions are known not to pass where they were graded, and why; nothing where none is.
+pub(super) fn gold_fails(arms: &[ArmFacts]) -> String {
+    let mut reasons: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (why, tasks) in arms.iter().flat_map(|arm| &arm.gold_fails) {
+        reasons.entry(why).or_default().extend(tasks.iter().map(String::as_str));
+    }
+    if reasons.is_empty() {
+        return String::new();
+    }
+    let attempts: u32 = arms.iter().filter_map(|arm| arm.failures.get(&Failure::GoldFails)).sum();
+    let listed = reasons.iter().map(|(why, ids)| {
+        let ids: Vec<&str> = ids.iter().copied().collect();
+        format!("{why}: {}", ids.join(", "))
+    });
+    let listed: Vec<String> = listed.collect();
+    format!(" Gold fails here: {} ({}).", count(attempts as usize, "attempt"), listed.join("; "))
 }
 
 fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The report's tables.
 
-use super::arm_facts::{ArmFacts, Work};
+use super::arm_facts::{ArmFacts, Work, gold_fails};
 use super::build::{Group, Report};
 use super::table::{Table, Value, share, some_share};
 use crate::data::arm::Verdict;
@@ -178,7 +178,7 @@ impl Report {
         Table {
             id: "failures",
             title: "Why not".into(),
-            note: "What is not resolved, by the first class that fits.".into(),
+            note: "What is not resolved, by the first class that fits.".to_owned() + &gold_fails(&self.arms),
             columns: self.headed("class"),
             rows: self.by_arm(&names),
         }

@@ -273,8 +273,9 @@ impl Index {
                 }
             }
         }
-        let numbered = |(number, trial)| Trial { number, ..trial };
         let arm = |(name, trials): (String, BTreeMap<u32, Trial>)| {
+            let graded = runs.get(&name).map(run_dir::graded).unwrap_or_default();
+            let numbered = |(number, trial)| Trial { number, graded, ..trial };
             let trials: Vec<Trial> = trials.into_iter().map(numbered).collect();
             let notes = runs.get(&name).map(|run| load::uncounted(&name, &trials, run)).unwrap_or_default();
             Arm { name, trials, notes, known: known.clone(), ..Arm::default() }

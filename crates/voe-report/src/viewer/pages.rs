@@ -3,12 +3,14 @@
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use serde_json::{Value, json};
+use voe_grade::known;
 use voe_trace::{Event, Record, Trajectory};
 
 use super::index::{Entry, Index};
 use crate::Error;
 use crate::commands::report::Made;
-use crate::data::arm::{Arm, Trial};
+use crate::data::arm::{Arm, Trial, Verdict};
+use crate::data::run_dir;
 use crate::data::suite::Suite;
 use crate::figure::Figure;
 
@@ -161,6 +163,10 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
     value["damage"] = damage.into();
     value["grade"] = serde_json::to_value(entry.grade()).unwrap_or_default();
     value["cause"] = entry.failed.cause.map(|cause| cause.to_string()).into();
+    let graded = entry.grades.as_ref().map(|grades| run_dir::graded(&grades.root())).unwrap_or_default();
+    let failed = matches!(entry.verdict, Verdict::Unresolved | Verdict::Error);
+    let gold_fails = known::here(&entry.task, graded).filter(|_| failed);
+    value["gold_fails"] = gold_fails.map(ToString::to_string).into();
     value["chunk"] = STEPS_IN_CHUNK.into();
     Some(value)
 }

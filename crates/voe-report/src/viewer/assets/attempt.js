@@ -113,7 +113,7 @@
     const head = el("section", {},
       el("h1", {}, a.task),
       a.part_of !== null ? el("p", {}, "Part of ", el("a", { href: `#/attempt/${a.part_of}` }, "a search")) : null,
-      el("p", { class: "verdict" }, badge(a.verdict), " ", a.cause ? [el("span", { class: "quiet" }, a.cause), " "] : null, badge(a.reason ?? "running", a.reason ?? "running"), " ", a.level ? [badge(a.level), " "] : null,
+      el("p", { class: "verdict" }, badge(a.verdict), " ", a.cause ? [el("span", { class: "quiet" }, a.cause), " "] : null, a.gold_fails ? [el("span", { class: "quiet" }, `gold fails here: ${a.gold_fails}`), " "] : null, badge(a.reason ?? "running", a.reason ?? "running"), " ", a.level ? [badge(a.level), " "] : null,
         `${a.arm}, trial ${a.trial}`, a.start ? el("span", { class: "quiet" }, ` ${a.start.model.name}, ${a.start.sandbox.backend}, ${a.start.time.slice(0, 16).replace("T", " ")}`) : null),
       a.damage ? el("p", { class: "fail" }, a.damage) : null,
       f?.error ? el("p", { class: "fail" }, f.error) : null,
