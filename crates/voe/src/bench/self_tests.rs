@@ -24,7 +24,8 @@ const LOCK: &str = "lock";
 /// # Errors
 /// The disk.
 pub(super) fn new(state: &Path, model: &str) -> anyhow::Result<(UntrustedDir, File)> {
-    let all = private::named(&state.join(ALL))?;
+    // Sandboxes lie in it, which know paths without links.
+    let all = private::named(&state.canonicalize()?.join(ALL))?;
     let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
     let name = format!("{now}-{}-{model}", std::process::id());
     let made = private::dir_in(&all, &name)?;
