@@ -127,6 +127,17 @@ impl Descendants {
     }
 }
 
+/// What a process is to a toolbox that was killed.
+enum Look {
+    /// One that its command left.
+    Ours,
+    /// Perhaps one.
+    Starting,
+}
+
+/// The process that is the parent of the kernel's threads.
+const KERNEL: i32 = 2;
+
 /// How often processes are looked at again that may be starting a program; what has no environment at all stays so.
 const LOOKS_AGAIN: u32 = 10;
 
@@ -134,18 +145,21 @@ const LOOKS_AGAIN: u32 = 10;
 /// by the home directory in their environment if that is one of voe's own; the number of a session alone may be somebody
 /// else's by now, so `mark` must be in their environment too.
 pub(crate) fn end_left(session: i32, mark: &str, own_home: Option<&str>) {
-    let ours = |pid: &str| {
+    let look = |pid: &str| {
         let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
         let has = |variable: &str| environment.split(|&b| b == 0).any(|other| other == variable.as_bytes());
         let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        let living = !matches!(state_and_parent(&stat)?.0, b'Z' | b'X');
-        Some(living && has(mark) && (own_home.is_some_and(has) || session_of(&stat)? == session))
-    };
-    // A process that is starting a program has no environment for a moment, and would be taken for somebody else's.
-    let starting = |pid: &str| {
-        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        let empty = fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| environment.is_empty());
-        Some(empty && !matches!(state_and_parent(&stat)?.0, b'Z' | b'X') && session_of(&stat)? == session)
+        let (state, parent) = state_and_parent(&stat)?;
+        if matches!(state, b'Z' | b'X') {
+            return None;
+        }
+        let in_session = session_of(&stat)? == session;
+        // A process that is starting a program has no environment for a moment, and would be taken for somebody else's. Threads
+        // of the kernel never have one.
+        if environment.is_empty() {
+            return ((in_session || own_home.is_some()) && parent > 0 && parent != KERNEL).then_some(Look::Starting);
+        }
+        (has(mark) && (own_home.is_some_and(has) || in_session)).then_some(Look::Ours)
     };
     let mut looked_again = 0;
     let until = Instant::now() + KILL_LIMIT;
@@ -159,8 +173,13 @@ pub(crate) fn end_left(session: i32, mark: &str, own_home: Option<&str>) {
                 let name = entry.file_name();
                 let pid = name.to_str()?;
                 let number = pid.parse::<i32>().ok()?;
-                unsure |= starting(pid) == Some(true);
-                ours(pid)?.then(|| Pid::from_raw(number))?
+                match look(pid)? {
+                    Look::Ours => Pid::from_raw(number),
+                    Look::Starting => {
+                        unsure = true;
+                        None
+                    }
+                }
             })
             .collect();
         let Some(first) = left.first() else {

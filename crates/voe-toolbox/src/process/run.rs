@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::PipeFlags;
 use rustix::process::{
-    Pid, PidfdFlags, Resource, Rlimit, Signal, getrlimit, pidfd_open, set_parent_process_death_signal, setrlimit,
-    setsid,
+    Pid, PidfdFlags, Resource, Rlimit, Signal, getpid, getrlimit, pidfd_open, set_parent_process_death_signal,
+    setrlimit, setsid,
 };
 
 use super::descendants::Descendants;
@@ -70,8 +70,6 @@ pub(crate) fn run(job: &Job<'_>, processes: &Descendants, inbox: &mut Inbox) -> 
         fd: Some(read),
         output: Output::new(job.limits.output_chars, &job.output_file, job.limits.output_file_bytes),
     };
-    // On a full disk the command still runs.
-    let _ = std::fs::write(job.pid_file, child.id().to_string());
     let end = wait(job, &mut child, &mut pipe, inbox, began)?;
     let spare = Pid::from_raw(child.id() as i32);
     let mut left = Vec::new();
@@ -132,11 +130,18 @@ fn start(job: &Job<'_>, output: OwnedFd) -> io::Result<Child> {
     command.current_dir(job.directory).env_clear().envs(job.env);
     command.stdin(Stdio::null()).stdout(Stdio::from(output.try_clone()?)).stderr(Stdio::from(output));
     let file_bytes = job.limits.file_bytes;
+    // Written by the shell's process itself: its command may kill the toolbox before that could. On a full disk the command
+    // still runs.
+    let pid_file = std::fs::File::create(job.pid_file).ok();
     #[allow(unsafe_code)]
     // SAFETY: between fork and exec only system calls are made, none of which allocates or takes a lock.
     unsafe {
         command.pre_exec(move || {
             setsid()?;
+            if let Some(file) = &pid_file {
+                let mut digits = [0; 20];
+                let _ = rustix::io::write(file, decimal(getpid().as_raw_nonzero().get().unsigned_abs(), &mut digits));
+            }
             // If the toolbox is killed, its shell must not run on.
             set_parent_process_death_signal(Some(Signal::KILL))?;
             lower(Resource::Fsize, file_bytes)?;
@@ -146,6 +151,19 @@ fn start(job: &Job<'_>, output: OwnedFd) -> io::Result<Child> {
     }
     // Dropping `command` closes our copies of the pipe's writing end.
     command.spawn()
+}
+
+/// A number's digits, without an allocation.
+fn decimal(mut number: u32, digits: &mut [u8; 20]) -> &[u8] {
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[at..];
+        }
+    }
 }
 
 /// Lowers a limit for good; one that is lower already stays.
@@ -272,4 +290,14 @@ pub(crate) fn size(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let unit = units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));
     unit.map_or_else(|| format!("{bytes} bytes"), |(unit, name)| format!("{} {name}", bytes / unit))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_process_id_is_written_without_an_allocation_as_with_one() {
+        for number in [0, 7, 10, 4_194_304, u32::MAX] {
+            assert_eq!(super::decimal(number, &mut [0; 20]), number.to_string().as_bytes());
+        }
+    }
 }
