@@ -72,7 +72,7 @@ impl Built {
 
     fn there(opt: &Path, done: &Path, pins: &Environment) -> Option<Self> {
         let lacks = fs::read_to_string(done).ok()?;
-        // A file that a full disk left empty is no list of nothing.
+        // An empty file was left by a full disk; it does not say that nothing lacks.
         let lacks = lacks.strip_suffix('\n')?.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
         Some(Self::new(opt, lacks, pins))
     }
@@ -248,7 +248,7 @@ fn keep(tmp: &UntrustedDir, place: &UntrustedDir) -> Result<(), voe_untrusted::E
     tmp.move_to("opt", place, "opt")
 }
 
-/// Why there is no environment.
+/// Why an environment was not built.
 #[derive(Debug)]
 pub(super) enum Unbuilt {
     /// What is wrong with it, or here.

@@ -55,7 +55,7 @@ pub struct Native {
     pub state: Option<PathBuf>,
     /// Whether environments that lack packages are built again, once each.
     pub again: Option<environment::Tried>,
-    /// Who is told what is built.
+    /// Called when a build begins and ends.
     pub watch: watch::Watch,
     /// The Pythons that were looked for, by version.
     pythons: Mutex<HashMap<String, Result<interpreter::Python, String>>>,

@@ -17,7 +17,7 @@ pub enum Step {
 
 type Each = dyn Fn(&Step) + Send + Sync;
 
-/// Who is told.
+/// The function that is called at each step.
 #[derive(Clone, Default)]
 pub struct Watch(Option<Arc<Each>>);
 

@@ -62,7 +62,7 @@ pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
         if !args.json {
             errln!("voe: stopped; to go on: the same command");
         }
-        // Checkouts under way would be waited for otherwise; what they leave is made anew.
+        // Checkouts under way would be waited for otherwise; what they leave is made again.
         std::process::exit(exit::INTERRUPTED.into());
     };
     let taken = before.zip(left(&cache)).map(|(before, after)| before.saturating_sub(after));
