@@ -69,7 +69,7 @@ impl Attempt {
         let mut retries = Vec::new();
         let mut on = |delta: Delta<'_>| {
             if let Delta::Retry { kind, error, wait } = delta {
-                let (kind, error) = (kind.to_owned(), error.to_owned());
+                let error = error.to_owned();
                 retries.push(Event::Retry { step, kind, error, wait: wait.as_secs_f64() });
             }
             observer.delta(delta);

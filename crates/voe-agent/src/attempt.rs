@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use tokio::sync::watch;
 use voe_model::{Estimator, Model, ModelError, ToolSpec};
 use voe_sandbox::{Sandbox, Snapshot};
 use voe_toolbox::protocol::{Bytes, CallResult, FileState, Limits, Pristine, Setup};
-use voe_trace::event::{Origin, Reply, Start, Task};
+use voe_trace::event::{NudgeKind, Origin, Reply, ResumedFrom, Start, Task};
 use voe_trace::{Event, Message, Outcome, Reason, Record, WriteError, Writer};
 
 use crate::ask::CUT_OFF;
@@ -152,7 +151,6 @@ impl Attempt {
             model: self.model.facts(),
             sandbox: self.workspace.sandbox().facts(),
             tools: self.tools.iter().filter_map(|tool| serde_json::to_value(tool).ok()).collect(),
-            settings: Value::Null,
         };
         self.log.write(Event::Start(Box::new(start)))
     }
@@ -165,14 +163,14 @@ impl Attempt {
         observer: Box<dyn Observer>,
         records: &[Record],
         files: Vec<(Bytes, Option<FileState>)>,
-        how: &str,
+        from: ResumedFrom,
     ) -> Result<Self, AttemptError> {
         let mut attempt = Self::open(plan, writer, observer, records).await?;
         if let Some(Event::Start(start)) = records.first().map(|record| &record.event) {
             attempt.workspace.known_as(&start.task.workspace);
         }
         let step = attempt.log.conversation.step;
-        attempt.log.write(Event::Resume { step, how: how.to_owned() })?;
+        attempt.log.write(Event::Resume { step, from })?;
         if attempt.strategy.pipeline.is_some() {
             // Begins at the base, and takes what was answered before from the record.
             attempt.past = Past::of(records);
@@ -184,7 +182,7 @@ impl Attempt {
                 "{HARNESS} The harness was stopped during this call. It may have taken effect in part: look before you go on."
             );
             let state = attempt.workspace.state().await?;
-            attempt.result(&call, CallResult { state, ..CallResult::default() }, text)?;
+            attempt.result(&call, CallResult { output: text, state, ..CallResult::default() })?;
         }
         let memory = Memory::of(records, &attempt.strategy.nudge, &mut attempt.watch);
         attempt.refusals = memory.refusals;
@@ -251,8 +249,11 @@ impl Attempt {
         })
     }
 
-    /// Runs to the end and says why it ended. What comes next is [`Attempt::finish`].
+    /// Runs to the end and returns why it ended. What comes next is [`Attempt::finish`].
     pub async fn run(&mut self) -> (Reason, Option<String>) {
+        if let Err(error) = self.end_step(None) {
+            return End::Failed(error).told();
+        }
         if let Some(keys) = self.strategy.pipeline.clone() {
             return match self.lead(&keys).await {
                 Ok(reason) => (reason, None),
@@ -260,10 +261,24 @@ impl Attempt {
             };
         }
         loop {
-            if let Err(end) = self.step().await {
+            let ended = match self.step().await {
+                Ok(()) => self.end_step(None).map_err(End::Failed),
+                end => end,
+            };
+            if let Err(end) = ended {
                 return end.told();
             }
         }
+    }
+
+    /// Marks the record as complete up to here: an attempt that is cut off later continues from this line. `scratch`: the file
+    /// in which the scratch files are kept as they are now, if they are.
+    ///
+    /// # Errors
+    /// The record can't be written.
+    pub fn end_step(&mut self, scratch: Option<String>) -> Result<(), AttemptError> {
+        let step = self.log.conversation.step;
+        Ok(self.log.write(Event::StepEnd { step, scratch })?)
     }
 
     /// Runs `steps` more steps. `None`: the attempt could go on. A pipeline has no steps to stop between: it is run to its end.
@@ -344,7 +359,7 @@ impl Attempt {
             Some(malformed) => (Origin::Malformed, format!("{HARNESS} {malformed}")),
             None => (Origin::Reminder, prompt::reminder(&self.strategy, &self.task)),
         };
-        self.log.write(Event::Nudge { step: reply.step, kind: "reminder".into(), text: text.clone() })?;
+        self.log.write(Event::Nudge { step: reply.step, kind: NudgeKind::Reminder, text: text.clone() })?;
         Ok(self.say(origin, Message::user(text))?)
     }
 
@@ -381,7 +396,7 @@ impl Attempt {
 
 /// How a command ended, for the record of a check.
 pub(crate) fn outcome(result: &CallResult) -> Outcome {
-    Outcome { exit: result.exit, killed: result.killed.clone(), seconds: result.seconds, tail: result.tail.clone() }
+    Outcome { exit: result.exit, ended_by: result.ended_by, seconds: result.seconds, tail: result.tail.clone() }
 }
 
 /// Resolves when the user stops the attempt; never if nobody can any more.

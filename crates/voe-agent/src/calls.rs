@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use voe_toolbox::protocol::{CallResult, Limits, State};
-use voe_trace::event::ToolResult;
-use voe_trace::{Check, Event, Level, Reason, ToolCall, WriteError};
+use voe_trace::event::{NudgeKind, ToolResult};
+use voe_trace::{Check, Event, Level, Note, Reason, ToolCall, Why, WriteError};
 
 use crate::attempt::{Attempt, End, outcome, sleep_until, stopped};
 use crate::nudge::CallSeen;
@@ -42,36 +42,33 @@ impl Attempt {
         let check = check_of(call, &result, &before, step);
 
         self.hear_counterfactuals().await?;
-        let mut said = std::mem::take(&mut self.untold);
-        let mut text = result.text.clone();
-        if let Seen::Circle(times) = self.note(call, &result.text)? {
+        let seen = self.note(call, &result.own_text())?;
+        result.notes.extend(std::mem::take(&mut self.untold).into_iter().map(|text| Note::Evidence { text }));
+        if let Seen::Circle(times) = seen {
             let nudge = format!(
                 "{HARNESS} This is the same call with the same result, {times} times over. Repeating it changes nothing: \
                  do something else."
             );
-            self.log.write(Event::Nudge { step, kind: "stuck".into(), text: nudge.clone() })?;
-            said.push(nudge);
+            self.log.write(Event::Nudge { step, kind: NudgeKind::Stuck, text: nudge.clone() })?;
+            result.notes.push(Note::Nudge { kind: NudgeKind::Stuck, text: nudge });
         }
         let unproven = !result.state.code_tree.is_empty() && self.log.ledger.open();
         let seen = CallSeen { tool: &call.name, files: &files, check: check.is_some(), last, unproven };
         let nudged = self.nudger.after(&self.strategy.nudge, seen);
         if !nudged.is_empty() {
             let nudge = prompt::nudge(&self.strategy, &nudged);
-            self.log.write(Event::Nudge { step, kind: "verify".into(), text: nudge.clone() })?;
+            self.log.write(Event::Nudge { step, kind: NudgeKind::Verify, text: nudge.clone() })?;
             match self.strategy.nudge.placement {
-                Placement::ToolResult => said.push(nudge),
+                Placement::ToolResult => result.notes.push(Note::Nudge { kind: NudgeKind::Verify, text: nudge }),
                 Placement::User => self.after_step.push(nudge),
             }
         }
         let red = self.red_of(call, &result);
-        said.extend(red.iter().map(|(_, said)| said.clone()));
         let again = self.run_reds(&result.state, !files.is_empty()).await?;
-        said.extend(again.iter().map(red_first::fact));
-        for said in said {
-            text = format!("{}\n\n{said}", text.trim_end());
-        }
+        let reds = red.iter().map(|(_, text)| text.clone()).chain(again.iter().map(red_first::fact));
+        result.notes.extend(reds.map(|text| Note::Nudge { kind: NudgeKind::Red, text }));
         let edited = result.state.tree.clone();
-        self.result(call, result, text)?;
+        self.result(call, result)?;
         if !files.is_empty() {
             self.keep_patch(&edited).await?;
         }
@@ -98,14 +95,14 @@ impl Attempt {
         if !self.tools.iter().any(|tool| tool.name == call.name) {
             let names: Vec<_> = self.tools.iter().map(|tool| tool.name.as_str()).collect();
             let text = format!("There is no tool {:?}. The tools are: {}.", call.name, names.join(", "));
-            return Ok(CallResult { text, state: self.state_before(), ..CallResult::default() });
+            return Ok(CallResult { output: text, state: self.state_before(), ..CallResult::default() });
         }
         let refusal = match self.refused(call, &arguments) {
             None => self.too_early(call, &arguments)?,
             refusal => refusal,
         };
         if let Some(refusal) = refusal {
-            return Ok(CallResult { text: refusal, state: self.state_before(), ..CallResult::default() });
+            return Ok(CallResult { output: refusal, state: self.state_before(), ..CallResult::default() });
         }
         let limit = Duration::from_secs_f64(Limits::default().max_timeout_s);
         let deadline = self.deadline;
@@ -125,7 +122,7 @@ impl Attempt {
                     "{HARNESS} The tools' process ended during this call ({why}) and was started again. The call may have \
                      taken effect in part: look before you go on."
                 );
-                Ok(CallResult { text, state, ..CallResult::default() })
+                Ok(CallResult { output: text, state, ..CallResult::default() })
             }
             Err(reason) => {
                 self.workspace.interrupt();
@@ -142,8 +139,8 @@ impl Attempt {
             && let Some(again) = self.run_check(&check.command).await?
             && passes(&again) != passes(check)
         {
-            check.level = Level::Unrunnable;
-            check.why = Some("it passes and fails on the same code by chance".into());
+            check.level = Level::Inconclusive;
+            check.why = Some(Why::Chance);
         }
         Ok(())
     }
@@ -179,21 +176,22 @@ impl Attempt {
 
     /// Writes the result of a call that is voe's own and changes nothing.
     fn own_result(&mut self, call: &ToolCall, ok: bool, text: String) -> Result<(), WriteError> {
-        let result = CallResult { ok, text: text.clone(), state: self.state_before(), ..CallResult::default() };
-        self.result(call, result, text)
+        let result = CallResult { ok, output: text, state: self.state_before(), ..CallResult::default() };
+        self.result(call, result)
     }
 
     /// Writes the result of a call.
-    pub(crate) fn result(&mut self, call: &ToolCall, result: CallResult, text: String) -> Result<(), WriteError> {
+    pub(crate) fn result(&mut self, call: &ToolCall, result: CallResult) -> Result<(), WriteError> {
         self.log.write(Event::Result(Box::new(ToolResult {
             step: self.log.conversation.step,
             call_id: call.id.clone(),
             tool: call.name.clone(),
             arguments: serde_json::from_str(&call.arguments).unwrap_or_default(),
-            text,
+            output: result.output,
             ok: result.ok,
             exit: result.exit,
-            killed: result.killed,
+            ended_by: result.ended_by,
+            notes: result.notes,
             seconds: result.seconds,
             changes: result.changes,
             byproducts: result.byproducts,
@@ -218,7 +216,7 @@ fn check_of(call: &ToolCall, result: &CallResult, before: &str, step: u32) -> Op
     let arguments: Value = serde_json::from_str(&call.arguments).ok()?;
     let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
     let code = &result.state.code_tree;
-    let ended = result.exit.is_some() || result.killed.is_some();
+    let ended = result.exit.is_some() || result.ended_by.is_some();
     if code.is_empty() || code != before || !ended || !voe_toolbox::command::is_check(command) {
         return None;
     }
@@ -226,7 +224,7 @@ fn check_of(call: &ToolCall, result: &CallResult, before: &str, step: u32) -> Op
     Some(Check {
         command: command.to_owned(),
         step,
-        tree: code.clone(),
+        code_tree: code.clone(),
         level,
         with: outcome(result),
         without: None,

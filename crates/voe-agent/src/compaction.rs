@@ -5,7 +5,7 @@
 //! conversation that results; between two of them the conversation only grows, so that the server's prefix cache holds.
 
 use voe_model::{ModelError, estimate_tokens};
-use voe_trace::event::Compaction;
+use voe_trace::event::{ConversationRewritten, RewriteKind};
 use voe_trace::{Event, Message, Role, Usage};
 
 use crate::attempt::{Attempt, End};
@@ -54,7 +54,7 @@ impl Attempt {
         let shortened = shorten(messages, keep, keys.result_chars);
         let tokens = self.estimator.estimate(&shortened, &self.tools);
         if tokens <= aim && !overflowed && shortened != *messages {
-            return self.rewritten("shorten", before, shortened, Usage::default(), 0.0);
+            return self.rewritten(RewriteKind::Shorten, before, shortened, Usage::default(), 0.0);
         }
         let (summary, usage, seconds) = self.summarise(&shortened, keep, aim).await?;
         let facts = restate(&self.log.ledger);
@@ -65,7 +65,7 @@ impl Attempt {
         } else {
             rewritten
         };
-        self.rewritten("summary", before, rewritten, usage, seconds)
+        self.rewritten(RewriteKind::Summary, before, rewritten, usage, seconds)
     }
 
     /// Compacts everything, for a recovery: the model summarises all of it, and `after` comes next.
@@ -79,7 +79,7 @@ impl Attempt {
         let shortened = if before > aim { shorten(&messages, all, keys.result_chars) } else { messages };
         let (summary, usage, seconds) = self.summarise(&shortened, all, aim).await?;
         let facts = format!("{}\n\n{after}", restate(&self.log.ledger));
-        self.rewritten("summary", before, replace(&shortened, all, &summary, &facts), usage, seconds)
+        self.rewritten(RewriteKind::Summary, before, replace(&shortened, all, &summary, &facts), usage, seconds)
     }
 
     /// Begins anew, for a recovery: the task, the state of the workspace, and `after`. Nothing of what was said is kept.
@@ -95,7 +95,7 @@ impl Attempt {
             restate(&self.log.ledger)
         );
         let messages = extended(&self.log.conversation.messages, &text);
-        self.rewritten("fresh", before, messages, Usage::default(), 0.0)
+        self.rewritten(RewriteKind::Fresh, before, messages, Usage::default(), 0.0)
     }
 
     /// The model's own summary of what comes before `keep`, or nothing if it can't give one.
@@ -126,7 +126,7 @@ impl Attempt {
 
     pub(crate) fn rewritten(
         &mut self,
-        kind: &str,
+        kind: RewriteKind,
         before: u64,
         messages: Vec<Message>,
         usage: Usage,
@@ -135,8 +135,8 @@ impl Attempt {
         let after = self.estimator.estimate(&messages, &self.tools);
         self.measured = (0, 0);
         let step = self.log.conversation.step;
-        let compaction = Compaction { step, kind: kind.into(), before, after, usage, seconds, messages };
-        Ok(self.log.write(Event::Compaction(Box::new(compaction)))?)
+        let rewritten = ConversationRewritten { step, kind, before, after, usage, seconds, messages };
+        Ok(self.log.write(Event::ConversationRewritten(Box::new(rewritten)))?)
     }
 }
 

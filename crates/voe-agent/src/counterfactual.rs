@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use voe_toolbox::protocol::{Bytes, FileState};
-use voe_trace::{Check, Event, Level, Outcome};
+use voe_trace::{Check, Event, Level, Outcome, Why};
 
 use crate::attempt::{AttemptError, outcome, stopped};
 use crate::log::Log;
@@ -37,7 +37,7 @@ struct Pending {
     check: Check,
     /// Paths of the patch that the fork does not hold.
     absent: BTreeSet<String>,
-    run: JoinHandle<Result<Outcome, String>>,
+    run: JoinHandle<Result<Outcome, Why>>,
 }
 
 impl Counterfactuals {
@@ -55,7 +55,7 @@ impl Counterfactuals {
 
     /// Takes note of checks that were run without the edits before the attempt was gone on with.
     pub(crate) fn were_run<'a>(&mut self, checks: impl Iterator<Item = &'a Check>) {
-        self.seen.extend(checks.map(|check| (check.command.clone(), check.tree.clone())));
+        self.seen.extend(checks.map(|check| (check.command.clone(), check.code_tree.clone())));
     }
 
     /// Starts the run of `check` without the edits, whatever it showed with them.
@@ -67,18 +67,18 @@ impl Counterfactuals {
     ) -> Result<(), AttemptError> {
         if self.mode == Counterfactual::Off
             || log.ledger.void().is_some()
-            || !self.seen.insert((check.command.clone(), check.tree.clone()))
+            || !self.seen.insert((check.command.clone(), check.code_tree.clone()))
         {
             return Ok(());
         }
         if voe_toolbox::command::reads_source_only(&check.command) {
-            let why = "it only reads source text".to_owned();
-            log.write(Event::Check(Box::new(Check { level: Level::Unrunnable, why: Some(why), ..check.clone() })))?;
+            let (level, why) = (Level::Inconclusive, Some(Why::ReadsSourceOnly));
+            log.write(Event::Check(Box::new(Check { level, why, ..check.clone() })))?;
             return Ok(());
         }
         if check.with.seconds > self.skip_over {
-            let why = format!("not run without the edits: it takes longer than {} s", self.skip_over);
-            log.write(Event::Check(Box::new(Check { why: Some(why), ..check.clone() })))?;
+            let why = Some(Why::NotRun { error: format!("it takes longer than {} s", self.skip_over) });
+            log.write(Event::Check(Box::new(Check { why, ..check.clone() })))?;
             return Ok(());
         }
         let export = workspace.export().await?;
@@ -97,7 +97,7 @@ impl Counterfactuals {
                 self.pending.push(Pending { check: check.clone(), absent, run });
             }
             Err(WorkspaceError::Sandbox(_)) if *self.stop.borrow() => {
-                let why = Some("not run without the edits: interrupted".to_owned());
+                let why = Some(not_run("interrupted"));
                 log.write(Event::Check(Box::new(Check { why, ..check.clone() })))?;
             }
             Err(WorkspaceError::Sandbox(error)) => {
@@ -122,8 +122,8 @@ impl Counterfactuals {
                     let (level, why) = red::judge(&check.command, &check.with, &without, &absent, self.limit);
                     Check { level, why, without: Some(without), ..check }
                 }
-                Ok(Err(error)) => Check { why: Some(format!("not run without the edits: {error}")), ..check },
-                Err(error) => Check { why: Some(format!("not run without the edits: {error}")), ..check },
+                Ok(Err(why)) => Check { why: Some(why), ..check },
+                Err(error) => Check { why: Some(not_run(error)), ..check },
             });
         }
         if let Some(tree) = tree.filter(|_| !judged.is_empty()) {
@@ -147,7 +147,7 @@ async fn run(
     limit: Duration,
     before: Option<bool>,
     mut stop: watch::Receiver<bool>,
-) -> Result<Outcome, String> {
+) -> Result<Outcome, Why> {
     let called = tokio::select! {
         biased;
         () = stopped(&mut stop) => None,
@@ -159,64 +159,59 @@ async fn run(
     let sandbox = fork.close().await;
     // What could not be cleaned up is swept at the next start.
     let _ = sandbox.close().await;
-    called.unwrap_or_else(|| Err("interrupted".into()))
+    called.unwrap_or_else(|| Err(not_run("interrupted")))
 }
 
 /// Once, or twice where the outcome is another than `before`.
-async fn twice(fork: &mut Workspace, command: &str, limit: Duration, before: Option<bool>) -> Result<Outcome, String> {
+async fn twice(fork: &mut Workspace, command: &str, limit: Duration, before: Option<bool>) -> Result<Outcome, Why> {
     let first = once(fork, command, limit).await?;
     let passes = |outcome: &Outcome| outcome.exit == Some(0);
     if before.is_some_and(|before| before != passes(&first))
         && let Ok(second) = once(fork, command, limit).await
         && passes(&second) != passes(&first)
     {
-        return Err("it passes and fails there by chance".into());
+        return Err(Why::ChanceWithout);
     }
     Ok(first)
 }
 
-async fn once(fork: &mut Workspace, command: &str, limit: Duration) -> Result<Outcome, String> {
-    match fork.check(command, limit).await.map_err(|e| e.to_string())? {
+async fn once(fork: &mut Workspace, command: &str, limit: Duration) -> Result<Outcome, Why> {
+    match fork.check(command, limit).await.map_err(not_run)? {
         Called::Result(result) => Ok(outcome(&result)),
-        Called::Died(why) => Err(why),
+        Called::Died(why) => Err(not_run(why)),
     }
+}
+
+fn not_run(error: impl std::fmt::Display) -> Why {
+    Why::NotRun { error: error.to_string() }
 }
 
 /// What a check showed, in words for the model.
 pub(crate) fn fact(check: &Check) -> String {
     let name = short(&check.command);
-    let with = ended(&check.with);
-    let Some(without) = check.without.as_ref().map(ended) else {
-        return format!(
-            "{HARNESS} `{name}`: {}.",
-            check.why.as_deref().unwrap_or("no run without your changes was made")
-        );
+    let with = &check.with;
+    let why = check.why.as_ref().map(Why::to_string);
+    let Some(without) = &check.without else {
+        let why = why.unwrap_or_else(|| "no run without your changes was made".to_owned());
+        return format!("{HARNESS} `{name}`: {why}.");
     };
     let both = format!("{HARNESS} `{name}` was also run on a copy without your changes: {without}; with them: {with}.");
     match check.level {
         Level::Proven => {
-            let line = check.why.as_ref().map(|line| format!(" Without them it says: {line}")).unwrap_or_default();
+            let line = why.map(|line| format!(" Without them it says: {line}")).unwrap_or_default();
             format!("{both} So it shows that the change makes the difference.{line}")
         }
         Level::Vacuous => format!(
             "{both} It passes either way, so it shows nothing about your change. A check that shows something fails \
              without the change."
         ),
-        Level::Refuted if check.without.as_ref().is_some_and(|w| w.exit == Some(0)) => {
+        Level::Refuted if without.exit == Some(0) => {
             format!("{both} So your changes break it.")
         }
         Level::Refuted => format!("{both} It failed before your changes too."),
         _ => {
-            format!("{both} That proves nothing: {}.", check.why.as_deref().unwrap_or("it could not run without them"))
+            format!("{both} That proves nothing: {}.", why.as_deref().unwrap_or("it could not run without them"))
         }
-    }
-}
-
-/// How a run ended, in words.
-pub(crate) fn ended(outcome: &Outcome) -> String {
-    match outcome.exit {
-        Some(exit) => format!("exit code {exit}"),
-        None => outcome.killed.clone().unwrap_or_else(|| "did not end".into()),
     }
 }
 

@@ -81,7 +81,7 @@ impl Attempt {
             Level::None => "nothing was run since your last edit".to_owned(),
             Level::Refuted => "the checks that were run since your last edit failed".to_owned(),
             Level::Vacuous => "the checks that passed pass without your changes too, so they show nothing".to_owned(),
-            Level::Unrunnable => {
+            Level::Inconclusive => {
                 "the checks that passed could not run without your changes, so they show nothing".to_owned()
             }
             Level::Ran | Level::Proven => {
@@ -272,8 +272,8 @@ impl Attempt {
             }
         };
         let level = if result.exit == Some(0) { Level::Ran } else { Level::Refuted };
-        let (command, tree) = (command.to_owned(), result.state.code_tree.clone());
-        Ok(Some(Check { command, step, tree, level, with: outcome(&result), without: None, why: None }))
+        let (command, code_tree) = (command.to_owned(), result.state.code_tree.clone());
+        Ok(Some(Check { command, step, code_tree, level, with: outcome(&result), without: None, why: None }))
     }
 
     /// What a command shows of the code as it stands, without the edits too where that can be had. It is not run again if that

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use voe_trace::event::{Change, ChangeKind, Evidence};
-use voe_trace::{Check, Event, Level};
+use voe_trace::{Check, Event, Level, Why};
 
 /// What is known about the edits so far.
 #[derive(Debug, Clone, Default)]
@@ -64,7 +64,7 @@ impl Ledger {
             Event::Void { why, .. } => self.void = Some(why.clone()),
             Event::Check(check) => {
                 self.last_check = self.clock;
-                let same = |old: &Check| old.command == check.command && old.tree == check.tree;
+                let same = |old: &Check| old.command == check.command && old.code_tree == check.code_tree;
                 let mut check = (**check).clone();
                 if let Some(at) = self.checks.iter().position(same) {
                     let old = self.checks.remove(at);
@@ -87,7 +87,7 @@ impl Ledger {
     /// `check` as it counts: once evidence is void, it shows nothing.
     pub(crate) fn counted(&self, check: Check) -> Check {
         match &self.void {
-            Some(why) => Check { level: Level::None, why: Some(format!("void: {why}")), ..check },
+            Some(why) => Check { level: Level::None, why: Some(Why::Void { why: why.clone() }), ..check },
             None => check,
         }
     }
@@ -124,7 +124,7 @@ impl Ledger {
 
     /// Checks of the code as it stands now.
     pub fn current(&self) -> impl Iterator<Item = &Check> {
-        self.checks.iter().filter(|check| check.tree == self.code_tree)
+        self.checks.iter().filter(|check| check.code_tree == self.code_tree)
     }
 
     /// What `command` showed of the code as it stands now.
@@ -168,7 +168,7 @@ impl Ledger {
         if code.is_empty() || self.void.is_some() {
             return Level::None;
         }
-        let of_code = || self.checks.iter().filter(|check| check.tree == code);
+        let of_code = || self.checks.iter().filter(|check| check.code_tree == code);
         if of_code().any(regressed) {
             return Level::Refuted;
         }

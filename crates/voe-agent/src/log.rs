@@ -30,6 +30,8 @@ pub struct Log {
     pub ledger: Ledger,
     /// What was verified, and what came of it.
     pub trail: Trail,
+    /// The file with the scratch files as they were at the end of the last step, where they are kept.
+    pub scratch: Option<String>,
     /// The last patch: what is left of the work if the workspace is lost.
     pub(crate) patch: String,
 }
@@ -38,7 +40,7 @@ impl Log {
     /// Goes on from `records`, which `writer`'s file already holds (none for a new attempt).
     pub fn new(writer: Writer, observer: Box<dyn Observer>, records: &[Record]) -> Self {
         let (conversation, ledger, trail) = (Conversation::default(), Ledger::default(), Trail::default());
-        let mut log = Self { writer, observer, conversation, ledger, trail, patch: String::new() };
+        let mut log = Self { writer, observer, conversation, ledger, trail, scratch: None, patch: String::new() };
         for record in records {
             log.fold(&record.event);
         }
@@ -61,8 +63,10 @@ impl Log {
         self.conversation.apply(event);
         self.ledger.apply(event);
         self.trail.apply(event);
-        if let Event::Patch { patch, .. } = event {
-            self.patch.clone_from(patch);
+        match event {
+            Event::Patch { patch, .. } => self.patch.clone_from(patch),
+            Event::StepEnd { scratch, .. } => self.scratch.clone_from(scratch),
+            _ => {}
         }
     }
 

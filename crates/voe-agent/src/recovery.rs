@@ -4,6 +4,7 @@
 use voe_repo::Base;
 use voe_toolbox::protocol::{Bytes, FileState, Pristine, State};
 use voe_trace::Event;
+use voe_trace::event::NudgeKind;
 
 use crate::attempt::{Attempt, AttemptError, End};
 use crate::prompt::HARNESS;
@@ -24,7 +25,7 @@ impl Attempt {
         self.after_step.push(format!("{HARNESS} Verification ({method}) failed:\n{failure}\n\n{next}"));
         let text = self.after_step.join("\n\n");
         let step = self.log.conversation.step;
-        self.log.write(Event::Nudge { step, kind: crate::trail::RECOVERY.into(), text: text.clone() })?;
+        self.log.write(Event::Nudge { step, kind: NudgeKind::Recovery, text: text.clone() })?;
         match self.strategy.recovery.how {
             RecoverHow::Retry => return Ok(()),
             RecoverHow::Compact => self.summarise_all(&text).await?,

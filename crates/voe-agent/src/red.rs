@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use voe_trace::{Level, Outcome};
+use voe_trace::{EndedBy, Level, Outcome, Why};
 
-/// The level of a check from its two runs, and one line on why: for `proven`, the line in which they differ.
+/// The level of a check from its two runs, and why: for `proven`, the line in which they differ.
 ///
 /// `absent`: paths that the edits added and that the run without them therefore did not have. `limit`: the time limit of
 /// the run without the edits.
@@ -15,30 +15,28 @@ pub fn judge(
     without: &Outcome,
     absent: &BTreeSet<String>,
     limit: Duration,
-) -> (Level, Option<String>) {
+) -> (Level, Option<Why>) {
     if with.exit != Some(0) {
         return (Level::Refuted, None);
     }
-    let unrunnable = |why: String| (Level::Unrunnable, Some(why));
+    let inconclusive = |why: Why| (Level::Inconclusive, Some(why));
     match without.exit {
         Some(0) => return (Level::Vacuous, None),
         // A change may cure an endless loop, but a check that is slow in itself must not count as one.
-        None if with.seconds * 4.0 < limit.as_secs_f64()
-            && without.killed.as_deref().is_some_and(|k| k.contains("time limit")) =>
-        {
-            return (Level::Proven, Some(format!("it did not end within {} s", limit.as_secs())));
+        None if with.seconds * 4.0 < limit.as_secs_f64() && without.ended_by.is_some_and(EndedBy::is_time_limit) => {
+            return (Level::Proven, Some(Why::DidNotEnd { seconds: limit.as_secs() }));
         }
-        None => return unrunnable(without.killed.clone().unwrap_or_else(|| "it did not end".into())),
-        Some(126 | 127) => return unrunnable("the command could not be started without the changes".into()),
+        None => return inconclusive(Why::Ended { by: without.ended_by }),
+        Some(126 | 127) => return inconclusive(Why::NotStarted),
         Some(_) => {}
     }
     if let Some(why) = nothing_tested(command, without) {
-        return unrunnable(why);
+        return inconclusive(why);
     }
     if let Some(path) = absent.iter().find(|path| misses(&without.tail, path)) {
-        return unrunnable(format!("it failed because {path} is not there without the changes"));
+        return inconclusive(Why::MissingPath { path: path.clone() });
     }
-    (Level::Proven, telling_line(&with.tail, &without.tail))
+    (Level::Proven, telling_line(&with.tail, &without.tail).map(|line| Why::FailsWith { line }))
 }
 
 /// Why a failure on the unchanged code says nothing about the problem in `statement`: the check itself is at fault.
@@ -49,8 +47,10 @@ pub(crate) fn says_nothing(command: &str, failed: &Outcome, statement: &str) -> 
         _ if voe_toolbox::command::reads_source_only(command) => return Some("it only reads source text".into()),
         _ => {}
     }
-    if let Some(why) = nothing_tested(command, failed) {
-        return Some(why.replace(" without the changes", ""));
+    match nothing_tested(command, failed) {
+        Some(Why::NothingCollected { exit }) => return Some(format!("pytest found nothing to run (exit code {exit})")),
+        Some(Why::NothingTested { words }) => return Some(format!("nothing was tested (\"{words}\")")),
+        _ => {}
     }
     let own = [
         "SyntaxError",
@@ -64,15 +64,14 @@ pub(crate) fn says_nothing(command: &str, failed: &Outcome, statement: &str) -> 
     Some(format!("it says \"{said}\", which is a fault of the check or of the environment"))
 }
 
-/// Whether the runner says that it found nothing to test.
-fn nothing_tested(command: &str, without: &Outcome) -> Option<String> {
+/// Whether the runner reports that it found nothing to test.
+fn nothing_tested(command: &str, without: &Outcome) -> Option<Why> {
     // pytest: 4 is a usage error (a path that is not there), 5 is "no tests were collected".
     // https://docs.pytest.org/en/stable/reference/exit-codes.html
-    if command.contains("pytest") && matches!(without.exit, Some(4 | 5)) {
-        return Some(format!(
-            "pytest found nothing to run without the changes (exit code {})",
-            without.exit.unwrap_or(5)
-        ));
+    if let Some(exit @ (4 | 5)) = without.exit
+        && command.contains("pytest")
+    {
+        return Some(Why::NothingCollected { exit });
     }
     let nothing = [
         "no tests ran",
@@ -85,7 +84,7 @@ fn nothing_tested(command: &str, without: &Outcome) -> Option<String> {
         "make: *** No targets",
     ];
     let said = nothing.iter().find(|said| without.tail.contains(**said))?;
-    Some(format!("nothing was tested without the changes (\"{said}\")"))
+    Some(Why::NothingTested { words: (*said).to_owned() })
 }
 
 /// Whether `tail` complains that `path`, or the module that it is, is missing.
@@ -151,8 +150,8 @@ mod tests {
     use super::*;
 
     fn ended(exit: Option<i32>, tail: &str) -> Outcome {
-        let killed = exit.is_none().then(|| "time limit 120 s".to_owned());
-        Outcome { exit, killed, seconds: 0.1, tail: tail.into() }
+        let ended_by = exit.is_none().then_some(EndedBy::TimeLimit { seconds: 120.0 });
+        Outcome { exit, ended_by, seconds: 0.1, tail: tail.into() }
     }
 
     fn level(command: &str, without: &Outcome, absent: &[&str]) -> Level {
@@ -165,25 +164,26 @@ mod tests {
         let without = ended(Some(1), "Traceback\nIndexError: list index out of range");
         let (level, line) =
             judge("python t.py", &ended(Some(0), "OK"), &without, &BTreeSet::new(), Duration::from_secs(9));
+        let line = line.map(|why| why.to_string());
         assert_eq!((level, line.as_deref()), (Level::Proven, Some("IndexError: list index out of range")));
     }
 
     #[test]
     fn red_for_want_of_what_the_patch_adds_is_none() {
         let missing = ended(Some(1), "ModuleNotFoundError: No module named 'pkg.newmod'");
-        assert_eq!(level("python t.py", &missing, &["src/pkg/newmod.py"]), Level::Unrunnable);
+        assert_eq!(level("python t.py", &missing, &["src/pkg/newmod.py"]), Level::Inconclusive);
         // A module that the patch does not add is the environment's matter: red, as it was before.
         assert_eq!(level("python t.py", &missing, &["src/other.py"]), Level::Proven);
         let file = ended(Some(2), "python3: can't open file '/repo/tool.py': [Errno 2] No such file or directory");
-        assert_eq!(level("python3 tool.py", &file, &["tool.py"]), Level::Unrunnable);
+        assert_eq!(level("python3 tool.py", &file, &["tool.py"]), Level::Inconclusive);
     }
 
     #[test]
     fn nothing_collected_and_not_started_are_no_proof() {
-        assert_eq!(level("pytest -q t.py", &ended(Some(5), "no tests ran in 0.01s"), &[]), Level::Unrunnable);
-        assert_eq!(level("pytest -q t.py", &ended(Some(4), "ERROR: not found: t.py"), &[]), Level::Unrunnable);
-        assert_eq!(level("python3 -m unittest", &ended(Some(5), "Ran 0 tests in 0.000s"), &[]), Level::Unrunnable);
-        assert_eq!(level("foo", &ended(Some(127), "foo: command not found"), &[]), Level::Unrunnable);
+        assert_eq!(level("pytest -q t.py", &ended(Some(5), "no tests ran in 0.01s"), &[]), Level::Inconclusive);
+        assert_eq!(level("pytest -q t.py", &ended(Some(4), "ERROR: not found: t.py"), &[]), Level::Inconclusive);
+        assert_eq!(level("python3 -m unittest", &ended(Some(5), "Ran 0 tests in 0.000s"), &[]), Level::Inconclusive);
+        assert_eq!(level("foo", &ended(Some(127), "foo: command not found"), &[]), Level::Inconclusive);
     }
 
     #[test]
@@ -196,6 +196,6 @@ mod tests {
         assert_eq!(level("python t.py", &ended(None, ""), &[]), Level::Proven);
         let slow = Outcome { seconds: 100.0, ..ended(Some(0), "OK") };
         let judged = judge("python t.py", &slow, &ended(None, ""), &BTreeSet::new(), Duration::from_secs(120));
-        assert_eq!(judged.0, Level::Unrunnable);
+        assert_eq!(judged.0, Level::Inconclusive);
     }
 }

@@ -4,13 +4,13 @@
 use serde_json::Value;
 use voe_toolbox::is_test_path;
 use voe_toolbox::protocol::{CallResult, State};
-use voe_trace::{Check, Event, Level, ToolCall};
+use voe_trace::event::NudgeKind;
+use voe_trace::{Check, Event, Level, Note, ToolCall};
 
 use crate::attempt::{Attempt, AttemptError, End, outcome};
-use crate::counterfactual::{ended, short};
+use crate::counterfactual::short;
 use crate::prompt::{HARNESS, last_lines};
 use crate::red;
-use crate::trail::RED_FIRST;
 
 /// Failing checks that are run again after each edit: the newest.
 const AGAIN: usize = 2;
@@ -54,7 +54,7 @@ impl Attempt {
         result.changes.retain(|change| is_test_path(&change.path));
         result.diff.clear();
         let refusal = self.refuse_early_edit("What this call changed in the source was put back")?;
-        result.text = format!("{}\n\n{refusal}", result.text.trim_end());
+        result.notes.push(Note::Nudge { kind: NudgeKind::RedFirst, text: refusal });
         Ok(())
     }
 
@@ -74,7 +74,7 @@ impl Attempt {
              because of the problem in the statement, and run it. {exit}"
         );
         if last != step {
-            self.log.write(Event::Nudge { step, kind: RED_FIRST.into(), text: text.clone() })?;
+            self.log.write(Event::Nudge { step, kind: NudgeKind::RedFirst, text: text.clone() })?;
             if left == 0 {
                 self.log
                     .write(Event::Note { text: "edits are let through without a failing check from here on".into() })?;
@@ -89,7 +89,7 @@ impl Attempt {
         let arguments: Value = serde_json::from_str(&call.arguments).ok()?;
         let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
         let unchanged = result.state.code_tree.is_empty() && self.log.ledger.code_tree().is_empty();
-        let failed = result.exit.is_some_and(|exit| exit != 0) || result.killed.is_some();
+        let failed = result.exit.is_some_and(|exit| exit != 0) || result.ended_by.is_some();
         let known = self.log.trail.reds().iter().any(|red| red == command);
         if !unchanged || !failed || known || !voe_toolbox::command::is_check(command) {
             return None;
@@ -107,8 +107,8 @@ impl Attempt {
             ),
         };
         let step = self.log.conversation.step;
-        let (command, tree, level) = (command.to_owned(), String::new(), Level::Refuted);
-        let check = Check { command, step, tree, level, with, without: None, why: None };
+        let (command, code_tree, level) = (command.to_owned(), String::new(), Level::Refuted);
+        let check = Check { command, step, code_tree, level, with, without: None, why: None };
         Some((Some(check), format!("{HARNESS} {said}")))
     }
 
@@ -128,7 +128,7 @@ impl Attempt {
 /// What the model is told of a failing check that was run again.
 pub(crate) fn fact(check: &Check) -> String {
     let name = short(&check.command);
-    let how = ended(&check.with);
+    let how = &check.with;
     match check.with.exit {
         Some(0) => format!("{HARNESS} `{name}` failed before; with this change: {how}."),
         _ => format!(

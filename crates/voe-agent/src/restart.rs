@@ -1,6 +1,7 @@
 //! Compaction as the published experiment had it: the conversation begins again with the task, and the model's summary of what
 //! was said follows the standing instructions.
 
+use voe_trace::event::RewriteKind;
 use voe_trace::{Message, Role};
 
 use crate::attempt::{Attempt, End};
@@ -38,7 +39,7 @@ impl Attempt {
         let messages = &self.log.conversation.messages;
         let task = messages.iter().filter(|message| message.role == Role::User).take(1).cloned();
         let rewritten = std::iter::once(Message::system(system.trim_start())).chain(task).collect();
-        self.rewritten("restart", before, rewritten, usage, seconds)
+        self.rewritten(RewriteKind::Restart, before, rewritten, usage, seconds)
     }
 }
 

@@ -1,12 +1,12 @@
 //! What an attempt that is gone on with has to know beside its folds: counts in a row, and runs that were under way.
 
+use voe_trace::event::NudgeKind;
 use voe_trace::{Check, Event, Level, Record, ToolCall};
 
 use crate::ask::CUT_OFF;
 use crate::attempt::{Attempt, AttemptError};
 use crate::ledger::Ledger;
 use crate::nudge::{CallSeen, Nudger};
-use crate::prompt::HARNESS;
 use crate::strategy::Nudge;
 use crate::stuck::Watch;
 
@@ -35,16 +35,16 @@ impl Memory {
                     memory.cut_off = calls.is_empty() && reply.finish_reason == CUT_OFF;
                     memory.measured = (reply.usage.prompt + reply.usage.output, reply.request_messages + 1);
                 }
-                Event::Compaction(_) => {
+                Event::ConversationRewritten(_) => {
                     memory.measured = (0, 0);
                     memory.cut_off = false;
                 }
                 Event::Gate { accepted: false, .. } => memory.refusals += 1,
-                Event::Nudge { kind, .. } if kind == "reminder" => memory.idle += 1,
+                Event::Nudge { kind: NudgeKind::Reminder, .. } => memory.idle += 1,
                 Event::Result(result) => {
                     let call = calls.iter().find(|call| call.id == result.call_id);
                     let arguments = call.map(|call| call.arguments.as_str()).unwrap_or_default();
-                    watch.call(&result.tool, arguments, own_words(&result.text));
+                    watch.call(&result.tool, arguments, &result.own_text());
                     let files: Vec<String> = result.changes.iter().map(|change| change.path.clone()).collect();
                     let seen = CallSeen {
                         tool: &result.tool,
@@ -61,12 +61,6 @@ impl Memory {
         }
         memory
     }
-}
-
-/// What the tool said, without what voe added to it.
-fn own_words(text: &str) -> &str {
-    let added = text.find(&format!("\n\n{HARNESS} "));
-    text[..added.unwrap_or(text.len())].trim_end()
 }
 
 /// Whether the call whose result `after` follows was recorded as a check.
@@ -99,7 +93,7 @@ mod tests {
     fn a_reply_that_was_cut_off_is_remembered_until_the_conversation_is_compacted() {
         let reply = serde_json::json!({"event": "reply", "at": 1.0, "step": 1, "finish_reason": "length", "seconds": 0.0,
             "message": {"role": "assistant", "content": "and then"}, "request_messages": 2, "request_bytes": 0});
-        let compaction = serde_json::json!({"event": "compaction", "at": 2.0, "step": 1, "kind": "restart", "before": 9,
+        let compaction = serde_json::json!({"event": "conversation_rewritten", "at": 2.0, "step": 1, "kind": "restart", "before": 9,
             "after": 1, "messages": []});
         let cut_off = |records: &[serde_json::Value]| {
             let records: Vec<Record> =
@@ -108,11 +102,5 @@ mod tests {
         };
         assert!(cut_off(std::slice::from_ref(&reply)));
         assert!(!cut_off(&[reply, compaction]));
-    }
-
-    #[test]
-    fn what_voe_added_to_a_result_is_not_the_tools() {
-        assert_eq!(own_words("a\nb\n\n\n[voe] `x` was also run"), "a\nb");
-        assert_eq!(own_words("plain \n"), "plain");
     }
 }

@@ -58,7 +58,7 @@ impl Workspace {
     /// What a command printed between `<<` and `>>`.
     async fn said(&mut self, command: &str) -> Result<Option<String>, WorkspaceError> {
         let Called::Result(result) = self.check(command, LIMIT).await? else { return Ok(None) };
-        let text = result.text.split_once("<<").and_then(|(_, rest)| rest.rsplit_once(">>"));
+        let text = result.output.split_once("<<").and_then(|(_, rest)| rest.rsplit_once(">>"));
         Ok(text.map(|(text, _)| text.to_owned()))
     }
 }

@@ -1,7 +1,7 @@
 //! What a search over several attempts needs of one: a record of its own, something said between steps, the work of another.
 
 use voe_toolbox::protocol::{Bytes, CallResult, FileState};
-use voe_trace::event::{Compaction, Origin};
+use voe_trace::event::{ConversationRewritten, Origin, ResumedFrom, RewriteKind};
 use voe_trace::{Check, Event, Message, Record, Role, ToolCall, Usage, Writer};
 
 use crate::attempt::{Attempt, AttemptError, Plan};
@@ -25,9 +25,9 @@ impl Attempt {
             let task = prompt::task(&host.strategy, &host.task, &notes);
             host.say(Origin::Task, Message::user(task))?;
         } else {
-            let how = "attempts that ended are read back from their records".to_owned();
-            host.write(Event::Resume { step: 0, how })?;
+            host.write(Event::Resume { step: 0, from: ResumedFrom::Attempts })?;
         }
+        host.end_step(None)?;
         Ok(host)
     }
 
@@ -52,9 +52,10 @@ impl Attempt {
         let step = self.log.conversation.step;
         let before = self.prompt_tokens();
         let after = self.estimator.estimate(&messages, &self.tools);
-        let (kind, usage) = ("told".to_owned(), Usage::default());
+        let (kind, usage) = (RewriteKind::Extend, Usage::default());
         self.measured = (0, 0);
-        self.write(Event::Compaction(Box::new(Compaction { step, kind, before, after, usage, seconds: 0.0, messages })))
+        let rewritten = ConversationRewritten { step, kind, before, after, usage, seconds: 0.0, messages };
+        self.write(Event::ConversationRewritten(Box::new(rewritten)))
     }
 
     /// Lays the work of another attempt over the workspace, as its beginning.
@@ -82,11 +83,11 @@ impl Attempt {
         let changes = std::mem::take(&mut state.changes);
         let call = ToolCall { id: "voe-choose".into(), name: "choose".into(), arguments: "{}".into() };
         let diff = prompt::cut(&patch.text, 20_000);
-        let result = CallResult { text: text.clone(), ok: true, changes, diff, state, ..CallResult::default() };
-        self.result(&call, result, text)?;
+        let result = CallResult { output: text, ok: true, changes, diff, state, ..CallResult::default() };
+        self.result(&call, result)?;
         self.write(Event::Patch { step: 0, tree, patch: patch.text })?;
         for check in checks {
-            self.write(Event::Check(Box::new(Check { tree: code.clone(), ..check.clone() })))?;
+            self.write(Event::Check(Box::new(Check { code_tree: code.clone(), ..check.clone() })))?;
         }
         Ok(())
     }

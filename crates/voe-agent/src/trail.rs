@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use voe_trace::event::NudgeKind;
 use voe_trace::{Check, Event, Level};
 
 use crate::ledger::Ledger;
@@ -14,12 +15,6 @@ pub(crate) enum Moment {
     /// The model says that it is done.
     End,
 }
-
-/// Names of nudges that this fold reads.
-pub(crate) const REVIEW: &str = "review";
-pub(crate) const LAST_REVIEW: &str = "last-review";
-pub(crate) const RECOVERY: &str = "recovery";
-pub(crate) const RED_FIRST: &str = "red-first";
 
 /// How one state of the workspace ranks among those of an attempt: see [`Trail::best`].
 type Rank = (u8, u8, Level);
@@ -67,11 +62,11 @@ impl Trail {
                     self.recoveries = 0;
                 }
             }
-            Event::Nudge { kind, step, .. } => match kind.as_str() {
-                REVIEW => self.review = Some(Moment::Part),
-                LAST_REVIEW => self.review = Some(Moment::End),
-                RECOVERY => self.recoveries += 1,
-                RED_FIRST => self.red_refusals = (self.red_refusals.0 + 1, *step),
+            Event::Nudge { kind, step, .. } => match kind {
+                NudgeKind::Review => self.review = Some(Moment::Part),
+                NudgeKind::LastReview => self.review = Some(Moment::End),
+                NudgeKind::Recovery => self.recoveries += 1,
+                NudgeKind::RedFirst => self.red_refusals = (self.red_refusals.0 + 1, *step),
                 _ => {}
             },
             Event::Reply(reply) => {
@@ -150,7 +145,7 @@ impl Trail {
 
 /// Whether `check` is one that failed on unchanged code, as `red-first` asks for it.
 fn is_red(check: &Check) -> bool {
-    check.tree.is_empty() && check.level == Level::Refuted
+    check.code_tree.is_empty() && check.level == Level::Refuted
 }
 
 /// Items of a Markdown list that are ticked: `- [x] item`.
@@ -165,7 +160,7 @@ fn ticked(text: &str) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use voe_trace::Outcome;
-    use voe_trace::event::ToolResult;
+    use voe_trace::event::{ToolResult, VerifyMethod};
 
     use super::*;
 
@@ -177,21 +172,21 @@ mod tests {
             ledger.apply(&event);
         };
         for (tree, level, passed) in states {
-            let result = serde_json::json!({"step": 1, "call_id": "", "tool": "bash", "arguments": {}, "text": "", "ok": true,
+            let result = serde_json::json!({"step": 1, "call_id": "", "tool": "bash", "arguments": {}, "output": "", "ok": true,
                 "seconds": 0.0, "tree": tree, "code_tree": tree});
             both(Event::Result(Box::new(serde_json::from_value::<ToolResult>(result).unwrap())));
             let patch = if tree.is_empty() { String::new() } else { format!("patch {tree}") };
             both(Event::Patch { step: 1, tree: (*tree).into(), patch });
             let outcome = Outcome {
                 exit: Some(i32::from(*level == Level::Refuted)),
-                killed: None,
+                ended_by: None,
                 seconds: 0.0,
                 tail: String::new(),
             };
             both(Event::Check(Box::new(Check {
                 command: "t".into(),
                 step: 1,
-                tree: (*tree).into(),
+                code_tree: (*tree).into(),
                 level: *level,
                 with: outcome,
                 without: None,
@@ -199,7 +194,7 @@ mod tests {
             })));
             both(Event::Verify {
                 step: 1,
-                method: "spec".into(),
+                method: VerifyMethod::Spec,
                 passed: *passed,
                 text: String::new(),
                 tree: (*tree).into(),

@@ -9,13 +9,13 @@ mod self_review;
 mod spec;
 mod verdict;
 
-use voe_trace::event::{Origin, Reply};
+use voe_trace::event::{NudgeKind, Origin, Reply};
 use voe_trace::{Event, Message, Reason, Usage};
 
 use crate::attempt::{Attempt, End};
 use crate::prompt::HARNESS;
 use crate::strategy::{Granularity, Method, Strategy};
-use crate::trail::{LAST_REVIEW, Moment, REVIEW};
+use crate::trail::Moment;
 
 /// What a means of verification found.
 pub(crate) enum Look {
@@ -88,9 +88,9 @@ impl Attempt {
             Look::Verdict(verdict) => self.act(moment, verdict).await,
             Look::Ask(question) => {
                 let step = self.log.conversation.step;
-                let kind = if moment == Moment::End { LAST_REVIEW } else { REVIEW };
+                let kind = if moment == Moment::End { NudgeKind::LastReview } else { NudgeKind::Review };
                 let text = format!("{HARNESS} {question}");
-                self.log.write(Event::Nudge { step, kind: kind.into(), text: text.clone() })?;
+                self.log.write(Event::Nudge { step, kind, text: text.clone() })?;
                 self.after_step.push(text);
                 self.say_after_step(Origin::Nudge)
             }
@@ -154,9 +154,10 @@ impl Attempt {
     }
 
     fn record(&mut self, verdict: &Verdict) -> Result<(), End> {
+        let Some(method) = self.strategy.verify.method.recorded() else { return Ok(()) };
         Ok(self.log.write(Event::Verify {
             step: self.log.conversation.step,
-            method: self.strategy.verify.method.word().into(),
+            method,
             passed: verdict.passed,
             text: verdict.text.clone(),
             tree: self.log.ledger.tree().to_owned(),
@@ -183,7 +184,7 @@ impl crate::workspace::Workspace {
     pub async fn own_tests(&mut self, changed: &[String]) -> Result<Vec<String>, crate::workspace::WorkspaceError> {
         let limit = std::time::Duration::from_secs(60);
         let found = match self.check(&runners::script(changed), limit).await? {
-            crate::workspace::Called::Result(result) => runners::Found::read(&result.text),
+            crate::workspace::Called::Result(result) => runners::Found::read(&result.output),
             crate::workspace::Called::Died(_) => return Ok(Vec::new()),
         };
         Ok(runners::commands(&found, changed, &std::collections::BTreeSet::new()))

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use voe_trace::event::RetryKind;
+
 /// What a server sent too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -188,24 +190,24 @@ pub enum ModelError {
 
 impl ModelError {
     /// The error's class, one word, as the record has it.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> RetryKind {
         match self {
-            Self::ContextOverflow { .. } => "context_overflow",
-            Self::Auth { .. } => "auth",
-            Self::NotFound { .. } => "not_found",
-            Self::Gone { .. } => "gone",
-            Self::Unreachable { .. } => "unreachable",
-            Self::BadRequest { .. } => "bad_request",
-            Self::Overloaded { .. } => "overloaded",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::Loading { .. } => "loading",
-            Self::Server { .. } => "server",
-            Self::BrokenStream { .. } => "broken_stream",
-            Self::TooMuch { .. } => "too_much",
-            Self::IdleTimeout { .. } => "idle_timeout",
-            Self::ReplyTimeout { .. } => "reply_timeout",
-            Self::OutOfReplies { .. } => "out_of_replies",
-            Self::Setup { .. } => "setup",
+            Self::ContextOverflow { .. } => RetryKind::ContextOverflow,
+            Self::Auth { .. } => RetryKind::Auth,
+            Self::NotFound { .. } => RetryKind::NotFound,
+            Self::Gone { .. } => RetryKind::Gone,
+            Self::Unreachable { .. } => RetryKind::Unreachable,
+            Self::BadRequest { .. } => RetryKind::BadRequest,
+            Self::Overloaded { .. } => RetryKind::Overloaded,
+            Self::RateLimited { .. } => RetryKind::RateLimited,
+            Self::Loading { .. } => RetryKind::Loading,
+            Self::Server { .. } => RetryKind::Server,
+            Self::BrokenStream { .. } => RetryKind::BrokenStream,
+            Self::TooMuch { .. } => RetryKind::TooMuch,
+            Self::IdleTimeout { .. } => RetryKind::IdleTimeout,
+            Self::ReplyTimeout { .. } => RetryKind::ReplyTimeout,
+            Self::OutOfReplies { .. } => RetryKind::OutOfReplies,
+            Self::Setup { .. } => RetryKind::Setup,
         }
     }
 

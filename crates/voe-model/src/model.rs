@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use voe_trace::chat::{Message, Usage};
-use voe_trace::event::ModelFacts;
+use voe_trace::event::{ModelFacts, RetryKind};
 
 use crate::error::ModelError;
 
@@ -78,7 +78,7 @@ pub enum Delta<'a> {
     /// The request failed and is made again.
     Retry {
         /// The error's class, see [`ModelError::kind`].
-        kind: &'a str,
+        kind: RetryKind,
         /// The error, one line.
         error: &'a str,
         /// How long until then.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use voe_trace::chat::{Message, Usage};
-use voe_trace::event::ModelFacts;
+use voe_trace::event::{ModelFacts, RetryKind};
 
 use crate::address::Address;
 use crate::body;
@@ -150,7 +150,11 @@ impl OpenAi {
                     // Streaming parsers lose calls that the others hand on as text.
                     stream = false;
                     repairs.push("an empty reply was asked for again without streaming".to_owned());
-                    on(Delta::Retry { kind: "empty", error: "the streamed reply was empty", wait: Duration::ZERO });
+                    on(Delta::Retry {
+                        kind: RetryKind::Empty,
+                        error: "the streamed reply was empty",
+                        wait: Duration::ZERO,
+                    });
                     continue;
                 }
                 Ok(got) if got.gathered.any => return Ok(self.finish(&request, got, repairs)),

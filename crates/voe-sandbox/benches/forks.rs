@@ -84,7 +84,7 @@ async fn rounds(sandbox: &Sandbox, toolbox: &mut Toolbox, unwatched: bool) -> f6
         let (mut other, hello) = fork.toolbox(Setup { unwatched, ..support::setup() }).await.unwrap();
         looks += hello.scan_ms / ROUNDS as f64;
         let first = support::bash(&mut other, "cat d0/f1").await.unwrap();
-        assert!(first.text.starts_with(&round.to_string()), "{}", first.text);
+        assert!(first.text().starts_with(&round.to_string()), "{}", first.text());
         // Only what has ended is counted.
         other.close().await;
         firsts.add(&began);

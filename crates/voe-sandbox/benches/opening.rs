@@ -54,7 +54,7 @@ async fn measure(choice: Choice) {
         let setup = support::Setup { pristine, ..support::setup() };
         let (mut toolbox, _) = sandbox.toolbox(setup).await.unwrap();
         let result = support::bash(&mut toolbox, "cat d0/f1").await.unwrap();
-        assert_eq!(result.exit, Some(0), "{}", result.text);
+        assert_eq!(result.exit, Some(0), "{}", result.text());
         toolbox.close().await;
         starting.add(&began);
         let began = Cost::now();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use voe_toolbox::protocol::CallResult;
+use voe_trace::{EndedBy, Note};
 use voe_untrusted::UntrustedDir;
 
 use crate::groups::Groups;
@@ -64,20 +65,17 @@ impl Meter {
 
     /// Adds to `result` what was hit since the last time.
     pub(crate) fn annotate(&self, result: &mut CallResult) {
-        let (killed, refused) = self.with(Inner::news);
-        if !killed.is_empty() {
-            let limits = killed.join(", ");
-            // The toolbox saw the signal and could only guess.
-            let guess = result.killed.replace(limits.clone()).map(|guess| format!("killed: {guess}"));
-            match guess.filter(|guess| result.text.contains(guess.as_str())) {
-                Some(guess) => result.text = result.text.replacen(&guess, &format!("killed: {limits}"), 1),
-                None => add_line(&mut result.text, &format!("killed: {limits}")),
-            }
+        let News { killed, refused } = self.with(Inner::news);
+        let mut killed = killed.into_iter();
+        if let Some(by) = killed.next() {
+            // The toolbox saw a signal at most, and could only guess.
+            result.ended_by = Some(by);
         }
-        if let Some(refused) = refused {
-            add_line(&mut result.text, &format!("{refused} reached: no more processes could be started"));
+        result.notes.extend(killed.map(|by| Note::AlsoEndedBy { by }));
+        if let Some(limit) = refused {
+            result.notes.push(Note::ProcessesRefused { limit });
             if result.exit != Some(0) {
-                result.killed.get_or_insert(refused);
+                result.ended_by.get_or_insert(EndedBy::ProcessLimit { processes: limit });
             }
         }
     }
@@ -87,44 +85,47 @@ impl Meter {
     }
 }
 
-fn add_line(text: &mut String, line: &str) {
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
-    }
-    text.push_str(line);
+/// What was hit since the last look.
+#[derive(Default)]
+struct News {
+    /// What ended processes.
+    killed: Vec<EndedBy>,
+    /// The limit on processes, if it kept some from starting.
+    refused: Option<u64>,
 }
 
 impl Inner {
     /// What ended processes, and what kept processes from starting.
-    fn news(&mut self) -> (Vec<String>, Option<String>) {
-        let mut killed = Vec::new();
-        let mut refused = None;
+    fn news(&mut self) -> News {
+        let mut news = News::default();
         let counts = self.groups.as_ref().map(|groups| (groups.memory_kills(), groups.forks_refused()));
         if let Some((memory, forks)) = counts {
             if memory > self.memory_kills {
-                killed.push(format!("memory limit {}", bytes(self.memory_bytes)));
+                news.killed.push(EndedBy::MemoryLimit { bytes: self.memory_bytes });
             }
             if forks > self.forks_refused {
-                refused = Some(format!("process limit {}", self.processes));
+                news.refused = Some(self.processes);
             }
             (self.memory_kills, self.forks_refused) = (memory, forks);
         }
         for line in self.new_events().lines() {
-            let text = match line.split_once(' ') {
-                Some(("disk", limit)) => format!("disk limit {}", bytes(limit.parse().unwrap_or(0))),
-                Some(("memory", limit)) => format!("memory limit {}", bytes(limit.parse().unwrap_or(0))),
-                Some(("forks", limit)) => {
-                    refused = Some(format!("process limit {limit}"));
+            let Some((what, limit)) = line.split_once(' ') else { continue };
+            let limit = limit.parse().unwrap_or(0);
+            let by = match what {
+                "disk" => EndedBy::DiskLimit { bytes: limit },
+                "memory" => EndedBy::MemoryLimit { bytes: limit },
+                "processes" => EndedBy::ProcessLimit { processes: limit },
+                "forks" => {
+                    news.refused = Some(limit);
                     continue;
                 }
-                Some(("processes", limit)) => format!("process limit {limit}"),
                 _ => continue,
             };
-            if !killed.contains(&text) {
-                killed.push(text);
+            if !news.killed.contains(&by) {
+                news.killed.push(by);
             }
         }
-        (killed, refused)
+        news
     }
 
     fn new_events(&mut self) -> String {
@@ -144,22 +145,6 @@ impl Inner {
     }
 }
 
-/// Bytes as a person says them.
-pub(crate) fn bytes(bytes: u64) -> String {
-    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    for (unit, size) in UNITS {
-        if bytes >= size {
-            let tenths = bytes * 10 / size;
-            return if tenths.is_multiple_of(10) {
-                format!("{} {unit}", tenths / 10)
-            } else {
-                format!("{}.{} {unit}", tenths / 10, tenths % 10)
-            };
-        }
-    }
-    format!("{bytes} bytes")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,22 +156,17 @@ mod tests {
         let events = dir.path().join("events");
         let meter = Meter::new(Groups::default(), events.clone(), &Spec::new("voe", "/w", "/h"));
         fs::write(&events, "disk 2147483648\n").unwrap();
-        let mut result = CallResult { text: "out".into(), exit: Some(137), ..CallResult::default() };
+        let mut result = CallResult { output: "out".into(), exit: Some(137), ..CallResult::default() };
         meter.annotate(&mut result);
-        assert_eq!(result.text, "out\nkilled: disk limit 2 GiB");
-        assert_eq!(result.killed.as_deref(), Some("disk limit 2 GiB"));
+        assert_eq!(result.text(), "out\nexit code: 137\nkilled: disk limit 2 GiB");
+        assert_eq!(result.ended_by, Some(EndedBy::DiskLimit { bytes: 2 << 30 }));
         fs::write(&events, "disk 2147483648\nmemory 1024\n").unwrap();
-        let mut guessed = CallResult { text: "killed: SIGKILL".into(), ..CallResult::default() };
-        guessed.killed = Some("SIGKILL".into());
+        let killed = Some(EndedBy::Killed { memory_bytes: 4096 });
+        let mut guessed = CallResult { ended_by: killed, ..CallResult::default() };
         meter.annotate(&mut guessed);
-        assert_eq!(guessed.text, "killed: memory limit 1 KiB");
+        assert_eq!(guessed.text(), "killed: memory limit 1 KiB");
         let mut next = CallResult::default();
         meter.annotate(&mut next);
         assert_eq!(next, CallResult::default());
-    }
-
-    #[test]
-    fn bytes_read_as_a_person_says_them() {
-        assert_eq!([bytes(2 << 30), bytes(1536 << 20), bytes(100)], ["2 GiB", "1.5 GiB", "100 bytes"]);
     }
 }

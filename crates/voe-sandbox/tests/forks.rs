@@ -120,8 +120,8 @@ async fn start(sandbox: &Sandbox) -> Toolbox {
 /// Runs a command that has to work; its output.
 async fn sh(toolbox: &mut Toolbox, command: &str) -> String {
     let result = support::bash(toolbox, command).await.unwrap();
-    assert_eq!(result.exit, Some(0), "{command}: {}", result.text);
-    result.text.replace("exit code: 0", "").trim().to_owned()
+    assert_eq!(result.exit, Some(0), "{command}: {}", result.text());
+    result.text().replace("exit code: 0", "").trim().to_owned()
 }
 
 async fn a_fork_of_base_has_the_users_tree_and_a_copy_of_tmp(case: Case) {

@@ -150,7 +150,7 @@ async fn attempt(
         // Without a process namespace the toolbox can be killed; it is started again and the attempt continues.
         Err(ClientError::Died(why)) if choice != Choice::Local => {
             *toolbox = start(sandbox).await;
-            CallResult { text: format!("the toolbox died ({why}) and was started again"), ..CallResult::default() }
+            CallResult { output: format!("the toolbox died ({why}) and was started again"), ..CallResult::default() }
         }
         Err(error) => {
             *toolbox = start(sandbox).await;
@@ -158,7 +158,8 @@ async fn attempt(
         }
     };
     sandbox.annotate(&mut result);
-    let text = format!("{}\n{}", result.text, result.killed.as_deref().unwrap_or_default());
+    let ended_by = result.ended_by.map(|by| by.to_string()).unwrap_or_default();
+    let text = format!("{}\n{ended_by}", result.text());
     if std::env::var_os("VOE_TEST_SHOW").is_some() {
         let shown: String = text.chars().take(600).collect();
         println!("--- {}\n{shown}", case.name);
@@ -177,11 +178,11 @@ async fn attempt(
     };
     if !good {
         let text: String = text.chars().take(1500).collect();
-        return Some(format!("exit {:?}, killed {:?}:\n{text}", result.exit, result.killed));
+        return Some(format!("exit {:?}, ended by {:?}:\n{text}", result.exit, result.ended_by));
     }
     match support::bash(toolbox, "echo alive").await {
-        Ok(next) if next.exit == Some(0) && next.text.contains("alive") => None,
-        Ok(next) => Some(format!("the next call ended with {:?}: {}", next.exit, next.text)),
+        Ok(next) if next.exit == Some(0) && next.text().contains("alive") => None,
+        Ok(next) => Some(format!("the next call ended with {:?}: {}", next.exit, next.text())),
         Err(error) => {
             *toolbox = start(sandbox).await;
             (choice == Choice::Local).then(|| format!("the next call failed: {error}"))

@@ -128,15 +128,15 @@ async fn start(sandbox: &Sandbox) -> Toolbox {
 /// Runs a command that has to work; its output.
 async fn sh(toolbox: &mut Toolbox, command: &str) -> String {
     let result = support::bash(toolbox, command).await.unwrap();
-    assert_eq!(result.exit, Some(0), "{command}: {}", result.text);
-    result.text.replace("exit code: 0", "").trim().to_owned()
+    assert_eq!(result.exit, Some(0), "{command}: {}", result.text());
+    result.text().replace("exit code: 0", "").trim().to_owned()
 }
 
 /// Runs a command that must not work.
 async fn refused(toolbox: &mut Toolbox, command: &str) -> CallResult {
     let result = support::bash(toolbox, command).await.unwrap();
-    assert_ne!(result.exit, Some(0), "{command}: {}", result.text);
-    assert!(!result.text.contains(SECRET), "{command}: {}", result.text);
+    assert_ne!(result.exit, Some(0), "{command}: {}", result.text());
+    assert!(!result.text().contains(SECRET), "{command}: {}", result.text());
     result
 }
 
@@ -472,7 +472,7 @@ async fn snapshots_and_forks_share_nothing_and_have_what_was_there(world: World)
     assert_eq!(sh(&mut one, "stat -c %a src/deep; echo later > a.txt").await, "0");
     let kept =
         support::call(&mut one, "file_write", serde_json::json!({ "path": "run.sh", "content": "new" })).await.unwrap();
-    assert!(kept.ok, "{}", kept.text);
+    assert!(kept.ok, "{}", kept.text());
     let fork = sandbox.fork(&at).await.unwrap();
     let mut two = start(&fork).await;
     let look = "cat a.txt; [ -e src/b.txt ] && echo b; cat $TMPDIR/t ~/h; stat -c %a src/deep";

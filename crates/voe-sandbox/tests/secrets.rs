@@ -127,7 +127,7 @@ async fn start(sandbox: &Sandbox) -> Toolbox {
 
 /// What a command prints, however it ends.
 async fn sh(toolbox: &mut Toolbox, command: &str) -> String {
-    let text = support::bash(toolbox, command).await.unwrap().text;
+    let text = support::bash(toolbox, command).await.unwrap().text();
     let output = text.rsplit_once("exit code: ").map_or(text.as_str(), |(output, _)| output);
     output.trim().to_owned()
 }

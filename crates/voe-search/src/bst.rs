@@ -1,6 +1,8 @@
 //! `bst`: roll out, then search the best trajectory by halving for the step after which new rollouts stop doing better, and go on
 //! from there.
 
+use voe_trace::event::NodeKind;
+
 use crate::rollout::{Begin, Order};
 use crate::search::Search;
 use crate::shared::SearchError;
@@ -24,12 +26,12 @@ pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
         return Ok(());
     }
     let target = search.rolled.get(&best).map_or(0.0, |rolled| rolled.value);
-    let marks = steps::all_marks(&search.shared.dir(best));
+    let marks = steps::marks(&search.shared.dir(best));
     // `good`: rollouts from here do better than the trajectory did. `bad`: they don't: the decision lies before.
     let (mut good, mut bad) = (0, marks.len());
     while bad - good > 1 && search.next_id() <= n {
         let middle = good.midpoint(bad);
-        let probes = probe(search, best, &marks[middle], "probe", width).await?;
+        let probes = probe(search, best, &marks[middle], NodeKind::Probe, width).await?;
         if probes.is_empty() {
             return Ok(());
         }
@@ -41,7 +43,7 @@ pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
     }
     while search.next_id() <= n {
         let Some(mark) = marks.get(good) else { break };
-        let expanded = probe(search, best, mark, "expand", search.keys.parallel.max(1)).await?;
+        let expanded = probe(search, best, mark, NodeKind::Expand, search.keys.parallel.max(1)).await?;
         if expanded.is_empty() || expanded.iter().any(|id| search.settled(*id)) {
             break;
         }
@@ -60,7 +62,7 @@ async fn probe(
     search: &mut Search,
     from: u32,
     mark: &steps::Mark,
-    kind: &str,
+    kind: NodeKind,
     width: u32,
 ) -> Result<Vec<u32>, SearchError> {
     let (n, first) = (search.keys.n, search.next_id());
@@ -76,7 +78,7 @@ async fn probe(
         orders.push(Order {
             id,
             parent: from,
-            kind: kind.into(),
+            kind,
             strategy,
             model: search.model(from as usize - 1),
             limits,

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
+use voe_trace::event::NodeKind;
 use voe_trace::{Event, Level, Record};
 
 /// All that a choice between patches rests on. It stands in the record, in the detail of the node `choose`.
@@ -71,7 +72,7 @@ impl Examination {
     /// The examination in a record, if there is one.
     pub fn of(records: &[Record]) -> Option<Self> {
         records.iter().rev().find_map(|record| match &record.event {
-            Event::Node(node) if node.kind == "choose" => serde_json::from_value(node.detail.clone()).ok(),
+            Event::Node(node) if node.kind == NodeKind::Choose => serde_json::from_value(node.detail.clone()).ok(),
             _ => None,
         })
     }

@@ -2,6 +2,7 @@
 //! to the best branch, so that a tree of few and short nodes comes to an end at all.
 
 use voe_agent::strategy::Limits;
+use voe_trace::event::NodeKind;
 
 use crate::rollout::{Begin, Order};
 use crate::search::Search;
@@ -74,7 +75,7 @@ fn order(
         Begin::Fresh
     } else {
         let dir = search.shared.dir(parent);
-        let Some(mark) = steps::all_marks(&dir).pop() else { return Ok(None) };
+        let Some(mark) = steps::marks(&dir).pop() else { return Ok(None) };
         let snapshot = search.snapshots.get(&parent).cloned();
         Begin::Middle { from: parent, prefix: Box::new(steps::prefix(&dir, mark)?), snapshot }
     };
@@ -85,7 +86,7 @@ fn order(
             Begin::Middle { prefix, .. } => prefix.records.len(),
             _ => 0,
         };
-        let records = steps::all_marks(&dir).pop().map(|mark| steps::prefix(&dir, mark)).transpose()?;
+        let records = steps::marks(&dir).pop().map(|mark| steps::prefix(&dir, mark)).transpose()?;
         let records = records.map(|prefix| prefix.records.into_iter().skip(from).collect()).unwrap_or_default();
         siblings.push((records, sibling.finish.clone()));
     }
@@ -93,7 +94,7 @@ fn order(
         true => told::of_siblings(&siblings),
         false => String::new(),
     };
-    let (kind, model) = (if to_end { "finish" } else { "expand" }.to_owned(), search.model(turn));
+    let (kind, model) = (if to_end { NodeKind::Finish } else { NodeKind::Expand }, search.model(turn));
     let limits = Limits { steps: if to_end { limits.steps } else { made }, ..limits };
     Ok(Some(Order {
         id,

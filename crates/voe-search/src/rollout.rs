@@ -11,7 +11,7 @@ use voe_agent::{Attempt, Plan};
 use voe_model::Model;
 use voe_sandbox::{Sandbox, Snapshot};
 use voe_toolbox::protocol::{self, Bytes, FileState, Pristine, Setup};
-use voe_trace::event::{Finish, Seconds};
+use voe_trace::event::{Finish, NodeKind, ResumedFrom, Seconds};
 use voe_trace::{Level, Reason, Trajectory, Usage, Writer};
 
 use crate::budget::least;
@@ -25,7 +25,7 @@ pub(crate) type Files = Vec<(Bytes, Option<FileState>)>;
 pub(crate) struct Order {
     pub(crate) id: u32,
     pub(crate) parent: u32,
-    pub(crate) kind: String,
+    pub(crate) kind: NodeKind,
     pub(crate) strategy: Strategy,
     pub(crate) model: Arc<dyn Model>,
     /// What it may spend, beside what the attempt that it goes on from has spent.
@@ -63,7 +63,7 @@ impl Order {
 pub(crate) struct Rolled {
     pub(crate) id: u32,
     pub(crate) parent: u32,
-    pub(crate) kind: String,
+    pub(crate) kind: NodeKind,
     pub(crate) strategy: String,
     #[serde(default)]
     pub(crate) model: String,
@@ -186,29 +186,29 @@ async fn open(shared: &Shared, order: &Order, sandbox: Sandbox, dir: &Path) -> R
     };
     let path = steps::trajectory(dir);
     let pipeline = order.strategy.pipeline.is_some();
-    let own = steps::marks(dir).pop();
+    let own = steps::own_mark(dir, &order.begin);
     if pipeline && steps::begun(dir) {
         // It finds its way by itself, wherever its record ends.
         let records = Trajectory::read(&path).map_err(|error| SearchError::Rollout(error.to_string()))?.records;
         let before = records.last().map_or(0.0, |record| record.at);
         let writer = Writer::append(&path, before).map_err(voe_agent::AttemptError::from)?;
         let plan = plan(shared, order, sandbox, &origin);
-        let attempt = Attempt::resume(plan, writer, Box::new(()), &records, Vec::new(), "from its record").await?;
+        let attempt = Attempt::resume(plan, writer, Box::new(()), &records, Vec::new(), ResumedFrom::Record).await?;
         return Ok((origin, attempt));
     }
     if let Some(mark) = own {
         steps::cut(dir, &mark)?;
         let prefix = steps::prefix(dir, mark)?;
-        let how = "the workspace made anew from the record, after the last complete step";
-        return Ok((origin, go_on(shared, order, sandbox, dir, &origin, &prefix, false, how).await?));
+        let from = ResumedFrom::Record;
+        return Ok((origin, go_on(shared, order, sandbox, dir, &origin, &prefix, false, from).await?));
     }
     let _ = fs::remove_dir_all(dir);
     steps::make_dir(dir)?;
     let mut attempt = match &order.begin {
         Begin::Middle { from, prefix, snapshot } => {
             steps::copy(&shared.dir(*from), prefix, dir)?;
-            let how = format!("forked from attempt {from} after step {}", prefix.mark.step);
-            go_on(shared, order, sandbox, dir, &origin, prefix, snapshot.is_some(), &how).await?
+            let fork = ResumedFrom::Fork { attempt: *from, step: prefix.mark.step };
+            go_on(shared, order, sandbox, dir, &origin, prefix, snapshot.is_some(), fork).await?
         }
         Begin::Fresh | Begin::Work { .. } => {
             let (patch, pack) = match &order.begin {
@@ -242,13 +242,13 @@ async fn go_on(
     origin: &Spent,
     prefix: &Prefix,
     in_snapshot: bool,
-    how: &str,
+    from: ResumedFrom,
 ) -> Result<Attempt, SearchError> {
     let files = if in_snapshot { Vec::new() } else { shared.files(&prefix.patch).await? };
     let sandbox = unpacked(shared, sandbox, &prefix.pack).await?;
     let writer = Writer::append(&steps::trajectory(dir), prefix.seconds).map_err(voe_agent::AttemptError::from)?;
     let plan = plan(shared, order, sandbox, origin);
-    Ok(Attempt::resume(plan, writer, Box::new(()), &prefix.records, files, how).await?)
+    Ok(Attempt::resume(plan, writer, Box::new(()), &prefix.records, files, from).await?)
 }
 
 fn plan(shared: &Shared, order: &Order, sandbox: Sandbox, origin: &Spent) -> Plan {
@@ -309,7 +309,9 @@ async fn unpacked(shared: &Shared, sandbox: Sandbox, pack: &str) -> Result<Sandb
 /// Marks the end of a step.
 async fn mark(attempt: &mut Attempt, dir: &Path) -> Result<(), SearchError> {
     let pack = pack(attempt).await?;
-    steps::mark(dir, attempt.log().conversation.step, &pack)
+    let log = attempt.log();
+    let scratch = steps::keep_scratch(dir, log.conversation.step, &pack, log.scratch.as_deref())?;
+    Ok(attempt.end_step(scratch)?)
 }
 
 async fn pack(attempt: &mut Attempt) -> Result<String, SearchError> {

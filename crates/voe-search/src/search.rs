@@ -12,7 +12,7 @@ use voe_model::{Message, Model, Request};
 use voe_repo::Base;
 use voe_sandbox::Snapshot;
 use voe_toolbox::protocol::Pristine;
-use voe_trace::event::{Node, Seconds};
+use voe_trace::event::{Node, NodeKind, Seconds};
 use voe_trace::{Event, Reason, Record, Usage, Writer};
 
 use crate::budget::{self, Spent};
@@ -98,7 +98,7 @@ impl Search {
             asked: (Usage::default(), 0.0),
             error: None,
         };
-        search.tell(Node { kind: "root".into(), ..node(0) })?;
+        search.tell(node(0, NodeKind::Root))?;
         Ok(search)
     }
 
@@ -126,13 +126,14 @@ impl Search {
 
     async fn take_over(&mut self, id: u32, examination: &Examination) -> Result<(), SearchError> {
         let Some(chosen) = self.rolled.get(&id) else { return Ok(()) };
-        let (finish, kind) = (chosen.finish.clone(), chosen.kind.clone());
+        let (finish, kind) = (chosen.finish.clone(), chosen.kind);
         let trajectory = Some(format!("{ATTEMPTS}/{id}/trajectory.jsonl"));
         let detail = serde_json::to_value(examination).unwrap_or_default();
         let number = self.rolled.keys().last().copied().unwrap_or(0) + 1;
         let value = Some(value::by_evidence(&finish));
         let step = finish.steps;
-        self.tell(Node { parent: Some(id), kind: "choose".into(), trajectory, step, value, detail, ..node(number) })?;
+        let chosen = node(number, NodeKind::Choose);
+        self.tell(Node { parent: Some(id), trajectory, step, value, detail, ..chosen })?;
         let files = self.shared.files(&finish.patch).await?;
         let text = format!("Attempt {id} ({kind}) was chosen: {}", examination.why);
         self.host.adopt(files, &finish.evidence.checks, text).await?;
@@ -223,7 +224,8 @@ impl Search {
                     done.insert(order.id, rolled);
                     continue;
                 }
-                let at = order.snapshot().filter(|_| steps::marks(&self.shared.dir(order.id)).is_empty());
+                let at =
+                    order.snapshot().filter(|_| steps::own_mark(&self.shared.dir(order.id), &order.begin).is_none());
                 let sandbox = self.host.workspace().sandbox();
                 let at = at.cloned().unwrap_or_else(|| sandbox.base());
                 let sandbox = sandbox.fork(&at).await.map_err(voe_agent::workspace::WorkspaceError::from)?;
@@ -276,12 +278,11 @@ impl Search {
         }
         let node = Node {
             parent: Some(rolled.parent),
-            kind: rolled.kind.clone(),
             trajectory: Some(format!("{ATTEMPTS}/{}/trajectory.jsonl", rolled.id)),
             step: rolled.finish.steps,
             value: Some(rolled.value),
             detail,
-            ..node(rolled.id)
+            ..node(rolled.id, rolled.kind)
         };
         self.tell(node)?;
         self.rolled.insert(rolled.id, rolled);
@@ -315,10 +316,16 @@ impl Search {
 
     /// Puts a node into the record, once.
     fn tell(&mut self, node: Node) -> Result<(), SearchError> {
-        if node.kind != "choose" && self.known.contains_key(&node.id) {
+        let kind = node.kind;
+        if kind != NodeKind::Choose && self.known.contains_key(&node.id) {
             return Ok(());
         }
-        Ok(self.host.write(Event::Node(Box::new(node)))?)
+        self.host.write(Event::Node(Box::new(node)))?;
+        match kind {
+            // What is taken over from the chosen attempt belongs to the same step: it is chosen again after a kill.
+            NodeKind::Choose => Ok(()),
+            _ => Ok(self.host.end_step(None)?),
+        }
     }
 
     /// Whether the search may stop at this rollout.
@@ -349,7 +356,7 @@ impl Search {
         Order {
             id,
             parent: 0,
-            kind: "rollout".into(),
+            kind: NodeKind::Rollout,
             strategy: self.strategy(turn),
             model: self.model(turn),
             limits,
@@ -362,8 +369,8 @@ impl Search {
 }
 
 /// A node with nothing in it yet.
-fn node(id: u32) -> Node {
-    Node { id, parent: None, kind: String::new(), trajectory: None, step: 0, value: None, detail: Value::Null }
+fn node(id: u32, kind: NodeKind) -> Node {
+    Node { id, parent: None, kind, trajectory: None, step: 0, value: None, detail: Value::Null }
 }
 
 /// The strategies that take turns: those named, or the search's own file without the search.

@@ -1,26 +1,27 @@
 //! Where each step of an attempt ends in its record, so that others can start from there, and itself after a kill.
 //!
-//! Beside the record of an attempt lies `steps.jsonl`, one line a step: the record's length, and the file with the scratch files as they
-//! were. What was written since the last line is a step in pieces, and is done again.
+//! The record says where a step ends ([`Event::StepEnd`]) and which file has the scratch files as they were. What was written since the
+//! last of these events is a part of a step, and is done again.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use voe_trace::event::ResumedFrom;
 use voe_trace::{Conversation, Event, Record, Trajectory};
 
+use crate::rollout::Begin;
 use crate::shared::SearchError;
 
 /// The end of a step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Mark {
     pub(crate) step: u32,
     /// Length of the record in bytes.
     pub(crate) bytes: u64,
-    /// The scratch files, as a path below the directory of all attempts; empty: none.
-    pub(crate) scratch: String,
+    /// The scratch files, as a path relative to the directory of all attempts; `None`: there are none.
+    pub(crate) scratch: Option<String>,
 }
 
 /// The record of an attempt up to the end of a step.
@@ -41,41 +42,68 @@ pub(crate) fn trajectory(dir: &Path) -> PathBuf {
     dir.join("trajectory.jsonl")
 }
 
-fn marks_file(dir: &Path) -> PathBuf {
-    dir.join("steps.jsonl")
-}
-
-/// The marks of an attempt, oldest first.
+/// The ends of an attempt's steps, oldest first: those of the attempt that it was forked from, too.
 pub(crate) fn marks(dir: &Path) -> Vec<Mark> {
-    let text = fs::read_to_string(marks_file(dir)).unwrap_or_default();
-    text.split_inclusive('\n')
-        .filter(|line| line.ends_with('\n'))
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect()
+    marks_after(dir, |_| true)
 }
 
-/// Marks the end of a step. `pack`: the scratch files; kept once as long as they stay the same.
-pub(crate) fn mark(dir: &Path, step: u32, pack: &str) -> Result<(), SearchError> {
-    let all = dir.parent().unwrap_or(dir);
-    let bytes = fs::metadata(trajectory(dir)).map_err(SearchError::io("read", trajectory(dir)))?.len();
-    let last = marks(dir).pop().map(|mark| mark.scratch).unwrap_or_default();
-    let same = |name: &str| fs::read_to_string(all.join(name)).is_ok_and(|old| old == pack);
-    let scratch = if pack.is_empty() {
-        String::new()
-    } else if !last.is_empty() && same(&last) {
-        last
-    } else {
-        let file = dir.join(format!("scratch-{step}.b64"));
-        write_whole(&file, pack)?;
-        let dir = dir.file_name().unwrap_or_default().to_string_lossy();
-        format!("{dir}/scratch-{step}.b64")
+/// The last complete step of an attempt that began as `begin` says; `None`: it has not come so far.
+pub(crate) fn own_mark(dir: &Path, begin: &Begin) -> Option<Mark> {
+    let mut begun = !matches!(begin, Begin::Middle { .. });
+    let own = |event: &Event| {
+        if let (Event::Resume { from: ResumedFrom::Fork { attempt, .. }, .. }, Begin::Middle { from, .. }) =
+            (event, begin)
+        {
+            // What stands above was copied.
+            begun |= attempt == from;
+        }
+        begun
     };
-    let mut line = serde_json::to_string(&Mark { step, bytes, scratch }).unwrap_or_default();
-    line.push('\n');
-    let file = marks_file(dir);
-    let mut open =
-        OpenOptions::new().create(true).append(true).open(&file).map_err(SearchError::io("write", file.clone()))?;
-    open.write_all(line.as_bytes()).map_err(SearchError::io("write", file))
+    marks_after(dir, own).pop()
+}
+
+/// The ends of the steps in a record for which `counts`, which is shown each event, is true.
+fn marks_after(dir: &Path, mut counts: impl FnMut(&Event) -> bool) -> Vec<Mark> {
+    let path = trajectory(dir);
+    let mut marks: Vec<Mark> = Vec::new();
+    let Ok(file) = fs::File::open(&path) else { return marks };
+    // A record that can't be read has no steps to go on from.
+    let _ = Trajectory::scan(file, &path, |record, bytes, _| {
+        if counts(&record.event)
+            && let Event::StepEnd { step, scratch } = record.event
+        {
+            let mark = Mark { step, bytes, scratch };
+            match marks.last_mut() {
+                Some(last) if last.step == step => *last = mark,
+                _ => marks.push(mark),
+            }
+        }
+    });
+    marks
+}
+
+/// Keeps the scratch files as they are after `step`, and returns the path for the record. `last`: the path of those that were
+/// kept before, which serve again as long as they stay the same.
+pub(crate) fn keep_scratch(
+    dir: &Path,
+    step: u32,
+    pack: &str,
+    last: Option<&str>,
+) -> Result<Option<String>, SearchError> {
+    let all = dir.parent().unwrap_or(dir);
+    let same = |name: &&str| {
+        scratch_file(all, name).and_then(|file| fs::read_to_string(file).ok()).is_some_and(|old| old == pack)
+    };
+    if pack.is_empty() {
+        return Ok(None);
+    }
+    if let Some(last) = last.filter(same) {
+        return Ok(Some(last.to_owned()));
+    }
+    let file = format!("scratch-{step}.b64");
+    write_whole(&dir.join(&file), pack)?;
+    let dir = dir.file_name().unwrap_or_default().to_string_lossy();
+    Ok(Some(format!("{dir}/{file}")))
 }
 
 /// The record of the attempt in `dir` up to `mark`.
@@ -89,10 +117,9 @@ pub(crate) fn prefix(dir: &Path, mark: Mark) -> Result<Prefix, SearchError> {
         Event::Patch { patch, .. } => Some(patch.clone()),
         _ => None,
     });
-    let pack = match mark.scratch.as_str() {
-        "" => String::new(),
-        name => fs::read_to_string(dir.parent().unwrap_or(dir).join(name)).unwrap_or_default(),
-    };
+    let all = dir.parent().unwrap_or(dir);
+    let pack = mark.scratch.as_deref().and_then(|name| scratch_file(all, name));
+    let pack = pack.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
     Ok(Prefix {
         conversation: Conversation::fold(&records),
         seconds: records.last().map_or(0.0, |record| record.at),
@@ -101,6 +128,14 @@ pub(crate) fn prefix(dir: &Path, mark: Mark) -> Result<Prefix, SearchError> {
         records,
         pack,
     })
+}
+
+/// The scratch file that a record names. Nothing but a file of one of the attempts: a record may be anybody's.
+fn scratch_file(all: &Path, name: &str) -> Option<PathBuf> {
+    let (attempt, file) = name.split_once('/')?;
+    let step = file.strip_prefix("scratch-")?.strip_suffix(".b64")?;
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (number(attempt) && number(step)).then(|| all.join(attempt).join(file))
 }
 
 /// Makes the directory of an attempt, or of all of them, for the user alone.
@@ -117,28 +152,7 @@ pub(crate) fn copy(from: &Path, prefix: &Prefix, to: &Path) -> Result<(), Search
     let path = trajectory(to);
     // For the user alone, as every record: one that others could have written is not believed.
     let create = || OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path);
-    create().and_then(|mut file| file.write_all(&bytes)).map_err(SearchError::io("write", path.clone()))?;
-    let lines: String = marks(from)
-        .iter()
-        .take_while(|mark| mark.bytes <= prefix.mark.bytes)
-        .filter_map(|mark| serde_json::to_string(mark).ok())
-        .map(|line| line + "\n")
-        .collect();
-    let path = to.join("inherited.jsonl");
-    fs::write(&path, lines).map_err(SearchError::io("write", path))
-}
-
-/// All marks of an attempt, those that it began with included.
-pub(crate) fn all_marks(dir: &Path) -> Vec<Mark> {
-    let text = fs::read_to_string(dir.join("inherited.jsonl")).unwrap_or_default();
-    let mut all: Vec<Mark> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    for mark in marks(dir) {
-        match all.last_mut() {
-            Some(last) if last.step == mark.step => *last = mark,
-            _ => all.push(mark),
-        }
-    }
-    all
+    create().and_then(|mut file| file.write_all(&bytes)).map_err(SearchError::io("write", path))
 }
 
 /// Cuts the record back to a mark.

@@ -10,7 +10,7 @@ pub(crate) fn by_evidence(finish: &Finish) -> f64 {
         Level::Proven => 0.9,
         Level::Ran => 0.55,
         Level::Vacuous => 0.45,
-        Level::Unrunnable => 0.4,
+        Level::Inconclusive => 0.4,
         // An edit that nothing was run on is more than none.
         Level::None if !finish.patch.is_empty() => 0.3,
         Level::None => 0.2,

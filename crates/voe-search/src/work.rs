@@ -1,8 +1,8 @@
-//! One attempt or a search, behind one door.
+//! One attempt or a search: the common entry point.
 
 use voe_agent::{Attempt, Ended, Observer, Plan};
 use voe_toolbox::protocol::{Bytes, FileState};
-use voe_trace::event::Finish;
+use voe_trace::event::{Finish, ResumedFrom};
 use voe_trace::{Reason, Record, Writer};
 
 use crate::search::Search;
@@ -39,11 +39,11 @@ impl Work {
         observer: Box<dyn Observer>,
         records: &[Record],
         files: Vec<(Bytes, Option<FileState>)>,
-        how: &str,
+        from: ResumedFrom,
     ) -> Result<Self, SearchError> {
         match plan.strategy.search.clone() {
             None => {
-                let attempt = Attempt::resume(plan, writer, observer, records, files, how).await?;
+                let attempt = Attempt::resume(plan, writer, observer, records, files, from).await?;
                 Ok(Self::One(Box::new(attempt)))
             }
             Some(keys) => Ok(Self::Several(Box::new(Search::open(plan, keys, writer, observer, records).await?))),

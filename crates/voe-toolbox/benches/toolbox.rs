@@ -63,7 +63,7 @@ impl Bench {
 
     fn call(&mut self, tool: &str, arguments: Value) {
         let result = self.runtime.block_on(self.toolbox.call(tool, arguments, Duration::from_secs(60))).unwrap();
-        assert!(result.ok, "{}", result.text);
+        assert!(result.ok, "{}", result.text());
     }
 
     /// CPU time of the toolbox's process so far.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use voe_trace::Change;
+use voe_trace::result::{render, render_own};
+use voe_trace::{Change, EndedBy, Note};
 
 /// A request to the toolbox. Requests are answered one at a time, in order. One that comes while a command runs means that
 /// nobody waits for that command any more: it is ended, and both are answered.
@@ -185,16 +186,19 @@ pub struct Hello {
 /// What a call did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CallResult {
-    /// What the model gets to see.
-    pub text: String,
+    /// What the tool answered: a command's output, a file's lines, an error.
+    pub output: String,
     /// Whether the tool did what it was asked to (a command that ran counts, whatever its exit code).
     pub ok: bool,
     /// The command's exit code; a signal counts as 128 + its number.
     #[serde(default)]
     pub exit: Option<i32>,
-    /// Why it was ended, if a limit ended it.
+    /// What ended the command before its own end.
     #[serde(default)]
-    pub killed: Option<String>,
+    pub ended_by: Option<EndedBy>,
+    /// What else there is to know about the call.
+    #[serde(default)]
+    pub notes: Vec<Note>,
     /// The last lines of a command's output, for the record of a check.
     #[serde(default)]
     pub tail: String,
@@ -211,6 +215,18 @@ pub struct CallResult {
     pub diff: String,
     /// The state after the call.
     pub state: State,
+}
+
+impl CallResult {
+    /// What the model gets to see.
+    pub fn text(&self) -> String {
+        render(&self.output, self.exit, self.ended_by, &self.notes)
+    }
+
+    /// The same without what voe adds of its own accord.
+    pub fn own_text(&self) -> String {
+        render_own(&self.output, self.exit, self.ended_by, &self.notes)
+    }
 }
 
 /// How the workspace differs from base.

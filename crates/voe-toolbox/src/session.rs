@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use serde_json::Value;
+use voe_trace::Note;
 
 use crate::changes::{By, Report, Tracker};
 use crate::command::{self, Intent};
@@ -93,7 +94,7 @@ impl Session {
     }
 
     fn result(&mut self, done: Result<Done, String>, by: Option<By<'_>>, began: Instant) -> CallResult {
-        let mut done = done.unwrap_or_else(|error| Done { text: error, failed: true, ..Done::default() });
+        let mut done = done.unwrap_or_else(|error| Done { output: error, failed: true, ..Done::default() });
         let report = match (&done.effect, by) {
             (Effect::Command(_), Some(by)) => self.tracker.after(&by),
             (Effect::File(place), _) => {
@@ -102,21 +103,21 @@ impl Session {
             _ => Ok(Report::default()),
         };
         let report = report.unwrap_or_else(|error| {
-            done.text.push_str(&format!("\nthe workspace could not be looked at: {error}"));
+            done.notes.push(Note::WorkspaceUnread { error: error.to_string() });
             Report::default()
         });
         if let Effect::Command(command) = &done.effect
             && done.exit == Some(0)
             && command::ends_with_cd(command)
         {
-            done.text
-                .push_str("\nthe next call starts in the working directory again: put `cd DIR &&` before its command");
+            done.notes.push(Note::DirectoryNotKept);
         }
         CallResult {
-            text: done.text,
+            output: done.output,
             ok: !done.failed,
             exit: done.exit,
-            killed: done.killed,
+            ended_by: done.ended_by,
+            notes: done.notes,
             tail: done.tail,
             seconds: began.elapsed().as_secs_f64(),
             changes: report.changes,

@@ -1,10 +1,11 @@
 //! Messages, tool calls and token counts, in the form in which they are recorded.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Who speaks. Nudges are never `System`: templates refuse a system message that is not the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The standing instructions; only ever the first message.
@@ -18,7 +19,7 @@ pub enum Role {
 }
 
 /// One message of the conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// Who speaks.
     pub role: Role,
@@ -73,7 +74,7 @@ impl Message {
 }
 
 /// One call of a tool, as the model made it and voe understood it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ToolCall {
     /// The server's own id, sent back as it was given; made up by voe only where the server gave none.
     pub id: String,
@@ -84,7 +85,7 @@ pub struct ToolCall {
 }
 
 /// Tokens of one reply or of many. `None`: the server did not say.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     /// Tokens of the prompt, cached ones included.
     pub prompt: u64,

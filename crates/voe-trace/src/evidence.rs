@@ -1,9 +1,12 @@
 //! What a check showed, with the edits and without them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ended_by::EndedBy;
+
 /// How much a check, or all checks of a patch, show. Ordered from the least to the most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// It exits non-zero with the edits; or a check that passed at base fails now.
@@ -11,8 +14,9 @@ pub enum Level {
     /// Nothing was run since the edit.
     #[default]
     None,
-    /// Without the edits it could not start, found nothing to test, or failed for the lack of a path of the patch.
-    Unrunnable,
+    /// It shows nothing either way: without the edits it could not start, found nothing to test, or lacked a path of the
+    /// patch; it only reads source text; or chance decides.
+    Inconclusive,
     /// It exits 0 without the edits too: it shows nothing about them.
     Vacuous,
     /// A command ran after the edit and exited 0; what it does without the edit is not known.
@@ -27,7 +31,7 @@ impl Level {
         match self {
             Self::Refuted => "refuted",
             Self::None => "none",
-            Self::Unrunnable => "unrunnable",
+            Self::Inconclusive => "inconclusive",
             Self::Vacuous => "vacuous",
             Self::Ran => "ran",
             Self::Proven => "proven",
@@ -42,13 +46,13 @@ impl std::fmt::Display for Level {
 }
 
 /// How one run of a command ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
     /// The exit code; a signal counts as 128 + its number, as in a shell. `None`: it never started, or was ended at a limit.
     pub exit: Option<i32>,
-    /// Why it was ended, if a limit ended it ("time limit 120 s").
+    /// What ended it before its own end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub killed: Option<String>,
+    pub ended_by: Option<EndedBy>,
     /// Wall time in seconds.
     pub seconds: f64,
     /// The last lines of its output.
@@ -56,15 +60,26 @@ pub struct Outcome {
     pub tail: String,
 }
 
+impl std::fmt::Display for Outcome {
+    /// How the command ended, for people and models.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.exit, self.ended_by) {
+            (Some(exit), _) => write!(f, "exit code {exit}"),
+            (None, Some(by)) => by.fmt(f),
+            (None, None) => f.write_str("did not end"),
+        }
+    }
+}
+
 /// One command as evidence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// The command, as it was run.
     pub command: String,
     /// The step in which it ran last.
     pub step: u32,
     /// Hash of the changed files at that time, tests left out; the same hash means the same code.
-    pub tree: String,
+    pub code_tree: String,
     /// What it showed.
     pub level: Level,
     /// How it ended with the edits.
@@ -72,7 +87,84 @@ pub struct Check {
     /// How it ended without the edits, where that was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without: Option<Outcome>,
-    /// One line on why the level is what it is, where that is not plain.
+    /// Why the level is what it is, where the two outcomes don't say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
+    pub why: Option<Why>,
+}
+
+/// Why a check has the level that it has. [`std::fmt::Display`] gives it in one line, for people and models.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Why {
+    /// Proven: the line that the failing run printed and the passing one did not.
+    FailsWith {
+        /// The line, at most 300 characters.
+        line: String,
+    },
+    /// Proven: without the edits it ran into its time limit, which it is far from with them.
+    DidNotEnd {
+        /// The limit in seconds.
+        seconds: u64,
+    },
+    /// Inconclusive: without the edits it was ended before its own end.
+    Ended {
+        /// By what, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<EndedBy>,
+    },
+    /// Inconclusive: without the edits the shell could not start it.
+    NotStarted,
+    /// Inconclusive: pytest found nothing to run without the edits.
+    NothingCollected {
+        /// pytest's exit code: 4 or 5.
+        exit: i32,
+    },
+    /// Inconclusive: without the edits the runner reported that it tested nothing.
+    NothingTested {
+        /// The runner's words.
+        words: String,
+    },
+    /// Inconclusive: without the edits it lacked a path that the edits add.
+    MissingPath {
+        /// The path, relative to the workspace.
+        path: String,
+    },
+    /// Inconclusive: it reads source text and runs none of it.
+    ReadsSourceOnly,
+    /// Inconclusive: it passes and fails on the same code.
+    Chance,
+    /// It passes and fails by chance without the edits, so that run counts for nothing.
+    ChanceWithout,
+    /// It was not run without the edits.
+    NotRun {
+        /// What kept it from running, one line.
+        error: String,
+    },
+    /// Evidence of this attempt is void.
+    Void {
+        /// Why, one line.
+        why: String,
+    },
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::FailsWith { line } => f.write_str(line),
+            Self::DidNotEnd { seconds } => write!(f, "it did not end within {seconds} s"),
+            Self::Ended { by: Some(by) } => by.fmt(f),
+            Self::Ended { by: None } => f.write_str("it did not end"),
+            Self::NotStarted => f.write_str("the command could not be started without the changes"),
+            Self::NothingCollected { exit } => {
+                write!(f, "pytest found nothing to run without the changes (exit code {exit})")
+            }
+            Self::NothingTested { words } => write!(f, "nothing was tested without the changes (\"{words}\")"),
+            Self::MissingPath { path } => write!(f, "it failed because {path} is not there without the changes"),
+            Self::ReadsSourceOnly => f.write_str("it only reads source text"),
+            Self::Chance => f.write_str("it passes and fails on the same code by chance"),
+            Self::ChanceWithout => f.write_str("not run without the edits: it passes and fails there by chance"),
+            Self::NotRun { error } => write!(f, "not run without the edits: {error}"),
+            Self::Void { why } => write!(f, "void: {why}"),
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Appending to a trajectory and reading it back.
 
+use std::cmp::Ordering;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,7 +10,7 @@ use std::time::Instant;
 use crate::event::{Event, Record};
 
 /// The version written: `major.minor`. A new kind of event or field is a new minor; readers pass over what they don't know.
-pub const FORMAT: &str = "1.0";
+pub const FORMAT: &str = "2.0";
 
 /// A line longer than this is not one of ours: reading refuses it instead of filling the memory. Bytes.
 pub const LONGEST_LINE: u64 = 256 << 20;
@@ -36,8 +37,19 @@ pub enum ReadError {
         source: io::Error,
     },
     /// Its first line is not the start of a trajectory.
-    #[error("{0} is not a trajectory: its first line is no start event")]
+    #[error("{0} is not a trajectory: its first line is not a `start` event")]
     NotATrajectory(PathBuf),
+    /// Written by an earlier major version.
+    #[error(
+        "{path} has format {found}, which this voe no longer reads (it reads {FORMAT}); run the attempt again, or use the voe \
+         that wrote it"
+    )]
+    TooOld {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: String,
+    },
     /// Written by a later major version.
     #[error("{path} has format {found}; this voe reads {FORMAT} (use a newer voe)")]
     TooNew {
@@ -177,29 +189,36 @@ impl Trajectory {
 
     /// The same from a file that is open; `path` is for messages.
     pub fn stream_from(file: File, path: &Path, mut each: impl FnMut(Record)) -> Result<usize, ReadError> {
+        Self::scan(file, path, |record, _, _| each(record))
+    }
+
+    /// Hands each record over with the offset in bytes at which its line ends and the number of lines passed over so far, which
+    /// is returned at the end. `path` is for messages.
+    ///
+    /// # Errors
+    /// The file can't be read or is not a trajectory of this version.
+    pub fn scan(file: File, path: &Path, mut each: impl FnMut(Record, u64, usize)) -> Result<usize, ReadError> {
         let io_error = |source| ReadError::Io { path: path.to_owned(), source };
         let mut lines = BufReader::new(file);
-        let (mut line, mut first, mut skipped) = (Vec::new(), true, 0);
+        let (mut line, mut first, mut skipped, mut offset) = (Vec::new(), true, 0, 0);
         loop {
             line.clear();
             if (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(io_error)? == 0 {
                 break;
             }
+            offset += line.len() as u64;
             // A line without its end was being written when voe died, even if what is there happens to parse.
             let whole = line.last() == Some(&b'\n');
             let record = if whole { serde_json::from_slice::<Record>(&line).ok() } else { None };
             if first {
                 first = false;
                 match record.as_ref().map(|r| &r.event) {
-                    Some(Event::Start(start)) if major(&start.format) > major(FORMAT) => {
-                        return Err(ReadError::TooNew { path: path.to_owned(), found: start.format.clone() });
-                    }
-                    Some(Event::Start(_)) => {}
+                    Some(Event::Start(start)) => other_version(path, &start.format).map_or(Ok(()), Err)?,
                     _ => return Err(not_ours(path, &line)),
                 }
             }
             match record {
-                Some(record) => each(record),
+                Some(record) => each(record, offset, skipped),
                 None => skipped += 1,
             }
             // What follows is the rest of a line that is none of ours, perhaps a hole of any size.
@@ -211,6 +230,25 @@ impl Trajectory {
             return Err(ReadError::NotATrajectory(path.to_owned()));
         }
         Ok(skipped)
+    }
+
+    /// The part up to the last complete step, and the length in bytes of that part of the file. `None`: no step was completed,
+    /// not even the beginning. To continue an attempt, cut its file to that length.
+    ///
+    /// # Errors
+    /// The file can't be read or is not a trajectory of this version.
+    pub fn whole_steps(file: File, path: &Path) -> Result<Option<(Self, u64)>, ReadError> {
+        let (mut records, mut end) = (Vec::new(), None);
+        Self::scan(file, path, |record, offset, skipped| {
+            let whole = matches!(record.event, Event::StepEnd { .. });
+            records.push(record);
+            if whole {
+                end = Some((records.len(), offset, skipped));
+            }
+        })?;
+        let Some((count, bytes, skipped)) = end else { return Ok(None) };
+        records.truncate(count);
+        Ok(Some((Self { path: path.to_owned(), records, skipped }, bytes)))
     }
 
     /// The start event.
@@ -230,16 +268,22 @@ impl Trajectory {
     }
 }
 
-/// A first line that does not parse as ours may still be a start event of a later major version.
+/// A first line that does not parse as ours may still be a start event of another major version.
 fn not_ours(path: &Path, line: &[u8]) -> ReadError {
     let found = serde_json::from_slice::<serde_json::Value>(line)
         .ok()
         .filter(|value| value["event"] == "start")
-        .and_then(|value| value["format"].as_str().map(str::to_owned))
-        .filter(|found| major(found) > major(FORMAT));
-    match found {
-        Some(found) => ReadError::TooNew { path: path.to_owned(), found },
-        None => ReadError::NotATrajectory(path.to_owned()),
+        .and_then(|value| value["format"].as_str().map(str::to_owned));
+    found.and_then(|found| other_version(path, &found)).unwrap_or_else(|| ReadError::NotATrajectory(path.to_owned()))
+}
+
+/// The refusal of a record of another major version.
+fn other_version(path: &Path, found: &str) -> Option<ReadError> {
+    let (path, found) = (path.to_owned(), found.to_owned());
+    match major(&found).cmp(&major(FORMAT)) {
+        Ordering::Less => Some(ReadError::TooOld { path, found }),
+        Ordering::Equal => None,
+        Ordering::Greater => Some(ReadError::TooNew { path, found }),
     }
 }
 

@@ -47,16 +47,16 @@ impl Conversation {
                     self.open_calls.remove(at);
                 }
                 self.tool_seconds += result.seconds;
-                self.messages.push(Message::tool(&result.call_id, &result.text));
+                self.messages.push(Message::tool(&result.call_id, result.text()));
             }
             Event::Verify { usage, seconds, .. } => {
                 self.usage += *usage;
                 self.model_seconds += seconds;
             }
-            Event::Compaction(compaction) => {
-                self.usage += compaction.usage;
-                self.model_seconds += compaction.seconds;
-                self.messages.clone_from(&compaction.messages);
+            Event::ConversationRewritten(rewritten) => {
+                self.usage += rewritten.usage;
+                self.model_seconds += rewritten.seconds;
+                self.messages.clone_from(&rewritten.messages);
             }
             _ => {}
         }

@@ -4,7 +4,9 @@
 //! or reports is a fold of that file: what is not in it did not happen.
 //!
 //! - [`chat`]: messages, tool calls and token counts, in the form in which they are recorded
-//! - [`event`]: what can happen in an attempt
+//! - [`event`]: what can happen in an attempt; `start`, `conversation`, `search` and `finish` hold its larger parts
+//! - [`result`](mod@result): the result of a tool call, and the one function that makes the model's text of it
+//! - [`ended_by`]: what ended a command before its own end
 //! - [`evidence`]: what a check showed
 //! - [`file`](mod@file): appending to a trajectory and reading it back, torn lines and newer versions included
 //! - [`fold`]: the conversation and the totals of an attempt, folded from its events
@@ -12,13 +14,20 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod chat;
+mod conversation;
+pub mod ended_by;
 pub mod event;
 pub mod evidence;
 pub mod file;
+mod finish;
 pub mod fold;
+pub mod result;
+mod search;
+mod start;
 
 pub use chat::{Message, Role, ToolCall, Usage};
-pub use event::{Change, ChangeKind, Event, Finish, Reason, Record};
-pub use evidence::{Check, Level, Outcome};
+pub use ended_by::EndedBy;
+pub use event::{Change, ChangeKind, Event, Finish, Note, Reason, Record};
+pub use evidence::{Check, Level, Outcome, Why};
 pub use file::{FORMAT, LONGEST_LINE, ReadError, Trajectory, WriteError, Writer};
 pub use fold::Conversation;

@@ -10,7 +10,7 @@ use voe_model::Model;
 use voe_repo::{Repo, UndoPoint};
 use voe_search::Work;
 use voe_trace::Writer;
-use voe_trace::event::{Reason, Start, Task};
+use voe_trace::event::{Reason, ResumedFrom, Start, Task};
 use voe_untrusted::UntrustedDir;
 
 use crate::session::{self, Apply, Places};
@@ -185,13 +185,13 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     };
     let records = &record.trajectory.records;
     let writer = Writer::append(&places.trajectory(), records.last().map_or(0.0, |record| record.at))?;
-    let how = if stands { "the work tree as it stands" } else { "the workspace made anew from the record" };
+    let from = if stands { ResumedFrom::InPlace } else { ResumedFrom::Record };
     let observer = session::observer(&args.output, stream);
     let files = match session::last_patch(records) {
         Some(patch) if !stands => places.base.with_patch(patch)?,
         _ => Vec::new(),
     };
-    let attempt = Work::resume(plan, writer, observer, records, files, how).await?;
+    let attempt = Work::resume(plan, writer, observer, records, files, from).await?;
     trust::record::remember(&places, false)?;
     let finish = session::run(attempt, &places, wishes.apply, &args.output, async |_| Ok(None)).await?;
     Ok(session::code(finish.reason))

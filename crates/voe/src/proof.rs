@@ -77,7 +77,7 @@ pub(crate) fn render(finish: &Finish, own: bool) -> String {
         for check in kept {
             let before = match (check.level, &check.without) {
                 (Level::Vacuous, _) => "passes without it too",
-                (Level::Unrunnable, _) => "can't run without it",
+                (Level::Inconclusive, _) => "shows nothing without it",
                 (_, Some(_)) => "run without it as well",
                 _ => "not run without it",
             };
@@ -124,7 +124,7 @@ fn side(out: &mut String, name: &str, outcome: Option<&Outcome>) {
 
 fn ended(outcome: &Outcome) -> String {
     outcome.exit.map_or_else(
-        || outcome.killed.as_deref().map_or_else(|| "did not end".into(), code),
+        || outcome.ended_by.map_or_else(|| "did not end".into(), |by| code(&by.to_string())),
         |exit| format!("exit code {exit}"),
     )
 }

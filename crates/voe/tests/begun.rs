@@ -15,7 +15,7 @@ use std::net::TcpListener;
 use official::World;
 use serde_json::{Value, json};
 use server::{Server, reply};
-use support::Said;
+use support::{Said, with_text};
 
 /// Replies that solve the task, if `python` is the environment's.
 const SOLVES: &str = "[[script]]\napply = \"gold\"\nreply = [{ content = \"Look.\", tool_calls = [{ name = \"bash\", \
@@ -50,7 +50,7 @@ fn reopen(world: &World) {
 fn python(world: &World) -> String {
     let record = fs::read_to_string(world.at(ATTEMPTS).join("baseline-1/trajectory.jsonl")).unwrap();
     let events = record.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    events.filter(|e| e["event"] == "result").map(|e| e["text"].as_str().unwrap().to_owned()).collect()
+    events.filter(|e| e["event"] == "result").map(|e| with_text(e)["text"].as_str().unwrap().to_owned()).collect()
 }
 
 /// voe, where an engine would answer and environments can't be fetched.

@@ -96,7 +96,7 @@ fn a_run_directory_with_a_link_or_a_pipe_in_it_is_refused_and_nothing_outside_ch
         ("r/work", &victim),
         ("r/predictions/baseline-1.new", &new),
         ("r/grades/baseline-2", &victim),
-        (&format!("{attempt}/checkpoint.new"), &new),
+        (&format!("{attempt}/patch.new"), &new),
         (&format!("{attempt}/tmp"), &victim),
     ];
     for (path, to) in links {

@@ -238,7 +238,7 @@ fn only_compactions_break_the_prefix_and_each_of_them_once() {
     let (_bench, said) = fix(&server, "extends = \"verify-on-edit\"\n[limits]\nreply_tokens = 1024\n");
     assert_eq!(said.finish()["reason"], "completed", "{}", said.out);
     let (breaks, _) = prefixes(&server.messages());
-    let compactions = said.events_of("compaction").len();
+    let compactions = said.events_of("conversation_rewritten").len();
     assert!(compactions > 1, "the window is meant to be too small: {}", said.events_of("start")[0]["model"]);
     assert_eq!(breaks, compactions);
 }

@@ -162,7 +162,7 @@ fn a_verification_that_fails_once_is_recovered_from_and_then_passes() {
         assert_eq!((recoveries(&said), finish["steps"].as_u64()), (1, Some(steps)), "{}", said.out);
         assert_eq!(bench.read("stats.py"), CURED);
 
-        let rewritten = said.events_of("compaction");
+        let rewritten = said.events_of("conversation_rewritten");
         let failure = "Verification (";
         match cell.how {
             "retry" => assert!(rewritten.is_empty()),

@@ -154,7 +154,7 @@ fn an_attempt_finds_neither_solution_nor_tests_nor_later_commits_nor_other_attem
         let events = record.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let results: String = events
             .filter(|event| event["event"] == "result")
-            .map(|event| event["text"].as_str().unwrap_or_default().to_owned())
+            .map(|event| support::with_text(event)["text"].as_str().unwrap_or_default().to_owned())
             .collect();
         assert!(results.contains("searched") && results.contains("commit base"), "{results}");
         assert!(!results.contains("HIT") && !results.contains("commit later"), "{results}");

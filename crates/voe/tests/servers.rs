@@ -116,7 +116,7 @@ fn a_conversation_that_overflows_is_compacted_and_goes_on() {
     let server = Server::start(200_000, answers);
     let said = fix(&bench, &server, &["--strategy", "baseline"]);
     assert_eq!(said.finish()["reason"], "completed", "{}", said.out);
-    let compaction = said.events_of("compaction").remove(0);
+    let compaction = said.events_of("conversation_rewritten").remove(0);
     assert_eq!(compaction["kind"], "summary");
     assert!(compaction["messages"].to_string().contains("Looked at the numbers."));
     // A request for a summary offers no tools.

@@ -68,7 +68,7 @@ impl Attempt {
         for (tool, arguments) in edits {
             let result = self.edit(tool, arguments).await?;
             if !result.ok {
-                return Ok(Err(result.text));
+                return Ok(Err(result.text()));
             }
         }
         let state = self.workspace.state().await?;
@@ -133,7 +133,7 @@ impl Attempt {
     async fn edit(&mut self, tool: &str, arguments: Value) -> Result<CallResult, End> {
         let result = match self.workspace.call(tool, &arguments, SEARCH).await? {
             Called::Result(result) => *result,
-            Called::Died(why) => CallResult { text: why, ..CallResult::default() },
+            Called::Died(why) => CallResult { output: why, ..CallResult::default() },
         };
         if self.past.results > 0 {
             self.past.results -= 1;
@@ -141,7 +141,7 @@ impl Attempt {
         }
         let step = self.log.conversation.step;
         let call = ToolCall { id: format!("voe-{step}"), name: tool.to_owned(), arguments: arguments.to_string() };
-        self.result(&call, result.clone(), result.text.clone())?;
+        self.result(&call, result.clone())?;
         Ok(result)
     }
 

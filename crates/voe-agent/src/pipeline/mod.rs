@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use minijinja::context;
 use serde_json::json;
-use voe_trace::event::{Compaction, Origin};
+use voe_trace::event::{ConversationRewritten, Origin, RewriteKind};
 use voe_trace::{Event, Message, Reason, Usage};
 
 use crate::attempt::{Attempt, End};
@@ -115,11 +115,12 @@ impl Attempt {
             return Ok(reply);
         }
         self.check_limits()?;
+        self.end_step(None)?;
         let (step, before) = (self.log.conversation.step, self.prompt_tokens());
         let after = self.estimator.estimate(&[Message::user(&text)], &[]);
-        self.log.write(Event::Compaction(Box::new(Compaction {
+        self.log.write(Event::ConversationRewritten(Box::new(ConversationRewritten {
             step,
-            kind: "question".into(),
+            kind: RewriteKind::Question,
             before,
             after,
             usage: Usage::default(),
@@ -209,7 +210,7 @@ impl Attempt {
     /// What a tool says that only reads.
     async fn reads(&mut self, tool: &str, arguments: &serde_json::Value) -> Result<String, End> {
         match self.workspace.call(tool, arguments, SEARCH).await? {
-            Called::Result(result) if result.ok => Ok(result.text),
+            Called::Result(result) if result.ok => Ok(result.output),
             Called::Result(_) | Called::Died(_) => Ok(String::new()),
         }
     }
@@ -275,7 +276,7 @@ impl Attempt {
 
     /// How a command ends on the unchanged code; recorded.
     async fn at_base(&mut self, command: &str) -> Result<Option<voe_trace::Outcome>, End> {
-        let known = |check: &&voe_trace::Check| check.tree.is_empty() && check.command == command;
+        let known = |check: &&voe_trace::Check| check.code_tree.is_empty() && check.command == command;
         if let Some(check) = self.log.ledger.checks().iter().find(known) {
             return Ok(Some(check.with.clone()));
         }
@@ -312,7 +313,7 @@ impl Attempt {
 
     /// What `red` shows of the code as it stands.
     async fn with_change(&mut self, red: &Red, code_tree: &str) -> Result<Option<voe_trace::Check>, End> {
-        let known = |c: &&voe_trace::Check| c.command == red.command && c.tree == code_tree && c.without.is_some();
+        let known = |c: &&voe_trace::Check| c.command == red.command && c.code_tree == code_tree && c.without.is_some();
         if let Some(check) = self.log.ledger.checks().iter().find(known) {
             return Ok(Some(check.clone()));
         }

@@ -1,6 +1,7 @@
 //! Keys of the verification grid: by what means, when, what follows a failure; and red before green.
 
 use serde::{Deserialize, Serialize};
+use voe_trace::event::VerifyMethod;
 
 /// Verification by other means than the model's own checks.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -15,16 +16,21 @@ pub struct Verify {
 }
 
 impl Method {
-    /// The word used in strategies and records.
+    /// As records have it; `None` where nothing is verified.
+    pub fn recorded(self) -> Option<VerifyMethod> {
+        Some(match self {
+            Self::None => return None,
+            Self::SelfReview => VerifyMethod::SelfReview,
+            Self::Tests => VerifyMethod::Tests,
+            Self::Spec => VerifyMethod::Spec,
+            Self::Command => VerifyMethod::Command,
+            Self::Counterfactual => VerifyMethod::Counterfactual,
+        })
+    }
+
+    /// The word shown to people and models.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::SelfReview => "self-review",
-            Self::Tests => "tests",
-            Self::Spec => "spec",
-            Self::Command => "command",
-            Self::Counterfactual => "counterfactual",
-        }
+        self.recorded().map_or("none", VerifyMethod::word)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Look, Verdict};
 use crate::attempt::{Attempt, End};
-use crate::counterfactual::{ended, short};
+use crate::counterfactual::short;
 
 pub(super) async fn look(attempt: &mut Attempt) -> Result<Look, End> {
     let own = attempt.strategy.verify.text.trim();
@@ -13,7 +13,7 @@ pub(super) async fn look(attempt: &mut Attempt) -> Result<Look, End> {
     let Some(check) = attempt.check_with_and_without(&command).await? else {
         return Ok(Verdict::new(None, "The command could not be run.").into());
     };
-    let how = ended(&check.with);
+    let how = &check.with;
     let verdict = match check.with.exit {
         Some(0) => Verdict::new(Some(true), format!("`{}`: {how}.", short(&command))),
         _ => Verdict::new(

@@ -10,7 +10,7 @@ use voe_trace::{Check, Outcome};
 use super::runners::{self, Found};
 use super::{Look, Verdict};
 use crate::attempt::{Attempt, End};
-use crate::counterfactual::{ended, short};
+use crate::counterfactual::short;
 use crate::workspace::Called;
 
 /// Seconds for finding them.
@@ -23,7 +23,7 @@ pub(super) async fn look(attempt: &mut Attempt) -> Result<Look, End> {
     let added: BTreeSet<&str> =
         state.changes.iter().filter(|c| c.kind == ChangeKind::Added).map(|c| c.path.as_str()).collect();
     let found = match attempt.workspace.check(&runners::script(&changed), LIMIT).await? {
-        Called::Result(result) => Found::read(&result.text),
+        Called::Result(result) => Found::read(&result.output),
         Called::Died(why) => return Ok(Verdict::new(None, format!("The tests could not be looked for: {why}")).into()),
     };
     let commands = runners::commands(&found, &changed, &added);
@@ -41,7 +41,7 @@ pub(super) async fn look(attempt: &mut Attempt) -> Result<Look, End> {
 fn judge(checks: &[Check]) -> Verdict {
     let (mut passed, mut broken, mut before) = (Vec::new(), Vec::new(), Vec::new());
     for check in checks {
-        let line = format!("`{}`: {}", short(&check.command), ended(&check.with));
+        let line = format!("`{}`: {}", short(&check.command), check.with);
         if check.with.exit == Some(0) {
             passed.push(line);
             continue;
@@ -98,12 +98,12 @@ mod tests {
     use super::*;
 
     fn ran(exit: i32, tail: &str) -> Outcome {
-        Outcome { exit: Some(exit), killed: None, seconds: 0.1, tail: tail.into() }
+        Outcome { exit: Some(exit), ended_by: None, seconds: 0.1, tail: tail.into() }
     }
 
     fn check(with: Outcome, without: Option<Outcome>) -> Check {
         let level = if with.exit == Some(0) { Level::Ran } else { Level::Refuted };
-        Check { command: "pytest -q t.py".into(), step: 1, tree: "a".into(), level, with, without, why: None }
+        Check { command: "pytest -q t.py".into(), step: 1, code_tree: "a".into(), level, with, without, why: None }
     }
 
     #[test]

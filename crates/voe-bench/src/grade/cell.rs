@@ -9,6 +9,7 @@ use voe_grade::{Cause, CauseSign, GradeError, Graded, Instance, grade};
 use voe_sandbox::SandboxError;
 use voe_toolbox::client::{ClientError, Toolbox};
 use voe_toolbox::protocol::{Bytes, FileState, Limits, Pristine, Setup};
+use voe_trace::EndedBy;
 
 use super::gold::Gold;
 use super::script::{NOT_APPLIED, script};
@@ -70,12 +71,12 @@ pub enum CellError {
         limit: Duration,
     },
     /// The sandbox ended the tests.
-    #[error("{id}: the tests were ended: {why}; grade it again")]
+    #[error("{id}: the tests were ended: {by}; grade it again")]
     Ended {
         /// The task.
         id: String,
-        /// Why: too much memory, too many processes, a full disk.
-        why: String,
+        /// By which limit.
+        by: EndedBy,
     },
     /// The log can't be graded.
     #[error(transparent)]
@@ -222,7 +223,7 @@ async fn inside(
     match killed {
         Ended::Ran => Ok(prepared.lacks.clone()),
         Ended::NotApplied => Err(CellError::PatchDoesNotApply { id: id(), why: shortened(&cell.apply_log) }.into()),
-        Ended::Killed(why) => Err(CellError::Ended { id: id(), why }.into()),
+        Ended::Killed(by) => Err(CellError::Ended { id: id(), by }.into()),
         Ended::TimedOut => {
             // What the official runner adds.
             cell.log.push_str(&format!("\n\nTimeout error: {} seconds exceeded.", limit.as_secs()));
@@ -247,7 +248,7 @@ enum Ended {
     Ran,
     NotApplied,
     TimedOut,
-    Killed(String),
+    Killed(EndedBy),
 }
 
 async fn drive(
@@ -271,12 +272,12 @@ async fn drive(
     cell.seconds = ran.seconds;
     cell.apply_log = fetch(toolbox, &format!("{work}/apply.log"), SHORT).await?;
     cell.log = fetch(toolbox, &format!("{work}/log"), SHORT).await?;
-    match (ran.killed, ran.exit) {
-        (Some(_), _) if ran.seconds >= limit.as_secs_f64() - 1.0 => Ok(Ended::TimedOut),
-        (Some(why), _) => Ok(Ended::Killed(why)),
+    match (ran.ended_by, ran.exit) {
+        (Some(EndedBy::TimeLimit { .. }), _) => Ok(Ended::TimedOut),
+        (Some(by), _) => Ok(Ended::Killed(by)),
         (None, Some(NOT_APPLIED)) => Ok(Ended::NotApplied),
         (None, Some(0)) => Ok(Ended::Ran),
-        (None, exit) => Err(Failed::Log(format!("the driver ended with {exit:?}: {}", shortened(&ran.text)))),
+        (None, exit) => Err(Failed::Log(format!("the driver ended with {exit:?}: {}", shortened(&ran.text())))),
     }
 }
 
@@ -285,13 +286,13 @@ async fn fetch(toolbox: &mut Toolbox, path: &str, limit: Duration) -> Result<Str
     // As base64, so that nothing on the way takes control characters out.
     let command = format!("[ -f '{path}' ] && head -c {LONGEST_LOG} '{path}' | base64 -w 0; echo");
     let result = toolbox.check(&command, limit).await?;
-    let text = result.text.split_whitespace().next().unwrap_or_default();
+    let text = result.output.split_whitespace().next().unwrap_or_default();
     if text.is_empty() || text.starts_with(['(', '[']) {
         return Ok(String::new());
     }
     let bytes = base64::engine::general_purpose::STANDARD
         .decode(text)
-        .map_err(|error| Failed::Log(format!("{error} in {}", shortened(&result.text))))?;
+        .map_err(|error| Failed::Log(format!("{error} in {}", shortened(&result.output))))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -344,7 +344,7 @@ impl Uv<'_> {
         let line = words.join(" ");
         let done = self.inside.toolbox.check(&line, LIMIT).await;
         let done = done.map_err(|error| Failed::Machine(error.to_string()))?;
-        let killed = done.killed.map(|why| format!("({why}) ")).unwrap_or_default();
+        let killed = done.ended_by.map(|why| format!("({why}) ")).unwrap_or_default();
         self.log.push_str(&format!("$ {line}\n{}\n{killed}", done.tail));
         if done.exit == Some(0) && killed.is_empty() {
             return Ok(());

@@ -191,8 +191,9 @@ tar -cf /tmp/out/tree.tar --ignore-failed-read -T /tmp/out/files
         let log = end(&out, "log").unwrap_or_default();
         place.replace(LOG, log.as_bytes())?;
         let exit = out.read_text("exit", 100).ok().flatten().unwrap_or_default();
-        if result.killed.is_some() || exit.trim() != "0" {
-            let why = result.killed.unwrap_or_else(|| format!("exit code {}", one_line(exit.trim())));
+        if result.ended_by.is_some() || exit.trim() != "0" {
+            let why =
+                result.ended_by.map_or_else(|| format!("exit code {}", one_line(exit.trim())), |by| by.to_string());
             let what = format!("its install command failed ({why})");
             return Err(failed(reason(&what, &telling(&log), Some(&place.path().join(LOG)))));
         }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use voe_agent::Plan;
 use voe_grade::Instance;
 use voe_search::{SearchError, Work};
-use voe_trace::event::{Finish, Task};
+use voe_trace::event::{Finish, ResumedFrom, Task};
 use voe_trace::{Event, Reason, Record, Trajectory, Writer};
 use voe_untrusted::UntrustedDir;
 
@@ -18,7 +18,7 @@ use super::dir::DirError;
 use super::pace::{LastError, Paced};
 use super::policy::{self, Fate};
 use super::progress::{Key, Watching};
-use super::record::{self, CHECKPOINT, TRAJECTORY};
+use super::record::{self, TRAJECTORY};
 use crate::experiment::Arm;
 use crate::script::ScriptError;
 use crate::workspace::{Prepared, Remedy, WorkspaceError};
@@ -183,9 +183,7 @@ impl Job {
             dir.remove_file(&failed)?;
             dir.move_to(TRAJECTORY, &dir, &failed)?;
         }
-        for left in [CHECKPOINT, PATCH] {
-            let _ = dir.remove_file(left);
-        }
+        let _ = dir.remove_file(PATCH);
         // What stays is in the way of nobody; the next one to need the place says so.
         let _ = dir.remove(TMP);
         Ok(())
@@ -198,14 +196,14 @@ impl Job {
 
     async fn attempt(&self, context: &Arc<Context>, prepared: &Arc<Prepared>) -> Result<Done, Failed> {
         let key = self.key();
-        let dir = Arc::new(self.dir(context)?);
+        let dir = self.dir(context)?;
         let at = context.dir.attempt(&self.task.instance_id, &self.arm.name, self.trial);
         let trajectory = at.join(TRAJECTORY);
         let record = self.begun(context, &dir)?;
         let served = record.as_ref().map_or(0, |record| steps(&record.records));
         let source = context.models.get(&self.arm.model).ok_or_else(|| Failed::NoModel(self.arm.model.clone()))?;
         let model = source.open(&self.task, &self.arm.strategy, self.trial, served)?;
-        let paced = Paced::new(model, context.pacer(&self.arm.model), Arc::clone(&dir));
+        let paced = Paced::new(model, context.pacer(&self.arm.model));
         let (at_rest, last_error) = (paced.at_rest(), paced.last_error());
 
         let home = context.dir.path.join("work").join(format!("{}-{}-{}", key.task, key.arm, key.trial));
@@ -242,8 +240,7 @@ impl Job {
                 let files = tokio::task::spawn_blocking(move || base.with_patch(&patch))
                     .await?
                     .map_err(WorkspaceError::from)?;
-                let how = "the workspace made anew from the record, after the last complete step";
-                Work::resume(plan, writer, observer, &record.records, files, how).await?
+                Work::resume(plan, writer, observer, &record.records, files, ResumedFrom::Record).await?
             }
         };
         let (reason, error) = tokio::select! {
@@ -280,9 +277,7 @@ impl Job {
             context.progress.note(format!("{}: {why}; it begins anew", self.key()));
         }
         dir.remove_file(TRAJECTORY)?;
-        for left in [CHECKPOINT, PATCH] {
-            let _ = dir.remove_file(left);
-        }
+        let _ = dir.remove_file(PATCH);
         let _ = dir.remove(TMP);
         Ok(None)
     }
@@ -320,7 +315,6 @@ impl Job {
         let finish = ended.finish.clone();
         attempt.close(ended.finish).await?;
         let _ = dir.remove(TMP);
-        let _ = dir.remove_file(CHECKPOINT);
         if fate != Fate::Counts {
             return Ok(Done::Fault(error.unwrap_or_else(|| reason.to_string()), fate));
         }

@@ -6,7 +6,7 @@
 //! environments/<id>.toml                  which environment the attempts at a task have
 //! lock                                    held while a voe works on it
 //! tasks/<id>/<arm>-<trial>/               an attempt
-//!     trajectory.jsonl  checkpoint        its record, and up to where it is whole
+//!     trajectory.jsonl                    its record
 //!     patch.diff                          its patch, once it has ended
 //!     failed-<n>.jsonl  faults.jsonl      tries that ended by no fault of the model's, and why
 //! predictions/<arm>-<trial>.jsonl         in the official format

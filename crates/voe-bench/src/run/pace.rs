@@ -6,10 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::{Notify, watch};
 use voe_model::{Delta, Model, ModelError, ModelFuture, ReplyFuture, Request};
-use voe_trace::event::ModelFacts;
-use voe_untrusted::UntrustedDir;
-
-use super::record;
+use voe_trace::event::{ModelFacts, RetryKind};
 
 /// Replies in a row without a sign of overload after which one more request at a time is tried.
 const CALM: u32 = 8;
@@ -125,26 +122,24 @@ impl Pacer {
 #[derive(Debug, Clone, PartialEq)]
 pub struct LastError {
     /// The class, see [`ModelError::kind`].
-    pub kind: &'static str,
+    pub kind: RetryKind,
     /// Whether the same request may go well later.
     pub transient: bool,
 }
 
-/// One attempt's way to the model: waits for its turn, notes where each step ends, and begins no new step once the run is to
-/// pause.
+/// One attempt's way to the model: waits for its turn, and begins no new request once the run is to pause.
 #[derive(Clone)]
 pub struct Paced {
     inner: Arc<dyn Model>,
     pacer: Arc<Pacer>,
-    attempt: Arc<UntrustedDir>,
     last_error: Arc<Mutex<Option<LastError>>>,
     at_rest: Arc<Notify>,
 }
 
 impl Paced {
-    /// The model `inner` for the attempt whose record is in `attempt`.
-    pub fn new(inner: Arc<dyn Model>, pacer: Arc<Pacer>, attempt: Arc<UntrustedDir>) -> Self {
-        Self { inner, pacer, attempt, last_error: Arc::default(), at_rest: Arc::default() }
+    /// The model `inner`, for one attempt.
+    pub fn new(inner: Arc<dyn Model>, pacer: Arc<Pacer>) -> Self {
+        Self { inner, pacer, last_error: Arc::default(), at_rest: Arc::default() }
     }
 
     /// Tells when the attempt stands between two steps of a run that is to pause.
@@ -170,8 +165,6 @@ impl Drop for Turn<'_> {
 impl Model for Paced {
     fn complete<'a>(&'a self, request: Request<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
         Box::pin(async move {
-            // All that follows from the steps so far is in the record: here an attempt can be gone on with.
-            record::checkpoint(&self.attempt);
             if *self.pacer.pause.borrow() {
                 self.at_rest.notify_one();
                 return pending().await;
@@ -192,7 +185,7 @@ impl Model for Paced {
             };
             let pacer = &self.pacer;
             let mut watching = |delta: Delta<'_>| {
-                if matches!(delta, Delta::Retry { kind: "overloaded" | "rate_limited", .. }) {
+                if matches!(delta, Delta::Retry { kind: RetryKind::Overloaded | RetryKind::RateLimited, .. }) {
                     pacer.overloaded();
                 }
                 on(delta);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use voe_trace::Reason;
+use voe_trace::event::RetryKind;
 
 use super::pace::LastError;
 
@@ -34,7 +35,11 @@ pub fn fate(reason: Reason, last: Option<&LastError>) -> Fate {
         | Reason::Stuck => Fate::Counts,
         Reason::Interrupted | Reason::Internal => Fate::Again,
         Reason::ModelError => match last {
-            Some(error) if matches!(error.kind, "auth" | "not_found" | "gone" | "setup") => Fate::Stops,
+            Some(error)
+                if matches!(error.kind, RetryKind::Auth | RetryKind::NotFound | RetryKind::Gone | RetryKind::Setup) =>
+            {
+                Fate::Stops
+            }
             Some(error) if !error.transient => Fate::Fault,
             _ => Fate::Again,
         },
@@ -56,9 +61,9 @@ mod tests {
             assert_eq!(fate(reason, None), Fate::Counts);
         }
         let error = |kind, transient| Some(LastError { kind, transient });
-        assert_eq!(fate(Reason::ModelError, error("overloaded", true).as_ref()), Fate::Again);
-        assert_eq!(fate(Reason::ModelError, error("bad_request", false).as_ref()), Fate::Fault);
-        assert_eq!(fate(Reason::ModelError, error("auth", false).as_ref()), Fate::Stops);
+        assert_eq!(fate(Reason::ModelError, error(RetryKind::Overloaded, true).as_ref()), Fate::Again);
+        assert_eq!(fate(Reason::ModelError, error(RetryKind::BadRequest, false).as_ref()), Fate::Fault);
+        assert_eq!(fate(Reason::ModelError, error(RetryKind::Auth, false).as_ref()), Fate::Stops);
         assert_eq!(fate(Reason::Internal, None), Fate::Again);
     }
 }

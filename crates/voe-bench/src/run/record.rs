@@ -1,8 +1,7 @@
-//! Where a record can be gone on with.
+//! Where a record can be continued.
 //!
-//! Beside each trajectory lies `checkpoint`: the length in bytes that the record had when the model was asked last. All that
-//! follows from the steps before is in those bytes. A kill leaves a step in pieces behind them, which are dropped: the step is
-//! done again, whole.
+//! The record itself notes where each step ends. A kill leaves a step in pieces after the last of these notes, which are dropped: the
+//! step is done again, whole.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -14,35 +13,15 @@ use voe_untrusted::{Error, UntrustedDir};
 /// An attempt's record, in its directory.
 pub(super) const TRAJECTORY: &str = "trajectory.jsonl";
 
-/// Up to where the record is whole.
-pub(super) const CHECKPOINT: &str = "checkpoint";
-
-/// Bytes of a checkpoint: a number.
-const LONGEST_NUMBER: u64 = 64;
-
-/// Notes that the record is whole up to here. A note that can't be written costs a step when the attempt is gone on with,
-/// no more.
-pub(super) fn checkpoint(attempt: &UntrustedDir) {
-    if let Ok(Some(file)) = attempt.open_file(TRAJECTORY)
-        && let Ok(meta) = file.metadata()
-    {
-        let _ = attempt.replace(CHECKPOINT, meta.len().to_string().as_bytes());
-    }
-}
-
-/// Cuts the record after its last complete step and reads it. `None`: there is no complete beginning to go on from.
+/// Cuts the record after its last complete step and reads it. `None`: there is no complete beginning to continue from.
 pub(super) fn cut(attempt: &UntrustedDir) -> Result<Option<Trajectory>, Error> {
     let path = attempt.path().join(TRAJECTORY);
     let io = |source| Error::Io { action: "cut", path: path.clone(), source };
-    let noted = attempt.read_text(CHECKPOINT, LONGEST_NUMBER).ok().flatten();
-    let noted = noted.and_then(|text| text.trim().parse::<u64>().ok());
-    let mut file = attempt.append(TRAJECTORY)?;
-    let length = file.metadata().map_err(io)?.len();
-    let Some(end) = noted.filter(|end| *end <= length) else { return Ok(None) };
-    file.set_len(end).and_then(|()| file.sync_data()).and_then(|()| file.rewind()).map_err(io)?;
-    let Ok(read) = Trajectory::read_from(file, &path) else { return Ok(None) };
-    let begun = read.records.iter().any(|record| matches!(record.event, Event::Message { .. }));
-    Ok((begun && read.skipped == 0).then_some(read))
+    let Some(file) = attempt.open_file(TRAJECTORY)? else { return Ok(None) };
+    let Ok(Some((read, end))) = Trajectory::whole_steps(file, &path) else { return Ok(None) };
+    let file = attempt.append(TRAJECTORY)?;
+    file.set_len(end).and_then(|()| file.sync_data()).map_err(io)?;
+    Ok((read.skipped == 0).then_some(read))
 }
 
 /// The finish event of a record that has one: its last line.
@@ -103,7 +82,6 @@ mod tests {
             model: Default::default(),
             sandbox: Default::default(),
             tools: Vec::new(),
-            settings: Default::default(),
         };
         writer.write(Event::Start(Box::new(start))).unwrap();
         let message = voe_trace::Message::user("x");
@@ -112,23 +90,22 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_since_the_last_checkpoint_is_dropped() {
+    fn what_was_written_since_the_last_whole_step_is_dropped() {
         let dir = tempfile::tempdir().unwrap();
         let (mut writer, attempt) = begin(&dir);
-        checkpoint(&attempt);
+        writer.write(Event::StepEnd { step: 0, scratch: None }).unwrap();
         writer.write(Event::Note { text: "half a step".into() }).unwrap();
         let read = cut(&attempt).unwrap().unwrap();
-        assert_eq!(read.records.len(), 2);
+        assert_eq!(read.records.len(), 3);
+        assert_eq!(Trajectory::read(&dir.path().join(TRAJECTORY)).unwrap().records.len(), 3, "the file was cut, too");
         assert!(finish(&attempt).is_none());
     }
 
     #[test]
-    fn a_record_without_a_checkpoint_begins_anew() {
+    fn a_record_without_a_whole_step_begins_again() {
         let dir = tempfile::tempdir().unwrap();
         let (_, attempt) = begin(&dir);
         assert!(cut(&attempt).unwrap().is_none());
-        attempt.replace(CHECKPOINT, b"99999999").unwrap();
-        assert!(cut(&attempt).unwrap().is_none(), "a checkpoint behind the end is none");
     }
 
     #[test]

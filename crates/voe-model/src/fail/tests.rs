@@ -131,7 +131,7 @@ fn errors_are_told_apart_by_what_they_say() {
         (307, "", "gone"),
         (408, "", "server"),
     ] {
-        assert_eq!(told(status, body).error.kind(), kind, "{status} {body}");
+        assert_eq!(told(status, body).error.kind().word(), kind, "{status} {body}");
     }
     let available =
         match told(404, "{\"error\":{\"message\":\"The model `nope` does not exist. Valid aliases: tinyq, other.\"}}")

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use voe_trace::chat::{Message, Usage};
-use voe_trace::event::{self, Event, ModelFacts, Record};
+use voe_trace::event::{self, Event, ModelFacts, Record, RewriteKind};
 use voe_trace::fold::Conversation;
 
 use super::show;
@@ -32,10 +32,10 @@ impl Replay {
             match &record.event {
                 Event::Start(start) => replay.facts = start.model.clone(),
                 Event::Reply(reply) => replay.replies.push((**reply).clone()),
-                Event::Compaction(compaction) if compaction.kind == "summary" => {
-                    let new = compaction.messages.iter().filter(|message| !conversation.messages.contains(message));
+                Event::ConversationRewritten(rewritten) if rewritten.kind == RewriteKind::Summary => {
+                    let new = rewritten.messages.iter().filter(|message| !conversation.messages.contains(message));
                     let text: Vec<&str> = new.map(|message| message.content.as_str()).collect();
-                    replay.summaries.push((text.join("\n\n"), compaction.usage));
+                    replay.summaries.push((text.join("\n\n"), rewritten.usage));
                 }
                 _ => {}
             }

@@ -23,7 +23,7 @@ async fn a_dead_server_is_told_after_one_more_try() {
     let config = OpenAiConfig { base_url: format!("localhost:{port}"), ..server.config() };
     let (reply, seen) = ask(config, true).await;
     let error = reply.unwrap_err();
-    assert_eq!((error.kind(), seen.len()), ("unreachable", 1));
+    assert_eq!((error.kind().word(), seen.len()), ("unreachable", 1));
     let text = error.to_string();
     assert!(
         text.starts_with(&format!("cannot reach http://localhost:{port}/v1: ")) && text.contains("refused"),
@@ -73,7 +73,7 @@ async fn a_refused_key_is_told_and_never_shown() {
     let config = OpenAiConfig { api_key: Some(Secret::new("sk-very-secret")), ..server.config() };
     assert!(!format!("{config:?}").contains("very"));
     let error = ask(config, true).await.0.unwrap_err();
-    assert_eq!(error.kind(), "auth");
+    assert_eq!(error.kind().word(), "auth");
     assert!(!format!("{error} {error:?}").contains("very") && error.to_string().contains("***"), "{error}");
     assert!(server.asked()[0].headers.contains("authorization: bearer sk-very-secret"));
     assert_eq!(server.asked().len(), 1);
@@ -124,7 +124,7 @@ async fn failures_that_pass_are_tried_again_and_those_that_do_not_are_told_after
         assert_eq!(reply.unwrap().message.content, "hello", "{status} {body}");
         assert_eq!(seen.iter().filter(|line| line.contains(kind)).count(), 2, "{seen:?}");
         let server = Server::new([failed]).await;
-        assert_eq!(ask(server.patient(), true).await.0.unwrap_err().kind(), kind, "{status} {body}");
+        assert_eq!(ask(server.patient(), true).await.0.unwrap_err().kind().word(), kind, "{status} {body}");
         assert_eq!(server.asked().len(), 3);
     }
 }
@@ -134,7 +134,7 @@ async fn a_server_that_stays_loading_is_given_up_after_its_own_limit() {
     let loading = Answer::json(503, r#"{"error":{"message":"Loading model","type":"unavailable_error","code":503}}"#);
     let server = Server::new([loading]).await;
     let (reply, seen) = ask(server.patient(), true).await;
-    assert_eq!(reply.unwrap_err().kind(), "loading");
+    assert_eq!(reply.unwrap_err().kind().word(), "loading");
     // 20 ms in pauses of 4 ms, more than there are tries.
     assert_eq!((seen.len(), server.asked().len()), (5, 6));
 }
@@ -147,7 +147,7 @@ async fn a_request_that_the_server_refuses_is_not_made_again() {
         (422, r#"{"detail":[{"msg":"extra fields not permitted"}]}"#),
     ] {
         let server = Server::new([Answer::json(status, body)]).await;
-        assert_eq!(ask(server.config(), true).await.0.unwrap_err().kind(), "bad_request", "{body}");
+        assert_eq!(ask(server.config(), true).await.0.unwrap_err().kind().word(), "bad_request", "{body}");
         assert_eq!(server.asked().len(), 1);
     }
 }
@@ -211,7 +211,7 @@ async fn a_stream_that_breaks_off_in_a_call_is_asked_for_again_and_never_run_hal
         assert!(seen.iter().any(|line| line.contains("broken_stream")), "{seen:?}");
         let server = Server::new([broken]).await;
         let error = ask(server.patient(), true).await.0.unwrap_err();
-        assert_eq!(error.kind(), "broken_stream");
+        assert_eq!(error.kind().word(), "broken_stream");
         assert!(error.to_string().starts_with("the reply broke off: "), "{error}");
     }
     // Torn within a piece.
@@ -233,7 +233,7 @@ async fn an_error_within_a_stream_is_an_error_of_its_class() {
     ] {
         let server = Server::new([Answer::stream(&text)]).await;
         let error = ask(server.patient(), true).await.0.unwrap_err();
-        assert_eq!(error.kind(), kind, "{text}: {error}");
+        assert_eq!(error.kind().word(), kind, "{text}: {error}");
     }
 }
 
@@ -287,7 +287,7 @@ async fn a_limit_on_the_reply_that_is_too_large_is_fitted_and_asked_again() {
     assert_eq!(server.asked()[1].body["max_tokens"], 2048 - 1800 - 64);
     // Only once: then it is an overflow.
     let server = Server::new([too_large]).await;
-    assert_eq!(ask(server.patient(), true).await.0.unwrap_err().kind(), "context_overflow");
+    assert_eq!(ask(server.patient(), true).await.0.unwrap_err().kind().word(), "context_overflow");
     assert_eq!(server.asked().len(), 2);
 }
 
@@ -296,11 +296,11 @@ async fn a_200_with_an_empty_stream_is_asked_for_without_streaming() {
     for empty in [Answer::stream(""), Answer::stream("data: [DONE]\n\n"), Answer::json(200, "")] {
         // LM Studio says only there what is wrong.
         let server = Server::new([empty.clone(), Answer::json(400, r#"{"error":"The number of tokens to keep from the initial prompt is greater than the context length."}"#)]).await;
-        assert_eq!(ask(server.patient(), true).await.0.unwrap_err().kind(), "context_overflow");
+        assert_eq!(ask(server.patient(), true).await.0.unwrap_err().kind().word(), "context_overflow");
         assert_eq!(server.asked()[1].body["stream"], false);
         // And where that is empty too, it is no reply.
         let server = Server::new([empty]).await;
-        assert_eq!(ask(server.patient(), true).await.0.unwrap_err().kind(), "broken_stream");
+        assert_eq!(ask(server.patient(), true).await.0.unwrap_err().kind().word(), "broken_stream");
     }
 }
 
@@ -312,7 +312,7 @@ async fn an_address_where_nothing_of_the_kind_is_says_where_to_look() {
     ] {
         let server = Server::new([answer]).await;
         let error = ask(server.config(), true).await.0.unwrap_err();
-        assert_eq!(error.kind(), "gone");
+        assert_eq!(error.kind().word(), "gone");
         assert!(error.to_string().contains("check --base-url"), "{error}");
     }
 }

@@ -121,14 +121,14 @@ async fn a_server_that_is_loading_is_one_that_is_there() {
 #[tokio::test]
 async fn what_cannot_be_probed_says_why() {
     let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    assert_eq!(probe(&format!("localhost:{port}"), None, LIMIT).await.unwrap_err().kind(), "unreachable");
+    assert_eq!(probe(&format!("localhost:{port}"), None, LIMIT).await.unwrap_err().kind().word(), "unreachable");
     let silent = Server::new([Answer::stream("").end(crate::server::End::Hang)]).await;
-    assert_eq!(probe(&silent.url, None, Duration::from_millis(40)).await.unwrap_err().kind(), "unreachable");
+    assert_eq!(probe(&silent.url, None, Duration::from_millis(40)).await.unwrap_err().kind().word(), "unreachable");
     let closed = Server::new([Answer::json(401, r#"{"error":"no key sk-hidden"}"#)]).await;
     let error = probe(&closed.url, Some(&Secret::new("sk-hidden")), LIMIT).await.unwrap_err();
-    assert!(error.kind() == "auth" && !error.to_string().contains("hidden"), "{error}");
+    assert!(error.kind().word() == "auth" && !error.to_string().contains("hidden"), "{error}");
     let other = serving(vec![]).await;
-    assert_eq!(probe(&other.url, None, LIMIT).await.unwrap_err().kind(), "gone");
+    assert_eq!(probe(&other.url, None, LIMIT).await.unwrap_err().kind().word(), "gone");
     let empty = serving(vec![("/v1/models", json!({"data": null})), ("/api/version", json!({"version": "1"}))]).await;
     assert!(probed(&empty).await.warnings[0].contains("lists no models; get one with `ollama pull NAME`"));
 }

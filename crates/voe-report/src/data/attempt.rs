@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use voe_trace::event::{Finish, Seconds};
+use voe_trace::event::{Finish, NudgeKind, ResumedFrom, Seconds};
 use voe_trace::{Event, Level, Reason, Record, Usage};
 
 use super::paths;
 
 /// Nudges of these kinds ask for something other than a check, so that no check can heed them.
-const NOT_FOR_CHECKS: [&str; 4] = ["stuck", "reminder", "malformed", "loop"];
+const NOT_FOR_CHECKS: [NudgeKind; 2] = [NudgeKind::Stuck, NudgeKind::Reminder];
 
 /// How many steps after a nudge a check still answers it, whatever was edited in between (a test written, then run).
 const HEED_WITHIN: u32 = 2;
@@ -48,7 +48,7 @@ pub struct Attempt {
     /// Checks, by level.
     pub checks: BTreeMap<&'static str, u32>,
     /// Nudges, by kind.
-    pub nudges: BTreeMap<String, Nudges>,
+    pub nudges: BTreeMap<&'static str, Nudges>,
     /// "Done" that the gate refused.
     pub refusals: u32,
     /// Compactions.
@@ -126,7 +126,7 @@ impl Attempt {
         maps(&mut self.edits, &other.edits, with);
         maps(&mut self.checks, &other.checks, with);
         for (kind, nudges) in &other.nudges {
-            let own = self.nudges.entry(kind.clone()).or_default();
+            let own = self.nudges.entry(kind).or_default();
             own.given = with(own.given, nudges.given);
             own.heeded = nudges.heeded.map(|n| with(own.heeded.unwrap_or(0), n)).or(own.heeded);
         }
@@ -164,7 +164,7 @@ struct Edit {
 #[derive(Debug, Clone)]
 struct Nudge {
     step: u32,
-    kind: String,
+    kind: NudgeKind,
     tree: String,
     heeded: bool,
 }
@@ -193,7 +193,7 @@ impl Fold {
                 facts.model.clone_from(&start.model.name);
                 facts.began.clone_from(&start.time);
             }
-            Event::Resume { how, .. } if how.starts_with("forked ") => self.taken = Some(Box::new(self.facts())),
+            Event::Resume { from: ResumedFrom::Fork { .. }, .. } => self.taken = Some(Box::new(self.facts())),
             Event::Resume { step, .. } => {
                 facts.resumes += 1;
                 self.edits.retain(|edit| edit.step <= *step);
@@ -221,23 +221,24 @@ impl Fold {
             }
             Event::Nudge { step, kind, .. } => {
                 let tree = self.tree.clone();
-                self.nudges.push(Nudge { step: *step, kind: kind.clone(), tree, heeded: false });
+                self.nudges.push(Nudge { step: *step, kind: *kind, tree, heeded: false });
             }
             Event::Check(check) => {
                 *facts.checks.entry(check.level.word()).or_default() += 1;
                 for edit in self.edits.iter_mut().filter(|edit| edit.step <= check.step) {
                     edit.later = true;
-                    edit.at_once |= edit.tree == check.tree;
+                    edit.at_once |= edit.tree == check.code_tree;
                 }
                 for nudge in self.nudges.iter_mut().filter(|nudge| check.step > nudge.step) {
-                    nudge.heeded |= check.step <= nudge.step.saturating_add(HEED_WITHIN) || nudge.tree == check.tree;
+                    nudge.heeded |=
+                        check.step <= nudge.step.saturating_add(HEED_WITHIN) || nudge.tree == check.code_tree;
                 }
             }
             Event::Gate { accepted, .. } => facts.refusals += u32::from(!accepted),
-            Event::Compaction(compaction) => {
-                facts.compactions += 1;
-                facts.usage += compaction.usage;
-                facts.seconds.model += compaction.seconds;
+            Event::ConversationRewritten(rewritten) => {
+                facts.compactions += u32::from(rewritten.kind.is_compaction());
+                facts.usage += rewritten.usage;
+                facts.seconds.model += rewritten.seconds;
             }
             Event::Finish(finish) => self.finish(finish),
             _ => {}
@@ -280,9 +281,9 @@ impl Fold {
         facts.checked_at_once = self.edits.iter().filter(|edit| at_once(edit)).count() as u32;
         facts.checked = self.edits.iter().filter(|edit| edit.later).count() as u32;
         for nudge in &self.nudges {
-            let counts = facts.nudges.entry(nudge.kind.clone()).or_default();
+            let counts = facts.nudges.entry(nudge.kind.word()).or_default();
             counts.given += 1;
-            if !NOT_FOR_CHECKS.contains(&nudge.kind.as_str()) {
+            if !NOT_FOR_CHECKS.contains(&nudge.kind) {
                 *counts.heeded.get_or_insert(0) += u32::from(nudge.heeded);
             }
         }
@@ -312,12 +313,12 @@ mod tests {
     fn result(step: u32, tool: &str, tree: &str, edits: bool) -> Value {
         let changes =
             if edits { json!([{"path": "a.py", "kind": "modified", "added": 1, "removed": 1}]) } else { json!([]) };
-        json!({"event": "result", "step": step, "call_id": "c", "tool": tool, "arguments": {}, "text": "", "ok": true,
+        json!({"event": "result", "step": step, "call_id": "c", "tool": tool, "arguments": {}, "output": "", "ok": true,
                "seconds": 0.5, "changes": changes, "code_tree": tree})
     }
 
     fn check(step: u32, tree: &str) -> Value {
-        json!({"event": "check", "command": "pytest", "step": step, "tree": tree, "level": "proven",
+        json!({"event": "check", "command": "pytest", "step": step, "code_tree": tree, "level": "proven",
                "with": {"exit": 0, "seconds": 1.0}})
     }
 

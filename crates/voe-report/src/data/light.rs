@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use serde::Deserialize;
-use voe_trace::event::{Compaction, Reply, ToolResult};
+use voe_trace::event::{ConversationRewritten, Reply, RewriteKind, ToolResult};
 use voe_trace::{Change, Event, LONGEST_LINE, Message, ReadError, Record, Trajectory, Usage};
 
 use super::place::Place;
@@ -25,6 +25,8 @@ struct Light<'a> {
     #[serde(default)]
     malformed: Option<serde::de::IgnoredAny>,
     #[serde(default)]
+    kind: Option<RewriteKind>,
+    #[serde(default)]
     repairs: Vec<String>,
     #[serde(default, borrow)]
     tool: Cow<'a, str>,
@@ -34,12 +36,12 @@ struct Light<'a> {
     code_tree: Cow<'a, str>,
 }
 
-/// One line as a record; texts, arguments and messages of replies, results and compactions are left empty.
+/// One line as a record; texts, arguments and messages of replies, results and rewritten conversations are left empty.
 fn record(line: &[u8]) -> Option<Record> {
     let whole = || serde_json::from_slice(line).ok();
     // Events other than these are small, and have fields of the same names with other types.
     let Ok(light) = serde_json::from_slice::<Light<'_>>(line) else { return whole() };
-    let Light { at, event, step, seconds, usage, malformed, repairs, tool, changes, code_tree } = light;
+    let Light { at, event, step, seconds, usage, malformed, kind, repairs, tool, changes, code_tree } = light;
     let event = match event.as_ref() {
         "reply" => Event::Reply(Box::new(Reply {
             step,
@@ -59,10 +61,11 @@ fn record(line: &[u8]) -> Option<Record> {
             call_id: String::new(),
             tool: tool.into_owned(),
             arguments: serde_json::Value::Null,
-            text: String::new(),
+            output: String::new(),
             ok: true,
             exit: None,
-            killed: None,
+            ended_by: None,
+            notes: Vec::new(),
             seconds,
             changes,
             byproducts: Vec::new(),
@@ -70,16 +73,16 @@ fn record(line: &[u8]) -> Option<Record> {
             tree: String::new(),
             code_tree: code_tree.into_owned(),
         })),
-        "compaction" => Event::Compaction(Box::new(Compaction {
+        "conversation_rewritten" => Event::ConversationRewritten(Box::new(ConversationRewritten {
             step,
-            kind: String::new(),
+            kind: kind?,
             before: 0,
             after: 0,
             usage,
             seconds,
             messages: Vec::new(),
         })),
-        "message" | "patch" => return Some(Record { at, event: Event::Unknown }),
+        "message" | "patch" | "step_end" => return Some(Record { at, event: Event::Unknown }),
         _ => return whole(),
     };
     Some(Record { at, event })
@@ -121,10 +124,10 @@ mod tests {
     fn facts_are_those_of_the_whole_records() {
         let lines = [
             r#"{"at":1.5,"event":"reply","step":1,"message":{"role":"assistant","content":"x","tool_calls":[]},"finish_reason":"stop","usage":{"prompt":7,"output":2},"seconds":1.5,"repairs":["a"],"malformed":"bad"}"#,
-            r#"{"at":2.0,"event":"result","step":1,"call_id":"c","tool":"bash\n","arguments":{"a":1},"text":"long","ok":true,"exit":1,"seconds":0.5,"changes":[{"path":"a","kind":"added","added":1,"removed":0}],"code_tree":"t"}"#,
-            r#"{"at":2.5,"event":"check","command":"pytest","step":1,"tree":"t","level":"ran","with":{"exit":0,"seconds":1.0}}"#,
+            r#"{"at":2.0,"event":"result","step":1,"call_id":"c","tool":"bash\n","arguments":{"a":1},"output":"long","ok":true,"exit":1,"seconds":0.5,"changes":[{"path":"a","kind":"added","added":1,"removed":0}],"code_tree":"t"}"#,
+            r#"{"at":2.5,"event":"check","command":"pytest","step":1,"code_tree":"t","level":"ran","with":{"exit":0,"seconds":1.0}}"#,
             r#"{"at":2.6,"event":"nudge","step":1,"kind":"verify","text":"go"}"#,
-            r#"{"at":3.0,"event":"compaction","step":1,"kind":"summary","before":9,"after":1,"usage":{"prompt":3,"output":1},"seconds":2.0,"messages":[]}"#,
+            r#"{"at":3.0,"event":"conversation_rewritten","step":1,"kind":"summary","before":9,"after":1,"usage":{"prompt":3,"output":1},"seconds":2.0,"messages":[]}"#,
             r#"{"at":3.5,"event":"something_new","step":"odd"}"#,
         ];
         let (mut light, mut whole) = (Fold::default(), Fold::default());
@@ -141,7 +144,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.jsonl");
         let start = concat!(
-            r#"{"at":0.0,"event":"start","format":"1.0","voe":"0","time":"","task":{"statement":"","workspace":""},"strategy":"s","strategy_text":"","#,
+            r#"{"at":0.0,"event":"start","format":"2.0","voe":"0","time":"","task":{"statement":"","workspace":""},"strategy":"s","strategy_text":"","#,
             r#""model":{"name":"m","provider":"p"},"sandbox":{"backend":"none"},"tools":[]}"#,
             "\n"
         );

@@ -10,10 +10,10 @@ use crate::report::build::Report;
 use crate::stats::Interval;
 
 pub(super) fn figure(report: &Report) -> Option<Figure> {
-    use Level::{None, Proven, Ran, Refuted, Unrunnable, Vacuous};
+    use Level::{Inconclusive, None, Proven, Ran, Refuted, Vacuous};
     let worked: Vec<_> =
         report.arms.iter().enumerate().filter_map(|(i, arm)| Some((i, arm, arm.work.as_ref()?))).collect();
-    let levels: Vec<Level> = [Refuted, None, Unrunnable, Vacuous, Ran, Proven]
+    let levels: Vec<Level> = [Refuted, None, Inconclusive, Vacuous, Ran, Proven]
         .into_iter()
         .filter(|level| worked.iter().any(|(_, _, work)| work.calibration.iter().any(|c| c.level == *level)))
         .collect();

@@ -94,7 +94,7 @@ pub struct Work {
     /// Checks, by level.
     pub checks: BTreeMap<&'static str, u32>,
     /// Nudges, by kind.
-    pub nudges: BTreeMap<String, Nudges>,
+    pub nudges: BTreeMap<&'static str, Nudges>,
     /// "Done" that the gate refused.
     pub refusals: u32,
     /// Compactions.
@@ -260,7 +260,7 @@ impl Work {
             attempt.edits.iter().for_each(|(tool, n)| *work.edits.entry(tool.clone()).or_default() += n);
             attempt.checks.iter().for_each(|(level, n)| *work.checks.entry(level).or_default() += n);
             for (kind, nudges) in &attempt.nudges {
-                let sum = work.nudges.entry(kind.clone()).or_default();
+                let sum = work.nudges.entry(kind).or_default();
                 sum.given += nudges.given;
                 sum.heeded = nudges.heeded.map(|n| n + sum.heeded.unwrap_or(0)).or(sum.heeded);
             }
@@ -288,7 +288,7 @@ fn is_judged(cell: &Cell) -> bool {
 }
 
 fn calibration(cells: &[&Cell]) -> Vec<Calibration> {
-    use Level::{None, Proven, Ran, Refuted, Unrunnable, Vacuous};
+    use Level::{Inconclusive, None, Proven, Ran, Refuted, Vacuous};
     let of = |level| {
         let at = |cell: &&&Cell| is_judged(cell) && cell.attempt.as_deref().is_some_and(|a| a.level == Some(level));
         let attempts = cells.iter().filter(at).count();
@@ -300,5 +300,5 @@ fn calibration(cells: &[&Cell]) -> Vec<Calibration> {
             interval: wilson(resolved, attempts),
         }
     };
-    [Proven, Ran, Vacuous, Unrunnable, None, Refuted].map(of).into_iter().filter(|c| c.attempts > 0).collect()
+    [Proven, Ran, Vacuous, Inconclusive, None, Refuted].map(of).into_iter().filter(|c| c.attempts > 0).collect()
 }

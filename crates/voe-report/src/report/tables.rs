@@ -271,12 +271,12 @@ impl Report {
         named("checks: ", names(&|w| w.checks.keys().map(|&k| k.to_owned()).collect()), &|w, level| {
             Some(w.checks.get(level).copied().unwrap_or(0).into())
         });
-        named("nudges: ", names(&|w| w.nudges.keys().cloned().collect()), &|w, kind| {
+        named("nudges: ", names(&|w| w.nudges.keys().map(|kind| (*kind).to_owned()).collect()), &|w, kind| {
             Some(w.nudges.get(kind).map_or(0, |n| n.given).into())
         });
         named(
             "nudges heeded: ",
-            names(&|w| w.nudges.iter().filter(|(_, n)| n.heeded.is_some()).map(|(k, _)| k.clone()).collect()),
+            names(&|w| w.nudges.iter().filter(|(_, n)| n.heeded.is_some()).map(|(k, _)| (*k).to_owned()).collect()),
             &|w, kind| {
                 let nudges = w.nudges.get(kind)?;
                 some_share(nudges.heeded?, nudges.given)

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use serde_json::{Value, json};
 use voe_grade::known;
-use voe_trace::{Event, Record, Trajectory};
+use voe_trace::{Check, Event, Record, Trajectory};
 
 use super::index::{Entry, Index};
 use crate::Error;
@@ -104,7 +104,7 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
                 "asked": r.message.tool_calls.len(), "calls": [], "marks": [], "malformed": r.malformed.is_some(), "repaired": !r.repairs.is_empty(),
             })),
             Event::Result(r) => {
-                let call = json!({"tool": r.tool, "line": line(&told(&r.arguments)), "ok": r.ok, "exit": r.exit, "killed": r.killed,
+                let call = json!({"tool": r.tool, "line": line(&told(&r.arguments)), "ok": r.ok, "exit": r.exit, "ended_by": r.ended_by.map(|by| by.to_string()),
                     "seconds": r.seconds, "files": r.changes.iter().map(|c| &c.path).collect::<Vec<_>>(),
                     "added": r.changes.iter().map(|c| c.added).fold(0, u64::saturating_add), "removed": r.changes.iter().map(|c| c.removed).fold(0, u64::saturating_add)});
                 if let Some(calls) = steps.last_mut().and_then(|s| s["calls"].as_array_mut()) {
@@ -113,7 +113,7 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
             }
             Event::Nudge { kind, text, .. } => mark(&mut steps, &mut before, json!({"kind": "nudge", "name": kind, "line": line(&text)})),
             Event::Check(c) => {
-                let exit = |o: &voe_trace::Outcome| json!({"exit": o.exit, "killed": o.killed});
+                let exit = |o: &voe_trace::Outcome| json!({"exit": o.exit, "ended_by": o.ended_by.map(|by| by.to_string())});
                 mark(&mut steps, &mut before, json!({"kind": "check", "name": c.level.word(), "line": line(&c.command), "step": c.step,
                     "with": exit(&c.with), "without": c.without.as_ref().map(exit)}));
             }
@@ -124,13 +124,13 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
             Event::Verify { method, passed, text, .. } => {
                 mark(&mut steps, &mut before, json!({"kind": "verify", "name": method, "passed": passed, "line": line(&text)}));
             }
-            Event::Compaction(c) => {
+            Event::ConversationRewritten(c) => {
                 let text = format!("{} to {} tokens", c.before, c.after);
                 mark(&mut steps, &mut before, json!({"kind": "compaction", "name": c.kind, "line": text}));
             }
             Event::Retry { kind, error, .. } => mark(&mut steps, &mut before, json!({"kind": "retry", "name": kind, "line": line(&error)})),
-            Event::Resume { step, how } => {
-                mark(&mut steps, &mut before, json!({"kind": "resume", "name": "resumed", "line": line(&format!("after step {step}: {how}"))}));
+            Event::Resume { step, from } => {
+                mark(&mut steps, &mut before, json!({"kind": "resume", "name": "resumed", "line": line(&format!("after step {step}: {from}"))}));
             }
             Event::ToolboxRestarted { why, .. } => mark(&mut steps, &mut before, json!({"kind": "restart", "name": "tools restarted", "line": line(&why)})),
             Event::Void { why, .. } => mark(&mut steps, &mut before, json!({"kind": "note", "name": "evidence void", "line": line(&why)})),
@@ -139,13 +139,13 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
                 "value": node.value, "trajectory": node.trajectory})),
             Event::Finish(f) => {
                 finish = json!({"reason": f.reason.word(), "error": f.error, "level": f.evidence.level.word(),
-                    "checks": f.evidence.checks, "unchecked": f.evidence.unchecked, "check": f.check, "changes": f.changes,
+                    "checks": f.evidence.checks.iter().map(check).collect::<Vec<_>>(), "unchecked": f.evidence.unchecked, "check": f.check.as_ref().map(check), "changes": f.changes,
                     "byproducts": f.byproducts});
                 shorten(&mut finish);
                 patch = f.patch;
             }
             Event::Patch { patch: text, .. } => patch = text,
-            Event::Message { .. } | Event::Unknown => {}
+            Event::Message { .. } | Event::StepEnd { .. } | Event::Unknown => {}
         }
     };
     let read = |file| Ok(Trajectory::stream_from(file, &entry.place.path(), record)?);
@@ -198,17 +198,49 @@ pub fn chunk(entry: &Entry, chunk: usize) -> Result<Value, Error> {
             steps.push(Vec::new());
         }
         at += read as u64;
-        if let (Ok(mut record), Some(step)) = (serde_json::from_slice::<Value>(&bytes), steps.last_mut()) {
-            if record["event"] == "compaction" {
-                // The whole conversation again; its size says enough.
-                let kept = record["messages"].as_array().map_or(0, Vec::len);
-                record["messages"] = kept.into();
-            }
+        if let (Ok(record), Some(step)) = (serde_json::from_slice::<Record>(&bytes), steps.last_mut()) {
+            let mut record = shown(&record);
             shorten(&mut record);
             step.push(record);
         }
     }
     Ok(json!({ "first": first, "before": chunk == 0, "steps": steps }))
+}
+
+/// A record as the browser gets it: facts that have types are in words, made here, not in the browser.
+fn shown(record: &Record) -> Value {
+    let mut value = serde_json::to_value(record).unwrap_or_default();
+    match &record.event {
+        Event::Result(result) => {
+            value["text"] = result.text().into();
+            value["ended_by"] = result.ended_by.map(|by| by.to_string()).into();
+            for part in ["output", "notes"] {
+                value.as_object_mut().map(|fields| fields.remove(part));
+            }
+        }
+        Event::Check(check) => check_in_words(check, &mut value),
+        Event::Resume { from, .. } => value["from"] = from.to_string().into(),
+        // The whole conversation again; its size says enough.
+        Event::ConversationRewritten(rewritten) => value["messages"] = rewritten.messages.len().into(),
+        _ => {}
+    }
+    value
+}
+
+/// A check as the browser gets it.
+fn check(check: &Check) -> Value {
+    let mut value = serde_json::to_value(check).unwrap_or_default();
+    check_in_words(check, &mut value);
+    value
+}
+
+fn check_in_words(check: &Check, value: &mut Value) {
+    value["why"] = check.why.as_ref().map(ToString::to_string).into();
+    for (side, outcome) in [("with", Some(&check.with)), ("without", check.without.as_ref())] {
+        if let Some(by) = outcome.and_then(|outcome| outcome.ended_by) {
+            value[side]["ended_by"] = by.to_string().into();
+        }
+    }
 }
 
 /// The first text that says anything.

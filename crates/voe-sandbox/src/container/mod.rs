@@ -138,7 +138,7 @@ impl Container {
         let meter = Meter::new(Groups::default(), place.join("events"), &spec);
         let detail = format!(
             "container of {image}: no new privileges, few capabilities, memory {}, {} processes; network {}",
-            crate::watch::bytes(spec.limits.memory_bytes),
+            voe_trace::ended_by::size(spec.limits.memory_bytes),
             spec.limits.processes,
             if spec.network { "on" } else { "off" }
         );

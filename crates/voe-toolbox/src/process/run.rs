@@ -19,6 +19,7 @@ use super::descendants::Descendants;
 use super::output::{Output, Shown};
 use crate::inbox::Inbox;
 use crate::protocol::Limits;
+use voe_trace::EndedBy;
 
 /// What to run and how.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(crate) struct Job<'a> {
 pub(crate) struct Ended {
     /// The shell's exit code; a signal counts as 128 + its number; `None` if a limit ended it.
     pub(crate) exit: Option<i32>,
-    pub(crate) killed: Option<String>,
+    pub(crate) ended_by: Option<EndedBy>,
     pub(crate) output: Shown,
     /// Processes that it left running, and that were ended.
     pub(crate) left: Vec<String>,
@@ -103,19 +104,19 @@ pub(crate) fn run(job: &Job<'_>, processes: &Descendants, inbox: &mut Inbox) -> 
         let _ = std::fs::remove_file(job.pid_file);
     }
     pipe.drain();
-    let (exit, killed) = match end {
+    let (exit, ended_by) = match end {
         End::Exited(status) => verdict(status, job.limits),
-        End::Killed(why) => (None, Some(why)),
-        End::GivenUp => (None, Some("nobody waits for it any more".into())),
+        End::Killed(by) => (None, Some(by)),
+        End::GivenUp => (None, Some(EndedBy::Canceled)),
     };
-    Ok(Ended { exit, killed, output: pipe.output.finish(), left, stuck })
+    Ok(Ended { exit, ended_by, output: pipe.output.finish(), left, stuck })
 }
 
 /// Why waiting for the shell ended.
 #[derive(Debug)]
 enum End {
     Exited(ExitStatus),
-    Killed(String),
+    Killed(EndedBy),
     GivenUp,
 }
 
@@ -191,7 +192,7 @@ fn wait(job: &Job<'_>, child: &mut Child, pipe: &mut Pipe, inbox: &mut Inbox, be
     loop {
         let left = job.limit.saturating_sub(began.elapsed());
         if left.is_zero() {
-            return Ok(End::Killed(format!("time limit {} s", job.limit.as_secs_f64())));
+            return Ok(End::Killed(EndedBy::TimeLimit { seconds: job.limit.as_secs_f64() }));
         }
         let timeout = if pidfd.is_some() { left } else { left.min(Duration::from_millis(5)) };
         let (exited, called) = {
@@ -212,7 +213,7 @@ fn wait(job: &Job<'_>, child: &mut Child, pipe: &mut Pipe, inbox: &mut Inbox, be
             return Ok(End::GivenUp);
         }
         if pipe.output.printed() > most {
-            return Ok(End::Killed(format!("output limit {}", size(most))));
+            return Ok(End::Killed(EndedBy::OutputLimit { bytes: most }));
         }
     }
 }
@@ -271,25 +272,16 @@ fn timespec(duration: Duration) -> Timespec {
 }
 
 /// The exit code, and which limit it speaks of.
-fn verdict(status: ExitStatus, limits: &Limits) -> (Option<i32>, Option<String>) {
+fn verdict(status: ExitStatus, limits: &Limits) -> (Option<i32>, Option<EndedBy>) {
     const SIGKILL: i32 = 9;
     const SIGXFSZ: i32 = 25;
     let exit = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    let killed = match exit {
-        Some(code) if code == 128 + SIGKILL => {
-            Some(format!("SIGKILL, probably out of memory (limit {})", size(limits.memory_bytes)))
-        }
-        Some(code) if code == 128 + SIGXFSZ => Some(format!("file size limit {}", size(limits.file_bytes))),
+    let ended_by = match exit {
+        Some(code) if code == 128 + SIGKILL => Some(EndedBy::Killed { memory_bytes: limits.memory_bytes }),
+        Some(code) if code == 128 + SIGXFSZ => Some(EndedBy::FileSizeLimit { bytes: limits.file_bytes }),
         _ => None,
     };
-    (exit, killed)
-}
-
-/// Bytes in the largest unit that leaves a whole number.
-pub(crate) fn size(bytes: u64) -> String {
-    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let unit = units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));
-    unit.map_or_else(|| format!("{bytes} bytes"), |(unit, name)| format!("{} {name}", bytes / unit))
+    (exit, ended_by)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use voe_trace::Note;
 
 use super::{Arguments, Done, Effect, Tool};
 use crate::inbox::Inbox;
@@ -66,29 +67,18 @@ pub(crate) fn run_command(
     let ended =
         run_job(&job, &session.processes(), inbox).map_err(|error| format!("the shell did not start: {error}"))?;
 
-    let mut text = ended.output.text;
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
-    }
-    if let Some(exit) = ended.exit {
-        text.push_str(&format!("exit code: {exit}"));
-    }
-    if let Some(killed) = &ended.killed {
-        if ended.exit.is_some() {
-            text.push('\n');
-        }
-        text.push_str(&format!("killed: {killed}"));
-    }
+    let mut notes = Vec::new();
     if !ended.left.is_empty() {
-        text.push_str(&format!("\nended background processes: {}", ended.left.join(", ")));
+        notes.push(Note::EndedProcesses { names: ended.left });
     }
     if ended.stuck {
-        text.push_str("\nsome of its processes could not be ended");
+        notes.push(Note::UnendedProcesses);
     }
     Ok(Done {
-        text,
+        output: ended.output.text,
         exit: ended.exit,
-        killed: ended.killed,
+        ended_by: ended.ended_by,
+        notes,
         tail: ended.output.tail,
         effect: Effect::Command(command.to_owned()),
         ..Done::default()

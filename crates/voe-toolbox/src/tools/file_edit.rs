@@ -53,7 +53,7 @@ fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Do
         write::write(&place.path, edit.new.as_bytes())
             .map_err(|error| format!("cannot write {}: {error}", place.shown()))?;
         let text = format!("created {} ({} lines)", place.shown(), edit.new.lines().count());
-        return Ok(Done { text, effect: Effect::File(place), ..Done::default() });
+        return Ok(Done { output: text, effect: Effect::File(place), ..Done::default() });
     };
     if memchr::memchr(0, &before[..before.len().min(8000)]).is_some() {
         return Err(format!("{} is a binary file; change it in bash", place.shown()));
@@ -73,7 +73,7 @@ fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Do
     for note in edited.note.into_iter().chain(broken) {
         text.push_str(&format!("\nnote: {note}"));
     }
-    Ok(Done { text, effect: Effect::File(place), ..Done::default() })
+    Ok(Done { output: text, effect: Effect::File(place), ..Done::default() })
 }
 
 /// A file's content; `None` if there is none.

@@ -43,7 +43,7 @@ fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Do
     for note in notes {
         text.push_str(&format!("\nnote: {note}"));
     }
-    Ok(Done { text, effect: Effect::File(place), ..Done::default() })
+    Ok(Done { output: text, effect: Effect::File(place), ..Done::default() })
 }
 
 /// New content with the byte order mark and the line ends of the old one, and what was done to it.

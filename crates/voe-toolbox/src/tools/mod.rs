@@ -10,6 +10,7 @@ mod grep;
 mod walk;
 
 use serde_json::Value;
+use voe_trace::{EndedBy, Note};
 
 use crate::inbox::Inbox;
 use crate::place::Place;
@@ -29,11 +30,12 @@ pub(crate) struct Tool {
 /// What a tool did.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
-    pub(crate) text: String,
-    /// It could not do what it was asked to, which `text` explains.
+    pub(crate) output: String,
+    /// It could not do what it was asked to, which `output` explains.
     pub(crate) failed: bool,
     pub(crate) exit: Option<i32>,
-    pub(crate) killed: Option<String>,
+    pub(crate) ended_by: Option<EndedBy>,
+    pub(crate) notes: Vec<Note>,
     pub(crate) tail: String,
     pub(crate) effect: Effect,
 }
@@ -53,7 +55,7 @@ pub(crate) enum Effect {
 impl Done {
     /// A text and no effect.
     pub(crate) fn said(text: impl Into<String>) -> Self {
-        Self { text: text.into(), ..Self::default() }
+        Self { output: text.into(), ..Self::default() }
     }
 }
 

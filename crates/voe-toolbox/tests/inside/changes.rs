@@ -150,7 +150,7 @@ fn what_a_test_run_makes_is_left_behind_and_what_a_script_writes_is_not() {
         ("gen.py", "open('table.py', 'w').write('x = 1\\n')\nopen('out.bin', 'w').write('y')\n"),
     ]);
     let result = lab.bash("python3 -m unittest -q");
-    assert_eq!(result.exit, Some(0), "{}", result.text);
+    assert_eq!(result.exit, Some(0), "{}", result.text());
     assert!(result.changes.is_empty(), "{:?}", told(&result));
     assert_eq!(result.byproducts, ["made.py", "report.txt"]);
     let result = lab.bash("python3 gen.py");
@@ -177,7 +177,7 @@ fn a_file_tool_can_write_what_looks_like_a_byproduct() {
 fn a_check_of_voes_own_makes_only_byproducts() {
     let mut lab = Lab::new(&[("a.py", "x\n")]);
     let result = lab.check("echo new > new.py; echo out; exit 4");
-    assert_eq!((result.exit, &*result.text), (Some(4), "out\nexit code: 4"));
+    assert_eq!((result.exit, &*result.text()), (Some(4), "out\nexit code: 4"));
     assert!(result.changes.is_empty());
     assert_eq!(result.byproducts, ["new.py"]);
     let result = lab.check("echo y > a.py");
@@ -190,13 +190,13 @@ fn a_same_size_edit_within_a_second_of_an_import_is_seen_and_takes_effect() {
     }
     let mut lab = Lab::new(&[("m.py", "def f(a, b):\n    return a + b\n")]);
     let run = "python3 -c 'import m; print(m.f(6, 2))'";
-    assert!(lab.bash(run).text.starts_with("8\n"));
+    assert!(lab.bash(run).text().starts_with("8\n"));
     for (operator, answer) in [('-', "4"), ('*', "12"), ('&', "2"), ('+', "8")] {
         // In place, the same size, and all of this within a second or two.
         let result = lab.bash(&format!("printf 'def f(a, b):\\n    return a {operator} b\\n' > m.py"));
         assert_eq!(told(&result), ["M m.py +1 -1"]);
         let result = lab.bash(run);
-        assert!(result.text.starts_with(&format!("{answer}\n")), "{operator}: {}", result.text);
+        assert!(result.text().starts_with(&format!("{answer}\n")), "{operator}: {}", result.text());
         assert!(result.byproducts.is_empty());
     }
     assert_eq!(lab.state().tree, "");
@@ -211,10 +211,10 @@ fn a_stale_cache_does_not_shadow_an_edit() {
     let result = lab.bash(
         "touch -d '2024-01-01 00:00:00' m.py; env -u PYTHONDONTWRITEBYTECODE python3 -c 'import m'; ls __pycache__ | wc -l",
     );
-    assert!(result.text.starts_with("1\n"), "{}", result.text);
+    assert!(result.text().starts_with("1\n"), "{}", result.text());
     let result = lab.bash("printf 'X = 2\\n' > m.py; touch -d '2024-01-01 00:00:00' m.py");
     assert_eq!(told(&result), ["M m.py +1 -1"]);
-    assert!(lab.bash("python3 -c 'import m; print(m.X)'").text.starts_with("2\n"));
+    assert!(lab.bash("python3 -c 'import m; print(m.X)'").text().starts_with("2\n"));
 }
 
 fn rapid_rewrites_of_one_size_are_all_seen() {

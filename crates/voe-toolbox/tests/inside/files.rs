@@ -29,44 +29,44 @@ fn reading_numbers_lines_and_pages() {
     let text: String = (1..=2500).map(|n| format!("line {n}\n")).collect();
     let mut lab = Lab::new(&[("a.txt", &text), ("open", "x\ny"), ("empty", ""), ("dir/b", "")]);
     let page = lab.call("file_read", json!({"path": "a.txt"}));
-    assert!(page.text.starts_with("     1\tline 1\n     2\tline 2\n"));
+    assert!(page.text().starts_with("     1\tline 1\n     2\tline 2\n"));
     assert!(
-        page.text.ends_with("  1000\tline 1000\n[lines 1-1000 of 2500; read on with offset=1001]"),
+        page.text().ends_with("  1000\tline 1000\n[lines 1-1000 of 2500; read on with offset=1001]"),
         "{}",
-        page.text
+        page.text()
     );
     let page = lab.call("file_read", json!({"path": "a.txt", "offset": 2499, "limit": 5}));
-    assert_eq!(page.text, "  2499\tline 2499\n  2500\tline 2500\n");
+    assert_eq!(page.text(), "  2499\tline 2499\n  2500\tline 2500\n");
     let page = lab.call("file_read", json!({"path": "a.txt", "offset": "9", "limit": "1"}));
-    assert_eq!(page.text, "     9\tline 9\n[lines 9-9 of 2500; read on with offset=10]");
-    assert_eq!(lab.call("file_read", json!({"path": "open"})).text, "     1\tx\n     2\ty\n");
-    assert_eq!(lab.call("file_read", json!({"path": "empty"})).text, "[the file is empty]");
-    assert!(lab.call("file_read", json!({"path": "a.txt", "offset": 9999})).text.contains("has 2500 lines"));
+    assert_eq!(page.text(), "     9\tline 9\n[lines 9-9 of 2500; read on with offset=10]");
+    assert_eq!(lab.call("file_read", json!({"path": "open"})).text(), "     1\tx\n     2\ty\n");
+    assert_eq!(lab.call("file_read", json!({"path": "empty"})).text(), "[the file is empty]");
+    assert!(lab.call("file_read", json!({"path": "a.txt", "offset": 9999})).text().contains("has 2500 lines"));
     let listing = lab.call("file_read", json!({"path": "."}));
-    assert_eq!(listing.text, ". is a directory of 5 entries\n.git/\na.txt\ndir/\nempty\nopen");
+    assert_eq!(listing.text(), ". is a directory of 5 entries\n.git/\na.txt\ndir/\nempty\nopen");
     let missing = lab.call("file_read", json!({"path": "a.md"}));
-    assert!(!missing.ok && missing.text == "a.md does not exist; its directory has a.txt", "{}", missing.text);
+    assert!(!missing.ok && missing.text() == "a.md does not exist; its directory has a.txt", "{}", missing.text());
 }
 
 fn reading_what_is_no_text_says_what_it_is() {
     let mut lab = Lab::new(&[("crlf", "a\r\nb\r\n")]);
     fs::write(lab.path("png"), b"\x89PNG\r\n\x1a\n\0\0").unwrap();
     fs::write(lab.path("latin1"), b"caf\xe9\n").unwrap();
-    assert_eq!(lab.call("file_read", json!({"path": "png"})).text, "[a binary file of 10 bytes (PNG): not shown]");
+    assert_eq!(lab.call("file_read", json!({"path": "png"})).text(), "[a binary file of 10 bytes (PNG): not shown]");
     assert_eq!(
-        lab.call("file_read", json!({"path": "crlf"})).text,
+        lab.call("file_read", json!({"path": "crlf"})).text(),
         "     1\ta\n     2\tb\n[lines end in CRLF, which edits keep]"
     );
-    let text = lab.call("file_read", json!({"path": "latin1"})).text;
+    let text = lab.call("file_read", json!({"path": "latin1"})).text();
     assert!(text.starts_with("     1\tcaf\u{fffd}\n[not UTF-8"), "{text}");
 }
 
 fn a_long_line_and_a_long_file_are_bounded() {
     let mut lab =
         Lab::new(&[("line", &"x".repeat(3_000_000)), ("wide", &format!("{}\n", "y".repeat(900)).repeat(500))]);
-    let text = lab.call("file_read", json!({"path": "line"})).text;
+    let text = lab.call("file_read", json!({"path": "line"})).text();
     assert!(text.len() < 3000 && text.contains("line of 3000000 bytes cut here"), "{}", text.len());
-    let text = lab.call("file_read", json!({"path": "wide"})).text;
+    let text = lab.call("file_read", json!({"path": "wide"})).text();
     assert!(text.chars().count() < 31_000);
     assert!(text.ends_with("[lines 1-33 of 500; read on with offset=34]"), "{}", &text[text.len() - 100..]);
 }
@@ -77,7 +77,7 @@ fn a_fifo_blocks_nobody() {
     assert!(!lab.call("file_read", json!({"path": "pipe"})).ok);
     assert!(!lab.edit("pipe", "a", "b").ok);
     assert!(!lab.call("file_write", json!({"path": "pipe", "content": "x"})).ok);
-    assert!(lab.call("grep", json!({"pattern": "x"})).text.contains("a:1:x"));
+    assert!(lab.call("grep", json!({"pattern": "x"})).text().contains("a:1:x"));
     assert!(lab.export().skipped[0].starts_with("pipe: a socket"));
 }
 
@@ -87,14 +87,14 @@ fn editing_keeps_bytes_mode_and_links() {
     fs::hard_link(lab.path("twin"), lab.path("other")).unwrap();
     symlink("run.sh", lab.path("link")).unwrap();
     let result = lab.edit("link", "echo", "printf");
-    assert!(result.ok, "{}", result.text);
+    assert!(result.ok, "{}", result.text());
     assert_eq!(lab.read("run.sh"), "#!/bin/sh\r\nprintf caf\u{e9}\r\n".as_bytes());
     assert_eq!(fs::metadata(lab.path("run.sh")).unwrap().permissions().mode() & 0o777, 0o755);
     assert!(fs::symlink_metadata(lab.path("link")).unwrap().is_symlink());
     assert!(lab.edit("twin", "a", "b").ok);
     assert_eq!(lab.read("other"), b"b\n");
     let created = lab.edit("new/deep.py", "", "x = 1\n");
-    assert_eq!(created.text, "created new/deep.py (1 lines)");
+    assert_eq!(created.text(), "created new/deep.py (1 lines)");
     assert_eq!(told(&created), ["A new/deep.py +1 -0"]);
 }
 
@@ -113,7 +113,7 @@ fn edits_that_cannot_be_made_say_why() {
         (".", "a", "b", "is a directory"),
     ] {
         let result = lab.edit(path, old, new);
-        assert!(!result.ok && result.text.contains(part), "{path}: {}", result.text);
+        assert!(!result.ok && result.text().contains(part), "{path}: {}", result.text());
         assert!(result.changes.is_empty());
     }
     assert_eq!(lab.read("a.py"), b"x = 1\ny = 1\n");
@@ -123,17 +123,17 @@ fn a_broken_syntax_is_said_or_rolled_back() {
     let file = ("a.py", "def f():\n    return 1\n");
     let mut lab = Lab::new(&[file]);
     let result = lab.edit("a.py", "f():", "f(:");
-    assert!(result.ok && result.text.contains("note: the file is no longer valid Python"), "{}", result.text);
-    assert!(result.text.contains("line 1"));
+    assert!(result.ok && result.text().contains("note: the file is no longer valid Python"), "{}", result.text());
+    assert!(result.text().contains("line 1"));
     let result = lab.edit("a.py", "return 1", "return 2");
-    assert!(!result.text.contains("note:"), "it was broken before: {}", result.text);
+    assert!(!result.text().contains("note:"), "it was broken before: {}", result.text());
     let mut lab = Lab::with(&[file], |setup| setup.syntax = Syntax::Rollback);
     let result = lab.edit("a.py", "f():", "f(:");
-    assert!(!result.ok && result.text.contains("a.py was not changed"), "{}", result.text);
+    assert!(!result.ok && result.text().contains("a.py was not changed"), "{}", result.text());
     assert_eq!(lab.read("a.py"), file.1.as_bytes());
     assert_eq!(result.state.tree, "");
     let mut lab = Lab::with(&[file], |setup| setup.syntax = Syntax::Off);
-    assert!(!lab.edit("a.py", "f():", "f(:").text.contains("note:"));
+    assert!(!lab.edit("a.py", "f():", "f(:").text().contains("note:"));
 }
 
 fn writing_makes_directories_and_refuses_what_leads_out() {
@@ -151,13 +151,13 @@ fn writing_makes_directories_and_refuses_what_leads_out() {
             ("glob", json!({"path": path, "pattern": "*"})),
         ] {
             let result = lab.call(tool, arguments);
-            assert!(!result.ok && result.text.contains("outside the workspace"), "{tool} {path}: {}", result.text);
+            assert!(!result.ok && result.text().contains("outside the workspace"), "{tool} {path}: {}", result.text());
         }
     }
     assert!(!lab.call("file_write", json!({"path": ".git/hooks/pre-commit", "content": "x"})).ok);
     assert_eq!(fs::read(lab.dir.path().join("secret")).unwrap(), b"s");
-    assert_eq!(lab.call("file_write", json!({"path": "in", "content": "y\n"})).text, "replaced a (1 lines)");
-    assert_eq!(lab.call("file_write", json!({"path": "d/e/f", "content": "y\n"})).text, "created d/e/f (1 lines)");
+    assert_eq!(lab.call("file_write", json!({"path": "in", "content": "y\n"})).text(), "replaced a (1 lines)");
+    assert_eq!(lab.call("file_write", json!({"path": "d/e/f", "content": "y\n"})).text(), "created d/e/f (1 lines)");
     let scratch = lab.setup.scratch.join("note").display().to_string();
     let result = lab.call("file_write", json!({"path": scratch, "content": "y\n"}));
     assert!(result.ok && result.changes.is_empty());
@@ -166,12 +166,12 @@ fn writing_makes_directories_and_refuses_what_leads_out() {
 fn strange_names_can_be_listed_read_and_edited() {
     let mut lab = Lab::new(&[("with space.py", "x = 1\n"), ("two\nlines.py", "x = 1\n")]);
     fs::write(lab.setup.workspace.join(OsStr::from_bytes(b"caf\xe9.py")), "x = 1\n").unwrap();
-    let found = lab.call("glob", json!({"pattern": "*.py"})).text;
+    let found = lab.call("glob", json!({"pattern": "*.py"})).text();
     assert_eq!(found, "caf\\xe9.py\ntwo\\nlines.py\nwith space.py");
     for name in found.lines() {
-        assert_eq!(lab.call("file_read", json!({"path": name})).text, "     1\tx = 1\n");
+        assert_eq!(lab.call("file_read", json!({"path": name})).text(), "     1\tx = 1\n");
         let result = lab.edit(name, "1", "2");
-        assert!(result.ok && result.changes.len() == 1, "{name}: {}", result.text);
+        assert!(result.ok && result.changes.len() == 1, "{name}: {}", result.text());
     }
     let result = lab.bash("sed -i 's/2/3/' -- *.py");
     assert_eq!(told(&result), ["M caf\u{fffd}.py +1 -1", "M two\nlines.py +1 -1", "M with space.py +1 -1"]);
@@ -189,16 +189,16 @@ fn grep_finds_bounds_and_respects_ignore_files() {
         ("many", &many),
     ]);
     fs::write(lab.path("bin"), b"\0needle").unwrap();
-    let text = lab.call("grep", json!({"pattern": "ne+dle t", "context": 1})).text;
+    let text = lab.call("grep", json!({"pattern": "ne+dle t", "context": 1})).text();
     assert_eq!(text, "a.py-1-one\na.py:2:needle two\na.py-3-three");
-    assert_eq!(lab.call("grep", json!({"pattern": "(?i)needle\\(", "glob": "*.txt"})).text, "b/c.txt:1:Needle(");
-    let text = lab.call("grep", json!({"pattern": "Needle("})).text;
+    assert_eq!(lab.call("grep", json!({"pattern": "(?i)needle\\(", "glob": "*.txt"})).text(), "b/c.txt:1:Needle(");
+    let text = lab.call("grep", json!({"pattern": "Needle("})).text();
     assert!(text.starts_with("b/c.txt:1:Needle(\n[not a regular expression"), "{text}");
-    let text = lab.call("grep", json!({"pattern": "needle", "path": "many"})).text;
+    let text = lab.call("grep", json!({"pattern": "needle", "path": "many"})).text();
     assert_eq!(text.lines().count(), 201);
     assert!(text.ends_with("[only the first 200 matching lines; narrow the search]"));
-    assert!(lab.call("grep", json!({"pattern": "absent"})).text.starts_with("no match for absent in ."));
-    let text = lab.call("grep", json!({"pattern": "needle", "glob": "*.py"})).text;
+    assert!(lab.call("grep", json!({"pattern": "absent"})).text().starts_with("no match for absent in ."));
+    let text = lab.call("grep", json!({"pattern": "needle", "glob": "*.py"})).text();
     assert_eq!(text, "a.py:2:needle two");
     assert!(!lab.call("grep", json!({"pattern": "x", "path": "nowhere"})).ok);
 }
@@ -212,15 +212,15 @@ fn glob_finds_by_name_and_by_path() {
         ("x.log", ""),
         (".ci/run", ""),
     ]);
-    assert_eq!(lab.call("glob", json!({"pattern": "*.py"})).text, "a.py\ns/b.py\ns/t/c.py");
-    assert_eq!(lab.call("glob", json!({"pattern": "s/*.py"})).text, "s/b.py");
-    assert_eq!(lab.call("glob", json!({"pattern": "**/t/*"})).text, "s/t/c.py");
-    assert_eq!(lab.call("glob", json!({"pattern": "*.py", "path": "s/t"})).text, "s/t/c.py");
-    assert_eq!(lab.call("glob", json!({"pattern": ".ci/*"})).text, ".ci/run");
+    assert_eq!(lab.call("glob", json!({"pattern": "*.py"})).text(), "a.py\ns/b.py\ns/t/c.py");
+    assert_eq!(lab.call("glob", json!({"pattern": "s/*.py"})).text(), "s/b.py");
+    assert_eq!(lab.call("glob", json!({"pattern": "**/t/*"})).text(), "s/t/c.py");
+    assert_eq!(lab.call("glob", json!({"pattern": "*.py", "path": "s/t"})).text(), "s/t/c.py");
+    assert_eq!(lab.call("glob", json!({"pattern": ".ci/*"})).text(), ".ci/run");
     let absolute =
         lab.path("s/**/*.py").canonicalize().unwrap_or(lab.setup.workspace.canonicalize().unwrap().join("s/**/*.py"));
-    assert_eq!(lab.call("glob", json!({"pattern": absolute.to_str().unwrap()})).text, "s/b.py\ns/t/c.py");
-    assert!(lab.call("glob", json!({"pattern": "*.log"})).text.starts_with("no file matches"));
+    assert_eq!(lab.call("glob", json!({"pattern": absolute.to_str().unwrap()})).text(), "s/b.py\ns/t/c.py");
+    assert!(lab.call("glob", json!({"pattern": "*.log"})).text().starts_with("no file matches"));
     assert!(!lab.call("glob", json!({"pattern": "a["})).ok);
 }
 
@@ -245,7 +245,7 @@ fn a_full_disk_leaves_the_file_as_it_was() {
     lab.drop_pipe();
     let unmounted = std::process::Command::new("umount").arg(lab.path(".")).status().unwrap();
     assert!(unmounted.success());
-    assert!(!result.ok && result.text.contains("No space left"), "{}", result.text);
+    assert!(!result.ok && result.text().contains("No space left"), "{}", result.text());
     assert_ne!(small.exit, Some(0));
     assert!(!edit.ok);
     assert_eq!(left, 0);

@@ -187,7 +187,7 @@ fn an_unwatched_toolbox_runs_checks_in_what_it_is_given_and_says_nothing_of_chan
     let other = FileState { mode: 0o100_644, content: Bytes(b"x = 2\n".to_vec()) };
     lab.import(vec![(Bytes(b"a.py".to_vec()), Some(other)), (Bytes(b"b.py".to_vec()), None)]).unwrap();
     let result = lab.bash("cat a.py; test ! -e b.py; echo more > new.py");
-    assert!(result.text.contains("x = 2"), "{}", result.text);
+    assert!(result.text().contains("x = 2"), "{}", result.text());
     assert_eq!(result.exit, Some(0));
     assert!(result.changes.is_empty() && result.byproducts.is_empty());
 }

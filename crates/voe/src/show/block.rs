@@ -103,9 +103,7 @@ fn outcome_line(finish: &Finish, paint: Paint) -> Text {
 
 /// A check on one line.
 pub(crate) fn check_line(check: &Check) -> String {
-    let ended = |o: &Outcome| {
-        o.exit.map_or_else(|| o.killed.clone().unwrap_or_else(|| "did not end".into()), |e| format!("exit {e}"))
-    };
+    let ended = |o: &Outcome| o.exit.map_or_else(|| o.to_string(), |e| format!("exit {e}"));
     let mut command = check.command.trim().replace('\n', "⏎");
     if let Some((at, _)) = command.char_indices().nth(70) {
         command.truncate(at);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use voe_agent::Observer;
 use voe_model::Delta;
-use voe_trace::event::{Origin, ToolResult};
+use voe_trace::event::{NodeKind, Origin, ToolResult};
 use voe_trace::{Event, Record};
 
 use super::one_line;
@@ -80,8 +80,8 @@ impl Live {
                     start.voe, start.strategy, start.model.name, start.sandbox.backend, start.sandbox.detail
                 ))));
             }
-            Event::Resume { step, how } => {
-                self.line(paint.yellow(&one_line(&format!("voe: going on after step {step} ({how})"))))
+            Event::Resume { step, from } => {
+                self.line(paint.yellow(&one_line(&format!("voe: resuming after step {step} ({from})"))))
             }
             Event::Reply(reply) => {
                 self.end_stream();
@@ -125,7 +125,7 @@ impl Live {
                 };
                 self.line(paint.cyan(&format!("voe: {method}: {verdict}. {}", indented(text, 4))));
             }
-            Event::Compaction(c) if !matches!(c.kind.as_str(), "question" | "told") => {
+            Event::ConversationRewritten(c) if c.kind.is_compaction() => {
                 self.line(
                     paint.yellow(&format!(
                         "voe: conversation shortened ({}): {} → {} tokens",
@@ -139,7 +139,7 @@ impl Live {
             Event::ToolboxRestarted { why, .. } => {
                 self.line(paint.yellow(&one_line(&format!("voe: tools started again: {why}"))))
             }
-            Event::Node(node) if node.kind != "root" => self.node(node),
+            Event::Node(node) if node.kind != NodeKind::Root => self.node(node),
             Event::Void { why, .. } => {
                 self.line(paint.yellow(&one_line(&format!("voe: evidence is void from here on: {why}"))))
             }
@@ -153,10 +153,12 @@ impl Live {
         let paint = self.paint;
         let word = |key: &str| node.detail[key].as_str().unwrap_or_default().to_owned();
         let value = node.value.map(|value| format!(" · value {value:.2}")).unwrap_or_default();
-        let (id, kind, parent, step) = (node.id, &node.kind, node.parent.unwrap_or(0), node.step);
-        match serde_json::from_value::<voe_search::Examination>(node.detail.clone()) {
-            Ok(examination) => self.line(format!("\n{}", examination.render().trim_end())),
-            Err(_) => {
+        let (id, kind, parent, step) = (node.id, node.kind, node.parent.unwrap_or(0), node.step);
+        let choice =
+            (kind == NodeKind::Choose).then(|| serde_json::from_value::<voe_search::Examination>(node.detail.clone()));
+        match choice {
+            Some(Ok(examination)) => self.line(format!("\n{}", examination.render().trim_end())),
+            _ => {
                 let (level, reason) = (word("level"), word("reason"));
                 let line =
                     format!("voe: attempt {id} ({kind} of {parent}) · to step {step} · {reason} · {level}{value}");
@@ -170,7 +172,7 @@ impl Live {
         let tool = paint.bold(&format!("▸ {}", one_line(&result.tool)));
         self.line(tool.then(" ").then(call_line(&result.arguments)));
         if result.diff.is_empty() {
-            let text = first_lines(result.text.trim_end(), RESULT_LINES);
+            let text = first_lines(result.text().trim_end(), RESULT_LINES);
             for line in text.split('\n').filter(|_| !text.is_empty()) {
                 self.line(Text::from("  ").then(paint.dim(line)));
             }
@@ -179,8 +181,8 @@ impl Live {
                 self.line(Text::from("  ").then(paint.diff_line(line)));
             }
         }
-        if let Some(killed) = &result.killed {
-            self.line(Text::from("  ").then(paint.red(&format!("ended: {}", one_line(killed)))));
+        if let Some(by) = result.ended_by {
+            self.line(Text::from("  ").then(paint.red(&format!("ended: {by}"))));
         }
     }
 }

@@ -56,7 +56,7 @@ fn a_reply_cut_off_before_any_call_restarts_the_conversation_from_the_task_and_a
     let said = workflow(&bench, &[bash("ls"), cut_off(), text("SUMMARY."), done()]);
     assert_eq!(said.finish()["reason"], "completed", "{}", said.out);
     assert!(said.events_of("nudge").is_empty(), "no reminder: {}", said.out);
-    let compactions = said.events_of("compaction");
+    let compactions = said.events_of("conversation_rewritten");
     assert_eq!((compactions.len(), compactions[0]["kind"].as_str()), (1, Some("restart")));
     let messages = compactions[0]["messages"].as_array().unwrap();
     let task = &said.events_of("message")[1]["message"];
@@ -72,7 +72,12 @@ fn a_reply_cut_off_after_a_call_is_an_ordinary_step() {
     let mut cut = bash("ls");
     cut["finish_reason"] = json!("length");
     let said = workflow(&bench, &[cut, done()]);
-    assert_eq!((said.events_of("compaction").len(), said.events_of("result").len()), (0, 1), "{}", said.out);
+    assert_eq!(
+        (said.events_of("conversation_rewritten").len(), said.events_of("result").len()),
+        (0, 1),
+        "{}",
+        said.out
+    );
 }
 
 #[test]
@@ -81,7 +86,7 @@ fn the_conversation_is_restarted_at_three_quarters_of_the_published_window_whate
     bench.write("../small.toml", "extends = \"published/workflow\"\n[compaction]\nwindow = 4000\n");
     let replies = [bash("seq 2000"), text("SUMMARY."), done()];
     let said = fix(&bench, "../small.toml", &replies);
-    let compactions = said.events_of("compaction");
+    let compactions = said.events_of("conversation_rewritten");
     assert_eq!((compactions.len(), compactions[0]["kind"].as_str()), (1, Some("restart")), "{}", said.out);
     assert_eq!(said.finish()["reason"], "completed");
 }
@@ -92,7 +97,7 @@ fn where_no_summary_can_be_had_the_beginning_of_the_conversation_stands_in_for_i
     let failed = json!({"error": {"kind": "server"}});
     let said = workflow(&bench, &[bash("echo a-known-line"), cut_off(), failed, done()]);
     assert_eq!(said.finish()["reason"], "completed", "{}", said.out);
-    let system = said.events_of("compaction")[0]["messages"][0]["content"].as_str().unwrap().to_owned();
+    let system = said.events_of("conversation_rewritten")[0]["messages"][0]["content"].as_str().unwrap().to_owned();
     assert!(system.contains("[call] bash") && system.contains("a-known-line"), "{system}");
 }
 

@@ -39,7 +39,7 @@ impl Said {
     }
 
     pub fn events_of(&self, kind: &str) -> Vec<Value> {
-        self.events().into_iter().filter(|event| event["event"] == kind).collect()
+        self.events().into_iter().filter(|event| event["event"] == kind).map(with_text).collect()
     }
 
     /// The last line, which must be the finish event.
@@ -48,6 +48,15 @@ impl Said {
         assert_eq!(last["event"], "finish", "{last}\n{}", self.err);
         last
     }
+}
+
+/// `event`; the result of a call with the text that the model got.
+pub fn with_text(mut event: Value) -> Value {
+    if event["event"] == "result" {
+        let result: voe_trace::event::ToolResult = serde_json::from_value(event.clone()).unwrap();
+        event["text"] = result.text().into();
+    }
+    event
 }
 
 impl Bench {

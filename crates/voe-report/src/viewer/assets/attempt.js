@@ -56,7 +56,7 @@
   const row = (a, s, i) => {
     const edits = s.calls.filter((c) => c.files.length);
     const calls = s.calls.map((c) => el("span", { class: "callline" }, badge(c.tool, "tool"), " ", el("code", {}, c.line),
-      c.killed ? el("span", { class: "fail" }, " " + c.killed) : c.exit ? el("span", { class: "fail" }, ` exit ${c.exit}`) : c.ok ? null : el("span", { class: "fail" }, " failed")));
+      c.ended_by ? el("span", { class: "fail" }, " " + c.ended_by) : c.exit ? el("span", { class: "fail" }, ` exit ${c.exit}`) : c.ok ? null : el("span", { class: "fail" }, " failed")));
     const told = s.marks.map((m) => el("span", { class: "mark" }, badge(m.kind === "check" ? m.name : m.kind === "gate" ? m.name : m.kind, m.kind === "check" ? m.name : m.kind),
       m.kind === "check" && m.without ? el("span", { class: "quiet" }, ` ${m.without.exit ?? "–"} → ${m.with.exit ?? "–"}`) : null,
       // The run without the edits goes beside the next reply: its outcome comes a step later.

@@ -13,7 +13,7 @@
 
   const exit = (outcome) => {
     if (!outcome) return "not tried";
-    if (outcome.killed) return outcome.killed;
+    if (outcome.ended_by) return outcome.ended_by;
     return outcome.exit === null || outcome.exit === undefined ? "did not start" : `exit ${outcome.exit}`;
   };
 
@@ -49,21 +49,21 @@
       r.repairs?.length ? said("", "Repaired", r.repairs.join("\n")) : null,
     ],
     result: (r) => el("div", { class: "result" },
-      el("p", { class: "quiet" }, `${r.tool} `, r.killed ? el("span", { class: "fail" }, r.killed) : r.exit !== null && r.exit !== undefined ? el("span", { class: r.exit === 0 ? "pass" : "fail" }, `exit ${r.exit}`) : r.ok ? "" : el("span", { class: "fail" }, "failed"),
+      el("p", { class: "quiet" }, `${r.tool} `, r.ended_by ? el("span", { class: "fail" }, r.ended_by) : r.exit !== null && r.exit !== undefined ? el("span", { class: r.exit === 0 ? "pass" : "fail" }, `exit ${r.exit}`) : r.ok ? "" : el("span", { class: "fail" }, "failed"),
         ` ${voe.duration(r.seconds)}`, (r.changes ?? []).map((c) => el("span", { class: "change" }, ` ${c.kind} ${c.path} +${c.added} −${c.removed}`))),
       voe.text(r.text, "", 18), r.diff ? voe.diff(r.diff) : null),
     nudge: (n) => said("voe", `voe: ${n.kind}`, n.text),
     check: (c) => voe.check(c),
     gate: (g) => said(g.accepted ? "voe good" : "voe warn", g.accepted ? `Done accepted (${g.level})` : `Done refused (${g.level})`, g.text),
     verify: (v) => said("voe", `${v.method}: ${v.passed === null ? "could not be told" : v.passed ? "passed" : "failed"}`, v.text),
-    compaction: (c) => said("voe", `Conversation shortened (${c.kind}): ${voe.number(c.before)} to ${voe.number(c.after)} tokens, ${c.messages} messages kept`),
+    conversation_rewritten: (c) => said("voe", `Conversation rewritten (${c.kind}): ${voe.number(c.before)} to ${voe.number(c.after)} tokens, ${c.messages} messages kept`),
     message: (m) => el("details", { class: "said" }, el("summary", {}, `${m.message.role}: ${m.origin}`), voe.text(m.message.content, "", 40)),
     retry: (r) => said("warn", `Asked again after ${voe.duration(r.wait)}: ${r.kind}`, r.error),
-    resume: (r) => said("voe", `Resumed after step ${r.step}`, r.how),
+    resume: (r) => said("voe", `Resumed after step ${r.step}`, r.from),
     toolbox_restarted: (r) => said("warn", "Tools restarted", r.why),
     note: (n) => said("voe", "note", n.text),
     node: (n) => said("voe", `node ${n.id}: ${n.kind}`, pretty(n)),
-    start: () => null, finish: () => null, patch: () => null,
+    start: () => null, finish: () => null, patch: () => null, step_end: () => null,
   };
 
   voe.event = (record) => {

@@ -1,0 +1,100 @@
+//! What ended a command before its own end.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What ended a command, or a part of it, before its own end.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum EndedBy {
+    /// It ran longer than it may.
+    TimeLimit {
+        /// The limit in seconds.
+        seconds: f64,
+    },
+    /// It printed more than is kept of any command's output.
+    OutputLimit {
+        /// The limit in bytes.
+        bytes: u64,
+    },
+    /// Its processes took more memory than they may.
+    MemoryLimit {
+        /// The limit in bytes.
+        bytes: u64,
+    },
+    /// The sandbox wrote more than it may.
+    DiskLimit {
+        /// The limit in bytes.
+        bytes: u64,
+    },
+    /// It wrote a file larger than it may.
+    FileSizeLimit {
+        /// The limit in bytes.
+        bytes: u64,
+    },
+    /// It started more processes than it may.
+    ProcessLimit {
+        /// The limit, processes at a time.
+        processes: u64,
+    },
+    /// It got SIGKILL from somebody who left no word: mostly the kernel, for want of memory.
+    Killed {
+        /// The limit on memory in bytes.
+        memory_bytes: u64,
+    },
+    /// voe stopped it: the attempt ended or was interrupted.
+    Canceled,
+}
+
+impl EndedBy {
+    /// Whether the command was ended because it took too long.
+    pub fn is_time_limit(self) -> bool {
+        matches!(self, Self::TimeLimit { .. })
+    }
+}
+
+impl std::fmt::Display for EndedBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::TimeLimit { seconds } => write!(f, "time limit {seconds} s"),
+            Self::OutputLimit { bytes } => write!(f, "output limit {}", size(*bytes)),
+            Self::MemoryLimit { bytes } => write!(f, "memory limit {}", size(*bytes)),
+            Self::DiskLimit { bytes } => write!(f, "disk limit {}", size(*bytes)),
+            Self::FileSizeLimit { bytes } => write!(f, "file size limit {}", size(*bytes)),
+            Self::ProcessLimit { processes } => write!(f, "process limit {processes}"),
+            Self::Killed { memory_bytes } => {
+                write!(f, "SIGKILL, probably out of memory (limit {})", size(*memory_bytes))
+            }
+            Self::Canceled => f.write_str("nobody waits for it any more"),
+        }
+    }
+}
+
+/// Bytes in binary units, with one decimal at most.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    for (unit, size) in UNITS {
+        if bytes >= size {
+            let tenths = u128::from(bytes) * 10 / u128::from(size);
+            return match tenths % 10 {
+                0 => format!("{} {unit}", tenths / 10),
+                rest => format!("{}.{rest} {unit}", tenths / 10),
+            };
+        }
+    }
+    format!("{bytes} bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_named_with_its_size() {
+        let shown = |by: EndedBy| by.to_string();
+        assert_eq!(shown(EndedBy::TimeLimit { seconds: 120.0 }), "time limit 120 s");
+        assert_eq!(shown(EndedBy::TimeLimit { seconds: 0.5 }), "time limit 0.5 s");
+        assert_eq!(shown(EndedBy::DiskLimit { bytes: 1536 << 20 }), "disk limit 1.5 GiB");
+        assert_eq!([size(2 << 30), size(100), size(u64::MAX)], ["2 GiB", "100 bytes", "17179869183.9 GiB"]);
+    }
+}

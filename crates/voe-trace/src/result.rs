@@ -1,0 +1,215 @@
+//! The result of a tool call: what the tool reported, and what voe adds to it for the model.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ended_by::EndedBy;
+use crate::event::NudgeKind;
+
+/// How one file of the workspace differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// Relative to the workspace, `/` between parts; bytes that are not UTF-8 are shown as U+FFFD.
+    pub path: String,
+    /// How.
+    pub kind: ChangeKind,
+    /// Lines added; 0 for binary files.
+    #[serde(default)]
+    pub added: u64,
+    /// Lines removed; 0 for binary files.
+    #[serde(default)]
+    pub removed: u64,
+    /// Whether it is not text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub binary: bool,
+}
+
+/// How a file differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// It was not there.
+    Added,
+    /// Its content, mode or target is another.
+    Modified,
+    /// It is gone.
+    Deleted,
+}
+
+/// The result of a tool call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ToolResult {
+    /// The step of the call.
+    pub step: u32,
+    /// The call's id.
+    pub call_id: String,
+    /// The tool.
+    pub tool: String,
+    /// The arguments, as they were run (after coercion).
+    pub arguments: Value,
+    /// What the tool answered: a command's output, a file's lines, an error. The conversation gets [`ToolResult::text`].
+    pub output: String,
+    /// Whether the tool did what it was asked to (a command that ran counts, whatever its exit code).
+    pub ok: bool,
+    /// The command's exit code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<i32>,
+    /// What ended the command before its own end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<EndedBy>,
+    /// What the model gets to know beside the output.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+    /// Seconds it took.
+    pub seconds: f64,
+    /// Files of the workspace that it changed, by whatever means.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// What it left behind that is neither an edit nor part of the patch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub byproducts: Vec<String>,
+    /// The changes as a unified diff, shortened; for showing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub diff: String,
+    /// Hash over all files that differ from base.
+    #[serde(default)]
+    pub tree: String,
+    /// The same without tests: what evidence is keyed by.
+    #[serde(default)]
+    pub code_tree: String,
+}
+
+impl ToolResult {
+    /// What the conversation gets.
+    pub fn text(&self) -> String {
+        render(&self.output, self.exit, self.ended_by, &self.notes)
+    }
+
+    /// The same without what voe adds of its own accord: what the call itself showed.
+    pub fn own_text(&self) -> String {
+        render_own(&self.output, self.exit, self.ended_by, &self.notes)
+    }
+}
+
+/// Something that the model gets to know with a tool's result, beside the output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "note", rename_all = "snake_case")]
+pub enum Note {
+    /// The command left processes running, which were ended.
+    EndedProcesses {
+        /// Their names, at most eight.
+        names: Vec<String>,
+    },
+    /// Some processes of the command could not be ended.
+    UnendedProcesses,
+    /// The workspace could not be looked at after the call, so its changes are not known.
+    WorkspaceUnread {
+        /// What the system reported, one line.
+        error: String,
+    },
+    /// The command ended by changing the directory, which has no effect on the next one.
+    DirectoryNotKept,
+    /// One more limit that ended processes of the command.
+    AlsoEndedBy {
+        /// The limit.
+        by: EndedBy,
+    },
+    /// A limit kept the command from starting processes.
+    ProcessesRefused {
+        /// The limit, processes at a time.
+        limit: u64,
+    },
+    /// What a check showed.
+    Evidence {
+        /// In words for the model.
+        text: String,
+    },
+    /// A message of the harness.
+    Nudge {
+        /// Which.
+        kind: NudgeKind,
+        /// In words for the model.
+        text: String,
+    },
+}
+
+impl Note {
+    /// A line on the call itself; `None` for what voe adds of its own accord.
+    fn line(&self) -> Option<String> {
+        Some(match self {
+            Self::EndedProcesses { names } => format!("ended background processes: {}", names.join(", ")),
+            Self::UnendedProcesses => "some of its processes could not be ended".to_owned(),
+            Self::WorkspaceUnread { error } => format!("the workspace could not be looked at: {error}"),
+            Self::DirectoryNotKept => {
+                "the next call starts in the working directory again: put `cd DIR &&` before its command".to_owned()
+            }
+            Self::AlsoEndedBy { by } => format!("killed: {by}"),
+            Self::ProcessesRefused { limit } => {
+                format!("process limit {limit} reached: no more processes could be started")
+            }
+            Self::Evidence { .. } | Self::Nudge { .. } => return None,
+        })
+    }
+
+    /// What voe adds of its own accord.
+    fn paragraph(&self) -> Option<&str> {
+        match self {
+            Self::Evidence { text } | Self::Nudge { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// The text of a tool's result as the model sees it: output, exit code, what ended it, lines on the call, and what voe adds.
+/// The only place where it is put together.
+pub fn render(output: &str, exit: Option<i32>, ended_by: Option<EndedBy>, notes: &[Note]) -> String {
+    let mut text = render_own(output, exit, ended_by, notes);
+    for paragraph in notes.iter().filter_map(Note::paragraph) {
+        text.truncate(text.trim_end().len());
+        text.push_str("\n\n");
+        text.push_str(paragraph);
+    }
+    text
+}
+
+/// The same without what voe adds of its own accord.
+pub fn render_own(output: &str, exit: Option<i32>, ended_by: Option<EndedBy>, notes: &[Note]) -> String {
+    let mut text = output.to_owned();
+    let exit = exit.map(|exit| format!("exit code: {exit}"));
+    let ended_by = ended_by.map(|by| format!("killed: {by}"));
+    for line in exit.into_iter().chain(ended_by).chain(notes.iter().filter_map(Note::line)) {
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(&line);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_models_text_is_the_output_then_facts_then_what_voe_adds() {
+        let notes = [
+            Note::Evidence { text: "[voe] `x` was also run".into() },
+            Note::EndedProcesses { names: vec!["sleep".into()] },
+            Note::Nudge { kind: NudgeKind::Verify, text: "[voe] Test it.".into() },
+        ];
+        let killed = Some(EndedBy::TimeLimit { seconds: 2.0 });
+        assert_eq!(
+            render("out", Some(1), killed, &notes),
+            "out\nexit code: 1\nkilled: time limit 2 s\nended background processes: sleep\n\n[voe] `x` was also run\n\n[voe] Test it."
+        );
+        assert_eq!(render_own("", Some(0), None, &notes[..1]), "exit code: 0");
+    }
+
+    #[test]
+    fn output_that_looks_like_the_harness_is_still_output() {
+        let output = "a\n\n[voe] printed by the program\nkilled: by nobody\n";
+        let own = render_own(output, Some(0), None, &[Note::Evidence { text: "[voe] fact".into() }]);
+        assert_eq!(own, format!("{output}exit code: 0"));
+    }
+}
