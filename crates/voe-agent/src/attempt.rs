@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use voe_model::{Estimator, Model, ModelError, ToolSpec};
+use voe_protocol::{BaseSource, CallResult, FileState, Limits, RawBytes, Setup};
 use voe_sandbox::{Sandbox, Snapshot};
-use voe_toolbox::protocol::{Bytes, CallResult, FileState, Limits, Pristine, Setup};
 use voe_trace::event::{NudgeKind, Origin, Reply, ResumedFrom, Start, Task};
 use voe_trace::{Event, Message, Outcome, Reason, Record, WriteError, Writer};
 
@@ -35,7 +35,7 @@ pub struct Plan {
     /// Where the tools run.
     pub sandbox: Sandbox,
     /// Where the base's contents are.
-    pub pristine: Pristine,
+    pub pristine: BaseSource,
     /// The user's tree, where the workspace is another that shows it and the user may change it meanwhile.
     pub user_tree: Option<UserTree>,
     /// The repository's AGENTS.md, or empty.
@@ -118,7 +118,7 @@ pub struct Attempt {
     /// A verification that a call of this step asked for.
     pub(crate) verify_due: Option<Moment>,
     /// Where the base can be read from outside the sandbox.
-    pub(crate) pristine: Pristine,
+    pub(crate) pristine: BaseSource,
     /// What a pipeline that is gone on with has in its record.
     pub(crate) past: Past,
     pub(crate) user_tree: Option<UserTree>,
@@ -162,7 +162,7 @@ impl Attempt {
         writer: Writer,
         observer: Box<dyn Observer>,
         records: &[Record],
-        files: Vec<(Bytes, Option<FileState>)>,
+        files: Vec<(RawBytes, Option<FileState>)>,
         from: ResumedFrom,
     ) -> Result<Self, AttemptError> {
         let mut attempt = Self::open(plan, writer, observer, records).await?;
@@ -203,7 +203,7 @@ impl Attempt {
         let log = Log::new(writer, observer, records);
         let keys = &plan.strategy;
         let setup = Setup {
-            pristine: plan.sandbox.base_inside().map_or_else(|| plan.pristine.clone(), Pristine::Dir),
+            pristine: plan.sandbox.base_inside().map_or_else(|| plan.pristine.clone(), BaseSource::Dir),
             limits: Limits {
                 timeout_s: keys.tools.timeout_s,
                 output_chars: keys.tools.output_chars,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use voe_toolbox::protocol::{CallResult, Limits, State};
+use voe_protocol::{CallResult, Limits, State};
 use voe_trace::event::{NudgeKind, ToolResult};
 use voe_trace::{Check, Event, Level, Note, Reason, ToolCall, Why, WriteError};
 
@@ -149,7 +149,7 @@ impl Attempt {
     fn refused(&self, call: &ToolCall, arguments: &Value) -> Option<String> {
         let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
         let keys = &self.strategy.tools;
-        if keys.refuse_installs && crate::installs::installs_packages(command) {
+        if keys.refuse_installs && voe_evidence::command::installs_packages(command) {
             return Some(
                 "Refused: installing packages is not allowed here; the environment is complete. Work with what is there."
                     .into(),
@@ -210,24 +210,9 @@ impl Attempt {
     }
 }
 
-/// The call as a check, if it is one: a command that does more than look, ran on edited code, and did not change that code
-/// itself (run again elsewhere, such a command would bring the edit along).
+/// The call as a check, if it is one. `before`: the hash of the code before it.
 fn check_of(call: &ToolCall, result: &CallResult, before: &str, step: u32) -> Option<Check> {
     let arguments: Value = serde_json::from_str(&call.arguments).ok()?;
     let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
-    let code = &result.state.code_tree;
-    let ended = result.exit.is_some() || result.ended_by.is_some();
-    if code.is_empty() || code != before || !ended || !voe_toolbox::command::is_check(command) {
-        return None;
-    }
-    let level = if result.exit == Some(0) { Level::Ran } else { Level::Refuted };
-    Some(Check {
-        command: command.to_owned(),
-        step,
-        code_tree: code.clone(),
-        level,
-        with: outcome(result),
-        without: None,
-        why: None,
-    })
+    voe_evidence::check::of_call(command, step, before, &result.state.code_tree, outcome(result))
 }

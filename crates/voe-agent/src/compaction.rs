@@ -9,9 +9,9 @@ use voe_trace::event::{ConversationRewritten, RewriteKind};
 use voe_trace::{Event, Message, Role, Usage};
 
 use crate::attempt::{Attempt, End};
-use crate::ledger::Ledger;
 use crate::prompt::HARNESS;
 use crate::strategy::CompactHow;
+use voe_evidence::Ledger;
 
 /// After compaction the conversation should take at most this share of where compaction begins: else it begins again at once.
 const ENOUGH: f64 = 0.7;

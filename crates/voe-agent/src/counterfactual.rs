@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use voe_toolbox::protocol::{Bytes, FileState};
+use voe_evidence::command::reads_source_only;
+use voe_evidence::counterfactual::judge;
+use voe_protocol::{FileState, RawBytes};
 use voe_trace::{Check, Event, Level, Outcome, Why};
 
 use crate::attempt::{AttemptError, outcome, stopped};
 use crate::log::Log;
 use crate::prompt::HARNESS;
-use crate::red;
 use crate::strategy::{Counterfactual, EvidenceKeys};
 use crate::user_tree::UserTree;
 use crate::workspace::{Called, Workspace, WorkspaceError};
@@ -71,7 +72,7 @@ impl Counterfactuals {
         {
             return Ok(());
         }
-        if voe_toolbox::command::reads_source_only(&check.command) {
+        if reads_source_only(&check.command) {
             let (level, why) = (Level::Inconclusive, Some(Why::ReadsSourceOnly));
             log.write(Event::Check(Box::new(Check { level, why, ..check.clone() })))?;
             return Ok(());
@@ -88,7 +89,7 @@ impl Counterfactuals {
             .filter(|file| file.base.is_none())
             .map(|file| String::from_utf8_lossy(&file.path.0).into_owned())
             .collect();
-        let files: Vec<(Bytes, Option<FileState>)> = tests.into_iter().map(|file| (file.path, file.now)).collect();
+        let files: Vec<(RawBytes, Option<FileState>)> = tests.into_iter().map(|file| (file.path, file.now)).collect();
         match workspace.fork_base(files).await {
             Ok(fork) => {
                 let before = self.passed.get(&check.command).copied();
@@ -119,7 +120,7 @@ impl Counterfactuals {
             judged.push(match pending.run.await {
                 Ok(Ok(without)) => {
                     self.passed.insert(check.command.clone(), without.exit == Some(0));
-                    let (level, why) = red::judge(&check.command, &check.with, &without, &absent, self.limit);
+                    let (level, why) = judge(&check.command, &check.with, &without, &absent, self.limit);
                     Check { level, why, without: Some(without), ..check }
                 }
                 Ok(Err(why)) => Check { why: Some(why), ..check },

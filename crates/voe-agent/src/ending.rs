@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use voe_evidence::{Require, check};
+use voe_protocol::{BaseSource, Export};
 use voe_repo::{Base, Patch};
-use voe_toolbox::protocol::{Export, Pristine};
 use voe_trace::event::{Applied, Finish, Seconds};
 use voe_trace::{Change, Check, Event, Level, Reason};
 
 use crate::attempt::{Attempt, AttemptError, End, outcome, stopped};
 use crate::counterfactual::{fact, short};
 use crate::prompt::HARNESS;
-use crate::strategy::{Counterfactual, Require};
+use crate::strategy::Counterfactual;
 use crate::workspace::{Called, WorkspaceError};
 
 /// Proofs older than the last edit that are run again at the end, and failing checks that are looked into.
@@ -46,14 +47,9 @@ impl Attempt {
         let step = self.log.conversation.step;
         let level = self.log.ledger.level();
         let require = self.strategy.gate.require;
-        let holds = match require {
-            Require::Nothing => true,
-            // Nothing that the model could do would change that.
-            _ if self.log.ledger.void().is_some() => true,
-            Require::Ran => level >= Level::Ran,
-            Require::Proven => level == Level::Proven,
-        };
-        if holds || self.refusals >= self.strategy.gate.refusals {
+        // Once evidence is void, nothing that the model could do would change that.
+        let accepted = self.log.ledger.void().is_some() || require.accepts(level);
+        if accepted || self.refusals >= self.strategy.gate.refusals {
             return Ok(None);
         }
         self.refusals += 1;
@@ -170,7 +166,7 @@ impl Attempt {
 
     /// The patch as the record has it, for a workspace that can't be reached any more.
     async fn last_known(&mut self) -> Result<Taken, AttemptError> {
-        let Pristine::Git { git_dir, tree } = self.pristine.clone() else { return Ok(Taken::default()) };
+        let BaseSource::Git { git_dir, tree } = self.pristine.clone() else { return Ok(Taken::default()) };
         let base = Base { commit: None, tree, git_dir, skipped: Vec::new() };
         let text = self.log.patch.clone();
         let made = tokio::task::spawn_blocking(move || {
@@ -271,9 +267,7 @@ impl Attempt {
                 return Ok(None);
             }
         };
-        let level = if result.exit == Some(0) { Level::Ran } else { Level::Refuted };
-        let (command, code_tree) = (command.to_owned(), result.state.code_tree.clone());
-        Ok(Some(Check { command, step, code_tree, level, with: outcome(&result), without: None, why: None }))
+        Ok(Some(check::of_run(command, step, &result.state.code_tree, outcome(&result))))
     }
 
     /// What a command shows of the code as it stands, without the edits too where that can be had. It is not run again if that

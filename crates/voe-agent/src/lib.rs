@@ -3,8 +3,7 @@
 //! - [`strategy`]: what a strategy file says, key by key; [`load`](mod@load): finding and reading such files
 //! - [`attempt`]: the loop; `calls`: one call; `ask`: one request; [`ending`]: the gate and the last look
 //! - [`log`](mod@log): the record while it is being written, and who watches
-//! - [`ledger`]: which files were edited, what was run since, and what that shows
-//! - `counterfactual`: running a check without the edits; [`red`]: what its outcome says
+//! - `counterfactual`: running a check without the edits
 //! - `verify`: verification by other means, one file a method; `recovery`: what follows when it fails; [`trail`]: what was
 //!   verified so far, and which state is the best
 //! - `red_first`: a failing check before the first edit
@@ -27,8 +26,6 @@ mod compaction;
 mod counterfactual;
 pub mod done;
 pub mod ending;
-mod installs;
-pub mod ledger;
 pub mod load;
 pub mod log;
 pub mod notes;
@@ -36,7 +33,6 @@ pub mod nudge;
 mod pipeline;
 pub mod prompt;
 mod recovery;
-pub mod red;
 mod red_first;
 mod restart;
 mod resume;
@@ -52,7 +48,6 @@ pub mod workspace;
 
 pub use attempt::{Attempt, AttemptError, Plan};
 pub use ending::Ended;
-pub use ledger::Ledger;
 pub use load::{LoadError, load};
 pub use log::Observer;
 pub use strategy::Strategy;

@@ -3,8 +3,8 @@
 use voe_model::Delta;
 use voe_trace::{Conversation, Event, Record, WriteError, Writer};
 
-use crate::ledger::Ledger;
 use crate::trail::Trail;
+use voe_evidence::Ledger;
 
 /// Who watches an attempt: a terminal, a test, a run's progress.
 pub trait Observer: Send {

@@ -1,8 +1,8 @@
 //! What follows a verification that failed: the failure goes back to the model, in the same context, a shortened one or a new one;
 //! and at the end the best-evidenced state of the attempt is handed in, not the last one.
 
+use voe_protocol::{BaseSource, FileState, RawBytes, State};
 use voe_repo::Base;
-use voe_toolbox::protocol::{Bytes, FileState, Pristine, State};
 use voe_trace::Event;
 use voe_trace::event::NudgeKind;
 
@@ -59,12 +59,12 @@ impl Attempt {
 
     /// Makes the workspace the base with `patch`.
     async fn restore(&mut self, patch: &str) -> Result<State, WorkspaceError> {
-        let Pristine::Git { git_dir, tree } = self.pristine.clone() else {
+        let BaseSource::Git { git_dir, tree } = self.pristine.clone() else {
             return Err(WorkspaceError::Patch("the base is not in a git directory".into()));
         };
         let base = Base { commit: None, tree, git_dir, skipped: Vec::new() };
         let patch = patch.to_owned();
-        let with: Vec<(Bytes, Option<FileState>)> = tokio::task::spawn_blocking(move || base.with_patch(&patch))
+        let with: Vec<(RawBytes, Option<FileState>)> = tokio::task::spawn_blocking(move || base.with_patch(&patch))
             .await
             .map_err(|e| WorkspaceError::Patch(e.to_string()))?
             .map_err(|e| WorkspaceError::Patch(e.to_string()))?;

@@ -2,15 +2,15 @@
 //! run again after each edit. For what can't be made to fail there is an exit.
 
 use serde_json::Value;
-use voe_toolbox::is_test_path;
-use voe_toolbox::protocol::{CallResult, State};
+use voe_evidence::check::of_failure_at_base;
+use voe_evidence::{is_test, reproduction};
+use voe_protocol::{CallResult, State};
 use voe_trace::event::NudgeKind;
-use voe_trace::{Check, Event, Level, Note, ToolCall};
+use voe_trace::{Check, Event, Note, ToolCall};
 
 use crate::attempt::{Attempt, AttemptError, End, outcome};
 use crate::counterfactual::short;
 use crate::prompt::{HARNESS, last_lines};
-use crate::red;
 
 /// Failing checks that are run again after each edit: the newest.
 const AGAIN: usize = 2;
@@ -36,7 +36,7 @@ impl Attempt {
             None if path.starts_with('/') => return Ok(None),
             None => path.trim_start_matches("./"),
         };
-        if is_test_path(inside) {
+        if is_test(inside) {
             return Ok(None);
         }
         self.refuse_early_edit("The file was not changed").map(Some)
@@ -44,14 +44,14 @@ impl Attempt {
 
     /// Puts back what a command did to the source too early.
     pub(crate) async fn put_back_too_early(&mut self, result: &mut CallResult) -> Result<(), End> {
-        if !self.red_is_wanted() || result.changes.iter().all(|change| is_test_path(&change.path)) {
+        if !self.red_is_wanted() || result.changes.iter().all(|change| is_test(&change.path)) {
             return Ok(());
         }
         let export = self.workspace.export().await?;
         let source = export.files.into_iter().filter(|file| !file.test).map(|file| (file.path, file.base)).collect();
         let State { tree, code_tree, .. } = self.workspace.import(source).await?;
         result.state = State { tree, code_tree, ..State::default() };
-        result.changes.retain(|change| is_test_path(&change.path));
+        result.changes.retain(|change| is_test(&change.path));
         result.diff.clear();
         let refusal = self.refuse_early_edit("What this call changed in the source was put back")?;
         result.notes.push(Note::Nudge { kind: NudgeKind::RedFirst, text: refusal });
@@ -88,14 +88,12 @@ impl Attempt {
         let keys = self.strategy.red_first.as_ref()?;
         let arguments: Value = serde_json::from_str(&call.arguments).ok()?;
         let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
-        let unchanged = result.state.code_tree.is_empty() && self.log.ledger.code_tree().is_empty();
-        let failed = result.exit.is_some_and(|exit| exit != 0) || result.ended_by.is_some();
-        let known = self.log.trail.reds().iter().any(|red| red == command);
-        if !unchanged || !failed || known || !voe_toolbox::command::is_check(command) {
+        let (step, before) = (self.log.conversation.step, self.log.ledger.code_tree());
+        let check = of_failure_at_base(command, step, before, &result.state.code_tree, outcome(result))?;
+        if self.log.trail.reds().iter().any(|red| red == command) {
             return None;
         }
-        let with = outcome(result);
-        if let Some(why) = red::says_nothing(command, &with, &self.task.statement) {
+        if let Some(why) = reproduction::fault(command, &check.with, &self.task.statement) {
             return Some((None, format!("{HARNESS} This failure does not count as showing the problem: {why}.")));
         }
         let missing = (keys.checks as usize).saturating_sub(self.log.trail.reds().len() + 1);
@@ -106,9 +104,6 @@ impl Attempt {
                 "Noted: this fails on the unchanged code. {n} more are needed before the source may be changed."
             ),
         };
-        let step = self.log.conversation.step;
-        let (command, code_tree, level) = (command.to_owned(), String::new(), Level::Refuted);
-        let check = Check { command, step, code_tree, level, with, without: None, why: None };
         Some((Some(check), format!("{HARNESS} {said}")))
     }
 

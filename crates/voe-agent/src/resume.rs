@@ -1,14 +1,15 @@
 //! What an attempt that is gone on with has to know beside its folds: counts in a row, and runs that were under way.
 
+use voe_evidence::check::awaits_counterfactual;
 use voe_trace::event::NudgeKind;
-use voe_trace::{Check, Event, Level, Record, ToolCall};
+use voe_trace::{Check, Event, Record, ToolCall};
 
 use crate::ask::CUT_OFF;
 use crate::attempt::{Attempt, AttemptError};
-use crate::ledger::Ledger;
 use crate::nudge::{CallSeen, Nudger};
 use crate::strategy::Nudge;
 use crate::stuck::Watch;
+use voe_evidence::Ledger;
 
 /// What `records` leave behind in the parts that are no folds.
 pub(crate) struct Memory {
@@ -72,9 +73,7 @@ fn is_check(after: &[Record]) -> bool {
 impl Attempt {
     /// Starts the runs without the edits again that were under way when the record ends.
     pub(crate) async fn start_again(&mut self) -> Result<(), AttemptError> {
-        let pending = |check: &&Check| {
-            check.level == Level::Ran && check.without.is_none() && check.why.is_none() && check.with.exit == Some(0)
-        };
+        let pending = |check: &&Check| awaits_counterfactual(check);
         let checks: Vec<Check> = self.log.ledger.checks().to_vec();
         self.counterfactuals.were_run(checks.iter().filter(|check| !pending(check)));
         let under_way: Vec<Check> = self.log.ledger.current().filter(pending).cloned().collect();

@@ -1,6 +1,6 @@
 //! What a search over several attempts needs of one: a record of its own, something said between steps, the work of another.
 
-use voe_toolbox::protocol::{Bytes, CallResult, FileState};
+use voe_protocol::{CallResult, FileState, RawBytes};
 use voe_trace::event::{ConversationRewritten, Origin, ResumedFrom, RewriteKind};
 use voe_trace::{Check, Event, Message, Record, Role, ToolCall, Usage, Writer};
 
@@ -59,7 +59,7 @@ impl Attempt {
     }
 
     /// Lays the work of another attempt over the workspace, as its beginning.
-    pub async fn lay(&mut self, files: Vec<(Bytes, Option<FileState>)>) -> Result<(), AttemptError> {
+    pub async fn lay(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<(), AttemptError> {
         if files.is_empty() {
             return Ok(());
         }
@@ -73,7 +73,7 @@ impl Attempt {
     /// [`Attempt::finish`].
     pub async fn adopt(
         &mut self,
-        files: Vec<(Bytes, Option<FileState>)>,
+        files: Vec<(RawBytes, Option<FileState>)>,
         checks: &[Check],
         text: String,
     ) -> Result<(), AttemptError> {

@@ -4,8 +4,9 @@ mod grid;
 mod leading;
 
 use serde::{Deserialize, Serialize};
+use voe_evidence::Require;
 use voe_model::Sampling;
-use voe_toolbox::protocol::Syntax;
+use voe_protocol::Syntax;
 
 pub use grid::{Granularity, Method, RecoverHow, Recovery, RedFirst, Verify};
 pub use leading::{Pipeline, Questions, Search, SearchKind, ValueFrom, Writes};
@@ -111,7 +112,7 @@ pub struct Tools {
 impl Default for Tools {
     fn default() -> Self {
         let offer = ["file_read", "file_edit", "file_write", "bash", "grep", "glob"];
-        let limits = voe_toolbox::protocol::Limits::default();
+        let limits = voe_protocol::Limits::default();
         Self {
             offer: offer.map(str::to_owned).to_vec(),
             syntax: Syntax::Warn,
@@ -272,19 +273,6 @@ impl Default for Gate {
     fn default() -> Self {
         Self { require: Require::Nothing, refusals: 2 }
     }
-}
-
-/// What the gate asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Require {
-    /// Nothing: the model's word is enough.
-    #[default]
-    Nothing,
-    /// Some check exited 0 after the last edit.
-    Ran,
-    /// The patch is proven and no check that passed at base fails now.
-    Proven,
 }
 
 /// How the conversation is kept within the window.

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use voe_evidence::check::failed_at_base;
 use voe_trace::event::NudgeKind;
-use voe_trace::{Check, Event, Level};
+use voe_trace::{Event, Level};
 
-use crate::ledger::Ledger;
+use voe_evidence::Ledger;
 
 /// When a verification is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,7 @@ impl Trail {
                 self.ticked.extend(ticked(&reply.message.content));
                 self.part_done = self.ticked.len() > before;
             }
-            Event::Check(check) if is_red(check) && !self.reds.contains(&check.command) => {
+            Event::Check(check) if failed_at_base(check) && !self.reds.contains(&check.command) => {
                 self.reds.push(check.command.clone());
             }
             _ => {}
@@ -143,11 +144,6 @@ impl Trail {
     }
 }
 
-/// Whether `check` is one that failed on unchanged code, as `red-first` asks for it.
-fn is_red(check: &Check) -> bool {
-    check.code_tree.is_empty() && check.level == Level::Refuted
-}
-
 /// Items of a Markdown list that are ticked: `- [x] item`.
 fn ticked(text: &str) -> impl Iterator<Item = String> {
     text.lines().filter_map(|line| {
@@ -159,8 +155,8 @@ fn ticked(text: &str) -> impl Iterator<Item = String> {
 
 #[cfg(test)]
 mod tests {
-    use voe_trace::Outcome;
     use voe_trace::event::{ToolResult, VerifyMethod};
+    use voe_trace::{Check, Outcome};
 
     use super::*;
 

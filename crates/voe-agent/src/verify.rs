@@ -3,7 +3,7 @@
 
 mod command;
 mod counterfactual;
-mod own_tests;
+mod existing;
 mod runners;
 mod self_review;
 mod spec;
@@ -52,7 +52,7 @@ impl From<Verdict> for Look {
 impl Attempt {
     /// What the repository's own tests say of the work as it stands.
     pub(crate) async fn own_tests(&mut self) -> Result<Verdict, End> {
-        match own_tests::look(self).await? {
+        match existing::look(self).await? {
             Look::Verdict(verdict) => Ok(verdict),
             Look::Ask(_) => Ok(Verdict::new(None, "")),
         }
@@ -101,7 +101,7 @@ impl Attempt {
         match self.strategy.verify.method {
             Method::None => Ok(Verdict::new(Some(true), "").into()),
             Method::SelfReview => Ok(self_review::look(self)),
-            Method::Tests => own_tests::look(self).await,
+            Method::Tests => existing::look(self).await,
             Method::Spec => spec::look(self).await,
             Method::Command => command::look(self).await,
             Method::Counterfactual => counterfactual::look(self).await,

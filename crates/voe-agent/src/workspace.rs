@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use voe_protocol::{BaseSource, CallResult, Export, FileState, RawBytes, Setup, State};
+use voe_protocol::{ClientError, Toolbox};
 use voe_repo::{Base, Patch};
 use voe_sandbox::{Sandbox, SandboxError};
-use voe_toolbox::client::{ClientError, Toolbox};
-use voe_toolbox::protocol::{Bytes, CallResult, Export, FileState, Pristine, Setup, State};
 
 /// Deaths of the toolbox in a row after which it is not started again.
 const RESTARTS: u32 = 3;
@@ -48,12 +48,12 @@ pub struct Workspace {
 
 impl Workspace {
     /// Starts the toolbox. `base`: where the base's contents are on the host; patches are made against these.
-    pub async fn open(sandbox: Sandbox, setup: Setup, base: &Pristine) -> Result<Self, WorkspaceError> {
+    pub async fn open(sandbox: Sandbox, setup: Setup, base: &BaseSource) -> Result<Self, WorkspaceError> {
         let base = match base {
-            Pristine::Git { git_dir, tree } => {
+            BaseSource::Git { git_dir, tree } => {
                 Some(Base { commit: None, tree: tree.clone(), git_dir: git_dir.clone(), skipped: Vec::new() })
             }
-            Pristine::Dir(_) => None,
+            BaseSource::Dir(_) => None,
         };
         let (toolbox, _) = sandbox.toolbox(setup.clone()).await?;
         Ok(Self { sandbox, setup, base, toolbox: Some(toolbox), deaths: 0, moved: Vec::new() })
@@ -117,7 +117,7 @@ impl Workspace {
     }
 
     /// Writes files into the workspace.
-    pub async fn import(&mut self, files: Vec<(Bytes, Option<FileState>)>) -> Result<State, WorkspaceError> {
+    pub async fn import(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<State, WorkspaceError> {
         Ok(self.toolbox().await?.import(files).await?)
     }
 
@@ -129,7 +129,7 @@ impl Workspace {
 
     /// A second workspace that starts from the base, with `files` laid over it, for running checks: what differs in it is
     /// not known.
-    pub async fn fork_base(&mut self, mut files: Vec<(Bytes, Option<FileState>)>) -> Result<Self, WorkspaceError> {
+    pub async fn fork_base(&mut self, mut files: Vec<(RawBytes, Option<FileState>)>) -> Result<Self, WorkspaceError> {
         if self.setup.resumed && self.sandbox.in_place() {
             // The tree in place was edited before this sandbox was opened, so its base is not the attempt's.
             let (_, export) = self.patch().await?;

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use voe_toolbox::protocol::{Bytes, Export, ExportedFile, FileState};
+use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 
 use crate::files::{Found, Root};
 use crate::git::{Git, failure};
@@ -189,7 +189,7 @@ impl Repo {
                 None => return Ok(Step::Conflict("it was changed meanwhile in the same place")),
             }
         };
-        Ok(Step::Merged(FileState { mode, content: Bytes(content) }))
+        Ok(Step::Merged(FileState { mode, content: RawBytes(content) }))
     }
 }
 

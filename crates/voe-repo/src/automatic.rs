@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde_json::Value;
-use voe_toolbox::protocol::{Export, ExportedFile, FileState};
+use voe_protocol::{Export, ExportedFile, FileState};
 
 use crate::objects::printable;
 
@@ -153,14 +153,14 @@ fn scripts(state: Option<&FileState>) -> Result<Option<Value>, Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use voe_toolbox::protocol::Bytes;
+    use voe_protocol::RawBytes;
 
     use super::*;
 
     fn said(files: &[(&str, Option<&str>, Option<&str>)]) -> Vec<String> {
-        let state = |text: &str| FileState { mode: 0o100644, content: Bytes(text.as_bytes().to_vec()) };
+        let state = |text: &str| FileState { mode: 0o100644, content: RawBytes(text.as_bytes().to_vec()) };
         let files = files.iter().map(|(path, base, now)| ExportedFile {
-            path: Bytes(path.as_bytes().to_vec()),
+            path: RawBytes(path.as_bytes().to_vec()),
             base: base.map(state),
             now: now.map(state),
             test: false,

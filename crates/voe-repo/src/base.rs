@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use voe_toolbox::protocol::Pristine;
+use voe_protocol::BaseSource;
 
 use crate::snapshot::{self, Since, Snapshot, open_store};
 use crate::{Repo, Result};
@@ -24,8 +24,8 @@ pub struct Base {
 
 impl Base {
     /// Where a toolbox can read it.
-    pub fn pristine(&self) -> Pristine {
-        Pristine::Git { git_dir: self.git_dir.clone(), tree: self.tree.clone() }
+    pub fn pristine(&self) -> BaseSource {
+        BaseSource::Git { git_dir: self.git_dir.clone(), tree: self.tree.clone() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use voe_toolbox::protocol::{Bytes, Export, ExportedFile, FileState};
+use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 
 use crate::files::Root;
 use crate::git::Git;
@@ -25,8 +25,8 @@ const AUTHOR: [(&str, &str); 6] = [
 ///
 /// # Errors
 /// A path that leads out of `dir`, `dir` is not empty, git failed, or the disk.
-pub fn throw_away_copy(files: &[(Bytes, FileState)], dir: &Path) -> Result<String> {
-    let added = |(path, now): &(Bytes, FileState)| ExportedFile {
+pub fn throw_away_copy(files: &[(RawBytes, FileState)], dir: &Path) -> Result<String> {
+    let added = |(path, now): &(RawBytes, FileState)| ExportedFile {
         path: path.clone(),
         base: None,
         now: Some(now.clone()),

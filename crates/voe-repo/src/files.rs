@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode};
 use rustix::io::Errno;
-use voe_toolbox::protocol::{Bytes, FileState};
+use voe_protocol::{FileState, RawBytes};
 
 use crate::hazard::LINK;
 use crate::objects::split;
@@ -101,7 +101,7 @@ impl Root {
         Ok(match FileType::from_raw_mode(stat.st_mode) {
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(&parent, name, Vec::new())?.into_bytes();
-                Found::File(FileState { mode: LINK, content: Bytes(target) }, permissions)
+                Found::File(FileState { mode: LINK, content: RawBytes(target) }, permissions)
             }
             FileType::RegularFile => {
                 let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -109,7 +109,7 @@ impl Root {
                 let mut content = Vec::new();
                 file.read_to_end(&mut content).map_err(errno)?;
                 let mode = if permissions & 0o100 != 0 { 0o100755 } else { 0o100644 };
-                Found::File(FileState { mode, content: Bytes(content) }, permissions)
+                Found::File(FileState { mode, content: RawBytes(content) }, permissions)
             }
             FileType::Directory => Found::Directory,
             _ => Found::Special,
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     fn file(text: &str) -> FileState {
-        FileState { mode: 0o100644, content: Bytes(text.as_bytes().to_vec()) }
+        FileState { mode: 0o100644, content: RawBytes(text.as_bytes().to_vec()) }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use voe_toolbox::protocol::Export;
+use voe_protocol::Export;
 
 use crate::objects::printable;
 
@@ -183,26 +183,26 @@ fn ignored_by_hfs(c: char) -> bool {
 mod tests {
     #[test]
     fn a_file_with_a_byte_that_is_no_text_is_named() {
-        use voe_toolbox::protocol::{Bytes, ExportedFile, FileState};
+        use voe_protocol::{ExportedFile, FileState, RawBytes};
         let file = |path: &str, content: &[u8]| ExportedFile {
-            path: Bytes(path.into()),
+            path: RawBytes(path.into()),
             base: None,
-            now: Some(FileState { mode: 0o100755, content: Bytes(content.to_vec()) }),
+            now: Some(FileState { mode: 0o100755, content: RawBytes(content.to_vec()) }),
             test: false,
         };
         let files = vec![file("a.sh", b"rm x # \xff"), file("b.sh", "rm \u{e9}".as_bytes()), file("c", b"a\0b")];
         assert_eq!(super::not_text(&super::Export { files, skipped: Vec::new() }), ["a.sh", "c"]);
     }
 
-    use voe_toolbox::protocol::{Bytes, ExportedFile, FileState};
+    use voe_protocol::{ExportedFile, FileState, RawBytes};
 
     use super::*;
 
     fn added(files: &[(&str, u32, &str)]) -> Export {
         let files = files.iter().map(|(path, mode, content)| ExportedFile {
-            path: Bytes(path.as_bytes().to_vec()),
+            path: RawBytes(path.as_bytes().to_vec()),
             base: None,
-            now: Some(FileState { mode: *mode, content: Bytes(content.as_bytes().to_vec()) }),
+            now: Some(FileState { mode: *mode, content: RawBytes(content.as_bytes().to_vec()) }),
             test: false,
         });
         Export { files: files.collect(), skipped: Vec::new() }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use voe_toolbox::protocol::{Export, ExportedFile, FileState};
+use voe_protocol::{Export, ExportedFile, FileState};
 use voe_trace::Change;
 use voe_trace::event::ChangeKind;
 

@@ -1,6 +1,6 @@
 //! Many changes of files at once: all or none.
 
-use voe_toolbox::protocol::FileState;
+use voe_protocol::FileState;
 
 use crate::files::{Found, Mark, Root};
 use crate::objects::split;
@@ -120,13 +120,13 @@ impl Change<'_> {
 mod tests {
     use std::path::Path;
 
-    use voe_toolbox::protocol::Bytes;
+    use voe_protocol::RawBytes;
 
     use super::*;
     use crate::hazard::LINK;
 
     fn file(text: &str) -> FileState {
-        FileState { mode: 0o100644, content: Bytes(text.as_bytes().to_vec()) }
+        FileState { mode: 0o100644, content: RawBytes(text.as_bytes().to_vec()) }
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
         std::fs::write(dir.path().join(of_kill), "the user's").unwrap();
         // What this path was staged under when the names came from the paths.
         let guessed = format!(".voe-{}.tmp", &blake3::hash(b"tool.py").to_hex()[..16]);
-        let link = FileState { mode: LINK, content: Bytes(b"tool.py".to_vec()) };
+        let link = FileState { mode: LINK, content: RawBytes(b"tool.py".to_vec()) };
         let changes = [
             (guessed.clone().into_bytes(), Some(file("other"))),
             (b"link".to_vec(), Some(link)),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use voe_toolbox::protocol::{Bytes, Export, ExportedFile, FileState};
+use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 
 use crate::copy::init;
 use crate::git::Git;
@@ -22,7 +22,7 @@ impl Base {
     ///
     /// # Errors
     /// The patch does not apply to the base; git failed, or the disk.
-    pub fn with_patch(&self, patch: &str) -> Result<Vec<(Bytes, Option<FileState>)>> {
+    pub fn with_patch(&self, patch: &str) -> Result<Vec<(RawBytes, Option<FileState>)>> {
         if patch.is_empty() {
             return Ok(Vec::new());
         }
@@ -42,10 +42,10 @@ impl Base {
             .into_iter()
             .map(|difference| {
                 let now = match difference.new {
-                    Some((mode, id)) => Some(FileState { mode, content: Bytes(blobs.get(&id)?) }),
+                    Some((mode, id)) => Some(FileState { mode, content: RawBytes(blobs.get(&id)?) }),
                     None => None,
                 };
-                Ok((Bytes(difference.path), now))
+                Ok((RawBytes(difference.path), now))
             })
             .collect()
     }
@@ -55,8 +55,8 @@ impl Base {
     /// # Errors
     /// As with [`Base::with_patch`].
     pub fn export_of(&self, patch: &str) -> Result<Export> {
-        let file = |(path, now): (Bytes, Option<FileState>)| {
-            let test = voe_toolbox::is_test_path(&String::from_utf8_lossy(&path.0));
+        let file = |(path, now): (RawBytes, Option<FileState>)| {
+            let test = voe_evidence::is_test(&String::from_utf8_lossy(&path.0));
             ExportedFile { path, base: None, now, test }
         };
         let files = self.with_patch(patch)?.into_iter().map(file).collect();
@@ -107,7 +107,7 @@ impl Base {
             file.base = match entries.get(&file.path.0) {
                 // A submodule stands in the tree with its files; anything else is no file.
                 Some((mode, id)) if mode & 0o170_000 != 0o160_000 => {
-                    Some(FileState { mode: *mode, content: Bytes(blobs.get(id)?) })
+                    Some(FileState { mode: *mode, content: RawBytes(blobs.get(id)?) })
                 }
                 _ => None,
             };

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawMode};
 use rustix::io::Errno;
-use voe_toolbox::protocol::FileState;
+use voe_protocol::FileState;
 
 use crate::files::errno;
 use crate::hazard::LINK;

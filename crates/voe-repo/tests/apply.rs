@@ -4,8 +4,8 @@
 mod lab;
 
 use lab::{Files, Lab, everything, export, files, git_files};
+use voe_protocol::Export;
 use voe_repo::{Applied, Base, make_patch};
-use voe_toolbox::protocol::Export;
 
 /// What an attempt did: `edit` changes the base's files.
 fn attempt(lab: &Lab, edit: impl FnOnce(&mut Files)) -> (Base, Export) {

@@ -4,12 +4,12 @@
 mod lab;
 
 use lab::{Lab, as_git_sees, everything, files, git_in};
+use voe_protocol::{FileState, RawBytes};
 use voe_repo::{Repo, RepoError, sealed_checkout, throw_away_copy};
-use voe_toolbox::protocol::{Bytes, FileState};
 
-fn given(list: &[(&str, u32, &str)]) -> Vec<(Bytes, FileState)> {
-    let state = |mode, text: &str| FileState { mode, content: Bytes(text.as_bytes().to_vec()) };
-    list.iter().map(|(path, mode, text)| (Bytes(path.as_bytes().to_vec()), state(*mode, text))).collect()
+fn given(list: &[(&str, u32, &str)]) -> Vec<(RawBytes, FileState)> {
+    let state = |mode, text: &str| FileState { mode, content: RawBytes(text.as_bytes().to_vec()) };
+    list.iter().map(|(path, mode, text)| (RawBytes(path.as_bytes().to_vec()), state(*mode, text))).collect()
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::process::Command;
 use insta::assert_snapshot;
 use lab::{Files, Lab, as_git_sees, export, files, lay_out};
 use proptest::prelude::*;
+use voe_protocol::{Export, RawBytes};
 use voe_repo::{Hazard, RepoError, make_patch};
-use voe_toolbox::protocol::{Bytes, Export};
 use voe_trace::event::ChangeKind;
 
 /// Applies with git, outside of any repository.
@@ -225,7 +225,7 @@ proptest! {
     fn any_export_gives_a_patch_or_a_typed_error(paths in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..12), 0..4)) {
         let mut change = export(&Files::new(), &files(&[("a", 0o100644, "x")]));
         let one = change.files.remove(0);
-        change.files = paths.into_iter().map(|path| { let mut file = one.clone(); file.path = Bytes(path); file }).collect();
+        change.files = paths.into_iter().map(|path| { let mut file = one.clone(); file.path = RawBytes(path); file }).collect();
         let made = make_patch(&change, None);
         prop_assert!(matches!(made, Ok(_) | Err(RepoError::Export { .. })), "{:?}", made);
     }

@@ -10,9 +10,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use voe_protocol::Setup;
+use voe_protocol::Toolbox;
 use voe_sandbox::{Choice, Sandbox, Spec};
-use voe_toolbox::client::Toolbox;
-use voe_toolbox::protocol::Setup;
 
 const ROUNDS: usize = 10;
 

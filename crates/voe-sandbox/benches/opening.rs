@@ -50,7 +50,7 @@ async fn measure(choice: Choice) {
         };
         opening.add(&began);
         let began = Cost::now();
-        let pristine = sandbox.base_inside().map_or_else(|| support::git_pristine(&work), support::Pristine::Dir);
+        let pristine = sandbox.base_inside().map_or_else(|| support::git_pristine(&work), support::BaseSource::Dir);
         let setup = support::Setup { pristine, ..support::setup() };
         let (mut toolbox, _) = sandbox.toolbox(setup).await.unwrap();
         let result = support::bash(&mut toolbox, "cat d0/f1").await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use voe_toolbox::client::ClientError;
+use voe_protocol::ClientError;
 
 use crate::choice::Choice;
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use tokio::process::Command;
-use voe_toolbox::client::Toolbox;
-use voe_toolbox::protocol::{Hello, Setup};
+use voe_protocol::Toolbox;
+use voe_protocol::{Hello, Setup};
 
 use crate::choice::Choice;
 use crate::error::SandboxError;

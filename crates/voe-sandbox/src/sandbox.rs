@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use voe_toolbox::client::Toolbox;
-use voe_toolbox::protocol::{CallResult, Hello, Setup};
+use voe_protocol::Toolbox;
+use voe_protocol::{CallResult, Hello, Setup};
 use voe_trace::event::SandboxFacts;
 
 use crate::choice::Choice;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use voe_toolbox::protocol::Limits;
+use voe_protocol::Limits;
 
 use crate::choice::Choice;
 

@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use voe_toolbox::protocol::CallResult;
+use voe_protocol::CallResult;
 use voe_trace::{EndedBy, Note};
 use voe_untrusted::UntrustedDir;
 

@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use voe_protocol::Toolbox;
 use voe_sandbox::{Choice, Sandbox, Spec};
-use voe_toolbox::client::Toolbox;
 
 fn main() -> std::process::ExitCode {
     support::run(|| {
@@ -113,7 +113,7 @@ impl Case {
 }
 
 async fn start(sandbox: &Sandbox) -> Toolbox {
-    let pristine = sandbox.base_inside().map_or(support::setup().pristine, support::Pristine::Dir);
+    let pristine = sandbox.base_inside().map_or(support::setup().pristine, support::BaseSource::Dir);
     sandbox.toolbox(support::Setup { pristine, ..support::setup() }).await.unwrap().0
 }
 

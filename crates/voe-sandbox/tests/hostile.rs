@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use cases::{CASES, Case, End};
 use serde_json::json;
+use voe_protocol::{CallResult, Limits};
+use voe_protocol::{ClientError, Toolbox};
 use voe_sandbox::{Choice, Sandbox, SandboxError, Spec};
-use voe_toolbox::client::{ClientError, Toolbox};
-use voe_toolbox::protocol::{CallResult, Limits};
 use world::{SECRET, World};
 
 fn main() -> std::process::ExitCode {
@@ -124,7 +124,7 @@ async fn suite(world: &World, choice: Choice, only: &str) -> bool {
 async fn start(sandbox: &Sandbox) -> Toolbox {
     let mut setup = support::setup();
     if let Some(base) = sandbox.base_inside() {
-        setup.pristine = support::Pristine::Dir(base);
+        setup.pristine = support::BaseSource::Dir(base);
     } else {
         setup.pristine = support::git_pristine(sandbox.workspace());
     }

@@ -134,7 +134,7 @@ fn attempt() -> bool {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let sandbox = Sandbox::open(spec(Path::new(work), Path::new(home))).await.unwrap();
-        let pristine = support::Pristine::Dir(sandbox.base_inside().unwrap());
+        let pristine = support::BaseSource::Dir(sandbox.base_inside().unwrap());
         let setup = || support::Setup { pristine: pristine.clone(), ..support::setup() };
         let (mut toolbox, _) = sandbox.toolbox(setup()).await.unwrap();
         loop {

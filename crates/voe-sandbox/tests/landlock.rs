@@ -12,9 +12,9 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use voe_protocol::CallResult;
+use voe_protocol::Toolbox;
 use voe_sandbox::{Choice, Sandbox, SandboxError, Spec};
-use voe_toolbox::client::Toolbox;
-use voe_toolbox::protocol::CallResult;
 
 const SECRET: &str = "correct-horse-battery";
 
@@ -121,7 +121,7 @@ fn git(dir: &Path, arguments: &[&str]) -> String {
 }
 
 async fn start(sandbox: &Sandbox) -> Toolbox {
-    let pristine = support::Pristine::Dir(sandbox.base_inside().unwrap());
+    let pristine = support::BaseSource::Dir(sandbox.base_inside().unwrap());
     sandbox.toolbox(support::Setup { pristine, ..support::setup() }).await.unwrap().0
 }
 

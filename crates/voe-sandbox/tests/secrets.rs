@@ -9,8 +9,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use voe_protocol::Toolbox;
 use voe_sandbox::{Choice, Sandbox, SandboxError, Spec};
-use voe_toolbox::client::Toolbox;
 
 /// What no result may ever hold.
 const SECRET: &str = "correct-horse-battery";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use voe_agent::workspace::{Called, Workspace};
-use voe_toolbox::is_test_path;
+use voe_evidence::is_test;
 use voe_trace::{Level, Reason};
 
 use crate::examination::{Candidate, Crossed, Examination};
@@ -60,7 +60,7 @@ async fn patches(shared: &Shared, mut rolled: Vec<Rolled>) -> Result<Vec<Patched
     for rolled in rolled {
         let files = shared.files(&rolled.finish.patch).await?;
         let (tests, code): (Files, Files) =
-            files.into_iter().partition(|(path, _)| is_test_path(&String::from_utf8_lossy(&path.0)));
+            files.into_iter().partition(|(path, _)| is_test(&String::from_utf8_lossy(&path.0)));
         let alike = |patched: &Patched| patched.code == code && (!code.is_empty() || patched.tests == tests);
         match patches.iter().position(alike) {
             Some(same) => patches[same].attempts.push(rolled.id),
@@ -101,8 +101,7 @@ async fn proofs_of(shared: &Shared, rolled: &[Rolled]) -> Result<Vec<Proof>, Sea
             continue;
         }
         let files = shared.files(&rolled.finish.patch).await?;
-        let tests: Files =
-            files.into_iter().filter(|(path, _)| is_test_path(&String::from_utf8_lossy(&path.0))).collect();
+        let tests: Files = files.into_iter().filter(|(path, _)| is_test(&String::from_utf8_lossy(&path.0))).collect();
         for command in commands {
             // Only what it names can matter to it, as far as that can be told from outside.
             let pack = if command.contains("/tmp") || command.contains("/var/tmp") {

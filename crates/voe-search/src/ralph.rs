@@ -1,6 +1,6 @@
 //! `ralph`: fresh attempts, one after another, until the gate holds; each is told what was tried.
 
-use voe_agent::strategy::Require;
+use voe_evidence::Require;
 use voe_trace::event::Finish;
 use voe_trace::{Level, Reason, Trajectory};
 
@@ -30,19 +30,16 @@ pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
             order.begin = Begin::Work { patch: last.finish.patch.clone(), pack: last.pack.clone() };
         }
         search.roll(vec![order]).await?;
-        if search.rolled.get(&(i + 1)).is_some_and(|rolled| holds(strategy.gate.require, &rolled.finish)) {
+        if search.rolled.get(&(i + 1)).is_some_and(|rolled| accepted(strategy.gate.require, &rolled.finish)) {
             break;
         }
     }
     Ok(())
 }
 
-/// Whether the gate holds for what an attempt left, now that it can't be talked into giving way.
-fn holds(require: Require, finish: &Finish) -> bool {
-    finish.reason == Reason::Completed
-        && match require {
-            Require::Nothing => finish.evidence.level != Level::Refuted,
-            Require::Ran => finish.evidence.level >= Level::Ran,
-            Require::Proven => finish.evidence.level == Level::Proven,
-        }
+/// Whether the gate accepts what an attempt left, now that it can't give way after some refusals. What breaks something is never
+/// accepted.
+fn accepted(require: Require, finish: &Finish) -> bool {
+    let level = finish.evidence.level;
+    finish.reason == Reason::Completed && level != Level::Refuted && require.accepts(level)
 }

@@ -9,8 +9,8 @@ use voe_agent::strategy::{Limits, Strategy};
 use voe_agent::workspace::{Workspace, WorkspaceError};
 use voe_agent::{Attempt, Plan};
 use voe_model::Model;
+use voe_protocol::{BaseSource, FileState, RawBytes, Setup};
 use voe_sandbox::{Sandbox, Snapshot};
-use voe_toolbox::protocol::{self, Bytes, FileState, Pristine, Setup};
 use voe_trace::event::{Finish, NodeKind, ResumedFrom, Seconds};
 use voe_trace::{Level, Reason, Trajectory, Usage, Writer};
 
@@ -19,7 +19,7 @@ use crate::shared::{SearchError, Shared};
 use crate::steps::{self, Prefix};
 
 /// Files as they are with a patch; `None` for those it deletes.
-pub(crate) type Files = Vec<(Bytes, Option<FileState>)>;
+pub(crate) type Files = Vec<(RawBytes, Option<FileState>)>;
 
 /// What a rollout is to do.
 pub(crate) struct Order {
@@ -289,14 +289,14 @@ async fn unpacked(shared: &Shared, sandbox: Sandbox, pack: &str) -> Result<Sandb
     if pack.is_empty() {
         return Ok(sandbox);
     }
-    let pristine = sandbox.base_inside().map_or_else(|| shared.pristine.clone(), Pristine::Dir);
+    let pristine = sandbox.base_inside().map_or_else(|| shared.pristine.clone(), BaseSource::Dir);
     let setup = Setup {
         workspace: sandbox.workspace().to_owned(),
         scratch: std::path::PathBuf::new(),
         pristine,
-        limits: protocol::Limits::default(),
+        limits: voe_protocol::Limits::default(),
         env: std::collections::BTreeMap::new(),
-        syntax: protocol::Syntax::Off,
+        syntax: voe_protocol::Syntax::Off,
         byproducts: Vec::new(),
         resumed: true,
         unwatched: false,

@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 use voe_agent::strategy::{self, Limits, SearchKind, Strategy, ValueFrom};
 use voe_agent::{Attempt, Observer, Plan};
 use voe_model::{Message, Model, Request};
+use voe_protocol::BaseSource;
 use voe_repo::Base;
 use voe_sandbox::Snapshot;
-use voe_toolbox::protocol::Pristine;
 use voe_trace::event::{Node, NodeKind, Seconds};
 use voe_trace::{Event, Reason, Record, Usage, Writer};
 
@@ -55,7 +55,7 @@ impl Search {
             std::fs::remove_dir_all(&dir).map_err(SearchError::io("remove", dir.clone()))?;
         }
         crate::steps::make_dir(&dir)?;
-        let Pristine::Git { git_dir, tree } = &plan.pristine else { return Err(SearchError::NoBase) };
+        let BaseSource::Git { git_dir, tree } = &plan.pristine else { return Err(SearchError::NoBase) };
         let base = Base {
             commit: plan.task.commit.clone(),
             tree: tree.clone(),
@@ -130,7 +130,7 @@ impl Search {
         let trajectory = Some(format!("{ATTEMPTS}/{id}/trajectory.jsonl"));
         let detail = serde_json::to_value(examination).unwrap_or_default();
         let number = self.rolled.keys().last().copied().unwrap_or(0) + 1;
-        let value = Some(value::by_evidence(&finish));
+        let value = Some(voe_evidence::value::by_evidence(&finish));
         let step = finish.steps;
         let chosen = node(number, NodeKind::Choose);
         self.tell(Node { parent: Some(id), trajectory, step, value, detail, ..chosen })?;
@@ -270,7 +270,7 @@ impl Search {
                 self.asked.0 += asked;
             }
             None => {
-                rolled.value = value::by_evidence(&rolled.finish);
+                rolled.value = voe_evidence::value::by_evidence(&rolled.finish);
                 if self.judged() && !value::settles(self.keys.kind, &rolled.finish) {
                     self.judge(&mut rolled, &mut detail).await;
                 }

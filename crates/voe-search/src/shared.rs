@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use voe_agent::{AttemptError, LoadError, UserTree};
 use voe_model::{Model, ModelError};
+use voe_protocol::BaseSource;
 use voe_repo::{Base, RepoError};
-use voe_toolbox::protocol::Pristine;
 use voe_trace::event::Task;
 
 use crate::rollout::Files;
@@ -44,7 +44,7 @@ pub enum SearchError {
         source: std::io::Error,
     },
     /// A rollout ended badly.
-    #[error("a rollout ended unasked: {0}")]
+    #[error("a rollout exited unexpectedly: {0}")]
     Rollout(String),
     /// The base is not where a search can read it.
     #[error("a search needs the base in a git directory; run it through voe fix or voe bench")]
@@ -67,7 +67,7 @@ impl From<voe_agent::workspace::WorkspaceError> for SearchError {
 pub(crate) struct Shared {
     pub(crate) task: Task,
     pub(crate) model: Arc<dyn Model>,
-    pub(crate) pristine: Pristine,
+    pub(crate) pristine: BaseSource,
     pub(crate) base: Base,
     pub(crate) user_tree: Option<UserTree>,
     pub(crate) notes: String,

@@ -4,25 +4,6 @@ use voe_agent::strategy::SearchKind;
 use voe_trace::event::Finish;
 use voe_trace::{Level, Reason};
 
-/// By its evidence. The steps between the levels are a choice, not a measurement; only their order is meant.
-pub(crate) fn by_evidence(finish: &Finish) -> f64 {
-    let level: f64 = match finish.evidence.level {
-        Level::Proven => 0.9,
-        Level::Ran => 0.55,
-        Level::Vacuous => 0.45,
-        Level::Inconclusive => 0.4,
-        // An edit that nothing was run on is more than none.
-        Level::None if !finish.patch.is_empty() => 0.3,
-        Level::None => 0.2,
-        Level::Refuted => 0.1,
-    };
-    match finish.reason {
-        Reason::Completed if finish.evidence.level == Level::Proven => 1.0,
-        Reason::Stuck | Reason::Context | Reason::ModelError | Reason::Internal => level * 0.5,
-        _ => level,
-    }
-}
-
 /// Whether the search may stop here.
 pub(crate) fn settles(kind: SearchKind, finish: &Finish) -> bool {
     kind != SearchKind::BestOfN && finish.reason == Reason::Completed && finish.evidence.level == Level::Proven

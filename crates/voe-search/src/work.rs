@@ -1,7 +1,7 @@
 //! One attempt or a search: the common entry point.
 
 use voe_agent::{Attempt, Ended, Observer, Plan};
-use voe_toolbox::protocol::{Bytes, FileState};
+use voe_protocol::{FileState, RawBytes};
 use voe_trace::event::{Finish, ResumedFrom};
 use voe_trace::{Reason, Record, Writer};
 
@@ -38,7 +38,7 @@ impl Work {
         writer: Writer,
         observer: Box<dyn Observer>,
         records: &[Record],
-        files: Vec<(Bytes, Option<FileState>)>,
+        files: Vec<(RawBytes, Option<FileState>)>,
         from: ResumedFrom,
     ) -> Result<Self, SearchError> {
         match plan.strategy.search.clone() {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use criterion::Criterion;
 use serde_json::{Value, json};
-use voe_toolbox::client::Toolbox;
-use voe_toolbox::protocol::{Pristine, Setup};
+use voe_protocol::Toolbox;
+use voe_protocol::{BaseSource, Setup};
 
 const FILES: usize = 35_000;
 
@@ -45,7 +45,7 @@ impl Bench {
         let setup = Setup {
             workspace: workspace.clone(),
             scratch: dir.path().join("scratch"),
-            pristine: Pristine::Git { git_dir: git_dir.clone(), tree: git(&["write-tree"]) },
+            pristine: BaseSource::Git { git_dir: git_dir.clone(), tree: git(&["write-tree"]) },
             limits: Default::default(),
             env: Default::default(),
             syntax: Default::default(),

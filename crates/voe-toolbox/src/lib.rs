@@ -1,34 +1,26 @@
 //! What runs inside the isolation: the tools, and what they changed.
 //!
 //! voe starts `voe toolbox` wherever the work is to happen and speaks with it over its standard input and output, one JSON
-//! object a line ([`protocol`]). The same code therefore serves every sandbox.
+//! object a line (`voe_protocol`). The same code therefore serves every sandbox.
 //!
-//! - [`protocol`]: what is said over the pipe
-//! - [`client`]: voe's end of it
-//! - [`server`]: the other end; `session` holds what it knows, `inbox` reads the requests
+//! - [`server`]: the toolbox's end of the pipe; `session` holds what it knows, `inbox` reads the requests
 //! - [`specs`]: the tools as the model is told of them; each is a file in `tools/`
 //! - `text`: editing without touching what was not meant ([`edit`] is the pure part)
 //! - `process`: running a command until nothing of it is left
 //! - `place`, `names`: where the file tools may go, and how paths are shown
 //! - `syntax`: whether a file still parses
 //! - `changes`: which call changed what, and how the workspace differs from base
-//! - [`command`]: what a shell command is about
-//! - [`is_test_path`]: which files are tests
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod changes;
-pub mod client;
-pub mod command;
 mod inbox;
 mod names;
 mod place;
 mod process;
-pub mod protocol;
 pub mod server;
 mod session;
 mod syntax;
-mod test_path;
 mod text;
 mod tools;
 mod write;
@@ -39,5 +31,4 @@ pub mod edit {
     pub use crate::text::nearest::Candidate;
 }
 
-pub use test_path::is_test_path;
 pub use tools::specs;

@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::inbox::Inbox;
-use crate::protocol::{Answer, AnswerBody, Op, Request};
 use crate::session::Session;
+use voe_protocol::{Answer, AnswerBody, Op, Request};
 
 /// Serves requests from standard input until it ends: `voe toolbox`. Everything that it started has ended by then.
 pub fn run() -> ExitCode {

@@ -10,14 +10,14 @@ use serde_json::Value;
 use voe_trace::Note;
 
 use crate::changes::{By, Report, Tracker};
-use crate::command::{self, Intent};
 use crate::inbox::Inbox;
 use crate::place::Places;
 use crate::process::descendants::{self, Descendants};
-use crate::protocol::{Bytes, CallResult, Export, FileState, Hello, Pristine, Setup, State};
 use crate::tools::{self, Done, Effect};
+use voe_evidence::command::{self, Intent};
+use voe_protocol::{BaseSource, CallResult, Export, FileState, Hello, RawBytes, Setup, State};
 
-/// The other end of a [`crate::client::Toolbox`].
+/// The other end of a [`voe_protocol::client::Toolbox`].
 pub(crate) struct Session {
     pub(crate) setup: Setup,
     pub(crate) places: Places,
@@ -38,8 +38,8 @@ impl Session {
         fs::create_dir_all(&outputs)?;
         let mut guarded = vec![own.clone()];
         guarded.push(match &setup.pristine {
-            Pristine::Git { git_dir, .. } => git_dir.clone(),
-            Pristine::Dir(dir) => dir.clone(),
+            BaseSource::Git { git_dir, .. } => git_dir.clone(),
+            BaseSource::Dir(dir) => dir.clone(),
         });
         let places = Places::new(&setup.workspace, &setup.scratch, guarded)?;
         let env = environment(&setup, &places)?;
@@ -138,7 +138,7 @@ impl Session {
     }
 
     /// Writes files into the workspace.
-    pub(crate) fn import(&mut self, files: &[(Bytes, Option<FileState>)]) -> Result<State, String> {
+    pub(crate) fn import(&mut self, files: &[(RawBytes, Option<FileState>)]) -> Result<State, String> {
         self.tracker.import(files)?;
         Ok(self.tracker.state())
     }

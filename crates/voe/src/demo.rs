@@ -10,10 +10,10 @@ use anyhow::anyhow;
 use voe_agent::{Ended, Plan};
 use voe_bench::mini::{self, MiniTask};
 use voe_model::Scripted;
+use voe_protocol::{BaseSource, FileState, Limits, RawBytes, Setup, Syntax};
+use voe_protocol::{ClientError, Toolbox};
 use voe_repo::{Repo, throw_away_copy};
 use voe_search::Work;
-use voe_toolbox::client::{ClientError, Toolbox};
-use voe_toolbox::protocol::{Bytes, FileState, Limits, Pristine, Setup, Syntax};
 use voe_trace::Writer;
 use voe_trace::event::Task;
 
@@ -110,7 +110,7 @@ async fn verdict(settings: &Settings, task: &MiniTask, ended: &Ended, temporary:
     let setup = Setup {
         workspace: sandbox.workspace().to_owned(),
         scratch: PathBuf::new(),
-        pristine: sandbox.base_inside().map_or(base.pristine(), Pristine::Dir),
+        pristine: sandbox.base_inside().map_or(base.pristine(), BaseSource::Dir),
         limits: Limits { max_timeout_s: VERDICT_LIMIT.as_secs_f64(), ..Limits::default() },
         env: BTreeMap::new(),
         syntax: Syntax::Off,
@@ -128,8 +128,8 @@ async fn verdict(settings: &Settings, task: &MiniTask, ended: &Ended, temporary:
 /// Lays the patch and the tests, and runs them. What they say of themselves counts for nothing, their exit code does.
 async fn test(toolbox: &mut Toolbox, task: &MiniTask, ended: &Ended) -> Result<bool, ClientError> {
     let diff = |name: &str, text: &str| {
-        let state = FileState { mode: 0o100_644, content: Bytes(text.as_bytes().to_vec()) };
-        (Bytes(name.as_bytes().to_vec()), Some(state))
+        let state = FileState { mode: 0o100_644, content: RawBytes(text.as_bytes().to_vec()) };
+        (RawBytes(name.as_bytes().to_vec()), Some(state))
     };
     let [patch, tests] = [".voe-patch.diff", ".voe-tests.diff"];
     toolbox.import(vec![diff(patch, &ended.patch.text), diff(tests, &task.test_patch)]).await?;

@@ -87,7 +87,11 @@ fn ctrl_c_does_not_wait_for_a_run_without_the_edits() {
     let last: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
     assert_eq!(last["reason"], "interrupted");
     assert!(last["patch"].as_str().unwrap().contains("if xs else 0"));
-    assert_eq!(last["evidence"]["checks"][0]["why"], "not run without the edits: interrupted", "{rest}");
+    assert_eq!(
+        last["evidence"]["checks"][0]["why"],
+        serde_json::json!({"reason": "not_run", "error": "interrupted"}),
+        "{rest}"
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn text(result: &Value) -> String {
 }
 
 fn refusals(said: &Said) -> usize {
-    said.events_of("nudge").iter().filter(|nudge| nudge["kind"] == "red-first").count()
+    said.events_of("nudge").iter().filter(|nudge| nudge["kind"] == "red_first").count()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A change: written by the model, put into the workspace, tried with the checks.
 
 use serde_json::{Value, json};
-use voe_toolbox::protocol::{Bytes, CallResult, FileState};
+use voe_protocol::{CallResult, FileState, RawBytes};
 use voe_trace::{Event, Level, ToolCall};
 
 use super::place::{self, Place};
@@ -25,7 +25,7 @@ pub(super) enum Base {
 /// A change that could be made.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
-    pub(super) files: Vec<(Bytes, Option<FileState>)>,
+    pub(super) files: Vec<(RawBytes, Option<FileState>)>,
     pub(super) tree: String,
     pub(super) diff: String,
     pub(super) level: Level,

@@ -6,7 +6,7 @@
 //! - `past`: what was asked before the attempt was gone on with, so that nothing is asked twice
 
 mod candidate;
-mod check;
+mod language;
 mod past;
 mod place;
 mod reply;
@@ -16,16 +16,17 @@ use std::time::Duration;
 
 use minijinja::context;
 use serde_json::json;
+use voe_evidence::counterfactual::judge;
+use voe_evidence::reproduction;
 use voe_trace::event::{ConversationRewritten, Origin, RewriteKind};
 use voe_trace::{Event, Message, Reason, Usage};
 
 use crate::attempt::{Attempt, End};
 use crate::prompt::{cut, last_lines, render};
-use crate::red;
 use crate::strategy::{Pipeline, Strategy, Writes};
 use crate::workspace::Called;
 use candidate::Candidate;
-use check::Language;
+use language::Language;
 pub(crate) use past::Past;
 use place::{Names, Place};
 
@@ -197,7 +198,7 @@ impl Attempt {
             let found = self.reads("glob", &json!({"pattern": pattern})).await?;
             let places: Vec<Place> = found
                 .lines()
-                .filter(|line| line.contains('.') && !line.contains(' ') && !voe_toolbox::is_test_path(line))
+                .filter(|line| line.contains('.') && !line.contains(' ') && !voe_evidence::is_test(line))
                 .map(|path| Place { path: path.to_owned(), name: String::new(), line: 1 })
                 .collect();
             if !places.is_empty() {
@@ -264,7 +265,7 @@ impl Attempt {
             let why = match edits {
                 // Run with a change it would undo or mix with it.
                 true => Some("It changes files of the repository; a check must leave them as they are.".to_owned()),
-                false => check::rejected(&self.task.statement, &base),
+                false => reproduction::rejected(&self.task.statement, &base),
             };
             match why {
                 None => return Ok(vec![Red { command, base }]),
@@ -319,7 +320,7 @@ impl Attempt {
         }
         let Some(mut check) = self.run_command(&red.command).await? else { return Ok(None) };
         let limit = Duration::try_from_secs_f64(self.strategy.evidence.timeout_s).unwrap_or_default();
-        (check.level, check.why) = red::judge(&red.command, &check.with, &red.base, &Default::default(), limit);
+        (check.level, check.why) = judge(&red.command, &check.with, &red.base, &Default::default(), limit);
         check.without = Some(red.base.clone());
         self.log.write(Event::Check(Box::new(check.clone())))?;
         Ok(Some(check))

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex::Regex;
-use voe_toolbox::is_test_path;
+use voe_evidence::is_test;
 
 /// What the statement names.
 #[derive(Debug, Default, PartialEq)]
@@ -152,7 +152,7 @@ pub(super) fn places(found: &str) -> Vec<Place> {
         else {
             continue;
         };
-        if is_test_path(path) {
+        if is_test(path) {
             continue;
         }
         if let Some(name) = defined(text) {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use voe_toolbox::is_test_path;
+use voe_evidence::is_test;
 
 /// Test files that are run at most.
 const FILES: usize = 6;
@@ -149,9 +149,9 @@ pub(super) fn commands(found: &Found, changed: &[String], added: &BTreeSet<&str>
 
 /// A command for each Python test file, so that one which failed before does not hide another.
 fn python(found: &Found, changed: &[String], added: &BTreeSet<&str>) -> Vec<String> {
-    let own = changed.iter().filter(|path| path.ends_with(".py") && is_test_path(path));
+    let own = changed.iter().filter(|path| path.ends_with(".py") && is_test(path));
     let mut files: Vec<&String> =
-        found.tests.iter().chain(own).filter(|path| is_test_path(path) && !added.contains(path.as_str())).collect();
+        found.tests.iter().chain(own).filter(|path| is_test(path) && !added.contains(path.as_str())).collect();
     files.sort_by_key(|path| (distance(path, changed), path.as_str()));
     files.dedup();
     files.truncate(FILES);

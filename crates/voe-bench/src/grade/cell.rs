@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use voe_grade::{Cause, CauseSign, GradeError, Graded, Instance, grade};
+use voe_protocol::{BaseSource, FileState, Limits, RawBytes, Setup};
+use voe_protocol::{ClientError, Toolbox};
 use voe_sandbox::SandboxError;
-use voe_toolbox::client::{ClientError, Toolbox};
-use voe_toolbox::protocol::{Bytes, FileState, Limits, Pristine, Setup};
 use voe_trace::EndedBy;
 
 use super::gold::Gold;
@@ -200,7 +200,7 @@ async fn inside(
     let setup = Setup {
         workspace: at.clone(),
         scratch: PathBuf::new(),
-        pristine: sandbox.base_inside().map_or(prepared.checkout.base.pristine(), Pristine::Dir),
+        pristine: sandbox.base_inside().map_or(prepared.checkout.base.pristine(), BaseSource::Dir),
         limits: Limits {
             max_timeout_s: limit.as_secs_f64(),
             // The log comes back as the output of a command.
@@ -209,7 +209,7 @@ async fn inside(
             ..Limits::default()
         },
         env: BTreeMap::new(),
-        syntax: voe_toolbox::protocol::Syntax::Off,
+        syntax: voe_protocol::Syntax::Off,
         byproducts: Vec::new(),
         resumed: false,
         unwatched: true,
@@ -262,8 +262,8 @@ async fn drive(
 ) -> Result<Ended, Failed> {
     const SHORT: Duration = Duration::from_secs(120);
     let files = [("drive.sh", drive), ("eval.sh", eval), ("patch.diff", patch)].map(|(name, text)| {
-        let state = FileState { mode: 0o100_644, content: Bytes(text.as_bytes().to_vec()) };
-        (Bytes(format!("{PASSAGE}/{name}").into_bytes()), Some(state))
+        let state = FileState { mode: 0o100_644, content: RawBytes(text.as_bytes().to_vec()) };
+        (RawBytes(format!("{PASSAGE}/{name}").into_bytes()), Some(state))
     });
     toolbox.import(files.to_vec()).await?;
     let work = work.display();

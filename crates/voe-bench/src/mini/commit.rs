@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use sha1::{Digest, Sha1};
-use voe_toolbox::protocol::{Bytes, FileState};
+use voe_protocol::{FileState, RawBytes};
 
 /// What a repository made of given files is committed as; the same as in [`voe_repo::throw_away_copy`], which a test holds.
 const WHO: &str = "voe <voe@localhost> 1735689600 +0000";
 
 /// The id of the one commit that a repository made of `files` holds.
-pub(super) fn id(files: &[(Bytes, FileState)]) -> String {
+pub(super) fn id(files: &[(RawBytes, FileState)]) -> String {
     let mut top = Dir::default();
     for (path, state) in files {
         let parts: Vec<&[u8]> = path.0.split(|byte| *byte == b'/').collect();

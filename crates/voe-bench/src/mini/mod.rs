@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use voe_grade::Instance;
-use voe_toolbox::protocol::{Bytes, FileState};
+use voe_protocol::{FileState, RawBytes};
 pub(crate) use workspace::{checkout, origin, prepare, shipped, variables};
 
 /// Every file of `suites/mini`, by its path there.
@@ -22,7 +22,7 @@ pub struct MiniTask {
     /// What the user wrote; all that an agent sees besides the repository.
     pub statement: String,
     /// The files of the base commit.
-    pub files: Vec<(Bytes, FileState)>,
+    pub files: Vec<(RawBytes, FileState)>,
     /// A right solution.
     pub gold: String,
     /// The tests that decide.
@@ -95,8 +95,8 @@ fn task(files: &[(&str, &[u8])]) -> Result<MiniTask, toml::de::Error> {
     let wrong = about.wrong.keys().map(|name| (name.clone(), text(&format!("{name}.diff")))).collect();
     let repo = files.iter().filter_map(|(path, content)| {
         let path = path.strip_prefix("repo/")?;
-        let state = FileState { mode: 0o100_644, content: Bytes(content.to_vec()) };
-        Some((Bytes(path.as_bytes().to_vec()), state))
+        let state = FileState { mode: 0o100_644, content: RawBytes(content.to_vec()) };
+        Some((RawBytes(path.as_bytes().to_vec()), state))
     });
     Ok(MiniTask {
         statement: text("statement.md"),

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use voe_protocol::Toolbox;
+use voe_protocol::{BaseSource, Limits, Setup};
 use voe_sandbox::{Choice, Sandbox, Spec};
-use voe_toolbox::client::Toolbox;
-use voe_toolbox::protocol::{Limits, Pristine, Setup};
 
 use super::no_other_sandbox;
 use crate::workspace::WorkspaceError;
@@ -34,7 +34,7 @@ impl Inside {
         let setup = Setup {
             workspace,
             scratch: PathBuf::new(),
-            pristine: Pristine::Dir(sandbox.base_inside().unwrap_or_default()),
+            pristine: BaseSource::Dir(sandbox.base_inside().unwrap_or_default()),
             limits: Limits { max_timeout_s: limit.as_secs_f64(), ..Limits::default() },
             env: BTreeMap::new(),
             syntax: Default::default(),

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use voe_toolbox::protocol::Bytes;
+use voe_protocol::RawBytes;
 
 use super::shape::{Shape, covered, walk};
 use crate::files::Root;
@@ -31,9 +31,9 @@ pub(super) struct Stamp {
 /// Ignored files and directories that go with an undo.
 #[derive(Default)]
 pub(super) struct Hidden {
-    pub(super) files: BTreeMap<Bytes, Stamp>,
+    pub(super) files: BTreeMap<RawBytes, Stamp>,
     /// Directories that go if they are empty then.
-    pub(super) directories: BTreeSet<Bytes>,
+    pub(super) directories: BTreeSet<RawBytes>,
     /// The same for people: a directory that goes as a whole is named once.
     pub(super) named: Vec<String>,
 }
@@ -63,8 +63,9 @@ impl Hidden {
         let shown = shown_again(repo, &git, &root, before, &asked)?;
         for (path, stamp) in asked.files.into_iter().filter(|(path, _)| shown.contains(path)) {
             found.named.push(printable(&path.0));
-            let emptied = above(&path.0).filter(|directory| !before.directories.contains(&Bytes(directory.to_vec())));
-            found.directories.extend(emptied.map(|directory| Bytes(directory.to_vec())));
+            let emptied =
+                above(&path.0).filter(|directory| !before.directories.contains(&RawBytes(directory.to_vec())));
+            found.directories.extend(emptied.map(|directory| RawBytes(directory.to_vec())));
             found.files.insert(path, stamp);
         }
         Ok(found)
@@ -77,7 +78,7 @@ impl Hidden {
             let file = meta.ok().filter(|meta| meta.is_file() || meta.is_symlink());
             if let Some(meta) = file.filter(|_| !covered(&before.ignored, path)) {
                 let stamp = Stamp { size: meta.len(), modified: (meta.mtime(), meta.mtime_nsec()) };
-                self.files.insert(Bytes(path.to_vec()), stamp);
+                self.files.insert(RawBytes(path.to_vec()), stamp);
             }
         };
         if !root.is_directory(path)? {
@@ -86,10 +87,10 @@ impl Hidden {
             }
             return Ok(());
         }
-        self.directories.insert(Bytes(path.to_vec()));
+        self.directories.insert(RawBytes(path.to_vec()));
         walk(&repo.top, path.to_vec(), &mut |path, is_dir| {
             if is_dir {
-                self.directories.insert(Bytes(path.to_vec()));
+                self.directories.insert(RawBytes(path.to_vec()));
             } else {
                 add(path);
             }
@@ -99,7 +100,7 @@ impl Hidden {
 }
 
 /// Which of these are not ignored by the rules from before, and those in ignored directories, which stay.
-fn shown_again(repo: &Repo, git: &Git, root: &Root, before: &Shape, asked: &Hidden) -> Result<BTreeSet<Bytes>> {
+fn shown_again(repo: &Repo, git: &Git, root: &Root, before: &Shape, asked: &Hidden) -> Result<BTreeSet<RawBytes>> {
     if asked.files.is_empty() {
         return Ok(BTreeSet::new());
     }
@@ -132,11 +133,11 @@ fn shown_again(repo: &Repo, git: &Git, root: &Root, before: &Shape, asked: &Hidd
     if !matches!(output.code, Some(0 | 1)) {
         return Err(failure("check-ignore", &output));
     }
-    let mut shown: BTreeSet<Bytes> = asked.files.keys().cloned().collect();
+    let mut shown: BTreeSet<RawBytes> = asked.files.keys().cloned().collect();
     let fields: Vec<&[u8]> = output.stdout.split(|byte| *byte == 0).collect();
     // Where the rule is, its line, the rule, the path. One that begins with `!` is an exception.
     for answer in fields.chunks_exact(4).filter(|answer| !answer[2].starts_with(b"!")) {
-        shown.remove(&Bytes(answer[3].strip_prefix(b"./").unwrap_or(answer[3]).to_vec()));
+        shown.remove(&RawBytes(answer[3].strip_prefix(b"./").unwrap_or(answer[3]).to_vec()));
     }
     Ok(shown)
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use voe_toolbox::protocol::Bytes;
+use voe_protocol::RawBytes;
 
 use super::shape::Kept;
 use super::{Phase, Report, UndoPoint, What};
@@ -18,9 +18,9 @@ use crate::{Repo, RepoError, Result};
 /// The writes of one or more patches.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Journal {
-    files: BTreeMap<Bytes, Noted>,
+    files: BTreeMap<RawBytes, Noted>,
     /// The directories on the way to the files, and whether they were there before.
-    directories: BTreeMap<Bytes, bool>,
+    directories: BTreeMap<RawBytes, bool>,
 }
 
 /// One file; `None` where there was or is to be none.
@@ -48,16 +48,16 @@ impl Journal {
     fn note(&mut self, root: &Root, saved: &Path, changes: &[Change]) -> Result<()> {
         for (path, state) in changes {
             for directory in above(path) {
-                self.directories.entry(Bytes(directory.to_vec())).or_insert(root.is_directory(directory)?);
+                self.directories.entry(RawBytes(directory.to_vec())).or_insert(root.is_directory(directory)?);
             }
             let found = root.read(path)?;
             if matches!(found, Found::Directory) {
                 // An empty one, which gives way.
-                self.directories.entry(Bytes(path.clone())).or_insert(true);
+                self.directories.entry(RawBytes(path.clone())).or_insert(true);
             }
             let now = found.state().map(|state| Kept::save(state, saved)).transpose()?;
             let fresh = Noted { before: now.clone(), left: Vec::new() };
-            let noted = self.files.entry(Bytes(path.clone())).or_insert(fresh);
+            let noted = self.files.entry(RawBytes(path.clone())).or_insert(fresh);
             if now != noted.before && !noted.left.contains(&now) {
                 // Changed by the user between two writes: that is what an undo goes back to.
                 *noted = Noted { before: now, left: Vec::new() };

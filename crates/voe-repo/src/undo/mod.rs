@@ -17,7 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use voe_toolbox::protocol::Bytes;
+use voe_protocol::RawBytes;
 
 use crate::git::Git;
 use crate::objects::{differences, list_tree};
@@ -51,7 +51,7 @@ pub struct UndoPoint {
 struct Point {
     format: u32,
     /// The work tree.
-    top: Bytes,
+    top: RawBytes,
     /// Nanoseconds since 1970.
     taken: u64,
     phase: Phase,
@@ -77,10 +77,10 @@ enum What {
 struct Whole {
     /// Its git directory, and the one with objects and branches, as they were found before the attempt: what it made of
     /// `.git` (a link, a file that leads elsewhere) doesn't say where an undo writes.
-    git_dir: Bytes,
-    common_dir: Bytes,
+    git_dir: RawBytes,
+    common_dir: RawBytes,
     /// The git directory with the trees.
-    store: Bytes,
+    store: RawBytes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -319,11 +319,11 @@ impl Whole {
     }
 }
 
-fn bytes(path: &Path) -> Bytes {
-    Bytes(path.as_os_str().as_bytes().to_vec())
+fn bytes(path: &Path) -> RawBytes {
+    RawBytes(path.as_os_str().as_bytes().to_vec())
 }
 
-fn path(bytes: &Bytes) -> PathBuf {
+fn path(bytes: &RawBytes) -> PathBuf {
     PathBuf::from(std::ffi::OsString::from_vec(bytes.0.clone()))
 }
 

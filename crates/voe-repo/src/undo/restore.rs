@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use voe_toolbox::protocol::{Bytes, FileState};
+use voe_protocol::{FileState, RawBytes};
 
 use super::hidden::Hidden;
 use super::shape::{Kept, Shape, covered, git_dirs, index_entries};
@@ -211,7 +211,7 @@ impl Plan {
         for (dir, (path_of_dir, (old, new))) in
             git_dirs(repo).into_iter().zip(before.git.iter().zip(&after.git)).enumerate()
         {
-            let paths: BTreeSet<&Bytes> = old.keys().chain(new.keys()).collect();
+            let paths: BTreeSet<&RawBytes> = old.keys().chain(new.keys()).collect();
             for path in paths.into_iter().filter(|path| old.get(path) != new.get(path)) {
                 let is_index = path_of_dir.join(crate::snapshot::as_path(&path.0)) == repo.git_dir.join("index");
                 let (before, after) = (old.get(path).cloned(), new.get(path).cloned());
@@ -243,7 +243,7 @@ fn put_back_files(
     }
     report.removed.extend(plan.hidden.named.iter().cloned());
     // The deepest first.
-    let made: BTreeSet<&Bytes> =
+    let made: BTreeSet<&RawBytes> =
         after.directories.difference(&before.directories).chain(&plan.hidden.directories).collect();
     for directory in made.iter().rev() {
         root.remove_empty(&directory.0);
@@ -251,7 +251,7 @@ fn put_back_files(
     let mut blobs = Blobs::open(git)?;
     for file in &plan.files {
         let Some((mode, id)) = &file.old else { continue };
-        let state = FileState { mode: *mode, content: Bytes(blobs.get(id)?) };
+        let state = FileState { mode: *mode, content: RawBytes(blobs.get(id)?) };
         if root.read(&file.path)?.state() != Some(&state) {
             root.put(&file.path, Some(&state))?;
             report.restored.push(printable(&file.path));
@@ -277,7 +277,7 @@ fn refuse_if_busy(repo: &Repo, after: &Shape) -> Result<()> {
         let left = dirs.iter().zip(&after.git).any(|(dir, files)| {
             lock.strip_prefix(dir).is_ok_and(|path| {
                 use std::os::unix::ffi::OsStrExt;
-                files.contains_key(&Bytes(path.as_os_str().as_bytes().to_vec()))
+                files.contains_key(&RawBytes(path.as_os_str().as_bytes().to_vec()))
             })
         });
         if lock.exists() && !left {

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use voe_toolbox::protocol::{Bytes, FileState};
+use voe_protocol::{FileState, RawBytes};
 
 use super::hidden::Stamp;
 use crate::files::{Found, Root};
@@ -40,14 +40,14 @@ pub(super) struct Shape {
     pub(super) ignored_tree: String,
     /// What is ignored: files, and directories (ending in `/`) in which everything is; also git directories inside the
     /// work tree.
-    pub(super) ignored: BTreeSet<Bytes>,
+    pub(super) ignored: BTreeSet<RawBytes>,
     /// What of it an undo would remove, had it to be now. Points of before this was known have nothing here.
     #[serde(default)]
-    pub(super) listed: BTreeMap<Bytes, Stamp>,
+    pub(super) listed: BTreeMap<RawBytes, Stamp>,
     /// The work tree's directories, without ignored ones.
-    pub(super) directories: BTreeSet<Bytes>,
+    pub(super) directories: BTreeSet<RawBytes>,
     /// The files of each of [`git_dirs`].
-    pub(super) git: Vec<BTreeMap<Bytes, Kept>>,
+    pub(super) git: Vec<BTreeMap<RawBytes, Kept>>,
     /// Hash of the index's entries: the index itself also changes when nothing but a file's time did.
     pub(super) index: String,
 }
@@ -63,7 +63,7 @@ pub(super) struct Kept {
 impl Shape {
     /// Whether it is the same but for what git does by itself: the index also changes when nothing but a file's time did.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        let same_git = |(one, other): (&BTreeMap<Bytes, Kept>, &BTreeMap<Bytes, Kept>)| {
+        let same_git = |(one, other): (&BTreeMap<RawBytes, Kept>, &BTreeMap<RawBytes, Kept>)| {
             one.keys().chain(other.keys()).all(|path| path.0 == b"index" || one.get(path) == other.get(path))
         };
         self.tree == other.tree
@@ -94,7 +94,7 @@ pub(super) enum Ignored<'a> {
 /// contents of git's own files are copied there.
 pub(super) fn look(repo: &Repo, store: &Path, tree: &str, which: Ignored<'_>, save: Option<&Path>) -> Result<Shape> {
     let root = Root::open(&repo.top)?;
-    let mut ignored: BTreeSet<Bytes> = list_ignored(repo, store)?.into_iter().map(Bytes).collect();
+    let mut ignored: BTreeSet<RawBytes> = list_ignored(repo, store)?.into_iter().map(RawBytes).collect();
     let ignored_tree = match which {
         Ignored::Before(before) => keep(&root, store, before.keys().map(Vec::as_slice), &BTreeSet::new())?,
         Ignored::Small(all) => {
@@ -107,13 +107,13 @@ pub(super) fn look(repo: &Repo, store: &Path, tree: &str, which: Ignored<'_>, sa
     walk(&repo.top, Vec::new(), &mut |path, is_dir| {
         if path == b".git" || path.ends_with(b"/.git") {
             if path.len() > 4 {
-                ignored.insert(Bytes([path, b"/"].concat()));
+                ignored.insert(RawBytes([path, b"/"].concat()));
             }
             return Ok(false);
         }
-        let wanted = is_dir && !ignored.contains(&Bytes([path, b"/"].concat()));
+        let wanted = is_dir && !ignored.contains(&RawBytes([path, b"/"].concat()));
         if wanted {
-            directories.insert(Bytes(path.to_vec()));
+            directories.insert(RawBytes(path.to_vec()));
         }
         Ok(wanted)
     })?;
@@ -123,13 +123,14 @@ pub(super) fn look(repo: &Repo, store: &Path, tree: &str, which: Ignored<'_>, sa
 }
 
 /// The ignored files that are kept: single ones first, then directories that fit as a whole.
-fn small_ignored(repo: &Repo, ignored: &BTreeSet<Bytes>) -> Result<Vec<Vec<u8>>> {
+fn small_ignored(repo: &Repo, ignored: &BTreeSet<RawBytes>) -> Result<Vec<Vec<u8>>> {
     let (mut kept, mut left) = (Vec::new(), ALL_IGNORED);
     let size = |path: &[u8]| {
         let meta = repo.top.join(as_path(path)).symlink_metadata();
         meta.map_or(u64::MAX, |meta| meta.len())
     };
-    let (directories, files): (Vec<&Bytes>, Vec<&Bytes>) = ignored.iter().partition(|path| path.0.ends_with(b"/"));
+    let (directories, files): (Vec<&RawBytes>, Vec<&RawBytes>) =
+        ignored.iter().partition(|path| path.0.ends_with(b"/"));
     for path in files {
         let size = size(&path.0);
         if size <= LARGEST_IGNORED.min(left) && kept.len() < MOST_IGNORED {
@@ -200,7 +201,7 @@ pub(super) fn index_entries(repo: &Repo, store: &Path) -> Result<String> {
     Ok(blake3::hash(&out).to_hex().to_string())
 }
 
-fn look_at_git_dir(dir: &Path, save: Option<&Path>) -> Result<BTreeMap<Bytes, Kept>> {
+fn look_at_git_dir(dir: &Path, save: Option<&Path>) -> Result<BTreeMap<RawBytes, Kept>> {
     let root = Root::open(dir)?;
     let mut found = BTreeMap::new();
     walk(dir, Vec::new(), &mut |path, is_dir| {
@@ -218,7 +219,7 @@ fn look_at_git_dir(dir: &Path, save: Option<&Path>) -> Result<BTreeMap<Bytes, Ke
                 Some(saved) => Kept::save(&state, saved)?,
                 None => Kept::of(&state),
             };
-            found.insert(Bytes(path.to_vec()), kept);
+            found.insert(RawBytes(path.to_vec()), kept);
         }
         Ok(false)
     })?;
@@ -247,7 +248,7 @@ impl Kept {
     pub(super) fn load(&self, saved: &Path) -> Result<FileState> {
         let file = saved.join(&self.hash);
         let content = std::fs::read(&file).map_err(RepoError::io("read", &file))?;
-        Ok(FileState { mode: self.mode, content: Bytes(content) })
+        Ok(FileState { mode: self.mode, content: RawBytes(content) })
     }
 }
 
@@ -276,10 +277,10 @@ pub(super) fn walk(dir: &Path, path: Vec<u8>, visit: &mut impl FnMut(&[u8], bool
 }
 
 /// Whether a path is one of `list` or below a directory of it.
-pub(super) fn covered(list: &BTreeSet<Bytes>, path: &[u8]) -> bool {
+pub(super) fn covered(list: &BTreeSet<RawBytes>, path: &[u8]) -> bool {
     let plain = path.strip_suffix(b"/").unwrap_or(path);
     let above = plain.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &plain[..=at]);
-    list.contains(&Bytes(plain.to_vec()))
-        || list.contains(&Bytes([plain, b"/"].concat()))
-        || above.into_iter().any(|directory| list.contains(&Bytes(directory.to_vec())))
+    list.contains(&RawBytes(plain.to_vec()))
+        || list.contains(&RawBytes([plain, b"/"].concat()))
+        || above.into_iter().any(|directory| list.contains(&RawBytes(directory.to_vec())))
 }

@@ -10,8 +10,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 use voe_repo::Repo;
-use voe_toolbox::protocol::{Bytes, Export, ExportedFile, FileState};
 
 /// Files by path: mode and content.
 pub type Files = BTreeMap<Vec<u8>, (u32, Vec<u8>)>;
@@ -181,11 +181,11 @@ pub fn as_git_sees(dir: &Path) -> Files {
 /// What a toolbox exports when the workspace went from `old` to `new`.
 pub fn export(old: &Files, new: &Files) -> Export {
     let state = |files: &Files, path: &Vec<u8>| {
-        files.get(path).map(|(mode, content)| FileState { mode: *mode, content: Bytes(content.clone()) })
+        files.get(path).map(|(mode, content)| FileState { mode: *mode, content: RawBytes(content.clone()) })
     };
     let paths: std::collections::BTreeSet<&Vec<u8>> = old.keys().chain(new.keys()).collect();
     let files = paths.into_iter().filter(|path| old.get(*path) != new.get(*path)).map(|path| ExportedFile {
-        path: Bytes(path.clone()),
+        path: RawBytes(path.clone()),
         base: state(old, path),
         now: state(new, path),
         test: false,

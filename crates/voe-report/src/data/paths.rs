@@ -27,18 +27,6 @@ pub(crate) fn of_patch(patch: &str) -> Vec<String> {
     files
 }
 
-/// Whether a path is a test by its name. Only names that say so: a folder called `test` alone may be source (`django/test/`).
-pub(crate) fn is_test(path: &str) -> bool {
-    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let stem = name.split('.').next().unwrap_or(name);
-    folders.split('/').any(|f| f == "tests" || f == "__tests__")
-        || name == "conftest.py"
-        || stem.starts_with("test_")
-        || stem.ends_with("_test")
-        || name.contains(".test.")
-        || name.contains(".spec.")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,29 +40,10 @@ mod tests {
         assert!(of_patch("").is_empty());
     }
 
-    #[test]
-    fn source_below_a_folder_called_test_is_no_test() {
-        for test in [
-            "tests/x.py",
-            "a/tests/data.json",
-            "lib/test_x.py",
-            "x_test.go",
-            "a.test.js",
-            "src/__tests__/a.ts",
-            "conftest.py",
-        ] {
-            assert!(is_test(test), "{test}");
-        }
-        for source in ["django/test/client.py", "latest.py", "src/attestation.rs", "pytest/main.py"] {
-            assert!(!is_test(source), "{source}");
-        }
-    }
-
     proptest::proptest! {
         #[test]
         fn any_text_is_survived(text in "\\PC*|(diff --git [ab/é ]{0,9}\n)*") {
             let _ = of_patch(&text);
-            let _ = is_test(&text);
         }
     }
 }

@@ -12,7 +12,7 @@ use bollard::query_parameters::{
 };
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::io::AsyncWriteExt;
-use voe_toolbox::protocol::Limits;
+use voe_protocol::Limits;
 use voe_untrusted::{Kind, Most, UntrustedDir};
 
 use super::engine::{self, failed};

@@ -19,8 +19,8 @@ use bollard::models::{ContainerConfig, ContainerCreateBody, ExecConfig, HostConf
 use bollard::query_parameters::{AttachContainerOptionsBuilder, CommitContainerOptionsBuilder};
 use futures_util::StreamExt;
 use tokio::process::Command;
-use voe_toolbox::client::Toolbox;
-use voe_toolbox::protocol::{CallResult, Hello, Setup};
+use voe_protocol::Toolbox;
+use voe_protocol::{CallResult, Hello, Setup};
 use voe_trace::event::SandboxFacts;
 
 pub(crate) use bridge::run as bridge;
@@ -325,7 +325,7 @@ const MASKED: [&str; 15] = [
 ];
 
 /// What every container of voe's may take and do: few capabilities, no network unless it is asked for.
-fn bounds(limits: &voe_toolbox::protocol::Limits, network: bool) -> HostConfig {
+fn bounds(limits: &voe_protocol::Limits, network: bool) -> HostConfig {
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let ulimit = |name: &str, value: u64| ResourcesUlimits {
         name: Some(name.into()),

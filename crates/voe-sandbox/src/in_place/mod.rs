@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use tokio::process::Command;
 use tokio::sync::OnceCell;
-use voe_toolbox::client::Toolbox;
-use voe_toolbox::protocol::{Hello, Setup};
+use voe_protocol::Toolbox;
+use voe_protocol::{Hello, Setup};
 use voe_trace::event::SandboxFacts;
 
 use crate::environment;

@@ -11,8 +11,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use voe_toolbox::client::Toolbox;
-use voe_toolbox::protocol::{CallResult, Hello, Setup};
+use voe_protocol::Toolbox;
+use voe_protocol::{CallResult, Hello, Setup};
 use voe_trace::event::SandboxFacts;
 
 use crate::choice::Choice;

@@ -13,8 +13,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use voe_toolbox::client::Toolbox;
-use voe_toolbox::protocol::{CallResult, Hello, Pristine, Setup};
+use voe_protocol::Toolbox;
+use voe_protocol::{BaseSource, CallResult, Hello, Setup};
 use voe_trace::event::SandboxFacts;
 use voe_untrusted::UntrustedDir;
 
@@ -187,7 +187,7 @@ impl Local {
         Ok((toolbox, hello))
     }
 
-    fn plan(&self, state: &mut State, pristine: Option<&Pristine>, rehearsal: bool) -> Plan {
+    fn plan(&self, state: &mut State, pristine: Option<&BaseSource>, rehearsal: bool) -> Plan {
         let limits = &self.spec.limits;
         let (memory, processes) = self.meter.unheld(limits.memory_bytes, limits.processes);
         let (view, writable) = view::of(&self.spec, &self.place, &self.trees, pristine, stack(state), &self.found);

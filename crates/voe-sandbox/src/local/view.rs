@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
-use voe_toolbox::protocol::Pristine;
+use voe_protocol::BaseSource;
 use voe_untrusted::{Kind, UntrustedDir};
 
 use super::{SCRATCH_INSIDE, credentials, gitdirs, homes, masks};
@@ -129,7 +129,7 @@ pub(super) fn of(
     spec: &Spec,
     place: &Path,
     trees: &[Tree],
-    pristine: Option<&Pristine>,
+    pristine: Option<&BaseSource>,
     stack: Stack,
     found: &Found,
 ) -> (View, Vec<PathBuf>) {
@@ -144,11 +144,11 @@ pub(super) fn of(
     }
     binds.extend(own.iter().map(|home| Bind { from: place.join("user"), to: home.clone(), write: true }));
     let mut read: BTreeSet<PathBuf> = tools.union(asked).cloned().collect();
-    if let Some(Pristine::Git { git_dir, .. }) = pristine {
+    if let Some(BaseSource::Git { git_dir, .. }) = pristine {
         read.extend(git_dir.canonicalize());
         read.extend(gitdirs::borrowed(git_dir));
     }
-    if let Some(Pristine::Dir(dir)) = pristine {
+    if let Some(BaseSource::Dir(dir)) = pristine {
         read.extend(dir.canonicalize());
     }
     for tree in trees {

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::json;
-use voe_toolbox::client::{ClientError, Toolbox};
-use voe_toolbox::protocol::CallResult;
-pub use voe_toolbox::protocol::{Pristine, Setup};
+use voe_protocol::CallResult;
+pub use voe_protocol::{BaseSource, Setup};
+use voe_protocol::{ClientError, Toolbox};
 
 /// Runs `tests` unless this process was started as voe's helper or toolbox.
 pub fn run(tests: impl FnOnce() -> bool) -> ExitCode {
@@ -29,7 +29,7 @@ pub fn setup() -> Setup {
     Setup {
         workspace: "/".into(),
         scratch: "/".into(),
-        pristine: Pristine::Dir("/run/voe/base".into()),
+        pristine: BaseSource::Dir("/run/voe/base".into()),
         limits: Default::default(),
         env: Default::default(),
         syntax: Default::default(),
@@ -50,10 +50,13 @@ pub async fn call(toolbox: &mut Toolbox, tool: &str, arguments: serde_json::Valu
 }
 
 /// The committed tree of a repository as the base, for sandboxes that work in place.
-pub fn git_pristine(workspace: &std::path::Path) -> Pristine {
+pub fn git_pristine(workspace: &std::path::Path) -> BaseSource {
     let output =
         std::process::Command::new("git").arg("-C").arg(workspace).args(["rev-parse", "HEAD^{tree}"]).output().unwrap();
-    Pristine::Git { git_dir: workspace.join(".git"), tree: String::from_utf8(output.stdout).unwrap().trim().to_owned() }
+    BaseSource::Git {
+        git_dir: workspace.join(".git"),
+        tree: String::from_utf8(output.stdout).unwrap().trim().to_owned(),
+    }
 }
 
 /// An ordinary user to become, if this is root.

@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use rustix::process::Pid;
 
 use super::content::{Content, GITLINK, LINK, git_mode};
-use crate::protocol::Pristine;
+use voe_protocol::BaseSource;
 
 /// The base.
 #[derive(Debug)]
@@ -36,9 +36,9 @@ enum Source {
 
 impl Base {
     /// Reads which files the base has.
-    pub(crate) fn open(pristine: &Pristine) -> io::Result<Self> {
+    pub(crate) fn open(pristine: &BaseSource) -> io::Result<Self> {
         match pristine {
-            Pristine::Git { git_dir, tree } => {
+            BaseSource::Git { git_dir, tree } => {
                 let mut command = git(git_dir);
                 command.args(["ls-tree", "-r", "-z", "--full-tree", tree]);
                 let output =
@@ -51,7 +51,7 @@ impl Base {
                 tracked.sort_by(|a, b| a.path.cmp(&b.path));
                 Ok(Self { tracked, source: Source::Git { git_dir: git_dir.clone(), reader: None } })
             }
-            Pristine::Dir(dir) => Ok(Self { tracked: in_index(dir), source: Source::Dir(dir.clone()) }),
+            BaseSource::Dir(dir) => Ok(Self { tracked: in_index(dir), source: Source::Dir(dir.clone()) }),
         }
     }
 

@@ -25,12 +25,12 @@ use std::path::{Path, PathBuf};
 use rustix::process::Pid;
 use voe_trace::Change;
 
-use crate::command::Intent;
-use crate::protocol::{Setup, State};
 use base::Base;
 use content::{Content, KEPT};
 use memory::Memory;
 use tree::{Finding, Found, Tree};
+use voe_evidence::command::Intent;
+use voe_protocol::{Setup, State};
 
 /// More new files than this from one command that does not unpack or copy are no edit. They are by-products.
 const FLOOD: usize = 5000;
@@ -291,7 +291,7 @@ impl Tracker {
             }
             if any { hasher.finalize().to_hex()[..32].to_owned() } else { String::new() }
         };
-        let code = |path: &[u8]| !crate::test_path::is_test(path);
+        let code = |path: &[u8]| !voe_evidence::is_test_bytes(path);
         State { tree: hash(&|_| true), code_tree: hash(&code), ..State::default() }
     }
 

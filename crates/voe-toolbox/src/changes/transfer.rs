@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 use super::content::{Content, EXECUTABLE, LINK};
 use super::{By, Tracker};
 use crate::place::open_plain;
-use crate::protocol::{Bytes, Export, ExportedFile, FileState};
+use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 
 /// Files above this size are no part of a patch. Bytes.
 const LARGEST: u64 = 32 << 20;
@@ -49,8 +49,8 @@ impl Tracker {
                     .push(format!("{}: all files together are above {limit} MiB", crate::names::shown(&path)));
                 continue;
             }
-            let test = crate::test_path::is_test(&path);
-            export.files.push(ExportedFile { path: Bytes(path), base, now, test });
+            let test = voe_evidence::is_test_bytes(&path);
+            export.files.push(ExportedFile { path: RawBytes(path), base, now, test });
         }
         let special = self.special.iter().map(|path| {
             format!("{}: a socket, FIFO or device, or a file that cannot be read", crate::names::shown(path))
@@ -60,7 +60,7 @@ impl Tracker {
     }
 
     /// Puts files into the workspace, or takes them out of it. They count as edits.
-    pub(crate) fn import(&mut self, files: &[(Bytes, Option<FileState>)]) -> Result<(), String> {
+    pub(crate) fn import(&mut self, files: &[(RawBytes, Option<FileState>)]) -> Result<(), String> {
         // What goes makes room for what comes: a directory may take the place of a file.
         for (path, _) in files.iter().filter(|(_, state)| state.is_none()) {
             let (place, relative) = self.place(&path.0)?;
@@ -111,7 +111,7 @@ impl Tracker {
 fn state(content: Option<Content>) -> Option<Option<FileState>> {
     match content {
         None => Some(None),
-        Some(content) => content.bytes.map(|bytes| Some(FileState { mode: content.mode, content: Bytes(bytes) })),
+        Some(content) => content.bytes.map(|bytes| Some(FileState { mode: content.mode, content: RawBytes(bytes) })),
     }
 }
 

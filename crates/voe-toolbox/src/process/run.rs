@@ -18,7 +18,7 @@ use rustix::process::{
 use super::descendants::Descendants;
 use super::output::{Output, Shown};
 use crate::inbox::Inbox;
-use crate::protocol::Limits;
+use voe_protocol::Limits;
 use voe_trace::EndedBy;
 
 /// What to run and how.

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::{Arguments, Done, Effect, Tool};
 use crate::inbox::Inbox;
 use crate::place::{Access, Place};
-use crate::protocol::Syntax;
 use crate::session::Session;
 use crate::text::edit::{Edit, Edited, apply};
 use crate::{syntax, write};
+use voe_protocol::Syntax;
 
 pub(super) const TOOL: Tool = Tool {
     name: "file_edit",

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::{Arguments, Done, Effect, Tool, file_edit};
 use crate::inbox::Inbox;
 use crate::place::Access;
-use crate::protocol::Syntax;
 use crate::session::Session;
 use crate::text::view::{BOM, View};
 use crate::{syntax, write};
+use voe_protocol::Syntax;
 
 pub(super) const TOOL: Tool =
     Tool { name: "file_write", description: "Create a file or replace its whole content.", parameters, run };

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use serde_json::json;
-use voe_toolbox::protocol::Syntax;
+use voe_protocol::Syntax;
 
 use crate::lab::{Lab, told};
 

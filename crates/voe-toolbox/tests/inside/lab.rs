@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use voe_toolbox::client::{ClientError, Toolbox};
-use voe_toolbox::protocol::{Bytes, CallResult, Export, FileState, Hello, Pristine, Setup, State};
+use voe_protocol::{BaseSource, CallResult, Export, FileState, Hello, RawBytes, Setup, State};
+use voe_protocol::{ClientError, Toolbox};
 
 pub(crate) struct Lab {
     pub(crate) dir: TempDir,
@@ -56,7 +56,7 @@ impl Lab {
         let mut setup = Setup {
             workspace,
             scratch,
-            pristine: Pristine::Git { git_dir, tree },
+            pristine: BaseSource::Git { git_dir, tree },
             limits: Default::default(),
             env: [("PATH".to_owned(), std::env::var("PATH").unwrap())].into(),
             syntax: Default::default(),
@@ -110,7 +110,7 @@ impl Lab {
         self.runtime.block_on(toolbox.export()).unwrap()
     }
 
-    pub(crate) fn import(&mut self, files: Vec<(Bytes, Option<FileState>)>) -> Result<State, ClientError> {
+    pub(crate) fn import(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<State, ClientError> {
         let toolbox = self.toolbox.as_mut().unwrap();
         self.runtime.block_on(toolbox.import(files))
     }

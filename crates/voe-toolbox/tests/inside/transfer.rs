@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use voe_toolbox::protocol::{Bytes, FileState, Pristine};
+use voe_protocol::{BaseSource, FileState, RawBytes};
 
 use crate::lab::{Lab, told_of};
 
@@ -136,14 +136,14 @@ fn imports_that_lead_out_are_refused() {
     let outside = lab.dir.path().join("outside");
     fs::create_dir(&outside).unwrap();
     symlink(&outside, lab.path("out")).unwrap();
-    let state = FileState { mode: 0o100644, content: Bytes(b"x".to_vec()) };
+    let state = FileState { mode: 0o100644, content: RawBytes(b"x".to_vec()) };
     for path in ["../x", "/etc/x", "a/../../x", "", "a//b", ".git/config", "d/.git/x", "out/x", "f/x", "./x"] {
-        let error = lab.import(vec![(Bytes(path.into()), Some(state.clone()))]).unwrap_err();
+        let error = lab.import(vec![(RawBytes(path.into()), Some(state.clone()))]).unwrap_err();
         assert!(!error.is_fatal(), "{path}: {error}");
     }
     assert_eq!(fs::read_dir(outside).unwrap().count(), 0);
     // A link in the last place is replaced, not followed.
-    lab.import(vec![(Bytes(b"out".to_vec()), Some(state))]).unwrap();
+    lab.import(vec![(RawBytes(b"out".to_vec()), Some(state))]).unwrap();
     assert_eq!(lab.read("out"), b"x");
 }
 
@@ -162,7 +162,7 @@ fn a_directory_can_be_the_base() {
         assert!(
             std::process::Command::new("cp").arg("-a").arg(&setup.workspace).arg(&base).status().unwrap().success()
         );
-        setup.pristine = Pristine::Dir(base);
+        setup.pristine = BaseSource::Dir(base);
     });
     let result = lab.bash("echo x >> a.py; rm f");
     assert_eq!(told_of(&result.changes), ["M a.py +1 -0", "D f +0 -1"]);
@@ -175,7 +175,7 @@ fn a_directory_can_be_the_base() {
         assert!(
             std::process::Command::new("cp").arg("-a").arg(&setup.workspace).arg(&base).status().unwrap().success()
         );
-        setup.pristine = Pristine::Dir(base);
+        setup.pristine = BaseSource::Dir(base);
     });
     let result = lab.bash("rm -r x.log out; echo z > z.log");
     assert!(result.changes.is_empty() && result.state.tree.is_empty(), "{:?}", told_of(&result.changes));
@@ -184,8 +184,8 @@ fn a_directory_can_be_the_base() {
 fn an_unwatched_toolbox_runs_checks_in_what_it_is_given_and_says_nothing_of_changes() {
     let mut lab = Lab::with(&[("a.py", "x = 1\n"), ("b.py", "z\n")], |setup| setup.unwatched = true);
     assert_eq!(lab.hello.files, 0);
-    let other = FileState { mode: 0o100_644, content: Bytes(b"x = 2\n".to_vec()) };
-    lab.import(vec![(Bytes(b"a.py".to_vec()), Some(other)), (Bytes(b"b.py".to_vec()), None)]).unwrap();
+    let other = FileState { mode: 0o100_644, content: RawBytes(b"x = 2\n".to_vec()) };
+    lab.import(vec![(RawBytes(b"a.py".to_vec()), Some(other)), (RawBytes(b"b.py".to_vec()), None)]).unwrap();
     let result = lab.bash("cat a.py; test ! -e b.py; echo more > new.py");
     assert!(result.text().contains("x = 2"), "{}", result.text());
     assert_eq!(result.exit, Some(0));

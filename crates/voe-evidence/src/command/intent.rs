@@ -18,13 +18,13 @@ use super::words::{self, Word};
 
 /// What a command means to make.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Intent {
+pub struct Intent {
     /// It runs something.
     runs: bool,
     /// Something in it may make source files without naming them.
     makes_source: bool,
     /// Something in it copies or unpacks: many files may be meant.
-    pub(crate) bulk: bool,
+    pub bulk: bool,
     /// Names in its writing parts.
     written: Vec<String>,
     /// Where the output of running parts goes.
@@ -34,7 +34,8 @@ pub(crate) struct Intent {
 }
 
 impl Intent {
-    pub(crate) fn of(command: &str) -> Self {
+    /// What `command` means to make.
+    pub fn of(command: &str) -> Self {
         let line = words::parse(command);
         let mut intent = Self { runs: !line.clear, makes_source: !line.clear, ..Self::default() };
         for simple in &line.commands {
@@ -107,14 +108,14 @@ impl Intent {
     }
 
     /// Whether the command names a file as one that it writes.
-    pub(crate) fn names(&self, path: &[u8]) -> bool {
+    pub fn names(&self, path: &[u8]) -> bool {
         let path = String::from_utf8_lossy(path);
         let base = path.rsplit('/').next().unwrap_or_default();
         self.written.iter().any(|word| same(word, &path)) || self.scripts.iter().any(|code| contains_name(code, base))
     }
 
     /// Whether a new file is meant; `text`: its content, if it is text.
-    pub(crate) fn wrote(&self, path: &[u8], text: Option<&[u8]>) -> bool {
+    pub fn wrote(&self, path: &[u8], text: Option<&[u8]>) -> bool {
         if !self.runs || self.names(path) {
             return true;
         }

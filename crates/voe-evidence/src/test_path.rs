@@ -13,12 +13,12 @@
 //!    `packages/x/test/`), not right inside a directory with the name of a package.
 
 /// Whether a path, relative to the workspace, is that of a test. See the module for the rule.
-pub fn is_test_path(path: &str) -> bool {
-    is_test(path.as_bytes())
+pub fn is_test(path: &str) -> bool {
+    is_test_bytes(path.as_bytes())
 }
 
-/// The same for any bytes.
-pub(crate) fn is_test(path: &[u8]) -> bool {
+/// The same for a path of any bytes.
+pub fn is_test_bytes(path: &[u8]) -> bool {
     let path = String::from_utf8_lossy(path);
     let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     let Some(name) = parts.pop() else { return false };
@@ -93,7 +93,7 @@ mod tests {
             "testing/test_x.py",
             "testing/python/fixtures.py",
         ] {
-            assert!(is_test_path(path), "{path}");
+            assert!(is_test(path), "{path}");
         }
     }
 
@@ -114,7 +114,7 @@ mod tests {
             "src/inspect.py",
             "",
         ] {
-            assert!(!is_test_path(path), "{path}");
+            assert!(!is_test(path), "{path}");
         }
     }
 }

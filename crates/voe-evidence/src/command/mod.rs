@@ -6,8 +6,10 @@
 //! - [`words`], [`word`]: the simple commands in a line of shell
 //! - [`kind`], [`programs`]: what a simple command does
 //! - [`intent`]: which new files a command means to make
+//! - `installs`: commands that install packages
 //! - [`sources`]: checks that only read source text
 
+mod installs;
 mod intent;
 mod kind;
 mod programs;
@@ -15,7 +17,8 @@ mod sources;
 mod word;
 mod words;
 
-pub(crate) use intent::Intent;
+pub use installs::installs_packages;
+pub use intent::Intent;
 pub use sources::reads_source_only;
 
 use kind::Kind;
@@ -34,7 +37,7 @@ pub fn is_check(command: &str) -> bool {
 }
 
 /// Whether the next call would start elsewhere than this one ended: the last thing that a command does is `cd`.
-pub(crate) fn ends_with_cd(command: &str) -> bool {
+pub fn ends_with_cd(command: &str) -> bool {
     let line = words::parse(command);
     line.clear
         && line.commands.last().is_some_and(|last| !last.nested && matches!(last.name(), Some("cd" | "pushd" | "popd")))

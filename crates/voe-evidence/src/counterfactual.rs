@@ -39,33 +39,8 @@ pub fn judge(
     (Level::Proven, telling_line(&with.tail, &without.tail).map(|line| Why::FailsWith { line }))
 }
 
-/// Why a failure on the unchanged code says nothing about the problem in `statement`: the check itself is at fault.
-pub(crate) fn says_nothing(command: &str, failed: &Outcome, statement: &str) -> Option<String> {
-    match failed.exit {
-        Some(126 | 127) => return Some("the command could not be started".into()),
-        // Asked of grep and diff alone, "no" is an answer about texts.
-        _ if voe_toolbox::command::reads_source_only(command) => return Some("it only reads source text".into()),
-        _ => {}
-    }
-    match nothing_tested(command, failed) {
-        Some(Why::NothingCollected { exit }) => return Some(format!("pytest found nothing to run (exit code {exit})")),
-        Some(Why::NothingTested { words }) => return Some(format!("nothing was tested (\"{words}\")")),
-        _ => {}
-    }
-    let own = [
-        "SyntaxError",
-        "IndentationError",
-        "ModuleNotFoundError",
-        "can't open file",
-        "No such file or directory",
-        "command not found",
-    ];
-    let said = own.iter().find(|said| failed.tail.contains(**said) && !statement.contains(**said))?;
-    Some(format!("it says \"{said}\", which is a fault of the check or of the environment"))
-}
-
 /// Whether the runner reports that it found nothing to test.
-fn nothing_tested(command: &str, without: &Outcome) -> Option<Why> {
+pub(crate) fn nothing_tested(command: &str, without: &Outcome) -> Option<Why> {
     // pytest: 4 is a usage error (a path that is not there), 5 is "no tests were collected".
     // https://docs.pytest.org/en/stable/reference/exit-codes.html
     if let Some(exit @ (4 | 5)) = without.exit

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use voe_toolbox::command::{is_check, looks_only, reads_source_only};
+use voe_evidence::command::{is_check, looks_only, reads_source_only};
 
 fuzz_target!(|command: &str| {
     assert!(!(looks_only(command) && is_check(command)));

@@ -1,7 +1,7 @@
 //! Recognising commands that install packages, for strategies that forbid it.
 
 /// Whether some part of `command` installs or removes packages.
-pub(crate) fn installs_packages(command: &str) -> bool {
+pub fn installs_packages(command: &str) -> bool {
     command.split(['\n', ';', '|', '&', '(', ')']).any(|part| {
         let words: Vec<&str> =
             part.split_whitespace().filter(|w| !w.contains('=') && *w != "sudo" && *w != "env").collect();

@@ -96,7 +96,7 @@ fn kind(words: &[Word], input: Option<&str>, depth: usize) -> Kind {
     if let Some(kind) = interpreter(name, args, input) {
         return kind;
     }
-    if programs::has(TESTERS, name) || crate::test_path::is_test_path(&first.text) || testing_script(name) {
+    if programs::has(TESTERS, name) || crate::is_test(&first.text) || testing_script(name) {
         return Kind::Tests;
     }
     Kind::Runs
@@ -318,7 +318,7 @@ fn interpreter(name: &str, args: &[Word], input: Option<&str>) -> Option<Kind> {
     }
     let script = plain.map(|at| args[at].text.as_str()).unwrap_or_default();
     let file = script.rsplit('/').next().unwrap_or_default();
-    let tests = crate::test_path::is_test_path(script)
+    let tests = crate::is_test(script)
         || testing_script(file)
         || file == "setup.py"
         || file == "manage.py" && args.iter().any(|arg| arg.text == "test" || arg.text == "check");

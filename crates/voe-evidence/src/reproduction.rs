@@ -1,52 +1,37 @@
-//! The check of a pipeline: a script that needs no file, and whether it fails for the reason in the statement.
+//! Whether a command that fails on the unchanged code shows the problem, or has a fault of its own.
 
-use voe_trace::Outcome;
+use voe_trace::{Outcome, Why};
 
-/// In what a check is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
-    Python,
-    Node,
-    Shell,
-}
+use crate::command::reads_source_only;
+use crate::counterfactual::nothing_tested;
 
-impl Language {
-    /// The one in which code of this file is called most easily.
-    pub(super) fn of(path: &str) -> Self {
-        match path.rsplit('.').next().unwrap_or_default() {
-            "py" => Self::Python,
-            "js" | "mjs" | "cjs" | "jsx" | "ts" | "mts" | "tsx" => Self::Node,
-            _ => Self::Shell,
-        }
+/// Why a failure on the unchanged code says nothing about the problem in `statement`: the check itself is at fault.
+pub fn fault(command: &str, failed: &Outcome, statement: &str) -> Option<String> {
+    match failed.exit {
+        Some(126 | 127) => return Some("the command could not be started".into()),
+        // Asked of grep and diff alone, "no" is an answer about texts.
+        _ if reads_source_only(command) => return Some("it only reads source text".into()),
+        _ => {}
     }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Python => "Python",
-            Self::Node => "JavaScript for Node",
-            Self::Shell => "bash",
-        }
+    match nothing_tested(command, failed) {
+        Some(Why::NothingCollected { exit }) => return Some(format!("pytest found nothing to run (exit code {exit})")),
+        Some(Why::NothingTested { words }) => return Some(format!("nothing was tested (\"{words}\")")),
+        _ => {}
     }
-
-    /// A command that holds the whole script, so that it can be run anywhere.
-    pub(super) fn command(self, code: &str) -> String {
-        let module = code.lines().any(|line| line.starts_with("import ") || line.starts_with("await "));
-        let program = match self {
-            Self::Python => "PYTHONPATH=.:src python3 -",
-            Self::Node if module => "node --input-type=module -",
-            Self::Node => "node -",
-            Self::Shell => "bash -eu -s",
-        };
-        let mut end = "END_OF_CHECK".to_owned();
-        while code.lines().any(|line| line.trim() == end) {
-            end.push('_');
-        }
-        format!("{program} <<'{end}'\n{}\n{end}", code.trim_end())
-    }
+    let own = [
+        "SyntaxError",
+        "IndentationError",
+        "ModuleNotFoundError",
+        "can't open file",
+        "No such file or directory",
+        "command not found",
+    ];
+    let said = own.iter().find(|said| failed.tail.contains(**said) && !statement.contains(**said))?;
+    Some(format!("it says \"{said}\", which is a fault of the check or of the environment"))
 }
 
 /// Why a check that ended so at the base is not taken; `None`: it fails for a reason of the code's.
-pub(super) fn rejected(statement: &str, ended: &Outcome) -> Option<String> {
+pub fn rejected(statement: &str, ended: &Outcome) -> Option<String> {
     let last = ended.tail.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let names = |words: &[&str]| words.iter().any(|word| statement.to_lowercase().contains(&word.to_lowercase()));
     match ended.exit {
@@ -123,11 +108,5 @@ mod tests {
             let said = rejected("mean of nothing is wrong", &ended).unwrap();
             assert!(said.contains(why), "{said}");
         }
-    }
-
-    #[test]
-    fn a_script_that_holds_the_end_mark_gets_another() {
-        let command = Language::Shell.command("echo\nEND_OF_CHECK\n");
-        assert!(command.ends_with("\nEND_OF_CHECK_"), "{command}");
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use voe_trace::event::{Change, ChangeKind, Evidence};
 use voe_trace::{Check, Event, Level, Why};
 
+use crate::check::regressed;
+
 /// What is known about the edits so far.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
@@ -85,7 +87,7 @@ impl Ledger {
     }
 
     /// `check` as it counts: once evidence is void, it shows nothing.
-    pub(crate) fn counted(&self, check: Check) -> Check {
+    pub fn counted(&self, check: Check) -> Check {
         match &self.void {
             Some(why) => Check { level: Level::None, why: Some(Why::Void { why: why.clone() }), ..check },
             None => check,
@@ -98,7 +100,7 @@ impl Ledger {
     }
 
     /// Whether a proof is missing that could still be had.
-    pub(crate) fn open(&self) -> bool {
+    pub fn open(&self) -> bool {
         self.void.is_none() && self.level() != Level::Proven
     }
 
@@ -190,9 +192,4 @@ impl Ledger {
             void: self.void.clone(),
         }
     }
-}
-
-/// Whether `check` passes without the edits and fails with them.
-fn regressed(check: &Check) -> bool {
-    check.level == Level::Refuted && check.without.as_ref().is_some_and(|without| without.exit == Some(0))
 }

@@ -47,7 +47,7 @@ pub enum Op {
     /// Write files (paths relative to the workspace), as [`FileState`]s that an `Export` gave; answered by [`State`].
     Import {
         /// The files; `None` deletes.
-        files: Vec<(Bytes, Option<FileState>)>,
+        files: Vec<(RawBytes, Option<FileState>)>,
     },
 }
 
@@ -59,7 +59,7 @@ pub struct Setup {
     /// A directory of voe's own outside the workspace, kept as long as the attempt: full outputs, first contents of files.
     pub scratch: PathBuf,
     /// Where the base's contents can be read.
-    pub pristine: Pristine,
+    pub pristine: BaseSource,
     /// Bounds on each call.
     #[serde(default)]
     pub limits: Limits,
@@ -72,7 +72,7 @@ pub struct Setup {
     /// More patterns (gitignore's syntax) of by-products, beside the shipped ones.
     #[serde(default)]
     pub byproducts: Vec<String>,
-    /// The base is not the workspace as it stands but what [`Pristine`] holds (an attempt that goes on).
+    /// The base is not the workspace as it stands but what [`BaseSource`] holds (an attempt that goes on).
     #[serde(default)]
     pub resumed: bool,
     /// Nobody asks what calls change: a copy in which checks run. The tree is never walked, and every state says that nothing
@@ -84,7 +84,7 @@ pub struct Setup {
 /// Where the base's contents can be read: for counting changed lines and for the patch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Pristine {
+pub enum BaseSource {
     /// A git directory that holds the tree (and its blobs, by itself or through alternates).
     Git {
         /// The git directory.
@@ -246,7 +246,7 @@ pub struct State {
 
 /// Bytes, as base64 in JSON: neither paths nor contents need be UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Bytes(pub Vec<u8>);
+pub struct RawBytes(pub Vec<u8>);
 
 /// What differs from base, with contents.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -262,7 +262,7 @@ pub struct Export {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExportedFile {
     /// Relative to the workspace.
-    pub path: Bytes,
+    pub path: RawBytes,
     /// At base.
     pub base: Option<FileState>,
     /// Now.
@@ -277,17 +277,17 @@ pub struct FileState {
     /// As git knows it: 0o100644, 0o100755 or 0o120000 (a symbolic link; the content is its target).
     pub mode: u32,
     /// The content.
-    pub content: Bytes,
+    pub content: RawBytes,
 }
 
-impl Serialize for Bytes {
+impl Serialize for RawBytes {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use base64::Engine;
         serializer.serialize_str(&base64::engine::general_purpose::STANDARD.encode(&self.0))
     }
 }
 
-impl<'de> Deserialize<'de> for Bytes {
+impl<'de> Deserialize<'de> for RawBytes {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use base64::Engine;
         let text = String::deserialize(deserializer)?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::protocol::{Answer, AnswerBody, Bytes, CallResult, Export, FileState, Hello, Op, Request, Setup, State};
+use crate::wire::{Answer, AnswerBody, CallResult, Export, FileState, Hello, Op, RawBytes, Request, Setup, State};
 
 /// Talking to the toolbox failed. After [`ClientError::Died`] and [`ClientError::Silent`] it must be started anew.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum ClientError {
     #[error("cannot start the toolbox: {0}")]
     Start(std::io::Error),
     /// It ended.
-    #[error("the toolbox ended unasked ({0})")]
+    #[error("the toolbox exited unexpectedly ({0})")]
     Died(String),
     /// It did not answer in time.
     #[error("the toolbox did not answer within {0} s")]
@@ -93,7 +93,7 @@ impl Toolbox {
     }
 
     /// Writes files into the workspace.
-    pub async fn import(&mut self, files: Vec<(Bytes, Option<FileState>)>) -> Result<State, ClientError> {
+    pub async fn import(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<State, ClientError> {
         self.ask(Op::Import { files }, GRACE).await
     }
 
