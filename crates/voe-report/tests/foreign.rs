@@ -341,11 +341,11 @@ fn numbers_of_any_size_in_a_record_are_shown_and_end_nothing() {
     );
     let change = format!(r#"{{"path":"x","kind":"added","added":{big},"removed":{big}}}"#);
     let result = format!(
-        r#"{{"at":1e308,"event":"result","step":{small},"call_id":"c","tool":"bash","arguments":{{}},"text":"","ok":true,"seconds":-1e308,"changes":[{change},{change}],"code_tree":"t"}}"#
+        r#"{{"at":1e308,"event":"result","step":{small},"call_id":"c","tool":"bash","arguments":{{}},"output":"","ok":true,"seconds":-1e308,"changes":[{change},{change}],"code_tree":"t"}}"#
     );
     let nudge = format!(r#"{{"at":1.0,"event":"nudge","step":{small},"kind":"verify","text":"x"}}"#);
     let check = format!(
-        r#"{{"at":1.0,"event":"check","command":"x","step":{small},"tree":"t","level":"ran","with":{{"exit":0,"seconds":1e308}}}}"#
+        r#"{{"at":1.0,"event":"check","command":"x","step":{small},"code_tree":"t","level":"ran","with":{{"exit":0,"seconds":1e308}}}}"#
     );
     let record =
         [&start, &reply, &result, &nudge, &check, &reply, &result, &check].map(|line| format!("{line}\n")).concat();

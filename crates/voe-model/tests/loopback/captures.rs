@@ -273,5 +273,5 @@ async fn llama_server_is_waited_for_while_it_loads() {
     .await;
     let (reply, seen) = ask(server.patient(), false).await;
     assert_eq!(reply.unwrap().message.content, "hi");
-    assert!(seen[0].contains("kind: \"loading\"") && seen.len() == 3, "{seen:?}");
+    assert!(seen[0].contains("kind: Loading") && seen.len() == 3, "{seen:?}");
 }

@@ -96,7 +96,7 @@ async fn a_rate_limit_is_waited_out_as_long_as_the_server_asks() {
     let server = Server::new([limited("0.01"), hello()]).await;
     let (reply, seen) = ask(server.patient(), true).await;
     assert_eq!(reply.unwrap().message.content, "hello");
-    assert!(seen[0].starts_with("Retry { kind: \"rate_limited\"") && seen[0].ends_with("wait: 10ms }"), "{seen:?}");
+    assert!(seen[0].starts_with("Retry { kind: RateLimited") && seen[0].ends_with("wait: 10ms }"), "{seen:?}");
 
     // Longer than we wait: told at once, with the time.
     let server = Server::new([limited("3600")]).await;
@@ -193,7 +193,7 @@ async fn hanging_in_the_stream_ends_at_the_limit_and_nothing_half_is_kept() {
     let (reply, seen) = ask(config, true).await;
     let reply = reply.unwrap();
     assert_eq!((reply.message.content.as_str(), calls(&reply)), ("Let me see", vec![]));
-    assert!(seen.iter().any(|line| line.starts_with("Retry { kind: \"idle_timeout\"")), "{seen:?}");
+    assert!(seen.iter().any(|line| line.starts_with("Retry { kind: IdleTimeout")), "{seen:?}");
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ async fn a_call_that_a_streaming_parser_lost_is_found_without_streaming() {
             "the server gave a call as text, in the content: bash"
         ]
     );
-    assert!(seen[0].starts_with("Retry { kind: \"empty\""), "{seen:?}");
+    assert!(seen[0].starts_with("Retry { kind: Empty"), "{seen:?}");
 }
 
 #[tokio::test]

@@ -340,7 +340,7 @@ mod tests {
         let nudge = json!({"event": "nudge", "step": 1, "kind": "verify", "text": "test it"});
         let first = vec![result(1, "bash", "t1", true), nudge, check(2, "t1")];
         let mut second = first.clone();
-        second.push(json!({"event": "resume", "step": 2, "how": "forked from attempt 1 after step 2"}));
+        second.push(json!({"event": "resume", "step": 2, "from": {"source": "fork", "attempt": 1, "step": 2}}));
         second.push(result(3, "file_edit", "t2", true));
         let mut whole = fold(&[]);
         for part in [&first, &second] {

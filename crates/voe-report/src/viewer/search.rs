@@ -78,7 +78,7 @@ fn pattern(text: &str) -> Option<Regex> {
 /// The first text of a record that holds the wanted one, with what stands around it; not the whole conversation again.
 fn snippet(record: &Value, wanted: &str) -> Option<(String, String)> {
     let event = record["event"].as_str()?.to_owned();
-    if event == "compaction" {
+    if event == "conversation_rewritten" {
         return None;
     }
     fn find(value: &Value, wanted: &str) -> Option<String> {

@@ -129,7 +129,7 @@ fn write_attempt(path: &Path, shape: &Shape, fate: &Fate<'_>) -> String {
         line["at"] = json!(at);
         writeln!(file, "{line}").unwrap();
     };
-    let start = json!({"event": "start", "format": "1.0", "voe": "0.1.0", "time": "2026-01-01T00:00:00Z",
+    let start = json!({"event": "start", "format": "2.0", "voe": "0.1.0", "time": "2026-01-01T00:00:00Z",
         "task": {"id": task_id(fate.index), "statement": format!("parse() crashes on an empty file.\n\nSee `src/core.py`. {hostile}"), "workspace": "/testbed"},
         "strategy": fate.arm, "strategy_text": format!("name = \"{}\"\n", fate.arm), "model": {"name": "synthetic-3b", "provider": "scripted", "window": 32768},
         "sandbox": {"backend": "local"}, "tools": []});
@@ -179,7 +179,7 @@ fn write_attempt(path: &Path, shape: &Shape, fate: &Fate<'_>) -> String {
             tree += 1;
         }
         let mut result = json!({"event": "result", "step": step, "call_id": format!("c{step}"), "tool": tool, "arguments": arguments,
-            "text": format!("{hostile}{}", &filler[..shape.result_bytes.min(filler.len())]), "ok": true, "seconds": 0.3, "code_tree": format!("t{tree}")});
+            "output": format!("{hostile}{}", &filler[..shape.result_bytes.min(filler.len())]), "ok": true, "seconds": 0.3, "code_tree": format!("t{tree}")});
         if tool == "bash" {
             result["exit"] = json!(i32::from(test && roll > 0.5));
         }
@@ -198,7 +198,7 @@ fn write_attempt(path: &Path, shape: &Shape, fate: &Fate<'_>) -> String {
             };
             put(
                 at,
-                json!({"event": "check", "command": format!("python -m pytest -q tests/test_core.py {hostile}"), "step": step, "tree": format!("t{tree}"), "level": level,
+                json!({"event": "check", "command": format!("python -m pytest -q tests/test_core.py {hostile}"), "step": step, "code_tree": format!("t{tree}"), "level": level,
                 "with": {"exit": i32::from(level == "refuted"), "seconds": 0.3, "tail": format!("1 passed {hostile}")},
                 "without": {"exit": i32::from(level == "proven"), "seconds": 0.4, "tail": "FAILED tests/test_core.py::test_empty - IndexError"}}),
             );
@@ -212,7 +212,7 @@ fn write_attempt(path: &Path, shape: &Shape, fate: &Fate<'_>) -> String {
         if step == steps / 2 && shape.steps > 100 {
             put(
                 at,
-                json!({"event": "compaction", "step": step, "kind": "shorten", "before": 24000, "after": 9000, "messages": [{"role": "user", "content": "shortened"}]}),
+                json!({"event": "conversation_rewritten", "step": step, "kind": "shorten", "before": 24000, "after": 9000, "messages": [{"role": "user", "content": "shortened"}]}),
             );
         }
     }
@@ -233,7 +233,7 @@ fn write_attempt(path: &Path, shape: &Shape, fate: &Fate<'_>) -> String {
         );
         put(at, json!({"event": "gate", "step": steps, "accepted": true, "level": level}));
     }
-    let check = json!({"command": "python -m pytest -q tests/test_core.py", "step": steps, "tree": format!("t{tree}"), "level": level,
+    let check = json!({"command": "python -m pytest -q tests/test_core.py", "step": steps, "code_tree": format!("t{tree}"), "level": level,
         "with": {"exit": 0, "seconds": 0.3, "tail": "2 passed"}, "without": {"exit": 1, "seconds": 0.4, "tail": "IndexError: list index out of range"}});
     put(
         at,
