@@ -1,10 +1,12 @@
 //! The format as documented, damaged, and from other versions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
+use serde_json::Value;
 use voe_trace::event::Origin;
 use voe_trace::{Conversation, Event, Message, ReadError, Record, Trajectory, Writer};
 
@@ -13,16 +15,80 @@ fn examples() -> Vec<String> {
     book.lines().filter(|line| line.starts_with("{\"at\"")).map(str::to_owned).collect()
 }
 
-#[test]
-fn every_example_in_the_book_is_read_and_written_back_as_it_stands() {
-    let examples = examples();
-    assert_eq!(examples.len(), 17, "one example for each kind of event");
-    for line in examples {
-        let record: Record = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        assert_ne!(record.event, Event::Unknown, "{line}");
-        let again: Record = serde_json::from_str(&serde_json::to_string(&record).unwrap()).unwrap();
-        assert_eq!(record, again);
+/// The kinds of events, as the types have them.
+fn kinds() -> BTreeSet<String> {
+    let schema = serde_json::to_value(schemars::schema_for!(Event)).unwrap();
+    let kind = |event: &Value| event["properties"]["event"]["const"].as_str().map(str::to_owned);
+    let kinds: BTreeSet<String> = schema["oneOf"].as_array().unwrap().iter().filter_map(kind).collect();
+    kinds.into_iter().filter(|kind| kind != "unknown").collect()
+}
+
+/// Whether all that `part` has is in `whole`, too.
+fn within(part: &Value, whole: &Value) -> bool {
+    match (part, whole) {
+        (Value::Object(part), Value::Object(whole)) => {
+            part.iter().all(|(key, value)| whole.get(key).is_some_and(|other| within(value, other)))
+        }
+        (Value::Array(part), Value::Array(whole)) => {
+            part.len() == whole.len() && part.iter().zip(whole).all(|(a, b)| within(a, b))
+        }
+        _ => part == whole,
     }
+}
+
+#[test]
+fn the_book_has_an_example_of_each_event_and_each_of_its_fields_is_one_of_the_types() {
+    let mut seen = BTreeSet::new();
+    for line in examples() {
+        let value: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        let record: Record = serde_json::from_value(value.clone()).unwrap_or_else(|e| panic!("{e}: {line}"));
+        assert_ne!(record.event, Event::Unknown, "{line}");
+        let written = serde_json::to_value(&record).unwrap();
+        assert!(within(&value, &written), "{line}\nis written as\n{written}");
+        seen.insert(value["event"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(seen, kinds());
+}
+
+#[test]
+fn a_record_of_each_version_that_landed_is_read_or_refused_in_one_line() {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/formats");
+    let major = |version: &str| version.split('.').next().unwrap().to_owned();
+    let mut versions = 0;
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let version = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        versions += 1;
+        if major(&version) == major(voe_trace::FORMAT) {
+            let read = Trajectory::read(&path).unwrap();
+            assert_eq!((read.start().unwrap().format.as_str(), read.skipped), (version.as_str(), 0));
+            let lines = fs::read_to_string(&path).unwrap();
+            for (line, record) in lines.lines().zip(&read.records) {
+                let value: Value = serde_json::from_str(line).unwrap();
+                assert!(within(&value, &serde_json::to_value(record).unwrap()), "{version}: {line}");
+            }
+            assert!(read.finish().is_some(), "{version}");
+        } else {
+            let error = Trajectory::read(&path).unwrap_err();
+            assert!(matches!(error, ReadError::TooOld { .. }), "{error}");
+            let text = error.to_string();
+            assert!(text.contains(&format!("has format {version}")) && !text.contains('\n'), "{text}");
+        }
+    }
+    assert!(versions >= 2);
+}
+
+#[test]
+fn the_part_up_to_the_last_complete_step_is_found_with_its_length() {
+    let start = examples().remove(0);
+    let step = |n: u32| format!("{{\"at\":1.0,\"event\":\"step_end\",\"step\":{n}}}\n");
+    let note = "{\"at\":2.0,\"event\":\"note\",\"text\":\"half\"}\n";
+    let whole = format!("{start}\n{note}{}", step(1));
+    let (_dir, path) = file_with(&format!("{whole}{note}{}", step(2).trim_end()));
+    let (read, bytes) = Trajectory::whole_steps(fs::File::open(&path).unwrap(), &path).unwrap().unwrap();
+    assert_eq!((read.records.len(), read.skipped, bytes), (3, 0, whole.len() as u64));
+    let (_dir, path) = file_with(&format!("{start}\n{note}"));
+    assert!(Trajectory::whole_steps(fs::File::open(&path).unwrap(), &path).unwrap().is_none());
 }
 
 fn file_with(text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -37,24 +103,24 @@ fn a_torn_last_line_is_dropped_and_appending_goes_on_after_the_last_whole_one() 
     let whole = examples().join("\n") + "\n";
     let (_dir, path) = file_with(&format!("{whole}{{\"at\":1.0,\"event\":\"no"));
     let read = Trajectory::read(&path).unwrap();
-    assert_eq!((read.records.len(), read.skipped), (17, 1));
+    assert_eq!((read.records.len(), read.skipped), (19, 1));
 
     let mut writer = Writer::append(&path, 17.0).unwrap();
     writer.write(Event::Note { text: "on".into() }).unwrap();
     let read = Trajectory::read(&path).unwrap();
-    assert_eq!((read.records.len(), read.skipped), (18, 0));
-    assert!(read.records[17].at >= 17.0);
+    assert_eq!((read.records.len(), read.skipped), (20, 0));
+    assert!(read.records[19].at >= 17.0);
 }
 
 #[test]
 fn an_unknown_event_and_a_newer_minor_version_are_read_and_a_newer_major_is_refused() {
     let start = examples().remove(0);
-    let newer = start.replace("\"format\":\"1.0\"", "\"format\":\"1.7\",\"colour\":\"blue\"");
+    let newer = start.replace("\"format\":\"2.0\"", "\"format\":\"2.7\",\"colour\":\"blue\"");
     let (_dir, path) = file_with(&format!("{newer}\n{{\"at\":1.0,\"event\":\"dance\",\"steps\":3}}\n"));
     let read = Trajectory::read(&path).unwrap();
     assert_eq!(read.records[1].event, Event::Unknown);
 
-    let (_dir, path) = file_with("{\"event\":\"start\",\"format\":\"2.0\"}\n");
+    let (_dir, path) = file_with("{\"event\":\"start\",\"format\":\"3.0\"}\n");
     let error = Trajectory::read(&path).unwrap_err();
     assert!(matches!(error, ReadError::TooNew { .. }) && error.to_string().contains("use a newer voe"), "{error}");
     let (_dir, path) = file_with("hello\n");
@@ -79,7 +145,7 @@ fn a_record_is_not_overwritten() {
 }
 
 #[test]
-fn the_conversation_is_replaced_by_a_compaction_and_grows_otherwise() {
+fn the_conversation_is_replaced_when_it_is_rewritten_and_grows_otherwise() {
     let say = |text: &str| Event::Message { step: 0, origin: Origin::Task, message: Message::user(text) };
     let mut conversation = Conversation::default();
     conversation.apply(&say("one"));
@@ -87,7 +153,7 @@ fn the_conversation_is_replaced_by_a_compaction_and_grows_otherwise() {
     for line in examples() {
         conversation.apply(&serde_json::from_str::<Record>(&line).unwrap().event);
     }
-    // The compaction in the book leaves one message; what follows it there adds none.
+    // The rewritten one in the book leaves one message; what follows it there adds none.
     assert_eq!(conversation.messages.len(), 1);
     assert_eq!(conversation.usage.prompt, 2100 + 180_000);
 }
