@@ -62,7 +62,12 @@ pub fn with_text(mut event: Value) -> Value {
 impl Bench {
     /// A repository with these files in its one commit.
     pub fn new(files: &[(&str, &str)]) -> Self {
-        let bench = Self { dir: tempfile::tempdir().unwrap() };
+        Self::at(tempfile::tempdir().unwrap(), files)
+    }
+
+    /// The same in a directory of the test's own.
+    pub fn at(dir: tempfile::TempDir, files: &[(&str, &str)]) -> Self {
+        let bench = Self { dir };
         fs::create_dir_all(bench.repo()).unwrap();
         fs::create_dir_all(bench.dir.path().join("home")).unwrap();
         bench.git(&["init", "-q", "-b", "main"]);

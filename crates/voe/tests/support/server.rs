@@ -22,6 +22,9 @@ pub enum Answer {
     After(Arc<dyn Fn() + Send + Sync>, Box<Answer>),
 }
 
+/// Says what to do with a request for a reply: its number, from 0, and its body.
+type Decide = dyn Fn(usize, &[u8]) -> Answer + Send + Sync;
+
 /// The server. It lives as long as the test's process.
 pub struct Server {
     pub url: String,
@@ -36,6 +39,12 @@ impl Server {
 
     /// The same with a model of another name.
     pub fn serving(model: &str, window: u64, answers: Vec<Answer>) -> Self {
+        Self::deciding(model, window, move |at, _| answers[at.min(answers.len() - 1)].clone())
+    }
+
+    /// A server whose answers depend on what it is asked.
+    pub fn deciding(model: &str, window: u64, decide: impl Fn(usize, &[u8]) -> Answer + Send + Sync + 'static) -> Self {
+        let decide: Arc<Decide> = Arc::new(decide);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -43,8 +52,8 @@ impl Server {
         let models = json!({"object": "list", "data": [{"id": model, "object": "model", "owned_by": "vllm", "max_model_len": window}]});
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (answers, seen, models) = (answers.clone(), seen.clone(), models.clone());
-                thread::spawn(move || serve(stream, &models, &answers, &seen));
+                let (decide, seen, models) = (decide.clone(), seen.clone(), models.clone());
+                thread::spawn(move || serve(stream, &models, &*decide, &seen));
             }
         });
         Self { url, asked }
@@ -56,7 +65,7 @@ impl Server {
     }
 }
 
-fn serve(stream: TcpStream, models: &Value, answers: &[Answer], seen: &Mutex<Vec<Vec<u8>>>) {
+fn serve(stream: TcpStream, models: &Value, decide: &Decide, seen: &Mutex<Vec<Vec<u8>>>) {
     let mut out = stream.try_clone().unwrap();
     let mut reader = BufReader::new(stream);
     loop {
@@ -81,10 +90,11 @@ fn serve(stream: TcpStream, models: &Value, answers: &[Answer], seen: &Mutex<Vec
         } else if first.starts_with("POST /v1/chat/completions") || first.starts_with("POST /v1/messages") {
             let at = {
                 let mut seen = seen.lock().unwrap();
-                seen.push(body);
+                seen.push(body.clone());
                 seen.len() - 1
             };
-            let mut answer = &answers[at.min(answers.len() - 1)];
+            let answer = decide(at, &body);
+            let mut answer = &answer;
             while let Answer::After(act, then) = answer {
                 act();
                 answer = then;
