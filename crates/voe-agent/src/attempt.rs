@@ -5,23 +5,22 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use voe_model::{Estimator, Model, ModelError, ToolSpec};
+use voe_proof::{Counterfactuals, Workspace, WorkspaceError};
 use voe_protocol::{BaseSource, CallResult, FileState, Limits, RawBytes, Setup};
 use voe_sandbox::{Sandbox, Snapshot};
 use voe_trace::event::{NudgeKind, Origin, Reply, ResumedFrom, Start, Task};
-use voe_trace::{Event, Message, Outcome, Reason, Record, WriteError, Writer};
+use voe_trace::{Event, Message, Reason, Record, WriteError, Writer};
 
 use crate::ask::CUT_OFF;
-use crate::counterfactual::Counterfactuals;
 use crate::log::{Log, Observer};
 use crate::nudge::Nudger;
 use crate::pipeline::Past;
 use crate::prompt::{self, HARNESS};
 use crate::resume::Memory;
-use crate::strategy::Strategy;
+use crate::strategy::{Counterfactual, Strategy};
 use crate::stuck::Watch;
 use crate::trail::Moment;
 use crate::user_tree::UserTree;
-use crate::workspace::{Workspace, WorkspaceError};
 use crate::{done, tools};
 
 /// What an attempt needs.
@@ -226,7 +225,12 @@ impl Attempt {
             window: plan.model.facts().window,
             deadline: (keys.limits.wall_s > 0.0).then(|| Instant::now() + wall),
             watch: Watch::new(keys.stuck.repeats),
-            counterfactuals: Counterfactuals::new(&keys.evidence, plan.stop.clone()),
+            counterfactuals: Counterfactuals::new(
+                keys.evidence.counterfactual != Counterfactual::Off,
+                Duration::try_from_secs_f64(keys.evidence.timeout_s).unwrap_or_default(),
+                keys.evidence.skip_over_s,
+                plan.stop.clone(),
+            ),
             user_tree: plan.user_tree.filter(|_| !plan.sandbox.in_place()),
             workspace: Workspace::open(plan.sandbox, setup, &plan.pristine).await?,
             pristine: plan.pristine,
@@ -392,11 +396,6 @@ impl Attempt {
     pub fn in_place(&self) -> bool {
         self.workspace.sandbox().in_place()
     }
-}
-
-/// How a command ended, for the record of a check.
-pub(crate) fn outcome(result: &CallResult) -> Outcome {
-    Outcome { exit: result.exit, ended_by: result.ended_by, seconds: result.seconds, tail: result.tail.clone() }
 }
 
 /// Resolves when the user stops the attempt; never if nobody can any more.

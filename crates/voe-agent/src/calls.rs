@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use voe_proof::Called;
+use voe_proof::outcome;
 use voe_protocol::{CallResult, Limits, State};
 use voe_trace::event::{NudgeKind, ToolResult};
 use voe_trace::{Check, Event, Level, Note, Reason, ToolCall, Why, WriteError};
 
-use crate::attempt::{Attempt, End, outcome, sleep_until, stopped};
+use crate::attempt::{Attempt, End, sleep_until, stopped};
 use crate::nudge::CallSeen;
 use crate::prompt::{self, HARNESS};
 use crate::strategy::{Granularity, Method, Placement};
 use crate::stuck::Seen;
 use crate::trail::Moment;
-use crate::workspace::Called;
 use crate::{red_first, tools};
 
 impl Attempt {
@@ -77,13 +78,13 @@ impl Attempt {
         }
         for check in again {
             self.log.write(Event::Check(Box::new(check.clone())))?;
-            self.counterfactuals.start(&check, &mut self.workspace, &mut self.log).await?;
+            self.run_without(&check).await?;
         }
         if let Some(mut check) = check {
             self.settle_flaky(&mut check).await?;
             self.log.write(Event::Check(Box::new(check.clone())))?;
             if check.level == Level::Ran {
-                self.counterfactuals.start(&check, &mut self.workspace, &mut self.log).await?;
+                self.run_without(&check).await?;
             }
         }
         Ok(())

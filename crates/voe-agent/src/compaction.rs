@@ -4,6 +4,7 @@
 //! which stay verbatim, and voe restates the facts that must not depend on a model's memory. Both are recorded with the
 //! conversation that results; between two of them the conversation only grows, so that the server's prefix cache holds.
 
+use voe_evidence::Ledger;
 use voe_model::{ModelError, estimate_tokens};
 use voe_trace::event::{ConversationRewritten, RewriteKind};
 use voe_trace::{Event, Message, Role, Usage};
@@ -11,7 +12,6 @@ use voe_trace::{Event, Message, Role, Usage};
 use crate::attempt::{Attempt, End};
 use crate::prompt::HARNESS;
 use crate::strategy::CompactHow;
-use voe_evidence::Ledger;
 
 /// After compaction the conversation should take at most this share of where compaction begins: else it begins again at once.
 const ENOUGH: f64 = 0.7;

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use voe_evidence::{Require, check};
+use voe_proof::counterfactual::Asked;
+use voe_proof::outcome;
+use voe_proof::{Called, WorkspaceError};
 use voe_protocol::{BaseSource, Export};
 use voe_repo::{Base, Patch};
 use voe_trace::event::{Applied, Finish, Seconds};
 use voe_trace::{Change, Check, Event, Level, Reason};
 
-use crate::attempt::{Attempt, AttemptError, End, outcome, stopped};
-use crate::counterfactual::{fact, short};
+use crate::attempt::{Attempt, AttemptError, End, stopped};
+use crate::facts::{fact, short};
 use crate::prompt::HARNESS;
 use crate::strategy::Counterfactual;
-use crate::workspace::{Called, WorkspaceError};
 
 /// Proofs older than the last edit that are run again at the end, and failing checks that are looked into.
 const AGAIN: usize = 5;
@@ -202,7 +204,7 @@ impl Attempt {
         if let Some(check) = &check
             && self.log.ledger.edited()
         {
-            self.counterfactuals.start(check, &mut self.workspace, &mut self.log).await?;
+            self.run_without(check).await?;
             self.due().await?;
         }
         Ok(self.log.ledger.find(&command).cloned().or(check))
@@ -226,13 +228,13 @@ impl Attempt {
         }
         for command in stale {
             if let Some(check) = self.run_check(&command).await? {
-                self.counterfactuals.start(&check, &mut self.workspace, &mut self.log).await?;
+                self.run_without(&check).await?;
             }
         }
         let failing: Vec<Check> =
             self.log.ledger.current().filter(|c| c.level == Level::Refuted && c.without.is_none()).cloned().collect();
         for check in failing.iter().rev().take(AGAIN) {
-            self.counterfactuals.start(check, &mut self.workspace, &mut self.log).await?;
+            self.run_without(check).await?;
         }
         self.due().await?;
         Ok(())
@@ -282,7 +284,7 @@ impl Attempt {
             },
         };
         if check.without.is_none() && self.log.ledger.edited() {
-            self.counterfactuals.start(&check, &mut self.workspace, &mut self.log).await?;
+            self.run_without(&check).await?;
             self.due().await?;
         }
         Ok(self.log.ledger.find(command).cloned().or(Some(check)))
@@ -297,9 +299,35 @@ impl Attempt {
         Ok(())
     }
 
-    /// Waits for the runs without the edits that are under way.
+    /// Starts the run of `check` without the edits, unless evidence is void anyway, and records what is known without waiting.
+    pub(crate) async fn run_without(&mut self, check: &Check) -> Result<(), AttemptError> {
+        if self.log.ledger.void().is_some() {
+            return Ok(());
+        }
+        match self.counterfactuals.start(check, &mut self.workspace).await? {
+            Asked::Nothing => Ok(()),
+            Asked::Known(check) => Ok(self.log.write(Event::Check(check))?),
+            // Reported once, and the level stays at `ran`.
+            Asked::NoForks(why) => {
+                Ok(self.log.write(Event::Note { text: format!("checks are not run without the edits: {why}") })?)
+            }
+        }
+    }
+
+    /// Waits for the runs without the edits that are under way, records what they show, and returns it in words for the model.
+    /// What they rest on is the user's tree as it was meanwhile: if that is another than at the start, they show nothing.
     async fn due(&mut self) -> Result<Vec<String>, AttemptError> {
-        self.counterfactuals.due(&mut self.log, self.user_tree.as_ref()).await
+        let judged = self.counterfactuals.wait().await;
+        if let Some(tree) = self.user_tree.as_ref().filter(|_| !judged.is_empty()) {
+            tree.look(&mut self.log).await?;
+        }
+        let mut facts = Vec::new();
+        for judged in judged {
+            let judged = self.log.ledger.counted(judged);
+            facts.push(fact(&judged));
+            self.log.write(Event::Check(Box::new(judged)))?;
+        }
+        Ok(facts)
     }
 
     /// Whether the model is told what runs without the edits show.

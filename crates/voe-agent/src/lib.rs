@@ -3,19 +3,18 @@
 //! - [`strategy`]: what a strategy file says, key by key; [`load`](mod@load): finding and reading such files
 //! - [`attempt`]: the loop; `calls`: one call; `ask`: one request; [`ending`]: the gate and the last look
 //! - [`log`](mod@log): the record while it is being written, and who watches
-//! - `counterfactual`: running a check without the edits
+//! - `facts`: what checks showed, in words for the model
 //! - `verify`: verification by other means, one file a method; `recovery`: what follows when it fails; [`trail`]: what was
 //!   verified so far, and which state is the best
 //! - `red_first`: a failing check before the first edit
 //! - `pipeline`: the harness leads, one question a fresh context
 //! - [`user_tree`]: whether the user changes the tree meanwhile
-//! - `several`, `scratch`: what a search over several attempts needs of each
+//! - `several`: what a search over several attempts needs of each
 //! - [`nudge`]: when the model is asked to verify
 //! - `compaction`, `restart`: keeping the conversation within the window
 //! - `resume`: what an attempt that is gone on with has to know beside its folds
 //! - [`done`], [`stuck`]: how replies and calls in a row are read
 //! - [`prompt`], [`tools`]: what the model is told and offered
-//! - [`workspace`]: a toolbox in a sandbox that is started again when it dies
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
@@ -23,9 +22,9 @@ mod ask;
 pub mod attempt;
 mod calls;
 mod compaction;
-mod counterfactual;
 pub mod done;
 pub mod ending;
+mod facts;
 pub mod load;
 pub mod log;
 pub mod notes;
@@ -36,7 +35,6 @@ mod recovery;
 mod red_first;
 mod restart;
 mod resume;
-mod scratch;
 mod several;
 pub mod strategy;
 pub mod stuck;
@@ -44,7 +42,6 @@ pub mod tools;
 pub mod trail;
 pub mod user_tree;
 mod verify;
-pub mod workspace;
 
 pub use attempt::{Attempt, AttemptError, Plan};
 pub use ending::Ended;

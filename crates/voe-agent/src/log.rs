@@ -1,10 +1,10 @@
 //! The record while it is being written, with what is folded from it. The attempt has no other memory.
 
+use voe_evidence::Ledger;
 use voe_model::Delta;
 use voe_trace::{Conversation, Event, Record, WriteError, Writer};
 
 use crate::trail::Trail;
-use voe_evidence::Ledger;
 
 /// Who watches an attempt: a terminal, a test, a run's progress.
 pub trait Observer: Send {

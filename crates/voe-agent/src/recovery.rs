@@ -1,6 +1,7 @@
 //! What follows a verification that failed: the failure goes back to the model, in the same context, a shortened one or a new one;
 //! and at the end the best-evidenced state of the attempt is handed in, not the last one.
 
+use voe_proof::WorkspaceError;
 use voe_protocol::{BaseSource, FileState, RawBytes, State};
 use voe_repo::Base;
 use voe_trace::Event;
@@ -11,7 +12,6 @@ use crate::prompt::HARNESS;
 use crate::strategy::RecoverHow;
 use crate::stuck::Watch;
 use crate::trail::Moment;
-use crate::workspace::WorkspaceError;
 
 impl Attempt {
     /// Goes on after a failed verification. What is left in `after_step` is yet to be said.

@@ -4,12 +4,13 @@
 use serde_json::Value;
 use voe_evidence::check::of_failure_at_base;
 use voe_evidence::{is_test, reproduction};
+use voe_proof::outcome;
 use voe_protocol::{CallResult, State};
 use voe_trace::event::NudgeKind;
 use voe_trace::{Check, Event, Note, ToolCall};
 
-use crate::attempt::{Attempt, AttemptError, End, outcome};
-use crate::counterfactual::short;
+use crate::attempt::{Attempt, AttemptError, End};
+use crate::facts::short;
 use crate::prompt::{HARNESS, last_lines};
 
 /// Failing checks that are run again after each edit: the newest.

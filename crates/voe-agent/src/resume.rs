@@ -1,5 +1,6 @@
 //! What an attempt that is gone on with has to know beside its folds: counts in a row, and runs that were under way.
 
+use voe_evidence::Ledger;
 use voe_evidence::check::awaits_counterfactual;
 use voe_trace::event::NudgeKind;
 use voe_trace::{Check, Event, Record, ToolCall};
@@ -9,7 +10,6 @@ use crate::attempt::{Attempt, AttemptError};
 use crate::nudge::{CallSeen, Nudger};
 use crate::strategy::Nudge;
 use crate::stuck::Watch;
-use voe_evidence::Ledger;
 
 /// What `records` leave behind in the parts that are no folds.
 pub(crate) struct Memory {
@@ -78,7 +78,7 @@ impl Attempt {
         self.counterfactuals.were_run(checks.iter().filter(|check| !pending(check)));
         let under_way: Vec<Check> = self.log.ledger.current().filter(pending).cloned().collect();
         for check in under_way {
-            self.counterfactuals.start(&check, &mut self.workspace, &mut self.log).await?;
+            self.run_without(&check).await?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What a search over several attempts needs of one: a record of its own, something said between steps, the work of another.
 
+use voe_proof::Workspace;
 use voe_protocol::{CallResult, FileState, RawBytes};
 use voe_trace::event::{ConversationRewritten, Origin, ResumedFrom, RewriteKind};
 use voe_trace::{Check, Event, Message, Record, Role, ToolCall, Usage, Writer};
@@ -8,7 +9,6 @@ use crate::attempt::{Attempt, AttemptError, Plan};
 use crate::log::Observer;
 use crate::prompt;
 use crate::strategy::{SearchKind, Strategy};
-use crate::workspace::Workspace;
 
 impl Attempt {
     /// Opens a record and a workspace for a search, which asks nothing itself. `records`: what `writer`'s file holds already.

@@ -4,7 +4,6 @@
 mod command;
 mod counterfactual;
 mod existing;
-mod runners;
 mod self_review;
 mod spec;
 mod verdict;
@@ -173,21 +172,6 @@ impl Attempt {
         }
         let text = std::mem::take(&mut self.after_step).join("\n\n");
         Ok(self.say(origin, Message::user(text))?)
-    }
-}
-
-impl crate::workspace::Workspace {
-    /// The commands that run the repository's own tests which touch the files `changed`.
-    ///
-    /// # Errors
-    /// The workspace can't be reached.
-    pub async fn own_tests(&mut self, changed: &[String]) -> Result<Vec<String>, crate::workspace::WorkspaceError> {
-        let limit = std::time::Duration::from_secs(60);
-        let found = match self.check(&runners::script(changed), limit).await? {
-            crate::workspace::Called::Result(result) => runners::Found::read(&result.output),
-            crate::workspace::Called::Died(_) => return Ok(Vec::new()),
-        };
-        Ok(runners::commands(&found, changed, &std::collections::BTreeSet::new()))
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`counterfactual`]: what a run without the edits shows
 //! - [`reproduction`]: whether a command that fails on the unchanged code shows the problem
 //! - [`ledger`]: which files were edited, what was run since, and what that shows
+//! - [`examination`]: the matrix of a cross-examination, and the choice by it
 //! - [`gate`]: what the gate asks for; [`value`]: what a state is worth to a search
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -14,12 +15,14 @@
 pub mod check;
 pub mod command;
 pub mod counterfactual;
+pub mod examination;
 pub mod gate;
 pub mod ledger;
 pub mod reproduction;
 mod test_path;
 pub mod value;
 
+pub use examination::Examination;
 pub use gate::Require;
 pub use ledger::Ledger;
 pub use test_path::{is_test, is_test_bytes};

@@ -1,15 +1,15 @@
-//! Running the cross-examination: every attempt's proving checks with every attempt's patch, and on the base.
+//! The cross-examination of attempts: every attempt's proving checks with every attempt's patch, and on the base; and the choice
+//! by it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use voe_agent::workspace::{Called, Workspace};
+use voe_evidence::examination::{Candidate, Crossed, Examination};
 use voe_evidence::is_test;
+use voe_proof::Files;
+use voe_proof::cross::{self, CheckRow, PortableCheck};
 use voe_trace::{Level, Reason};
 
-use crate::examination::{Candidate, Crossed, Examination};
-use crate::rollout::{Files, Rolled, proofs};
+use crate::rollout::{Rolled, proofs};
 use crate::search::Search;
 use crate::shared::{SearchError, Shared};
 
@@ -17,8 +17,6 @@ use crate::shared::{SearchError, Shared};
 const CANDIDATES: usize = 8;
 /// Checks of one attempt that are run, the newest first.
 const CHECKS: usize = 3;
-/// Seconds for one run.
-const LIMIT: Duration = Duration::from_secs(120);
 
 /// A patch with its files.
 struct Patched {
@@ -83,17 +81,9 @@ fn candidate(search: &Search, patched: &Patched) -> Candidate {
     }
 }
 
-/// A check with what it needs beside the code.
-struct Proof {
-    command: String,
-    authors: Vec<u32>,
-    tests: Files,
-    pack: String,
-}
-
-/// The proving checks of all attempts. The same command with the same files is one.
-async fn proofs_of(shared: &Shared, rolled: &[Rolled]) -> Result<Vec<Proof>, SearchError> {
-    let mut found: Vec<Proof> = Vec::new();
+/// The proving checks of all attempts, with the attempts whose they are. The same command with the same files is one.
+async fn proofs_of(shared: &Shared, rolled: &[Rolled]) -> Result<Vec<(PortableCheck, Vec<u32>)>, SearchError> {
+    let mut found: Vec<(PortableCheck, Vec<u32>)> = Vec::new();
     for rolled in rolled {
         let mut commands = proofs(rolled);
         commands.truncate(CHECKS);
@@ -109,9 +99,10 @@ async fn proofs_of(shared: &Shared, rolled: &[Rolled]) -> Result<Vec<Proof>, Sea
             } else {
                 String::new()
             };
-            match found.iter_mut().find(|p| p.command == command && p.tests == tests && p.pack == pack) {
-                Some(same) => same.authors.push(rolled.id),
-                None => found.push(Proof { command, authors: vec![rolled.id], tests: tests.clone(), pack }),
+            let check = PortableCheck { command, tests: tests.clone(), pack };
+            match found.iter_mut().find(|(known, _)| *known == check) {
+                Some((_, authors)) => authors.push(rolled.id),
+                None => found.push((check, vec![rolled.id])),
             }
         }
     }
@@ -121,83 +112,23 @@ async fn proofs_of(shared: &Shared, rolled: &[Rolled]) -> Result<Vec<Proof>, Sea
 async fn crossed(search: &mut Search, patches: &[Patched]) -> Result<Vec<Crossed>, SearchError> {
     let made = patches.iter().flat_map(|patched| &patched.attempts);
     let made: Vec<Rolled> = made.filter_map(|id| search.rolled.get(id).cloned()).collect();
-    let proofs = proofs_of(&Arc::clone(&search.shared), &made).await?;
-    let mut checks: Vec<Crossed> = proofs
-        .iter()
-        .map(|proof| Crossed { authors: proof.authors.clone(), command: proof.command.clone(), ..Crossed::default() })
-        .collect();
-    // The base first, then each patch; the checks that need the same files share a workspace.
-    let targets = std::iter::once(None).chain(patches.iter().map(Some));
-    for target in targets {
-        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (at, proof) in proofs.iter().enumerate() {
-            let same = |other: &Proof| other.tests == proof.tests && other.pack == proof.pack;
-            groups.entry(proofs.iter().position(same).unwrap_or(at)).or_default().push(at);
-        }
-        for (like, members) in groups {
-            let mut files = target.map(|patched| patched.code.clone()).unwrap_or_default();
-            files.extend(proofs[like].tests.iter().cloned());
-            let mut fork = search.host.workspace().fork_base(files).await?;
-            fork.unpack_scratch(&proofs[like].pack).await?;
-            for at in members {
-                let passed = passes(&mut fork, &proofs[at].command).await?;
-                match target {
-                    None => checks[at].base = passed,
-                    Some(_) => checks[at].with.push(passed),
-                }
-            }
-            close(fork).await;
-        }
-    }
-    Ok(checks)
+    let (checks, authors): (Vec<PortableCheck>, Vec<Vec<u32>>) =
+        proofs_of(&Arc::clone(&search.shared), &made).await?.into_iter().unzip();
+    let rows = cross::run(search.host.workspace(), &checks, &code(patches)).await?;
+    let named = checks.into_iter().map(|check| check.command).zip(authors);
+    Ok(named.zip(rows).map(|((command, authors), row)| matrix_row(command, authors, row)).collect())
 }
 
 /// The repository's own tests that touch what the undecided patches change, on the base and with each of them.
 async fn own_tests(search: &mut Search, patches: &[Patched], undecided: &[usize]) -> Result<Vec<Crossed>, SearchError> {
-    let changed = |at: &usize| patches.get(*at).into_iter().flat_map(|patched| &patched.code);
-    let mut paths: Vec<String> =
-        undecided.iter().flat_map(changed).map(|(path, _)| String::from_utf8_lossy(&path.0).into_owned()).collect();
-    paths.sort();
-    paths.dedup();
-    let commands = search.host.workspace().own_tests(&paths).await?;
-    let mut tests: Vec<Crossed> = commands
-        .iter()
-        .map(|command| Crossed { command: command.clone(), with: vec![None; patches.len()], ..Crossed::default() })
-        .collect();
-    if tests.is_empty() {
-        return Ok(tests);
-    }
-    let mut fork = search.host.workspace().fork_base(Vec::new()).await?;
-    for test in &mut tests {
-        test.base = passes(&mut fork, &test.command).await?;
-    }
-    close(fork).await;
-    for at in undecided {
-        let Some(patched) = patches.get(*at) else { continue };
-        // Their own versions of tests are left out: a patch must not pass by changing what it is asked.
-        let mut fork = search.host.workspace().fork_base(patched.code.clone()).await?;
-        for test in tests.iter_mut().filter(|test| test.base == Some(true)) {
-            test.with[*at] = passes(&mut fork, &test.command).await?;
-        }
-        close(fork).await;
-    }
-    Ok(tests)
+    let rows = cross::own_tests(search.host.workspace(), &code(patches), undecided).await?;
+    Ok(rows.into_iter().map(|(command, row)| matrix_row(command, Vec::new(), row)).collect())
 }
 
-/// Whether a command passes; `None`: it could not be started.
-async fn passes(workspace: &mut Workspace, command: &str) -> Result<Option<bool>, SearchError> {
-    Ok(match workspace.check(command, LIMIT).await? {
-        Called::Result(result) => match result.exit {
-            Some(126 | 127) => None,
-            Some(exit) => Some(exit == 0),
-            None => Some(false),
-        },
-        Called::Died(_) => None,
-    })
+fn matrix_row(command: String, authors: Vec<u32>, CheckRow { base, with }: CheckRow) -> Crossed {
+    Crossed { authors, command, base, with }
 }
 
-async fn close(workspace: Workspace) {
-    let sandbox = workspace.close().await;
-    // What could not be cleaned up is swept at the next start.
-    let _ = sandbox.close().await;
+fn code(patches: &[Patched]) -> Vec<&Files> {
+    patches.iter().map(|patched| &patched.code).collect()
 }

@@ -1,12 +1,12 @@
 //! Several attempts as one, chosen by evidence. [`Work`] is what callers run, whether a strategy makes one attempt or many.
 //!
-//! - [`work`]: one attempt or a search, behind one door
+//! - [`work`]: one attempt or a search: the common entry point
 //! - `search`: what all searches share: a record of their own, one budget, rollouts side by side; `shared`: what each rollout needs
 //! - `rollout`, `steps`: one attempt of a search, from the beginning or from the middle of another; going on after a kill
 //! - `budget`: what is left, and what one attempt gets of it
 //! - `ralph`, `best_of`, `bst`, `mcts`: the searches; `tree`: the tree of the last, as numbers
 //! - `value`: what a state is worth; `told`: what an attempt is told of others
-//! - [`examination`]: the matrix of a cross-examination, and the choice by it; `cross`: running it
+//! - `cross`: the cross-examination of attempts, and the choice by it
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
@@ -14,7 +14,6 @@ mod best_of;
 mod bst;
 mod budget;
 mod cross;
-pub mod examination;
 mod mcts;
 mod ralph;
 mod rollout;
@@ -26,6 +25,5 @@ mod tree;
 mod value;
 pub mod work;
 
-pub use examination::Examination;
 pub use shared::SearchError;
 pub use work::Work;

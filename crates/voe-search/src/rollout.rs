@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use voe_agent::strategy::{Limits, Strategy};
-use voe_agent::workspace::{Workspace, WorkspaceError};
 use voe_agent::{Attempt, Plan};
 use voe_model::Model;
-use voe_protocol::{BaseSource, FileState, RawBytes, Setup};
+use voe_proof::{Workspace, WorkspaceError};
+use voe_protocol::{BaseSource, Setup};
 use voe_sandbox::{Sandbox, Snapshot};
 use voe_trace::event::{Finish, NodeKind, ResumedFrom, Seconds};
 use voe_trace::{Level, Reason, Trajectory, Usage, Writer};
@@ -17,9 +17,6 @@ use voe_trace::{Level, Reason, Trajectory, Usage, Writer};
 use crate::budget::least;
 use crate::shared::{SearchError, Shared};
 use crate::steps::{self, Prefix};
-
-/// Files as they are with a patch; `None` for those it deletes.
-pub(crate) type Files = Vec<(RawBytes, Option<FileState>)>;
 
 /// What a rollout is to do.
 pub(crate) struct Order {

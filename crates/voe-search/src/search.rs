@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use voe_agent::strategy::{self, Limits, SearchKind, Strategy, ValueFrom};
 use voe_agent::{Attempt, Observer, Plan};
+use voe_evidence::examination::Examination;
 use voe_model::{Message, Model, Request};
 use voe_protocol::BaseSource;
 use voe_repo::Base;
@@ -16,7 +17,6 @@ use voe_trace::event::{Node, NodeKind, Seconds};
 use voe_trace::{Event, Reason, Record, Usage, Writer};
 
 use crate::budget::{self, Spent};
-use crate::examination::Examination;
 use crate::rollout::{self, Begin, Order, Rolled};
 use crate::shared::{ATTEMPTS, SearchError, Shared};
 use crate::{best_of, bst, cross, mcts, ralph, steps, value};
@@ -228,7 +228,7 @@ impl Search {
                     order.snapshot().filter(|_| steps::own_mark(&self.shared.dir(order.id), &order.begin).is_none());
                 let sandbox = self.host.workspace().sandbox();
                 let at = at.cloned().unwrap_or_else(|| sandbox.base());
-                let sandbox = sandbox.fork(&at).await.map_err(voe_agent::workspace::WorkspaceError::from)?;
+                let sandbox = sandbox.fork(&at).await.map_err(voe_proof::WorkspaceError::from)?;
                 running.spawn(rollout::run(Arc::clone(&self.shared), order, sandbox));
             }
             match running.join_next().await {

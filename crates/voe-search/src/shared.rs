@@ -6,11 +6,10 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use voe_agent::{AttemptError, LoadError, UserTree};
 use voe_model::{Model, ModelError};
+use voe_proof::Files;
 use voe_protocol::BaseSource;
 use voe_repo::{Base, RepoError};
 use voe_trace::event::Task;
-
-use crate::rollout::Files;
 
 /// The directory of the attempts, beside the search's own record.
 pub(crate) const ATTEMPTS: &str = "attempts";
@@ -57,8 +56,8 @@ impl SearchError {
     }
 }
 
-impl From<voe_agent::workspace::WorkspaceError> for SearchError {
-    fn from(error: voe_agent::workspace::WorkspaceError) -> Self {
+impl From<voe_proof::WorkspaceError> for SearchError {
+    fn from(error: voe_proof::WorkspaceError) -> Self {
         Self::Attempt(error.into())
     }
 }

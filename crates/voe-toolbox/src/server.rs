@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior};
 use serde::Serialize;
 use serde_json::Value;
+use voe_protocol::{Answer, AnswerBody, Op, Request};
 
 use crate::inbox::Inbox;
 use crate::session::Session;
-use voe_protocol::{Answer, AnswerBody, Op, Request};
 
 /// Serves requests from standard input until it ends: `voe toolbox`. Everything that it started has ended by then.
 pub fn run() -> ExitCode {

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use serde_json::Value;
+use voe_evidence::command::{self, Intent};
+use voe_protocol::{BaseSource, CallResult, Export, FileState, Hello, RawBytes, Setup, State};
 use voe_trace::Note;
 
 use crate::changes::{By, Report, Tracker};
@@ -14,8 +16,6 @@ use crate::inbox::Inbox;
 use crate::place::Places;
 use crate::process::descendants::{self, Descendants};
 use crate::tools::{self, Done, Effect};
-use voe_evidence::command::{self, Intent};
-use voe_protocol::{BaseSource, CallResult, Export, FileState, Hello, RawBytes, Setup, State};
 
 /// The other end of a [`voe_protocol::client::Toolbox`].
 pub(crate) struct Session {

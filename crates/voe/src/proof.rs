@@ -18,7 +18,7 @@ pub(crate) fn run(args: &cli::Proof) -> anyhow::Result<u8> {
     })?;
     let own = trust::record::is_own(&args.trajectory);
     out!("{}", render(finish, own));
-    if let Some(examination) = voe_search::Examination::of(&trajectory.records) {
+    if let Some(examination) = voe_evidence::Examination::of(&trajectory.records) {
         out!("\n{}", examination.render());
     }
     if !own {

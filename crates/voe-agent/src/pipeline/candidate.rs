@@ -1,6 +1,7 @@
 //! A change: written by the model, put into the workspace, tried with the checks.
 
 use serde_json::{Value, json};
+use voe_proof::Called;
 use voe_protocol::{CallResult, FileState, RawBytes};
 use voe_trace::{Event, Level, ToolCall};
 
@@ -9,7 +10,6 @@ use super::{Red, SEARCH, Shown, reply, source, writes};
 use crate::attempt::{Attempt, AttemptError, End};
 use crate::prompt::last_lines;
 use crate::strategy::Pipeline;
-use crate::workspace::Called;
 
 /// What the repository's own tests say of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

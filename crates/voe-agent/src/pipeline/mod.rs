@@ -18,13 +18,13 @@ use minijinja::context;
 use serde_json::json;
 use voe_evidence::counterfactual::judge;
 use voe_evidence::reproduction;
+use voe_proof::Called;
 use voe_trace::event::{ConversationRewritten, Origin, RewriteKind};
 use voe_trace::{Event, Message, Reason, Usage};
 
 use crate::attempt::{Attempt, End};
 use crate::prompt::{cut, last_lines, render};
 use crate::strategy::{Pipeline, Strategy, Writes};
-use crate::workspace::Called;
 use candidate::Candidate;
 use language::Language;
 pub(crate) use past::Past;

@@ -2,7 +2,7 @@
 
 use super::{Look, Verdict};
 use crate::attempt::{Attempt, End};
-use crate::counterfactual::short;
+use crate::facts::short;
 
 pub(super) async fn look(attempt: &mut Attempt) -> Result<Look, End> {
     let own = attempt.strategy.verify.text.trim();

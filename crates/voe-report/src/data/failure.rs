@@ -1,13 +1,13 @@
 //! Why an attempt was not resolved.
 
 use serde::Serialize;
+use voe_evidence::is_test;
 use voe_grade::known::Known;
 use voe_grade::{Blame, CauseSign};
 use voe_trace::Reason;
 
 use super::arm::{Cell, Verdict};
 use super::suite::TaskFacts;
-use voe_evidence::is_test;
 
 /// The class of a failure; the first that fits. Their order and meaning are in `docs/statistics.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use rustix::process::Pid;
+use voe_protocol::BaseSource;
 
 use super::content::{Content, GITLINK, LINK, git_mode};
-use voe_protocol::BaseSource;
 
 /// The base.
 #[derive(Debug)]

@@ -8,11 +8,11 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 
 use super::content::{Content, EXECUTABLE, LINK};
 use super::{By, Tracker};
 use crate::place::open_plain;
-use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 
 /// Files above this size are no part of a patch. Bytes.
 const LARGEST: u64 = 32 << 20;

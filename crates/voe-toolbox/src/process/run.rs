@@ -15,11 +15,12 @@ use rustix::process::{
     setrlimit, setsid,
 };
 
+use voe_protocol::Limits;
+use voe_trace::EndedBy;
+
 use super::descendants::Descendants;
 use super::output::{Output, Shown};
 use crate::inbox::Inbox;
-use voe_protocol::Limits;
-use voe_trace::EndedBy;
 
 /// What to run and how.
 #[derive(Debug)]

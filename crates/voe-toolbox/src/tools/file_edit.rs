@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
+use voe_protocol::Syntax;
 
 use super::{Arguments, Done, Effect, Tool};
 use crate::inbox::Inbox;
@@ -10,7 +11,6 @@ use crate::place::{Access, Place};
 use crate::session::Session;
 use crate::text::edit::{Edit, Edited, apply};
 use crate::{syntax, write};
-use voe_protocol::Syntax;
 
 pub(super) const TOOL: Tool = Tool {
     name: "file_edit",

@@ -1,6 +1,7 @@
 //! `file_write`: a whole file.
 
 use serde_json::{Value, json};
+use voe_protocol::Syntax;
 
 use super::{Arguments, Done, Effect, Tool, file_edit};
 use crate::inbox::Inbox;
@@ -8,7 +9,6 @@ use crate::place::Access;
 use crate::session::Session;
 use crate::text::view::{BOM, View};
 use crate::{syntax, write};
-use voe_protocol::Syntax;
 
 pub(super) const TOOL: Tool =
     Tool { name: "file_write", description: "Create a file or replace its whole content.", parameters, run };

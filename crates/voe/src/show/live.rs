@@ -154,8 +154,8 @@ impl Live {
         let word = |key: &str| node.detail[key].as_str().unwrap_or_default().to_owned();
         let value = node.value.map(|value| format!(" · value {value:.2}")).unwrap_or_default();
         let (id, kind, parent, step) = (node.id, node.kind, node.parent.unwrap_or(0), node.step);
-        let choice =
-            (kind == NodeKind::Choose).then(|| serde_json::from_value::<voe_search::Examination>(node.detail.clone()));
+        let choice = (kind == NodeKind::Choose)
+            .then(|| serde_json::from_value::<voe_evidence::Examination>(node.detail.clone()));
         match choice {
             Some(Ok(examination)) => self.line(format!("\n{}", examination.render().trim_end())),
             _ => {

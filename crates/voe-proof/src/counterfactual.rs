@@ -1,0 +1,179 @@
+//! Running a passing check again without the edits.
+//!
+//! The check runs in a fork of the base that also holds the scratch files and the tests that the edits add or change, while other
+//! work continues. Whoever started it waits for the outcome at a fixed moment, always: what follows never depends on which of
+//! the two was faster.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use voe_evidence::command::reads_source_only;
+use voe_evidence::counterfactual::judge;
+use voe_trace::{Check, Level, Outcome, Why};
+
+use crate::workspace::{Called, Workspace, WorkspaceError};
+use crate::{Files, outcome};
+
+/// The counterfactual runs of an attempt.
+#[derive(Debug)]
+pub struct Counterfactuals {
+    on: bool,
+    limit: Duration,
+    skip_over: f64,
+    /// (command, code) pairs that were run already.
+    seen: HashSet<(String, String)>,
+    /// How each command came out without the edits the last time.
+    passed: HashMap<String, bool>,
+    pending: Vec<Pending>,
+    stop: watch::Receiver<bool>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    check: Check,
+    /// Paths of the patch that the fork does not hold.
+    absent: BTreeSet<String>,
+    run: JoinHandle<Result<Outcome, Why>>,
+}
+
+/// What came of asking for a run without the edits.
+#[derive(Debug)]
+pub enum Asked {
+    /// It runs, or was run before on the same code, or none are wanted: nothing is to be recorded now.
+    Nothing,
+    /// It is known without a run, or none can be made: the check as it now stands.
+    Known(Box<Check>),
+    /// This sandbox can't fork, so that no such run will be made: why.
+    NoForks(String),
+}
+
+impl Counterfactuals {
+    /// Runs each have `limit`; checks that took longer than `skip_over` seconds with the edits are not run without them. They are
+    /// given up when `stop` turns true. `on`: whether runs are made at all.
+    pub fn new(on: bool, limit: Duration, skip_over: f64, stop: watch::Receiver<bool>) -> Self {
+        let (seen, passed, pending) = (HashSet::new(), HashMap::new(), Vec::new());
+        Self { on, limit, skip_over, seen, passed, pending, stop }
+    }
+
+    /// Takes note of checks that were run without the edits before the attempt was resumed.
+    pub fn were_run<'a>(&mut self, checks: impl Iterator<Item = &'a Check>) {
+        self.seen.extend(checks.map(|check| (check.command.clone(), check.code_tree.clone())));
+    }
+
+    /// Starts the run of `check` without the edits, whatever it showed with them.
+    ///
+    /// # Errors
+    /// The workspace can't be reached.
+    pub async fn start(&mut self, check: &Check, workspace: &mut Workspace) -> Result<Asked, WorkspaceError> {
+        if !self.on || !self.seen.insert((check.command.clone(), check.code_tree.clone())) {
+            return Ok(Asked::Nothing);
+        }
+        let known = |check: Check| Ok(Asked::Known(Box::new(check)));
+        if reads_source_only(&check.command) {
+            return known(Check { level: Level::Inconclusive, why: Some(Why::ReadsSourceOnly), ..check.clone() });
+        }
+        if check.with.seconds > self.skip_over {
+            let why = Some(not_run(format!("it takes longer than {} s", self.skip_over)));
+            return known(Check { why, ..check.clone() });
+        }
+        let export = workspace.export().await?;
+        let (tests, code): (Vec<_>, Vec<_>) = export.files.into_iter().partition(|file| file.test);
+        let absent = code
+            .iter()
+            .filter(|file| file.base.is_none())
+            .map(|file| String::from_utf8_lossy(&file.path.0).into_owned())
+            .collect();
+        let files: Files = tests.into_iter().map(|file| (file.path, file.now)).collect();
+        match workspace.fork_base(files).await {
+            Ok(fork) => {
+                let before = self.passed.get(&check.command).copied();
+                let run = run(fork, check.command.clone(), self.limit, before, self.stop.clone());
+                let run = tokio::spawn(run);
+                self.pending.push(Pending { check: check.clone(), absent, run });
+                Ok(Asked::Nothing)
+            }
+            Err(WorkspaceError::Sandbox(_)) if *self.stop.borrow() => {
+                known(Check { why: Some(not_run("interrupted")), ..check.clone() })
+            }
+            Err(WorkspaceError::Sandbox(error)) => {
+                self.on = false;
+                Ok(Asked::NoForks(error.to_string()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits for the runs under way and returns the checks with what these show.
+    pub async fn wait(&mut self) -> Vec<Check> {
+        let mut judged = Vec::new();
+        for pending in std::mem::take(&mut self.pending) {
+            let (check, absent) = (pending.check, pending.absent);
+            judged.push(match pending.run.await {
+                Ok(Ok(without)) => {
+                    self.passed.insert(check.command.clone(), without.exit == Some(0));
+                    let (level, why) = judge(&check.command, &check.with, &without, &absent, self.limit);
+                    Check { level, why, without: Some(without), ..check }
+                }
+                Ok(Err(why)) => Check { why: Some(why), ..check },
+                Err(error) => Check { why: Some(not_run(error)), ..check },
+            });
+        }
+        judged
+    }
+}
+
+/// Runs `command` in `fork`. `before`: whether it passed there the last time; a run that says otherwise is repeated once,
+/// since either the check was changed or chance decides.
+async fn run(
+    mut fork: Workspace,
+    command: String,
+    limit: Duration,
+    before: Option<bool>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<Outcome, Why> {
+    let called = tokio::select! {
+        biased;
+        () = stopped(&mut stop) => None,
+        called = twice(&mut fork, &command, limit, before) => Some(called),
+    };
+    if called.is_none() {
+        fork.interrupt();
+    }
+    let sandbox = fork.close().await;
+    // What could not be cleaned up is swept at the next start.
+    let _ = sandbox.close().await;
+    called.unwrap_or_else(|| Err(not_run("interrupted")))
+}
+
+/// Once, or twice where the outcome is another than `before`.
+async fn twice(fork: &mut Workspace, command: &str, limit: Duration, before: Option<bool>) -> Result<Outcome, Why> {
+    let first = once(fork, command, limit).await?;
+    let passes = |outcome: &Outcome| outcome.exit == Some(0);
+    if before.is_some_and(|before| before != passes(&first))
+        && let Ok(second) = once(fork, command, limit).await
+        && passes(&second) != passes(&first)
+    {
+        return Err(Why::ChanceWithout);
+    }
+    Ok(first)
+}
+
+async fn once(fork: &mut Workspace, command: &str, limit: Duration) -> Result<Outcome, Why> {
+    match fork.check(command, limit).await.map_err(not_run)? {
+        Called::Result(result) => Ok(outcome(&result)),
+        Called::Died(why) => Err(not_run(why)),
+    }
+}
+
+fn not_run(error: impl std::fmt::Display) -> Why {
+    Why::NotRun { error: error.to_string() }
+}
+
+/// Resolves when `stop` turns true; never if nobody can turn it any more.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

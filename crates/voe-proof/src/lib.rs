@@ -1,0 +1,31 @@
+//! Runs checks with and without a change. What the outcomes mean is in `voe_evidence`; nothing here writes a record or talks to a
+//! model.
+//!
+//! - [`workspace`]: a toolbox in a sandbox that is started again when it dies; its forks
+//! - `scratch`: the scratch files of a workspace, packed for another
+//! - [`counterfactual`]: running a check without the edits
+//! - [`own_tests`]: the repository's own tests that touch the changed files; `runners` finds their commands
+//! - [`cross`]: running the checks of several changes with each of them
+
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod counterfactual;
+pub mod cross;
+pub mod own_tests;
+mod runners;
+mod scratch;
+pub mod workspace;
+
+pub use counterfactual::Counterfactuals;
+pub use workspace::{Called, Workspace, WorkspaceError};
+
+use voe_protocol::CallResult;
+use voe_trace::Outcome;
+
+/// Files as they are with a change, by their paths relative to the workspace; `None` for those that it deletes.
+pub type Files = Vec<(voe_protocol::RawBytes, Option<voe_protocol::FileState>)>;
+
+/// How a command ended, for the record of a check.
+pub fn outcome(result: &CallResult) -> Outcome {
+    Outcome { exit: result.exit, ended_by: result.ended_by, seconds: result.seconds, tail: result.tail.clone() }
+}

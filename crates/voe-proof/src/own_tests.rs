@@ -1,0 +1,164 @@
+//! The repository's own tests that touch the changed files, against the same tests on the code as it was. Which tests there are is
+//! found from the workspace; nothing from outside it is ever run.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use voe_trace::event::ChangeKind;
+use voe_trace::{Check, Outcome};
+
+use crate::runners::{self, Found};
+use crate::workspace::{Called, Workspace, WorkspaceError};
+
+/// How long finding them may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What the repository's own tests say of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnTests {
+    /// `Some(false)`: a test fails that did not fail before. `None`: they say nothing.
+    pub passed: Option<bool>,
+    /// The runs, a line each; the end of the output of those that fail.
+    pub text: String,
+}
+
+/// The commands that run the tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Commands {
+    /// These; none: there are no tests that touch the changed files.
+    Found(Vec<String>),
+    /// The toolbox died over looking for them: why.
+    Died(String),
+}
+
+impl Workspace {
+    /// The commands that run the repository's own tests which touch what differs from base now.
+    ///
+    /// # Errors
+    /// The workspace can't be reached.
+    pub async fn own_tests(&mut self) -> Result<Commands, WorkspaceError> {
+        let state = self.state().await?;
+        let changed: Vec<String> =
+            state.changes.iter().filter(|c| c.kind != ChangeKind::Deleted).map(|c| c.path.clone()).collect();
+        let added: BTreeSet<&str> =
+            state.changes.iter().filter(|c| c.kind == ChangeKind::Added).map(|c| c.path.as_str()).collect();
+        self.own_tests_of(&changed, &added).await
+    }
+
+    /// The same for the files `changed`, of which `added` are new.
+    ///
+    /// # Errors
+    /// The workspace can't be reached.
+    pub async fn own_tests_of(
+        &mut self,
+        changed: &[String],
+        added: &BTreeSet<&str>,
+    ) -> Result<Commands, WorkspaceError> {
+        Ok(match self.check(&runners::script(changed), LIMIT).await? {
+            Called::Result(result) => Commands::Found(runners::commands(&Found::read(&result.output), changed, added)),
+            Called::Died(why) => Commands::Died(why),
+        })
+    }
+}
+
+/// The verdict on all runs: a test that fails now and did not fail before is a failure; one that failed before is nobody's.
+pub fn judge(checks: &[Check]) -> OwnTests {
+    let (mut passed, mut broken, mut before) = (Vec::new(), Vec::new(), Vec::new());
+    for check in checks {
+        let line = format!("`{}`: {}", short(&check.command), check.with);
+        if check.with.exit == Some(0) {
+            passed.push(line);
+            continue;
+        }
+        match &check.without {
+            Some(without) if without.exit == Some(0) => {
+                broken.push(format!("{line}; without the changes it passes. It ends with:\n{}", check.with.tail));
+            }
+            Some(without) => match newly_failing(&check.with, without) {
+                new if new.is_empty() => before.push(format!("{line}; it failed before the changes too")),
+                new => broken.push(format!("{line}; these did not fail before the changes: {}", new.join(", "))),
+            },
+            None => before.push(format!("{line}; not known how it was before the changes")),
+        }
+    }
+    let verdict = match (broken.is_empty(), passed.is_empty()) {
+        (false, _) => Some(false),
+        (true, false) => Some(true),
+        (true, true) => None,
+    };
+    broken.extend(before);
+    broken.extend(passed);
+    OwnTests { passed: verdict, text: broken.join("\n") }
+}
+
+/// Names of tests that fail in `with` and not in `without`, where both say which tests fail.
+fn newly_failing(with: &Outcome, without: &Outcome) -> Vec<String> {
+    let old = failing(&without.tail);
+    if old.is_empty() {
+        return Vec::new();
+    }
+    failing(&with.tail).into_iter().filter(|name| !old.contains(name)).collect()
+}
+
+/// Names of failing tests, as pytest, unittest, Go, cargo and Jest print them.
+fn failing(output: &str) -> BTreeSet<String> {
+    let name = |line: &str| {
+        let line = line.trim();
+        let marked = ["FAILED ", "ERROR ", "FAIL: ", "ERROR: ", "--- FAIL: ", "✕ ", "● "]
+            .iter()
+            .find_map(|mark| line.strip_prefix(mark))
+            .map(|rest| rest.split(" - ").next().unwrap_or(rest).split(" (").next().unwrap_or(rest));
+        let cargo = || line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"));
+        // "FAILED (failures=1)" is unittest's sum, not a name.
+        marked.or_else(cargo).map(|name| name.trim().to_owned()).filter(|name| !name.starts_with('('))
+    };
+    output.lines().filter_map(name).collect()
+}
+
+/// A command in one short line.
+pub fn short(command: &str) -> String {
+    let line = command.lines().next().unwrap_or_default();
+    let cut: String = line.chars().take(100).collect();
+    if cut.len() < command.trim_end().len() { format!("{cut} …") } else { cut }
+}
+
+#[cfg(test)]
+mod tests {
+    use voe_trace::Level;
+
+    use super::*;
+
+    fn ran(exit: i32, tail: &str) -> Outcome {
+        Outcome { exit: Some(exit), ended_by: None, seconds: 0.1, tail: tail.into() }
+    }
+
+    fn check(with: Outcome, without: Option<Outcome>) -> Check {
+        let level = if with.exit == Some(0) { Level::Ran } else { Level::Refuted };
+        Check { command: "pytest -q t.py".into(), step: 1, code_tree: "a".into(), level, with, without, why: None }
+    }
+
+    #[test]
+    fn only_what_passed_before_is_held_against_the_patch() {
+        let green = || check(ran(0, "ok"), Some(ran(0, "ok")));
+        let broken = check(ran(1, "boom"), Some(ran(0, "ok")));
+        let old = || check(ran(1, "FAILED t.py::a - x"), Some(ran(1, "FAILED t.py::a - y")));
+        let more = check(ran(1, "FAILED t.py::a - x\nFAILED t.py::b"), Some(ran(1, "FAILED t.py::a - x")));
+        let unknown = check(ran(1, "boom"), None);
+        assert_eq!(judge(&[green(), old()]).passed, Some(true));
+        assert_eq!(judge(&[green(), broken]).passed, Some(false));
+        assert_eq!(judge(&[old()]).passed, None);
+        assert_eq!(judge(&[unknown]).passed, None);
+        let verdict = judge(&[green(), more]);
+        assert!(verdict.passed == Some(false) && verdict.text.contains("t.py::b"), "{}", verdict.text);
+    }
+
+    #[test]
+    fn failing_tests_are_named_by_each_runner() {
+        let output = "FAILED t/a.py::test_x - assert 1\nERROR: test_y (m.T)\n--- FAIL: TestZ (0.00s)\ntest m::q ... FAILED\n  ✕ adds (3 ms)\nFAILED (failures=1)";
+        let names = failing(output);
+        for name in ["t/a.py::test_x", "test_y", "TestZ", "m::q", "adds"] {
+            assert!(names.contains(name), "{name}: {names:?}");
+        }
+        assert_eq!(names.len(), 5);
+    }
+}
