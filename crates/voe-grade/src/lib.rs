@@ -47,7 +47,7 @@ pub use instance::{EvalType, Instance, RowError};
 pub use log_files::{GradedLog, LogNames};
 pub use parser::{LogParser, ParserStops, UnsupportedParser, parse_log};
 pub use prediction::{Prediction, Predictions, PredictionsError, Problem};
-pub use report::{InstanceReport, Outcomes, TestsStatus};
+pub use report::{InstanceFile, InstanceReport, Outcomes, TestsStatus};
 pub use run_report::{Outcome, RunReport};
 pub use status::{Status, Statuses};
 pub use verdict::{GradeError, Graded, NotFound, Resolution, grade};

@@ -10,13 +10,16 @@ use crate::official_json;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceReport {
     /// The prediction had no patch at all.
-    #[serde(rename = "patch_is_None")]
+    #[serde(rename = "patch_is_None", default)]
     pub patch_is_none: bool,
     /// The prediction had a patch.
+    #[serde(default)]
     pub patch_exists: bool,
     /// The patch was applied and the log of the tests could be read.
+    #[serde(default)]
     pub patch_successfully_applied: bool,
     /// All tests that had to pass did.
+    #[serde(default)]
     pub resolved: bool,
     /// No tests were found, and the environment is the likely cause. Reports before 5.x lack it.
     #[serde(default)]
@@ -33,10 +36,10 @@ pub struct InstanceReport {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestsStatus {
     /// Those that had to begin to pass.
-    #[serde(rename = "FAIL_TO_PASS")]
+    #[serde(rename = "FAIL_TO_PASS", default)]
     pub fail_to_pass: Outcomes,
     /// Those that had to go on passing.
-    #[serde(rename = "PASS_TO_PASS")]
+    #[serde(rename = "PASS_TO_PASS", default)]
     pub pass_to_pass: Outcomes,
     /// Always empty; the official report has it.
     #[serde(rename = "FAIL_TO_FAIL", default)]
@@ -50,12 +53,23 @@ pub struct TestsStatus {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcomes {
     /// Tests that did what was expected.
+    #[serde(default)]
     pub success: Vec<String>,
     /// Tests that did not. A test that came out as something the verdict doesn't know is in neither list.
+    #[serde(default)]
     pub failure: Vec<String>,
 }
 
+/// One task's report as it is kept: under the task's id.
+pub type InstanceFile = std::collections::BTreeMap<String, InstanceReport>;
+
 impl InstanceReport {
+    /// All of FAIL_TO_PASS succeed and some of PASS_TO_PASS fail: the fix is there, and it broke something.
+    pub fn is_regression(&self) -> bool {
+        let fixed = |tests: &Outcomes| tests.failure.is_empty() && !tests.success.is_empty();
+        self.tests_status.as_ref().is_some_and(|t| fixed(&t.fail_to_pass) && !t.pass_to_pass.failure.is_empty())
+    }
+
     /// The report on a prediction without a patch.
     pub fn without_patch() -> Self {
         Self { patch_is_none: true, ..Self::default() }

@@ -34,18 +34,27 @@ impl Outcome {
     }
 }
 
-/// A run's report with the official names and order of fields. All lists are sorted.
+/// The version of the report's form.
+pub const SCHEMA: u32 = 2;
+
+/// A run's report with the official names and order of fields. All lists are sorted. Read leniently: other tools leave fields out, and
+/// only `resolved_ids` makes a file such a report.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunReport {
     /// Tasks of the suite.
+    #[serde(default)]
     pub total_instances: usize,
     /// Tasks with a prediction.
+    #[serde(default)]
     pub submitted_instances: usize,
     /// Tasks with a report.
+    #[serde(default)]
     pub completed_instances: usize,
     /// Tasks that are resolved.
+    #[serde(default)]
     pub resolved_instances: usize,
     /// Tasks with a report that aren't.
+    #[serde(default)]
     pub unresolved_instances: usize,
     /// Unresolved tasks and errors that the environment caused. Reports before 5.x lack it.
     #[serde(default)]
@@ -54,20 +63,27 @@ pub struct RunReport {
     #[serde(default)]
     pub ambiguous_failure_instances: usize,
     /// Tasks whose prediction has no patch.
+    #[serde(default)]
     pub empty_patch_instances: usize,
     /// Tasks with a patch that ended without a report.
+    #[serde(default)]
     pub error_instances: usize,
     /// Tasks with a report.
+    #[serde(default)]
     pub completed_ids: Vec<String>,
     /// Tasks without a prediction.
+    #[serde(default)]
     pub incomplete_ids: Vec<String>,
     /// Tasks whose prediction has no patch.
+    #[serde(default)]
     pub empty_patch_ids: Vec<String>,
     /// Tasks with a prediction, those included that the suite doesn't have.
+    #[serde(default)]
     pub submitted_ids: Vec<String>,
     /// Tasks that are resolved.
     pub resolved_ids: Vec<String>,
     /// Tasks with a report that aren't.
+    #[serde(default)]
     pub unresolved_ids: Vec<String>,
     /// Unresolved tasks and errors that the environment caused.
     #[serde(default)]
@@ -79,8 +95,10 @@ pub struct RunReport {
     #[serde(default)]
     pub failure_reasons: BTreeMap<String, String>,
     /// Tasks with a patch that ended without a report.
+    #[serde(default)]
     pub error_ids: Vec<String>,
-    /// 2.
+    /// [`SCHEMA`]; 0 where a tool left it out.
+    #[serde(default)]
     pub schema_version: u32,
     /// Containers of the run that were still there; only where Docker was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,6 +115,19 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// Refuses a form of which nothing is known.
+    ///
+    /// # Errors
+    /// The version that the report has, and what to do.
+    pub fn check_schema(&self) -> Result<(), String> {
+        match self.schema_version {
+            0 | SCHEMA => Ok(()),
+            other => Err(format!(
+                "its schema_version is {other}, and this voe reads {SCHEMA}; grade the predictions again with voe bench grade --predictions"
+            )),
+        }
+    }
+
     /// The report of a run over the tasks of a suite, of which each with a prediction has an outcome.
     pub fn new<'a>(suite: impl IntoIterator<Item = &'a str>, outcomes: &BTreeMap<String, Outcome>) -> Self {
         let suite: BTreeSet<&str> = suite.into_iter().collect();

@@ -14,11 +14,12 @@ use voe_protocol::BaseSource;
 use voe_repo::Base;
 use voe_sandbox::Snapshot;
 use voe_trace::event::{Node, NodeKind, Seconds};
+use voe_trace::layout::{ATTEMPTS, TRAJECTORY};
 use voe_trace::{Event, Reason, Record, Usage, Writer};
 
 use crate::budget::{self, Spent};
 use crate::rollout::{self, Begin, Order, Rolled};
-use crate::shared::{ATTEMPTS, SearchError, Shared};
+use crate::shared::{SearchError, Shared};
 use crate::{best_of, bst, cross, mcts, ralph, steps, value};
 
 /// A search under way.
@@ -127,7 +128,7 @@ impl Search {
     async fn take_over(&mut self, id: u32, examination: &Examination) -> Result<(), SearchError> {
         let Some(chosen) = self.rolled.get(&id) else { return Ok(()) };
         let (finish, kind) = (chosen.finish.clone(), chosen.kind);
-        let trajectory = Some(format!("{ATTEMPTS}/{id}/trajectory.jsonl"));
+        let trajectory = Some(record_of(id));
         let detail = serde_json::to_value(examination).unwrap_or_default();
         let number = self.rolled.keys().last().copied().unwrap_or(0) + 1;
         let value = Some(voe_evidence::value::by_evidence(&finish));
@@ -278,7 +279,7 @@ impl Search {
         }
         let node = Node {
             parent: Some(rolled.parent),
-            trajectory: Some(format!("{ATTEMPTS}/{}/trajectory.jsonl", rolled.id)),
+            trajectory: Some(record_of(rolled.id)),
             step: rolled.finish.steps,
             value: Some(rolled.value),
             detail,
@@ -366,6 +367,11 @@ impl Search {
             keep: false,
         }
     }
+}
+
+/// Where the record of an attempt is, relative to the search's own.
+fn record_of(id: u32) -> String {
+    format!("{ATTEMPTS}/{id}/{TRAJECTORY}")
 }
 
 /// A node with nothing in it yet.

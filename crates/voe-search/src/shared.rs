@@ -11,9 +11,6 @@ use voe_protocol::BaseSource;
 use voe_repo::{Base, RepoError};
 use voe_trace::event::Task;
 
-/// The directory of the attempts, beside the search's own record.
-pub(crate) const ATTEMPTS: &str = "attempts";
-
 /// A search failed; what is known is in its record.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {

@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use voe_trace::event::ResumedFrom;
-use voe_trace::{Conversation, Event, Record, Trajectory};
+use voe_trace::{Conversation, Event, Record, Trajectory, last_patch, layout};
 
 use crate::rollout::Begin;
 use crate::shared::SearchError;
@@ -39,7 +39,7 @@ pub(crate) struct Prefix {
 }
 
 pub(crate) fn trajectory(dir: &Path) -> PathBuf {
-    dir.join("trajectory.jsonl")
+    dir.join(layout::TRAJECTORY)
 }
 
 /// The ends of an attempt's steps, oldest first: those of the attempt that it was forked from, too.
@@ -113,17 +113,14 @@ pub(crate) fn prefix(dir: &Path, mark: Mark) -> Result<Prefix, SearchError> {
     bytes.truncate(usize::try_from(mark.bytes).unwrap_or(usize::MAX));
     let records: Vec<Record> =
         bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
-    let patch = records.iter().rev().find_map(|record| match &record.event {
-        Event::Patch { patch, .. } => Some(patch.clone()),
-        _ => None,
-    });
+    let patch = last_patch(&records).unwrap_or_default().to_owned();
     let all = dir.parent().unwrap_or(dir);
     let pack = mark.scratch.as_deref().and_then(|name| scratch_file(all, name));
     let pack = pack.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
     Ok(Prefix {
         conversation: Conversation::fold(&records),
         seconds: records.last().map_or(0.0, |record| record.at),
-        patch: patch.unwrap_or_default(),
+        patch,
         mark,
         records,
         pack,

@@ -62,3 +62,11 @@ impl Conversation {
         }
     }
 }
+
+/// The workspace as it was at the last call that edited, as a patch on the base; `None` if nothing was edited.
+pub fn last_patch(records: &[Record]) -> Option<&str> {
+    records.iter().rev().find_map(|record| match &record.event {
+        Event::Patch { patch, .. } => Some(patch.as_str()),
+        _ => None,
+    })
+}

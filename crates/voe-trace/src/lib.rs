@@ -9,7 +9,8 @@
 //! - [`ended_by`]: what ended a command before its own end
 //! - [`evidence`]: what a check showed
 //! - [`file`](mod@file): appending to a trajectory and reading it back, torn lines and newer versions included
-//! - [`fold`]: the conversation and the totals of an attempt, folded from its events
+//! - [`fold`]: the conversation and the totals of an attempt, folded from its events; [`skim`]: events without their texts
+//! - [`layout`]: the names of files in the directories of attempts and runs
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
@@ -21,8 +22,10 @@ pub mod evidence;
 pub mod file;
 mod finish;
 pub mod fold;
+pub mod layout;
 pub mod result;
 mod search;
+pub mod skim;
 mod start;
 
 pub use chat::{Message, Role, ToolCall, Usage};
@@ -30,4 +33,4 @@ pub use ended_by::EndedBy;
 pub use event::{Change, ChangeKind, Event, Finish, Note, Reason, Record};
 pub use evidence::{Check, Level, Outcome, Why};
 pub use file::{FORMAT, LONGEST_LINE, ReadError, Trajectory, WriteError, Writer};
-pub use fold::Conversation;
+pub use fold::{Conversation, last_patch};

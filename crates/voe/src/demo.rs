@@ -17,7 +17,9 @@ use voe_search::Work;
 use voe_trace::Writer;
 use voe_trace::event::Task;
 
-use crate::session::{self, Apply, Places, TRAJECTORY};
+use voe_trace::layout::TRAJECTORY;
+
+use crate::session::{self, Apply, Places};
 use crate::settings::Settings;
 use crate::show::text::Text;
 use crate::{Usage, cli, exit, state};

@@ -12,9 +12,6 @@ use crate::settings::Settings;
 use crate::show::{Paint, one_line, out};
 use crate::{cli, exit, model, session, state, trust};
 
-/// A window below this is too small for most tasks. Tokens.
-const SMALL_WINDOW: u64 = 16_384;
-
 /// How one look came out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
@@ -184,7 +181,7 @@ async fn server(probe: &Probe, settings: &Settings, key: Option<voe_model::Secre
     }
     let wanted = settings.text("model").unwrap_or_else(|| names[0].to_owned());
     match probe.window(&wanted) {
-        Some(window) if window < SMALL_WINDOW => {
+        Some(window) if window < voe_model::SMALL_WINDOW => {
             looks.push(Look::mind(
                 "window",
                 format!("{wanted}: {window} tokens: too small for most tasks"),

@@ -187,7 +187,7 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     let writer = Writer::append(&places.trajectory(), records.last().map_or(0.0, |record| record.at))?;
     let from = if stands { ResumedFrom::InPlace } else { ResumedFrom::Record };
     let observer = session::observer(&args.output, stream);
-    let files = match session::last_patch(records) {
+    let files = match voe_trace::last_patch(records) {
         Some(patch) if !stands => places.base.with_patch(patch)?,
         _ => Vec::new(),
     };
@@ -246,7 +246,7 @@ fn adopt(
             return Err(Usage(text).into());
         }
         // It may have been exchanged since it was read; what is copied is a file, and stays foreign.
-        let from = UntrustedDir::open(&record.dir)?.open_file(session::TRAJECTORY)?;
+        let from = UntrustedDir::open(&record.dir)?.open_file(voe_trace::layout::TRAJECTORY)?;
         let mut from = from.ok_or_else(|| Usage(format!("{} is gone", record.trajectory.path.display())))?;
         let mut to = std::fs::File::create_new(places.trajectory())?;
         std::io::copy(&mut from, &mut to)?;

@@ -8,7 +8,7 @@ use voe_report::data::suite::Suite;
 use voe_report::viewer;
 
 use crate::show::out;
-use crate::{Usage, cli, exit};
+use crate::{cli, exit};
 
 pub(crate) async fn report(args: cli::Report) -> anyhow::Result<u8> {
     let format = match args.format {
@@ -87,8 +87,11 @@ async fn suite(what: Option<&str>) -> anyhow::Result<Option<Suite>> {
     }
     let cache = voe_bench::cache::open()?.context("neither HOME nor XDG_CACHE_HOME is set; set one of them")?;
     let suite = voe_bench::Suite::open(what, &voe_bench::Hub::from_env(&cache)).await?;
-    let rows: Vec<String> = suite.tasks.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
-    Ok(Some(Suite::parse(what, &rows.join("\n")).map_err(|why| Usage(format!("{what}: {why}")))?))
+    let mut tasks = Suite { name: what.to_owned(), ..Suite::default() };
+    for task in &suite.tasks {
+        tasks.add_task(&task.instance_id, Some(&task.repo), task.difficulty.as_deref(), Some(&task.patch));
+    }
+    Ok(Some(tasks))
 }
 
 /// Prints a result in the form that was asked for.

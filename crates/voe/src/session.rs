@@ -12,7 +12,7 @@ use voe_repo::{Base, Repo, UndoPoint};
 use voe_sandbox::{Choice, Sandbox, Spec};
 use voe_search::{SearchError, Work};
 use voe_trace::event::{Applied, Finish};
-use voe_trace::{Event, Reason};
+use voe_trace::{Reason, layout};
 use voe_untrusted::UntrustedDir;
 
 use crate::settings::Settings;
@@ -22,7 +22,6 @@ use crate::show::{self, Paint};
 use crate::{Usage, cli, exit, state, trust};
 
 /// The record's file in an attempt's directory.
-pub(crate) const TRAJECTORY: &str = "trajectory.jsonl";
 /// The file beside it that says where the attempt's parts are.
 pub(crate) const ABOUT: &str = "attempt.json";
 /// Where a base is kept that would otherwise be gone.
@@ -48,7 +47,7 @@ pub(crate) struct Places {
 
 impl Places {
     pub(crate) fn trajectory(&self) -> PathBuf {
-        self.dir.join(TRAJECTORY)
+        self.dir.join(layout::TRAJECTORY)
     }
 
     pub(crate) fn save(&self) -> anyhow::Result<()> {
@@ -246,7 +245,7 @@ pub(crate) async fn run(
     let in_place = attempt.in_place();
     let trajectory = places.trajectory().display().to_string();
     let mut ended = attempt.finish(reason, error, trajectory).await?;
-    let patch_file = places.dir.join("patch.diff");
+    let patch_file = places.dir.join(layout::PATCH);
     // Where the disk is full the patch can still be applied: that comes first.
     let saved = put(&patch_file, ended.patch.text.as_bytes());
     let mut applied = String::new();
@@ -351,12 +350,4 @@ pub(crate) fn note(output: &cli::OutputFlags, text: &str) {
     if !output.json && !output.quiet {
         errln!("voe: {}", show::one_line(text));
     }
-}
-
-/// The last patch in a record: the workspace as it was at the last complete call that edited.
-pub(crate) fn last_patch(records: &[voe_trace::Record]) -> Option<&str> {
-    records.iter().rev().find_map(|record| match &record.event {
-        Event::Patch { patch, .. } => Some(patch.as_str()),
-        _ => None,
-    })
 }

@@ -44,7 +44,7 @@ pub(crate) fn of_repository(top: &Path) -> anyhow::Result<PathBuf> {
 pub(crate) fn new_attempt(parent: &Path, given: Option<&Path>) -> anyhow::Result<PathBuf> {
     let dir = match given {
         Some(dir) => {
-            if dir.join("trajectory.jsonl").exists() {
+            if dir.join(voe_trace::layout::TRAJECTORY).exists() {
                 let text = format!("{} holds a record already; give another --out, or --resume it", dir.display());
                 return Err(Usage(text).into());
             }

@@ -10,7 +10,8 @@ use voe_agent::Plan;
 use voe_grade::Instance;
 use voe_search::{SearchError, Work};
 use voe_trace::event::{Finish, ResumedFrom, Task};
-use voe_trace::{Event, Reason, Record, Trajectory, Writer};
+use voe_trace::layout::{FAULTS, PATCH, TRAJECTORY};
+use voe_trace::{Event, Reason, Record, Trajectory, Writer, last_patch};
 use voe_untrusted::UntrustedDir;
 
 use super::Context;
@@ -18,19 +19,13 @@ use super::dir::DirError;
 use super::pace::{LastError, Paced};
 use super::policy::{self, Fate};
 use super::progress::{Key, Watching};
-use super::record::{self, TRAJECTORY};
+use super::record;
 use crate::experiment::Arm;
 use crate::script::ScriptError;
 use crate::workspace::{Prepared, Remedy, WorkspaceError};
 
-/// Tries that ended by faults, in an attempt's directory.
-const FAULTS: &str = "faults.jsonl";
-
 /// The most that is read of them. Bytes.
 const MOST_FAULTS: u64 = 16 << 20;
-
-/// An attempt's patch, in its directory.
-const PATCH: &str = "patch.diff";
 
 /// Where commands of an attempt have their temporary files, in its directory.
 const TMP: &str = "tmp";
@@ -236,7 +231,8 @@ impl Job {
             Some(record) => {
                 let before = record.records.last().map_or(0.0, |last| last.at);
                 let writer = Writer::resume(dir.append(TRAJECTORY)?, &trajectory, before)?;
-                let (base, patch) = (prepared.checkout.base.clone(), last_patch(&record.records).to_owned());
+                let (base, patch) =
+                    (prepared.checkout.base.clone(), last_patch(&record.records).unwrap_or_default().to_owned());
                 let files = tokio::task::spawn_blocking(move || base.with_patch(&patch))
                     .await?
                     .map_err(WorkspaceError::from)?;
@@ -341,13 +337,4 @@ fn steps(records: &[Record]) -> u32 {
         _ => None,
     };
     records.iter().rev().find_map(step).unwrap_or(0)
-}
-
-/// The workspace as it was at the last call that edited.
-fn last_patch(records: &[Record]) -> &str {
-    let patch = |record: &'_ Record| matches!(record.event, Event::Patch { .. });
-    match records.iter().rev().find(|record| patch(record)).map(|record| &record.event) {
-        Some(Event::Patch { patch, .. }) => patch,
-        _ => "",
-    }
 }

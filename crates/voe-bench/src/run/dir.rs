@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use voe_grade::{Prediction, Predictions};
+use voe_trace::layout::{PATCH, PREDICTIONS, RUN as RUN_FILE, SUITE, TASKS};
 use voe_untrusted::{Entry, Kind, UntrustedDir, private};
 
 use super::check::{self, Whose};
@@ -32,12 +33,6 @@ use crate::suite::{Suite, is_file_name};
 
 /// The version of the directory's layout that this voe writes.
 pub const FORMAT: u32 = 2;
-
-/// What is run.
-const RUN_FILE: &str = "run.toml";
-
-/// The rows of its tasks.
-const SUITE: &str = "suite.jsonl";
 
 /// Held while a voe works on it.
 const LOCK: &str = "lock";
@@ -177,7 +172,7 @@ impl RunDir {
         let text = toml::to_string_pretty(&run.file)
             .map_err(|error| io(&run.path)(std::io::Error::other(error.to_string())))?;
         run.files.replace(RUN_FILE, text.as_bytes())?;
-        for name in ["tasks", "predictions", "work"] {
+        for name in [TASKS, PREDICTIONS, "work"] {
             private::take(&run.files.make_dirs(name)?)?;
         }
         Ok(run)
@@ -256,7 +251,7 @@ impl RunDir {
     pub fn arms(&self) -> Result<Vec<Arm>, DirError> {
         let arm = |arm: &super::file::ArmFile| {
             let strategy = voe_agent::load::parse(&arm.strategy)
-                .map_err(|error| DirError::Damaged { path: self.path.join("run.toml"), why: error.to_string() })?;
+                .map_err(|error| DirError::Damaged { path: self.path.join(RUN_FILE), why: error.to_string() })?;
             Ok(Arm { name: arm.name.clone(), model: arm.model.clone(), strategy })
         };
         self.file.arms.iter().map(arm).collect()
@@ -297,7 +292,7 @@ impl RunDir {
         let of = |id: &String| -> Option<Prediction> {
             let dir = self.begun(id, arm, trial).ok()??;
             super::record::finish(&dir)?;
-            let patch = dir.read("patch.diff", most::PATCH).ok()??;
+            let patch = dir.read(PATCH, most::PATCH).ok()??;
             Some(prediction(id, &name, String::from_utf8_lossy(&patch).into_owned()))
         };
         let all: Predictions = self.file.tasks.iter().filter_map(of).collect();
@@ -322,12 +317,12 @@ impl RunDir {
 
 /// Where an attempt lies in a run.
 fn at(task: &str, arm: &str, trial: u32) -> PathBuf {
-    Path::new("tasks").join(task).join(format!("{arm}-{trial}"))
+    Path::new(TASKS).join(task).join(format!("{arm}-{trial}"))
 }
 
 /// Where the predictions of an arm's trial lie in a run.
 fn predictions(arm: &str, trial: u32) -> PathBuf {
-    Path::new("predictions").join(format!("{arm}-{trial}.jsonl"))
+    Path::new(PREDICTIONS).join(format!("{arm}-{trial}.jsonl"))
 }
 
 fn prediction(task: &str, name: &str, patch: String) -> Prediction {

@@ -7,11 +7,9 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
 use voe_trace::event::Finish;
+use voe_trace::layout::TRAJECTORY;
 use voe_trace::{Event, LONGEST_LINE, Record, Trajectory};
 use voe_untrusted::{Error, UntrustedDir};
-
-/// An attempt's record, in its directory.
-pub(super) const TRAJECTORY: &str = "trajectory.jsonl";
 
 /// Cuts the record after its last complete step and reads it. `None`: there is no complete beginning to continue from.
 pub(super) fn cut(attempt: &UntrustedDir) -> Result<Option<Trajectory>, Error> {

@@ -94,10 +94,10 @@ pub fn read(dir: &RunDir) -> Result<Status, DirError> {
                 match finish.filter(|f| policy::fate(f.reason, None) == policy::Fate::Counts) {
                     Some(finish) => {
                         status.take(&finish);
-                        let file = at.open_file(record::TRAJECTORY)?;
+                        let file = at.open_file(voe_trace::layout::TRAJECTORY)?;
                         ends.extend(file.and_then(|file| file.metadata().ok()?.modified().ok()));
                     }
-                    None if at.kind(record::TRAJECTORY)?.is_some() => status.open.push(open(key, &at)),
+                    None if at.kind(voe_trace::layout::TRAJECTORY)?.is_some() => status.open.push(open(key, &at)),
                     None => match faults(&at).pop() {
                         Some(fault) => status.faults.push((key, fault.why)),
                         None => status.left += 1,
@@ -125,8 +125,8 @@ fn rate(mut ends: Vec<SystemTime>) -> Option<f64> {
 fn open(key: Key, attempt: &UntrustedDir) -> Open {
     let mut open = Open { key, step: 0, edits: 0, level: Level::None, seconds: 0.0 };
     // An unreadable record shows as one that has just begun; going on with the run says what is wrong with it.
-    let Ok(Some(file)) = attempt.open_file(record::TRAJECTORY) else { return open };
-    let _ = Trajectory::stream_from(file, &attempt.path().join(record::TRAJECTORY), |record| {
+    let Ok(Some(file)) = attempt.open_file(voe_trace::layout::TRAJECTORY) else { return open };
+    let _ = Trajectory::stream_from(file, &attempt.path().join(voe_trace::layout::TRAJECTORY), |record| {
         open.seconds = record.at;
         match &record.event {
             Event::Reply(reply) => open.step = reply.step,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use voe_grade::{Cause, Instance, grade};
+use voe_grade::{Cause, Instance, InstanceFile, grade};
 
-use super::arm::{Trial, Verdict};
-use super::official::InstanceFile;
+use voe_trace::layout;
+
+use super::arm::{Failed, Trial, Verdict};
 use super::place::{LONGEST_TEXT, Place};
 use crate::Error;
 
@@ -18,7 +19,7 @@ const OFFICIAL: &str = "grades/official/logs/run_evaluation";
 /// Takes what `grades/<arm>-<trial>` in a run says: `<id>.json` and `<id>.cause.json`. `name` is `<arm>-<trial>`.
 pub(crate) fn take(trial: &mut Trial, run: &Place, name: &str) -> Result<(), Error> {
     let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
-    for (file, place) in run.join("grades").join(name).files("json")? {
+    for (file, place) in run.join(layout::GRADES).join(name).files("json")? {
         let text = place.text(LONGEST_TEXT)?.unwrap_or_default();
         if let Some(id) = file.strip_suffix(CAUSE) {
             causes.extend(serde_json::from_str(&text).map(|cause| (id.to_owned(), cause)));
@@ -26,7 +27,8 @@ pub(crate) fn take(trial: &mut Trial, run: &Place, name: &str) -> Result<(), Err
         }
         for (id, report) in serde_json::from_str::<InstanceFile>(&text).unwrap_or_default() {
             if let Some(cell) = trial.cells.get_mut(&id) {
-                cell.failed = report.failed();
+                cell.failed =
+                    Failed { cause: None, regression: report.is_regression(), suspected: report.infra_failure };
             }
         }
     }
@@ -47,7 +49,7 @@ pub(crate) fn take(trial: &mut Trial, run: &Place, name: &str) -> Result<(), Err
 
 /// The rows of a run's tasks; none where there are none, or none that can be graded.
 fn rows_of(run: &Place) -> BTreeMap<String, Instance> {
-    let text = run.join("suite.jsonl").text(LONGEST_TEXT).ok().flatten().unwrap_or_default();
+    let text = run.join(layout::SUITE).text(LONGEST_TEXT).ok().flatten().unwrap_or_default();
     let rows = text.lines().filter_map(|line| serde_json::from_str::<Instance>(line).ok());
     rows.map(|row| (row.instance_id.clone(), row)).collect()
 }
@@ -58,7 +60,7 @@ fn from_log(run: &Place, name: &str, row: &Instance) -> Option<Cause> {
     let mut logs = gradings.iter().filter_map(|(_, grading)| {
         let dir = grading.join(name.replace('/', "__")).join(&row.instance_id);
         let log = dir.join("test_output.txt").text(LONGEST_TEXT).ok()??;
-        Some((log, dir.join("patch.diff").text(LONGEST_TEXT).ok().flatten().unwrap_or_default()))
+        Some((log, dir.join(layout::PATCH).text(LONGEST_TEXT).ok().flatten().unwrap_or_default()))
     });
     let (log, patch) = logs.next()?;
     if logs.next().is_some() {

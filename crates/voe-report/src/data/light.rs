@@ -1,92 +1,12 @@
-//! Trajectories without their texts: what facts are folded from, read several times as fast as whole records.
+//! Reading a trajectory that is perhaps still being written, without its texts.
 
-use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
-use serde::Deserialize;
-use voe_trace::event::{ConversationRewritten, Reply, RewriteKind, ToolResult};
-use voe_trace::{Change, Event, LONGEST_LINE, Message, ReadError, Record, Trajectory, Usage};
+use voe_trace::skim::record;
+use voe_trace::{Event, LONGEST_LINE, ReadError, Record, Trajectory};
 
 use super::place::Place;
 use crate::Error;
-
-/// The fields that facts need, of the events that hold most of a trajectory's bytes.
-#[derive(Deserialize)]
-struct Light<'a> {
-    at: f64,
-    #[serde(borrow)]
-    event: Cow<'a, str>,
-    #[serde(default)]
-    step: u32,
-    #[serde(default)]
-    seconds: f64,
-    #[serde(default)]
-    usage: Usage,
-    #[serde(default)]
-    malformed: Option<serde::de::IgnoredAny>,
-    #[serde(default)]
-    kind: Option<RewriteKind>,
-    #[serde(default)]
-    repairs: Vec<String>,
-    #[serde(default, borrow)]
-    tool: Cow<'a, str>,
-    #[serde(default)]
-    changes: Vec<Change>,
-    #[serde(default, borrow)]
-    code_tree: Cow<'a, str>,
-}
-
-/// One line as a record; texts, arguments and messages of replies, results and rewritten conversations are left empty.
-fn record(line: &[u8]) -> Option<Record> {
-    let whole = || serde_json::from_slice(line).ok();
-    // Events other than these are small, and have fields of the same names with other types.
-    let Ok(light) = serde_json::from_slice::<Light<'_>>(line) else { return whole() };
-    let Light { at, event, step, seconds, usage, malformed, kind, repairs, tool, changes, code_tree } = light;
-    let event = match event.as_ref() {
-        "reply" => Event::Reply(Box::new(Reply {
-            step,
-            message: Message::assistant(""),
-            finish_reason: String::new(),
-            usage,
-            estimated: false,
-            seconds,
-            first_token: None,
-            repairs,
-            malformed: malformed.map(|_| String::new()),
-            request_messages: 0,
-            request_bytes: 0,
-        })),
-        "result" => Event::Result(Box::new(ToolResult {
-            step,
-            call_id: String::new(),
-            tool: tool.into_owned(),
-            arguments: serde_json::Value::Null,
-            output: String::new(),
-            ok: true,
-            exit: None,
-            ended_by: None,
-            notes: Vec::new(),
-            seconds,
-            changes,
-            byproducts: Vec::new(),
-            diff: String::new(),
-            tree: String::new(),
-            code_tree: code_tree.into_owned(),
-        })),
-        "conversation_rewritten" => Event::ConversationRewritten(Box::new(ConversationRewritten {
-            step,
-            kind: kind?,
-            before: 0,
-            after: 0,
-            usage,
-            seconds,
-            messages: Vec::new(),
-        })),
-        "message" | "patch" | "step_end" => return Some(Record { at, event: Event::Unknown }),
-        _ => return whole(),
-    };
-    Some(Record { at, event })
-}
 
 /// Reads the whole lines from `from` on, hands each record over with its offset (`None` for a line that is no record), and
 /// returns where the next one begins.

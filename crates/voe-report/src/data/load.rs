@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use voe_trace::layout;
+
 use super::arm::{Arm, Cell, Trial, Verdict};
 use super::attempt::Fold;
-use super::official::RunReport;
 use super::place::{LONGEST_TEXT, Place, named_text};
 use super::run_dir::{arm_and_trial, attempts, faults, graded, parts, solutions_were_readable, suite_of_run};
 use super::{failed, light, verdict_table};
 use crate::Error;
 use crate::format::count;
+use voe_grade::RunReport;
 
 /// The arms that `spec` names: a run directory, one arm of it (`runs/x:arm`), an official run report, or a table of
 /// verdicts (a JSON list with an `instance_id` and true or false for each arm in every row; `table.json:arm` for one).
@@ -137,7 +139,7 @@ fn of_run(place: &Place) -> Result<Vec<Arm>, Error> {
     for (task, name, dir) in attempts(place)? {
         let Some((arm, number)) = arm_and_trial(&name) else { continue };
         let (mut fold, mut unread) = (Fold::default(), 0);
-        let file = dir.join("trajectory.jsonl");
+        let file = dir.join(layout::TRAJECTORY);
         let read = light::stream(&file, 0, |_, record| match record {
             Some(record) => fold.apply(&record),
             None => unread += 1,
@@ -173,7 +175,7 @@ fn of_run(place: &Place) -> Result<Vec<Arm>, Error> {
         let Some((arm, number)) = arm_and_trial(&name) else { continue };
         run.entry(arm.to_owned()).or_default().entry(number).or_default().faults.insert(task, failure);
     }
-    for (name, file) in place.join("predictions").files("jsonl")? {
+    for (name, file) in place.join(layout::PREDICTIONS).files("jsonl")? {
         let Some((arm, number)) = arm_and_trial(&name) else { continue };
         let trial = run.entry(arm.to_owned()).or_default().entry(number).or_default();
         let text = file.text(LONGEST_TEXT)?.unwrap_or_default();
@@ -183,7 +185,7 @@ fn of_run(place: &Place) -> Result<Vec<Arm>, Error> {
             }
         }
     }
-    for (name, file) in place.join("grades").files("json")? {
+    for (name, file) in place.join(layout::GRADES).files("json")? {
         let Some((arm, number)) = arm_and_trial(&name) else { continue };
         let trial = run.entry(arm.to_owned()).or_default().entry(number).or_default();
         let text = file.text(LONGEST_TEXT)?.unwrap_or_default();

@@ -1,7 +1,6 @@
-//! What is reported on: suites, official reports, attempts, and the arms made of them.
+//! What is reported on: suites, reports of gradings, attempts, and the arms made of them.
 //!
 //! - [`suite`]: the tasks that make the denominator
-//! - [`official`]: SWE-bench's own report files
 //! - [`attempt`]: the facts of one attempt, folded from its trajectory
 //! - [`arm`]: verdicts and attempts of one arm, trial by trial
 //! - [`load`]: arms from run directories and report files; [`parts`]: whether these are parts of one experiment
@@ -12,7 +11,6 @@ pub mod arm;
 pub mod attempt;
 pub mod failure;
 pub mod load;
-pub mod official;
 pub mod parts;
 pub mod place;
 pub mod suite;

@@ -23,7 +23,7 @@ struct Run {
 impl Run {
     fn read(dir: &Path) -> Option<Self> {
         // Without it, or with one of another form, nothing is known that could be compared.
-        let text = Place::dir(dir).ok()?.join("run.toml").text(LONGEST_RUN).ok()??;
+        let text = Place::dir(dir).ok()?.join(voe_trace::layout::RUN).text(LONGEST_RUN).ok()??;
         toml::from_str(&text).ok()
     }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use voe_grade::known::Conditions;
 
+use voe_trace::layout;
+
 use super::attempt::Fold;
 use super::failure::Failure;
 use super::light;
@@ -19,7 +21,7 @@ pub(crate) fn arm_and_trial(name: &str) -> Option<(&str, u32)> {
 
 /// The tasks of a run as its own `suite.jsonl` has them; none where there is no such file.
 pub(crate) fn suite_of_run(run: &Place) -> Result<BTreeMap<String, TaskFacts>, Error> {
-    let file = run.join("suite.jsonl");
+    let file = run.join(layout::SUITE);
     let Some(text) = file.text(LONGEST_TEXT)? else { return Ok(BTreeMap::new()) };
     let suite = Suite::parse("suite", &text).map_err(|why| Error::Suite { path: file.path(), why })?;
     Ok(suite.tasks)
@@ -33,7 +35,7 @@ pub(crate) fn solutions_were_readable(run: &Place) -> bool {
         #[serde(default)]
         readable_solutions: bool,
     }
-    let text = run.join("run.toml").text(LONGEST_RUN).ok().flatten().unwrap_or_default();
+    let text = run.join(layout::RUN).text(LONGEST_RUN).ok().flatten().unwrap_or_default();
     toml::from_str(&text).is_ok_and(|marks: Marks| marks.readable_solutions)
 }
 
@@ -54,7 +56,7 @@ pub(crate) fn graded(run: &Place) -> Conditions {
         network: bool,
     }
     let text = |file: &str| run.join(file).text(LONGEST_RUN).ok().flatten().unwrap_or_default();
-    let native = toml::from_str(&text("run.toml")).is_ok_and(|run: Begun| run.place.backend == "native");
+    let native = toml::from_str(&text(layout::RUN)).is_ok_and(|run: Begun| run.place.backend == "native");
     let offline = toml::from_str(&text("grades/official/grading.toml")).is_ok_and(|grading: Grading| !grading.network);
     Conditions { native, offline }
 }
@@ -62,9 +64,9 @@ pub(crate) fn graded(run: &Place) -> Conditions {
 /// Every attempt's folder of a run, as (task, `<arm>-<trial>`, folder), sorted.
 pub(crate) fn attempts(run: &Place) -> Result<Vec<(String, String, Place)>, Error> {
     let mut found = Vec::new();
-    for (task, folder) in run.join("tasks").folders()? {
+    for (task, folder) in run.join(layout::TASKS).folders()? {
         for (name, attempt) in folder.folders()? {
-            if attempt.join("trajectory.jsonl").is_file()? {
+            if attempt.join(layout::TRAJECTORY).is_file()? {
                 found.push((task.clone(), name, attempt));
             }
         }
@@ -75,9 +77,9 @@ pub(crate) fn attempts(run: &Place) -> Result<Vec<(String, String, Place)>, Erro
 /// Attempts of a run that were given up, or wait to be tried again, as (task, `<arm>-<trial>`, whose fault it was).
 pub(crate) fn faults(run: &Place) -> Result<Vec<(String, String, Failure)>, Error> {
     let mut found = Vec::new();
-    for (task, folder) in run.join("tasks").folders()? {
+    for (task, folder) in run.join(layout::TASKS).folders()? {
         for (name, attempt) in folder.folders()? {
-            if !attempt.join("trajectory.jsonl").is_file()? && attempt.join("faults.jsonl").is_file()? {
+            if !attempt.join(layout::TRAJECTORY).is_file()? && attempt.join(layout::FAULTS).is_file()? {
                 let failed = attempt.files("jsonl")?.into_iter().rfind(|(file, _)| file.starts_with("failed-"));
                 let mut fold = Fold::default();
                 if let Some((_, file)) = failed {
@@ -96,8 +98,8 @@ pub(crate) fn faults(run: &Place) -> Result<Vec<(String, String, Failure)>, Erro
 pub(crate) fn parts(trajectory: &Place) -> Result<Vec<(String, Place)>, Error> {
     let Some(folder) = trajectory.folder() else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    for (number, attempt) in folder.join("attempts").folders()? {
-        let file = attempt.join("trajectory.jsonl");
+    for (number, attempt) in folder.join(layout::ATTEMPTS).folders()? {
+        let file = attempt.join(layout::TRAJECTORY);
         if file.is_file()? {
             found.push((format!("attempts/{number}/trajectory.jsonl"), file));
         }

@@ -74,12 +74,18 @@ impl Suite {
     }
 
     fn add(&mut self, row: Row) {
+        let Row { instance_id, repo, difficulty, patch } = row;
+        self.add_task(&instance_id, repo.as_deref(), difficulty.as_deref(), patch.as_deref());
+    }
+
+    /// Adds a task: its id, its repository (`owner/name`; else the id's), its difficulty as the suite words it, its gold patch.
+    pub fn add_task(&mut self, id: &str, repo: Option<&str>, stated: Option<&str>, patch: Option<&str>) {
         let facts = TaskFacts {
-            repo: row.repo.filter(|r| !r.is_empty()).unwrap_or_else(|| repo_of(&row.instance_id)),
-            difficulty: row.difficulty.as_deref().map(difficulty).unwrap_or_default().to_owned(),
-            gold_files: row.patch.as_deref().map(|p| paths::of_patch(p).into_iter().collect()).unwrap_or_default(),
+            repo: repo.filter(|repo| !repo.is_empty()).map_or_else(|| repo_of(id), str::to_owned),
+            difficulty: stated.map(difficulty).unwrap_or_default().to_owned(),
+            gold_files: patch.map(|patch| paths::of_patch(patch).into_iter().collect()).unwrap_or_default(),
         };
-        self.tasks.insert(row.instance_id, facts);
+        self.tasks.insert(id.to_owned(), facts);
     }
 }
 

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use voe_trace::Event;
+use voe_trace::layout;
 
 use super::source::{self, Source, labelled};
 use crate::Error;
 use crate::data::arm::{Arm, Cell, Failed, Trial, Verdict};
 use crate::data::attempt::{Attempt, Fold};
-use crate::data::official::{InstanceFile, InstanceReport, RunReport};
 use crate::data::place::{LONGEST_TEXT, Place};
 use crate::data::{failed, light, load, run_dir};
 use crate::format::count;
+use voe_grade::{InstanceFile, InstanceReport, RunReport};
 
 /// Attempts that are being read at the same time while the index is built.
 const READERS: usize = 4;
@@ -80,7 +81,7 @@ impl Index {
         for source in &index.sources {
             match source {
                 // A run that has just begun has no trajectory yet.
-                Source::Run { place, .. } if index.entries.is_empty() && !place.join("run.toml").is_file()? => {
+                Source::Run { place, .. } if index.entries.is_empty() && !place.join(layout::RUN).is_file()? => {
                     return Err(Error::NothingToView { path: place.path() });
                 }
                 Source::File(path, place) if index.of_path(&place.path()).is_some_and(|entry| entry.read == 0) => {
@@ -146,8 +147,8 @@ impl Index {
                             continue;
                         }
                         let arm = labelled(label.as_deref(), arm);
-                        let grades = Some(run.join("grades").join(&name));
-                        let place = folder.join("trajectory.jsonl");
+                        let grades = Some(run.join(layout::GRADES).join(&name));
+                        let place = folder.join(layout::TRAJECTORY);
                         found.push(Entry { arm, trial, task, grades, ..Entry::new(place) });
                     }
                 }

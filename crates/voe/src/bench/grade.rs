@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use voe_bench::Suite;
-use voe_bench::grade::{Batch, Entry, Grading, Row, Setting, gold, known as of_known, logs, official, write_cause};
+use voe_bench::grade::{Batch, Entry, Grading, Row, RunGrades, Setting, gold, known as of_known, logs, official};
 use voe_bench::run::RunDir;
 use voe_bench::workspace::Origins;
 use voe_grade::{Predictions, RunReport};
+use voe_trace::layout::{GRADES, PREDICTIONS};
 use voe_untrusted::{UntrustedDir, private};
 
 use super::args::Grade;
@@ -98,13 +99,6 @@ fn results(out: &Path) -> anyhow::Result<UntrustedDir> {
     Ok(dir)
 }
 
-/// A directory of voe's own below one that nobody else can write to.
-fn within(dir: &UntrustedDir, path: &str) -> anyhow::Result<UntrustedDir> {
-    let made = dir.make_dirs(path)?;
-    private::take(&made)?;
-    Ok(made)
-}
-
 async fn batch(
     args: &Grade,
     found: &Found,
@@ -134,23 +128,12 @@ async fn batch(
     })
 }
 
-/// The suite's predictions, and the ids of tasks without one. What is wrong with the predictions is said.
+/// The suite's predictions, and the ids of tasks without one. What is wrong with the predictions is reported.
 fn entries(predictions: &Predictions, suite: &Suite) -> (Vec<Entry>, Vec<String>) {
     for problem in predictions.problems(|id| suite.task(id).is_some()) {
         errln!("voe: {}", one_line(&problem.to_string()));
     }
-    let by_id = predictions.by_id();
-    let (with, without): (Vec<_>, Vec<_>) =
-        suite.tasks.iter().partition(|task| by_id.contains_key(task.instance_id.as_str()));
-    let entries = with
-        .into_iter()
-        .map(|task| Entry {
-            task: Arc::new(task.clone()),
-            name: None,
-            patch: by_id.get(task.instance_id.as_str()).and_then(|prediction| prediction.model_patch.clone()),
-        })
-        .collect();
-    (entries, without.into_iter().map(|task| task.instance_id.clone()).collect())
+    voe_bench::grade::run::entries(predictions, suite)
 }
 
 async fn finish(
@@ -201,8 +184,8 @@ fn show(row: &Row, json: bool) {
 }
 
 /// How the grades of the run in `path` are made: as they were begun.
-fn as_begun(args: &Grade, path: &Path, grades: &UntrustedDir) -> anyhow::Result<Grading> {
-    let Some(then) = Grading::read(grades, "official").map_err(Usage)? else {
+fn as_begun(args: &Grade, path: &Path, grades: &RunGrades) -> anyhow::Result<Grading> {
+    let Some(then) = grades.grading().map_err(Usage)? else {
         return Ok(Grading { timeout_s: args.timeout.unwrap_or(TIMEOUT), network: args.network });
     };
     let run = path.display();
@@ -232,9 +215,12 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
         None => {
             let refused = |e| Usage(format!("{e}; or let the grades go elsewhere with --out DIR"));
             dir.check_own().map_err(refused)?;
-            within(dir.files(), "grades")?
+            let made = dir.files().make_dirs(GRADES)?;
+            private::take(&made)?;
+            made
         }
     };
+    let grades = RunGrades::new(grades);
     let mut left = Left::default();
     let (found, grading) = if args.place.is_official() {
         (None, None)
@@ -245,7 +231,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
     for arm in &dir.file.arms {
         for trial in 1..=dir.file.trials {
             let name = format!("{}-{trial}", arm.name);
-            let file = dir.path.join("predictions").join(format!("{name}.jsonl"));
+            let file = dir.path.join(PREDICTIONS).join(format!("{name}.jsonl"));
             let text = dir.predictions(&arm.name, trial)?.ok_or_else(|| {
                 Usage(format!("cannot read the predictions {}: it is not there; has the run begun?", file.display()))
             })?;
@@ -254,7 +240,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
                 continue;
             }
             let (Some(found), Some(grading)) = (&found, grading) else {
-                officially(args, &suite, &file, &within(&grades, "official")?).await?;
+                officially(args, &suite, &file, &grades.official()?).await?;
                 continue;
             };
             let predictions = Predictions::read(&text).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
@@ -262,19 +248,20 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
             if !others.is_empty() {
                 errln!("voe: {}; to make the attempts: voe bench run {}", missing(&name, &others), path.display());
             }
-            let mut batch = batch(args, found, grading, &suite, &name, within(&grades, "official")?).await?;
+            let mut batch = batch(args, found, grading, &suite, &name, grades.official()?).await?;
             grading.write(&batch.out)?;
             batch.workspaces.origins = Some(Origins::new(dir.path.clone(), false));
             let mut causes = Causes::default();
-            let report = batch.grade(entries, &others, |row| {
+            let report = grades.grade(&name, &batch, entries, &others, |row, lost| {
                 left.see(row);
                 causes.see(row);
                 show(row, args.json);
-                keep(&grades, &name, row);
+                if let Some(error) = lost {
+                    let (id, error) = (one_line(&row.instance_id), one_line(&error.to_string()));
+                    errln!("voe: cannot write the grade of {id}: {error}");
+                }
             });
             let report = report.await?;
-            // Where the other commands look for it.
-            grades.replace(format!("{name}.json"), report.to_file()?.as_bytes())?;
             if args.json {
                 crate::show::out::json(&report)?;
                 continue;
@@ -287,24 +274,6 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
         }
     }
     Ok(left.code(true))
-}
-
-/// `grades/<arm>-<trial>/<id>.json` and, next to it, `<id>.cause.json`.
-fn keep(grades: &UntrustedDir, name: &str, row: &Row) {
-    if row.report.is_none() && row.cause.is_none() {
-        return;
-    }
-    let written = || -> anyhow::Result<()> {
-        let dir = grades.make_dirs(name)?;
-        write_cause(&dir, Path::new(&format!("{}.cause.json", row.instance_id)), row)?;
-        if let Some(report) = &row.report {
-            dir.replace(format!("{}.json", row.instance_id), report.to_file(&row.instance_id)?.as_bytes())?;
-        }
-        Ok(())
-    };
-    if let Err(error) = written() {
-        errln!("voe: cannot write the grade of {}: {}", one_line(&row.instance_id), one_line(&error.to_string()));
-    }
 }
 
 /// `--gold`, `--empty`, `--wrong`: does grading say here what it must say?

@@ -29,7 +29,7 @@ fn with_neighbours(path: &Path) -> Vec<PathBuf> {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let at = entry.path();
         let kind = at.extension().and_then(|extension| extension.to_str());
-        if matches!(kind, Some("json" | "jsonl" | "parquet" | "toml")) || at.join("run.toml").is_file() {
+        if matches!(kind, Some("json" | "jsonl" | "parquet" | "toml")) || at.join(voe_trace::layout::RUN).is_file() {
             found.push(at);
         }
     }

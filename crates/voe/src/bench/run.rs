@@ -36,7 +36,7 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
         return Err(Usage("the experiment names no suite; give --suite SUITE".into()).into());
     }
     let here = std::env::current_dir()?;
-    let begun = out.join("run.toml").is_file().then(|| RunDir::look(&out)).transpose()?;
+    let begun = out.join(voe_trace::layout::RUN).is_file().then(|| RunDir::look(&out)).transpose()?;
     let arms = arms(&args, &experiment, &here)?;
     let suite = suite(&args, &experiment).await?;
     let said = args.place.said()?;

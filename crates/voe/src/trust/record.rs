@@ -13,7 +13,9 @@ use voe_trace::Trajectory;
 use voe_trace::event::Start;
 use voe_untrusted::{UntrustedDir, private};
 
-use crate::session::{ABOUT, Places, TRAJECTORY};
+use voe_trace::layout::TRAJECTORY;
+
+use crate::session::{ABOUT, Places};
 use crate::settings::Settings;
 use crate::{Usage, state};
 
