@@ -32,7 +32,7 @@ use voe_grade::Instance;
 use voe_repo::{History, RepoError, sealed_checkout};
 use voe_sandbox::{Choice, SandboxError};
 
-use crate::run::policy;
+use crate::run::memory::no_room;
 use crate::workspace::{Prepared, Remedy, WorkspaceError};
 use environment::Unbuilt;
 use pins::Pins;
@@ -129,7 +129,7 @@ impl Native {
                 | RepoError::GitAnswer { .. }
                 | RepoError::NoCommit { .. }
                 | RepoError::Shallow(_)),
-            ) if !policy::disk_full(&error.to_string()) => {
+            ) if no_room(dir).is_none() => {
                 let why = mirror.unusable(&repo, &error);
                 Err(WorkspaceError::Environment { id: of.clone(), why, remedy: Remedy::Repos })
             }

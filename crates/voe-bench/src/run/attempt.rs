@@ -16,6 +16,7 @@ use voe_untrusted::UntrustedDir;
 
 use super::Context;
 use super::dir::DirError;
+use super::memory;
 use super::pace::{LastError, Paced};
 use super::policy::{self, Fate};
 use super::progress::{Key, Watching};
@@ -68,6 +69,8 @@ pub(super) enum Came {
     Paused,
     /// It ended by no fault of the model's.
     Fault(String, Fate),
+    /// The disk is full, so that no other attempt can be made either.
+    NoRoom(String),
     /// The task can't run here.
     Skipped(String, Remedy),
 }
@@ -134,6 +137,7 @@ impl Job {
             Ok(prepared) => prepared,
             Err(error) => match error.remedy() {
                 Some(remedy) => return Came::Skipped(error.to_string(), remedy),
+                None if policy::is_no_room(&error) => return Came::NoRoom(error.to_string()),
                 None => return self.fault(context, &error.to_string(), Fate::Again),
             },
         };
@@ -150,13 +154,16 @@ impl Job {
             Ok(Done::Paused) => Came::Paused,
             Ok(Done::Fault(why, fate)) => self.fault(context, &why, fate),
             Err(Failed::Script(error)) => Came::Fault(error.to_string(), Fate::Stops),
+            Err(error) if policy::is_no_room(&error) => Came::NoRoom(error.to_string()),
             Err(error) => self.fault(context, &error.to_string(), Fate::Again),
         }
     }
 
     /// Notes that a try ended by a fault.
     pub(super) fn fault(&self, context: &Context, why: &str, fate: Fate) -> Came {
-        let fate = if policy::disk_full(why) { Fate::Stops } else { fate };
+        if memory::no_room(&context.dir.path).is_some() {
+            return Came::NoRoom(why.to_owned());
+        }
         // A run that stops for all is no try of this attempt's.
         if fate != Fate::Stops
             && let Err(error) = self.put_aside(context, why, fate)

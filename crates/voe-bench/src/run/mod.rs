@@ -212,7 +212,7 @@ impl Queue {
             self.take(context, job, came, &mut skipped);
         }
         match (self.stop, *pause.borrow()) {
-            (Some(why), _) if self.no_room || policy::disk_full(&why) => Outcome::NoRoom(why),
+            (Some(why), _) if self.no_room => Outcome::NoRoom(why),
             (Some(why), _) => Outcome::Stopped(why),
             (None, true) if !self.open.is_empty() => Outcome::Paused,
             _ => {
@@ -234,11 +234,11 @@ impl Queue {
                 let first = skipped.insert(key.task.clone());
                 context.progress.skipped(&key, first.then_some(why.as_str()), remedy);
             }
-            Came::Fault(why, Fate::Stops) => {
-                context.progress.fault(&key, &why, true);
-                self.stop.get_or_insert(why);
-                self.open.push_front(job);
+            Came::NoRoom(why) => {
+                self.no_room |= self.stop.is_none();
+                self.stop_for(context, job, &key, why);
             }
+            Came::Fault(why, Fate::Stops) => self.stop_for(context, job, &key, why),
             Came::Fault(why, _) => {
                 let again = matches!(job.standing(context), Ok(Standing::Open));
                 context.progress.fault(&key, &why, again);
@@ -248,6 +248,15 @@ impl Queue {
                 }
             }
         }
+    }
+}
+
+impl Queue {
+    /// Begins no further attempt, for a reason that concerns all of them. `job`'s is made when the run continues.
+    fn stop_for(&mut self, context: &Context, job: Job, key: &progress::Key, why: String) {
+        context.progress.fault(key, &why, true);
+        self.stop.get_or_insert(why);
+        self.open.push_front(job);
     }
 }
 

@@ -1,5 +1,8 @@
 //! What becomes of an attempt, by why it ended: tried again? counted? as what? `docs/bench.md` has the same as a table.
 
+use std::error::Error;
+use std::io::ErrorKind;
+
 use serde::{Deserialize, Serialize};
 use voe_trace::Reason;
 use voe_trace::event::RetryKind;
@@ -46,9 +49,13 @@ pub fn fate(reason: Reason, last: Option<&LastError>) -> Fate {
     }
 }
 
-/// Whether an error of voe's own says that the disk is full: then nothing else goes well either.
-pub(crate) fn disk_full(error: &str) -> bool {
-    error.contains("No space left on device") || error.contains("os error 28") || error.contains("Disk quota exceeded")
+/// Whether an error of voe's own came from a full disk or a used-up quota: then nothing else goes well either.
+pub(crate) fn is_no_room(error: &(dyn Error + 'static)) -> bool {
+    fn full(error: &(dyn Error + 'static)) -> bool {
+        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        matches!(kind, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+    }
+    full(error) || error.source().is_some_and(is_no_room)
 }
 
 #[cfg(test)]
@@ -65,5 +72,15 @@ mod tests {
         assert_eq!(fate(Reason::ModelError, error(RetryKind::BadRequest, false).as_ref()), Fate::Fault);
         assert_eq!(fate(Reason::ModelError, error(RetryKind::Auth, false).as_ref()), Fate::Stops);
         assert_eq!(fate(Reason::Internal, None), Fate::Again);
+    }
+
+    #[test]
+    fn a_full_disk_is_found_wherever_it_stands_in_an_error() {
+        let write = |kind| voe_trace::WriteError { path: "t".into(), source: std::io::Error::from(kind) };
+        let attempt = |kind| voe_search::SearchError::from(voe_agent::AttemptError::from(write(kind)));
+        assert!(is_no_room(&write(ErrorKind::StorageFull)) && is_no_room(&attempt(ErrorKind::QuotaExceeded)));
+        // A message that mentions it is not one.
+        let said = std::io::Error::other("No space left on device");
+        assert!(!is_no_room(&attempt(ErrorKind::PermissionDenied)) && !is_no_room(&said));
     }
 }
