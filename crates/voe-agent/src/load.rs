@@ -1,12 +1,42 @@
 //! Finding strategies: the shipped ones by name, a user's by path, each on top of what it extends.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::{Table, Value};
 use voe_untrusted::UntrustedDir;
 
 use crate::strategy::Strategy;
+
+/// A strategy file: a [`Strategy`], and the strategy on which it is laid. Only its schema is here; [`load`] reads it table by table.
+#[derive(Debug)]
+pub struct StrategyFile;
+
+impl JsonSchema for StrategyFile {
+    fn schema_name() -> Cow<'static, str> {
+        "Strategy".into()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        concat!(module_path!(), "::StrategyFile").into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Strategy::json_schema(generator);
+        let extends = json_schema!({
+            "description": "The strategy that this one is laid on, key by key: a shipped one's name, or a file beside this one.",
+            "type": "string",
+        });
+        let about = "How the agent works. Every key has a default, so a file holds only what is different.";
+        schema.insert("description".into(), about.into());
+        if let Some(serde_json::Value::Object(keys)) = schema.get_mut("properties") {
+            keys.insert("extends".into(), extends.into());
+        }
+        schema
+    }
+}
 
 /// The shipped strategies: name and text, in the order in which they are listed.
 pub const SHIPPED: &[(&str, &str)] = &[

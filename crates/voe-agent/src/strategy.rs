@@ -3,6 +3,7 @@
 mod grid;
 mod leading;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use voe_evidence::Require;
 use voe_model::Sampling;
@@ -12,7 +13,7 @@ pub use grid::{Granularity, Method, RecoverHow, Recovery, RedFirst, Verify};
 pub use leading::{Pipeline, Questions, Search, SearchKind, ValueFrom, Writes};
 
 /// How the agent works. Read with [`crate::load::load`]; every key has a default, so a file holds only what it means to say.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Strategy {
     /// Its name; the file's stem if left out.
@@ -56,7 +57,7 @@ pub struct Strategy {
 
 /// What is said to the model. Templates in minijinja's language; they may use `workspace`, `task_id`, `statement`, `check`,
 /// `notes`, `marker`, `tools` and `method`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Prompt {
     /// The standing instructions.
@@ -86,7 +87,7 @@ impl Default for Prompt {
 }
 
 /// What the model may do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tools {
     /// The tools offered, in this order.
@@ -128,7 +129,7 @@ impl Default for Tools {
 }
 
 /// How the model says that it is done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Done {
     /// The word that ends the attempt, in a reply without a call.
@@ -148,7 +149,7 @@ impl Default for Done {
 }
 
 /// Where the attempt ends at the latest. 0: no limit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Model replies.
@@ -170,7 +171,7 @@ impl Default for Limits {
 }
 
 /// When the model is asked to verify.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Nudge {
     /// What it follows.
@@ -190,7 +191,7 @@ impl Default for Nudge {
 }
 
 /// What a nudge follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NudgeOn {
     /// Nothing.
@@ -205,7 +206,7 @@ pub enum NudgeOn {
 }
 
 /// Where a nudge is put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Placement {
     /// At the end of the tool result: keeps the server's prefix cache.
@@ -216,7 +217,7 @@ pub enum Placement {
 }
 
 /// How several edits share one nudge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Coalesce {
     /// One after each call that edits.
@@ -229,7 +230,7 @@ pub enum Coalesce {
 }
 
 /// What voe finds out by itself about each check.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvidenceKeys {
     /// Whether passing checks are run again without the edits, and who is told.
@@ -247,7 +248,7 @@ impl Default for EvidenceKeys {
 }
 
 /// Whether passing checks are run again without the edits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Counterfactual {
     /// No.
@@ -260,7 +261,7 @@ pub enum Counterfactual {
 }
 
 /// What must hold before "done" is accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gate {
     /// What the patch needs.
@@ -276,7 +277,7 @@ impl Default for Gate {
 }
 
 /// How the conversation is kept within the window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CompactionKeys {
     /// Share of the window at which it begins; 0: never.
@@ -303,7 +304,7 @@ pub struct CompactionKeys {
 }
 
 /// What is left of a conversation that was compacted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CompactHow {
     /// Old results are shortened; where that is not enough, the model's summary, facts that voe restates, and the newest
@@ -335,7 +336,7 @@ impl Default for CompactionKeys {
 }
 
 /// When going round in circles ends the attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Stuck {
     /// The same call with the same result this many times in a row brings a nudge, and as many again the end. 0: never.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use voe_agent::{LoadError, Strategy};
@@ -10,7 +11,7 @@ use crate::name::{self, slug};
 use crate::suite::filter::Filter;
 
 /// An experiment as a file says it. Strategies × models × trials, and arms of their own beside them.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Experiment {
     /// Its name; the file's stem if left out. The run directory is called so. See [`name::RULE`].
@@ -36,6 +37,7 @@ pub struct Experiment {
     /// Whether the agent sees the row's `hints_text` too.
     pub hints: bool,
     /// Keys of every strategy that are set differently here.
+    #[schemars(with = "Strategy")]
     pub set: Table,
     /// Arms of their own.
     #[serde(rename = "arm")]
@@ -43,7 +45,7 @@ pub struct Experiment {
 }
 
 /// An arm as a file says it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ArmSpec {
     /// Its name.
@@ -53,6 +55,7 @@ pub struct ArmSpec {
     /// Its model; empty: each of the experiment's.
     pub model: String,
     /// Keys of the strategy that are set differently in this arm.
+    #[schemars(with = "Strategy")]
     pub set: Table,
 }
 

@@ -1,10 +1,11 @@
 //! What the gate asks for before "done" is accepted.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use voe_trace::Level;
 
 /// What the gate asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Require {
     /// Nothing: the model's word is enough.

@@ -4,6 +4,7 @@
 //! Anything in a log can be the patch's own output. So a test result is always believed before a sign, a sign that the patch
 //! quotes says nothing, and what a patch can bring about as well as the machine is unclear.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::instance::Instance;
@@ -17,7 +18,7 @@ use crate::text::universal_newlines;
 use crate::verdict::{Graded, NotFound};
 
 /// Whose matter a failure is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Blame {
     /// The patch's, wherever nothing shows otherwise.
@@ -40,7 +41,7 @@ impl Blame {
 }
 
 /// What shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CauseSign {
     /// Tests ran, and not all that decide came out as they must.
@@ -141,7 +142,7 @@ impl CauseSign {
 }
 
 /// Where a sign was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct SignPlace {
     /// In which part of the log.
     pub part: LogPart,
@@ -150,7 +151,7 @@ pub struct SignPlace {
 }
 
 /// Why a task is not resolved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Cause {
     /// Whose matter it is.
     pub blame: Blame,

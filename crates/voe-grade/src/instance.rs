@@ -1,5 +1,6 @@
 //! One row of a suite, with SWE-bench's field names.
 
+use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
@@ -10,7 +11,7 @@ use crate::parser::{LogParser, UnsupportedParser};
 ///
 /// An agent may see `problem_statement`, and `hints_text` where it was asked for; never `patch`, `test_patch` or the two
 /// lists of tests.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
 pub struct Instance {
     /// `owner/name` of the repository.
     pub repo: String,
@@ -30,28 +31,37 @@ pub struct Instance {
     pub created_at: String,
     /// The version of the repository's software.
     pub version: String,
-    /// Ids of the tests that fail at base and must pass.
+    /// Ids of the tests that fail at base and must pass; in rows as written, a string that holds the list as JSON.
+    #[schemars(rename = "FAIL_TO_PASS", with = "String")]
     pub fail_to_pass: Vec<String>,
-    /// Ids of the tests that pass at base and must still pass.
+    /// Ids of the tests that pass at base and must still pass; written in the same way.
+    #[schemars(rename = "PASS_TO_PASS", with = "String")]
     pub pass_to_pass: Vec<String>,
     /// The commit that the environment was made for.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub environment_setup_commit: Option<String>,
     /// How long a developer was thought to need, in words; Verified only.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub difficulty: Option<String>,
     /// The script that runs the tests; rows from before 2026 lack it.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub eval_script: Option<String>,
     /// The name of the log parser; rows from before 2026 lack it.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub log_parser: Option<String>,
     /// How absent tests are judged; rows from before 2026 lack it.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub eval_type: Option<EvalType>,
     /// The image that holds checkout and environment; rows from before 2026 lack it.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// Fields that SWE-bench does not know.
+    #[schemars(flatten)]
     pub extra: Map<String, Value>,
 }
 
 /// How tests that the log doesn't show are judged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EvalType {
     /// A test must be seen to pass.

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::verdict::Graded;
 
 /// A log and the verdict on it, as one flat JSON object: `file`, `instance_id`, `found`, `statuses`, `report`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct GradedLog<'a> {
     /// The log's path relative to the directory of logs.
     pub file: &'a str,

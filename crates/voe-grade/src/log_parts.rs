@@ -2,6 +2,7 @@
 //!
 //! The eval script runs with `set -x`, so that bash writes each command before its output, as `+ command`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::eval_script::{CHECKOUT, DIFF, install_lines};
@@ -9,7 +10,7 @@ use crate::instance::Instance;
 use crate::log::START_MARKER;
 
 /// A part of what is left of a grading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogPart {
     /// The row's own install commands. Without a network they are expected to fail.

@@ -1,13 +1,14 @@
 //! The official report of one task: `report.json`.
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::infra::{InfraFailure, Tier};
 use crate::official_json;
 
 /// The verdict on one prediction, with the official names and order of fields.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InstanceReport {
     /// The prediction had no patch at all.
     #[serde(rename = "patch_is_None", default)]
@@ -33,7 +34,7 @@ pub struct InstanceReport {
 }
 
 /// The tests that decide, by what was expected of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TestsStatus {
     /// Those that had to begin to pass.
     #[serde(rename = "FAIL_TO_PASS", default)]
@@ -50,7 +51,7 @@ pub struct TestsStatus {
 }
 
 /// Test ids as the suite has them, in its order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Outcomes {
     /// Tests that did what was expected.
     #[serde(default)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::infra::{InfraFailure, Tier, classify};
@@ -39,7 +40,7 @@ pub const SCHEMA: u32 = 2;
 
 /// A run's report with the official names and order of fields. All lists are sorted. Read leniently: other tools leave fields out, and
 /// only `resolved_ids` makes a file such a report.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunReport {
     /// Tasks of the suite.
     #[serde(default)]

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The five words that a line of a test log may begin with, in the order in which the official parsers try them.
@@ -78,9 +79,9 @@ impl<'de> Deserialize<'de> for Status {
 /// The tests of a log and what they came out as, in the order in which the log first names them.
 ///
 /// The order counts: where the data has a test's id cut short, the first test that begins with it decides.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Statuses(IndexMap<String, Status>);
+pub struct Statuses(#[schemars(with = "std::collections::BTreeMap<String, String>")] IndexMap<String, Status>);
 
 impl Statuses {
     /// What became of the test of exactly this id.

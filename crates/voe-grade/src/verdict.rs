@@ -1,5 +1,6 @@
 //! From a row and a log to the verdict.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::infra::classify;
@@ -11,7 +12,7 @@ use crate::status::{Status, Statuses};
 use crate::text::universal_newlines;
 
 /// What a log says of a task, as if a patch had been given and applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Graded {
     /// Whether the log holds a result of the tests.
     pub found: bool,

@@ -184,3 +184,48 @@ proptest! {
         prop_assert_eq!(read.records.len(), text.as_bytes()[..cut].iter().filter(|b| **b == b'\n').count());
     }
 }
+
+/// What the schema of a line says against `value`.
+fn refusals(schema: &jsonschema::Validator, value: &Value) -> Vec<String> {
+    schema.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
+}
+
+#[test]
+fn the_schema_takes_each_documented_line_and_each_record_that_is_read() {
+    let schema = jsonschema::validator_for(schemars::schema_for!(Record).as_value()).unwrap();
+    let mut lines = examples();
+    for entry in fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/formats")).unwrap() {
+        let path = entry.unwrap().path();
+        if Trajectory::read(&path).is_ok() {
+            lines.extend(fs::read_to_string(&path).unwrap().lines().map(str::to_owned));
+        }
+    }
+    assert!(lines.len() > kinds().len());
+    for line in lines {
+        let mut value: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(refusals(&schema, &value), Vec::<String>::new(), "{line}");
+        let written = serde_json::to_value(serde_json::from_value::<Record>(value.clone()).unwrap()).unwrap();
+        assert_eq!(refusals(&schema, &written), Vec::<String>::new(), "{written}");
+        // Neither a line without its time nor one of a kind that is not in this version.
+        let at = value.as_object_mut().unwrap().remove("at").unwrap();
+        assert!(!schema.is_valid(&value), "{value}");
+        value["at"] = at;
+        value["event"] = "no_such_event".into();
+        assert!(!schema.is_valid(&value), "{value}");
+    }
+}
+
+#[test]
+fn the_schema_refuses_a_field_of_the_wrong_kind() {
+    let schema = jsonschema::validator_for(schemars::schema_for!(Record).as_value()).unwrap();
+    let line = |line: &str| schema.is_valid(&serde_json::from_str(line).unwrap());
+    assert!(line(r#"{"at":1.0,"event":"nudge","step":1,"kind":"verify","text":"t"}"#));
+    for wrong in [
+        r#"{"at":1.0,"event":"nudge","step":1,"kind":"no such kind","text":"t"}"#,
+        r#"{"at":1.0,"event":"nudge","step":-1,"kind":"verify","text":"t"}"#,
+        r#"{"at":1.0,"event":"nudge","step":1,"kind":"verify"}"#,
+        r#"{"at":"1","event":"nudge","step":1,"kind":"verify","text":"t"}"#,
+    ] {
+        assert!(!line(wrong), "{wrong}");
+    }
+}

@@ -1,10 +1,11 @@
 //! Keys of the verification grid: by what means, when, what follows a failure; and red before green.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use voe_trace::event::VerifyMethod;
 
 /// Verification by other means than the model's own checks.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Verify {
     /// By what means.
@@ -35,7 +36,7 @@ impl Method {
 }
 
 /// A means of verification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// None.
@@ -54,7 +55,7 @@ pub enum Method {
 }
 
 /// When a verification is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Granularity {
     /// When the model says that it is done.
@@ -67,7 +68,7 @@ pub enum Granularity {
 }
 
 /// What happens when a verification fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recovery {
     /// How the work goes on.
@@ -83,7 +84,7 @@ impl Default for Recovery {
 }
 
 /// How the work goes on after a failed verification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecoverHow {
     /// In the same context.
@@ -96,7 +97,7 @@ pub enum RecoverHow {
 }
 
 /// A failing check comes before the first edit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedFirst {
     /// Different commands that must have been seen to fail.

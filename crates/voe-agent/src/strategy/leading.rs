@@ -1,9 +1,10 @@
 //! Keys of strategies in which the harness leads: the pipeline, and several attempts as one.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The harness leads, one question a fresh context.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pipeline {
     /// Checks tried until one is red; 0: no check is written.
@@ -37,7 +38,7 @@ impl Default for Pipeline {
 }
 
 /// What the model of a pipeline writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Writes {
     /// The function anew.
@@ -50,7 +51,7 @@ pub enum Writes {
 }
 
 /// The questions of a pipeline. Templates; each is the only message of its request.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Questions {
     /// Which places matter; may use `statement` and `places`, a numbered list.
@@ -63,7 +64,7 @@ pub struct Questions {
 }
 
 /// Several attempts as one. `limits` then bounds all of them together.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Search {
     /// How.
@@ -93,7 +94,7 @@ pub struct Search {
 }
 
 /// How several attempts are made one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SearchKind {
     /// One after another until the gate holds.
@@ -120,7 +121,7 @@ impl SearchKind {
 }
 
 /// Where the value of a state comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ValueFrom {
     /// The level of its evidence.

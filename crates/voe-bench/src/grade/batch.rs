@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use schemars::JsonSchema;
 use serde::Serialize;
 use voe_grade::run_report::instance_directory;
 use voe_grade::{Cause, Instance, InstanceReport, Outcome, RunReport, grade};
@@ -37,7 +38,7 @@ pub struct Entry {
 }
 
 /// What grading said of one patch, as a line of JSON.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Row {
     /// The task.
     pub instance_id: String,

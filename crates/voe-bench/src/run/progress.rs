@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use voe_agent::Observer;
@@ -13,7 +14,7 @@ use voe_trace::{Event, Level, Reason, Record, Usage};
 use crate::workspace::Remedy;
 
 /// Which attempt.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Key {
     /// The task.
     pub task: String,
@@ -29,8 +30,8 @@ impl std::fmt::Display for Key {
     }
 }
 
-/// Something that a person who watches wants to know.
-#[derive(Debug, Clone, Serialize)]
+/// News of a run for whoever watches: a line of `voe bench run --json`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "news", rename_all = "snake_case")]
 pub enum News {
     /// An attempt began, or was gone on with after `resumed` steps.
@@ -86,7 +87,7 @@ pub enum News {
 }
 
 /// A running attempt.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Running {
     /// The last step.
     pub step: u32,
@@ -100,7 +101,7 @@ pub struct Running {
 }
 
 /// Counts of a run.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Totals {
     /// Attempts that are to be made in all.
     pub planned: usize,

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use voe_trace::event::Finish;
 use voe_trace::{Event, Level, Trajectory, Usage};
@@ -11,8 +12,8 @@ use super::dir::{DirError, RunDir};
 use super::progress::Key;
 use super::{faults, policy, record};
 
-/// What a run has done.
-#[derive(Debug, Clone, Default, Serialize)]
+/// What a run has done so far: what `voe bench status --json` prints.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Status {
     /// Whether some attempts could read the suite's solutions.
     pub readable_solutions: bool,
@@ -43,7 +44,7 @@ pub struct Status {
 }
 
 /// An attempt that has begun and not ended.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Open {
     /// Which.
     #[serde(flatten)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use voe_untrusted::text::one_line;
 
@@ -59,7 +60,7 @@ impl By {
 }
 
 /// Two arms, paired.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Comparison {
     /// The first arm's name.
     pub a: String,
@@ -113,7 +114,8 @@ pub struct Comparison {
 }
 
 /// One group of tasks.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "GroupComparison")]
 pub struct Group {
     /// Its name.
     pub group: String,

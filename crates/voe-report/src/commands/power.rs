@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::Error;
@@ -29,8 +30,8 @@ pub struct Options {
     pub trials: u64,
 }
 
-/// What it can show.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// What a planned experiment can show.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Power {
     /// As planned.
     pub baseline: f64,
@@ -63,7 +64,7 @@ pub struct Power {
 }
 
 /// One line of the table.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Row {
     /// Paired outcomes.
     pub pairs: u64,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use voe_trace::event::{Finish, NudgeKind, ResumedFrom, Seconds};
 use voe_trace::{Event, Level, Reason, Record, Usage};
@@ -70,7 +71,7 @@ pub struct Attempt {
 }
 
 /// Seconds, by what they were spent on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Spent {
     /// Waiting for the model.
     pub model: f64,
@@ -87,7 +88,7 @@ impl From<Seconds> for Spent {
 }
 
 /// Nudges of one kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Nudges {
     /// How often.
     pub given: u32,

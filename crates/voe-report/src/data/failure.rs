@@ -1,5 +1,6 @@
 //! Why an attempt was not resolved.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use voe_evidence::is_test;
 use voe_grade::known::Known;
@@ -10,7 +11,7 @@ use super::arm::{Cell, Verdict};
 use super::suite::TaskFacts;
 
 /// The class of a failure; the first that fits. Their order and meaning are in `docs/statistics.md`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Failure {
     /// The model or its server failed for good.

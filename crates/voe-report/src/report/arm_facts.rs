@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use voe_grade::Blame;
 use voe_trace::{Level, Usage};
@@ -17,7 +18,7 @@ use crate::stats::proportion::{wilson, wilson_of};
 use crate::stats::trials::{Spread, pass_at, pass_hat, spread};
 
 /// One arm on a suite. Counts are over all trials unless said otherwise.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct ArmFacts {
     /// Its name.
     pub name: String,
@@ -54,7 +55,7 @@ pub struct ArmFacts {
 }
 
 /// pass@k and pass^k, mean over tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Pass {
     /// Trials drawn.
     pub k: u64,
@@ -65,7 +66,7 @@ pub struct Pass {
 }
 
 /// What trajectories say.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Work {
     /// Attempts with a trajectory.
     pub attempts: u32,
@@ -108,7 +109,7 @@ pub struct Work {
 }
 
 /// One level of evidence: is it worth what it says?
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Calibration {
     /// The level.
     pub level: Level,
@@ -121,7 +122,7 @@ pub struct Calibration {
 }
 
 /// Where a number lies among attempts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Quartiles {
     /// The mean.
     pub mean: f64,

@@ -1,5 +1,6 @@
 //! The report as data.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arm_facts::ArmFacts;
@@ -13,7 +14,7 @@ use crate::stats::multiple::holm;
 const MOST_ARMS_IN_PAIRS: usize = 12;
 
 /// Everything that a report shows.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Report {
     /// What the tasks are.
     pub denominator: String,
@@ -36,7 +37,7 @@ pub struct Report {
 }
 
 /// Two arms.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Pair {
     /// The p-value after Holm's correction over all pairs.
     pub p_holm: f64,
@@ -46,7 +47,7 @@ pub struct Pair {
 }
 
 /// A repository or a difficulty.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Group {
     /// Its name.
     pub group: String,
@@ -59,7 +60,7 @@ pub struct Group {
 }
 
 /// What the arms resolve together. With several trials "resolved" means in at least half of them.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Overlap {
     /// Tasks that both arms resolve, arm by arm; the diagonal is the arm's own number.
     pub both: Vec<Vec<usize>>,
@@ -74,7 +75,7 @@ pub struct Overlap {
 }
 
 /// One task.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Row {
     /// Its id.
     pub task: String,

@@ -17,10 +17,11 @@ pub mod trials;
 mod binomial;
 mod random;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An interval, lower end first, in the unit of what it is an interval of.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Interval(pub f64, pub f64);
 
 /// The confidence of all intervals that are shown.

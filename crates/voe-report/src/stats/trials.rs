@@ -1,11 +1,12 @@
 //! Several trials of the same tasks.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::binomial::ln_choose;
 
 /// How a number differs between trials.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Spread {
     /// The mean over trials.
     pub mean: f64,
