@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Strategies(Strategies),
     /// Print the settings in force and where each comes from
     Config(Config),
+    /// Print the JSON Schema of a file format
+    Schema(Schema),
 }
 
 /// Which model answers; shared by the commands that ask one.
@@ -197,6 +199,13 @@ pub(crate) struct Config {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// The format
+    #[arg(value_enum, value_name = "FORMAT")]
+    pub(crate) what: crate::schema::What,
 }
 
 #[derive(Debug, Args)]

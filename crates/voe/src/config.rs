@@ -1,7 +1,36 @@
 //! `voe config`: the settings in force.
 
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
 use crate::settings::{KEYS, Settings};
 use crate::{cli, exit, trust};
+
+/// What `voe config --json` prints: each setting by its name, in the order of the text output.
+#[derive(JsonSchema)]
+#[schemars(rename = "Config")]
+pub(crate) struct Shown(#[schemars(with = "BTreeMap<String, Setting>")] Vec<(&'static str, Setting)>);
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, setting)| (name, setting)))
+    }
+}
+
+/// One setting.
+#[derive(Serialize, JsonSchema)]
+struct Setting {
+    /// The value in force, without the user and the password of an address; null if it is not set.
+    value: Option<Value>,
+    /// Where it comes from; null if it is not set.
+    source: Option<String>,
+    /// The value that the repository's voe.toml sets and you have not accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_accepted: Option<Value>,
+}
 
 /// A value without the user name and the password that an address may have in it.
 fn shown(value: &toml::Value) -> toml::Value {
@@ -21,19 +50,15 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
     let asked = settings.asked();
     let asked_value = |name: &str| asked.and_then(|asked| asked.values.get(name));
     if args.json {
-        let all: serde_json::Map<_, _> = KEYS
-            .iter()
-            .map(|key| {
-                let value = settings.get(key.name).map(|(v, _)| serde_json::to_value(shown(v)).unwrap_or_default());
-                let source = settings.get(key.name).map(|(_, s)| s.to_string());
-                let mut entry = serde_json::json!({"value": value, "source": source});
-                if let Some(value) = asked_value(key.name) {
-                    entry["not_accepted"] = serde_json::to_value(value).unwrap_or_default();
-                }
-                (key.name.to_owned(), entry)
-            })
-            .collect();
-        crate::show::out::json_pretty(&all)?;
+        let setting = |name: &str| {
+            let set = settings.get(name);
+            Setting {
+                value: set.map(|(value, _)| serde_json::to_value(shown(value)).unwrap_or_default()),
+                source: set.map(|(_, source)| source.to_string()),
+                not_accepted: asked_value(name).map(|value| serde_json::to_value(value).unwrap_or_default()),
+            }
+        };
+        crate::show::out::json_pretty(&Shown(KEYS.iter().map(|key| (key.name, setting(key.name))).collect()))?;
         return Ok(exit::OK);
     }
     for key in KEYS {

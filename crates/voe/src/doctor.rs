@@ -5,7 +5,8 @@ mod bench;
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 use voe_model::{OpenAi, OpenAiConfig, Probe, ProbeTools};
 
 use crate::settings::Settings;
@@ -13,19 +14,38 @@ use crate::show::{Paint, one_line, out};
 use crate::{cli, exit, model, session, state, trust};
 
 /// How one look came out.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 enum Mark {
+    /// Works.
     Good,
     /// Works, with something to know.
     Mind,
+    /// Missing or broken.
     Bad,
 }
 
+/// What `voe doctor --json` prints.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Doctor")]
+pub(crate) struct Looks {
+    /// Whether a model works.
+    ready: bool,
+    /// Everything that was looked at, in the order of the text output.
+    looks: Vec<Look>,
+}
+
+/// One thing that was looked at.
+#[derive(Serialize, JsonSchema)]
 struct Look {
-    mark: Mark,
+    /// What.
     what: String,
+    /// How it came out.
+    #[serde(rename = "state")]
+    mark: Mark,
+    /// What was seen.
     text: String,
-    /// What to do about it.
+    /// What to do about it; empty if nothing.
     remedy: String,
 }
 
@@ -77,17 +97,9 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
     let (servers, model_works) = servers(&settings).await?;
     looks.extend(servers);
 
+    let broken = !model_works || looks.iter().any(|look| look.mark == Mark::Bad && look.what == "git");
     if args.json {
-        let word = |mark| match mark {
-            Mark::Good => "good",
-            Mark::Mind => "mind",
-            Mark::Bad => "bad",
-        };
-        let all: Vec<Value> = looks
-            .iter()
-            .map(|l| json!({"what": l.what, "state": word(l.mark), "text": l.text, "remedy": l.remedy}))
-            .collect();
-        out::json_pretty(&json!({"ready": model_works, "looks": all}))?;
+        out::json_pretty(&Looks { ready: model_works, looks })?;
     } else {
         let paint = Paint::stdout(args.no_color);
         for look in &looks {
@@ -110,7 +122,6 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
             }
         );
     }
-    let broken = !model_works || looks.iter().any(|look| look.mark == Mark::Bad && look.what == "git");
     Ok(if broken { exit::MODEL } else { exit::OK })
 }
 

@@ -17,6 +17,7 @@ mod model;
 mod proof;
 mod replay;
 mod report;
+mod schema;
 mod session;
 mod settings;
 mod state;
@@ -92,6 +93,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Undo(args) => undo::run(&args),
         Command::Strategies(args) => strategies::run(&args),
         Command::Config(args) => config::run(&args),
+        Command::Schema(args) => schema::run(&args),
     }
 }
 

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use schemars::JsonSchema;
+use serde::Serialize;
 use voe_bench::Suite;
 use voe_bench::grade::{Batch, Entry, Grading, Row, RunGrades, Setting, gold, known as of_known, logs, official};
 use voe_bench::run::RunDir;
 use voe_bench::workspace::Origins;
-use voe_grade::{Predictions, RunReport};
+use voe_grade::{GradedLog, Predictions, RunReport};
 use voe_trace::layout::{GRADES, PREDICTIONS};
 use voe_untrusted::{UntrustedDir, private};
 
@@ -28,6 +30,19 @@ const TIMEOUT: u64 = voe_bench::grade::cell::TIME_LIMIT.as_secs();
 
 /// The most that is read of a file of predictions. Bytes.
 const MOST_PREDICTIONS: u64 = 1 << 30;
+
+/// A line of `voe bench grade --json`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GradeLine")]
+#[serde(untagged)]
+pub(crate) enum Line<'a> {
+    /// A patch.
+    Row(&'a Row),
+    /// A log, with `--logs`.
+    Log(&'a GradedLog<'a>),
+    /// The last line of a grading of patches.
+    Report(&'a RunReport),
+}
 
 pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
     if let Some(dir) = &args.run {
@@ -152,7 +167,7 @@ async fn finish(
     });
     let report = report.await?;
     if args.json {
-        crate::show::out::json(&report)?;
+        crate::show::out::json(&Line::Report(&report))?;
         return Ok((report, left, origins));
     }
     outln!("{}", causes.summary(&batch.model, &report));
@@ -173,7 +188,7 @@ async fn finish(
 
 fn show(row: &Row, json: bool) {
     if json {
-        crate::show::out::json_text(&serde_json::to_string(row).unwrap_or_default());
+        crate::show::out::json_text(&serde_json::to_string(&Line::Row(row)).unwrap_or_default());
         return;
     }
     let name = row.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
@@ -263,7 +278,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
             });
             let report = report.await?;
             if args.json {
-                crate::show::out::json(&report)?;
+                crate::show::out::json(&Line::Report(&report))?;
                 continue;
             }
             outln!("{}", causes.summary(&name, &report));
@@ -318,7 +333,7 @@ fn of_logs(dir: &Path, suite: &Suite, json: bool) -> anyhow::Result<u8> {
             count += 1;
             resolved += usize::from(log.graded.report.resolved);
             if json {
-                crate::show::out::json_text(&serde_json::to_string(&log).unwrap_or_default());
+                crate::show::out::json_text(&serde_json::to_string(&Line::Log(&log)).unwrap_or_default());
             } else {
                 let verdict = if log.graded.report.resolved { "resolved" } else { "unresolved" };
                 let why = log.graded.not_found.map(|why| format!("  {why}")).unwrap_or_default();

@@ -2,20 +2,20 @@
 
 mod args;
 mod building;
-mod grade;
+pub(crate) mod grade;
 mod hide;
 mod known;
 mod live;
 mod place;
-mod prepare;
-mod prune;
+pub(crate) mod prepare;
+pub(crate) mod prune;
 mod remembered;
 mod run;
 mod self_tests;
 mod server;
 mod status;
 mod tally;
-mod tasks;
+pub(crate) mod tasks;
 
 use std::path::PathBuf;
 

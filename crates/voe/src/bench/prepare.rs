@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use voe_bench::workspace::reason::few;
 use voe_bench::workspace::{Prepared, Remedy, WorkspaceError, Workspaces};
@@ -18,6 +19,78 @@ use super::place::Found;
 use super::{cache_dir, known, live, suite};
 use crate::show::{one_line, out};
 use crate::{Usage, exit};
+
+/// A line of `voe bench prepare --json`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PrepareLine")]
+#[serde(untagged)]
+pub(crate) enum Line<'a> {
+    /// A task.
+    Task(News<'a>),
+    /// The last line.
+    Summary(Summary<'a>),
+}
+
+/// How a task came out.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Prepared")]
+#[serde(tag = "news", rename_all = "snake_case")]
+pub(crate) enum News<'a> {
+    /// It is ready.
+    Ready {
+        /// The task.
+        task: &'a str,
+        /// What its environment is, by content.
+        environment: &'a str,
+        /// Packages of its environment that could not be had.
+        lacks: &'a [String],
+        /// Seconds that it took.
+        seconds: f64,
+    },
+    /// It can't be prepared here.
+    Skipped {
+        /// The task.
+        task: &'a str,
+        /// Why.
+        why: &'a str,
+        /// What removes the reason.
+        remedy: Remedy,
+    },
+}
+
+/// All tasks.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PrepareSummary")]
+pub(crate) struct Summary<'a> {
+    /// Tasks that are ready.
+    ready: usize,
+    /// Those that can't be prepared here, by the reason.
+    skipped: Vec<SkippedTasks<'a>>,
+    /// Those whose own solution is known not to pass here, by the reason.
+    gold_fails: Vec<GoldFails<'a>>,
+    /// Bytes that the disk of the cache has less free than before; null if that is not known.
+    bytes: Option<u64>,
+}
+
+/// Tasks that can't be prepared here for the same reason.
+#[derive(Serialize, JsonSchema)]
+struct SkippedTasks<'a> {
+    /// The reason.
+    why: &'a str,
+    /// What removes it.
+    remedy: Remedy,
+    /// The tasks.
+    tasks: &'a [String],
+}
+
+/// Tasks whose own solution is known not to pass here for the same reason.
+#[derive(Serialize, JsonSchema)]
+struct GoldFails<'a> {
+    /// The reason.
+    why: &'a str,
+    /// The tasks.
+    tasks: &'a [&'a str],
+}
 
 pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
     if args.place.is_official() {
@@ -96,7 +169,7 @@ async fn all(
             Err(error) => {
                 let (why, remedy) = (error.why(), error.remedy().unwrap_or(Remedy::Reason));
                 if shown.is_none() {
-                    out::news_json(&json!({"news": "skipped", "task": id, "why": why, "remedy": remedy}));
+                    out::news_json(&Line::Task(News::Skipped { task: id, why: &why, remedy }));
                 } else {
                     outln!("{}", one_line(&format!("skipped  {id}  {why}")));
                 }
@@ -113,9 +186,8 @@ async fn all(
 fn show_ready(id: &str, prepared: &Prepared, seconds: f64, json: bool) {
     let (origin, lacks) = (&prepared.origin, &prepared.lacks);
     if json {
-        let lacks = &lacks.pins;
-        let line = json!({"news": "ready", "task": id, "environment": origin, "lacks": lacks, "seconds": seconds});
-        return out::news_json(&line);
+        let line = News::Ready { task: id, environment: origin, lacks: &lacks.pins, seconds };
+        return out::news_json(&Line::Task(line));
     }
     let lacks = if lacks.is_empty() { String::new() } else { format!("; lacks {lacks}") };
     outln!("{}", one_line(&format!("ready    {id}  {origin}, {}{lacks}", live::time(seconds))));
@@ -157,7 +229,7 @@ impl Skipped {
     fn print_json(&self) -> anyhow::Result<()> {
         for (why, (remedy, ids)) in &self.reasons {
             for id in ids {
-                out::news_json(&json!({"news": "skipped", "task": id, "why": why, "remedy": remedy}));
+                out::news_json(&Line::Task(News::Skipped { task: id, why, remedy: *remedy }));
             }
         }
         Ok(())
@@ -168,11 +240,14 @@ fn summary(ready: &[String], skipped: &Skipped, found: &Found, taken: Option<u64
     let all = ready.iter().chain(skipped.reasons.values().flat_map(|(_, ids)| ids));
     let known = known::by_reason(all, &found.place, found.place.network);
     if json {
-        let reasons =
-            skipped.reasons.iter().map(|(why, (remedy, ids))| json!({"why": why, "remedy": remedy, "tasks": ids}));
-        let known = known.iter().map(|(why, ids)| json!({"why": why, "tasks": ids}));
-        out::json(&json!({
-            "ready": ready.len(), "skipped": reasons.collect::<Vec<_>>(), "gold_fails": known.collect::<Vec<_>>(), "bytes": taken,
+        let reasons = skipped.reasons.iter();
+        let reasons = reasons.map(|(why, (remedy, tasks))| SkippedTasks { why, remedy: *remedy, tasks });
+        let known = known.iter().map(|(why, tasks)| GoldFails { why, tasks });
+        out::json(&Line::Summary(Summary {
+            ready: ready.len(),
+            skipped: reasons.collect(),
+            gold_fails: known.collect(),
+            bytes: taken,
         }))?;
         return Ok(());
     }

@@ -5,6 +5,8 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use voe_bench::docker::keep;
 use voe_sandbox::{Choice, Images};
 
@@ -36,6 +38,24 @@ struct Row {
     bytes: u64,
     /// What removing it freed, if it was removed.
     freed: Option<u64>,
+}
+
+/// What `voe bench prune --json` prints: the parts of what is kept.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Prune")]
+pub(crate) struct Rows(Vec<Kept>);
+
+/// A part of what is kept.
+#[derive(Serialize, JsonSchema)]
+struct Kept {
+    /// Its name, as `--free` takes it.
+    what: &'static str,
+    /// Bytes on disk; files that it shares with a part before it are not counted.
+    bytes: u64,
+    /// Whether it was removed.
+    freed: bool,
+    /// Bytes that this freed; null if it was not removed.
+    freed_bytes: Option<u64>,
 }
 
 pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
@@ -79,13 +99,9 @@ pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
         None => {}
     }
     if args.json {
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|Row { name, bytes, freed, .. }| {
-                serde_json::json!({"what": name, "bytes": bytes, "freed": freed.is_some(), "freed_bytes": freed})
-            })
-            .collect();
-        crate::show::out::json(&rows)?;
+        let kept =
+            |row: &Row| Kept { what: row.name, bytes: row.bytes, freed: row.freed.is_some(), freed_bytes: row.freed };
+        crate::show::out::json(&Rows(rows.iter().map(kept).collect()))?;
         return Ok(exit::OK);
     }
     outln!("{}", cache.display());

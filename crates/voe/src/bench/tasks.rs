@@ -1,6 +1,10 @@
 //! `voe bench tasks` and `voe bench show`.
 
+use std::borrow::Cow;
+
 use anyhow::anyhow;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
 use voe_bench::grade::known;
 use voe_bench::{Filter, Suite};
 use voe_grade::Instance;
@@ -10,11 +14,39 @@ use super::{filtered, suite};
 use crate::show::one_line;
 use crate::{Usage, exit};
 
+/// Fields of a row that are printed with `--gold` only.
+const ANSWERS: [&str; 6] = ["patch", "test_patch", "FAIL_TO_PASS", "PASS_TO_PASS", "eval_script", "hints_text"];
+
+/// What `voe bench tasks --json` prints: the ids of the tasks.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Tasks")]
+pub(crate) struct Ids<'a>(Vec<&'a str>);
+
+/// What `voe bench show --json` prints: an [`Instance`] that may lack the [`ANSWERS`].
+#[derive(Serialize)]
+pub(crate) struct Row(serde_json::Value);
+
+impl JsonSchema for Row {
+    fn schema_name() -> Cow<'static, str> {
+        "Task".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Instance::json_schema(generator);
+        if let Some(serde_json::Value::Array(required)) = schema.get_mut("required") {
+            required.retain(|field| !ANSWERS.iter().any(|answer| field == answer));
+        }
+        let about = "What `voe bench show --json` prints: the task as a row of a suite. Its patch, tests and hints only with --gold.";
+        schema.insert("description".into(), about.into());
+        schema
+    }
+}
+
 pub(super) async fn list(args: Tasks) -> anyhow::Result<u8> {
     let suite = suite(&args.suite, &args.filter).await?;
     if args.json {
-        let ids: Vec<&str> = suite.tasks.iter().map(|task| task.instance_id.as_str()).collect();
-        crate::show::out::json(&ids)?;
+        let ids = suite.tasks.iter().map(|task| task.instance_id.as_str()).collect();
+        crate::show::out::json(&Ids(ids))?;
         return Ok(exit::OK);
     }
     let width = suite.tasks.iter().map(|task| task.instance_id.len()).max().unwrap_or(0);
@@ -47,11 +79,11 @@ pub(super) async fn show(args: Show) -> anyhow::Result<u8> {
         let mut row = serde_json::to_value(task)?;
         let fields = row.as_object_mut().ok_or_else(|| anyhow!("a row is an object"))?;
         if !args.gold {
-            for answer in ["patch", "test_patch", "FAIL_TO_PASS", "PASS_TO_PASS", "eval_script", "hints_text"] {
+            for answer in ANSWERS {
                 fields.remove(answer);
             }
         }
-        crate::show::out::json_pretty(&row)?;
+        crate::show::out::json_pretty(&Row(row))?;
         return Ok(exit::OK);
     }
     print(task, args.gold);
