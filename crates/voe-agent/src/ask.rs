@@ -5,7 +5,7 @@ use voe_trace::event::Reply;
 use voe_trace::{Event, Message, Reason};
 
 use crate::attempt::{Attempt, End, sleep_until, stopped};
-use crate::log::Log;
+use crate::record::Log;
 
 /// The finish reason of a reply that reached its limit of tokens, for every provider.
 pub(crate) const CUT_OFF: &str = "length";
@@ -22,7 +22,6 @@ impl Attempt {
             match self.request(None).await? {
                 Ok(reply) => {
                     let reply = self.recorded(reply, messages);
-                    self.measured = (reply.usage.prompt + reply.usage.output, messages + 1);
                     self.log.write(Event::Reply(Box::new(reply.clone())))?;
                     return Ok(reply);
                 }
@@ -90,7 +89,7 @@ impl Attempt {
     /// step.
     pub(crate) fn prompt_tokens(&self) -> u64 {
         let messages = &self.log.conversation.messages;
-        match self.measured {
+        match self.log.counters.measured {
             (counted, seen) if counted > 0 && seen <= messages.len() => {
                 counted + self.estimator.estimate(&messages[seen..], &[])
             }
@@ -100,7 +99,7 @@ impl Attempt {
 
     pub(crate) fn recorded(&mut self, reply: voe_model::Reply, messages: usize) -> Reply {
         // Learning once is enough, and looking at the whole conversation each time would cost more and more.
-        if self.measured.0 == 0 && !reply.estimated {
+        if self.log.counters.measured.0 == 0 && !reply.estimated {
             self.estimator.learn(&self.log.conversation.messages, &self.tools, &reply.usage);
         }
         Reply {

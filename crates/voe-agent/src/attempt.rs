@@ -4,22 +4,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use voe_evidence::check::awaits_counterfactual;
 use voe_model::{Estimator, Model, ModelError, ToolSpec};
 use voe_proof::{Counterfactuals, Workspace, WorkspaceError};
 use voe_protocol::{BaseSource, CallResult, FileState, Limits, RawBytes, Setup};
 use voe_sandbox::{Sandbox, Snapshot};
 use voe_trace::event::{NudgeKind, Origin, Reply, ResumedFrom, Start, Task};
-use voe_trace::{Event, Message, Reason, Record, WriteError, Writer};
+use voe_trace::{Check, Event, Message, Reason, Record, WriteError, Writer};
 
-use crate::ask::CUT_OFF;
-use crate::log::{Log, Observer};
-use crate::nudge::Nudger;
 use crate::pipeline::Past;
 use crate::prompt::{self, HARNESS};
-use crate::resume::Memory;
+use crate::record::trail::Moment;
+use crate::record::{Log, Observer};
 use crate::strategy::{Counterfactual, Strategy};
-use crate::stuck::Watch;
-use crate::trail::Moment;
 use crate::user_tree::UserTree;
 use crate::{done, tools};
 
@@ -99,17 +96,8 @@ pub struct Attempt {
     pub(crate) stream: bool,
     pub(crate) window: Option<u64>,
     pub(crate) estimator: Estimator,
-    /// Tokens that the conversation held at the last reply, and how many messages that was.
-    pub(crate) measured: (u64, usize),
     pub(crate) counterfactuals: Counterfactuals,
     pub(crate) deadline: Option<Instant>,
-    pub(crate) refusals: u32,
-    pub(crate) nudger: Nudger,
-    pub(crate) watch: Watch,
-    /// Replies in a row that called nothing.
-    pub(crate) idle: u32,
-    /// The last reply was cut off before any call, which this strategy answers by compaction.
-    pub(crate) cut_off: bool,
     /// What is to be said as a user message after the step.
     pub(crate) after_step: Vec<String>,
     /// Facts about checks that the model has not been told yet.
@@ -183,14 +171,20 @@ impl Attempt {
             let state = attempt.workspace.state().await?;
             attempt.result(&call, CallResult { output: text, state, ..CallResult::default() })?;
         }
-        let memory = Memory::of(records, &attempt.strategy.nudge, &mut attempt.watch);
-        attempt.refusals = memory.refusals;
-        attempt.idle = memory.idle;
-        attempt.cut_off = memory.cut_off && attempt.strategy.compaction.after_cut;
-        attempt.measured = memory.measured;
-        attempt.nudger = memory.nudger;
         attempt.start_again().await?;
         Ok(attempt)
+    }
+
+    /// Starts the runs without the edits again that were under way when the record ends.
+    async fn start_again(&mut self) -> Result<(), AttemptError> {
+        let pending = |check: &&Check| awaits_counterfactual(check);
+        let checks: Vec<Check> = self.log.ledger.checks().to_vec();
+        self.counterfactuals.were_run(checks.iter().filter(|check| !pending(check)));
+        let under_way: Vec<Check> = self.log.ledger.current().filter(pending).cloned().collect();
+        for check in under_way {
+            self.run_without(&check).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn open(
@@ -199,7 +193,7 @@ impl Attempt {
         observer: Box<dyn Observer>,
         records: &[Record],
     ) -> Result<Self, AttemptError> {
-        let log = Log::new(writer, observer, records);
+        let log = Log::new(writer, observer, records, &plan.strategy);
         let keys = &plan.strategy;
         let setup = Setup {
             pristine: plan.sandbox.base_inside().map_or_else(|| plan.pristine.clone(), BaseSource::Dir),
@@ -224,7 +218,6 @@ impl Attempt {
             tools: if keys.pipeline.is_some() { Vec::new() } else { tools::offered(keys) },
             window: plan.model.facts().window,
             deadline: (keys.limits.wall_s > 0.0).then(|| Instant::now() + wall),
-            watch: Watch::new(keys.stuck.repeats),
             counterfactuals: Counterfactuals::new(
                 keys.evidence.counterfactual != Counterfactual::Off,
                 Duration::try_from_secs_f64(keys.evidence.timeout_s).unwrap_or_default(),
@@ -241,11 +234,6 @@ impl Attempt {
             stop: plan.stop,
             stream: plan.stream,
             estimator: Estimator::default(),
-            measured: (0, 0),
-            refusals: 0,
-            nudger: Nudger::default(),
-            idle: 0,
-            cut_off: false,
             after_step: Vec::new(),
             untold: Vec::new(),
             verify_due: None,
@@ -328,9 +316,8 @@ impl Attempt {
         if calls.is_empty() {
             return self.without_call(&reply).await;
         }
-        self.idle = 0;
-        for (i, call) in calls.iter().enumerate() {
-            self.call(call, i + 1 == calls.len()).await?;
+        for call in &calls {
+            self.call(call).await?;
         }
         if let Some(malformed) = reply.malformed {
             self.after_step.push(format!("{HARNESS} {malformed}"));
@@ -350,13 +337,11 @@ impl Attempt {
                 Some(refusal) => Ok(self.say(Origin::Gate, Message::user(refusal))?),
             };
         }
-        if self.strategy.compaction.after_cut && reply.finish_reason == CUT_OFF {
-            self.cut_off = true;
+        if self.strategy.compaction.after_cut && self.log.counters.cut_off {
             return Ok(());
         }
-        self.idle += 1;
         let most = self.strategy.done.reminders;
-        if most > 0 && self.idle >= most {
+        if most > 0 && self.log.counters.idle + 1 >= most {
             return Err(End::Reason(Reason::Stuck));
         }
         let (origin, text) = match &reply.malformed {

@@ -10,16 +10,16 @@ use voe_trace::event::{NudgeKind, ToolResult};
 use voe_trace::{Check, Event, Level, Note, Reason, ToolCall, Why, WriteError};
 
 use crate::attempt::{Attempt, End, sleep_until, stopped};
-use crate::nudge::CallSeen;
 use crate::prompt::{self, HARNESS};
+use crate::record::habits::command;
+use crate::record::trail::Moment;
 use crate::strategy::{Granularity, Method, Placement};
 use crate::stuck::Seen;
-use crate::trail::Moment;
 use crate::{red_first, tools};
 
 impl Attempt {
     /// Runs one call, writes its result and what voe has to say about it.
-    pub(crate) async fn call(&mut self, call: &ToolCall, last: bool) -> Result<(), End> {
+    pub(crate) async fn call(&mut self, call: &ToolCall) -> Result<(), End> {
         if call.name == tools::FINISH && self.strategy.done.finish_tool {
             let refusal = self.gate().await?;
             let accepted = refusal.is_none();
@@ -35,27 +35,29 @@ impl Attempt {
             self.verify_due = self.verify_due.or(Some(Moment::Part));
             return Ok(self.own_result(call, true, "Noted. It is verified before you go on.".into())?);
         }
-        let mut result = self.run_tool(call).await?;
-        self.put_back_too_early(&mut result).await?;
+        let mut ran = self.run_tool(call).await?;
+        self.put_back_too_early(&mut ran).await?;
         let step = self.log.conversation.step;
-        let before = self.log.ledger.code_tree().to_owned();
-        let files: Vec<String> = result.changes.iter().map(|change| change.path.clone()).collect();
-        let check = check_of(call, &result, &before, step);
+        let check = check_of(call, &ran, self.log.ledger.code_tree(), step);
 
         self.hear_counterfactuals().await?;
-        let seen = self.note(call, &result.own_text())?;
+        let red = self.red_of(call, &ran);
+        let (state, edited) = (ran.state.clone(), !ran.changes.is_empty());
+        let mut result = self.recorded_result(call, ran);
+        let (seen, nudged) = self.log.habit(&result);
         result.notes.extend(std::mem::take(&mut self.untold).into_iter().map(|text| Note::Evidence { text }));
-        if let Seen::Circle(times) = seen {
-            let nudge = format!(
-                "{HARNESS} This is the same call with the same result, {times} times over. Repeating it changes nothing: \
-                 do something else."
-            );
-            self.log.write(Event::Nudge { step, kind: NudgeKind::Stuck, text: nudge.clone() })?;
-            result.notes.push(Note::Nudge { kind: NudgeKind::Stuck, text: nudge });
+        match seen {
+            Seen::Nothing => {}
+            Seen::Circle(times) => {
+                let nudge = format!(
+                    "{HARNESS} This is the same call with the same result, {times} times over. Repeating it changes nothing: \
+                     do something else."
+                );
+                self.log.write(Event::Nudge { step, kind: NudgeKind::Stuck, text: nudge.clone() })?;
+                result.notes.push(Note::Nudge { kind: NudgeKind::Stuck, text: nudge });
+            }
+            Seen::Hopeless => return Err(End::Reason(Reason::Stuck)),
         }
-        let unproven = !result.state.code_tree.is_empty() && self.log.ledger.open();
-        let seen = CallSeen { tool: &call.name, files: &files, check: check.is_some(), last, unproven };
-        let nudged = self.nudger.after(&self.strategy.nudge, seen);
         if !nudged.is_empty() {
             let nudge = prompt::nudge(&self.strategy, &nudged);
             self.log.write(Event::Nudge { step, kind: NudgeKind::Verify, text: nudge.clone() })?;
@@ -64,14 +66,12 @@ impl Attempt {
                 Placement::User => self.after_step.push(nudge),
             }
         }
-        let red = self.red_of(call, &result);
-        let again = self.run_reds(&result.state, !files.is_empty()).await?;
+        let again = self.run_reds(&state, edited).await?;
         let reds = red.iter().map(|(_, text)| text.clone()).chain(again.iter().map(red_first::fact));
         result.notes.extend(reds.map(|text| Note::Nudge { kind: NudgeKind::Red, text }));
-        let edited = result.state.tree.clone();
-        self.result(call, result)?;
-        if !files.is_empty() {
-            self.keep_patch(&edited).await?;
+        self.log.write(Event::Result(Box::new(result)))?;
+        if edited {
+            self.keep_patch(&state.tree).await?;
         }
         if let Some((Some(red), _)) = red {
             self.log.write(Event::Check(Box::new(red)))?;
@@ -167,14 +167,6 @@ impl Attempt {
         State { tree: ledger.tree().to_owned(), code_tree: ledger.code_tree().to_owned(), ..State::default() }
     }
 
-    /// Takes note of a call for the watch over circles.
-    fn note(&mut self, call: &ToolCall, result: &str) -> Result<Seen, End> {
-        match self.watch.call(&call.name, &call.arguments, result) {
-            Seen::Hopeless => Err(End::Reason(Reason::Stuck)),
-            seen => Ok(seen),
-        }
-    }
-
     /// Writes the result of a call that is voe's own and changes nothing.
     fn own_result(&mut self, call: &ToolCall, ok: bool, text: String) -> Result<(), WriteError> {
         let result = CallResult { ok, output: text, state: self.state_before(), ..CallResult::default() };
@@ -183,7 +175,13 @@ impl Attempt {
 
     /// Writes the result of a call.
     pub(crate) fn result(&mut self, call: &ToolCall, result: CallResult) -> Result<(), WriteError> {
-        self.log.write(Event::Result(Box::new(ToolResult {
+        let result = self.recorded_result(call, result);
+        self.log.write(Event::Result(Box::new(result)))
+    }
+
+    /// The result of a call as the record has it.
+    fn recorded_result(&self, call: &ToolCall, result: CallResult) -> ToolResult {
+        ToolResult {
             step: self.log.conversation.step,
             call_id: call.id.clone(),
             tool: call.name.clone(),
@@ -199,7 +197,7 @@ impl Attempt {
             diff: result.diff,
             tree: result.state.tree,
             code_tree: result.state.code_tree,
-        })))
+        }
     }
 
     /// Puts the patch as it stands into the record: what a crash, a lost container or a search needs.
@@ -214,6 +212,6 @@ impl Attempt {
 /// The call as a check, if it is one. `before`: the hash of the code before it.
 fn check_of(call: &ToolCall, result: &CallResult, before: &str, step: u32) -> Option<Check> {
     let arguments: Value = serde_json::from_str(&call.arguments).ok()?;
-    let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
+    let command = command(&call.name, &arguments)?;
     voe_evidence::check::of_call(command, step, before, &result.state.code_tree, outcome(result))
 }

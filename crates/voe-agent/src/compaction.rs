@@ -25,7 +25,7 @@ const PATCH: usize = 12_000;
 impl Attempt {
     /// Compacts when the next request would come near the window.
     pub(crate) async fn make_room(&mut self) -> Result<(), End> {
-        let cut_off = std::mem::take(&mut self.cut_off);
+        let cut_off = self.strategy.compaction.after_cut && self.log.counters.cut_off;
         let at = self.strategy.compaction.at;
         let near = |window| at > 0.0 && self.prompt_tokens() as f64 > at * window as f64;
         if cut_off || self.compaction_window().is_some_and(near) {
@@ -133,7 +133,6 @@ impl Attempt {
         seconds: f64,
     ) -> Result<(), End> {
         let after = self.estimator.estimate(&messages, &self.tools);
-        self.measured = (0, 0);
         let step = self.log.conversation.step;
         let rewritten = ConversationRewritten { step, kind, before, after, usage, seconds, messages };
         Ok(self.log.write(Event::ConversationRewritten(Box::new(rewritten)))?)

@@ -51,10 +51,9 @@ impl Attempt {
         let require = self.strategy.gate.require;
         // Once evidence is void, nothing that the model could do would change that.
         let accepted = self.log.ledger.void().is_some() || require.accepts(level);
-        if accepted || self.refusals >= self.strategy.gate.refusals {
+        if accepted || self.log.counters.refusals >= self.strategy.gate.refusals {
             return Ok(None);
         }
-        self.refusals += 1;
         let mut parts = std::mem::take(&mut self.untold);
         parts.push(format!("{HARNESS} {}", self.refusal(level)));
         let text = parts.join("\n\n");

@@ -2,17 +2,15 @@
 //!
 //! - [`strategy`]: what a strategy file says, key by key; [`load`](mod@load): finding and reading such files
 //! - [`attempt`]: the loop; `calls`: one call; `ask`: one request; [`ending`]: the gate and the last look
-//! - [`log`](mod@log): the record while it is being written, and who watches
+//! - [`record`]: the record while it is being written, who watches, and what is folded from it
 //! - `facts`: what checks showed, in words for the model
-//! - `verify`: verification by other means, one file a method; `recovery`: what follows when it fails; [`trail`]: what was
-//!   verified so far, and which state is the best
+//! - `verify`: verification by other means, one file a method; `recovery`: what follows when it fails
 //! - `red_first`: a failing check before the first edit
 //! - `pipeline`: the harness leads, one question a fresh context
 //! - [`user_tree`]: whether the user changes the tree meanwhile
 //! - `several`: what a search over several attempts needs of each
 //! - [`nudge`]: when the model is asked to verify
 //! - `compaction`, `restart`: keeping the conversation within the window
-//! - `resume`: what an attempt that is gone on with has to know beside its folds
 //! - [`done`], [`stuck`]: how replies and calls in a row are read
 //! - [`prompt`], [`tools`]: what the model is told and offered
 
@@ -26,26 +24,24 @@ pub mod done;
 pub mod ending;
 mod facts;
 pub mod load;
-pub mod log;
 pub mod notes;
 pub mod nudge;
 mod pipeline;
 pub mod prompt;
+pub mod record;
 mod recovery;
 mod red_first;
 mod restart;
-mod resume;
 mod several;
 pub mod strategy;
 pub mod stuck;
 pub mod tools;
-pub mod trail;
 pub mod user_tree;
 mod verify;
 
 pub use attempt::{Attempt, AttemptError, Plan};
 pub use ending::Ended;
 pub use load::{LoadError, load};
-pub use log::Observer;
+pub use record::Observer;
 pub use strategy::Strategy;
 pub use user_tree::UserTree;

@@ -9,9 +9,8 @@ use voe_trace::event::NudgeKind;
 
 use crate::attempt::{Attempt, AttemptError, End};
 use crate::prompt::HARNESS;
+use crate::record::trail::Moment;
 use crate::strategy::RecoverHow;
-use crate::stuck::Watch;
-use crate::trail::Moment;
 
 impl Attempt {
     /// Goes on after a failed verification. What is left in `after_step` is yet to be said.
@@ -32,7 +31,6 @@ impl Attempt {
             RecoverHow::Fresh => self.begin_afresh(&text).await?,
         }
         self.after_step.clear();
-        self.watch = Watch::new(self.strategy.stuck.repeats);
         Ok(())
     }
 

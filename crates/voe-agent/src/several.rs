@@ -6,8 +6,8 @@ use voe_trace::event::{ConversationRewritten, Origin, ResumedFrom, RewriteKind};
 use voe_trace::{Check, Event, Message, Record, Role, ToolCall, Usage, Writer};
 
 use crate::attempt::{Attempt, AttemptError, Plan};
-use crate::log::Observer;
 use crate::prompt;
+use crate::record::Observer;
 use crate::strategy::{SearchKind, Strategy};
 
 impl Attempt {
@@ -53,7 +53,6 @@ impl Attempt {
         let before = self.prompt_tokens();
         let after = self.estimator.estimate(&messages, &self.tools);
         let (kind, usage) = (RewriteKind::Extend, Usage::default());
-        self.measured = (0, 0);
         let rewritten = ConversationRewritten { step, kind, before, after, usage, seconds: 0.0, messages };
         self.write(Event::ConversationRewritten(Box::new(rewritten)))
     }

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 const LONGEST: usize = 3;
 
 /// Watches calls and their results.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Watch {
     repeats: u32,
     recent: VecDeque<u64>,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use voe_repo::{Base, Repo, RepoError};
 use voe_trace::{Event, WriteError};
 
-use crate::log::Log;
+use crate::record::Log;
 
 /// Why evidence is void, for the record.
 const CHANGED: &str = "the work tree was changed while the attempt ran";

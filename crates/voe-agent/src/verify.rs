@@ -13,8 +13,8 @@ use voe_trace::{Event, Message, Reason, Usage};
 
 use crate::attempt::{Attempt, End};
 use crate::prompt::HARNESS;
+use crate::record::trail::Moment;
 use crate::strategy::{Granularity, Method, Strategy};
-use crate::trail::Moment;
 
 /// What a means of verification found.
 pub(crate) enum Look {

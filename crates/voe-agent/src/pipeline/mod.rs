@@ -128,7 +128,6 @@ impl Attempt {
             seconds: 0.0,
             messages: Vec::new(),
         })))?;
-        self.measured = (0, 0);
         self.say(Origin::Strategy, Message::user(text))?;
         match self.request(None).await? {
             Ok(reply) => {

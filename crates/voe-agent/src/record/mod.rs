@@ -1,10 +1,25 @@
-//! The record while it is being written, with what is folded from it. The attempt has no other memory.
+//! The record while it is being written, with what is folded from it. The attempt has no other memory: resuming it is folding
+//! its record again.
+//!
+//! - [`counters`]: counts in a row, and what is known of the last reply
+//! - [`habits`]: whether the model repeats itself, and which edits it has not verified
+//! - [`trail`]: what was verified, and what came of it
+
+pub mod counters;
+pub mod habits;
+pub mod trail;
 
 use voe_evidence::Ledger;
 use voe_model::Delta;
+use voe_trace::event::ToolResult;
 use voe_trace::{Conversation, Event, Record, WriteError, Writer};
 
-use crate::trail::Trail;
+use counters::Counters;
+use habits::Habits;
+use trail::Trail;
+
+use crate::strategy::Strategy;
+use crate::stuck::Seen;
 
 /// Who watches an attempt: a terminal, a test, a run's progress.
 pub trait Observer: Send {
@@ -30,6 +45,10 @@ pub struct Log {
     pub ledger: Ledger,
     /// What was verified, and what came of it.
     pub trail: Trail,
+    /// Counts in a row.
+    pub counters: Counters,
+    /// What the model does call after call.
+    habits: Habits,
     /// The file with the scratch files as they were at the end of the last step, where they are kept.
     pub scratch: Option<String>,
     /// The last patch: what is left of the work if the workspace is lost.
@@ -38,9 +57,20 @@ pub struct Log {
 
 impl Log {
     /// Goes on from `records`, which `writer`'s file already holds (none for a new attempt).
-    pub fn new(writer: Writer, observer: Box<dyn Observer>, records: &[Record]) -> Self {
+    pub fn new(writer: Writer, observer: Box<dyn Observer>, records: &[Record], strategy: &Strategy) -> Self {
         let (conversation, ledger, trail) = (Conversation::default(), Ledger::default(), Trail::default());
-        let mut log = Self { writer, observer, conversation, ledger, trail, scratch: None, patch: String::new() };
+        let (counters, habits) = (Counters::default(), Habits::new(strategy));
+        let mut log = Self {
+            writer,
+            observer,
+            conversation,
+            ledger,
+            trail,
+            counters,
+            habits,
+            scratch: None,
+            patch: String::new(),
+        };
         for record in records {
             log.fold(&record.event);
         }
@@ -60,6 +90,8 @@ impl Log {
     }
 
     fn fold(&mut self, event: &Event) {
+        self.habits.apply(event, &self.ledger, &self.counters);
+        self.counters.apply(event);
         self.conversation.apply(event);
         self.ledger.apply(event);
         self.trail.apply(event);
@@ -68,6 +100,12 @@ impl Log {
             Event::StepEnd { scratch, .. } => self.scratch.clone_from(scratch),
             _ => {}
         }
+    }
+
+    /// What a result that is about to be written adds to the model's habits: whether the call repeats others, and the files that
+    /// the model is to be nudged about.
+    pub(crate) fn habit(&self, result: &ToolResult) -> (Seen, Vec<String>) {
+        self.habits.ahead(result, &self.ledger, &self.counters)
     }
 
     /// Seconds since the attempt began.

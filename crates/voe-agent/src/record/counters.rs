@@ -1,0 +1,81 @@
+//! What is counted from step to step. A fold of the trajectory.
+
+use voe_trace::event::NudgeKind;
+use voe_trace::{Event, ToolCall};
+
+use crate::ask::CUT_OFF;
+
+/// Counts in a row, and what is known of the last reply.
+#[derive(Debug, Clone, Default)]
+pub struct Counters {
+    /// "Done" that the gate refused.
+    pub(crate) refusals: u32,
+    /// Replies in a row that called nothing and were answered with a reminder.
+    pub(crate) idle: u32,
+    /// The last reply was cut off at its limit before any call, and nothing was answered.
+    pub(crate) cut_off: bool,
+    /// Tokens that the conversation held at the last reply, and how many messages that was; zeros once it was rewritten.
+    pub(crate) measured: (u64, usize),
+    /// The calls of the last reply.
+    calls: Vec<ToolCall>,
+}
+
+impl Counters {
+    /// Takes one more event into account.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Reply(reply) => {
+                self.calls.clone_from(&reply.message.tool_calls);
+                if !self.calls.is_empty() {
+                    self.idle = 0;
+                }
+                self.cut_off = self.calls.is_empty() && reply.finish_reason == CUT_OFF;
+                self.measured = (reply.usage.prompt + reply.usage.output, reply.request_messages + 1);
+            }
+            Event::Message { .. } => self.cut_off = false,
+            Event::ConversationRewritten(_) => {
+                self.measured = (0, 0);
+                self.cut_off = false;
+            }
+            Event::Gate { accepted: false, .. } => self.refusals += 1,
+            Event::Nudge { kind: NudgeKind::Reminder, .. } => self.idle += 1,
+            _ => {}
+        }
+    }
+
+    /// Whether the call with this id is the last one of its step.
+    pub(crate) fn is_last_call(&self, id: &str) -> bool {
+        self.calls.last().is_some_and(|last| last.id == id)
+    }
+
+    /// The arguments of a call of the last reply, as the model wrote them.
+    pub(crate) fn arguments(&self, id: &str) -> &str {
+        self.calls.iter().find(|call| call.id == id).map(|call| call.arguments.as_str()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use voe_trace::Record;
+
+    use super::*;
+
+    #[test]
+    fn a_reply_that_was_cut_off_is_remembered_until_something_is_answered() {
+        let reply = serde_json::json!({"event": "reply", "at": 1.0, "step": 1, "finish_reason": "length", "seconds": 0.0,
+            "message": {"role": "assistant", "content": "and then"}, "request_messages": 2, "request_bytes": 0});
+        let rewritten = serde_json::json!({"event": "conversation_rewritten", "at": 2.0, "step": 1, "kind": "restart", "before": 9,
+            "after": 1, "messages": []});
+        let refusal = serde_json::json!({"event": "message", "at": 2.0, "step": 1, "origin": "gate",
+            "message": {"role": "user", "content": "Not yet"}});
+        let cut_off = |records: &[&serde_json::Value]| {
+            let mut counters = Counters::default();
+            for record in records {
+                counters.apply(&serde_json::from_value::<Record>((*record).clone()).unwrap().event);
+            }
+            counters.cut_off
+        };
+        assert!(cut_off(&[&reply]));
+        assert!(!cut_off(&[&reply, &rewritten]) && !cut_off(&[&reply, &refusal]));
+    }
+}

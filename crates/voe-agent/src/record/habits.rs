@@ -1,0 +1,85 @@
+//! What the model does call after call: whether it repeats itself, and which edits it has not verified. A fold of the trajectory.
+
+use serde_json::Value;
+use voe_evidence::{Ledger, check};
+use voe_trace::event::{NudgeKind, ToolResult};
+use voe_trace::{Event, Outcome};
+
+use super::counters::Counters;
+use crate::nudge::{CallSeen, Nudger};
+use crate::strategy::{Granularity, Nudge, RecoverHow, Strategy};
+use crate::stuck::{Seen, Watch};
+use crate::tools;
+
+/// What was seen of the calls so far.
+#[derive(Debug, Clone)]
+pub struct Habits {
+    loops: Watch,
+    nudger: Nudger,
+    nudge: Nudge,
+    repeats: u32,
+    /// After a failed verification the conversation is another, so that a repetition is none.
+    forgets: bool,
+    /// Tools that are voe's own, which change nothing.
+    own: Vec<&'static str>,
+}
+
+impl Habits {
+    /// Nothing was seen yet of an attempt under `strategy`.
+    pub fn new(strategy: &Strategy) -> Self {
+        let finish = strategy.done.finish_tool.then_some(tools::FINISH);
+        let checkpoint = (strategy.verify.when == Granularity::Feature).then_some(tools::CHECKPOINT);
+        Self {
+            loops: Watch::new(strategy.stuck.repeats),
+            nudger: Nudger::default(),
+            nudge: strategy.nudge.clone(),
+            repeats: strategy.stuck.repeats,
+            forgets: strategy.recovery.how != RecoverHow::Retry,
+            own: finish.into_iter().chain(checkpoint).collect(),
+        }
+    }
+
+    /// Takes one more event into account. `ledger` and `counters`: as they were before it.
+    pub(super) fn apply(&mut self, event: &Event, ledger: &Ledger, counters: &Counters) {
+        match event {
+            Event::Result(result) if !self.own.contains(&result.tool.as_str()) => {
+                self.call(result, ledger, counters);
+            }
+            Event::Nudge { kind: NudgeKind::Recovery, .. } if self.forgets => self.loops = Watch::new(self.repeats),
+            _ => {}
+        }
+    }
+
+    /// Takes note of a call with its result: whether it repeats others, and the files that the model is to be nudged about.
+    fn call(&mut self, result: &ToolResult, ledger: &Ledger, counters: &Counters) -> (Seen, Vec<String>) {
+        let arguments = counters.arguments(&result.call_id);
+        let seen = self.loops.call(&result.tool, arguments, &result.own_text());
+        let files: Vec<String> = result.changes.iter().map(|change| change.path.clone()).collect();
+        let call = CallSeen {
+            tool: &result.tool,
+            files: &files,
+            check: is_check(result, ledger),
+            last: counters.is_last_call(&result.call_id),
+            unproven: !result.code_tree.is_empty() && ledger.open(),
+        };
+        (seen, self.nudger.after(&self.nudge, call))
+    }
+
+    /// What [`Habits::apply`] will see in a result that is about to be written.
+    pub(super) fn ahead(&self, result: &ToolResult, ledger: &Ledger, counters: &Counters) -> (Seen, Vec<String>) {
+        self.clone().call(result, ledger, counters)
+    }
+}
+
+/// Whether a call is a check.
+fn is_check(result: &ToolResult, ledger: &Ledger) -> bool {
+    let Some(command) = command(&result.tool, &result.arguments) else { return false };
+    let ToolResult { exit, ended_by, seconds, .. } = *result;
+    let with = Outcome { exit, ended_by, seconds, tail: String::new() };
+    check::of_call(command, result.step, ledger.code_tree(), &result.code_tree, with).is_some()
+}
+
+/// The command of a call that runs one.
+pub(crate) fn command<'a>(tool: &str, arguments: &'a Value) -> Option<&'a str> {
+    (tool == "bash").then(|| arguments["command"].as_str()).flatten()
+}
