@@ -132,9 +132,9 @@ pub fn validate(strategy: &Strategy) -> Result<(), String> {
     if strategy.nudge.on != crate::strategy::NudgeOn::Off && strategy.nudge.text.trim().is_empty() {
         return Err("nudge.on is set but nudge.text is empty".into());
     }
-    crate::verify::validate(strategy)?;
-    crate::pipeline::validate(strategy)?;
-    crate::several::validate(strategy)?;
+    crate::drive::verify::validate(strategy)?;
+    crate::drive::pipeline::validate(strategy)?;
+    crate::drive::search_host::validate(strategy)?;
     for tool in &strategy.tools.offer {
         if !crate::tools::known(tool) {
             return Err(format!("tools.offer: there is no tool {tool:?}"));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use voe_agent::strategy::{self, Limits, SearchKind, Strategy, ValueFrom};
-use voe_agent::{Attempt, Observer, Plan};
+use voe_agent::{Observer, Plan, SearchHost};
 use voe_evidence::examination::Examination;
 use voe_model::{Message, Model, Request};
 use voe_protocol::BaseSource;
@@ -24,7 +24,7 @@ use crate::{best_of, bst, cross, mcts, ralph, steps, value};
 
 /// A search under way.
 pub struct Search {
-    pub(crate) host: Attempt,
+    pub(crate) host: SearchHost,
     pub(crate) shared: Arc<Shared>,
     pub(crate) keys: strategy::Search,
     /// Limits of the whole.
@@ -85,7 +85,7 @@ impl Search {
             _ => None,
         });
         let (known, rolled, snapshots) = (known.collect(), BTreeMap::new(), BTreeMap::new());
-        let host = Attempt::host(plan, writer, observer, records).await?;
+        let host = SearchHost::open(plan, writer, observer, records).await?;
         let mut search = Self {
             host,
             shared: Arc::new(shared),
@@ -325,7 +325,7 @@ impl Search {
         match kind {
             // What is taken over from the chosen attempt belongs to the same step: it is chosen again after a kill.
             NodeKind::Choose => Ok(()),
-            _ => Ok(self.host.end_step(None)?),
+            _ => Ok(self.host.end_step()?),
         }
     }
 

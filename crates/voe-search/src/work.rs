@@ -60,7 +60,10 @@ impl Work {
 
     /// Whether edits land in the user's own tree.
     pub fn in_place(&self) -> bool {
-        self.attempt().in_place()
+        match self {
+            Self::One(attempt) => attempt.in_place(),
+            Self::Several(search) => search.host.in_place(),
+        }
     }
 
     /// The last look at the evidence, the patch, and the finish event for the caller to complete.
@@ -73,15 +76,18 @@ impl Work {
         error: Option<String>,
         trajectory: String,
     ) -> Result<Ended, SearchError> {
-        let mut ended = self.attempt_mut().finish(reason, error, trajectory).await?;
-        if let Self::Several(search) = self {
-            let (steps, usage, seconds) = search.totals();
-            let own = ended.finish.seconds;
-            ended.finish.steps = steps;
-            ended.finish.usage = usage;
-            ended.finish.seconds = voe_trace::event::Seconds { tools: seconds.tools + own.tools, ..seconds };
+        match self {
+            Self::One(attempt) => Ok(attempt.finish(reason, error, trajectory).await?),
+            Self::Several(search) => {
+                let mut ended = search.host.finish(reason, error, trajectory).await?;
+                let (steps, usage, seconds) = search.totals();
+                let own = ended.finish.seconds;
+                ended.finish.steps = steps;
+                ended.finish.usage = usage;
+                ended.finish.seconds = voe_trace::event::Seconds { tools: seconds.tools + own.tools, ..seconds };
+                Ok(ended)
+            }
         }
-        Ok(ended)
     }
 
     /// Writes the end of the record. Nothing comes after it.
@@ -94,19 +100,5 @@ impl Work {
             Self::Several(search) => search.close(finish).await?,
         }
         Ok(())
-    }
-
-    fn attempt(&self) -> &Attempt {
-        match self {
-            Self::One(attempt) => attempt,
-            Self::Several(search) => &search.host,
-        }
-    }
-
-    fn attempt_mut(&mut self) -> &mut Attempt {
-        match self {
-            Self::One(attempt) => attempt,
-            Self::Several(search) => &mut search.host,
-        }
     }
 }

@@ -3,7 +3,7 @@
 use voe_trace::event::NudgeKind;
 use voe_trace::{Event, ToolCall};
 
-use crate::ask::CUT_OFF;
+use crate::session::CUT_OFF;
 
 /// Counts in a row, and what is known of the last reply.
 #[derive(Debug, Clone, Default)]

@@ -11,9 +11,11 @@ mod verdict;
 use voe_trace::event::{NudgeKind, Origin, Reply};
 use voe_trace::{Event, Message, Reason, Usage};
 
-use crate::attempt::{Attempt, End};
+use super::Loop;
+use crate::attempt::End;
 use crate::prompt::HARNESS;
 use crate::record::trail::Moment;
+use crate::session::Session;
 use crate::strategy::{Granularity, Method, Strategy};
 
 /// What a means of verification found.
@@ -48,32 +50,34 @@ impl From<Verdict> for Look {
     }
 }
 
-impl Attempt {
-    /// What the repository's own tests say of the work as it stands.
-    pub(crate) async fn own_tests(&mut self) -> Result<Verdict, End> {
-        match existing::look(self).await? {
-            Look::Verdict(verdict) => Ok(verdict),
-            Look::Ask(_) => Ok(Verdict::new(None, "")),
-        }
+/// What the repository's own tests say of the work as it stands.
+pub(crate) async fn own_tests(session: &mut Session) -> Result<Verdict, End> {
+    match existing::look(session).await? {
+        Look::Verdict(verdict) => Ok(verdict),
+        Look::Ask(_) => Ok(Verdict::new(None, "")),
     }
+}
 
+impl Loop {
     /// Whether the step just made calls for a verification in the middle of the work.
     pub(crate) fn part_is_due(&self) -> bool {
-        if self.strategy.verify.method == Method::None {
+        if self.session.strategy.verify.method == Method::None {
             return false;
         }
-        match self.strategy.verify.when {
+        match self.session.strategy.verify.when {
             Granularity::End => false,
-            Granularity::Feature => self.log.trail.part_done(),
-            Granularity::Step => !self.log.ledger.edited_in(self.log.conversation.step).is_empty(),
+            Granularity::Feature => self.session.log.trail.part_done(),
+            Granularity::Step => !self.session.log.ledger.edited_in(self.session.log.conversation.step).is_empty(),
         }
     }
 
     /// Verifies the work as it stands and acts on the verdict. To be called when all calls have their results. The error is
     /// how the attempt ends.
     pub(crate) async fn verify(&mut self, moment: Moment) -> Result<(), End> {
-        let tree = self.log.ledger.tree();
-        if self.strategy.verify.method == Method::None || self.log.trail.verdict(tree) == Some(Some(true)) {
+        let tree = self.session.log.ledger.tree();
+        if self.session.strategy.verify.method == Method::None
+            || self.session.log.trail.verdict(tree) == Some(Some(true))
+        {
             return self.go_on(moment, None).await;
         }
         if tree.is_empty() {
@@ -86,10 +90,10 @@ impl Attempt {
         match self.look().await? {
             Look::Verdict(verdict) => self.act(moment, verdict).await,
             Look::Ask(question) => {
-                let step = self.log.conversation.step;
+                let step = self.session.log.conversation.step;
                 let kind = if moment == Moment::End { NudgeKind::LastReview } else { NudgeKind::Review };
                 let text = format!("{HARNESS} {question}");
-                self.log.write(Event::Nudge { step, kind, text: text.clone() })?;
+                self.session.log.write(Event::Nudge { step, kind, text: text.clone() })?;
                 self.after_step.push(text);
                 self.say_after_step(Origin::Nudge)
             }
@@ -97,13 +101,14 @@ impl Attempt {
     }
 
     async fn look(&mut self) -> Result<Look, End> {
-        match self.strategy.verify.method {
+        let session = &mut self.session;
+        match session.strategy.verify.method {
             Method::None => Ok(Verdict::new(Some(true), "").into()),
-            Method::SelfReview => Ok(self_review::look(self)),
-            Method::Tests => existing::look(self).await,
-            Method::Spec => spec::look(self).await,
-            Method::Command => command::look(self).await,
-            Method::Counterfactual => counterfactual::look(self).await,
+            Method::SelfReview => Ok(self_review::look(session)),
+            Method::Tests => existing::look(session).await,
+            Method::Spec => spec::look(session).await,
+            Method::Command => command::look(session).await,
+            Method::Counterfactual => counterfactual::look(session).await,
         }
     }
 
@@ -120,7 +125,7 @@ impl Attempt {
     /// Records a verdict and does what the strategy says about it.
     async fn act(&mut self, moment: Moment, verdict: Verdict) -> Result<(), End> {
         self.record(&verdict)?;
-        if verdict.passed == Some(false) && self.log.trail.recoveries() < self.strategy.recovery.times {
+        if verdict.passed == Some(false) && self.session.log.trail.recoveries() < self.session.strategy.recovery.times {
             self.recover(moment, &verdict.text).await?;
             return self.say_after_step(Origin::Nudge);
         }
@@ -132,11 +137,11 @@ impl Attempt {
         if moment == Moment::End {
             return Err(self.accept()?);
         }
-        let method = self.strategy.verify.method.word();
+        let method = self.session.strategy.verify.method.word();
         if let Some(verdict) = verdict {
             let said = match verdict.passed {
                 Some(true) => "passed".to_owned(),
-                Some(false) if self.log.ledger.tree().is_empty() => verdict.text,
+                Some(false) if self.session.log.ledger.tree().is_empty() => verdict.text,
                 Some(false) => "failed".to_owned(),
                 None => format!("could not be told. {}", verdict.text),
             };
@@ -147,19 +152,19 @@ impl Attempt {
 
     /// The end that the model asked for.
     pub(crate) fn accept(&mut self) -> Result<End, End> {
-        let (step, level) = (self.log.conversation.step, self.log.ledger.level());
-        self.log.write(Event::Gate { step, accepted: true, level, text: String::new() })?;
+        let (step, level) = (self.session.log.conversation.step, self.session.log.ledger.level());
+        self.session.log.write(Event::Gate { step, accepted: true, level, text: String::new() })?;
         Ok(End::Reason(Reason::Completed))
     }
 
     fn record(&mut self, verdict: &Verdict) -> Result<(), End> {
-        let Some(method) = self.strategy.verify.method.recorded() else { return Ok(()) };
-        Ok(self.log.write(Event::Verify {
-            step: self.log.conversation.step,
+        let Some(method) = self.session.strategy.verify.method.recorded() else { return Ok(()) };
+        Ok(self.session.log.write(Event::Verify {
+            step: self.session.log.conversation.step,
             method,
             passed: verdict.passed,
             text: verdict.text.clone(),
-            tree: self.log.ledger.tree().to_owned(),
+            tree: self.session.log.ledger.tree().to_owned(),
             usage: verdict.usage,
             seconds: verdict.seconds,
         })?)
@@ -171,7 +176,7 @@ impl Attempt {
             return Ok(());
         }
         let text = std::mem::take(&mut self.after_step).join("\n\n");
-        Ok(self.say(origin, Message::user(text))?)
+        Ok(self.session.say(origin, Message::user(text))?)
     }
 }
 

@@ -5,9 +5,10 @@ use voe_proof::Called;
 use voe_protocol::{CallResult, FileState, RawBytes};
 use voe_trace::{Event, Level, ToolCall};
 
+use super::Led;
 use super::place::{self, Place};
 use super::{Red, SEARCH, Shown, reply, source, writes};
-use crate::attempt::{Attempt, AttemptError, End};
+use crate::attempt::{AttemptError, End};
 use crate::prompt::last_lines;
 use crate::strategy::Pipeline;
 
@@ -50,7 +51,7 @@ impl Candidate {
     }
 }
 
-impl Attempt {
+impl Led {
     /// Puts what `reply` says into the workspace, which is at the base, and tries it. The inner error is why that can't be done.
     pub(super) async fn candidate(
         &mut self,
@@ -71,14 +72,14 @@ impl Attempt {
                 return Ok(Err(result.text()));
             }
         }
-        let state = self.workspace.state().await?;
+        let state = self.session.workspace.state().await?;
         if state.code_tree.is_empty() {
             return Ok(Err("That changes nothing: it is the same code as before.".into()));
         }
-        let (patch, export) = self.workspace.patch().await?;
+        let (patch, export) = self.session.workspace.patch().await?;
         if self.past.is_empty() {
-            let (step, text) = (self.log.conversation.step, patch.text.clone());
-            self.log.write(Event::Patch { step, tree: state.tree.clone(), patch: text })?;
+            let (step, text) = (self.session.log.conversation.step, patch.text.clone());
+            self.session.log.write(Event::Patch { step, tree: state.tree.clone(), patch: text })?;
         }
         let mut candidate = Candidate {
             files: export.files.into_iter().map(|file| (file.path, file.now)).collect(),
@@ -109,7 +110,7 @@ impl Attempt {
 
     /// What the repository's own tests say of a candidate, which is in the workspace.
     async fn ask_own_tests(&mut self, candidate: &mut Candidate) -> Result<(), End> {
-        let verdict = self.own_tests().await?;
+        let verdict = crate::drive::verify::own_tests(&mut self.session).await?;
         candidate.base = if verdict.passed == Some(false) { Base::Breaks } else { Base::Holds };
         if candidate.base == Base::Breaks {
             candidate.failure = format!("This change breaks tests of the repository.\n{}", verdict.text);
@@ -131,7 +132,7 @@ impl Attempt {
 
     /// Runs an editing tool. It is recorded unless the record has it already.
     async fn edit(&mut self, tool: &str, arguments: Value) -> Result<CallResult, End> {
-        let result = match self.workspace.call(tool, &arguments, SEARCH).await? {
+        let result = match self.session.workspace.call(tool, &arguments, SEARCH).await? {
             Called::Result(result) => *result,
             Called::Died(why) => CallResult { output: why, ..CallResult::default() },
         };
@@ -139,30 +140,30 @@ impl Attempt {
             self.past.results -= 1;
             return Ok(result);
         }
-        let step = self.log.conversation.step;
+        let step = self.session.log.conversation.step;
         let call = ToolCall { id: format!("voe-{step}"), name: tool.to_owned(), arguments: arguments.to_string() };
-        self.result(&call, result.clone())?;
+        self.session.result(&call, result.clone())?;
         Ok(result)
     }
 
     /// Puts the workspace back to the base.
     pub(super) async fn restore_base(&mut self) -> Result<(), AttemptError> {
-        let export = self.workspace.export().await?;
+        let export = self.session.workspace.export().await?;
         let changed: Vec<_> = export.files.into_iter().map(|file| (file.path, file.base)).collect();
         if changed.is_empty() {
             return Ok(());
         }
-        self.workspace.import(changed).await?;
+        self.session.workspace.import(changed).await?;
         self.state_is("", "")
     }
 
     /// Puts a candidate into the workspace.
     pub(super) async fn put(&mut self, candidate: &Candidate) -> Result<(), AttemptError> {
-        if self.workspace.state().await?.tree == candidate.tree {
+        if self.session.workspace.state().await?.tree == candidate.tree {
             return Ok(());
         }
         self.restore_base().await?;
-        self.workspace.import(candidate.files.clone()).await?;
+        self.session.workspace.import(candidate.files.clone()).await?;
         self.state_is(&candidate.tree, &candidate.diff)
     }
 
@@ -170,8 +171,8 @@ impl Attempt {
         if !self.past.is_empty() {
             return Ok(());
         }
-        let step = self.log.conversation.step;
-        Ok(self.log.write(Event::Patch { step, tree: tree.to_owned(), patch: patch.to_owned() })?)
+        let step = self.session.log.conversation.step;
+        Ok(self.session.log.write(Event::Patch { step, tree: tree.to_owned(), patch: patch.to_owned() })?)
     }
 }
 

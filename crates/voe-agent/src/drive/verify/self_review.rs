@@ -1,14 +1,14 @@
 //! The model reviews its own change, in the same conversation. Its answer counts as a step.
 
 use super::{Look, verdict};
-use crate::attempt::Attempt;
+use crate::session::Session;
 
 const QUESTION: &str = "Before this is accepted, look at your own change as a strict reviewer who did not write it. Take the statement point \
                         by point: is everything done that it asks for, at every place that needs it? Does the change break what \
                         worked? Is anything left behind that does not belong (debug output, scratch files)? What you have not seen \
                         to work by running it does not count as working.";
 
-pub(super) fn look(attempt: &Attempt) -> Look {
-    let own = attempt.strategy.verify.text.trim();
+pub(super) fn look(session: &Session) -> Look {
+    let own = session.strategy.verify.text.trim();
     Look::Ask(format!("{}\n\n{}", if own.is_empty() { QUESTION } else { own }, verdict::FORM))
 }

@@ -3,10 +3,11 @@
 use voe_proof::own_tests::{Commands, judge};
 
 use super::{Look, Verdict};
-use crate::attempt::{Attempt, End};
+use crate::attempt::End;
+use crate::session::Session;
 
-pub(super) async fn look(attempt: &mut Attempt) -> Result<Look, End> {
-    let commands = match attempt.workspace.own_tests().await? {
+pub(super) async fn look(session: &mut Session) -> Result<Look, End> {
+    let commands = match session.workspace.own_tests().await? {
         Commands::Found(commands) => commands,
         Commands::Died(why) => {
             return Ok(Verdict::new(None, format!("The tests could not be looked for: {why}")).into());
@@ -17,7 +18,7 @@ pub(super) async fn look(attempt: &mut Attempt) -> Result<Look, End> {
     }
     let mut checks = Vec::new();
     for command in commands {
-        checks.extend(attempt.check_with_and_without(&command).await?);
+        checks.extend(session.check_with_and_without(&command).await?);
     }
     let found = judge(&checks);
     Ok(Verdict::new(found.passed, found.text).into())

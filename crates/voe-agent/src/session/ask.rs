@@ -4,7 +4,8 @@ use voe_model::{Delta, ModelError, Request, Sampling, fit_max_tokens};
 use voe_trace::event::Reply;
 use voe_trace::{Event, Message, Reason};
 
-use crate::attempt::{Attempt, End, sleep_until, stopped};
+use super::{Session, sleep_until, stopped};
+use crate::attempt::End;
 use crate::record::Log;
 
 /// The finish reason of a reply that reached its limit of tokens, for every provider.
@@ -13,7 +14,7 @@ pub(crate) const CUT_OFF: &str = "length";
 /// Overflows in a row that compaction is tried against.
 const OVERFLOWS: u32 = 3;
 
-impl Attempt {
+impl Session {
     /// The model's next reply, written to the record.
     pub(crate) async fn ask(&mut self) -> Result<Reply, End> {
         let mut overflows = 0;

@@ -4,8 +4,9 @@
 use voe_trace::event::RewriteKind;
 use voe_trace::{Message, Role};
 
-use crate::attempt::{Attempt, End};
-use crate::compaction::ADDED;
+use super::Session;
+use super::compaction::ADDED;
+use crate::attempt::End;
 use crate::prompt::{self, HARNESS, first};
 
 /// Characters that one message's text, a result and a call's arguments may take of what is summarised.
@@ -16,7 +17,7 @@ const ARGUMENTS: usize = 500;
 /// Characters that stand in for a summary that could not be made.
 const INSTEAD: usize = 4000;
 
-impl Attempt {
+impl Session {
     /// Begins the conversation again from the task and a summary.
     pub(crate) async fn restart(&mut self) -> Result<(), End> {
         let before = self.prompt_tokens();

@@ -22,8 +22,9 @@ use voe_proof::Called;
 use voe_trace::event::{ConversationRewritten, Origin, RewriteKind};
 use voe_trace::{Event, Message, Reason, Usage};
 
-use crate::attempt::{Attempt, End};
+use crate::attempt::End;
 use crate::prompt::{cut, last_lines, render};
+use crate::session::Session;
 use crate::strategy::{Pipeline, Strategy, Writes};
 use candidate::Candidate;
 use language::Language;
@@ -55,13 +56,26 @@ struct Shown {
     function: bool,
 }
 
-impl Attempt {
-    /// Goes through the steps and says how it ended.
-    pub(crate) async fn lead(&mut self, keys: &Pipeline) -> Result<Reason, End> {
+/// An attempt that the harness leads.
+pub(crate) struct Led {
+    pub(crate) session: Session,
+    /// What an attempt that is resumed has in its record.
+    pub(crate) past: Past,
+}
+
+impl Led {
+    /// Runs to the end.
+    pub(crate) async fn run(&mut self) -> End {
+        let Some(keys) = self.session.strategy.pipeline.clone() else { return End::Reason(Reason::Stuck) };
+        self.lead(&keys).await.map_or_else(|end| end, End::Reason)
+    }
+
+    /// Goes through the steps and returns how it ended.
+    async fn lead(&mut self, keys: &Pipeline) -> Result<Reason, End> {
         self.restore_base().await?;
         let places = self.places(keys).await?;
         let Some(first) = places.first().cloned() else {
-            self.log.write(Event::Note { text: "no source file was found that could be changed".into() })?;
+            self.session.log.write(Event::Note { text: "no source file was found that could be changed".into() })?;
             return Ok(Reason::Stuck);
         };
         let reds = self.reds(keys, &first).await?;
@@ -115,11 +129,11 @@ impl Attempt {
         if let Some(reply) = self.past.replies.pop_front() {
             return Ok(reply);
         }
-        self.check_limits()?;
-        self.end_step(None)?;
-        let (step, before) = (self.log.conversation.step, self.prompt_tokens());
-        let after = self.estimator.estimate(&[Message::user(&text)], &[]);
-        self.log.write(Event::ConversationRewritten(Box::new(ConversationRewritten {
+        self.session.check_limits()?;
+        self.session.end_step(None)?;
+        let (step, before) = (self.session.log.conversation.step, self.session.prompt_tokens());
+        let after = self.session.estimator.estimate(&[Message::user(&text)], &[]);
+        self.session.log.write(Event::ConversationRewritten(Box::new(ConversationRewritten {
             step,
             kind: RewriteKind::Question,
             before,
@@ -128,11 +142,11 @@ impl Attempt {
             seconds: 0.0,
             messages: Vec::new(),
         })))?;
-        self.say(Origin::Strategy, Message::user(text))?;
-        match self.request(None).await? {
+        self.session.say(Origin::Strategy, Message::user(text))?;
+        match self.session.request(None).await? {
             Ok(reply) => {
-                let reply = self.recorded(reply, 1);
-                self.log.write(Event::Reply(Box::new(reply.clone())))?;
+                let reply = self.session.recorded(reply, 1);
+                self.session.log.write(Event::Reply(Box::new(reply.clone())))?;
                 Ok(reply.message.content)
             }
             Err(error) => Err(End::Model(error)),
@@ -141,7 +155,7 @@ impl Attempt {
 
     /// The places, the likeliest first: found by names, ranked by the model.
     async fn places(&mut self, keys: &Pipeline) -> Result<Vec<Place>, End> {
-        let names = Names::of(&self.task.statement);
+        let names = Names::of(&self.session.task.statement);
         let mut wanted = names.code.clone();
         wanted.extend(names.frames.iter().map(|(_, function)| function.clone()));
         let mut found = Vec::new();
@@ -169,7 +183,7 @@ impl Attempt {
             })
             .collect();
         if self.past.is_empty() {
-            self.log.write(Event::Note { text: format!("places: {}", list.join("; ")) })?;
+            self.session.log.write(Event::Note { text: format!("places: {}", list.join("; ")) })?;
         }
         if found.len() < 2 || keys.places == 0 {
             return Ok(found);
@@ -209,7 +223,7 @@ impl Attempt {
 
     /// What a tool says that only reads.
     async fn reads(&mut self, tool: &str, arguments: &serde_json::Value) -> Result<String, End> {
-        match self.workspace.call(tool, arguments, SEARCH).await? {
+        match self.session.workspace.call(tool, arguments, SEARCH).await? {
             Called::Result(result) if result.ok => Ok(result.output),
             Called::Result(_) | Called::Died(_) => Ok(String::new()),
         }
@@ -237,7 +251,7 @@ impl Attempt {
 
     /// Commands that fail at the base for the reason in the statement: the user's, else one that the model writes.
     async fn reds(&mut self, keys: &Pipeline, place: &Place) -> Result<Vec<Red>, End> {
-        if let Some(command) = self.task.check.clone() {
+        if let Some(command) = self.session.task.check.clone() {
             let base = self.at_base(&command).await?;
             if let Some(base) = base.filter(|base| base.exit != Some(0)) {
                 return Ok(vec![Red { command, base }]);
@@ -259,12 +273,12 @@ impl Attempt {
             };
             let command = language.command(&code);
             let Some(base) = self.at_base(&command).await? else { continue };
-            let edits = !self.workspace.state().await?.code_tree.is_empty();
+            let edits = !self.session.workspace.state().await?.code_tree.is_empty();
             self.restore_base().await?;
             let why = match edits {
                 // Run with a change it would undo or mix with it.
                 true => Some("It changes files of the repository; a check must leave them as they are.".to_owned()),
-                false => reproduction::rejected(&self.task.statement, &base),
+                false => reproduction::rejected(&self.session.task.statement, &base),
             };
             match why {
                 None => return Ok(vec![Red { command, base }]),
@@ -277,10 +291,10 @@ impl Attempt {
     /// How a command ends on the unchanged code; recorded.
     async fn at_base(&mut self, command: &str) -> Result<Option<voe_trace::Outcome>, End> {
         let known = |check: &&voe_trace::Check| check.code_tree.is_empty() && check.command == command;
-        if let Some(check) = self.log.ledger.checks().iter().find(known) {
+        if let Some(check) = self.session.log.ledger.checks().iter().find(known) {
             return Ok(Some(check.with.clone()));
         }
-        Ok(self.run_check(command).await?.map(|check| check.with))
+        Ok(self.session.run_check(command).await?.map(|check| check.with))
     }
 
     async fn ask_for_change(
@@ -308,20 +322,20 @@ impl Attempt {
     }
 
     fn statement(&self, keys: &Pipeline) -> String {
-        cut(self.task.statement.trim(), keys.statement_chars)
+        cut(self.session.task.statement.trim(), keys.statement_chars)
     }
 
     /// What `red` shows of the code as it stands.
     async fn with_change(&mut self, red: &Red, code_tree: &str) -> Result<Option<voe_trace::Check>, End> {
         let known = |c: &&voe_trace::Check| c.command == red.command && c.code_tree == code_tree && c.without.is_some();
-        if let Some(check) = self.log.ledger.checks().iter().find(known) {
+        if let Some(check) = self.session.log.ledger.checks().iter().find(known) {
             return Ok(Some(check.clone()));
         }
-        let Some(mut check) = self.run_command(&red.command).await? else { return Ok(None) };
-        let limit = Duration::try_from_secs_f64(self.strategy.evidence.timeout_s).unwrap_or_default();
+        let Some(mut check) = self.session.run_command(&red.command).await? else { return Ok(None) };
+        let limit = Duration::try_from_secs_f64(self.session.strategy.evidence.timeout_s).unwrap_or_default();
         (check.level, check.why) = judge(&red.command, &check.with, &red.base, &Default::default(), limit);
         check.without = Some(red.base.clone());
-        self.log.write(Event::Check(Box::new(check.clone())))?;
+        self.session.log.write(Event::Check(Box::new(check.clone())))?;
         Ok(Some(check))
     }
 }

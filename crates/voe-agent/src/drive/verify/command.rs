@@ -1,16 +1,17 @@
 //! A command, end to end: the strategy's, or else the user's check.
 
 use super::{Look, Verdict};
-use crate::attempt::{Attempt, End};
+use crate::attempt::End;
 use crate::facts::short;
+use crate::session::Session;
 
-pub(super) async fn look(attempt: &mut Attempt) -> Result<Look, End> {
-    let own = attempt.strategy.verify.text.trim();
-    let command = if own.is_empty() { attempt.task.check.clone() } else { Some(own.to_owned()) };
+pub(super) async fn look(session: &mut Session) -> Result<Look, End> {
+    let own = session.strategy.verify.text.trim();
+    let command = if own.is_empty() { session.task.check.clone() } else { Some(own.to_owned()) };
     let Some(command) = command else {
         return Ok(Verdict::new(None, "There is no command: give one as verify.text or with --check.").into());
     };
-    let Some(check) = attempt.check_with_and_without(&command).await? else {
+    let Some(check) = session.check_with_and_without(&command).await? else {
         return Ok(Verdict::new(None, "The command could not be run.").into());
     };
     let how = &check.with;

@@ -9,7 +9,8 @@ use voe_model::{ModelError, estimate_tokens};
 use voe_trace::event::{ConversationRewritten, RewriteKind};
 use voe_trace::{Event, Message, Role, Usage};
 
-use crate::attempt::{Attempt, End};
+use super::Session;
+use crate::attempt::End;
 use crate::prompt::HARNESS;
 use crate::strategy::CompactHow;
 
@@ -22,7 +23,7 @@ pub(crate) const ADDED: &str = "\n\n[voe] The conversation was ";
 /// Characters of the patch that a context begun anew is given.
 const PATCH: usize = 12_000;
 
-impl Attempt {
+impl Session {
     /// Compacts when the next request would come near the window.
     pub(crate) async fn make_room(&mut self) -> Result<(), End> {
         let cut_off = self.strategy.compaction.after_cut && self.log.counters.cut_off;

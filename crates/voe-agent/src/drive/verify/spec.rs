@@ -3,8 +3,9 @@
 use voe_trace::Message;
 
 use super::{Look, Verdict, verdict};
-use crate::attempt::{Attempt, End};
+use crate::attempt::End;
 use crate::prompt::cut;
+use crate::session::Session;
 
 /// Characters of the patch that are shown.
 const PATCH: usize = 40_000;
@@ -15,16 +16,16 @@ const QUESTION: &str = "You are given a statement of what is to be changed in a 
                         can't be seen from the patch. Fail it if a demand is not met or an example of the statement would come out \
                         wrong.";
 
-pub(super) async fn look(attempt: &mut Attempt) -> Result<Look, End> {
-    let own = attempt.strategy.verify.text.trim();
+pub(super) async fn look(session: &mut Session) -> Result<Look, End> {
+    let own = session.strategy.verify.text.trim();
     let system = format!("{}\n\n{}", if own.is_empty() { QUESTION } else { own }, verdict::FORM);
-    let (patch, _) = attempt.workspace.patch().await?;
+    let (patch, _) = session.workspace.patch().await?;
     let user = format!(
         "The statement:\n\n{}\n\nThe patch:\n\n```diff\n{}\n```",
-        attempt.task.statement.trim(),
+        session.task.statement.trim(),
         cut(patch.text.trim_end(), PATCH)
     );
-    let verdict = match attempt.request(Some(&[Message::system(system), Message::user(user)])).await? {
+    let verdict = match session.request(Some(&[Message::system(system), Message::user(user)])).await? {
         Ok(reply) => Verdict { usage: reply.usage, seconds: reply.seconds, ..verdict::read(&reply.message.content) },
         Err(error) => Verdict::new(None, format!("The question could not be asked: {error}")),
     };

@@ -1,71 +1,51 @@
-//! What a search over several attempts needs of one: a record of its own, something said between steps, the work of another.
+//! What a search over several attempts has of its own: a record, a workspace to fork from, and the outcome that it takes over.
 
 use voe_proof::Workspace;
 use voe_protocol::{CallResult, FileState, RawBytes};
-use voe_trace::event::{ConversationRewritten, Origin, ResumedFrom, RewriteKind};
-use voe_trace::{Check, Event, Message, Record, Role, ToolCall, Usage, Writer};
+use voe_trace::event::{Finish, Origin, ResumedFrom};
+use voe_trace::{Check, Event, Message, Reason, Record, ToolCall, Writer};
 
-use crate::attempt::{Attempt, AttemptError, Plan};
+use crate::attempt::{AttemptError, Plan};
 use crate::prompt;
-use crate::record::Observer;
+use crate::record::{Log, Observer};
+use crate::session::Session;
+use crate::session::finish::Ended;
 use crate::strategy::{SearchKind, Strategy};
 
-impl Attempt {
+/// The driver of a search, which asks nothing itself.
+pub struct SearchHost {
+    pub(crate) session: Session,
+}
+
+impl SearchHost {
     /// Opens a record and a workspace for a search, which asks nothing itself. `records`: what `writer`'s file holds already.
-    pub async fn host(
+    pub async fn open(
         plan: Plan,
         writer: Writer,
         observer: Box<dyn Observer>,
         records: &[Record],
     ) -> Result<Self, AttemptError> {
         let (time, notes) = (plan.time.clone(), plan.notes.clone());
-        let mut host = Self::open(plan, writer, observer, records).await?;
+        let mut host = Session::open(plan, writer, observer, records).await?;
         if records.is_empty() {
             host.begin(time)?;
             let task = prompt::task(&host.strategy, &host.task, &notes);
             host.say(Origin::Task, Message::user(task))?;
         } else {
-            host.write(Event::Resume { step: 0, from: ResumedFrom::Attempts })?;
+            host.log.write(Event::Resume { step: 0, from: ResumedFrom::Attempts })?;
         }
         host.end_step(None)?;
-        Ok(host)
+        Ok(Self { session: host })
     }
 
     /// Writes an event of the search.
     pub fn write(&mut self, event: Event) -> Result<(), AttemptError> {
-        Ok(self.log.write(event)?)
+        Ok(self.session.log.write(event)?)
     }
 
     /// The workspace.
     pub fn workspace(&mut self) -> &mut Workspace {
-        &mut self.workspace
-    }
-
-    /// Says something before the next step. Where the last word is the user's it is added to it: some templates refuse two
-    /// user messages in a row.
-    pub fn tell(&mut self, text: &str) -> Result<(), AttemptError> {
-        let mut messages = self.log.conversation.messages.clone();
-        match messages.last_mut() {
-            Some(last) if last.role == Role::User => last.content = format!("{}\n\n{text}", last.content.trim_end()),
-            _ => return Ok(self.say(Origin::Strategy, Message::user(text))?),
-        }
-        let step = self.log.conversation.step;
-        let before = self.prompt_tokens();
-        let after = self.estimator.estimate(&messages, &self.tools);
-        let (kind, usage) = (RewriteKind::Extend, Usage::default());
-        let rewritten = ConversationRewritten { step, kind, before, after, usage, seconds: 0.0, messages };
-        self.write(Event::ConversationRewritten(Box::new(rewritten)))
-    }
-
-    /// Lays the work of another attempt over the workspace, as its beginning.
-    pub async fn lay(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<(), AttemptError> {
-        if files.is_empty() {
-            return Ok(());
-        }
-        let state = self.workspace.import(files).await?;
-        let (patch, _) = self.workspace.patch().await?;
-        let step = self.log.conversation.step;
-        self.write(Event::Patch { step, tree: state.tree, patch: patch.text })
+        &mut self.session.workspace
     }
 
     /// Takes over the work of another attempt as the outcome, with the checks that it rests on. Nothing comes after it but
@@ -76,19 +56,63 @@ impl Attempt {
         checks: &[Check],
         text: String,
     ) -> Result<(), AttemptError> {
-        let mut state = self.workspace.import(files).await?;
-        let (patch, _) = self.workspace.patch().await?;
+        let mut state = self.session.workspace.import(files).await?;
+        let (patch, _) = self.session.workspace.patch().await?;
         let (tree, code) = (state.tree.clone(), state.code_tree.clone());
         let changes = std::mem::take(&mut state.changes);
         let call = ToolCall { id: "voe-choose".into(), name: "choose".into(), arguments: "{}".into() };
         let diff = prompt::cut(&patch.text, 20_000);
         let result = CallResult { output: text, ok: true, changes, diff, state, ..CallResult::default() };
-        self.result(&call, result)?;
+        self.session.result(&call, result)?;
         self.write(Event::Patch { step: 0, tree, patch: patch.text })?;
         for check in checks {
             self.write(Event::Check(Box::new(Check { code_tree: code.clone(), ..check.clone() })))?;
         }
         Ok(())
+    }
+
+    /// Marks the record as complete up to here.
+    ///
+    /// # Errors
+    /// The record can't be written.
+    pub fn end_step(&mut self) -> Result<(), AttemptError> {
+        self.session.end_step(None)
+    }
+
+    /// The record so far, folded.
+    pub fn log(&self) -> &Log {
+        self.session.log()
+    }
+
+    /// Whether edits land in the user's own tree.
+    pub fn in_place(&self) -> bool {
+        self.session.in_place()
+    }
+
+    /// What the evidence says, a line a check; for the model and for people.
+    pub fn facts(&self) -> Vec<String> {
+        self.session.facts()
+    }
+
+    /// The last look at the evidence, the patch, and the finish event for the caller to complete and to write.
+    ///
+    /// # Errors
+    /// The record can't be written, or the workspace can't be reached.
+    pub async fn finish(
+        &mut self,
+        reason: Reason,
+        error: Option<String>,
+        trajectory: String,
+    ) -> Result<Ended, AttemptError> {
+        self.session.finish(reason, error, trajectory).await
+    }
+
+    /// Writes the end of the record.
+    ///
+    /// # Errors
+    /// The record can't be written, or the sandbox can't be closed.
+    pub async fn close(self, finish: Finish) -> Result<(), AttemptError> {
+        self.session.close(finish).await
     }
 }
 

@@ -1,0 +1,88 @@
+//! The loop of a coding agent: ask the model, run the calls in its reply, answer, until it is done or a limit is hit.
+
+use voe_trace::event::{NudgeKind, Origin, Reply};
+use voe_trace::{Event, Message, Reason};
+
+use crate::attempt::End;
+use crate::done;
+use crate::prompt::{self, HARNESS};
+use crate::record::trail::Moment;
+use crate::session::Session;
+
+/// An attempt that the model leads.
+pub(crate) struct Loop {
+    pub(crate) session: Session,
+    /// What is to be said as a user message after the step.
+    pub(crate) after_step: Vec<String>,
+    /// A verification that a call of this step asked for.
+    pub(crate) verify_due: Option<Moment>,
+}
+
+impl Loop {
+    pub(crate) fn new(session: Session) -> Self {
+        Self { session, after_step: Vec::new(), verify_due: None }
+    }
+
+    /// Runs to the end.
+    pub(crate) async fn run(&mut self) -> End {
+        loop {
+            let ended = match self.step().await {
+                Ok(()) => self.session.end_step(None).map_err(End::Failed),
+                end => end,
+            };
+            if let Err(end) = ended {
+                return end;
+            }
+        }
+    }
+
+    /// One reply and what follows from it.
+    pub(crate) async fn step(&mut self) -> Result<(), End> {
+        self.session.check_limits()?;
+        self.session.make_room().await?;
+        let reply = self.session.ask().await?;
+        if let Some(moment) = self.session.log.trail.review()
+            && self.reviewed(moment, &reply).await?
+        {
+            return Ok(());
+        }
+        let calls = reply.message.tool_calls.clone();
+        if calls.is_empty() {
+            return self.without_call(&reply).await;
+        }
+        for call in &calls {
+            self.call(call).await?;
+        }
+        if let Some(malformed) = reply.malformed {
+            self.after_step.push(format!("{HARNESS} {malformed}"));
+        }
+        match self.verify_due.take() {
+            Some(moment) => self.verify(moment).await,
+            None if self.part_is_due() => self.verify(Moment::Part).await,
+            None => self.say_after_step(Origin::Nudge),
+        }
+    }
+
+    /// A reply without a call: the end, a call that could not be read, or a slip.
+    async fn without_call(&mut self, reply: &Reply) -> Result<(), End> {
+        if reply.malformed.is_none() && done::declares_done(&reply.message.content, &self.session.strategy.done) {
+            return match self.gate().await? {
+                None => self.verify(Moment::End).await,
+                Some(refusal) => Ok(self.session.say(Origin::Gate, Message::user(refusal))?),
+            };
+        }
+        if self.session.strategy.compaction.after_cut && self.session.log.counters.cut_off {
+            return Ok(());
+        }
+        let most = self.session.strategy.done.reminders;
+        if most > 0 && self.session.log.counters.idle + 1 >= most {
+            return Err(End::Reason(Reason::Stuck));
+        }
+        let (origin, text) = match &reply.malformed {
+            Some(malformed) => (Origin::Malformed, format!("{HARNESS} {malformed}")),
+            None => (Origin::Reminder, prompt::reminder(&self.session.strategy, &self.session.task)),
+        };
+        self.session.log.write(Event::Nudge { step: reply.step, kind: NudgeKind::Reminder, text: text.clone() })?;
+        Ok(self.session.say(origin, Message::user(text))?)
+    }
+}

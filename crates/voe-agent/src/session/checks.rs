@@ -1,0 +1,182 @@
+//! Running commands as checks of the work as it stands, with and without the edits.
+
+use std::time::Duration;
+
+use voe_evidence::check::{self, awaits_counterfactual};
+use voe_proof::counterfactual::Asked;
+use voe_proof::{Called, outcome};
+use voe_trace::{Check, Event, Level};
+
+use super::{Session, stopped};
+use crate::attempt::AttemptError;
+use crate::facts::fact;
+use crate::strategy::Counterfactual;
+
+/// Proofs older than the last edit that are run again at the end, and failing checks that are looked into.
+const AGAIN: usize = 5;
+
+impl Session {
+    /// Runs the user's own check at the gate, unless it was run on this code already, and says what it showed.
+    pub(crate) async fn users_check_if_due(&mut self) -> Result<Option<String>, AttemptError> {
+        let due = self.task.check.as_ref().is_some_and(|command| self.log.ledger.find(command).is_none());
+        Ok(if due { self.users_check().await?.as_ref().map(fact) } else { None })
+    }
+
+    /// What the user's own check shows of the code as it stands, with its counterfactual; it is run unless it was already.
+    pub(crate) async fn users_check(&mut self) -> Result<Option<Check>, AttemptError> {
+        let Some(command) = self.task.check.clone() else { return Ok(None) };
+        if let Some(known) = self.log.ledger.find(&command) {
+            return Ok(Some(known.clone()));
+        }
+        let check = self.run_check(&command).await?;
+        if let Some(check) = &check
+            && self.log.ledger.edited()
+        {
+            self.run_without(check).await?;
+            self.due().await?;
+        }
+        Ok(self.log.ledger.find(&command).cloned().or(check))
+    }
+
+    /// Runs proofs again that are older than the last edit, and looks into failing checks: did they pass at base?
+    pub(crate) async fn settle_evidence(&mut self) -> Result<(), AttemptError> {
+        if !self.log.ledger.edited()
+            || self.log.ledger.void().is_some()
+            || self.strategy.evidence.counterfactual == Counterfactual::Off
+        {
+            return Ok(());
+        }
+        let ledger = &self.log.ledger;
+        let mut stale: Vec<String> = Vec::new();
+        for check in ledger.checks().iter().rev() {
+            let again = check.level == Level::Proven && ledger.find(&check.command).is_none();
+            if again && !stale.contains(&check.command) && stale.len() < AGAIN {
+                stale.push(check.command.clone());
+            }
+        }
+        for command in stale {
+            if let Some(check) = self.run_check(&command).await? {
+                self.run_without(&check).await?;
+            }
+        }
+        let failing: Vec<Check> =
+            self.log.ledger.current().filter(|c| c.level == Level::Refuted && c.without.is_none()).cloned().collect();
+        for check in failing.iter().rev().take(AGAIN) {
+            self.run_without(check).await?;
+        }
+        self.due().await?;
+        Ok(())
+    }
+
+    /// Runs a command of voe's own as a check of the code as it stands, and records it.
+    pub(crate) async fn run_check(&mut self, command: &str) -> Result<Option<Check>, AttemptError> {
+        let check = self.run_command(command).await?;
+        if let Some(check) = &check {
+            self.log.write(Event::Check(Box::new(check.clone())))?;
+        }
+        Ok(check)
+    }
+
+    /// The same without recording it.
+    pub(crate) async fn run_command(&mut self, command: &str) -> Result<Option<Check>, AttemptError> {
+        let limit = Duration::from_secs_f64(self.strategy.tools.timeout_s.max(self.strategy.evidence.timeout_s));
+        let step = self.log.conversation.step;
+        let called = tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => None,
+            called = self.workspace.check(command, limit) => Some(called?),
+        };
+        let result = match called {
+            Some(Called::Result(result)) => result,
+            Some(Called::Died(why)) => {
+                self.log.write(Event::ToolboxRestarted { step, why })?;
+                return Ok(None);
+            }
+            None => {
+                self.workspace.interrupt();
+                return Ok(None);
+            }
+        };
+        Ok(Some(check::of_run(command, step, &result.state.code_tree, outcome(&result))))
+    }
+
+    /// What a command shows of the code as it stands, without the edits too where that can be had. It is not run again if that
+    /// is known.
+    pub(crate) async fn check_with_and_without(&mut self, command: &str) -> Result<Option<Check>, AttemptError> {
+        self.hear_counterfactuals().await?;
+        let check = match self.log.ledger.find(command) {
+            Some(known) => known.clone(),
+            None => match self.run_check(command).await? {
+                Some(check) => check,
+                None => return Ok(None),
+            },
+        };
+        if check.without.is_none() && self.log.ledger.edited() {
+            self.run_without(&check).await?;
+            self.due().await?;
+        }
+        Ok(self.log.ledger.find(command).cloned().or(Some(check)))
+    }
+
+    /// Waits for the runs without the edits that are under way and keeps what they show for the next thing said to the model.
+    pub(crate) async fn hear_counterfactuals(&mut self) -> Result<(), AttemptError> {
+        let facts = self.due().await?;
+        if self.tells() {
+            self.untold.extend(facts);
+        }
+        Ok(())
+    }
+
+    /// Starts the run of `check` without the edits, unless evidence is void anyway, and records what is known without waiting.
+    pub(crate) async fn run_without(&mut self, check: &Check) -> Result<(), AttemptError> {
+        if self.log.ledger.void().is_some() {
+            return Ok(());
+        }
+        match self.counterfactuals.start(check, &mut self.workspace).await? {
+            Asked::Nothing => Ok(()),
+            Asked::Known(check) => Ok(self.log.write(Event::Check(check))?),
+            // Reported once, and the level stays at `ran`.
+            Asked::NoForks(why) => {
+                Ok(self.log.write(Event::Note { text: format!("checks are not run without the edits: {why}") })?)
+            }
+        }
+    }
+
+    /// Waits for the runs without the edits that are under way, records what they show, and returns it in words for the model.
+    /// What they rest on is the user's tree as it was meanwhile: if that is another than at the start, they show nothing.
+    pub(crate) async fn due(&mut self) -> Result<Vec<String>, AttemptError> {
+        let judged = self.counterfactuals.wait().await;
+        if let Some(tree) = self.user_tree.as_ref().filter(|_| !judged.is_empty()) {
+            tree.look(&mut self.log).await?;
+        }
+        let mut facts = Vec::new();
+        for judged in judged {
+            let judged = self.log.ledger.counted(judged);
+            facts.push(fact(&judged));
+            self.log.write(Event::Check(Box::new(judged)))?;
+        }
+        Ok(facts)
+    }
+
+    /// Whether the model is told what runs without the edits show.
+    pub(crate) fn tells(&self) -> bool {
+        self.strategy.evidence.counterfactual == Counterfactual::Tell
+    }
+
+    /// What the evidence says, a line a check; for the model and for people.
+    pub fn facts(&self) -> Vec<String> {
+        self.log.ledger.current().map(fact).collect()
+    }
+
+    /// Starts the runs without the edits again that were under way when the record ends.
+    pub(crate) async fn start_again(&mut self) -> Result<(), AttemptError> {
+        let pending = |check: &&Check| awaits_counterfactual(check);
+        let checks: Vec<Check> = self.log.ledger.checks().to_vec();
+        self.counterfactuals.were_run(checks.iter().filter(|check| !pending(check)));
+        let under_way: Vec<Check> = self.log.ledger.current().filter(pending).cloned().collect();
+        for check in under_way {
+            self.run_without(&check).await?;
+        }
+        Ok(())
+    }
+}

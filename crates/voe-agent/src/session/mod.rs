@@ -1,0 +1,239 @@
+//! What every driver of an attempt works with: the record, the workspace, the model, the limits, the user's wish to stop. It decides
+//! nothing.
+//!
+//! - `ask`: one request; `compaction`, `restart`: keeping the conversation within the window
+//! - `checks`: running commands as checks, with and without the edits
+//! - [`finish`]: the last look at the evidence, and the patch
+
+mod ask;
+mod checks;
+mod compaction;
+pub mod finish;
+mod restart;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use voe_model::{Estimator, Model, ToolSpec};
+use voe_proof::{Counterfactuals, Workspace, WorkspaceError};
+use voe_protocol::{BaseSource, CallResult, Limits, Setup, State};
+use voe_sandbox::{Sandbox, Snapshot};
+use voe_trace::event::{Origin, Start, Task, ToolResult};
+use voe_trace::{Event, Message, Reason, Record, ToolCall, WriteError, Writer};
+
+use crate::attempt::{AttemptError, End, Plan};
+use crate::record::{Log, Observer};
+use crate::strategy::{Counterfactual, Strategy};
+use crate::tools;
+use crate::user_tree::UserTree;
+
+pub(crate) use ask::CUT_OFF;
+
+/// An attempt under way.
+pub struct Session {
+    pub(crate) task: Task,
+    pub(crate) strategy: Strategy,
+    pub(crate) model: Arc<dyn Model>,
+    pub(crate) workspace: Workspace,
+    pub(crate) log: Log,
+    pub(crate) tools: Vec<ToolSpec>,
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) stream: bool,
+    pub(crate) window: Option<u64>,
+    pub(crate) estimator: Estimator,
+    pub(crate) counterfactuals: Counterfactuals,
+    pub(crate) deadline: Option<Instant>,
+    /// Facts about checks that the model does not have yet.
+    pub(crate) untold: Vec<String>,
+    /// Where the base can be read from outside the sandbox.
+    pub(crate) pristine: BaseSource,
+    pub(crate) user_tree: Option<UserTree>,
+}
+
+impl Session {
+    /// Opens the workspace. `records`: what `writer`'s file holds already.
+    pub(crate) async fn open(
+        plan: Plan,
+        writer: Writer,
+        observer: Box<dyn Observer>,
+        records: &[Record],
+    ) -> Result<Self, AttemptError> {
+        let log = Log::new(writer, observer, records, &plan.strategy);
+        let keys = &plan.strategy;
+        let setup = Setup {
+            pristine: plan.sandbox.base_inside().map_or_else(|| plan.pristine.clone(), BaseSource::Dir),
+            limits: Limits {
+                timeout_s: keys.tools.timeout_s,
+                output_chars: keys.tools.output_chars,
+                read_lines: keys.tools.read_lines,
+                grep_matches: keys.tools.grep_matches,
+                glob_files: keys.tools.glob_files,
+                ..Limits::default()
+            },
+            syntax: keys.tools.syntax,
+            resumed: !records.is_empty(),
+            unwatched: false,
+            workspace: plan.sandbox.workspace().to_owned(),
+            scratch: std::path::PathBuf::new(),
+            env: std::collections::BTreeMap::new(),
+            byproducts: Vec::new(),
+        };
+        let wall = Duration::try_from_secs_f64(keys.limits.wall_s - log.elapsed()).unwrap_or_default();
+        Ok(Self {
+            tools: if keys.pipeline.is_some() { Vec::new() } else { tools::offered(keys) },
+            window: plan.model.facts().window,
+            deadline: (keys.limits.wall_s > 0.0).then(|| Instant::now() + wall),
+            counterfactuals: Counterfactuals::new(
+                keys.evidence.counterfactual != Counterfactual::Off,
+                Duration::try_from_secs_f64(keys.evidence.timeout_s).unwrap_or_default(),
+                keys.evidence.skip_over_s,
+                plan.stop.clone(),
+            ),
+            user_tree: plan.user_tree.filter(|_| !plan.sandbox.in_place()),
+            workspace: Workspace::open(plan.sandbox, setup, &plan.pristine).await?,
+            pristine: plan.pristine,
+            task: plan.task,
+            strategy: plan.strategy,
+            model: plan.model,
+            log,
+            stop: plan.stop,
+            stream: plan.stream,
+            estimator: Estimator::default(),
+            untold: Vec::new(),
+        })
+    }
+
+    /// Writes the first line of the record.
+    pub(crate) fn begin(&mut self, time: String) -> Result<(), WriteError> {
+        let start = Start {
+            format: voe_trace::FORMAT.into(),
+            voe: env!("CARGO_PKG_VERSION").into(),
+            time,
+            task: self.task.clone(),
+            strategy: self.strategy.name.clone(),
+            strategy_text: crate::load::show(&self.strategy),
+            model: self.model.facts(),
+            sandbox: self.workspace.sandbox().facts(),
+            tools: self.tools.iter().filter_map(|tool| serde_json::to_value(tool).ok()).collect(),
+        };
+        self.log.write(Event::Start(Box::new(start)))
+    }
+
+    /// Puts a message into the conversation.
+    pub(crate) fn say(&mut self, origin: Origin, message: Message) -> Result<(), WriteError> {
+        let step = self.log.conversation.step;
+        self.log.write(Event::Message { step, origin, message })
+    }
+
+    pub(crate) fn check_limits(&mut self) -> Result<(), End> {
+        let (limits, so_far) = (&self.strategy.limits, &self.log.conversation);
+        let tokens = so_far.usage.prompt + so_far.usage.output;
+        let reason = if *self.stop.borrow() {
+            Reason::Interrupted
+        } else if limits.steps > 0 && so_far.step >= limits.steps {
+            Reason::MaxSteps
+        } else if (limits.tokens > 0 && tokens >= limits.tokens)
+            || (limits.cost > 0.0 && so_far.usage.cost.unwrap_or(0.0) >= limits.cost)
+        {
+            Reason::MaxTokens
+        } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            Reason::MaxWall
+        } else {
+            return Ok(());
+        };
+        Err(End::Reason(reason))
+    }
+
+    /// Marks the record as complete up to here: an attempt that is cut off later continues from this line. `scratch`: the file
+    /// in which the scratch files are kept as they are now, if they are.
+    ///
+    /// # Errors
+    /// The record can't be written.
+    pub fn end_step(&mut self, scratch: Option<String>) -> Result<(), AttemptError> {
+        let step = self.log.conversation.step;
+        Ok(self.log.write(Event::StepEnd { step, scratch })?)
+    }
+
+    /// Keeps the workspace as it is now, for a fork that starts from it.
+    pub async fn snapshot(&self) -> Result<Snapshot, AttemptError> {
+        Ok(self.workspace.sandbox().snapshot().await.map_err(WorkspaceError::from)?)
+    }
+
+    /// A second sandbox whose workspace is as it was `at` that moment.
+    pub async fn fork(&self, at: &Snapshot) -> Result<Sandbox, AttemptError> {
+        Ok(self.workspace.sandbox().fork(at).await.map_err(WorkspaceError::from)?)
+    }
+
+    /// The record so far, folded.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The state of the workspace before a call that did not happen.
+    pub(crate) fn state_before(&self) -> State {
+        let ledger = &self.log.ledger;
+        State { tree: ledger.tree().to_owned(), code_tree: ledger.code_tree().to_owned(), ..State::default() }
+    }
+
+    /// Writes the result of a call that is voe's own and changes nothing.
+    pub(crate) fn own_result(&mut self, call: &ToolCall, ok: bool, text: String) -> Result<(), WriteError> {
+        let result = CallResult { ok, output: text, state: self.state_before(), ..CallResult::default() };
+        self.result(call, result)
+    }
+
+    /// Writes the result of a call.
+    pub(crate) fn result(&mut self, call: &ToolCall, result: CallResult) -> Result<(), WriteError> {
+        let result = self.recorded_result(call, result);
+        self.log.write(Event::Result(Box::new(result)))
+    }
+
+    /// The result of a call as the record has it.
+    pub(crate) fn recorded_result(&self, call: &ToolCall, result: CallResult) -> ToolResult {
+        ToolResult {
+            step: self.log.conversation.step,
+            call_id: call.id.clone(),
+            tool: call.name.clone(),
+            arguments: serde_json::from_str(&call.arguments).unwrap_or_default(),
+            output: result.output,
+            ok: result.ok,
+            exit: result.exit,
+            ended_by: result.ended_by,
+            notes: result.notes,
+            seconds: result.seconds,
+            changes: result.changes,
+            byproducts: result.byproducts,
+            diff: result.diff,
+            tree: result.state.tree,
+            code_tree: result.state.code_tree,
+        }
+    }
+
+    /// Puts the patch as it stands into the record: what a crash, a lost container or a search needs.
+    pub(crate) async fn keep_patch(&mut self, tree: &str) -> Result<(), End> {
+        let (patch, _) = self.workspace.patch().await?;
+        let step = self.log.conversation.step;
+        let patch = patch.text;
+        Ok(self.log.write(Event::Patch { step, tree: tree.to_owned(), patch })?)
+    }
+
+    /// Whether edits land in the user's own tree.
+    pub fn in_place(&self) -> bool {
+        self.workspace.sandbox().in_place()
+    }
+}
+
+/// Resolves when the user stops the attempt; never if nobody can any more.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Resolves at `deadline`; never without one.
+pub(crate) async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
