@@ -3,86 +3,56 @@
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
-use serde::{Deserialize, Serialize};
-use voe_trace::event::NodeKind;
+use voe_trace::event::{Candidate, Crossed, Examination};
 use voe_trace::{Event, Level, Record};
 
-/// All that a choice between patches rests on. It stands in the record, in the detail of the node `choose`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Examination {
-    /// The patches.
-    pub candidates: Vec<Candidate>,
-    /// Each attempt's proving checks, run with each patch and on the base.
-    pub checks: Vec<Crossed>,
-    /// The repository's own tests, where they had to decide.
-    #[serde(default)]
-    pub own_tests: Vec<Crossed>,
-    /// The candidate that was chosen.
-    #[serde(default)]
-    pub chosen: Option<usize>,
-    /// Why, in one line.
-    #[serde(default)]
-    pub why: String,
+/// Whether a check says something about patches: it fails on the base and passes with its own patch.
+fn counts(check: &Crossed, candidates: &[Candidate]) -> bool {
+    let own = candidates.iter().position(|candidate| by(check, candidate));
+    check.base == Some(false) && own.is_some_and(|own| check.with.get(own) == Some(&Some(true)))
 }
 
-/// A patch, made by one attempt or by several alike.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Candidate {
-    /// The attempts that made it; the one that stands for them first.
-    pub attempts: Vec<u32>,
-    /// The level of its evidence, as its own attempt left it; the best of them.
-    pub level: Level,
-    /// Whether an attempt that made it ended by itself.
-    pub completed: bool,
-    /// Lines that it adds and removes.
-    pub lines: u64,
-    /// Whether it changes anything.
-    pub empty: bool,
-}
-
-/// A command, run with every patch.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Crossed {
-    /// The attempts whose check it is; none for the repository's own tests.
-    pub authors: Vec<u32>,
-    /// The command.
-    pub command: String,
-    /// Whether it passes on the base; `None`: it could not be run there.
-    pub base: Option<bool>,
-    /// Whether it passes with each candidate; `None`: not known.
-    pub with: Vec<Option<bool>>,
-}
-
-impl Crossed {
-    /// Whether a check says something about patches: it fails on the base and passes with its own patch.
-    fn counts(&self, candidates: &[Candidate]) -> bool {
-        let own = candidates.iter().position(|candidate| self.by(candidate));
-        self.base == Some(false) && own.is_some_and(|own| self.with.get(own) == Some(&Some(true)))
-    }
-
-    fn by(&self, candidate: &Candidate) -> bool {
-        self.authors.iter().any(|author| candidate.attempts.contains(author))
-    }
+fn by(check: &Crossed, candidate: &Candidate) -> bool {
+    check.authors.iter().any(|author| candidate.attempts.contains(author))
 }
 
 /// How a candidate ranks, what counts most first.
 type Rank = (bool, Level, u64, Reverse<usize>, usize, bool, Reverse<u64>, Reverse<u32>);
 
-impl Examination {
-    /// The examination in a record, if there is one.
-    pub fn of(records: &[Record]) -> Option<Self> {
-        records.iter().rev().find_map(|record| match &record.event {
-            Event::Node(node) if node.kind == NodeKind::Choose => serde_json::from_value(node.detail.clone()).ok(),
-            _ => None,
-        })
-    }
+/// The examination in a record, if there is one.
+pub fn of(records: &[Record]) -> Option<&Examination> {
+    records.iter().rev().find_map(|record| match &record.event {
+        Event::Node(node) => node.choice.as_ref(),
+        _ => None,
+    })
+}
 
+/// The rules of a choice.
+pub trait Examine {
+    /// The candidates that level and cross-examination leave equal at the top; the repository's own tests are to decide among them.
+    fn undecided(&self) -> Vec<usize>;
+    /// Chooses: by level, by the others' checks, by the repository's own tests, by agreement, by size. `None`: there is no candidate.
+    fn choose(&mut self) -> Option<usize>;
+    /// The matrix for a person, as Markdown.
+    fn render(&self) -> String;
+}
+
+/// What the rules look at.
+trait Look {
+    fn level(&self, at: usize) -> Level;
+    fn share(&self, at: usize) -> u64;
+    fn broken(&self, at: usize) -> usize;
+    fn rank(&self, at: usize) -> Rank;
+    fn difference(&self, first: usize, second: usize) -> String;
+}
+
+impl Look for Examination {
     /// The level of a candidate's evidence: a proof whose checks were all run again and none of which holds is none.
     fn level(&self, at: usize) -> Level {
         let candidate = &self.candidates[at];
-        let mut own = self.checks.iter().filter(|check| check.by(candidate)).peekable();
+        let mut own = self.checks.iter().filter(|check| by(check, candidate)).peekable();
         let known = own.peek().is_some();
-        let holds = own.any(|check| check.counts(&self.candidates));
+        let holds = own.any(|check| counts(check, &self.candidates));
         if candidate.level == Level::Proven && known && !holds { Level::Ran } else { candidate.level }
     }
 
@@ -95,7 +65,8 @@ impl Examination {
             if author.attempts == candidate.attempts {
                 continue;
             }
-            let theirs = |check: &&Crossed| check.by(author) && !check.by(candidate) && check.counts(&self.candidates);
+            let theirs =
+                |check: &&Crossed| by(check, author) && !by(check, candidate) && counts(check, &self.candidates);
             let with: Vec<Option<bool>> =
                 self.checks.iter().filter(theirs).map(|check| check.with.get(at).copied().flatten()).collect();
             if !with.is_empty() {
@@ -125,26 +96,6 @@ impl Examination {
             // So that there is always one answer.
             Reverse(candidate.attempts.first().copied().unwrap_or(0)),
         )
-    }
-
-    /// The candidates that level and cross-examination leave equal at the top; the repository's own tests are to decide among them.
-    pub fn undecided(&self) -> Vec<usize> {
-        let key = |at: usize| (!self.candidates[at].empty, self.level(at), self.share(at));
-        let best = (0..self.candidates.len()).map(key).max();
-        (0..self.candidates.len()).filter(|at| Some(key(*at)) == best).collect()
-    }
-
-    /// Chooses: by level, by the others' checks, by the repository's own tests, by agreement, by size.
-    pub fn choose(&mut self) -> Option<usize> {
-        let mut order: Vec<usize> = (0..self.candidates.len()).collect();
-        order.sort_by_key(|at| Reverse(self.rank(*at)));
-        let first = *order.first()?;
-        self.chosen = Some(first);
-        self.why = match order.get(1) {
-            None => "it is the only patch".into(),
-            Some(second) => self.difference(first, *second),
-        };
-        Some(first)
     }
 
     /// In what the first is better than the second.
@@ -182,9 +133,28 @@ impl Examination {
         }
         "nothing tells it from the next; it came first".into()
     }
+}
 
-    /// The matrix for a person, as Markdown.
-    pub fn render(&self) -> String {
+impl Examine for Examination {
+    fn undecided(&self) -> Vec<usize> {
+        let key = |at: usize| (!self.candidates[at].empty, self.level(at), self.share(at));
+        let best = (0..self.candidates.len()).map(key).max();
+        (0..self.candidates.len()).filter(|at| Some(key(*at)) == best).collect()
+    }
+
+    fn choose(&mut self) -> Option<usize> {
+        let mut order: Vec<usize> = (0..self.candidates.len()).collect();
+        order.sort_by_key(|at| Reverse(self.rank(*at)));
+        let first = *order.first()?;
+        self.chosen = Some(first);
+        self.why = match order.get(1) {
+            None => "it is the only patch".into(),
+            Some(second) => self.difference(first, *second),
+        };
+        Some(first)
+    }
+
+    fn render(&self) -> String {
         let mut out = String::from("### Cross-examination\n\n");
         let attempts = |ids: &[u32]| ids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
         let heads: Vec<String> =
@@ -203,7 +173,7 @@ impl Examination {
                 true => "the repository's".to_owned(),
                 false => format!("check of {}", attempts(&check.authors)),
             };
-            let void = if own || check.counts(&self.candidates) { "" } else { ", not counted" };
+            let void = if own || counts(check, &self.candidates) { "" } else { ", not counted" };
             let with: Vec<&str> = check.with.iter().map(|with| word(*with)).collect();
             let command = one_line(&check.command);
             let _ = writeln!(out, "| {name}{void}: `{command}` | {} | {} |", word(check.base), with.join(" | "));

@@ -22,7 +22,6 @@ pub mod reproduction;
 mod test_path;
 pub mod value;
 
-pub use examination::Examination;
 pub use gate::Require;
 pub use ledger::Ledger;
 pub use test_path::{is_test, is_test_bytes};

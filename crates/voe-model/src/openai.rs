@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
 use voe_trace::chat::{Message, Usage};
 use voe_trace::event::{ModelFacts, RetryKind};
 
@@ -289,7 +288,6 @@ impl Model for OpenAi {
             base_url: self.address.shown(),
             server: self.config.server.clone(),
             window: self.config.window,
-            sampling: Value::Null,
         }
     }
 

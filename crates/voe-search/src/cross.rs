@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use voe_evidence::examination::{Candidate, Crossed, Examination};
+use voe_evidence::examination::Examine;
 use voe_evidence::is_test;
 use voe_proof::Files;
 use voe_proof::cross::{self, CheckRow, PortableCheck};
+use voe_trace::event::{Candidate, Crossed, Examination};
 use voe_trace::{Level, Reason};
 
 use crate::rollout::{Rolled, proofs};

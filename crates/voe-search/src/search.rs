@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use voe_agent::strategy::{self, Limits, SearchKind, Strategy, ValueFrom};
 use voe_agent::{Observer, Plan, SearchHost};
-use voe_evidence::examination::Examination;
 use voe_model::{Message, Model, Request};
 use voe_protocol::BaseSource;
 use voe_repo::Base;
 use voe_sandbox::Snapshot;
-use voe_trace::event::{Node, NodeKind, Seconds};
+use voe_trace::event::{Examination, Judgement, Node, NodeKind, RolloutFacts, Seconds};
 use voe_trace::layout::{ATTEMPTS, TRAJECTORY};
 use voe_trace::{Event, Reason, Record, Usage, Writer};
 
@@ -79,8 +77,8 @@ impl Search {
         let whole = plan.strategy.limits.clone();
         let known = records.iter().filter_map(|record| match &record.event {
             Event::Node(node) => {
-                let usage = serde_json::from_value(node.detail["asked"].clone()).unwrap_or_default();
-                Some((node.id, (node.value, usage)))
+                let judgement = node.rollout.as_ref().and_then(|rollout| rollout.judgement.as_ref());
+                Some((node.id, (node.value, judgement.map(|judgement| judgement.usage).unwrap_or_default())))
             }
             _ => None,
         });
@@ -129,12 +127,12 @@ impl Search {
         let Some(chosen) = self.rolled.get(&id) else { return Ok(()) };
         let (finish, kind) = (chosen.finish.clone(), chosen.kind);
         let trajectory = Some(record_of(id));
-        let detail = serde_json::to_value(examination).unwrap_or_default();
         let number = self.rolled.keys().last().copied().unwrap_or(0) + 1;
         let value = Some(voe_evidence::value::by_evidence(&finish));
         let step = finish.steps;
         let chosen = node(number, NodeKind::Choose);
-        self.tell(Node { parent: Some(id), trajectory, step, value, detail, ..chosen })?;
+        let choice = Some(examination.clone());
+        self.tell(Node { parent: Some(id), trajectory, step, value, choice, ..chosen })?;
         let files = self.shared.files(&finish.patch).await?;
         let text = format!("Attempt {id} ({kind}) was chosen: {}", examination.why);
         self.host.adopt(files, &finish.evidence.checks, text).await?;
@@ -255,16 +253,7 @@ impl Search {
 
     /// Values a rollout and puts it into the record.
     async fn ended(&mut self, mut rolled: Rolled) -> Result<(), SearchError> {
-        let mut detail = json!({
-            "strategy": rolled.strategy, "reason": rolled.finish.reason, "level": rolled.finish.evidence.level,
-            "steps": rolled.steps, "usage": rolled.usage, "over": rolled.over,
-        });
-        if self.models.len() > 1 {
-            detail["model"] = json!(rolled.model);
-        }
-        if let Some(temperature) = rolled.temperature {
-            detail["temperature"] = json!(temperature);
-        }
+        let mut judgement = None;
         match self.known.get(&rolled.id).copied() {
             Some((value, asked)) => {
                 rolled.value = value.unwrap_or(0.0);
@@ -273,16 +262,27 @@ impl Search {
             None => {
                 rolled.value = voe_evidence::value::by_evidence(&rolled.finish);
                 if self.judged() && !value::settles(self.keys.kind, &rolled.finish) {
-                    self.judge(&mut rolled, &mut detail).await;
+                    judgement = Some(self.judge(&mut rolled).await);
                 }
             }
         }
+        let rollout = RolloutFacts {
+            strategy: rolled.strategy.clone(),
+            model: (self.models.len() > 1).then(|| rolled.model.clone()),
+            temperature: rolled.temperature,
+            reason: rolled.finish.reason,
+            level: rolled.finish.evidence.level,
+            steps: rolled.steps,
+            usage: rolled.usage,
+            over: rolled.over,
+            judgement,
+        };
         let node = Node {
             parent: Some(rolled.parent),
             trajectory: Some(record_of(rolled.id)),
             step: rolled.finish.steps,
             value: Some(rolled.value),
-            detail,
+            rollout: Some(rollout),
             ..node(rolled.id, rolled.kind)
         };
         self.tell(node)?;
@@ -295,7 +295,7 @@ impl Search {
     }
 
     /// Asks a model what the state is worth. An answer that can't be read leaves the value to the evidence.
-    async fn judge(&mut self, rolled: &mut Rolled, detail: &mut Value) {
+    async fn judge(&mut self, rolled: &mut Rolled) -> Judgement {
         let question = value::question(&self.shared.task.statement, &rolled.finish.patch);
         let messages = [Message::user(question)];
         let sampling = self.strategy(0).sampling;
@@ -305,13 +305,12 @@ impl Search {
             Ok(reply) => {
                 self.asked.0 += reply.usage;
                 self.asked.1 += reply.seconds;
-                detail["judge"] = json!(reply.message.content);
-                detail["asked"] = json!(reply.usage);
                 if let Some(score) = value::score(&reply.message.content) {
                     rolled.value = f64::midpoint(rolled.value, score);
                 }
+                Judgement { text: reply.message.content, usage: reply.usage }
             }
-            Err(error) => detail["judge"] = json!(format!("it could not be asked: {error}")),
+            Err(error) => Judgement { text: format!("it could not be asked: {error}"), usage: Usage::default() },
         }
     }
 
@@ -376,7 +375,7 @@ fn record_of(id: u32) -> String {
 
 /// A node with nothing in it yet.
 fn node(id: u32, kind: NodeKind) -> Node {
-    Node { id, parent: None, kind, trajectory: None, step: 0, value: None, detail: Value::Null }
+    Node { id, parent: None, kind, trajectory: None, step: 0, value: None, rollout: None, choice: None }
 }
 
 /// The strategies that take turns: those named, or the search's own file without the search.

@@ -9,7 +9,7 @@ use crate::evidence::{Check, Level};
 pub use crate::conversation::{ConversationRewritten, Reply, RewriteKind};
 pub use crate::finish::{Applied, Evidence, Finish, Reason, Seconds};
 pub use crate::result::{Change, ChangeKind, Note, ToolResult};
-pub use crate::search::{Node, NodeKind};
+pub use crate::search::{Candidate, Crossed, Examination, Judgement, Node, NodeKind, RolloutFacts};
 pub use crate::start::{ModelFacts, SandboxFacts, Start, Task};
 
 /// One line of a trajectory.

@@ -64,9 +64,6 @@ pub struct ModelFacts {
     /// The context window in tokens.
     #[serde(default)]
     pub window: Option<u64>,
-    /// Temperature and the like, as sent.
-    #[serde(default)]
-    pub sampling: Value,
 }
 
 /// Where the tools run.

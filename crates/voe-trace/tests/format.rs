@@ -103,13 +103,13 @@ fn a_torn_last_line_is_dropped_and_appending_goes_on_after_the_last_whole_one() 
     let whole = examples().join("\n") + "\n";
     let (_dir, path) = file_with(&format!("{whole}{{\"at\":1.0,\"event\":\"no"));
     let read = Trajectory::read(&path).unwrap();
-    assert_eq!((read.records.len(), read.skipped), (19, 1));
+    assert_eq!((read.records.len(), read.skipped), (20, 1));
 
     let mut writer = Writer::append(&path, 17.0).unwrap();
     writer.write(Event::Note { text: "on".into() }).unwrap();
     let read = Trajectory::read(&path).unwrap();
-    assert_eq!((read.records.len(), read.skipped), (20, 0));
-    assert!(read.records[19].at >= 17.0);
+    assert_eq!((read.records.len(), read.skipped), (21, 0));
+    assert!(read.records[20].at >= 17.0);
 }
 
 #[test]

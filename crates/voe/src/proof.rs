@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use voe_evidence::examination::Examine;
 use voe_trace::event::Finish;
 use voe_trace::{Check, Level, Outcome, Trajectory};
 
@@ -18,7 +19,7 @@ pub(crate) fn run(args: &cli::Proof) -> anyhow::Result<u8> {
     })?;
     let own = trust::record::is_own(&args.trajectory);
     out!("{}", render(finish, own));
-    if let Some(examination) = voe_evidence::Examination::of(&trajectory.records) {
+    if let Some(examination) = voe_evidence::examination::of(&trajectory.records) {
         out!("\n{}", examination.render());
     }
     if !own {

@@ -231,11 +231,12 @@ impl Progress {
             }
             // A search's own record has no replies: its attempts' steps come with the nodes.
             Event::Node(node) => {
-                let steps = node.detail["steps"].as_u64().unwrap_or(0);
-                state.totals.steps += steps;
-                state.totals.usage += serde_json::from_value(node.detail["usage"].clone()).unwrap_or_default();
+                let (steps, usage) =
+                    node.rollout.as_ref().map(|rollout| (rollout.steps, rollout.usage)).unwrap_or_default();
+                state.totals.steps += u64::from(steps);
+                state.totals.usage += usage;
                 if let Some(running) = state.running.get_mut(key) {
-                    running.step += u32::try_from(steps).unwrap_or(u32::MAX);
+                    running.step += steps;
                 }
             }
             Event::Result(result) if !result.changes.is_empty() => {

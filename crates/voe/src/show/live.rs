@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 use voe_agent::Observer;
+use voe_evidence::examination::Examine;
 use voe_model::Delta;
-use voe_trace::event::{NodeKind, Origin, ToolResult};
+use voe_trace::event::{NodeKind, Origin, RolloutFacts, ToolResult};
 use voe_trace::{Event, Record};
 
 use super::one_line;
@@ -151,19 +152,13 @@ impl Live {
     /// A node of a search; for the choice, the matrix that it rests on.
     fn node(&mut self, node: &voe_trace::event::Node) {
         let paint = self.paint;
-        let word = |key: &str| node.detail[key].as_str().unwrap_or_default().to_owned();
         let value = node.value.map(|value| format!(" · value {value:.2}")).unwrap_or_default();
         let (id, kind, parent, step) = (node.id, node.kind, node.parent.unwrap_or(0), node.step);
-        let choice = (kind == NodeKind::Choose)
-            .then(|| serde_json::from_value::<voe_evidence::Examination>(node.detail.clone()));
-        match choice {
-            Some(Ok(examination)) => self.line(format!("\n{}", examination.render().trim_end())),
-            _ => {
-                let (level, reason) = (word("level"), word("reason"));
-                let line =
-                    format!("voe: attempt {id} ({kind} of {parent}) · to step {step} · {reason} · {level}{value}");
-                self.line(paint.cyan(&one_line(&line)));
-            }
+        if let Some(choice) = &node.choice {
+            self.line(format!("\n{}", choice.render().trim_end()));
+        } else if let Some(RolloutFacts { reason, level, .. }) = &node.rollout {
+            let line = format!("voe: attempt {id} ({kind} of {parent}) · to step {step} · {reason} · {level}{value}");
+            self.line(paint.cyan(&one_line(&line)));
         }
     }
 

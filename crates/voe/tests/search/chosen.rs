@@ -16,10 +16,10 @@ fn best_of_n_chooses_the_right_patch_among_wrong_overfitted_and_vacuously_tested
         let (finish, choice) = (said.finish(), choice(&said));
         assert_eq!(said.code, 0, "{sandbox}: {}\n{}", said.out, said.err);
         assert_eq!(choice["parent"], 3, "{choice}");
-        assert!(choice["detail"]["why"].as_str().unwrap().contains("of the others' checks"), "{choice}");
+        assert!(choice["choice"]["why"].as_str().unwrap().contains("of the others' checks"), "{choice}");
         assert_eq!(finish["evidence"]["level"], "proven");
         assert!(bench.read("stats.py").contains("if xs else 0"));
-        let steps: u64 = said.events_of("node").iter().filter_map(|n| n["detail"]["steps"].as_u64()).sum();
+        let steps: u64 = said.events_of("node").iter().filter_map(|n| n["rollout"]["steps"].as_u64()).sum();
         assert_eq!(finish["steps"].as_u64().unwrap(), steps);
         // The record of each attempt lies beside that of the search.
         let record = finish["trajectory"].as_str().unwrap();
@@ -64,7 +64,7 @@ fn checks_are_run_elsewhere_with_the_scratch_files_that_they_need() {
         .collect();
     let said = fix(&bench, &strategy, &bench.script(&replies), "local", &[]);
     let choice = choice(&said);
-    let checks = choice["detail"]["checks"].as_array().unwrap();
+    let checks = choice["choice"]["checks"].as_array().unwrap();
     assert_eq!(checks.len(), 2, "{choice}");
     assert!(checks.iter().all(|check| check["base"] == false), "{choice}");
     assert_eq!(choice["parent"], 2, "{choice}");
@@ -89,7 +89,7 @@ fn models_and_strategies_beside_the_file_take_turns_wherever_voe_is_started() {
     let (finish, nodes) = (said.finish(), said.events_of("node"));
     assert_eq!((said.code, finish["evidence"]["level"].as_str()), (0, Some("proven")), "{}\n{}", said.out, said.err);
     let used: Vec<(&Value, &Value)> =
-        nodes[1..3].iter().map(|node| (&node["detail"]["strategy"], &node["detail"]["steps"])).collect();
+        nodes[1..3].iter().map(|node| (&node["rollout"]["strategy"], &node["rollout"]["steps"])).collect();
     assert_eq!(used, [(&json!("one"), &json!(1)), (&json!("two"), &json!(3))], "{}", said.out);
 }
 

@@ -72,7 +72,7 @@ fn a_search_that_was_killed_ends_as_if_it_had_not_been() {
                         node["kind"],
                         node["value"],
                         node["step"],
-                        node["detail"]["steps"]
+                        node["rollout"]["steps"]
                     ])
                 })
                 .collect();

@@ -17,7 +17,7 @@ fn mcts_finds_the_planted_right_branch_and_stops_there() {
         let nodes = said.events_of("node");
         assert!(nodes.len() < 15, "{}", said.out);
         // A node's steps are its own: those before it were not made again.
-        let steps: u64 = nodes.iter().filter_map(|n| n["detail"]["steps"].as_u64()).sum();
+        let steps: u64 = nodes.iter().filter_map(|n| n["rollout"]["steps"].as_u64()).sum();
         assert_eq!(finish["steps"].as_u64().unwrap(), steps);
     }
 }
@@ -67,7 +67,7 @@ fn bst_goes_on_from_before_the_bad_decision() {
     let probe = nodes.iter().find(|node| node["kind"] == "probe").unwrap();
     // Five steps, the third of them bad: halving comes to the end of the second.
     assert_eq!(
-        (probe["parent"].as_u64(), probe["detail"]["steps"].as_u64(), probe["step"].as_u64()),
+        (probe["parent"].as_u64(), probe["rollout"]["steps"].as_u64(), probe["step"].as_u64()),
         (Some(1), Some(3), Some(5))
     );
     assert_eq!(finish["steps"], 13);
