@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
+use crate::files::{FileRead, Packed, PathList, SearchMatches};
 use crate::wire::{Answer, AnswerBody, CallResult, Export, FileState, Hello, Op, RawBytes, Request, Setup, State};
 
 /// Talking to the toolbox failed. After [`ClientError::Died`] and [`ClientError::Silent`] it must be started anew.
@@ -95,6 +96,56 @@ impl Toolbox {
     /// Writes files into the workspace.
     pub async fn import(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<State, ClientError> {
         self.ask(Op::Import { files }, GRACE).await
+    }
+
+    /// Reads a file of at most `most_bytes`, where the file tools may read. The path is relative to the workspace or absolute.
+    ///
+    /// # Errors
+    /// The toolbox died or did not answer. What is wrong with the file is in the answer.
+    pub async fn read_file(&mut self, path: &[u8], most_bytes: u64) -> Result<FileRead, ClientError> {
+        self.ask(Op::ReadFile { path: RawBytes(path.to_vec()), most_bytes, whole: true }, GRACE).await
+    }
+
+    /// Reads the first `most_bytes` of a file, otherwise as [`Toolbox::read_file`].
+    ///
+    /// # Errors
+    /// As [`Toolbox::read_file`].
+    pub async fn read_start(&mut self, path: &[u8], most_bytes: u64) -> Result<FileRead, ClientError> {
+        self.ask(Op::ReadFile { path: RawBytes(path.to_vec()), most_bytes, whole: false }, GRACE).await
+    }
+
+    /// Searches the workspace for lines that fit a regular expression, in files that fit `glob`.
+    ///
+    /// # Errors
+    /// `glob` is not a pattern; the toolbox died or did not answer.
+    pub async fn search(&mut self, pattern: &str, glob: Option<&str>) -> Result<SearchMatches, ClientError> {
+        let op = Op::Search { pattern: pattern.to_owned(), glob: glob.map(str::to_owned) };
+        self.ask(op, GRACE).await
+    }
+
+    /// Lists the workspace's files by a pattern of their paths.
+    ///
+    /// # Errors
+    /// `pattern` is not a pattern; the toolbox died or did not answer.
+    pub async fn list_files(&mut self, pattern: &str) -> Result<PathList, ClientError> {
+        self.ask(Op::ListFiles { pattern: pattern.to_owned() }, GRACE).await
+    }
+
+    /// Packs files in `/tmp` into an archive of at most `most_bytes`.
+    ///
+    /// # Errors
+    /// A path that is not in `/tmp`; the toolbox died or did not answer.
+    pub async fn pack(&mut self, paths: Vec<RawBytes>, most_bytes: u64) -> Result<Packed, ClientError> {
+        self.ask(Op::Pack { paths, most_bytes }, GRACE).await
+    }
+
+    /// Puts packed files where they were.
+    ///
+    /// # Errors
+    /// An archive that is damaged, too large or leads out of `/tmp`, a file that cannot be written (files before it in the
+    /// archive are there then); the toolbox died or did not answer.
+    pub async fn unpack(&mut self, archive: RawBytes) -> Result<(), ClientError> {
+        self.ask(Op::Unpack { archive }, GRACE).await
     }
 
     async fn ask<T: DeserializeOwned>(&mut self, op: Op, limit: Duration) -> Result<T, ClientError> {

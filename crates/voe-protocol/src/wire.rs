@@ -50,6 +50,43 @@ pub enum Op {
         /// The files; `None` deletes.
         files: Vec<(RawBytes, Option<FileState>)>,
     },
+    /// Read a file where the file tools may read. Answered by [`crate::FileRead`].
+    ReadFile {
+        /// The path, relative to the workspace or absolute.
+        path: RawBytes,
+        /// Bytes of content that are given at most; the toolbox gives no more than 64 MiB.
+        most_bytes: u64,
+        /// A larger file is not wanted; otherwise its first bytes are given.
+        #[serde(default)]
+        whole: bool,
+    },
+    /// Search the workspace's files, as `grep` does and within its limits. Answered by [`crate::SearchMatches`].
+    Search {
+        /// A regular expression.
+        pattern: String,
+        /// Only files that fit this pattern.
+        #[serde(default)]
+        glob: Option<String>,
+    },
+    /// List the workspace's files, as `glob` does and within its limits. Answered by [`crate::PathList`].
+    ListFiles {
+        /// A pattern such as `**/*.py`.
+        pattern: String,
+    },
+    /// Pack regular files, directories and symbolic links in `/tmp`. Other mounts are not entered. Answered by
+    /// [`crate::Packed`].
+    Pack {
+        /// What to pack, as absolute paths: `/tmp` or below it. What is not there is left out.
+        paths: Vec<RawBytes>,
+        /// Bytes of the archive at most.
+        most_bytes: u64,
+    },
+    /// Put the files of a pack where they were. Set-id bits and owners are dropped, links are not followed, and an archive
+    /// that leads out of `/tmp` is refused. Answered by `null`.
+    Unpack {
+        /// What `Pack` gave.
+        archive: RawBytes,
+    },
 }
 
 /// Where to work and within which limits.
@@ -167,7 +204,7 @@ pub struct Answer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerBody {
-    /// [`Hello`], [`CallResult`], [`State`] or [`Export`], by what was asked.
+    /// What [`Op`] says of the request.
     Ok(Value),
     /// One line.
     Error(String),

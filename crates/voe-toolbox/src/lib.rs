@@ -8,6 +8,7 @@
 //! - `text`: editing without touching what was not meant ([`edit`] is the pure part)
 //! - `process`: running a command until nothing of it is left
 //! - `place`, `names`: where the file tools may go, and how paths are shown
+//! - `read`, `pack`: files for voe itself: one that it reads, and the scratch files that it takes along
 //! - `syntax`: whether a file still parses
 //! - `changes`: which call changed what, and how the workspace differs from base
 
@@ -16,8 +17,10 @@
 mod changes;
 mod inbox;
 mod names;
+mod pack;
 mod place;
 mod process;
+mod read;
 pub mod server;
 mod session;
 mod syntax;

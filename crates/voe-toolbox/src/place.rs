@@ -5,7 +5,7 @@
 //! way that follows none: what was checked is what is opened.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -120,6 +120,15 @@ impl Places {
             return Ok(place);
         }
         first
+    }
+
+    /// The same for a path of any bytes. One that is not there as it stands may be as [`names::shown`] gives it.
+    pub(crate) fn resolve_bytes(&self, given: &[u8], access: Access) -> Result<Place, String> {
+        match std::str::from_utf8(given) {
+            Ok(text) => self.resolve(text, access),
+            Err(_) if given.contains(&0) => Err("path holds a NUL byte, which no file name can".into()),
+            Err(_) => self.resolve_path(Path::new(OsStr::from_bytes(given)), &names::shown(given), access),
+        }
     }
 
     fn resolve_path(&self, given: &Path, text: &str, access: Access) -> Result<Place, String> {

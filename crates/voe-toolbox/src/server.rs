@@ -11,6 +11,7 @@ use voe_protocol::{Answer, AnswerBody, Op, Request};
 
 use crate::inbox::Inbox;
 use crate::session::Session;
+use crate::{pack, read, tools};
 
 /// Serves requests from standard input until it ends: `voe toolbox`. Everything that it started has ended by then.
 pub fn run() -> ExitCode {
@@ -73,6 +74,11 @@ fn carry_out(op: Op, session: &mut Option<Session>, inbox: &mut Inbox) -> Result
         Op::State => value(session.state()),
         Op::Export => value(session.export()?),
         Op::Import { files } => value(session.import(&files)?),
+        Op::ReadFile { path, most_bytes, whole } => value(read::file(&session.places, &path.0, most_bytes, whole)),
+        Op::Search { pattern, glob } => value(tools::search(session, &pattern, glob.as_deref(), inbox)?),
+        Op::ListFiles { pattern } => value(tools::list(session, &pattern, inbox)?),
+        Op::Pack { paths, most_bytes } => value(pack::pack(&paths, most_bytes)?),
+        Op::Unpack { archive } => value(pack::unpack(&archive.0)?),
     }
 }
 

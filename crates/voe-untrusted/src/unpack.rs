@@ -1,5 +1,6 @@
 //! Unpacking an archive that somebody else made, below a directory that somebody else filled.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
@@ -50,13 +51,41 @@ impl UntrustedDir {
     /// # Errors
     /// A path that leads out, through a link or too deep, more than `most`, a damaged archive, or the disk. What was
     /// unpacked until then stays.
-    pub fn unpack(&self, archive: File, most: Most, mut keep: impl FnMut(&Path, Kind) -> bool) -> Result<(), Error> {
+    pub fn unpack(&self, archive: File, most: Most, keep: impl FnMut(&Path, Kind) -> bool) -> Result<(), Error> {
+        self.unpack_from(io::BufReader::new(archive), Path::new(""), most, keep).map(drop)
+    }
+
+    /// Unpacks an archive all of whose paths lie at or below `prefix`, which stands for this directory; targets of hard links
+    /// too. Directories that are made get their permissions from it, without set-id bits. Otherwise as
+    /// [`UntrustedDir::unpack`].
+    ///
+    /// # Errors
+    /// As [`UntrustedDir::unpack`]; a path that is not below `prefix`.
+    pub fn unpack_prefixed(&self, archive: impl Read, prefix: &Path, most: Most) -> Result<(), Error> {
+        let made = self.unpack_from(archive, prefix, most, |_, _| true)?;
+        // The inner ones first: an outer one may then not be entered any more.
+        for (path, mode) in made.iter().rev() {
+            let mode = Mode::from_raw_mode(mode & 0o1777);
+            rustix::fs::fchmod(self.dir(path)?, mode).map_err(Error::io("change", &self.path().join(path)))?;
+        }
+        Ok(())
+    }
+
+    /// Unpacks, and gives the directories that were made for entries of their own with their modes.
+    fn unpack_from(
+        &self,
+        archive: impl Read,
+        prefix: &Path,
+        most: Most,
+        mut keep: impl FnMut(&Path, Kind) -> bool,
+    ) -> Result<BTreeMap<PathBuf, u32>, Error> {
         let io = |source| Error::Io { action: "unpack an archive in", path: self.path().to_owned(), source };
         let too_many = || Error::TooMany { path: self.path().to_owned(), most: most.entries };
         let too_much = || Error::TooLarge { path: self.path().to_owned(), most: most.bytes };
-        let mut archive = tar::Archive::new(io::BufReader::new(archive));
+        let mut archive = tar::Archive::new(archive);
         let (mut entries, mut bytes) = (most.entries, 0);
         let mut names = Names::default();
+        let mut dirs = BTreeMap::new();
         // Raw: the library would read long names and extended headers of any size into memory.
         for entry in archive.entries().map_err(io)?.raw(true) {
             let mut entry = entry.map_err(io)?;
@@ -67,7 +96,7 @@ impl UntrustedDir {
             }
             let before = std::mem::take(&mut names);
             let path = before.path.unwrap_or_else(|| entry.path_bytes().into_owned());
-            let path = beneath(OsStr::from_bytes(&path)).ok_or_else(|| self.outside(&path))?;
+            let path = below(&path, prefix).ok_or_else(|| self.outside(&path))?;
             let link = before.link.or_else(|| entry.link_name_bytes().map(std::borrow::Cow::into_owned));
             let is = match kind {
                 EntryType::Directory => Kind::Dir,
@@ -104,11 +133,14 @@ impl UntrustedDir {
                     rustix::fs::symlinkat(OsStr::from_bytes(&target), &parent, name)
                         .map_err(Error::io("create", &self.path().join(&path)))?;
                 }
-                EntryType::Link => self.hard_link(&path, &link.unwrap_or_default())?,
+                EntryType::Link => self.hard_link(&path, prefix, &link.unwrap_or_default())?,
+                EntryType::Directory if made > 0 => {
+                    dirs.insert(path, entry.header().mode().map_err(io)?);
+                }
                 _ => {}
             }
         }
-        Ok(())
+        Ok(dirs)
     }
 
     /// Removes a file or a link; `false` if nothing is there. The path may have several components.
@@ -205,8 +237,8 @@ impl UntrustedDir {
         Ok(written)
     }
 
-    fn hard_link(&self, path: &Path, target: &[u8]) -> Result<(), Error> {
-        let to = beneath(OsStr::from_bytes(target)).ok_or_else(|| self.outside(target))?;
+    fn hard_link(&self, path: &Path, prefix: &Path, target: &[u8]) -> Result<(), Error> {
+        let to = below(target, prefix).ok_or_else(|| self.outside(target))?;
         let full = self.path().join(&to);
         // A link to a link, or to a device, is worth nothing here.
         if to == path || self.kind(&to)? != Some(Kind::File) {
@@ -254,6 +286,11 @@ impl Names {
         }
         Ok(true)
     }
+}
+
+/// A path of an archive, relative to `prefix`. `None` if it is not there.
+fn below(path: &[u8], prefix: &Path) -> Option<PathBuf> {
+    beneath(OsStr::from_bytes(path))?.strip_prefix(prefix).ok().map(Path::to_owned)
 }
 
 /// A relative path without `.` and `..`; empty for the directory itself. `None` if it is none.

@@ -68,6 +68,8 @@ const FILES: &[(&str, usize, &str)] = &[
     ("voe-sandbox/src/local/mod.rs", 2, "before the first command: the workspace and the bench's directory"),
     ("voe-sandbox/src/sweep.rs", 0, ""),
     ("voe-sandbox/src/watch.rs", 0, ""),
+    ("voe-toolbox/src/pack.rs", 0, ""),
+    ("voe-toolbox/src/read.rs", 1, "what it is before it is opened; opened by a descriptor that follows no link"),
     ("voe/src/bench/grade.rs", 4, "what the user named: the directory of the results, and the predictions"),
     ("voe/src/trust/config.rs", 0, ""),
     ("voe/src/trust/mod.rs", 0, ""),

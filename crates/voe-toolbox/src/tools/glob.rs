@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 
 use globset::GlobBuilder;
 use serde_json::{Value, json};
+use voe_protocol::{PathList, RawBytes};
 
 use super::{Arguments, Done, Tool, walk};
 use crate::inbox::Inbox;
-use crate::place::Access;
+use crate::names;
+use crate::place::{Access, Place};
 use crate::session::Session;
 
 pub(super) const TOOL: Tool =
@@ -27,6 +29,30 @@ fn parameters() -> Value {
 fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Result<Done, String> {
     let pattern = arguments.text("pattern")?;
     let place = session.places.resolve(arguments.maybe_text("path")?.unwrap_or("."), Access::Read)?;
+    let found = list_in(session, pattern, &place, inbox)?;
+    let (most, total) = (found.paths.len(), found.total);
+    if total == 0 {
+        return Ok(Done::said(format!(
+            "no file matches {pattern} in {} (ignored files are not searched)",
+            place.shown()
+        )));
+    }
+    let mut text = String::new();
+    for path in found.paths {
+        let _ = writeln!(text, "{}", names::shown(&path.0));
+    }
+    if total > most as u64 {
+        let _ = write!(text, "[the first {most} of {total}; narrow the pattern]");
+    }
+    Ok(Done::said(text.trim_end()))
+}
+
+/// The workspace's files that fit a pattern, within the tool's limit.
+pub(crate) fn list(session: &Session, pattern: &str, inbox: &Inbox) -> Result<PathList, String> {
+    list_in(session, pattern, &session.places.resolve(".", Access::Read)?, inbox)
+}
+
+fn list_in(session: &Session, pattern: &str, place: &Place, inbox: &Inbox) -> Result<PathList, String> {
     if !place.path.exists() {
         return Err(format!("{} does not exist", place.shown()));
     }
@@ -42,27 +68,18 @@ fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Resul
         .map_err(|error| format!("{pattern} is not a pattern: {error}"))?
         .compile_matcher();
     let most = session.setup.limits.glob_files;
-    let (mut found, mut total) = (String::new(), 0_usize);
-    for entry in walk::files(&place, workspace).flatten() {
+    let mut found = PathList::default();
+    for entry in walk::files(place, workspace).flatten() {
         if inbox.ended() || entry.file_type().is_none_or(|kind| kind.is_dir()) {
             continue;
         }
         let Ok(below) = entry.path().strip_prefix(&place.path) else { continue };
         if matcher.is_match(below) {
-            total += 1;
-            if total <= most {
-                let _ = writeln!(found, "{}", walk::shown(entry.path(), workspace));
+            found.total += 1;
+            if found.paths.len() < most {
+                found.paths.push(RawBytes(walk::relative(entry.path(), workspace).to_vec()));
             }
         }
     }
-    if total == 0 {
-        return Ok(Done::said(format!(
-            "no file matches {pattern} in {} (ignored files are not searched)",
-            place.shown()
-        )));
-    }
-    if total > most {
-        let _ = write!(found, "[the first {most} of {total}; narrow the pattern]");
-    }
-    Ok(Done::said(found.trim_end()))
+    Ok(found)
 }

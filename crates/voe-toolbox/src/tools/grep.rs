@@ -7,10 +7,12 @@ use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkMatch};
 use ignore::overrides::OverrideBuilder;
 use serde_json::{Value, json};
+use voe_protocol::{LineMatch, RawBytes, SearchMatches};
 
 use super::{Arguments, Done, Tool, walk};
 use crate::inbox::Inbox;
-use crate::place::Access;
+use crate::names;
+use crate::place::{Access, Place};
 use crate::session::Session;
 
 pub(super) const TOOL: Tool = Tool {
@@ -35,60 +37,95 @@ fn parameters() -> Value {
 
 /// Characters of a line that are shown.
 const LINE_CHARACTERS: usize = 300;
+/// Between path, number and text of a matching line.
+const MATCH: char = ':';
 /// Lines around a match that can be asked for.
 const MOST_CONTEXT: usize = 20;
 
 fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Result<Done, String> {
-    let pattern = arguments.text("pattern")?;
-    let place = session.places.resolve(arguments.maybe_text("path")?.unwrap_or("."), Access::Read)?;
-    if !place.path.exists() {
-        return Err(format!("{} does not exist", place.shown()));
-    }
-    let workspace = session.places.workspace();
-    let (matcher, note) = matcher(pattern)?;
-    let context = arguments.maybe_count("context")?.unwrap_or(0).min(MOST_CONTEXT);
-    let mut searcher = SearcherBuilder::new()
-        .binary_detection(BinaryDetection::quit(0))
-        .multi_line(pattern.contains("\\n") || pattern.contains('\n'))
-        .before_context(context)
-        .after_context(context)
-        .build();
-    let only = match arguments.maybe_text("glob")?.filter(|glob| !glob.is_empty()) {
-        None => None,
-        Some(glob) => {
-            let mut builder = OverrideBuilder::new(&place.path);
-            builder
-                .add(glob)
-                .and_then(|b| b.build())
-                .map(Some)
-                .map_err(|error| format!("{glob} is not a pattern: {error}"))?
-        }
+    let query = Query {
+        pattern: arguments.text("pattern")?,
+        path: arguments.maybe_text("path")?.unwrap_or("."),
+        glob: arguments.maybe_text("glob")?.filter(|glob| !glob.is_empty()),
+        context: arguments.maybe_count("context")?.unwrap_or(0).min(MOST_CONTEXT),
     };
-    let limits = &session.setup.limits;
-    let mut found = Found {
-        text: String::new(),
-        matches: 0,
-        most: limits.grep_matches,
-        name: String::new(),
-        room: limits.output_chars,
-    };
-    for entry in walk::files(&place, workspace).flatten() {
-        if found.full() || inbox.ended() {
-            break;
+    query.run(session, inbox).map(|(found, place, note)| Done::said(found.said(query.pattern, &place.shown(), note)))
+}
+
+/// What is searched for, and where.
+struct Query<'a> {
+    pattern: &'a str,
+    path: &'a str,
+    glob: Option<&'a str>,
+    context: usize,
+}
+
+/// Matching lines of the workspace's files, within the tool's limits.
+pub(crate) fn search(
+    session: &Session,
+    pattern: &str,
+    glob: Option<&str>,
+    inbox: &Inbox,
+) -> Result<SearchMatches, String> {
+    let query = Query { pattern, path: ".", glob: glob.filter(|glob| !glob.is_empty()), context: 0 };
+    let (found, ..) = query.run(session, inbox)?;
+    Ok(SearchMatches { capped: found.full(), matches: found.lines })
+}
+
+impl Query<'_> {
+    fn run(&self, session: &Session, inbox: &Inbox) -> Result<(Found, Place, Option<String>), String> {
+        let place = session.places.resolve(self.path, Access::Read)?;
+        if !place.path.exists() {
+            return Err(format!("{} does not exist", place.shown()));
         }
-        let wanted = entry.file_type().is_some_and(|kind| kind.is_file())
-            && only.as_ref().is_none_or(|only| only.matched(entry.path(), false).is_whitelist());
-        if wanted {
-            found.name = walk::shown(entry.path(), workspace);
-            let before = found.text.len();
-            // A file that cannot be read is passed over, as ripgrep does.
-            let _ = searcher.search_path(&matcher, entry.path(), &mut found);
-            if context > 0 && found.text.len() > before && !found.text.ends_with("--\n") {
-                found.text.push_str("--\n");
+        let workspace = session.places.workspace();
+        let (matcher, note) = matcher(self.pattern)?;
+        let mut searcher = SearcherBuilder::new()
+            .binary_detection(BinaryDetection::quit(0))
+            .multi_line(self.pattern.contains("\\n") || self.pattern.contains('\n'))
+            .before_context(self.context)
+            .after_context(self.context)
+            .build();
+        let only = match self.glob {
+            None => None,
+            Some(glob) => {
+                let mut builder = OverrideBuilder::new(&place.path);
+                builder
+                    .add(glob)
+                    .and_then(|b| b.build())
+                    .map(Some)
+                    .map_err(|error| format!("{glob} is not a pattern: {error}"))?
+            }
+        };
+        let limits = &session.setup.limits;
+        let mut found = Found {
+            text: String::new(),
+            lines: Vec::new(),
+            matches: 0,
+            most: limits.grep_matches,
+            path: Vec::new(),
+            name: String::new(),
+            room: limits.output_chars,
+        };
+        for entry in walk::files(&place, workspace).flatten() {
+            if found.full() || inbox.ended() {
+                break;
+            }
+            let wanted = entry.file_type().is_some_and(|kind| kind.is_file())
+                && only.as_ref().is_none_or(|only| only.matched(entry.path(), false).is_whitelist());
+            if wanted {
+                found.path = walk::relative(entry.path(), workspace).to_vec();
+                found.name = names::shown(&found.path);
+                let before = found.text.len();
+                // A file that cannot be read is passed over, as ripgrep does.
+                let _ = searcher.search_path(&matcher, entry.path(), &mut found);
+                if self.context > 0 && found.text.len() > before && !found.text.ends_with("--\n") {
+                    found.text.push_str("--\n");
+                }
             }
         }
+        Ok((found, place, note))
     }
-    Ok(Done::said(found.said(pattern, &place.shown(), note)))
 }
 
 /// The expression; one that is none is searched for as plain text, which is what the model most likely meant.
@@ -109,11 +146,15 @@ fn matcher(pattern: &str) -> Result<(RegexMatcher, Option<String>), String> {
 
 /// Lines found so far.
 struct Found {
+    /// As the tool shows them, those around a match included.
     text: String,
+    /// The matching ones.
+    lines: Vec<LineMatch>,
     matches: usize,
     /// Matching lines that are shown.
     most: usize,
-    /// The file being searched.
+    /// The file being searched, and its path for a line of text.
+    path: Vec<u8>,
     name: String,
     /// Bytes that may still be shown.
     room: usize,
@@ -130,13 +171,12 @@ impl Found {
             let line = String::from_utf8_lossy(line);
             let line = line.trim_end_matches(['\n', '\r']);
             let _ = write!(self.text, "{}{mark}{}{mark}", self.name, number + n as u64);
-            match line.char_indices().nth(LINE_CHARACTERS) {
-                Some((at, _)) => {
-                    let _ = writeln!(self.text, "{} […]", &line[..at]);
-                }
-                None => {
-                    let _ = writeln!(self.text, "{line}");
-                }
+            let end = line.char_indices().nth(LINE_CHARACTERS).map(|(at, _)| at);
+            let text = &line[..end.unwrap_or(line.len())];
+            let _ = writeln!(self.text, "{text}{}", if end.is_some() { " […]" } else { "" });
+            if mark == MATCH {
+                let path = RawBytes(self.path.clone());
+                self.lines.push(LineMatch { path, line: number + n as u64, text: text.to_owned(), cut: end.is_some() });
             }
         }
     }
@@ -165,7 +205,7 @@ impl Sink for Found {
 
     fn matched(&mut self, _: &Searcher, found: &SinkMatch<'_>) -> Result<bool, io::Error> {
         self.matches += 1;
-        self.line(found.line_number(), ':', found.bytes());
+        self.line(found.line_number(), MATCH, found.bytes());
         Ok(!self.full())
     }
 

@@ -17,6 +17,8 @@ use crate::place::Place;
 use crate::session::Session;
 pub(crate) use arguments::Arguments;
 pub(crate) use bash::run_command;
+pub(crate) use glob::list;
+pub(crate) use grep::search;
 
 /// A tool: what the model is told of it, and what it does.
 pub(crate) struct Tool {

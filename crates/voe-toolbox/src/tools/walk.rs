@@ -1,5 +1,6 @@
 //! The files that `grep` and `glob` go through.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use ignore::{Walk, WalkBuilder};
@@ -21,8 +22,7 @@ pub(super) fn files(place: &Place, workspace: &Path) -> Walk {
     builder.build()
 }
 
-/// A path for a line of text: relative to the workspace where it lies in there.
-pub(super) fn shown(path: &Path, workspace: &Path) -> String {
-    use std::os::unix::ffi::OsStrExt;
-    crate::names::shown(path.strip_prefix(workspace).unwrap_or(path).as_os_str().as_bytes())
+/// A path relative to the workspace where it lies in there.
+pub(super) fn relative<'p>(path: &'p Path, workspace: &Path) -> &'p [u8] {
+    path.strip_prefix(workspace).unwrap_or(path).as_os_str().as_bytes()
 }

@@ -1,5 +1,6 @@
 //! A repository with a toolbox in it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -28,8 +29,17 @@ impl Lab {
         Self::with(files, |_| {})
     }
 
+    /// A git repository with these files whose toolbox is started by `launcher`.
+    pub(crate) fn inside(files: &[(&str, &str)], launcher: &[&str]) -> Self {
+        Self::under(Self::written(files), |_| {}, launcher)
+    }
+
     /// The same with another setup.
     pub(crate) fn with(files: &[(&str, &str)], change: impl FnOnce(&mut Setup)) -> Self {
+        Self::at(Self::written(files), change)
+    }
+
+    fn written(files: &[(&str, &str)]) -> TempDir {
         // Not in /tmp, where file tools may go.
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();
         let workspace = dir.path().join("my work");
@@ -39,11 +49,16 @@ impl Lab {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
         }
-        Self::at(dir, change)
+        dir
     }
 
     /// A toolbox on what is in `dir/my work`, whatever made it.
     pub(crate) fn at(dir: TempDir, change: impl FnOnce(&mut Setup)) -> Self {
+        Self::under(dir, change, &[])
+    }
+
+    /// The same, started by `launcher`, which is given the toolbox's program as its last argument.
+    fn under(dir: TempDir, change: impl FnOnce(&mut Setup), launcher: &[&str]) -> Self {
         let workspace = dir.path().join("my work");
         let scratch = dir.path().join("scratch");
         let git_dir = dir.path().join("base.git");
@@ -66,7 +81,7 @@ impl Lab {
         };
         change(&mut setup);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (toolbox, hello) = runtime.block_on(start(&setup)).unwrap();
+        let (toolbox, hello) = runtime.block_on(start(&setup, launcher)).unwrap();
         Self { dir, setup, hello, runtime, toolbox: Some(toolbox) }
     }
 
@@ -115,6 +130,15 @@ impl Lab {
         self.runtime.block_on(toolbox.import(files))
     }
 
+    /// Makes a request.
+    pub(crate) fn ask<T>(
+        &mut self,
+        request: impl AsyncFnOnce(&mut Toolbox) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        let toolbox = self.toolbox.as_mut().unwrap();
+        self.runtime.block_on(request(toolbox))
+    }
+
     /// Begins a call and gives it up after `after`.
     pub(crate) fn give_up(&mut self, command: &str, after: Duration) {
         let toolbox = self.toolbox.as_mut().unwrap();
@@ -133,14 +157,17 @@ impl Lab {
     /// Starts another toolbox on the same workspace.
     pub(crate) fn restart(&mut self) {
         self.setup.resumed = true;
-        let (toolbox, hello) = self.runtime.block_on(start(&self.setup)).unwrap();
+        let (toolbox, hello) = self.runtime.block_on(start(&self.setup, &[])).unwrap();
         self.toolbox = Some(toolbox);
         self.hello = hello;
     }
 }
 
-async fn start(setup: &Setup) -> Result<(Toolbox, Hello), ClientError> {
-    let mut command = tokio::process::Command::new(std::env::current_exe().unwrap());
+async fn start(setup: &Setup, launcher: &[&str]) -> Result<(Toolbox, Hello), ClientError> {
+    let own = std::env::current_exe().unwrap();
+    let mut words = launcher.iter().map(OsStr::new).chain([own.as_os_str()]);
+    let mut command = tokio::process::Command::new(words.next().unwrap());
+    command.args(words);
     command.env("VOE_TOOLBOX", "1");
     Toolbox::start(command, setup).await
 }

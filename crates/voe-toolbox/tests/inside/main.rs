@@ -6,7 +6,10 @@
 mod changes;
 mod commands;
 mod files;
+mod hostile;
 mod lab;
+mod packs;
+mod requests;
 mod restart;
 mod transfer;
 
@@ -18,7 +21,17 @@ fn main() -> ExitCode {
     if std::env::var_os("VOE_TOOLBOX").is_some() {
         return voe_toolbox::server::run();
     }
-    let tests = [commands::TESTS, files::TESTS, changes::TESTS, transfer::TESTS, restart::TESTS].concat();
+    let tests = [
+        commands::TESTS,
+        files::TESTS,
+        changes::TESTS,
+        transfer::TESTS,
+        restart::TESTS,
+        requests::TESTS,
+        packs::TESTS,
+        hostile::TESTS,
+    ]
+    .concat();
     let trials = tests
         .into_iter()
         .map(|(name, test)| {
