@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use voe_protocol::{BaseSource, CallResult, Export, FileState, RawBytes, Setup, State};
+use voe_protocol::{
+    BaseSource, CallResult, Export, FileRead, FileState, Packed, PathList, RawBytes, SearchMatches, Setup, State,
+};
 use voe_protocol::{ClientError, Toolbox};
 use voe_repo::{Base, Patch};
 use voe_sandbox::{Sandbox, SandboxError};
@@ -25,10 +27,10 @@ pub enum WorkspaceError {
     Patch(String),
 }
 
-/// What came of a call.
-pub enum Called {
+/// What came of a call, or of another request.
+pub enum Called<T = Box<CallResult>> {
     /// Its result.
-    Result(Box<CallResult>),
+    Result(T),
     /// The toolbox died over it and was started again: why.
     Died(String),
 }
@@ -97,6 +99,54 @@ impl Workspace {
             }
             Err(error) if error.is_fatal() => self.revive(error).await.map(Called::Died),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads a file of at most `most_bytes`; the path is as the file tools take it.
+    ///
+    /// # Errors
+    /// The toolbox can't be reached any more.
+    pub async fn read_file(&mut self, path: &str, most_bytes: u64) -> Result<Called<FileRead>, WorkspaceError> {
+        let path = replaced(path, &self.moved);
+        let read = self.toolbox().await?.read_file(path.as_bytes(), most_bytes).await;
+        self.came_of(read).await
+    }
+
+    /// Searches the workspace for lines that fit a regular expression, in files that fit `glob`.
+    ///
+    /// # Errors
+    /// `glob` is not a pattern; the toolbox can't be reached any more.
+    pub async fn search(&mut self, pattern: &str, glob: Option<&str>) -> Result<Called<SearchMatches>, WorkspaceError> {
+        let found = self.toolbox().await?.search(pattern, glob).await;
+        self.came_of(found).await
+    }
+
+    /// Lists the workspace's files by a pattern of their paths.
+    ///
+    /// # Errors
+    /// `pattern` is not a pattern; the toolbox can't be reached any more.
+    pub async fn list_files(&mut self, pattern: &str) -> Result<Called<PathList>, WorkspaceError> {
+        let found = self.toolbox().await?.list_files(pattern).await;
+        self.came_of(found).await
+    }
+
+    /// Packs files in `/tmp`, as [`Toolbox::pack`].
+    pub(crate) async fn pack(
+        &mut self,
+        paths: Vec<RawBytes>,
+        most_bytes: u64,
+    ) -> Result<Called<Packed>, WorkspaceError> {
+        match self.toolbox().await?.pack(paths, most_bytes).await {
+            Err(error) if error.is_fatal() => self.revive(error).await.map(Called::Died),
+            other => Ok(Called::Result(other?)),
+        }
+    }
+
+    /// Puts packed files where they were, as [`Toolbox::unpack`].
+    pub(crate) async fn unpack(&mut self, archive: RawBytes) -> Result<Called<()>, WorkspaceError> {
+        match self.toolbox().await?.unpack(archive).await {
+            Err(error) if error.is_fatal() => self.revive(error).await.map(Called::Died),
+            other => Ok(Called::Result(other?)),
         }
     }
 
@@ -169,6 +219,18 @@ impl Workspace {
             self.toolbox = Some(toolbox);
         }
         self.toolbox.as_mut().ok_or_else(|| WorkspaceError::Toolbox(ClientError::Died("it did not start".into())))
+    }
+
+    /// The answer to a request in place of a tool's call.
+    async fn came_of<T>(&mut self, answer: Result<T, ClientError>) -> Result<Called<T>, WorkspaceError> {
+        match answer {
+            Ok(answer) => {
+                self.deaths = 0;
+                Ok(Called::Result(answer))
+            }
+            Err(error) if error.is_fatal() => self.revive(error).await.map(Called::Died),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn revive(&mut self, error: ClientError) -> Result<String, WorkspaceError> {
