@@ -7,7 +7,7 @@ use voe_trace::{Event, Level, ToolCall};
 
 use super::Led;
 use super::place::{self, Place};
-use super::{Red, SEARCH, Shown, reply, source, writes};
+use super::{EDIT, Red, Shown, reply, source, writes};
 use crate::attempt::{AttemptError, End};
 use crate::prompt::last_lines;
 use crate::strategy::Pipeline;
@@ -132,7 +132,7 @@ impl Led {
 
     /// Runs an editing tool. It is recorded unless the record has it already.
     async fn edit(&mut self, tool: &str, arguments: Value) -> Result<CallResult, End> {
-        let result = match self.session.workspace.call(tool, &arguments, SEARCH).await? {
+        let result = match self.session.workspace.call(tool, &arguments, EDIT).await? {
             Called::Result(result) => *result,
             Called::Died(why) => CallResult { output: why, ..CallResult::default() },
         };

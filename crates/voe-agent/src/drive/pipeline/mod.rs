@@ -1,6 +1,6 @@
 //! The harness leads: one question, one fresh and short context. For models too small for a loop.
 //!
-//! - [`place`]: where the problem may be; [`source`]: the function there
+//! - [`place`]: where the problem may be; [`source`]: the function there; `text`: a file's lines
 //! - [`check`]: a script that fails now; [`reply`]: reading what the model wrote
 //! - `candidate`: a change, tried with the checks
 //! - `past`: what was asked before the attempt was gone on with, so that nothing is asked twice
@@ -11,14 +11,15 @@ mod past;
 mod place;
 mod reply;
 mod source;
+mod text;
 
 use std::time::Duration;
 
 use minijinja::context;
-use serde_json::json;
 use voe_evidence::counterfactual::judge;
 use voe_evidence::reproduction;
-use voe_proof::Called;
+use voe_proof::{Called, WorkspaceError};
+use voe_protocol::{ClientError, shown_path};
 use voe_trace::event::{ConversationRewritten, Origin, RewriteKind};
 use voe_trace::{Event, Message, Reason, Usage};
 
@@ -33,10 +34,8 @@ use place::{Names, Place};
 
 /// Places that the model is asked to rank.
 const RANKED: usize = 12;
-/// Seconds for one search.
-const SEARCH: Duration = Duration::from_secs(60);
-/// Pages of a file that are read: larger ones are no places.
-const PAGES: usize = 20;
+/// Seconds for one edit.
+const EDIT: Duration = Duration::from_secs(60);
 
 /// A command that fails at the base.
 #[derive(Debug, Clone)]
@@ -194,12 +193,8 @@ impl Led {
     }
 
     async fn grep(&mut self, pattern: &str, glob: Option<&str>) -> Result<Vec<Place>, End> {
-        let arguments = match glob {
-            Some(glob) => json!({"pattern": pattern, "glob": glob}),
-            None => json!({"pattern": pattern}),
-        };
-        let found = self.reads("grep", &arguments).await?;
-        Ok(place::places(&found))
+        let found = found(self.session.workspace.search(pattern, glob).await)?;
+        Ok(place::places(&found.matches))
     }
 
     /// Whole files, where no function was found: those that the statement names, else all that look like source.
@@ -208,11 +203,11 @@ impl Led {
             names.files.iter().map(|file| format!("**/{}", file.rsplit('/').next().unwrap_or(file))).collect();
         patterns.push("**/*.{py,js,mjs,cjs,ts,tsx,rs,go,c,h,cc,cpp,java,rb,php,sh,lua}".into());
         for pattern in patterns {
-            let found = self.reads("glob", &json!({"pattern": pattern})).await?;
-            let places: Vec<Place> = found
-                .lines()
-                .filter(|line| line.contains('.') && !line.contains(' ') && !voe_evidence::is_test(line))
-                .map(|path| Place { path: path.to_owned(), name: String::new(), line: 1 })
+            let found = found(self.session.workspace.list_files(&pattern).await)?;
+            let paths = found.paths.iter().map(|path| shown_path(&path.0));
+            let places: Vec<Place> = paths
+                .filter(|path| path.contains('.') && !path.contains(' ') && !voe_evidence::is_test(path))
+                .map(|path| Place { path, name: String::new(), line: 1 })
                 .collect();
             if !places.is_empty() {
                 return Ok(places);
@@ -221,32 +216,13 @@ impl Led {
         Ok(Vec::new())
     }
 
-    /// What a tool says that only reads.
-    async fn reads(&mut self, tool: &str, arguments: &serde_json::Value) -> Result<String, End> {
-        match self.session.workspace.call(tool, arguments, SEARCH).await? {
-            Called::Result(result) if result.ok => Ok(result.output),
-            Called::Result(_) | Called::Died(_) => Ok(String::new()),
-        }
-    }
-
     /// A file's lines; `None` for one that can't be a place (too large, not text, gone).
     async fn lines(&mut self, path: &str) -> Result<Option<Vec<String>>, End> {
-        let mut lines: Vec<String> = Vec::new();
-        for _ in 0..PAGES {
-            let page = self.reads("file_read", &json!({"path": path, "offset": lines.len() + 1})).await?;
-            let before = lines.len();
-            for line in page.lines() {
-                let Some((number, text)) = line.split_once('\t') else { continue };
-                if number.trim().parse() == Ok(lines.len() + 1) {
-                    lines.push(text.to_owned());
-                }
-            }
-            let more = page.lines().last().is_some_and(|line| line.starts_with('['));
-            if lines.len() == before || !more {
-                return Ok((!lines.is_empty()).then_some(lines));
-            }
-        }
-        Ok(None)
+        let Called::Result(read) = self.session.workspace.read_file(path, text::MOST_BYTES).await? else {
+            return Ok(None);
+        };
+        let tools = &self.session.strategy.tools;
+        Ok(read.content().and_then(|content| text::lines(&content, tools.read_lines, tools.output_chars)))
     }
 
     /// Commands that fail at the base for the reason in the statement: the user's, else one that the model writes.
@@ -337,6 +313,15 @@ impl Led {
         check.without = Some(red.base.clone());
         self.session.log.write(Event::Check(Box::new(check.clone())))?;
         Ok(Some(check))
+    }
+}
+
+/// What a search found; nothing where it could not be made.
+fn found<T: Default>(answer: Result<Called<T>, WorkspaceError>) -> Result<T, End> {
+    match answer {
+        Ok(Called::Result(found)) => Ok(found),
+        Ok(Called::Died(_)) | Err(WorkspaceError::Toolbox(ClientError::Answer(_))) => Ok(T::default()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 use voe_evidence::is_test;
+use voe_protocol::{LineMatch, shown_path};
 
 /// What the statement names.
 #[derive(Debug, Default, PartialEq)]
@@ -142,22 +143,17 @@ fn same_file(written: &str, path: &str) -> bool {
     written == path || path.ends_with(&format!("/{written}")) || written.ends_with(&format!("/{path}"))
 }
 
-/// The functions in what `grep` found, tests left out.
-pub(super) fn places(found: &str) -> Vec<Place> {
+/// The functions in what a search found, tests left out.
+pub(super) fn places(found: &[LineMatch]) -> Vec<Place> {
     let mut places: BTreeMap<(String, usize), Place> = BTreeMap::new();
-    for line in found.lines() {
-        let mut parts = line.splitn(3, ':');
-        let (Some(path), Some(Ok(number)), Some(text)) =
-            (parts.next(), parts.next().map(str::parse::<usize>), parts.next())
-        else {
-            continue;
-        };
-        if is_test(path) {
+    for line in found {
+        let (path, number) = (shown_path(&line.path.0), usize::try_from(line.line).unwrap_or(usize::MAX));
+        if is_test(&path) {
             continue;
         }
-        if let Some(name) = defined(text) {
-            let place = Place { path: path.to_owned(), name: name.to_owned(), line: number };
-            places.insert((path.to_owned(), number), place);
+        if let Some(name) = defined(&line.text) {
+            let place = Place { path: path.clone(), name: name.to_owned(), line: number };
+            places.insert((path, number), place);
         }
     }
     places.into_values().collect()
@@ -185,6 +181,8 @@ pub(super) fn reordered(reply: &str, places: Vec<Place>) -> Vec<Place> {
 
 #[cfg(test)]
 mod tests {
+    use voe_protocol::RawBytes;
+
     use super::*;
 
     #[test]
@@ -221,8 +219,19 @@ mod tests {
 
     #[test]
     fn the_named_function_comes_first_and_tests_are_no_places() {
-        let found = "a.py:3:def helper(x):\npkg/stats.py:1:def mean(xs):\ntests/test_stats.py:5:def test_mean():\npkg/stats.py:9:def total(xs):";
-        let ranked = rank(&Names::of("mean() of an empty list should be 0"), places(found), 9);
+        let line = |path: &str, line: u64, text: &str| LineMatch {
+            path: RawBytes(path.into()),
+            line,
+            text: text.to_owned(),
+            cut: false,
+        };
+        let found = [
+            line("a.py", 3, "def helper(x):"),
+            line("pkg/stats.py", 1, "def mean(xs):"),
+            line("tests/test_stats.py", 5, "def test_mean():"),
+            line("pkg/stats.py", 9, "def total(xs):"),
+        ];
+        let ranked = rank(&Names::of("mean() of an empty list should be 0"), places(&found), 9);
         assert_eq!(ranked[0].name, "mean");
         assert_eq!(ranked.len(), 3);
     }
