@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use base64::Engine;
 use voe_grade::{Cause, CauseSign, GradeError, Graded, Instance, grade};
-use voe_protocol::{BaseSource, FileState, Limits, RawBytes, Setup};
+use voe_protocol::{BaseSource, FileRead, FileState, Limits, RawBytes, Setup};
 use voe_protocol::{ClientError, Toolbox};
 use voe_sandbox::SandboxError;
 use voe_trace::EndedBy;
@@ -22,7 +21,7 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(1800);
 /// The most that is kept of a log, bytes.
 const LONGEST_LOG: u64 = 64 << 20;
 
-/// Where files pass through into the workspace; they are gone before anything runs.
+/// Where files pass through into the workspace, before anything runs, and out of it, when everything has run.
 const PASSAGE: &str = ".voe-grading";
 
 /// A patch that was run.
@@ -201,13 +200,7 @@ async fn inside(
         workspace: at.clone(),
         scratch: PathBuf::new(),
         pristine: sandbox.base_inside().map_or(prepared.checkout.base.pristine(), BaseSource::Dir),
-        limits: Limits {
-            max_timeout_s: limit.as_secs_f64(),
-            // The log comes back as the output of a command.
-            output_chars: 2 * LONGEST_LOG as usize,
-            output_file_bytes: 2 * LONGEST_LOG,
-            ..Limits::default()
-        },
+        limits: Limits { max_timeout_s: limit.as_secs_f64(), ..Limits::default() },
         env: BTreeMap::new(),
         syntax: voe_protocol::Syntax::Off,
         byproducts: Vec::new(),
@@ -283,17 +276,21 @@ async fn drive(
 
 /// A file's text, whatever bytes are in it; empty if it isn't there.
 async fn fetch(toolbox: &mut Toolbox, path: &str, limit: Duration) -> Result<String, Failed> {
-    // As base64, so that nothing on the way takes control characters out.
-    let command = format!("[ -f '{path}' ] && head -c {LONGEST_LOG} '{path}' | base64 -w 0; echo");
-    let result = toolbox.check(&command, limit).await?;
-    let text = result.output.split_whitespace().next().unwrap_or_default();
-    if text.is_empty() || text.starts_with(['(', '[']) {
-        return Ok(String::new());
+    let mut read = toolbox.read_start(path.as_bytes(), LONGEST_LOG).await?;
+    if let FileRead::Refused { .. } = read {
+        // It lies where only commands can go: a command takes it to where the toolbox reads.
+        let command = format!(
+            "[ ! -f '{path}' ] || [ ! -r '{path}' ] || \
+             {{ rm -rf {PASSAGE} && mkdir {PASSAGE} && head -c {LONGEST_LOG} '{path}' > {PASSAGE}/out; }}"
+        );
+        let result = toolbox.check(&command, limit).await?;
+        if result.exit != Some(0) {
+            return Err(Failed::Log(shortened(&result.text())));
+        }
+        read = toolbox.read_start(format!("{PASSAGE}/out").as_bytes(), LONGEST_LOG).await?;
+        toolbox.check(&format!("rm -rf {PASSAGE}"), limit).await?;
     }
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(text)
-        .map_err(|error| Failed::Log(format!("{error} in {}", shortened(&result.output))))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(read.content().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default())
 }
 
 fn shortened(text: &str) -> String {
