@@ -2,11 +2,12 @@
 //!
 //! - [`attempt`]: an attempt as its callers see it
 //! - `drive`: who leads it: the model (`drive/loop.rs` is the loop of an agent), the harness (a pipeline), or a search
+//! - `policy`: parts of a strategy that react to what happens, one file each
 //! - [`session`]: what every driver works with: record, workspace, model, limits
 //! - [`record`]: the record while it is being written, who watches, and what is folded from it
 //! - [`strategy`]: what a strategy file says, key by key; [`load`](mod@load): finding and reading such files
 //! - `facts`: what checks showed, in words for the model; [`prompt`], [`tools`]: what else it gets and is offered
-//! - [`nudge`]: when the model is asked to verify; [`done`], [`stuck`]: how replies and calls in a row are read
+//! - [`done`]: whether a reply says that the work is done
 //! - [`user_tree`]: whether the user changes the tree meanwhile; [`notes`]: the repository's notes for agents
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -17,12 +18,11 @@ pub mod drive;
 mod facts;
 pub mod load;
 pub mod notes;
-pub mod nudge;
+mod policy;
 pub mod prompt;
 pub mod record;
 pub mod session;
 pub mod strategy;
-pub mod stuck;
 pub mod tools;
 pub mod user_tree;
 

@@ -6,24 +6,24 @@ use serde_json::Value;
 use voe_proof::Called;
 use voe_proof::outcome;
 use voe_protocol::{CallResult, Limits};
-use voe_trace::event::NudgeKind;
-use voe_trace::{Check, Event, Level, Note, Reason, ToolCall, Why};
+use voe_trace::event::{NudgeKind, ToolResult};
+use voe_trace::{Check, Event, Level, Note, Outcome, Reason, ToolCall, Why};
 
-use super::{Loop, red_first};
+use super::Loop;
 use crate::attempt::End;
-use crate::prompt::{self, HARNESS};
+use crate::policy::{Action, Ran, failing_check};
+use crate::prompt::HARNESS;
 use crate::record::habits::command;
 use crate::record::trail::Moment;
 use crate::session::{sleep_until, stopped};
 use crate::strategy::{Granularity, Method, Placement};
-use crate::stuck::Seen;
 use crate::tools;
 
 impl Loop {
     /// Runs one call, writes its result and what voe has to say about it.
     pub(crate) async fn call(&mut self, call: &ToolCall) -> Result<(), End> {
         if call.name == tools::FINISH && self.session.strategy.done.finish_tool {
-            let refusal = self.gate().await?;
+            let refusal = self.done().await?;
             let accepted = refusal.is_none();
             let text = refusal.unwrap_or_else(|| "Accepted.".into());
             self.session.own_result(call, accepted, text)?;
@@ -37,50 +37,27 @@ impl Loop {
             self.verify_due = self.verify_due.or(Some(Moment::Part));
             return Ok(self.session.own_result(call, true, "Noted. It is verified before you go on.".into())?);
         }
-        let mut ran = self.run_tool(call).await?;
-        self.put_back_too_early(&mut ran).await?;
-        let step = self.session.log.conversation.step;
-        let check = check_of(call, &ran, self.session.log.ledger.code_tree(), step);
-
+        let ran = self.run_tool(call).await?;
+        let outcome = outcome(&ran);
+        let mut pending = Pending { result: self.session.recorded_result(call, ran), checks: Vec::new() };
         self.session.hear_counterfactuals().await?;
-        let red = self.red_of(call, &ran);
-        let (state, edited) = (ran.state.clone(), !ran.changes.is_empty());
-        let mut result = self.session.recorded_result(call, ran);
-        let (seen, nudged) = self.session.log.habit(&result);
-        result.notes.extend(std::mem::take(&mut self.session.untold).into_iter().map(|text| Note::Evidence { text }));
-        match seen {
-            Seen::Nothing => {}
-            Seen::Circle(times) => {
-                let nudge = format!(
-                    "{HARNESS} This is the same call with the same result, {times} times over. Repeating it changes nothing: \
-                     do something else."
-                );
-                self.session.log.write(Event::Nudge { step, kind: NudgeKind::Stuck, text: nudge.clone() })?;
-                result.notes.push(Note::Nudge { kind: NudgeKind::Stuck, text: nudge });
-            }
-            Seen::Hopeless => return Err(End::Reason(Reason::Stuck)),
-        }
-        if !nudged.is_empty() {
-            let nudge = prompt::nudge(&self.session.strategy, &nudged);
-            self.session.log.write(Event::Nudge { step, kind: NudgeKind::Verify, text: nudge.clone() })?;
-            match self.session.strategy.nudge.placement {
-                Placement::ToolResult => result.notes.push(Note::Nudge { kind: NudgeKind::Verify, text: nudge }),
-                Placement::User => self.after_step.push(nudge),
+        for policy in self.policies() {
+            let ran = Ran { result: &pending.result, outcome: &outcome };
+            for action in policy.after_call(self.view(), &ran) {
+                self.carry_out(action, &mut pending).await?;
             }
         }
-        let again = self.run_reds(&state, edited).await?;
-        let reds = red.iter().map(|(_, text)| text.clone()).chain(again.iter().map(red_first::fact));
-        result.notes.extend(reds.map(|text| Note::Nudge { kind: NudgeKind::Red, text }));
-        self.session.log.write(Event::Result(Box::new(result)))?;
+        let check = check_of(&pending.result, self.session.log.ledger.code_tree(), outcome);
+        let (edited, tree) = (!pending.result.changes.is_empty(), pending.result.tree.clone());
+        self.session.log.write(Event::Result(Box::new(pending.result)))?;
         if edited {
-            self.session.keep_patch(&state.tree).await?;
+            self.session.keep_patch(&tree).await?;
         }
-        if let Some((Some(red), _)) = red {
-            self.session.log.write(Event::Check(Box::new(red)))?;
-        }
-        for check in again {
+        for (check, then_without) in pending.checks {
             self.session.log.write(Event::Check(Box::new(check.clone())))?;
-            self.session.run_without(&check).await?;
+            if then_without {
+                self.session.run_without(&check).await?;
+            }
         }
         if let Some(mut check) = check {
             self.settle_flaky(&mut check).await?;
@@ -88,6 +65,44 @@ impl Loop {
             if check.level == Level::Ran {
                 self.session.run_without(&check).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Does what a policy wants done after a call.
+    async fn carry_out(&mut self, action: Action, pending: &mut Pending) -> Result<(), End> {
+        let step = self.session.log.conversation.step;
+        match action {
+            Action::Note(note) => pending.result.notes.push(note),
+            Action::Facts => {
+                let facts = std::mem::take(&mut self.session.untold);
+                pending.result.notes.extend(facts.into_iter().map(|text| Note::Evidence { text }));
+            }
+            Action::Nudge(kind, text, placement) => {
+                self.session.log.write(Event::Nudge { step, kind, text: text.clone() })?;
+                match placement {
+                    Placement::ToolResult => pending.result.notes.push(Note::Nudge { kind, text }),
+                    Placement::User => self.after_step.push(text),
+                }
+            }
+            Action::PutBack(text) => {
+                self.session.put_back_source(&mut pending.result).await?;
+                pending.result.notes.push(Note::Nudge { kind: NudgeKind::RedFirst, text });
+            }
+            Action::Record(check) => pending.checks.push((*check, false)),
+            Action::RunAgain(commands) => {
+                for command in commands {
+                    if let Some(check) = self.session.run_command(&command).await? {
+                        let text = failing_check(&check);
+                        pending.result.notes.push(Note::Nudge { kind: NudgeKind::Red, text });
+                        pending.checks.push((check, true));
+                    }
+                }
+            }
+            Action::Write(event) => self.session.log.write(event)?,
+            Action::End(reason) => return Err(End::Reason(reason)),
+            // These answer other moments.
+            Action::Refuse(_) | Action::Verify(_) => {}
         }
         Ok(())
     }
@@ -100,12 +115,17 @@ impl Loop {
             let text = format!("There is no tool {:?}. The tools are: {}.", call.name, names.join(", "));
             return Ok(CallResult { output: text, state: self.session.state_before(), ..CallResult::default() });
         }
-        let refusal = match self.refused(call, &arguments) {
-            None => self.too_early(call, &arguments)?,
-            refusal => refusal,
-        };
-        if let Some(refusal) = refusal {
-            return Ok(CallResult { output: refusal, state: self.session.state_before(), ..CallResult::default() });
+        for policy in self.policies() {
+            for action in policy.before_call(self.view(), call, &arguments) {
+                match action {
+                    Action::Refuse(refusal) => {
+                        let state = self.session.state_before();
+                        return Ok(CallResult { output: refusal, state, ..CallResult::default() });
+                    }
+                    Action::Write(event) => self.session.log.write(event)?,
+                    _ => {}
+                }
+            }
         }
         let limit = Duration::from_secs_f64(Limits::default().max_timeout_s);
         let deadline = self.session.deadline;
@@ -147,26 +167,16 @@ impl Loop {
         }
         Ok(())
     }
+}
 
-    /// What the strategy forbids, as an answer to the model.
-    fn refused(&self, call: &ToolCall, arguments: &Value) -> Option<String> {
-        let command = (call.name == "bash").then(|| arguments["command"].as_str()).flatten()?;
-        let keys = &self.session.strategy.tools;
-        if keys.refuse_installs && voe_evidence::command::installs_packages(command) {
-            return Some(
-                "Refused: installing packages is not allowed here; the environment is complete. Work with what is there."
-                    .into(),
-            );
-        }
-        let lower = command.to_lowercase();
-        let refused = keys.refuse.iter().find(|text| lower.contains(&text.to_lowercase()))?;
-        Some(format!("Refused: commands with {refused:?} are not allowed here. Work with what is there."))
-    }
+/// A call that has run, with what is recorded behind its result: checks, and whether each is run without the edits, too.
+struct Pending {
+    result: ToolResult,
+    checks: Vec<(Check, bool)>,
 }
 
 /// The call as a check, if it is one. `before`: the hash of the code before it.
-fn check_of(call: &ToolCall, result: &CallResult, before: &str, step: u32) -> Option<Check> {
-    let arguments: Value = serde_json::from_str(&call.arguments).ok()?;
-    let command = command(&call.name, &arguments)?;
-    voe_evidence::check::of_call(command, step, before, &result.state.code_tree, outcome(result))
+fn check_of(result: &ToolResult, before: &str, with: Outcome) -> Option<Check> {
+    let command = command(&result.tool, &result.arguments)?;
+    voe_evidence::check::of_call(command, result.step, before, &result.code_tree, with)
 }

@@ -1,10 +1,14 @@
 //! The loop of a coding agent: ask the model, run the calls in its reply, answer, until it is done or a limit is hit.
 
+use std::sync::Arc;
+
+use voe_evidence::Require;
 use voe_trace::event::{NudgeKind, Origin, Reply};
 use voe_trace::{Event, Message, Reason};
 
 use crate::attempt::End;
 use crate::done;
+use crate::policy::{self, Action, Policy, View};
 use crate::prompt::{self, HARNESS};
 use crate::record::trail::Moment;
 use crate::session::Session;
@@ -16,11 +20,12 @@ pub(crate) struct Loop {
     pub(crate) after_step: Vec<String>,
     /// A verification that a call of this step asked for.
     pub(crate) verify_due: Option<Moment>,
+    policies: Vec<Arc<dyn Policy>>,
 }
 
 impl Loop {
     pub(crate) fn new(session: Session) -> Self {
-        Self { session, after_step: Vec::new(), verify_due: None }
+        Self { session, after_step: Vec::new(), verify_due: None, policies: policy::all() }
     }
 
     /// Runs to the end.
@@ -56,17 +61,55 @@ impl Loop {
         if let Some(malformed) = reply.malformed {
             self.after_step.push(format!("{HARNESS} {malformed}"));
         }
+        for policy in self.policies() {
+            for action in policy.after_step(self.view()) {
+                if let Action::Verify(moment) = action {
+                    self.verify_due.get_or_insert(moment);
+                }
+            }
+        }
         match self.verify_due.take() {
             Some(moment) => self.verify(moment).await,
-            None if self.part_is_due() => self.verify(Moment::Part).await,
             None => self.say_after_step(Origin::Nudge),
         }
+    }
+
+    /// The model declares that it is done. `None`: so it is; else what it is answered.
+    pub(crate) async fn done(&mut self) -> Result<Option<String>, End> {
+        self.session.hear_counterfactuals().await?;
+        if self.session.strategy.gate.require != Require::Nothing && self.session.log.ledger.edited() {
+            let fact = self.session.users_check_if_due().await?;
+            self.session.untold.extend(fact.filter(|_| self.session.tells()));
+        }
+        let (step, level) = (self.session.log.conversation.step, self.session.log.ledger.level());
+        for policy in self.policies() {
+            for action in policy.on_done(self.view()) {
+                let Action::Refuse(refusal) = action else { continue };
+                let mut parts = std::mem::take(&mut self.session.untold);
+                parts.push(refusal);
+                let text = parts.join("\n\n");
+                self.session.log.write(Event::Gate { step, accepted: false, level, text: text.clone() })?;
+                return Ok(Some(text));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The policies, in the order in which they are asked.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = Arc<dyn Policy>> + use<> {
+        self.policies.clone().into_iter()
+    }
+
+    /// What policies see.
+    pub(crate) fn view(&self) -> View<'_> {
+        let Session { task, strategy, log, .. } = &self.session;
+        View { task, strategy, log }
     }
 
     /// A reply without a call: the end, a call that could not be read, or a slip.
     async fn without_call(&mut self, reply: &Reply) -> Result<(), End> {
         if reply.malformed.is_none() && done::declares_done(&reply.message.content, &self.session.strategy.done) {
-            return match self.gate().await? {
+            return match self.done().await? {
                 None => self.verify(Moment::End).await,
                 Some(refusal) => Ok(self.session.say(Origin::Gate, Message::user(refusal))?),
             };

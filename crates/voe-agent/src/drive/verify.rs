@@ -59,18 +59,6 @@ pub(crate) async fn own_tests(session: &mut Session) -> Result<Verdict, End> {
 }
 
 impl Loop {
-    /// Whether the step just made calls for a verification in the middle of the work.
-    pub(crate) fn part_is_due(&self) -> bool {
-        if self.session.strategy.verify.method == Method::None {
-            return false;
-        }
-        match self.session.strategy.verify.when {
-            Granularity::End => false,
-            Granularity::Feature => self.session.log.trail.part_done(),
-            Granularity::Step => !self.session.log.ledger.edited_in(self.session.log.conversation.step).is_empty(),
-        }
-    }
-
     /// Verifies the work as it stands and acts on the verdict. To be called when all calls have their results. The error is
     /// how the attempt ends.
     pub(crate) async fn verify(&mut self, moment: Moment) -> Result<(), End> {

@@ -6,9 +6,9 @@ use voe_trace::event::{NudgeKind, ToolResult};
 use voe_trace::{Event, Outcome};
 
 use super::counters::Counters;
-use crate::nudge::{CallSeen, Nudger};
+use crate::record::edits::{CallSeen, Nudger};
+use crate::record::loops::{Seen, Watch};
 use crate::strategy::{Granularity, Nudge, RecoverHow, Strategy};
-use crate::stuck::{Seen, Watch};
 use crate::tools;
 
 /// What was seen of the calls so far.

@@ -2,11 +2,13 @@
 //! its record again.
 //!
 //! - [`counters`]: counts in a row, and what is known of the last reply
-//! - [`habits`]: whether the model repeats itself, and which edits it has not verified
+//! - [`habits`]: whether the model repeats itself ([`loops`]), and which edits it has not verified ([`edits`])
 //! - [`trail`]: what was verified, and what came of it
 
 pub mod counters;
+pub mod edits;
 pub mod habits;
+pub mod loops;
 pub mod trail;
 
 use voe_evidence::Ledger;
@@ -18,8 +20,8 @@ use counters::Counters;
 use habits::Habits;
 use trail::Trail;
 
+use crate::record::loops::Seen;
 use crate::strategy::Strategy;
-use crate::stuck::Seen;
 
 /// Who watches an attempt: a terminal, a test, a run's progress.
 pub trait Observer: Send {

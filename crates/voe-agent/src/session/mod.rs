@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use voe_evidence::is_test;
 use voe_model::{Estimator, Model, ToolSpec};
 use voe_proof::{Counterfactuals, Workspace, WorkspaceError};
 use voe_protocol::{BaseSource, CallResult, Limits, Setup, State};
@@ -180,6 +181,17 @@ impl Session {
     pub(crate) fn own_result(&mut self, call: &ToolCall, ok: bool, text: String) -> Result<(), WriteError> {
         let result = CallResult { ok, output: text, state: self.state_before(), ..CallResult::default() };
         self.result(call, result)
+    }
+
+    /// Puts back what a call changed in the source; tests stay.
+    pub(crate) async fn put_back_source(&mut self, result: &mut ToolResult) -> Result<(), AttemptError> {
+        let export = self.workspace.export().await?;
+        let source = export.files.into_iter().filter(|file| !file.test).map(|file| (file.path, file.base)).collect();
+        let State { tree, code_tree, .. } = self.workspace.import(source).await?;
+        (result.tree, result.code_tree) = (tree, code_tree);
+        result.changes.retain(|change| is_test(&change.path));
+        result.diff.clear();
+        Ok(())
     }
 
     /// Writes the result of a call.

@@ -1,0 +1,56 @@
+//! The gate: whether "done" is accepted, and what the model is answered if not. After some refusals it gives way: not every problem can
+//! be shown by a command.
+
+use voe_evidence::Require;
+use voe_trace::Level;
+
+use super::{Action, Policy, View};
+use crate::facts::short;
+use crate::prompt::HARNESS;
+
+pub(super) struct Gate;
+
+impl Policy for Gate {
+    fn on_done(&self, view: View<'_>) -> Vec<Action> {
+        let (keys, ledger) = (&view.strategy.gate, &view.log.ledger);
+        let level = ledger.level();
+        // Once evidence is void, nothing that the model could do would change that.
+        let accepted = ledger.void().is_some() || keys.require.accepts(level);
+        if accepted || view.log.counters.refusals >= keys.refusals {
+            return Vec::new();
+        }
+        vec![Action::Refuse(format!("{HARNESS} {}", refusal(view, level)))]
+    }
+}
+
+/// Why "done" is not accepted yet, and the way out.
+fn refusal(view: View<'_>, level: Level) -> String {
+    let ledger = &view.log.ledger;
+    let marker = &view.strategy.done.marker;
+    if !ledger.edited() {
+        return format!("Not yet: the source is unchanged. If nothing is to be changed, answer {marker} again.");
+    }
+    if let Some(broken) = ledger.regression() {
+        return format!(
+            "Not yet: `{}` passes without your changes and fails with them. Mend that, run it again, then answer {marker}.",
+            short(&broken.command)
+        );
+    }
+    let state = match level {
+        Level::None => "nothing was run since your last edit".to_owned(),
+        Level::Refuted => "the checks that were run since your last edit failed".to_owned(),
+        Level::Vacuous => "the checks that passed pass without your changes too, so they show nothing".to_owned(),
+        Level::Inconclusive => {
+            "the checks that passed could not run without your changes, so they show nothing".to_owned()
+        }
+        Level::Ran | Level::Proven => "no check was seen to fail without your changes and pass with them".to_owned(),
+    };
+    match view.strategy.gate.require {
+        Require::Proven => format!(
+            "Not yet: {state}. Write a script in /tmp that shows the problem from the statement (it must fail on the old \
+             code and pass on the new) and run it; voe runs it on a copy without your changes by itself. If the problem \
+             can't be shown by a command, answer {marker} again."
+        ),
+        _ => format!("Not yet: {state}. Run a check of your change, then answer {marker}."),
+    }
+}

@@ -1,0 +1,138 @@
+//! Red before green: edits of the source are refused until a check has been seen to fail on the unchanged code, and that check is
+//! run again after each edit. For what can't be made to fail there is an exit.
+
+use serde_json::Value;
+use voe_evidence::check::of_failure_at_base;
+use voe_evidence::{is_test, reproduction};
+use voe_trace::event::NudgeKind;
+use voe_trace::{Check, Event, Note, ToolCall};
+
+use super::{Action, Policy, Ran, View};
+use crate::facts::short;
+use crate::prompt::{HARNESS, last_lines};
+use crate::record::habits::command;
+
+/// Failing checks that are run again after each edit: the newest.
+const AGAIN: usize = 2;
+/// Lines of their output that the model gets.
+const TOLD: usize = 15;
+
+/// Refuses early edits, and puts back those that commands make.
+pub(super) struct Guard;
+
+/// Takes failing checks, and has them run again after each edit.
+pub(super) struct Report;
+
+impl Policy for Guard {
+    fn before_call(&self, view: View<'_>, call: &ToolCall, arguments: &Value) -> Vec<Action> {
+        let edits = matches!(call.name.as_str(), "file_edit" | "file_write");
+        let Some(path) = arguments["path"].as_str().filter(|_| edits && is_wanted(view)) else { return Vec::new() };
+        let inside = match path.strip_prefix(&view.task.workspace) {
+            Some(relative) => relative.trim_start_matches('/'),
+            None if path.starts_with('/') => return Vec::new(),
+            None => path.trim_start_matches("./"),
+        };
+        if is_test(inside) {
+            return Vec::new();
+        }
+        let (text, mut actions) = refusal(view, "The file was not changed");
+        actions.push(Action::Refuse(text));
+        actions
+    }
+
+    fn after_call(&self, view: View<'_>, ran: &Ran<'_>) -> Vec<Action> {
+        if !is_wanted(view) || ran.result.changes.iter().all(|change| is_test(&change.path)) {
+            return Vec::new();
+        }
+        let (text, mut actions) = refusal(view, "What this call changed in the source was put back");
+        actions.push(Action::PutBack(text));
+        actions
+    }
+}
+
+impl Policy for Report {
+    fn after_call(&self, view: View<'_>, ran: &Ran<'_>) -> Vec<Action> {
+        let Some(keys) = &view.strategy.red_first else { return Vec::new() };
+        let note = |text: String| Action::Note(Note::Nudge { kind: NudgeKind::Red, text });
+        let mut actions = Vec::new();
+        if let Some(check) = failed_at_base(view, ran) {
+            match reproduction::fault(&check.command, &check.with, &view.task.statement) {
+                Some(why) => {
+                    actions.push(note(format!("{HARNESS} This failure does not count as showing the problem: {why}.")));
+                }
+                None => {
+                    let missing = (keys.checks as usize).saturating_sub(view.log.trail.reds().len() + 1);
+                    let text = match missing {
+                        0 => "Noted: this fails on the unchanged code. Change the source now; it is run again after each edit."
+                            .to_owned(),
+                        n => format!(
+                            "Noted: this fails on the unchanged code. {n} more are needed before the source may be changed."
+                        ),
+                    };
+                    actions.push(note(format!("{HARNESS} {text}")));
+                    actions.push(Action::Record(Box::new(check)));
+                }
+            }
+        }
+        if !ran.result.changes.is_empty() && !ran.result.code_tree.is_empty() {
+            let reds = view.log.trail.reds();
+            actions.push(Action::RunAgain(reds[reds.len().saturating_sub(AGAIN)..].to_vec()));
+        }
+        actions
+    }
+}
+
+/// Whether edits of the source are still refused. All edits of a step share one refusal.
+fn is_wanted(view: View<'_>) -> bool {
+    let Some(keys) = &view.strategy.red_first else { return false };
+    let (refusals, last) = view.log.trail.red_refusals();
+    view.log.trail.reds().len() < keys.checks as usize && (refusals < keys.refusals || last == view.step())
+}
+
+/// What the model is answered, and what is recorded of it.
+fn refusal(view: View<'_>, what: &str) -> (String, Vec<Action>) {
+    let step = view.step();
+    let keys = view.strategy.red_first.clone().unwrap_or_default();
+    let (so_far, last) = view.log.trail.red_refusals();
+    let left = keys.refusals.saturating_sub(if last == step { so_far } else { so_far + 1 });
+    let missing = (keys.checks as usize).saturating_sub(view.log.trail.reds().len());
+    let wanted = if missing > 1 { format!("{missing} different scripts") } else { "a script".to_owned() };
+    let exit = match left {
+        0 => "If nothing can be made to fail, say so: edits are let through from the next step on.".to_owned(),
+        n => format!("If nothing can be made to fail, say so; after {n} more such edits they are let through."),
+    };
+    let text = format!(
+        "{HARNESS} {what}: no check has failed on the unchanged code yet. First write {wanted} in /tmp that exits non-zero \
+         because of the problem in the statement, and run it. {exit}"
+    );
+    let mut actions = Vec::new();
+    if last != step {
+        actions.push(Action::Write(Event::Nudge { step, kind: NudgeKind::RedFirst, text: text.clone() }));
+        if left == 0 {
+            let text = "edits are let through without a failing check from here on".into();
+            actions.push(Action::Write(Event::Note { text }));
+        }
+    }
+    (text, actions)
+}
+
+/// The call as a check that fails on the unchanged code, if it is one that is not known yet.
+fn failed_at_base(view: View<'_>, ran: &Ran<'_>) -> Option<Check> {
+    let command = command(&ran.result.tool, &ran.result.arguments)?;
+    let (before, after) = (view.log.ledger.code_tree(), &ran.result.code_tree);
+    let check = of_failure_at_base(command, view.step(), before, after, ran.outcome.clone())?;
+    (!view.log.trail.reds().iter().any(|red| red == command)).then_some(check)
+}
+
+/// What the model is told of a failing check that was run again.
+pub(crate) fn fact(check: &Check) -> String {
+    let name = short(&check.command);
+    let how = &check.with;
+    match check.with.exit {
+        Some(0) => format!("{HARNESS} `{name}` failed before; with this change: {how}."),
+        _ => format!(
+            "{HARNESS} `{name}` failed before; with this change it still does: {how}. It ends with:\n{}",
+            last_lines(&check.with.tail, TOLD)
+        ),
+    }
+}

@@ -1,0 +1,20 @@
+//! When a part of the work is verified. By what means, and what follows, is in `drive/verify.rs`.
+
+use super::{Action, Policy, View};
+use crate::record::trail::Moment;
+use crate::strategy::{Granularity, Method};
+
+pub(super) struct Parts;
+
+impl Policy for Parts {
+    fn after_step(&self, view: View<'_>) -> Vec<Action> {
+        let keys = &view.strategy.verify;
+        let due = keys.method != Method::None
+            && match keys.when {
+                Granularity::End => false,
+                Granularity::Feature => view.log.trail.part_done(),
+                Granularity::Step => !view.log.ledger.edited_in(view.step()).is_empty(),
+            };
+        due.then_some(Action::Verify(Moment::Part)).into_iter().collect()
+    }
+}
