@@ -76,7 +76,8 @@ impl Search {
         let models = models(&plan.model, &keys).await?;
         let whole = plan.strategy.limits.clone();
         let known = records.iter().filter_map(|record| match &record.event {
-            Event::Node(node) => {
+            // One that the user stopped is continued, and what it is worth is not known yet; a choice is made again.
+            Event::Node(node) if node.kind == NodeKind::Root || node.rollout.as_ref().is_some_and(ended) => {
                 let judgement = node.rollout.as_ref().and_then(|rollout| rollout.judgement.as_ref());
                 Some((node.id, (node.value, judgement.map(|judgement| judgement.usage).unwrap_or_default())))
             }
@@ -366,6 +367,11 @@ impl Search {
             keep: false,
         }
     }
+}
+
+/// Whether an attempt of the search ended by itself or at a limit.
+fn ended(rollout: &RolloutFacts) -> bool {
+    rollout.reason != Reason::Interrupted
 }
 
 /// Where the record of an attempt is, relative to the search's own.

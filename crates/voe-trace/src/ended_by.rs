@@ -57,13 +57,13 @@ impl std::fmt::Display for EndedBy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::TimeLimit { seconds } => write!(f, "time limit {seconds} s"),
-            Self::OutputLimit { bytes } => write!(f, "output limit {}", size(*bytes)),
+            Self::OutputLimit { bytes } => write!(f, "output limit {}", whole(*bytes)),
             Self::MemoryLimit { bytes } => write!(f, "memory limit {}", size(*bytes)),
             Self::DiskLimit { bytes } => write!(f, "disk limit {}", size(*bytes)),
-            Self::FileSizeLimit { bytes } => write!(f, "file size limit {}", size(*bytes)),
+            Self::FileSizeLimit { bytes } => write!(f, "file size limit {}", whole(*bytes)),
             Self::ProcessLimit { processes } => write!(f, "process limit {processes}"),
             Self::Killed { memory_bytes } => {
-                write!(f, "SIGKILL, probably out of memory (limit {})", size(*memory_bytes))
+                write!(f, "SIGKILL, probably out of memory (limit {})", whole(*memory_bytes))
             }
             Self::Canceled => f.write_str("nobody waits for it any more"),
         }
@@ -85,6 +85,13 @@ pub fn size(bytes: u64) -> String {
     format!("{bytes} bytes")
 }
 
+/// Bytes in the largest binary unit that leaves a whole number.
+fn whole(bytes: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let unit = units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));
+    unit.map_or_else(|| format!("{bytes} bytes"), |(unit, name)| format!("{} {name}", bytes / unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +102,10 @@ mod tests {
         assert_eq!(shown(EndedBy::TimeLimit { seconds: 120.0 }), "time limit 120 s");
         assert_eq!(shown(EndedBy::TimeLimit { seconds: 0.5 }), "time limit 0.5 s");
         assert_eq!(shown(EndedBy::DiskLimit { bytes: 1536 << 20 }), "disk limit 1.5 GiB");
+        assert_eq!(
+            shown(EndedBy::Killed { memory_bytes: 1536 << 20 }),
+            "SIGKILL, probably out of memory (limit 1536 MiB)"
+        );
         assert_eq!([size(2 << 30), size(100), size(u64::MAX)], ["2 GiB", "100 bytes", "17179869183.9 GiB"]);
     }
 }

@@ -135,7 +135,7 @@ pub enum Note {
 }
 
 impl Note {
-    /// A line on the call itself; `None` for what voe adds of its own accord.
+    /// A line of its own on the call; `None` for what stands elsewhere.
     fn line(&self) -> Option<String> {
         Some(match self {
             Self::EndedProcesses { names } => format!("ended background processes: {}", names.join(", ")),
@@ -144,11 +144,11 @@ impl Note {
             Self::DirectoryNotKept => {
                 "the next call starts in the working directory again: put `cd DIR &&` before its command".to_owned()
             }
-            Self::AlsoEndedBy { by } => format!("killed: {by}"),
             Self::ProcessesRefused { limit } => {
                 format!("process limit {limit} reached: no more processes could be started")
             }
-            Self::Evidence { .. } | Self::Nudge { .. } => return None,
+            // Stands with what ended the command first.
+            Self::AlsoEndedBy { .. } | Self::Evidence { .. } | Self::Nudge { .. } => return None,
         })
     }
 
@@ -177,7 +177,12 @@ pub fn render(output: &str, exit: Option<i32>, ended_by: Option<EndedBy>, notes:
 pub fn render_own(output: &str, exit: Option<i32>, ended_by: Option<EndedBy>, notes: &[Note]) -> String {
     let mut text = output.to_owned();
     let exit = exit.map(|exit| format!("exit code: {exit}"));
-    let ended_by = ended_by.map(|by| format!("killed: {by}"));
+    let also = notes.iter().filter_map(|note| match note {
+        Note::AlsoEndedBy { by } => Some(*by),
+        _ => None,
+    });
+    let limits: Vec<String> = ended_by.into_iter().chain(also).map(|by| by.to_string()).collect();
+    let ended_by = (!limits.is_empty()).then(|| format!("killed: {}", limits.join(", ")));
     for line in exit.into_iter().chain(ended_by).chain(notes.iter().filter_map(Note::line)) {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
@@ -204,6 +209,12 @@ mod tests {
             "out\nexit code: 1\nkilled: time limit 2 s\nended background processes: sleep\n\n[voe] `x` was also run\n\n[voe] Test it."
         );
         assert_eq!(render_own("", Some(0), None, &notes[..1]), "exit code: 0");
+        let also = [Note::AlsoEndedBy { by: EndedBy::DiskLimit { bytes: 1 << 30 } }];
+        let memory = Some(EndedBy::MemoryLimit { bytes: 1 << 30 });
+        assert_eq!(
+            render_own("", Some(137), memory, &also),
+            "exit code: 137\nkilled: memory limit 1 GiB, disk limit 1 GiB"
+        );
     }
 
     #[test]

@@ -21,8 +21,7 @@ use crate::show::text::Text;
 use crate::show::{self, Paint};
 use crate::{Usage, cli, exit, state, trust};
 
-/// The record's file in an attempt's directory.
-/// The file beside it that says where the attempt's parts are.
+/// The file next to an attempt's record that says where the attempt's parts are.
 pub(crate) const ABOUT: &str = "attempt.json";
 /// Where a base is kept that would otherwise be gone.
 pub(crate) const STORE: &str = "store";

@@ -1,6 +1,6 @@
 //! What is counted from step to step. A fold of the trajectory.
 
-use voe_trace::event::NudgeKind;
+use voe_trace::event::{NudgeKind, Origin};
 use voe_trace::{Event, ToolCall};
 
 use crate::session::CUT_OFF;
@@ -32,7 +32,8 @@ impl Counters {
                 self.cut_off = self.calls.is_empty() && reply.finish_reason == CUT_OFF;
                 self.measured = (reply.usage.prompt + reply.usage.output, reply.request_messages + 1);
             }
-            Event::Message { .. } => self.cut_off = false,
+            // Not what a search adds before it goes on: that answers no reply.
+            Event::Message { origin, .. } if *origin != Origin::Strategy => self.cut_off = false,
             Event::ConversationRewritten(_) => {
                 self.measured = (0, 0);
                 self.cut_off = false;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use voe_evidence::{Ledger, check};
 use voe_trace::event::{NudgeKind, ToolResult};
-use voe_trace::{Event, Outcome};
+use voe_trace::{Event, Note, Outcome};
 
 use super::counters::Counters;
 use crate::record::edits::{CallSeen, Nudger};
@@ -53,7 +53,7 @@ impl Habits {
     /// Takes note of a call with its result: whether it repeats others, and the files that the model is to be nudged about.
     fn call(&mut self, result: &ToolResult, ledger: &Ledger, counters: &Counters) -> (Seen, Vec<String>) {
         let arguments = counters.arguments(&result.call_id);
-        let seen = self.loops.call(&result.tool, arguments, &result.own_text());
+        let seen = self.loops.call(&result.tool, arguments, &shown(result));
         let files: Vec<String> = result.changes.iter().map(|change| change.path.clone()).collect();
         let call = CallSeen {
             tool: &result.tool,
@@ -71,6 +71,17 @@ impl Habits {
     }
 }
 
+/// What a call showed: an edit that was put back and one that was let through are not the same.
+fn shown(result: &ToolResult) -> String {
+    let mut text = result.own_text();
+    for note in &result.notes {
+        if let Note::Nudge { kind: NudgeKind::RedFirst, text: refusal } = note {
+            text.push_str(refusal);
+        }
+    }
+    text
+}
+
 /// Whether a call is a check.
 fn is_check(result: &ToolResult, ledger: &Ledger) -> bool {
     let Some(command) = command(&result.tool, &result.arguments) else { return false };
@@ -82,4 +93,27 @@ fn is_check(result: &ToolResult, ledger: &Ledger) -> bool {
 /// The command of a call that runs one.
 pub(crate) fn command<'a>(tool: &str, arguments: &'a Value) -> Option<&'a str> {
     (tool == "bash").then(|| arguments["command"].as_str()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_edit_put_back_and_let_through_is_no_repetition() {
+        let mut habits = Habits::new(&Strategy::default());
+        let mut result: ToolResult =
+            serde_json::from_value(serde_json::json!({"step": 1, "call_id": "c", "tool": "bash",
+            "arguments": {"command": "sed -i s/a/b/ x.py"}, "output": "", "ok": true, "exit": 0, "seconds": 0.0}))
+            .unwrap();
+        for left in [2, 1, 0] {
+            let text = format!("put back; {left} left");
+            result.notes = match left {
+                0 => Vec::new(),
+                _ => vec![Note::Nudge { kind: NudgeKind::RedFirst, text }],
+            };
+            let (seen, _) = habits.call(&result, &Ledger::default(), &Counters::default());
+            assert_eq!(seen, Seen::Nothing);
+        }
+    }
 }

@@ -31,6 +31,8 @@ impl Session {
         let near = |window| at > 0.0 && self.prompt_tokens() as f64 > at * window as f64;
         if cut_off || self.compaction_window().is_some_and(near) {
             self.compact(cut_off).await?;
+            // A summary that was paid for is not asked for again after a kill.
+            self.end_step(self.log.scratch.clone())?;
         }
         Ok(())
     }

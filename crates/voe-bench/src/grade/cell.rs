@@ -280,8 +280,8 @@ async fn fetch(toolbox: &mut Toolbox, path: &str, limit: Duration) -> Result<Str
     if let FileRead::Refused { .. } = read {
         // It lies where only commands can go: a command takes it to where the toolbox reads.
         let command = format!(
-            "[ ! -f '{path}' ] || [ ! -r '{path}' ] || \
-             {{ rm -rf {PASSAGE} && mkdir {PASSAGE} && head -c {LONGEST_LOG} '{path}' > {PASSAGE}/out; }}"
+            "rm -rf {PASSAGE} && {{ [ ! -f '{path}' ] || [ ! -r '{path}' ] || \
+             {{ mkdir {PASSAGE} && head -c {LONGEST_LOG} '{path}' > {PASSAGE}/out; }}; }}"
         );
         let result = toolbox.check(&command, limit).await?;
         if result.exit != Some(0) {

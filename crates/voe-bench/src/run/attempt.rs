@@ -88,6 +88,8 @@ enum Failed {
     Dir(#[from] DirError),
     #[error(transparent)]
     Files(#[from] voe_untrusted::Error),
+    #[error(transparent)]
+    Record(#[from] voe_trace::ReadError),
     #[error("no model is called {0:?}")]
     NoModel(String),
     #[error("{0}")]
@@ -153,7 +155,7 @@ impl Job {
             Ok(Done::Ended(finish)) => Came::Ended(finish),
             Ok(Done::Paused) => Came::Paused,
             Ok(Done::Fault(why, fate)) => self.fault(context, &why, fate),
-            Err(Failed::Script(error)) => Came::Fault(error.to_string(), Fate::Stops),
+            Err(error @ (Failed::Script(_) | Failed::Record(_))) => Came::Fault(error.to_string(), Fate::Stops),
             Err(error) if policy::is_no_room(&error) => Came::NoRoom(error.to_string()),
             Err(error) => self.fault(context, &error.to_string(), Fate::Again),
         }
@@ -161,7 +163,8 @@ impl Job {
 
     /// Notes that a try ended by a fault.
     pub(super) fn fault(&self, context: &Context, why: &str, fate: Fate) -> Came {
-        if memory::no_room(&context.dir.path).is_some() {
+        // What the model's server or the strategy is at fault for has nothing to do with the disk.
+        if fate == Fate::Again && memory::no_room(&context.dir.path).is_some() {
             return Came::NoRoom(why.to_owned());
         }
         // A run that stops for all is no try of this attempt's.
@@ -267,6 +270,7 @@ impl Job {
             let _ = dir.remove(TMP);
             return Ok(None);
         }
+        record::check_version(dir)?;
         let keeps = context.workspaces.keeps_tmp();
         if keeps && let Some(record) = record::cut(dir)? {
             return Ok(Some(record));

@@ -8,8 +8,21 @@ use std::io::{Read, Seek, SeekFrom};
 
 use voe_trace::event::Finish;
 use voe_trace::layout::TRAJECTORY;
-use voe_trace::{Event, LONGEST_LINE, Record, Trajectory};
+use voe_trace::{Event, LONGEST_LINE, ReadError, Record, Trajectory};
 use voe_untrusted::{Error, UntrustedDir};
+
+/// Refuses a record of another version, which can't be continued and must not be removed as if it were damaged.
+///
+/// # Errors
+/// It has one.
+pub(super) fn check_version(attempt: &UntrustedDir) -> Result<(), ReadError> {
+    let Ok(Some(file)) = attempt.open_file(TRAJECTORY) else { return Ok(()) };
+    match Trajectory::stream_from(file, &attempt.path().join(TRAJECTORY), |_| {}) {
+        Err(error @ (ReadError::TooOld { .. } | ReadError::TooNew { .. })) => Err(error),
+        // What is damaged has no step to continue from.
+        _ => Ok(()),
+    }
+}
 
 /// Cuts the record after its last complete step and reads it. `None`: there is no complete beginning to continue from.
 pub(super) fn cut(attempt: &UntrustedDir) -> Result<Option<Trajectory>, Error> {
@@ -97,6 +110,20 @@ mod tests {
         assert_eq!(read.records.len(), 3);
         assert_eq!(Trajectory::read(&dir.path().join(TRAJECTORY)).unwrap().records.len(), 3, "the file was cut, too");
         assert!(finish(&attempt).is_none());
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_refused_and_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let attempt = UntrustedDir::open(dir.path()).unwrap();
+        let record = dir.path().join(TRAJECTORY);
+        for format in ["1.0", "3.0"] {
+            std::fs::write(&record, format!("{{\"at\":0.0,\"event\":\"start\",\"format\":\"{format}\"}}\n")).unwrap();
+            let error = check_version(&attempt).unwrap_err().to_string();
+            assert!(error.contains(&format!("has format {format}")), "{error}");
+        }
+        std::fs::write(&record, "damaged\n").unwrap();
+        assert!(check_version(&attempt).is_ok() && record.exists());
     }
 
     #[test]

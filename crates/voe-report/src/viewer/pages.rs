@@ -198,8 +198,8 @@ pub fn chunk(entry: &Entry, chunk: usize) -> Result<Value, Error> {
             steps.push(Vec::new());
         }
         at += read as u64;
-        if let (Ok(record), Some(step)) = (serde_json::from_slice::<Record>(&bytes), steps.last_mut()) {
-            let mut record = shown(&record);
+        if let (Ok(mut record), Some(step)) = (serde_json::from_slice::<Value>(&bytes), steps.last_mut()) {
+            put_into_words(&mut record);
             shorten(&mut record);
             step.push(record);
         }
@@ -207,9 +207,10 @@ pub fn chunk(entry: &Entry, chunk: usize) -> Result<Value, Error> {
     Ok(json!({ "first": first, "before": chunk == 0, "steps": steps }))
 }
 
-/// A record as the browser gets it: facts that have types are in words, made here, not in the browser.
-fn shown(record: &Record) -> Value {
-    let mut value = serde_json::to_value(record).unwrap_or_default();
+/// Puts the facts of a record that have types into words: these are made here, not in the browser. An event of a newer version stays
+/// as it is.
+fn put_into_words(value: &mut Value) {
+    let Ok(record) = serde_json::from_value::<Record>(value.clone()) else { return };
     match &record.event {
         Event::Result(result) => {
             value["text"] = result.text().into();
@@ -218,13 +219,12 @@ fn shown(record: &Record) -> Value {
                 value.as_object_mut().map(|fields| fields.remove(part));
             }
         }
-        Event::Check(check) => check_in_words(check, &mut value),
+        Event::Check(check) => check_in_words(check, value),
         Event::Resume { from, .. } => value["from"] = from.to_string().into(),
         // The whole conversation again; its size says enough.
         Event::ConversationRewritten(rewritten) => value["messages"] = rewritten.messages.len().into(),
         _ => {}
     }
-    value
 }
 
 /// A check as the browser gets it.
