@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use voe_model::{Model, ModelError};
 use voe_proof::{Workspace, WorkspaceError};
 use voe_protocol::{BaseSource, CallResult, FileState, RawBytes};
-use voe_sandbox::{Sandbox, Snapshot};
+use voe_sandbox::Sandbox;
 use voe_trace::event::{ConversationRewritten, Finish, Origin, ResumedFrom, RewriteKind, Task};
 use voe_trace::{Event, Message, Reason, Record, Role, Usage, WriteError, Writer};
 
@@ -67,7 +67,7 @@ pub(crate) enum End {
 
 impl End {
     /// As the record has it, with the error where there is one.
-    pub(crate) fn told(self) -> (Reason, Option<String>) {
+    pub(crate) fn recorded(self) -> (Reason, Option<String>) {
         match self {
             Self::Reason(reason) => (reason, None),
             Self::Model(error @ ModelError::ContextOverflow { .. }) => (Reason::Context, Some(error.to_string())),
@@ -167,11 +167,11 @@ impl Attempt {
     /// Runs to the end and returns why it ended. What comes next is [`Attempt::finish`].
     pub async fn run(&mut self) -> (Reason, Option<String>) {
         if let Err(error) = self.end_step(None) {
-            return End::Failed(error).told();
+            return End::Failed(error).recorded();
         }
         match &mut self.0 {
-            Driver::Loop(driver) => driver.run().await.told(),
-            Driver::Pipeline(driver) => driver.run().await.told(),
+            Driver::Loop(driver) => driver.run().await.recorded(),
+            Driver::Pipeline(driver) => driver.run().await.recorded(),
         }
     }
 
@@ -181,7 +181,7 @@ impl Attempt {
         let until = driver.session.log.conversation.step + steps;
         while driver.session.log.conversation.step < until {
             if let Err(end) = driver.step().await {
-                return Some(end.told());
+                return Some(end.recorded());
             }
         }
         None
@@ -194,22 +194,6 @@ impl Attempt {
     /// The record can't be written.
     pub fn end_step(&mut self, scratch: Option<String>) -> Result<(), AttemptError> {
         self.session_mut().end_step(scratch)
-    }
-
-    /// Keeps the workspace as it is now, for a fork that starts from it.
-    ///
-    /// # Errors
-    /// The sandbox can't be snapshotted.
-    pub async fn snapshot(&self) -> Result<Snapshot, AttemptError> {
-        self.session().snapshot().await
-    }
-
-    /// A second sandbox whose workspace is as it was `at` that moment.
-    ///
-    /// # Errors
-    /// The sandbox can't be forked.
-    pub async fn fork(&self, at: &Snapshot) -> Result<Sandbox, AttemptError> {
-        self.session().fork(at).await
     }
 
     /// The record so far, folded.
@@ -225,11 +209,6 @@ impl Attempt {
     /// Whether edits land in the user's own tree.
     pub fn in_place(&self) -> bool {
         self.session().in_place()
-    }
-
-    /// What the evidence says, a line a check; for the model and for people.
-    pub fn facts(&self) -> Vec<String> {
-        self.session().facts()
     }
 
     /// Says something before the next step. Where the last word is the user's it is added to it: some templates refuse two

@@ -172,7 +172,7 @@ fn not_run(error: impl std::fmt::Display) -> Why {
 }
 
 /// Resolves when `stop` turns true; never if nobody can turn it any more.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -89,11 +89,6 @@ impl SearchHost {
         self.session.in_place()
     }
 
-    /// What the evidence says, a line a check; for the model and for people.
-    pub fn facts(&self) -> Vec<String> {
-        self.session.facts()
-    }
-
     /// The last look at the evidence, the patch, and the finish event for the caller to complete and to write.
     ///
     /// # Errors

@@ -17,9 +17,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use voe_evidence::is_test;
 use voe_model::{Estimator, Model, ToolSpec};
-use voe_proof::{Counterfactuals, Workspace, WorkspaceError};
+use voe_proof::{Counterfactuals, Workspace};
 use voe_protocol::{BaseSource, CallResult, Limits, Setup, State};
-use voe_sandbox::{Sandbox, Snapshot};
 use voe_trace::event::{Origin, Start, Task, ToolResult};
 use voe_trace::{Event, Message, Reason, Record, ToolCall, WriteError, Writer};
 
@@ -30,6 +29,7 @@ use crate::tools;
 use crate::user_tree::UserTree;
 
 pub(crate) use ask::CUT_OFF;
+pub(crate) use voe_proof::counterfactual::stopped;
 
 /// An attempt under way.
 pub struct Session {
@@ -156,16 +156,6 @@ impl Session {
         Ok(self.log.write(Event::StepEnd { step, scratch })?)
     }
 
-    /// Keeps the workspace as it is now, for a fork that starts from it.
-    pub async fn snapshot(&self) -> Result<Snapshot, AttemptError> {
-        Ok(self.workspace.sandbox().snapshot().await.map_err(WorkspaceError::from)?)
-    }
-
-    /// A second sandbox whose workspace is as it was `at` that moment.
-    pub async fn fork(&self, at: &Snapshot) -> Result<Sandbox, AttemptError> {
-        Ok(self.workspace.sandbox().fork(at).await.map_err(WorkspaceError::from)?)
-    }
-
     /// The record so far, folded.
     pub fn log(&self) -> &Log {
         &self.log
@@ -232,13 +222,6 @@ impl Session {
     /// Whether edits land in the user's own tree.
     pub fn in_place(&self) -> bool {
         self.workspace.sandbox().in_place()
-    }
-}
-
-/// Resolves when the user stops the attempt; never if nobody can any more.
-pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 
