@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use voe_protocol::ClientError;
 
 use crate::choice::Choice;
+use crate::setup::{SetupFailure, SetupStep};
 
 /// A sandbox could not be had or used.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,8 @@ pub enum SandboxError {
     Unavailable {
         /// Which.
         choice: Choice,
+        /// The step of its set-up that failed, if one did.
+        step: Option<SetupStep>,
         /// What is missing.
         problem: String,
         /// What to do about it.
@@ -49,8 +52,37 @@ pub enum SandboxError {
 }
 
 impl SandboxError {
+    /// A backend that does not work here because a step of its set-up failed.
+    pub(crate) fn unavailable(choice: Choice, failure: &SetupFailure) -> Self {
+        Self::Unavailable {
+            choice,
+            step: Some(failure.step),
+            problem: failure.to_string(),
+            remedy: remedy(failure).into(),
+        }
+    }
+
     pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { what, path, source }
     }
 }
+
+/// What to do about a step that failed.
+fn remedy(failure: &SetupFailure) -> &'static str {
+    match failure.step {
+        SetupStep::UserNamespace => NAMESPACES,
+        SetupStep::Namespaces | SetupStep::Mounts if failure.is_denied() => NAMESPACES,
+        SetupStep::Overlay => {
+            "keep voe's state on a local file system (ext4, xfs, btrfs, tmpfs), on Linux 5.11 or newer"
+        }
+        SetupStep::Proc => {
+            "in a container run it with an unmasked /proc (--security-opt systempaths=unconfined), or use --sandbox landlock"
+        }
+        SetupStep::Landlock => "use a kernel with Landlock, or --sandbox docker with --image",
+        _ => "use --sandbox landlock as an ordinary user, or docker with --image",
+    }
+}
+
+const NAMESPACES: &str = "allow unprivileged user namespaces: sysctl kernel.unprivileged_userns_clone=1, on Ubuntu also \
+     kernel.apparmor_restrict_unprivileged_userns=0; in a container use --sandbox landlock as an ordinary user";

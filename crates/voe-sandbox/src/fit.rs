@@ -1,7 +1,7 @@
 //! Whether a directory is fit to be a workspace.
 
 use crate::error::SandboxError;
-use crate::local::{credentials, homes};
+use crate::home::{credentials, homes};
 use crate::spec::Spec;
 
 /// Refuses a home as a workspace, unless that is allowed, and a place of credentials.

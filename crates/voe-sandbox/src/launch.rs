@@ -14,8 +14,8 @@ use voe_protocol::{Hello, Setup};
 
 use crate::choice::Choice;
 use crate::error::SandboxError;
-use crate::init::MOST_BYTES;
-use crate::plan::{Order, Plan, Report};
+use crate::plan::{MOST_BYTES, Order, Plan, Report};
+use crate::setup::{SetupFailure, SetupStep};
 
 /// voe's end of the control socket. Closing it ends what runs inside.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Control {
         let answer = self.send(order).and_then(|()| self.receive());
         match answer {
             Ok(Some(Report::Done)) => Ok(()),
-            Ok(Some(Report::Failed { step, error })) => Err(SandboxError::Failed(format!("{step}: {error}"))),
+            Ok(Some(Report::Failed(failure))) => Err(SandboxError::Failed(failure.to_string())),
             Ok(None) => {
                 self.open = false;
                 Err(SandboxError::Failed("its helper is gone".into()))
@@ -110,7 +110,7 @@ pub(crate) async fn toolbox(
             other => Err(SandboxError::Failed(format!("its helper said {other:?}"))),
         },
         Err(error) => match control.receive() {
-            Ok(Some(Report::Failed { step, error })) => Err(unavailable(choice, &step, &error)),
+            Ok(Some(Report::Failed(failure))) => Err(SandboxError::unavailable(choice, &failure)),
             _ => Err(error.into()),
         },
     }
@@ -123,11 +123,13 @@ pub(crate) async fn rehearse(program: &Path, plan: Plan, choice: Choice) -> Resu
     let mut child = command.spawn().map_err(SandboxError::io("start", program))?;
     drop(command);
     let status = tokio::time::timeout(PATIENCE, child.wait()).await;
+    let ended =
+        |how: &str| SandboxError::unavailable(choice, &SetupFailure::new(SetupStep::Processes, "the helper", how));
     match (status, control.receive()) {
         (Ok(Ok(status)), Ok(Some(Report::Done))) if status.success() => Ok(()),
-        (_, Ok(Some(Report::Failed { step, error }))) => Err(unavailable(choice, &step, &error)),
-        (Ok(Ok(status)), _) => Err(unavailable(choice, "the helper", &format!("ended with {status}"))),
-        _ => Err(unavailable(choice, "the helper", "does not end")),
+        (_, Ok(Some(Report::Failed(failure)))) => Err(SandboxError::unavailable(choice, &failure)),
+        (Ok(Ok(status)), _) => Err(ended(&format!("exited with {status}"))),
+        _ => Err(ended("does not exit")),
     }
 }
 
@@ -138,8 +140,4 @@ fn begin(program: &Path, plan: Plan) -> Result<(Control, Command), SandboxError>
         .send(&Order::Start(Box::new(plan)))
         .map_err(|error| SandboxError::Failed(format!("cannot tell the helper: {error}")))?;
     Ok((control, command(program, other)))
-}
-
-fn unavailable(choice: Choice, step: &str, error: &str) -> SandboxError {
-    SandboxError::Unavailable { choice, problem: format!("{step}: {error}"), remedy: crate::probe::remedy(step, error) }
 }

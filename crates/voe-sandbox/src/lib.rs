@@ -3,8 +3,9 @@
 //! The toolbox runs *inside* the isolation and speaks with voe over its standard input and output; a backend is how that
 //! process is started in there, and how it is forked.
 //!
+//! - [`Backend`]: what every backend does, [`Capabilities`]: what it can do; the backends are in `backends/`
 //! - [`Spec`], [`Choice`]: what is asked for
-//! - [`Sandbox`]: what was got; [`Snapshot`]: a moment of it
+//! - [`Sandbox`]: what was opened; [`Snapshot`]: a moment of it
 //! - [`Images`]: the images of an engine, fetched and prepared
 //! - [`probe`]: which backends work here, and what to do about those that don't
 //! - [`helper`]: what the hidden subcommand `voe sandbox-init` runs
@@ -12,34 +13,39 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod backend;
+mod backends;
 mod choice;
-mod container;
 mod environment;
 mod error;
 mod fit;
 mod groups;
+mod helper;
 mod hidden;
-mod in_place;
-mod index;
+mod home;
 mod init;
-mod landlock;
 mod launch;
-mod local;
 mod owner;
 mod plan;
+mod policy;
 mod probe;
 mod sandbox;
+mod setup;
 mod spec;
 mod sweep;
+mod sys;
 mod watch;
 
+pub use backend::{Backend, BoxFuture, Capabilities, Snapshot};
+pub use backends::capabilities;
+pub use backends::container::{Found, Images, PullError};
 pub use choice::{Choice, UnknownChoice};
-pub use container::{Found, Images, PullError};
 pub use environment::allowed as allowed_environment;
 pub use error::SandboxError;
 pub use fit::check as check_workspace;
-pub use init::helper;
+pub use helper::helper;
 pub use probe::{Probe, probe};
-pub use sandbox::{Sandbox, Snapshot};
+pub use sandbox::Sandbox;
+pub use setup::SetupStep;
 pub use spec::Spec;
 pub use sweep::sweep;

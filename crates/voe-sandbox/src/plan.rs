@@ -4,6 +4,17 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::setup::SetupFailure;
+
+/// Bytes of a message at most: more than a plan ever takes, and the same as the socket's default buffer.
+pub(crate) const MOST_BYTES: usize = 200 * 1024;
+
+/// The directory in a sandbox's place with the layers that hide credentials: one for each tree.
+pub(crate) const MASKS: &str = "masks";
+
+/// Where the workspace as it was at the start can be read, in a file system of the sandbox's own.
+pub(crate) const BASE_INSIDE: &str = "/run/voe/base";
+
 /// Everything the helper does, in the order in which it does it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Plan {
@@ -121,11 +132,6 @@ pub(crate) enum Order {
 pub(crate) enum Report {
     /// It is done.
     Done,
-    /// It is not.
-    Failed {
-        /// The step of the set-up that failed.
-        step: String,
-        /// One line.
-        error: String,
-    },
+    /// A step of the set-up, or of an order, failed.
+    Failed(SetupFailure),
 }

@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
-use crate::{container, groups, local};
+use crate::backends::KINDS;
+use crate::groups;
+use crate::home::family;
 
 /// Removes what dead voes left: control groups, containers, and the directories of sandboxes that the index in `state`
 /// ([`crate::Spec::state`]) names. Nothing is looked for by its name alone: others can use the same names.
 /// Processes and mounts need no sweeping: they end with their namespaces, and those with voe. To be called at the start.
 pub fn sweep(state: &Path) {
     groups::sweep();
-    let dead = local::family::sweep(state);
-    container::sweep(&dead);
+    let dead = family::sweep(state);
+    for sweep in KINDS.iter().filter_map(|kind| kind.sweep) {
+        sweep(&dead);
+    }
 }

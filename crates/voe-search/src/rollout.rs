@@ -105,7 +105,7 @@ pub(crate) async fn run(
         }
     };
     // Elsewhere a snapshot costs as much as making the workspace anew from the record, and may not outlive its sandbox.
-    let cheap = attempt.workspace().sandbox().facts().backend == "local";
+    let cheap = attempt.workspace().sandbox().capabilities().snapshot;
     let snapshot = match order.keep && !over && cheap {
         true => Some(attempt.workspace().sandbox().snapshot().await.map_err(WorkspaceError::from)?),
         false => None,

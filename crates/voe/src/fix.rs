@@ -8,6 +8,7 @@ use anyhow::Context;
 use voe_agent::{Plan, Strategy, UserTree};
 use voe_model::Model;
 use voe_repo::{Repo, UndoPoint};
+use voe_sandbox::Choice;
 use voe_search::Work;
 use voe_trace::Writer;
 use voe_trace::event::{Reason, ResumedFrom, Start, Task};
@@ -159,7 +160,8 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
         session::note(&args.output, &format!("the attempt ran in the sandbox {then}; it is resumed in {now}"));
     }
     // Only where both then and now work in the tree itself does the tree stand as the attempt left it.
-    let was_in_place = then == voe_sandbox::Choice::None.word() && own;
+    let in_place = |choice| voe_sandbox::capabilities(choice).in_place;
+    let was_in_place = then.parse::<Choice>().is_ok_and(in_place) && own;
     let stands = sandbox.in_place() && was_in_place;
     if was_in_place && !stands && repo.tree_now(&places.base.git_dir)? != places.base.tree {
         let text = format!(

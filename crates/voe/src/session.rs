@@ -119,7 +119,7 @@ pub(crate) async fn sandbox_at(
     mount_at: Option<&str>,
 ) -> anyhow::Result<Sandbox> {
     let mut spec = spec(settings, workspace, home)?;
-    if !matches!(spec.choice, Choice::None | Choice::Landlock) {
+    if voe_sandbox::capabilities(spec.choice).mounts {
         spec.mount_at = mount_at.map(PathBuf::from);
     }
     Ok(Sandbox::open(spec).await?)

@@ -174,8 +174,9 @@ impl Native {
 /// run them without it.
 pub(crate) fn no_other_sandbox(error: SandboxError) -> SandboxError {
     match error {
-        SandboxError::Unavailable { choice: Choice::Local, problem, .. } => SandboxError::Unavailable {
+        SandboxError::Unavailable { choice: Choice::Local, step, problem, .. } => SandboxError::Unavailable {
             choice: Choice::Local,
+            step,
             problem,
             remedy: "the environments of tasks need it: run as root, or allow unprivileged user namespaces (`voe doctor` says \
                      how), or use --backend docker"
@@ -202,6 +203,7 @@ mod tests {
     fn where_local_does_not_work_no_sandbox_is_named_that_cannot_hold_an_environment() {
         let error = SandboxError::Unavailable {
             choice: Choice::Local,
+            step: None,
             problem: "user namespace: Operation not permitted".into(),
             remedy: "use --sandbox landlock as an ordinary user".into(),
         };

@@ -21,7 +21,7 @@ pub enum Backend {
 impl Backend {
     /// The one that a sandbox belongs to.
     pub fn of(sandbox: Choice) -> Self {
-        if matches!(sandbox, Choice::Docker | Choice::Podman) { Self::Docker } else { Self::Native }
+        if voe_sandbox::capabilities(sandbox).image { Self::Docker } else { Self::Native }
     }
 
     /// The word on the command line.

@@ -260,7 +260,7 @@ impl Workspaces {
 
     /// Whether an attempt that voe was killed in can be gone on with: only where `/tmp` outlives the sandbox.
     pub fn keeps_tmp(&self) -> bool {
-        !matches!(self.choice, Choice::Docker | Choice::Podman | Choice::Landlock)
+        voe_sandbox::capabilities(self.choice).keeps_tmp
     }
 
     /// The task's workspace, made if this is the first time that it is asked for.
@@ -344,20 +344,19 @@ impl Workspaces {
         (spec.limits.memory_bytes, spec.limits.processes) = (self.limits.memory_bytes, self.limits.processes);
         spec.disk_bytes = self.limits.disk_bytes;
         spec.hidden.clone_from(&self.hidden);
-        if self.choice == Choice::Landlock {
-            // It makes a copy, at a path of its own.
-            let sandbox = Sandbox::open(spec).await?;
-            let at = sandbox.workspace().to_owned();
-            return Ok(Opened { sandbox, at });
-        }
-        if self.choice == Choice::None {
-            // It works in place: each attempt gets a copy.
+        let can = voe_sandbox::capabilities(self.choice);
+        if can.in_place {
+            // Each attempt gets a copy.
             let tree = home.join("tree");
             std::fs::create_dir_all(home).map_err(WorkspaceError::io("make", home))?;
             copy(&prepared.checkout.dir, &tree).await?;
             spec.workspace.clone_from(&tree);
             spec.home = home.join("sandbox");
-            return Ok(Opened { sandbox: Sandbox::open(spec).await?, at: tree });
+        }
+        if !can.mounts {
+            let sandbox = Sandbox::open(spec).await?;
+            let at = sandbox.workspace().to_owned();
+            return Ok(Opened { sandbox, at });
         }
         if spec.choice == Choice::Auto {
             spec.choice = Choice::Local;

@@ -4,14 +4,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::net::{RecvFlags, SendFlags};
 
-use super::sys;
-use crate::plan::{Order, Report};
+use crate::plan::{MOST_BYTES, Order, Report};
+use crate::sys;
 
 /// The helper's end of the control socket.
 pub(super) struct Control(OwnedFd);
-
-/// More than a plan ever takes; the same as the socket's default buffer.
-pub(crate) const MOST_BYTES: usize = 200 * 1024;
 
 impl Control {
     pub(super) fn inherit(fd: RawFd) -> Option<Self> {

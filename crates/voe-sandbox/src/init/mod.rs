@@ -4,121 +4,47 @@
 //! it: it ends everything when voe goes away, watches the bounds that no control group holds, and remounts the workspace for
 //! a snapshot. The toolbox itself is the first process of the namespace: commands cannot kill it, and when it ends, all ends.
 
-mod bounds;
 mod control;
-mod filter;
 mod modes;
 mod mounts;
 mod network;
 mod notify;
-mod outside;
-mod privileges;
-mod rules;
 mod supervise;
-mod sys;
 mod tree;
 mod usage;
 mod view;
 
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::process::ExitCode;
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::container;
 use crate::plan::{Order, Plan, Report};
+use crate::policy::{bounds, filter, outside, privileges, rules};
+use crate::setup::{Done, InStep, SetupFailure, SetupStep};
+use crate::sys;
 use control::Control;
-pub(crate) use control::MOST_BYTES;
 pub(crate) use tree::{kill_below, living_parent};
 pub(crate) use usage::Processes;
 
-/// What can go wrong in here: a step of the set-up and the reason.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    step: String,
-    error: String,
-}
-
-impl Failure {
-    pub(crate) fn new(step: impl Into<String>, error: impl std::fmt::Display) -> Self {
-        Self { step: step.into(), error: error.to_string() }
-    }
-}
-
-pub(crate) type Done<T = ()> = Result<T, Failure>;
-
-/// Names the step in which an error occurred.
-pub(crate) trait Step<T> {
-    fn step(self, name: impl FnOnce() -> String) -> Done<T>;
-}
-
-impl<T, E: std::fmt::Display> Step<T> for Result<T, E> {
-    fn step(self, name: impl FnOnce() -> String) -> Done<T> {
-        self.map_err(|error| Failure::new(name(), error))
-    }
-}
-
 /// Exit code when the isolation could not be built; the reason goes to voe.
-const NOT_BUILT: u8 = 125;
+pub(crate) const NOT_BUILT: u8 = 125;
 
-/// What the hidden subcommand `voe sandbox-init` runs: builds the isolation and runs the toolbox in it. `arguments`: those
-/// after the subcommand. The process must have a single thread when this is called (no runtime yet).
-pub fn helper(arguments: impl IntoIterator<Item = String>) -> ExitCode {
-    let arguments: Vec<String> = arguments.into_iter().collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words[..] {
-        ["bridge", address, container, ref command @ ..] => {
-            return container::bridge(address, container, command.iter().map(|word| (*word).to_owned()).collect());
-        }
-        ["idle", disk, memory, processes] => {
-            let number = |word: &str| word.parse().unwrap_or(u64::MAX);
-            return container::idle(number(disk), number(memory), number(processes));
-        }
-        ["reset", from, to] => return container::reset(from.as_ref(), to.as_ref()),
-        ["contained"] => return contained(),
-        _ => {}
-    }
-    let mut arguments = arguments.into_iter();
-    let control = match (arguments.next().and_then(|fd| fd.parse().ok()).and_then(Control::inherit), arguments.next()) {
-        (Some(control), None) => control,
-        _ => {
-            #[expect(clippy::print_stderr, reason = "a person ran it by hand; the text is fixed")]
-            let () = eprintln!("voe sandbox-init is for voe's own use");
-            return ExitCode::from(2);
-        }
-    };
+/// Builds the isolation that the plan behind the descriptor `fd` describes, and runs the toolbox in it. The process must have a
+/// single thread when this is called (no runtime yet). `None`: there is no such descriptor.
+pub(crate) fn run(fd: RawFd) -> Option<ExitCode> {
+    let control = Control::inherit(fd)?;
     let plan = match control.receive() {
         Ok(Some(Order::Start(plan))) => *plan,
-        _ => return ExitCode::from(NOT_BUILT),
+        _ => return Some(ExitCode::from(NOT_BUILT)),
     };
-    match run(&control, &plan) {
-        Ok(code) => code,
-        Err(Failure { step, error }) => {
-            control.send(&Report::Failed { step, error });
-            ExitCode::from(NOT_BUILT)
-        }
-    }
+    Some(build(&control, &plan).unwrap_or_else(|failure| {
+        control.send(&Report::Failed(failure));
+        ExitCode::from(NOT_BUILT)
+    }))
 }
 
-/// The toolbox in a container, which holds nearly all of it already.
-fn contained() -> ExitCode {
-    let scratch = Path::new(container::SCRATCH);
-    let _ = std::fs::create_dir_all(scratch);
-    let held = privileges::drop_all(true)
-        .and_then(|()| rules::guard_own(Path::new(container::OWN), scratch))
-        .and_then(|()| filter::apply(false));
-    match held {
-        Ok(()) => voe_toolbox::server::run(),
-        Err(Failure { step, error }) => {
-            #[expect(clippy::print_stderr, reason = "read by voe, not by a terminal")]
-            let () = eprintln!("{step}: {error}");
-            ExitCode::from(NOT_BUILT)
-        }
-    }
-}
-
-fn run(control: &Control, plan: &Plan) -> Done<ExitCode> {
+fn build(control: &Control, plan: &Plan) -> Done<ExitCode> {
     // Away from voe's terminal: Ctrl-C there is for voe to handle.
     let _ = rustix::process::setsid();
     if plan.view.is_some() {
@@ -142,8 +68,8 @@ fn run(control: &Control, plan: &Plan) -> Done<ExitCode> {
         sys::Fork::Child => {
             drop((alive.take(), told));
             let built = inside(plan, alive_child.as_ref(), &tell);
-            if let Err(Failure { step, error }) = &built {
-                let line = serde_json::to_vec(&(step, error)).unwrap_or_default();
+            if let Err(failure) = &built {
+                let line = serde_json::to_vec(failure).unwrap_or_default();
                 let _ = rustix::io::write(&tell, &line);
                 sys::exit_now(NOT_BUILT.into());
             }
@@ -161,8 +87,8 @@ fn run(control: &Control, plan: &Plan) -> Done<ExitCode> {
             let (handed_over, report) = sys::hear(told.as_fd());
             if !report.is_empty() {
                 let _ = child.wait();
-                let (step, error) = serde_json::from_slice(&report).unwrap_or_default();
-                return Err(Failure { step, error });
+                let unread = |error| SetupFailure::new(SetupStep::Processes, "the first process inside", error);
+                return Err(serde_json::from_slice(&report).unwrap_or_else(unread));
             }
             control.send(&Report::Done);
             let (processes, listener) = if plan.view.is_some() { (handed_over, None) } else { (None, handed_over) };
@@ -182,8 +108,8 @@ fn inside(plan: &Plan, supervisor: Option<&OwnedFd>, tell: &OwnedFd) -> Done {
     if let Some(view) = &plan.view {
         view::enter(plan, view)?;
         let proc = rustix::fs::open("/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .step(|| "/proc".into())?;
-        sys::hand_over(tell.as_fd(), proc.as_fd()).step(|| "/proc".into())?;
+            .step(SetupStep::Proc, || "/proc".into())?;
+        sys::hand_over(tell.as_fd(), proc.as_fd()).step(SetupStep::Proc, || "/proc".into())?;
     }
     bounds::set(&plan.bounds, plan.user_namespace)?;
     privileges::drop_all(plan.view.is_some())?;
@@ -191,7 +117,7 @@ fn inside(plan: &Plan, supervisor: Option<&OwnedFd>, tell: &OwnedFd) -> Done {
     filter::apply(plan.view.is_none() && !plan.network)?;
     if plan.view.is_none() {
         let listener = outside::apply()?;
-        sys::hand_over(tell.as_fd(), listener.as_fd()).step(|| "seccomp".into())?;
+        sys::hand_over(tell.as_fd(), listener.as_fd()).step(SetupStep::Seccomp, || "seccomp".into())?;
     }
     Ok(())
 }
@@ -212,7 +138,7 @@ fn keep_apart() -> Done<Apart> {
         sys::Fork::Child => {
             drop(write);
             let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
-            read.map(Apart::Supervisor).ok_or_else(|| Failure::new("pipe", "it is gone"))
+            read.map(Apart::Supervisor).ok_or_else(|| SetupFailure::new(SetupStep::Processes, "pipe", "it is gone"))
         }
         sys::Fork::Parent(child) => {
             sys::release_stdio();
@@ -224,12 +150,13 @@ fn keep_apart() -> Done<Apart> {
 }
 
 fn pipe() -> Done<(Option<OwnedFd>, Option<OwnedFd>)> {
-    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).step(|| "pipe".into())?;
+    let (read, write) =
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).step(SetupStep::Processes, || "pipe".into())?;
     Ok((Some(read), Some(write)))
 }
 
 fn socket_pair() -> Done<(OwnedFd, OwnedFd)> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType};
     rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
-        .step(|| "socket pair".into())
+        .step(SetupStep::Processes, || "socket pair".into())
 }

@@ -9,39 +9,40 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags};
 
-use super::{Done, Failure, Step, sys};
+use crate::setup::{Done, InStep, SetupFailure, SetupStep};
+use crate::sys;
 
 // From linux/mount.h.
 const RDONLY: u64 = 0x1;
 const NOSUID: u64 = 0x2;
-pub(super) const NODEV: u64 = 0x4;
+pub(crate) const NODEV: u64 = 0x4;
 
 /// The directory that becomes the root.
-pub(super) struct Root(OwnedFd);
+pub(crate) struct Root(OwnedFd);
 
 /// What a path inside is made as if it is not there.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Dir,
     File,
 }
 
 impl Root {
     /// A fresh file system at `stage`, which holds nothing but what is mounted into it.
-    pub(super) fn create(stage: &Path) -> Done<Self> {
-        tmpfs_at(stage, 16 << 20, 0o755).step(|| format!("a root at {}", stage.display()))?;
+    pub(crate) fn create(stage: &Path) -> Done<Self> {
+        tmpfs_at(stage, 16 << 20, 0o755).step(SetupStep::Mounts, || format!("a root at {}", stage.display()))?;
         let fd = rustix::fs::open(stage, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .step(|| "root".into())?;
+            .step(SetupStep::Mounts, || "root".into())?;
         Ok(Self(fd))
     }
 
-    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 
     /// Opens a path inside, making what is missing. A link on the way is an error: nothing that voe puts into the root
     /// lies behind one.
-    pub(super) fn place(&self, path: &Path, kind: Kind) -> Done<OwnedFd> {
+    pub(crate) fn place(&self, path: &Path, kind: Kind) -> Done<OwnedFd> {
         let parts: Vec<&OsStr> = path
             .components()
             .filter_map(|part| match part {
@@ -50,27 +51,29 @@ impl Root {
             })
             .collect();
         let named = |what: &str| format!("{what} {} inside", path.display());
-        let mut at = self.0.try_clone().step(|| named("open"))?;
+        let mut at = self.0.try_clone().step(SetupStep::Mounts, || named("open"))?;
         for (index, name) in parts.iter().enumerate() {
             let last = index + 1 == parts.len();
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let next = match rustix::fs::openat(&at, *name, flags, Mode::empty()) {
                 Err(Errno::NOENT) if last && kind == Kind::File => {
                     let create = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-                    rustix::fs::openat(&at, *name, create, Mode::from_raw_mode(0o644)).step(|| named("make"))?;
+                    rustix::fs::openat(&at, *name, create, Mode::from_raw_mode(0o644))
+                        .step(SetupStep::Mounts, || named("make"))?;
                     rustix::fs::openat(&at, *name, flags, Mode::empty())
                 }
                 Err(Errno::NOENT) => {
-                    rustix::fs::mkdirat(&at, *name, Mode::from_raw_mode(0o755)).step(|| named("make"))?;
+                    rustix::fs::mkdirat(&at, *name, Mode::from_raw_mode(0o755))
+                        .step(SetupStep::Mounts, || named("make"))?;
                     rustix::fs::openat(&at, *name, flags, Mode::empty())
                 }
                 other => other,
             }
-            .step(|| named("open"))?;
-            let stat = rustix::fs::fstat(&next).step(|| named("look at"))?;
+            .step(SetupStep::Mounts, || named("open"))?;
+            let stat = rustix::fs::fstat(&next).step(SetupStep::Mounts, || named("look at"))?;
             let is = rustix::fs::FileType::from_raw_mode(stat.st_mode);
             if is.is_symlink() || (!last && !is.is_dir()) {
-                return Err(Failure::new(named("open"), "a link or a file is in the way"));
+                return Err(SetupFailure::new(SetupStep::Mounts, named("open"), "a link or a file is in the way"));
             }
             at = next;
         }
@@ -78,45 +81,47 @@ impl Root {
     }
 
     /// Whether a path is there, as seen inside.
-    pub(super) fn has(&self, path: &Path) -> bool {
+    pub(crate) fn has(&self, path: &Path) -> bool {
         let relative = path.strip_prefix("/").unwrap_or(path);
         rustix::fs::statat(&self.0, relative, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
     /// Binds `from` (a path outside) to `to` (a path inside), with what is mounted below it.
-    pub(super) fn bind(&self, from: &Path, to: &Path, write: bool) -> Done {
+    pub(crate) fn bind(&self, from: &Path, to: &Path, write: bool) -> Done {
         let named = || format!("bind {} to {}", from.display(), to.display());
-        let meta = fs::symlink_metadata(from).step(named)?;
+        let meta = fs::symlink_metadata(from).step(SetupStep::Mounts, named)?;
         let target = self.place(to, if meta.is_dir() { Kind::Dir } else { Kind::File })?;
         let flags = OpenTreeFlags::OPEN_TREE_CLONE
             | OpenTreeFlags::OPEN_TREE_CLOEXEC
             | OpenTreeFlags::AT_RECURSIVE
             | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
-        let tree = rustix::mount::open_tree(rustix::fs::CWD, from, flags).step(named)?;
+        let tree = rustix::mount::open_tree(rustix::fs::CWD, from, flags).step(SetupStep::Mounts, named)?;
         let device =
-            rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&tree).step(named)?.st_mode).is_char_device();
+            rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&tree).step(SetupStep::Mounts, named)?.st_mode)
+                .is_char_device();
         let set = NOSUID | if write { 0 } else { RDONLY } | if device { 0 } else { NODEV };
         // A device below a directory that is bound stays a device: only what voe binds itself is one.
-        sys::mount_attributes(tree.as_fd(), set, 0, 0, true).step(|| format!("{}: attributes", named()))?;
-        attach(tree.as_fd(), target.as_fd()).step(named)
+        sys::mount_attributes(tree.as_fd(), set, 0, 0, true)
+            .step(SetupStep::Mounts, || format!("{}: attributes", named()))?;
+        attach(tree.as_fd(), target.as_fd()).step(SetupStep::Mounts, named)
     }
 
     /// A fresh tmpfs inside.
-    pub(super) fn tmpfs(&self, to: &Path, bytes: u64, mode: u32) -> Done {
+    pub(crate) fn tmpfs(&self, to: &Path, bytes: u64, mode: u32) -> Done {
         let target = self.place(to, Kind::Dir)?;
-        tmpfs_at(&through_fd(target.as_fd()), bytes, mode).step(|| format!("empty {}", to.display()))
+        tmpfs_at(&through_fd(target.as_fd()), bytes, mode).step(SetupStep::Mounts, || format!("empty {}", to.display()))
     }
 
     /// Makes the file system at a path inside read-only; what is mounted into it stays as it is.
-    pub(super) fn seal(&self, path: &Path) -> Done {
+    pub(crate) fn seal(&self, path: &Path) -> Done {
         let top = self.place(path, Kind::Dir)?;
         sys::mount_attributes(top.as_fd(), RDONLY | NOSUID | NODEV, 0, 0, false)
-            .step(|| format!("seal {}", path.display()))
+            .step(SetupStep::Mounts, || format!("seal {}", path.display()))
     }
 }
 
 /// A path that leads to what is open, whatever its name.
-pub(super) fn through_fd(fd: BorrowedFd<'_>) -> PathBuf {
+pub(crate) fn through_fd(fd: BorrowedFd<'_>) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()))
 }
 

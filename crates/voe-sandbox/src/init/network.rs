@@ -3,11 +3,12 @@
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::os::fd::AsFd;
 
-use super::{Done, Step, sys};
+use crate::setup::{Done, InStep, SetupStep};
+use crate::sys;
 
 /// Brings loopback up, so that servers under test can be talked to.
-pub(super) fn loopback_up() -> Done {
+pub(crate) fn loopback_up() -> Done {
     let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
-        .step(|| "loopback: socket".into())?;
-    sys::interface_up(socket.as_fd(), "lo").step(|| "loopback".into())
+        .step(SetupStep::Network, || "loopback: socket".into())?;
+    sys::interface_up(socket.as_fd(), "lo").step(SetupStep::Network, || "loopback".into())
 }

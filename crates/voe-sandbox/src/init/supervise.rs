@@ -13,11 +13,12 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
 use super::control::Control;
 use super::modes::Modes;
-use super::sys::{self, ChildProcess};
+use super::tree;
 use super::usage::{Machine, Processes};
 use super::view::Mounted;
-use super::{Done, Failure, tree};
 use crate::plan::{Order, Plan, Report};
+use crate::setup::{Done, SetupFailure, SetupStep};
+use crate::sys::{self, ChildProcess};
 
 /// How often the watched bounds are looked at: short enough that a disk filler writes some hundred MB beyond its limit, long
 /// enough that the look costs nothing.
@@ -67,11 +68,13 @@ pub(super) fn run(
                 Ok(Some(Order::Restack(stack))) => {
                     let done = match &mounted {
                         Some(mounted) => mounted.restack(&stack),
-                        None => Err(Failure::new("restack", "there is no overlay")),
+                        None => Err(SetupFailure::new(SetupStep::Processes, "restack", "there is no overlay")),
                     };
                     control.send(&report(done));
                 }
-                Ok(Some(Order::Start(_))) => control.send(&report(Err(Failure::new("start", "it runs already")))),
+                Ok(Some(Order::Start(_))) => {
+                    control.send(&report(Err(SetupFailure::new(SetupStep::Processes, "start", "it runs already"))))
+                }
                 Ok(None) | Err(_) => break,
             }
         }
@@ -98,7 +101,7 @@ pub(super) fn run(
 fn report(done: Done) -> Report {
     match done {
         Ok(()) => Report::Done,
-        Err(Failure { step, error }) => Report::Failed { step, error },
+        Err(failure) => Report::Failed(failure),
     }
 }
 

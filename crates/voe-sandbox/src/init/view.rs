@@ -11,8 +11,9 @@ use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use rustix::thread::UnshareFlags;
 
 use super::mounts::{self, Kind, Root};
-use super::{Done, Failure, Step, sys};
-use crate::plan::{Bind, Plan, Stack, Tree, View};
+use crate::plan::{BASE_INSIDE, Bind, MASKS, Plan, Stack, Tree, View};
+use crate::setup::{Done, InStep, SetupFailure, SetupStep};
+use crate::sys;
 
 /// Directories below the root that start out empty inside.
 const NOT_SHOWN: [&str; 9] = ["proc", "dev", "tmp", "run", "home", "root", "mnt", "media", "lost+found"];
@@ -51,12 +52,13 @@ pub(super) struct Mounted {
 /// Builds the view at `stage` in the sandbox's directory.
 pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
     let change = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    rustix::mount::mount_change("/", change).step(|| "private mounts".into())?;
+    rustix::mount::mount_change("/", change).step(SetupStep::Mounts, || "private mounts".into())?;
     let stage = plan.home.join("stage");
     for (number, tree) in view.trees.iter().enumerate() {
         let to = plan.home.join(format!("lower/{number}"));
         // Not recursive: an overlay does not look into what is mounted below its lower directory anyway.
-        rustix::mount::mount_bind(&tree.lower, &to).step(|| format!("bind {}", tree.lower.display()))?;
+        rustix::mount::mount_bind(&tree.lower, &to)
+            .step(SetupStep::Mounts, || format!("bind {}", tree.lower.display()))?;
     }
     let root = Root::create(&stage)?;
     top(&root, &view.root)?;
@@ -97,35 +99,37 @@ pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
     }
     mounted.root.seal(Path::new("/"))?;
     let shared = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
-    rustix::mount::mount_change(&stage, shared).step(|| "shared mounts".into())?;
+    rustix::mount::mount_change(&stage, shared).step(SetupStep::Mounts, || "shared mounts".into())?;
     Ok(mounted)
 }
 
 /// Enters the view from the first process of the process namespace.
 pub(super) fn enter(plan: &Plan, _view: &View) -> Done {
-    sys::unshare(UnshareFlags::NEWNS).step(|| "mount namespace".into())?;
+    sys::unshare(UnshareFlags::NEWNS).step(SetupStep::Namespaces, || "mount namespace".into())?;
     let change = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
-    rustix::mount::mount_change("/", change).step(|| "receive mounts".into())?;
+    rustix::mount::mount_change("/", change).step(SetupStep::Mounts, || "receive mounts".into())?;
     let stage = plan.home.join("stage");
     proc(&stage.join("proc"), plan.user_namespace)?;
-    rustix::process::chdir(&stage).step(|| "enter".into())?;
-    rustix::process::pivot_root(".", ".").step(|| "enter: pivot_root".into())?;
-    rustix::mount::unmount(".", UnmountFlags::DETACH).step(|| "leave the host's file system".into())?;
-    rustix::process::chdir("/").step(|| "enter".into())
+    rustix::process::chdir(&stage).step(SetupStep::Mounts, || "enter".into())?;
+    rustix::process::pivot_root(".", ".").step(SetupStep::Mounts, || "enter: pivot_root".into())?;
+    rustix::mount::unmount(".", UnmountFlags::DETACH)
+        .step(SetupStep::Mounts, || "leave the host's file system".into())?;
+    rustix::process::chdir("/").step(SetupStep::Mounts, || "enter".into())
 }
 
 /// Everything below the root of the host's that isn't kept back, read-only.
 fn top(root: &Root, from: &Path) -> Done {
-    let entries = fs::read_dir(from).step(|| format!("read {}", from.display()))?;
+    let entries = fs::read_dir(from).step(SetupStep::Mounts, || format!("read {}", from.display()))?;
     for entry in entries {
-        let entry = entry.step(|| format!("read {}", from.display()))?;
-        let (name, kind) = (entry.file_name(), entry.file_type().step(|| "read the root".into())?);
+        let entry = entry.step(SetupStep::Mounts, || format!("read {}", from.display()))?;
+        let (name, kind) = (entry.file_name(), entry.file_type().step(SetupStep::Mounts, || "read the root".into())?);
         let inside = Path::new("/").join(&name);
         if NOT_SHOWN.iter().any(|hidden| name == *hidden) {
             root.place(&inside, Kind::Dir)?;
         } else if kind.is_symlink() {
-            let target = fs::read_link(entry.path()).step(|| "read the root".into())?;
-            rustix::fs::symlinkat(&target, root.fd(), &name).step(|| format!("link {}", inside.display()))?;
+            let target = fs::read_link(entry.path()).step(SetupStep::Mounts, || "read the root".into())?;
+            rustix::fs::symlinkat(&target, root.fd(), &name)
+                .step(SetupStep::Mounts, || format!("link {}", inside.display()))?;
         } else if kind.is_dir() {
             root.bind(&entry.path(), &inside, false)?;
         } else if kind.is_socket() || kind.is_fifo() {
@@ -157,7 +161,7 @@ fn devices(root: &Root, shm_bytes: u64) -> Done {
         MountFlags::NOSUID | MountFlags::NOEXEC,
         c"newinstance,ptmxmode=0666,mode=0620",
     )
-    .step(|| "/dev/pts".into())?;
+    .step(SetupStep::Mounts, || "/dev/pts".into())?;
     root.tmpfs(Path::new("/dev/shm"), shm_bytes, 0o1777)?;
     let dev = root.place(Path::new("/dev"), Kind::Dir)?;
     for (target, name) in [
@@ -167,7 +171,7 @@ fn devices(root: &Root, shm_bytes: u64) -> Done {
         ("/proc/self/fd/1", "stdout"),
         ("/proc/self/fd/2", "stderr"),
     ] {
-        rustix::fs::symlinkat(target, &dev, name).step(|| format!("/dev/{name}"))?;
+        rustix::fs::symlinkat(target, &dev, name).step(SetupStep::Mounts, || format!("/dev/{name}"))?;
     }
     Ok(())
 }
@@ -176,7 +180,7 @@ fn proc(at: &Path, user_namespace: bool) -> Done {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     // Kernels before 5.8 do not know the word.
     if rustix::mount::mount("proc", at, "proc", flags, c"hidepid=ptraceable").is_err() {
-        rustix::mount::mount("proc", at, "proc", flags, None).step(|| "/proc".into())?;
+        rustix::mount::mount("proc", at, "proc", flags, None).step(SetupStep::Proc, || "/proc".into())?;
     }
     if user_namespace {
         return Ok(());
@@ -184,9 +188,10 @@ fn proc(at: &Path, user_namespace: bool) -> Done {
     for name in PROC_READ_ONLY {
         let path = at.join(name);
         if path.exists() {
-            rustix::mount::mount_bind(&path, &path).step(|| format!("/proc/{name}"))?;
+            rustix::mount::mount_bind(&path, &path).step(SetupStep::Mounts, || format!("/proc/{name}"))?;
             let flags = MountFlags::BIND | MountFlags::RDONLY | flags;
-            rustix::mount::mount_remount(&path, flags, c"").step(|| format!("/proc/{name} read-only"))?;
+            rustix::mount::mount_remount(&path, flags, c"")
+                .step(SetupStep::Mounts, || format!("/proc/{name} read-only"))?;
         }
     }
     for name in PROC_MASKED {
@@ -194,9 +199,12 @@ fn proc(at: &Path, user_namespace: bool) -> Done {
         match fs::metadata(&path) {
             Ok(meta) if meta.is_dir() => {
                 let flags = MountFlags::RDONLY | flags;
-                rustix::mount::mount("tmpfs", &path, "tmpfs", flags, c"size=0").step(|| format!("/proc/{name}"))?;
+                rustix::mount::mount("tmpfs", &path, "tmpfs", flags, c"size=0")
+                    .step(SetupStep::Mounts, || format!("/proc/{name}"))?;
             }
-            Ok(_) => rustix::mount::mount_bind("/dev/null", &path).step(|| format!("/proc/{name}"))?,
+            Ok(_) => {
+                rustix::mount::mount_bind("/dev/null", &path).step(SetupStep::Mounts, || format!("/proc/{name}"))?
+            }
             Err(_) => {}
         }
     }
@@ -209,7 +217,7 @@ impl Mounted {
         for tree in self.trees.iter().rev() {
             let top = self.root.place(&tree.at, Kind::Dir)?;
             rustix::mount::unmount(mounts::through_fd(top.as_fd()), UnmountFlags::DETACH)
-                .step(|| format!("take away {}", tree.at.display()))?;
+                .step(SetupStep::Mounts, || format!("take away {}", tree.at.display()))?;
         }
         self.stack(stack)?;
         for mask in self.masked.iter().filter(|mask| self.trees.iter().any(|tree| mask.starts_with(&tree.at))) {
@@ -222,7 +230,7 @@ impl Mounted {
         for (number, tree) in self.trees.iter().enumerate() {
             let target = self.root.place(&tree.at, Kind::Dir)?;
             self.overlay(number, stack, &mounts::through_fd(target.as_fd()))
-                .step(|| format!("overlay on {}", tree.at.display()))?;
+                .step(SetupStep::Overlay, || format!("overlay on {}", tree.at.display()))?;
         }
         Ok(())
     }
@@ -243,16 +251,16 @@ impl Mounted {
     /// Shows the workspace as it was at the start. Not a bind: with an overlay nobody can connect to a socket or write into
     /// a named pipe that lies in the user's tree.
     fn base(&self) -> Done {
-        let target = self.root.place(Path::new(crate::local::BASE_INSIDE), Kind::Dir)?;
+        let target = self.root.place(Path::new(BASE_INSIDE), Kind::Dir)?;
         let target = mounts::through_fd(target.as_fd());
         self.overlay_at(&target, MountFlags::RDONLY, &format!("lowerdir={}", self.lower(0)))
-            .step(|| "overlay on the base".into())
+            .step(SetupStep::Overlay, || "overlay on the base".into())
     }
 
     /// The user's tree, with what hides credentials in it.
     fn lower(&self, tree: usize) -> String {
         let place = format!("../boxes/{}", self.home.file_name().unwrap_or_default().to_string_lossy());
-        format!("{place}/{}/{tree}:{place}/lower/{tree}", crate::local::masks::DIR)
+        format!("{place}/{}/{tree}:{place}/lower/{tree}", MASKS)
     }
 
     /// Mounts an overlay whose options name directories relative to `layers`, which keeps a deep stack within the one page
@@ -281,7 +289,7 @@ impl Mounted {
         let dir = self.home.join("empty/dir");
         match self.root.bind(&dir, path, false).or_else(|_| self.root.bind(&file, path, false)) {
             Ok(()) => Ok(()),
-            Err(Failure { error, .. }) => Err(Failure::new(format!("mask {}", path.display()), error)),
+            Err(failure) => Err(SetupFailure { what: format!("mask {}", path.display()), ..failure }),
         }
     }
 }

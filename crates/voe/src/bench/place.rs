@@ -193,7 +193,7 @@ impl Found {
     /// They can't; says what to use.
     pub(super) fn check(&self, suite: &Suite) -> anyhow::Result<()> {
         let Place { backend, sandbox, image, .. } = &self.place;
-        if *backend == Backend::Native && *sandbox != Choice::Local && is_official(suite) {
+        if *backend == Backend::Native && !voe_sandbox::capabilities(*sandbox).mounts && is_official(suite) {
             let text = format!(
                 "--sandbox {sandbox} can't hold the environments of these tasks, so their tests would run without them; use \
                  --sandbox local, or --backend docker"

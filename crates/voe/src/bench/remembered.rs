@@ -75,7 +75,8 @@ fn one_sandbox(run: &RunDir, then: Choice, said: &Said, who: For) -> anyhow::Res
         return Err(contradiction(run, &format!("--sandbox {sandbox}"), &format!("--sandbox {then}"), who));
     }
     let dir = run.path.display();
-    if then == Choice::None && said.sandbox.or(said.usual_sandbox) != Some(Choice::None) {
+    let isolates = voe_sandbox::capabilities(then).isolates;
+    if !isolates && said.sandbox.or(said.usual_sandbox) != Some(then) {
         let flags = if who == For::Run { "--sandbox none --allow-readable-solutions" } else { "--sandbox none" };
         let otherwise = who.otherwise();
         let text = format!(

@@ -13,7 +13,6 @@ use voe_bench::run::{ArmFile, Machine, Outcome, RunDir, RunFile, Server, Setting
 use voe_bench::suite::Source;
 use voe_bench::workspace::Origins;
 use voe_bench::{Arm, Experiment, Filter, Suite, name};
-use voe_sandbox::Choice;
 
 use super::remembered::{self, For};
 use super::{args, building, filtered, hide, live, part, remedies, server};
@@ -44,7 +43,7 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
         Some(begun) => remembered::place(begun, said, &suite, For::Run).await?,
         None => said.place(&suite).await?,
     };
-    if found.place.sandbox == Choice::None && !args.allow_readable_solutions {
+    if !voe_sandbox::capabilities(found.place.sandbox).hides && !args.allow_readable_solutions {
         let text = "--sandbox none lets the model's commands read the tasks' solutions; use another sandbox, or give \
                     --allow-readable-solutions to run all the same";
         return Err(Usage(text.into()).into());
@@ -276,7 +275,7 @@ fn describe(
         began: jiff::Timestamp::now().to_string(),
         trials: experiment.trials.unwrap_or(1).max(1),
         sandbox: None,
-        readable_solutions: place.sandbox == Choice::None,
+        readable_solutions: !voe_sandbox::capabilities(place.sandbox).hides,
         suite: suite.name.clone(),
         tasks: suite.tasks.iter().map(|task| task.instance_id.clone()).collect(),
         rows_sha256: None,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use voe_bench::{cache, native::machine};
-use voe_sandbox::{Choice, Images, Probe, SandboxError, Spec};
+use voe_sandbox::{Images, Probe, SandboxError, Spec};
 
 use super::Look;
 use crate::state;
@@ -36,7 +36,7 @@ fn pythons(there: &[&str], missing: &[&str]) -> Look {
 /// A sandbox that was tried. Containers can't be without an image: then what counts is whether an engine answers.
 pub(super) async fn sandbox(probe: Probe, spec: &Spec) -> Look {
     let what = format!("sandbox {}", probe.choice);
-    let in_containers = matches!(probe.choice, Choice::Docker | Choice::Podman) && spec.image.is_none();
+    let in_containers = voe_sandbox::capabilities(probe.choice).image && spec.image.is_none();
     let works = match probe.works {
         Err((_, remedy)) if in_containers => match Images::connect(probe.choice).await {
             Ok(_) => Err(("an engine answers; tasks of SWE-bench bring their images, others need one".into(), remedy)),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use voe_agent::Strategy;
+use voe_sandbox::Choice;
 use voe_trace::Trajectory;
 use voe_trace::event::Start;
 use voe_untrusted::{UntrustedDir, private};
@@ -161,8 +162,9 @@ impl TrustedRecord {
     /// # Errors
     /// The settings ask for no sandbox.
     pub(crate) fn refuse_no_sandbox(&self, settings: &Settings) -> anyhow::Result<()> {
-        let none = settings.text("sandbox.backend").as_deref() == Some(voe_sandbox::Choice::None.word());
-        if none && self.origin != Origin::Own {
+        let choice: Option<Choice> = settings.text("sandbox.backend").and_then(|word| word.parse().ok());
+        let isolates = choice.is_none_or(|choice| voe_sandbox::capabilities(choice).isolates);
+        if !isolates && self.origin != Origin::Own {
             let text = format!(
                 "{} was not begun by your voe; its commands never run without a sandbox: use another than --sandbox none",
                 self.trajectory.path.display()

@@ -5,10 +5,11 @@
 use std::os::fd::OwnedFd;
 
 use super::filter::{Code, JUMP_ANY, JUMP_EQUAL};
-use super::{Done, Step, sys};
+use crate::setup::{Done, InStep, SetupStep};
+use crate::sys;
 
 /// Calls that the supervisor carries out, or not.
-pub(super) const ASKED: &[libc::c_long] = &[
+pub(crate) const ASKED: &[libc::c_long] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_chmod,
     libc::SYS_fchmod,
@@ -17,7 +18,7 @@ pub(super) const ASKED: &[libc::c_long] = &[
     libc::SYS_utimensat,
 ];
 
-pub(super) const FCHMODAT2: libc::c_long = 452;
+pub(crate) const FCHMODAT2: libc::c_long = 452;
 const SETXATTRAT: libc::c_long = 463;
 const REMOVEXATTRAT: libc::c_long = 466;
 const FILE_SETATTR: libc::c_long = 469;
@@ -106,8 +107,9 @@ const PRIO_USER: u32 = 2;
 const IOPRIO_WHO_USER: u32 = 3;
 
 /// Installs the filter. The descriptor is where the supervisor hears of [`ASKED`].
-pub(super) fn apply() -> Done<OwnedFd> {
-    sys::seccomp_listener(&program()).step(|| "seccomp: changes of modes (another program listens already?)".into())
+pub(crate) fn apply() -> Done<OwnedFd> {
+    sys::seccomp_listener(&program())
+        .step(SetupStep::Seccomp, || "seccomp: changes of modes (another program listens already?)".into())
 }
 
 fn program() -> Vec<libc::sock_filter> {

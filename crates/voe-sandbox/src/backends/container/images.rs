@@ -15,8 +15,9 @@ use tokio::io::AsyncWriteExt;
 use voe_protocol::Limits;
 use voe_untrusted::{Kind, Most, UntrustedDir};
 
+use super::config::{bounds, named};
 use super::engine::{self, failed};
-use super::{bounds, named, upload};
+use super::upload;
 use crate::choice::Choice;
 use crate::error::SandboxError;
 
@@ -214,7 +215,7 @@ impl Images {
             host_config: Some(bounds(&Limits::default(), false)),
             ..ContainerCreateBody::default()
         };
-        let made = self.docker.create_container(Some(named(&crate::index::new_id())), body).await;
+        let made = self.docker.create_container(Some(named(&crate::home::index::new_id())), body).await;
         Ok(made.map_err(failed(&format!("creating a container of {image}")))?.id)
     }
 

@@ -1,6 +1,7 @@
 //! Containers, through the API that Docker and Podman share: one long-lived container an attempt, with voe in it.
 
 mod bridge;
+mod config;
 mod engine;
 mod images;
 mod inside;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use bollard::Docker;
 use bollard::container::LogOutput;
 use bollard::exec::StartExecResults;
-use bollard::models::{ContainerConfig, ContainerCreateBody, ExecConfig, HostConfig, ResourcesUlimits};
+use bollard::models::{ContainerConfig, ExecConfig};
 use bollard::query_parameters::{AttachContainerOptionsBuilder, CommitContainerOptionsBuilder};
 use futures_util::StreamExt;
 use tokio::process::Command;
@@ -25,17 +26,18 @@ use voe_trace::event::SandboxFacts;
 
 pub(crate) use bridge::run as bridge;
 pub use images::{Found, Images, PullError};
-pub(crate) use inside::{idle, reset};
+pub(crate) use inside::{contained, idle, reset};
 
+use crate::backend::{Backend, BoxFuture, Capabilities, Snapshot};
 use crate::choice::Choice;
 use crate::environment;
 use crate::error::SandboxError;
 use crate::groups::Groups;
-use crate::index::Record;
-use crate::local::family::{self, Family};
-use crate::sandbox::{At, Snapshot};
+use crate::home::family::{self, Family};
+use crate::home::index::Record;
 use crate::spec::Spec;
 use crate::watch::Meter;
+use config::{body, named};
 use engine::failed;
 
 /// voe's own directory inside.
@@ -46,8 +48,19 @@ pub(crate) const SCRATCH: &str = "/.voe/scratch";
 /// Where the workspace as it was at the start can be read inside.
 pub(crate) const BASE: &str = "/.voe/base";
 
-/// Capabilities that a container's root keeps: those over files, as in `local`.
-const KEPT: [&str; 4] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID"];
+/// What it can do.
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
+    isolates: true,
+    fork: true,
+    snapshot: false,
+    keeps_tmp: false,
+    private_tmp: true,
+    loopback: true,
+    in_place: false,
+    mounts: true,
+    image: true,
+    hides: true,
+};
 
 /// A sandbox in a container.
 #[derive(Debug)]
@@ -67,7 +80,7 @@ pub(crate) struct Container {
 
 /// A container as it was, as an image.
 #[derive(Debug)]
-pub(crate) struct Image {
+struct Image {
     id: String,
     address: String,
 }
@@ -177,43 +190,6 @@ impl Container {
         Ok(())
     }
 
-    pub(crate) fn facts(&self) -> SandboxFacts {
-        SandboxFacts { backend: self.spec.choice.word().into(), detail: self.detail.clone() }
-    }
-
-    pub(crate) fn workspace(&self) -> &Path {
-        &self.workspace
-    }
-
-    pub(crate) async fn toolbox(&self, mut setup: Setup) -> Result<(Toolbox, Hello), SandboxError> {
-        setup.workspace.clone_from(&self.workspace);
-        setup.scratch = SCRATCH.into();
-        let added = std::mem::take(&mut setup.env);
-        setup.env = environment::allowed(self.env.clone(), &self.spec.env);
-        setup.env.extend(self.env.clone());
-        setup.env.entry("HOME".into()).or_insert_with(|| "/root".into());
-        setup.env.extend(environment::identity());
-        setup.env.extend(self.spec.env.clone());
-        setup.env.extend(added);
-        let limits = &self.spec.limits;
-        setup.limits.memory_bytes = limits.memory_bytes;
-        setup.limits.processes = limits.processes;
-        setup.limits.file_bytes = limits.file_bytes;
-        let mut command = Command::new(&self.spec.program);
-        command.args(["sandbox-init", "bridge", &self.address, &self.id, PROGRAM, "sandbox-init", "contained"]);
-        command.env_clear().current_dir("/").stderr(std::process::Stdio::null()).process_group(0);
-        Ok(Toolbox::start(command, &setup).await?)
-    }
-
-    pub(crate) fn annotate(&self, result: &mut CallResult) {
-        self.meter.annotate(result);
-    }
-
-    /// The container as it is, as an image.
-    pub(crate) async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
-        Ok(Snapshot(At::Image(Arc::new(self.commit().await?))))
-    }
-
     async fn commit(&self) -> Result<Image, SandboxError> {
         let options = CommitContainerOptionsBuilder::default()
             .container(&self.id)
@@ -227,34 +203,6 @@ impl Container {
             .await
             .map_err(failed("keeping the container"))?;
         Ok(Image { id: image.id, address: self.address.clone() })
-    }
-
-    pub(crate) async fn fork(&self, at: &Snapshot) -> Result<Self, SandboxError> {
-        let own;
-        let image = match &at.0 {
-            At::Base => {
-                own = self.commit().await?;
-                &own
-            }
-            At::Image(image) => image,
-            _ => return Err(SandboxError::Failed("that snapshot is another sandbox's".into())),
-        };
-        let fork = Self::start(
-            self.spec.clone(),
-            Arc::clone(&self.family),
-            self.docker.clone(),
-            self.address.clone(),
-            &image.id,
-            self.workspace.clone(),
-            self.env.clone(),
-            false,
-        )
-        .await?;
-        if matches!(at.0, At::Base) {
-            let workspace = fork.workspace.to_string_lossy().into_owned();
-            fork.run(&[PROGRAM, "sandbox-init", "reset", BASE, &workspace]).await?;
-        }
-        Ok(fork)
     }
 
     /// Runs a command of voe's own inside.
@@ -284,8 +232,99 @@ impl Container {
         }
     }
 
-    pub(crate) async fn close(mut self) {
-        engine::remove(&self.docker, &std::mem::take(&mut self.id)).await;
+    async fn forked(&self, at: &Snapshot) -> Result<Self, SandboxError> {
+        let own;
+        let kept = at.kept::<Image>()?;
+        let image = match kept {
+            Some(image) => image,
+            None => {
+                own = self.commit().await?;
+                &own
+            }
+        };
+        let fork = Self::start(
+            self.spec.clone(),
+            Arc::clone(&self.family),
+            self.docker.clone(),
+            self.address.clone(),
+            &image.id,
+            self.workspace.clone(),
+            self.env.clone(),
+            false,
+        )
+        .await?;
+        if kept.is_none() {
+            let workspace = fork.workspace.to_string_lossy().into_owned();
+            fork.run(&[PROGRAM, "sandbox-init", "reset", BASE, &workspace]).await?;
+        }
+        Ok(fork)
+    }
+}
+
+impl Backend for Container {
+    fn facts(&self) -> SandboxFacts {
+        SandboxFacts { backend: self.spec.choice.word().into(), detail: self.detail.clone() }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn workspace(&self) -> &Path {
+        &self.workspace
+    }
+
+    fn base_inside(&self) -> Option<PathBuf> {
+        Some(BASE.into())
+    }
+
+    fn private_tmp(&self) -> Option<PathBuf> {
+        Some("/tmp".into())
+    }
+
+    fn toolbox(&self, mut setup: Setup) -> BoxFuture<'_, Result<(Toolbox, Hello), SandboxError>> {
+        Box::pin(async move {
+            setup.workspace.clone_from(&self.workspace);
+            setup.scratch = SCRATCH.into();
+            let added = std::mem::take(&mut setup.env);
+            setup.env = environment::allowed(self.env.clone(), &self.spec.env);
+            setup.env.extend(self.env.clone());
+            setup.env.entry("HOME".into()).or_insert_with(|| "/root".into());
+            setup.env.extend(environment::identity());
+            setup.env.extend(self.spec.env.clone());
+            setup.env.extend(added);
+            let limits = &self.spec.limits;
+            setup.limits.memory_bytes = limits.memory_bytes;
+            setup.limits.processes = limits.processes;
+            setup.limits.file_bytes = limits.file_bytes;
+            let mut command = Command::new(&self.spec.program);
+            command.args(["sandbox-init", "bridge", &self.address, &self.id, PROGRAM, "sandbox-init", "contained"]);
+            command.env_clear().current_dir("/").stderr(std::process::Stdio::null()).process_group(0);
+            Ok(Toolbox::start(command, &setup).await?)
+        })
+    }
+
+    fn annotate(&self, result: &mut CallResult) {
+        self.meter.annotate(result);
+    }
+
+    // The container as it is, as an image.
+    fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, SandboxError>> {
+        Box::pin(async move { Ok(Snapshot::of(self.commit().await?)) })
+    }
+
+    fn fork<'a>(&'a self, at: &'a Snapshot) -> BoxFuture<'a, Result<Box<dyn Backend>, SandboxError>> {
+        Box::pin(async move {
+            let fork = self.forked(at).await?;
+            Ok(Box::new(fork) as Box<dyn Backend>)
+        })
+    }
+
+    fn close(mut self: Box<Self>) -> BoxFuture<'static, Result<(), SandboxError>> {
+        Box::pin(async move {
+            engine::remove(&self.docker, &std::mem::take(&mut self.id)).await;
+            Ok(())
+        })
     }
 }
 
@@ -296,80 +335,6 @@ impl Drop for Container {
             engine::apart(move |docker| async move { engine::remove(&docker, &id).await }, self.address.clone());
         }
         family::remove(&self.place);
-    }
-}
-
-/// The options of a container that voe makes.
-fn named(sandbox: &str) -> bollard::query_parameters::CreateContainerOptions {
-    bollard::query_parameters::CreateContainerOptionsBuilder::default().name(&names::new(sandbox)).build()
-}
-
-/// Parts of `/proc` and `/sys` that tell of the machine: what engines mask by default (a list given here replaces theirs), and
-/// the pages of its memory.
-const MASKED: [&str; 15] = [
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/kpagecgroup",
-    "/proc/kpagecount",
-    "/proc/kpageflags",
-    "/proc/latency_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/sys/devices/virtual/powercap",
-    "/sys/firmware",
-];
-
-/// What every container of voe's may take and do: few capabilities, no network unless it is asked for.
-fn bounds(limits: &voe_protocol::Limits, network: bool) -> HostConfig {
-    let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
-    let ulimit = |name: &str, value: u64| ResourcesUlimits {
-        name: Some(name.into()),
-        soft: Some(bytes(value)),
-        hard: Some(bytes(value)),
-    };
-    HostConfig {
-        network_mode: (!network).then(|| "none".into()),
-        memory: Some(bytes(limits.memory_bytes)),
-        memory_swap: Some(bytes(limits.memory_bytes)),
-        pids_limit: Some(bytes(limits.processes)),
-        shm_size: Some(bytes((limits.memory_bytes / 4).max(64 << 20))),
-        cap_drop: Some(vec!["ALL".into()]),
-        cap_add: Some(KEPT.map(String::from).to_vec()),
-        security_opt: Some(vec!["no-new-privileges".into()]),
-        masked_paths: Some(MASKED.map(String::from).to_vec()),
-        ulimits: Some(vec![ulimit("fsize", limits.file_bytes), ulimit("core", 0)]),
-        ..HostConfig::default()
-    }
-}
-
-/// What a container is made of.
-fn body(spec: &Spec, image: &str) -> ContainerCreateBody {
-    let limits = &spec.limits;
-    ContainerCreateBody {
-        image: Some(image.into()),
-        // A container's root without capabilities, whoever the image's user is: the workspace must be writable.
-        user: Some("0".into()),
-        entrypoint: Some(
-            [PROGRAM, "sandbox-init", "idle"]
-                .map(String::from)
-                .into_iter()
-                .chain([spec.disk_bytes, limits.memory_bytes, limits.processes].map(|number| number.to_string()))
-                .collect(),
-        ),
-        cmd: Some(Vec::new()),
-        working_dir: Some("/".into()),
-        network_disabled: Some(!spec.network),
-        attach_stdout: Some(true),
-        host_config: Some(HostConfig {
-            nano_cpus: spec.cpus.map(|cpus| (cpus * 1e9) as i64),
-            ..bounds(limits, spec.network)
-        }),
-        ..ContainerCreateBody::default()
     }
 }
 

@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_name_tells_its_sandbox_and_owner_and_names_of_other_programs_do_not() {
-        let id = crate::index::new_id();
+        let id = crate::home::index::new_id();
         let name = new(&id);
         let own = || Some(Name { sandbox: id.clone(), owner: Owner::own() });
         assert_eq!(Name::of_container(&name), own());

@@ -9,7 +9,7 @@ use voe_untrusted::UntrustedDir;
 
 use super::tree::{Copier, Source};
 use crate::error::SandboxError;
-use crate::local::gitdirs::{self, GitDir};
+use crate::home::gitdirs::{self, GitDir};
 
 /// What belongs to the main work tree and not to one that shares its git directory.
 const OF_THE_MAIN_TREE: &[&str] = &[

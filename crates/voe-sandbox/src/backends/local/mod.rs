@@ -1,13 +1,8 @@
 //! Namespaces and an overlay: the strongest isolation that needs nothing installed, and the one in which forks cost nothing.
 
-pub(crate) mod copy;
-pub(crate) mod credentials;
-pub(crate) mod family;
 mod freeze;
-pub(crate) mod gitdirs;
-pub(crate) mod homes;
-pub(crate) mod masks;
-pub(crate) mod view;
+mod masks;
+mod view;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,25 +13,36 @@ use voe_protocol::{BaseSource, CallResult, Hello, Setup};
 use voe_trace::event::SandboxFacts;
 use voe_untrusted::UntrustedDir;
 
+use crate::backend::{Backend, BoxFuture, Capabilities, Snapshot};
 use crate::choice::Choice;
 use crate::environment;
 use crate::error::SandboxError;
 use crate::groups::Groups;
+use crate::home::family::{self, Family, Layer};
+use crate::home::{copy, gitdirs};
 use crate::launch::{self, Control};
-use crate::plan::{Bounds, Order, Plan, Stack, Tree};
-use crate::sandbox::{At, Snapshot};
+use crate::plan::{BASE_INSIDE, Bounds, Order, Plan, Stack, Tree};
+use crate::setup::SetupStep;
 use crate::spec::Spec;
 use crate::watch::Meter;
-use family::{Family, Layer};
 use view::Found;
 
-/// Where the workspace as it was at the start can be read inside.
-pub(crate) const BASE_INSIDE: &str = "/run/voe/base";
 /// Where the toolbox keeps its own things inside.
 pub(crate) const SCRATCH_INSIDE: &str = "/run/voe/scratch";
 
-/// Most bytes of `/tmp` and of the private home that a fork gets a copy of.
-const MOST_COPIED: u64 = 1 << 30;
+/// What it can do.
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
+    isolates: true,
+    fork: true,
+    snapshot: true,
+    keeps_tmp: true,
+    private_tmp: true,
+    loopback: true,
+    in_place: false,
+    mounts: true,
+    image: false,
+    hides: true,
+};
 
 /// A sandbox of namespaces.
 #[derive(Debug)]
@@ -62,7 +68,7 @@ struct State {
 }
 
 /// The layers of a snapshot, newest first.
-pub(crate) type Layers = Arc<Vec<Arc<Layer>>>;
+type Layers = Vec<Arc<Layer>>;
 
 impl Local {
     /// Opens a sandbox; what doesn't work here is found out by setting it all up once.
@@ -85,8 +91,7 @@ impl Local {
             match local.rehearse().await {
                 Ok(()) => return Ok(local),
                 Err(error) => {
-                    let elsewhere =
-                        matches!(&error, SandboxError::Unavailable { problem, .. } if problem.contains("overlay on"));
+                    let elsewhere = matches!(error, SandboxError::Unavailable { step: Some(SetupStep::Overlay), .. });
                     last.get_or_insert(error);
                     if !elsewhere {
                         break;
@@ -160,33 +165,6 @@ impl Local {
         launch::rehearse(&self.spec.program, plan, Choice::Local).await
     }
 
-    pub(crate) fn facts(&self) -> SandboxFacts {
-        SandboxFacts { backend: "local".into(), detail: self.detail.clone() }
-    }
-
-    pub(crate) fn workspace(&self) -> &Path {
-        &self.trees[0].at
-    }
-
-    pub(crate) async fn toolbox(&self, mut setup: Setup) -> Result<(Toolbox, Hello), SandboxError> {
-        setup.workspace = self.workspace().to_path_buf();
-        setup.scratch = SCRATCH_INSIDE.into();
-        let added = std::mem::take(&mut setup.env);
-        setup.env = environment::from_own(&self.spec.env);
-        setup.env.extend(added);
-        setup.limits.memory_bytes = self.spec.limits.memory_bytes;
-        setup.limits.processes = self.spec.limits.processes;
-        setup.limits.file_bytes = self.spec.limits.file_bytes;
-        let plan = {
-            let mut state = self.lock();
-            state.control = None;
-            self.plan(&mut state, Some(&setup.pristine), false)
-        };
-        let (toolbox, hello, control) = launch::toolbox(&self.spec.program, plan, &setup, Choice::Local).await?;
-        self.lock().control = Some(control);
-        Ok((toolbox, hello))
-    }
-
     fn plan(&self, state: &mut State, pristine: Option<&BaseSource>, rehearsal: bool) -> Plan {
         let limits = &self.spec.limits;
         let (memory, processes) = self.meter.unheld(limits.memory_bytes, limits.processes);
@@ -219,49 +197,14 @@ impl Local {
         }
     }
 
-    pub(crate) fn annotate(&self, result: &mut CallResult) {
-        self.meter.annotate(result);
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps what was written so far: a copy of the layer if little was written, which disturbs nobody, else the layer itself,
-    /// and work goes on in a new one. Neither depends on the size of the tree.
-    pub(crate) async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
-        let upper = self.family.layer(self.trees.len())?;
-        let mut state = self.lock();
-        let part = |layer: &Layer, tree: usize| layer.dir().join(format!("{tree}/u"));
-        if (0..self.trees.len()).all(|tree| freeze::copy(&part(&state.upper, tree), &part(&upper, tree))) {
-            let mut layers = vec![upper];
-            layers.extend(state.frozen.iter().cloned());
-            return Ok(Snapshot(At::Layers(Arc::new(layers))));
-        }
-        let upper = self.family.layer(self.trees.len())?;
-        let mut frozen = vec![Arc::clone(&state.upper)];
-        frozen.extend(state.frozen.iter().cloned());
-        let mounts = state.mounts + 1;
-        let stack = Stack { upper: upper.number, frozen: numbers(&frozen), mount: mounts };
-        if let Some(control) = &mut state.control
-            && let Err(error) = control.order(&Order::Restack(stack))
-        {
-            // A toolbox that is gone needs no remounting; its successor starts on the new stack.
-            if control.is_open() {
-                return Err(error);
-            }
-            state.control = None;
-        }
-        state.upper = upper;
-        state.frozen.clone_from(&frozen);
-        state.mounts = mounts;
-        Ok(Snapshot(At::Layers(Arc::new(frozen))))
-    }
-
-    pub(crate) async fn fork(&self, at: &Snapshot) -> Result<Self, SandboxError> {
-        let frozen = match &at.0 {
-            At::Base => Vec::new(),
-            At::Layers(layers) => layers.to_vec(),
-            _ => return Err(SandboxError::Failed("that snapshot is another sandbox's".into())),
-        };
+    async fn forked(&self, at: &Snapshot) -> Result<Self, SandboxError> {
+        let frozen = at.kept::<Layers>()?.cloned().unwrap_or_default();
         let place = self.family.place(self.trees.len())?;
-        let mut left = MOST_COPIED;
+        let mut left = copy::MOST_BYTES;
         for name in ["tmp", "var-tmp", "user"] {
             let (mut from, to) = (self.place.join(name), place.join(name));
             if let Some(tmp) = self.spec.tmp.as_ref().filter(|_| name == "tmp") {
@@ -274,9 +217,99 @@ impl Local {
         let spec = Spec { tmp: None, ..self.spec.clone() };
         Self::assemble(spec, Arc::clone(&self.family), place, self.trees.clone(), Arc::clone(&self.found), state)
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Backend for Local {
+    fn facts(&self) -> SandboxFacts {
+        SandboxFacts { backend: "local".into(), detail: self.detail.clone() }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn workspace(&self) -> &Path {
+        &self.trees[0].at
+    }
+
+    fn base_inside(&self) -> Option<PathBuf> {
+        Some(BASE_INSIDE.into())
+    }
+
+    fn private_tmp(&self) -> Option<PathBuf> {
+        Some("/tmp".into())
+    }
+
+    fn toolbox(&self, mut setup: Setup) -> BoxFuture<'_, Result<(Toolbox, Hello), SandboxError>> {
+        Box::pin(async move {
+            setup.workspace = self.workspace().to_path_buf();
+            setup.scratch = SCRATCH_INSIDE.into();
+            let added = std::mem::take(&mut setup.env);
+            setup.env = environment::from_own(&self.spec.env);
+            setup.env.extend(added);
+            setup.limits.memory_bytes = self.spec.limits.memory_bytes;
+            setup.limits.processes = self.spec.limits.processes;
+            setup.limits.file_bytes = self.spec.limits.file_bytes;
+            let plan = {
+                let mut state = self.lock();
+                state.control = None;
+                self.plan(&mut state, Some(&setup.pristine), false)
+            };
+            let (toolbox, hello, control) = launch::toolbox(&self.spec.program, plan, &setup, Choice::Local).await?;
+            self.lock().control = Some(control);
+            Ok((toolbox, hello))
+        })
+    }
+
+    fn annotate(&self, result: &mut CallResult) {
+        self.meter.annotate(result);
+    }
+
+    // Keeps what was written so far: a copy of the layer if little was written, which disturbs nobody, else the layer itself,
+    // and work goes on in a new one. Neither depends on the size of the tree.
+    fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, SandboxError>> {
+        Box::pin(async move {
+            let upper = self.family.layer(self.trees.len())?;
+            let mut state = self.lock();
+            let part = |layer: &Layer, tree: usize| layer.dir().join(format!("{tree}/u"));
+            if (0..self.trees.len()).all(|tree| freeze::copy(&part(&state.upper, tree), &part(&upper, tree))) {
+                let mut layers = vec![upper];
+                layers.extend(state.frozen.iter().cloned());
+                return Ok(Snapshot::of(layers));
+            }
+            let upper = self.family.layer(self.trees.len())?;
+            let mut frozen = vec![Arc::clone(&state.upper)];
+            frozen.extend(state.frozen.iter().cloned());
+            let mounts = state.mounts + 1;
+            let stack = Stack { upper: upper.number, frozen: numbers(&frozen), mount: mounts };
+            if let Some(control) = &mut state.control
+                && let Err(error) = control.order(&Order::Restack(stack))
+            {
+                // A toolbox that is gone needs no remounting; its successor starts on the new stack.
+                if control.is_open() {
+                    return Err(error);
+                }
+                state.control = None;
+            }
+            state.upper = upper;
+            state.frozen.clone_from(&frozen);
+            state.mounts = mounts;
+            Ok(Snapshot::of(frozen))
+        })
+    }
+
+    fn fork<'a>(&'a self, at: &'a Snapshot) -> BoxFuture<'a, Result<Box<dyn Backend>, SandboxError>> {
+        Box::pin(async move {
+            let fork = self.forked(at).await?;
+            Ok(Box::new(fork) as Box<dyn Backend>)
+        })
+    }
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), SandboxError>> {
+        Box::pin(async move {
+            drop(self);
+            Ok(())
+        })
     }
 }
 

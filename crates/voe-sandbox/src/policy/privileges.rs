@@ -2,7 +2,7 @@
 
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
-use super::{Done, Step};
+use crate::setup::{Done, InStep, SetupStep};
 
 /// What root keeps inside namespaces: to work on files of other owners, as root would. Everywhere outside the workspace,
 /// `/tmp` and the private home, mounts are read-only and hold root as well.
@@ -10,7 +10,7 @@ const KEPT_BY_ROOT: CapabilitySet =
     CapabilitySet::CHOWN.union(CapabilitySet::DAC_OVERRIDE).union(CapabilitySet::FOWNER).union(CapabilitySet::FSETID);
 
 /// Drops all capabilities for good (root keeps those over files where `mounts_hold`), and lets no program gain any.
-pub(super) fn drop_all(mounts_hold: bool) -> Done {
+pub(crate) fn drop_all(mounts_hold: bool) -> Done {
     let root = rustix::process::geteuid().is_root();
     let kept = if root && mounts_hold { KEPT_BY_ROOT } else { CapabilitySet::empty() };
     for number in 0..64 {
@@ -21,12 +21,12 @@ pub(super) fn drop_all(mounts_hold: bool) -> Done {
         }
     }
     let _ = rustix::thread::clear_ambient_capability_set();
-    let own = rustix::thread::capabilities(None).step(|| "capabilities".into())?;
+    let own = rustix::thread::capabilities(None).step(SetupStep::Privileges, || "capabilities".into())?;
     let kept = own.permitted & kept;
     let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
-    rustix::thread::set_capabilities(None, sets).step(|| "drop capabilities".into())?;
-    rustix::thread::set_no_new_privs(true).step(|| "no new privileges".into())?;
+    rustix::thread::set_capabilities(None, sets).step(SetupStep::Privileges, || "drop capabilities".into())?;
+    rustix::thread::set_no_new_privs(true).step(SetupStep::Privileges, || "no new privileges".into())?;
     // Nothing may look into the toolbox's memory or its descriptors.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
-        .step(|| "not dumpable".into())
+        .step(SetupStep::Privileges, || "not dumpable".into())
 }

@@ -12,11 +12,29 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, WaitOptions};
 
 use crate::groups;
+use crate::home::copy;
 use crate::init;
-use crate::local::copy;
+use crate::policy::{filter, privileges, rules};
 
 /// How often the first process looks at the disk.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The toolbox in a container, which isolates nearly all of it already.
+pub(crate) fn contained() -> ExitCode {
+    let scratch = Path::new(super::SCRATCH);
+    let _ = fs::create_dir_all(scratch);
+    let held = privileges::drop_all(true)
+        .and_then(|()| rules::guard_own(Path::new(super::OWN), scratch))
+        .and_then(|()| filter::apply(false));
+    match held {
+        Ok(()) => voe_toolbox::server::run(),
+        Err(failure) => {
+            #[expect(clippy::print_stderr, reason = "read by voe, not by a terminal")]
+            let () = eprintln!("{failure}");
+            ExitCode::from(init::NOT_BUILT)
+        }
+    }
+}
 
 /// The first process: takes over orphans, and watches how much of the disk the container takes, and which bounds the engine
 /// had to hold. It says so on standard output, which voe reads.
@@ -134,7 +152,7 @@ pub(crate) fn reset(from: &Path, to: &Path) -> ExitCode {
     for entry in fs::read_dir(to).into_iter().flatten().flatten() {
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            crate::local::family::remove(&path);
+            crate::home::family::remove(&path);
         } else {
             let _ = fs::remove_file(&path);
         }

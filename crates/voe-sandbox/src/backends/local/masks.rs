@@ -11,10 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Gid, Timespec, Timestamps, Uid, XattrFlags};
 
 use crate::error::SandboxError;
-use crate::plan::Tree;
-
-/// The directory of these layers in a sandbox's place: one for each tree.
-pub(crate) const DIR: &str = "masks";
+use crate::plan::{MASKS, Tree};
 
 /// Where a path of the host's is in a tree, if it is below it.
 pub(super) fn below<'p>(path: &'p Path, tree: &Tree) -> Option<&'p Path> {
@@ -24,7 +21,7 @@ pub(super) fn below<'p>(path: &'p Path, tree: &Tree) -> Option<&'p Path> {
 /// Makes a layer for each tree, in which everything in `secrets` is an empty file or directory.
 pub(super) fn make(place: &Path, trees: &[Tree], secrets: &BTreeSet<PathBuf>) -> Result<(), SandboxError> {
     for (number, tree) in trees.iter().enumerate() {
-        let layer = place.join(format!("{DIR}/{number}"));
+        let layer = place.join(format!("{MASKS}/{number}"));
         fs::create_dir_all(&layer).map_err(SandboxError::io("create", &layer))?;
         let hidden: Vec<&Path> = secrets.iter().filter_map(|path| below(path, tree)).collect();
         fill(&layer, &tree.lower, &hidden).map_err(SandboxError::io("hide credentials in", &tree.lower))?;

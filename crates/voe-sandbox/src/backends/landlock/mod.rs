@@ -15,23 +15,34 @@ use voe_protocol::Toolbox;
 use voe_protocol::{CallResult, Hello, Setup};
 use voe_trace::event::SandboxFacts;
 
+use crate::backend::{Backend, BoxFuture, Capabilities, Snapshot};
 use crate::choice::Choice;
 use crate::environment;
 use crate::error::SandboxError;
 use crate::groups::Groups;
+use crate::home::copy;
+use crate::home::credentials;
+use crate::home::family::{self, Family, Layer};
 use crate::launch::{self, Control};
-use crate::local::copy;
-use crate::local::credentials;
-use crate::local::family::{self, Family, Layer};
 use crate::plan::{AddedTo, Bounds, Plan};
-use crate::sandbox::{At, Snapshot};
 use crate::spec::Spec;
 use crate::watch::Meter;
 use gitdir::Git;
 use tree::{Copier, Source};
 
-/// Most bytes of `TMPDIR` and of the private home that a fork gets a copy of.
-const MOST_COPIED: u64 = 1 << 30;
+/// What it can do.
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
+    isolates: true,
+    fork: true,
+    snapshot: false,
+    keeps_tmp: false,
+    private_tmp: true,
+    loopback: false,
+    in_place: false,
+    mounts: false,
+    image: false,
+    hides: true,
+};
 
 /// A sandbox that Landlock and seccomp fence in.
 #[derive(Debug)]
@@ -61,11 +72,11 @@ struct Reach {
 }
 
 /// A tree that was kept.
-pub(crate) type Kept = Arc<KeptTree>;
+type Kept = Arc<KeptTree>;
 
 /// A copy of a tree, with the disk that it takes.
 #[derive(Debug)]
-pub(crate) struct KeptTree {
+struct KeptTree {
     layer: Arc<Layer>,
     bytes: u64,
 }
@@ -81,6 +92,7 @@ impl Landlock {
         if rustix::process::geteuid().is_root() {
             return Err(SandboxError::Unavailable {
                 choice: Choice::Landlock,
+                step: None,
                 problem: "it does not run as root, whose files are all over the machine".into(),
                 remedy: "run voe as an ordinary user, or use --sandbox local or a container".into(),
             });
@@ -159,47 +171,6 @@ impl Landlock {
         Ok(sandbox)
     }
 
-    pub(crate) fn facts(&self) -> SandboxFacts {
-        SandboxFacts { backend: Choice::Landlock.word().into(), detail: self.detail.clone() }
-    }
-
-    pub(crate) fn workspace(&self) -> &Path {
-        &self.tree
-    }
-
-    /// The user's tree.
-    pub(crate) fn base_inside(&self) -> PathBuf {
-        self.spec.workspace.clone()
-    }
-
-    /// The private directory for temporary files.
-    pub(crate) fn temporary(&self) -> PathBuf {
-        self.place.join("tmp")
-    }
-
-    pub(crate) async fn toolbox(&self, mut setup: Setup) -> Result<(Toolbox, Hello), SandboxError> {
-        setup.workspace.clone_from(&self.tree);
-        setup.scratch = self.place.join("scratch");
-        let added = std::mem::take(&mut setup.env);
-        setup.env = environment::from_own(&self.spec.env);
-        setup.limits.memory_bytes = self.spec.limits.memory_bytes;
-        setup.limits.processes = self.spec.limits.processes;
-        setup.limits.file_bytes = self.spec.limits.file_bytes;
-        for name in ["PATH", "VIRTUAL_ENV", "CONDA_PREFIX"] {
-            if let Some(value) = setup.env.get_mut(name) {
-                *value = moved(value, &self.spec.workspace, &self.tree);
-            }
-        }
-        setup.env.extend(self.own_environment());
-        setup.env.extend(added);
-        // Closed first: its helper ends what the one before has left.
-        self.lock_control(None);
-        let (toolbox, hello, control) =
-            launch::toolbox(&self.spec.program, self.plan(false), &setup, Choice::Landlock).await?;
-        self.lock_control(Some(control));
-        Ok((toolbox, hello))
-    }
-
     /// What stands in for a private file system: a home and a place for temporary files.
     fn own_environment(&self) -> Vec<(String, String)> {
         let place = |name: &str| self.place.join(name).to_string_lossy().into_owned();
@@ -245,39 +216,98 @@ impl Landlock {
         }
     }
 
-    pub(crate) fn annotate(&self, result: &mut CallResult) {
-        self.meter.annotate(result);
+    fn lock_control(&self, control: Option<Control>) {
+        *self.control.lock().unwrap_or_else(PoisonError::into_inner) = control;
     }
 
-    pub(crate) async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
-        let layer = self.family.layer(1)?;
-        let (tree, bytes) = (self.tree.clone(), self.tree_bytes);
-        let kept = KeptTree { layer, bytes };
-        let to = kept.dir();
-        in_background(move || Copier::new(Source::Commands, &[]).contents(&tree, &to)).await?;
-        Ok(Snapshot(At::Copy(Arc::new(kept))))
-    }
-
-    pub(crate) async fn fork(&self, at: &Snapshot) -> Result<Self, SandboxError> {
-        let kept = match &at.0 {
-            At::Base => None,
-            At::Copy(kept) => Some(Arc::clone(kept)),
-            _ => return Err(SandboxError::Failed("that snapshot is another sandbox's".into())),
-        };
+    async fn forked(&self, at: &Snapshot) -> Result<Self, SandboxError> {
+        let kept = at.kept::<Kept>()?.cloned();
         let mut origins = self.origins.clone();
         origins.push(self.place.clone());
         let (family, reach) = (Arc::clone(&self.family), Arc::clone(&self.reach));
         let fork = Self::with_tree(self.spec.clone(), family, reach, origins, kept).await?;
-        let mut left = MOST_COPIED;
+        let mut left = copy::MOST_BYTES;
         for name in ["tmp", "user"] {
             let (from, to) = (self.place.join(name), fork.place.join(name));
             left -= copy::contents(&from, &to, left).map_err(SandboxError::io("copy", &from))?;
         }
         Ok(fork)
     }
+}
 
-    fn lock_control(&self, control: Option<Control>) {
-        *self.control.lock().unwrap_or_else(PoisonError::into_inner) = control;
+impl Backend for Landlock {
+    fn facts(&self) -> SandboxFacts {
+        SandboxFacts { backend: Choice::Landlock.word().into(), detail: self.detail.clone() }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn workspace(&self) -> &Path {
+        &self.tree
+    }
+
+    fn base_inside(&self) -> Option<PathBuf> {
+        Some(self.spec.workspace.clone())
+    }
+
+    fn private_tmp(&self) -> Option<PathBuf> {
+        Some(self.place.join("tmp"))
+    }
+
+    fn toolbox(&self, mut setup: Setup) -> BoxFuture<'_, Result<(Toolbox, Hello), SandboxError>> {
+        Box::pin(async move {
+            setup.workspace.clone_from(&self.tree);
+            setup.scratch = self.place.join("scratch");
+            let added = std::mem::take(&mut setup.env);
+            setup.env = environment::from_own(&self.spec.env);
+            setup.limits.memory_bytes = self.spec.limits.memory_bytes;
+            setup.limits.processes = self.spec.limits.processes;
+            setup.limits.file_bytes = self.spec.limits.file_bytes;
+            for name in ["PATH", "VIRTUAL_ENV", "CONDA_PREFIX"] {
+                if let Some(value) = setup.env.get_mut(name) {
+                    *value = moved(value, &self.spec.workspace, &self.tree);
+                }
+            }
+            setup.env.extend(self.own_environment());
+            setup.env.extend(added);
+            // Closed first: its helper ends what the one before has left.
+            self.lock_control(None);
+            let (toolbox, hello, control) =
+                launch::toolbox(&self.spec.program, self.plan(false), &setup, Choice::Landlock).await?;
+            self.lock_control(Some(control));
+            Ok((toolbox, hello))
+        })
+    }
+
+    fn annotate(&self, result: &mut CallResult) {
+        self.meter.annotate(result);
+    }
+
+    fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, SandboxError>> {
+        Box::pin(async move {
+            let layer = self.family.layer(1)?;
+            let (tree, bytes) = (self.tree.clone(), self.tree_bytes);
+            let kept = KeptTree { layer, bytes };
+            let to = kept.dir();
+            in_background(move || Copier::new(Source::Commands, &[]).contents(&tree, &to)).await?;
+            Ok(Snapshot::of(Arc::new(kept)))
+        })
+    }
+
+    fn fork<'a>(&'a self, at: &'a Snapshot) -> BoxFuture<'a, Result<Box<dyn Backend>, SandboxError>> {
+        Box::pin(async move {
+            let fork = self.forked(at).await?;
+            Ok(Box::new(fork) as Box<dyn Backend>)
+        })
+    }
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), SandboxError>> {
+        Box::pin(async move {
+            drop(self);
+            Ok(())
+        })
     }
 }
 

@@ -6,22 +6,12 @@ use std::path::{Component, Path, PathBuf};
 use voe_protocol::BaseSource;
 use voe_untrusted::{Kind, UntrustedDir};
 
-use super::{SCRATCH_INSIDE, credentials, gitdirs, homes, masks};
+use super::{SCRATCH_INSIDE, masks};
+use crate::home::sockets::listening;
+use crate::home::tools::{self, named_tools};
+use crate::home::{credentials, gitdirs, homes};
 use crate::plan::{Bind, Stack, Tree, View};
 use crate::spec::Spec;
-
-/// Variables that name directories of tools.
-const TOOL_VARIABLES: [&str; 9] = [
-    "VIRTUAL_ENV",
-    "CONDA_PREFIX",
-    "PYENV_ROOT",
-    "NVM_DIR",
-    "RUSTUP_HOME",
-    "GOROOT",
-    "GOPATH",
-    "JAVA_HOME",
-    "NODE_PATH",
-];
 
 /// The home directory that commands see as their own; empty and writable. `None` if the workspace holds it.
 pub(super) fn own_home(spec: &Spec) -> Option<PathBuf> {
@@ -48,7 +38,7 @@ impl Found {
     pub(super) fn look(spec: &Spec, trees: &[Tree]) -> Self {
         let own = homes::own();
         let homes = homes::all(own.as_deref());
-        let tools = tools(spec, &homes);
+        let tools = tools::in_homes(spec, &homes);
         let asked: BTreeSet<PathBuf> = spec.read.iter().filter_map(|path| path.canonicalize().ok()).collect();
         let credentials = credentials::in_homes(&homes).into_iter().filter(|path| !asked.contains(path)).collect();
         let mut secrets: BTreeSet<PathBuf> = credentials::SYSTEM_SECRETS.iter().map(PathBuf::from).collect();
@@ -179,7 +169,7 @@ pub(super) fn of(
         .filter(|path| seen(path) || in_tree(path))
         .cloned()
         .partition(|path| path.is_dir() && !in_tree(path));
-    let listening = sockets();
+    let listening = listening();
     let all = || credentials.iter().chain(secrets).chain(&listening).filter(|path| !asked.contains(*path));
     let needed = |path: &Path| trees.iter().map(|tree| &tree.at).chain(&own).any(|needed| needed.starts_with(path));
     let mut masked: BTreeSet<PathBuf> = all()
@@ -213,57 +203,4 @@ pub(super) fn of(
 
 fn bind(from: PathBuf, to: &str, write: bool) -> Bind {
     Bind { from, to: to.into(), write }
-}
-
-/// Tools in homes. Nothing here comes from the workspace: a repository brings links that lead where its author wants.
-pub(crate) fn tools(spec: &Spec, homes: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let named: Vec<PathBuf> = named_tools().collect();
-    let mut tools = homes::tools(homes, &path, &named);
-    let credentials = credentials::in_homes(homes);
-    tools.retain(|path| {
-        let Ok(real) = path.canonicalize() else { return false };
-        !path.starts_with(&spec.workspace)
-            && !homes.iter().any(|home| home.starts_with(&real))
-            && !credentials.iter().any(|secret| real.starts_with(secret))
-    });
-    tools
-}
-
-fn named_tools() -> impl Iterator<Item = PathBuf> {
-    TOOL_VARIABLES.iter().filter_map(std::env::var_os).map(PathBuf::from).filter(|path| path.is_absolute())
-}
-
-/// Unix sockets that somebody on the host listens on: a read-only mount does not keep anyone from connecting.
-pub(crate) fn sockets() -> Vec<PathBuf> {
-    let table = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
-    let mut paths: BTreeSet<PathBuf> = listening(&table).map(PathBuf::from).collect();
-    paths.extend(["/var/run/docker.sock", "/run/docker.sock"].map(PathBuf::from));
-    paths
-        .into_iter()
-        .filter(|path| path.symlink_metadata().is_ok())
-        .filter_map(|path| path.canonicalize().ok())
-        .collect()
-}
-
-/// Paths in `/proc/net/unix`: the eighth field, absent for sockets without a name, with `@` for abstract ones.
-fn listening(table: &str) -> impl Iterator<Item = &str> {
-    table.lines().skip(1).filter_map(|line| {
-        let path = line.split_ascii_whitespace().nth(7)?;
-        path.starts_with('/').then(|| line.split_once(path).map_or(path, |(_, _)| path))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sockets_with_a_path_are_found() {
-        let table = "Num       RefCount Protocol Flags    Type St Inode Path\n\
-            0000: 00000002 00000000 00010000 0001 01 12 /run/x.sock\n\
-            0000: 00000003 00000000 00000000 0001 03 13\n\
-            0000: 00000002 00000000 00010000 0001 01 14 @abstract\n";
-        assert_eq!(listening(table).collect::<Vec<_>>(), ["/run/x.sock"]);
-    }
 }

@@ -11,56 +11,59 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, SendAncillaryBuffer
 use rustix::process::{Pid, PidfdFlags, Signal};
 use rustix::thread::UnshareFlags;
 
-use super::{Done, Failure, Step};
+use crate::setup::{Done, InStep, SetupFailure, SetupStep};
 
 /// Leaves the host's namespaces, apart from the process namespace, which only children change.
-pub(super) fn namespaces(user: bool, network: bool) -> Done {
+pub(crate) fn namespaces(user: bool, network: bool) -> Done {
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     if user {
-        unshare(UnshareFlags::NEWUSER).step(|| "user namespace".into())?;
-        fs::write("/proc/self/setgroups", "deny").step(|| "user namespace: setgroups".into())?;
-        fs::write("/proc/self/uid_map", format!("{uid} {uid} 1")).step(|| "user namespace: uid_map".into())?;
-        fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")).step(|| "user namespace: gid_map".into())?;
+        unshare(UnshareFlags::NEWUSER).step(SetupStep::UserNamespace, || "user namespace".into())?;
+        fs::write("/proc/self/setgroups", "deny")
+            .step(SetupStep::UserNamespace, || "user namespace: setgroups".into())?;
+        fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))
+            .step(SetupStep::UserNamespace, || "user namespace: uid_map".into())?;
+        fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))
+            .step(SetupStep::UserNamespace, || "user namespace: gid_map".into())?;
     }
     let mut flags = UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
     if !network {
         flags |= UnshareFlags::NEWNET;
     }
-    unshare(flags).step(|| "namespaces".into())
+    unshare(flags).step(SetupStep::Namespaces, || "namespaces".into())
 }
 
-pub(super) fn unshare(flags: UnshareFlags) -> io::Result<()> {
+pub(crate) fn unshare(flags: UnshareFlags) -> io::Result<()> {
     // SAFETY: of these namespaces none is the descriptor table or anything else that another part of this process counts on.
     Ok(unsafe { rustix::thread::unshare_unsafe(flags) }?)
 }
 
 /// What a fork returned.
-pub(super) enum Fork {
+pub(crate) enum Fork {
     Child,
     Parent(ChildProcess),
 }
 
 /// A child that is waited for once.
-pub(super) struct ChildProcess {
+pub(crate) struct ChildProcess {
     pid: Pid,
     pidfd: OwnedFd,
 }
 
 impl ChildProcess {
-    pub(super) fn pidfd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
 
-    pub(super) fn pid(&self) -> Pid {
+    pub(crate) fn pid(&self) -> Pid {
         self.pid
     }
 
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
     }
 
     /// Waits for its end; a signal counts as 128 + its number.
-    pub(super) fn wait(&self) -> i32 {
+    pub(crate) fn wait(&self) -> i32 {
         match rustix::process::waitpid(Some(self.pid), rustix::process::WaitOptions::empty()) {
             Ok(Some((_, status))) => {
                 status.exit_status().unwrap_or_else(|| 128 + status.terminating_signal().unwrap_or(127))
@@ -72,14 +75,15 @@ impl ChildProcess {
 
 /// Forks. With `namespace`, the child is the first process of a new process namespace, and so are later children members
 /// of it.
-pub(super) fn fork_into_process_namespace(namespace: bool) -> Done<Fork> {
+pub(crate) fn fork_into_process_namespace(namespace: bool) -> Done<Fork> {
     if namespace {
-        unshare(UnshareFlags::NEWPID).step(|| "process namespace".into())?;
+        unshare(UnshareFlags::NEWPID).step(SetupStep::Namespaces, || "process namespace".into())?;
     }
-    match fork().step(|| "fork".into())? {
+    match fork().step(SetupStep::Processes, || "fork".into())? {
         None => Ok(Fork::Child),
         Some(pid) => {
-            let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).step(|| "pidfd".into())?;
+            let pidfd =
+                rustix::process::pidfd_open(pid, PidfdFlags::empty()).step(SetupStep::Processes, || "pidfd".into())?;
             Ok(Fork::Parent(ChildProcess { pid, pidfd }))
         }
     }
@@ -97,7 +101,7 @@ fn fork() -> io::Result<Option<Pid>> {
 }
 
 /// Ends every process of the child namespace but its first.
-pub(super) fn kill_all_inside() {
+pub(crate) fn kill_all_inside() {
     match fork() {
         Ok(None) => {
             // SAFETY: plain system call; from inside a process namespace, -1 means all of it but its first process.
@@ -112,26 +116,27 @@ pub(super) fn kill_all_inside() {
 }
 
 /// Ends this process without running what the parent registered for its own end.
-pub(super) fn exit_now(code: i32) -> ! {
+pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: _exit takes any number and does not return.
     unsafe { libc::_exit(code) }
 }
 
 /// Dies when the parent does, also if it died before this was called (its end of the pipe is then closed).
-pub(super) fn die_with_parent(parent: Option<&OwnedFd>) -> Done {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).step(|| "parent-death signal".into())?;
+pub(crate) fn die_with_parent(parent: Option<&OwnedFd>) -> Done {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .step(SetupStep::Processes, || "parent-death signal".into())?;
     if let Some(fd) = parent {
         let mut fds = [rustix::event::PollFd::new(fd, rustix::event::PollFlags::IN)];
         let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-        if rustix::event::poll(&mut fds, Some(&now)).step(|| "poll".into())? > 0 {
-            return Err(Failure::new("supervisor", "it is gone"));
+        if rustix::event::poll(&mut fds, Some(&now)).step(SetupStep::Processes, || "poll".into())? > 0 {
+            return Err(SetupFailure::new(SetupStep::Processes, "supervisor", "it is gone"));
         }
     }
     Ok(())
 }
 
 /// Closes all descriptors from `first` on.
-pub(super) fn close_from(first: u32) {
+pub(crate) fn close_from(first: u32) {
     // SAFETY: no object of this process that owns such a descriptor is used afterwards; the caller hands over to the
     // toolbox, which opens its own.
     let done = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
@@ -144,7 +149,7 @@ pub(super) fn close_from(first: u32) {
 }
 
 /// Lets go of voe's pipes, which belong to the toolbox.
-pub(super) fn release_stdio() {
+pub(crate) fn release_stdio() {
     if let Ok(null) = fs::OpenOptions::new().read(true).write(true).open("/dev/null") {
         let _ = rustix::stdio::dup2_stdin(&null);
         let _ = rustix::stdio::dup2_stdout(&null);
@@ -153,7 +158,7 @@ pub(super) fn release_stdio() {
 }
 
 /// Hands an open directory to the other end of a socket.
-pub(super) fn hand_over(socket: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn hand_over(socket: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     let fds = [fd];
@@ -163,7 +168,7 @@ pub(super) fn hand_over(socket: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> io::Resul
 }
 
 /// What the child tells: the descriptor that it hands over, if any, and everything else until the end.
-pub(super) fn hear(socket: BorrowedFd<'_>) -> (Option<OwnedFd>, Vec<u8>) {
+pub(crate) fn hear(socket: BorrowedFd<'_>) -> (Option<OwnedFd>, Vec<u8>) {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let mut first = [0; 4096];
@@ -192,7 +197,7 @@ fn read_all(fd: BorrowedFd<'_>) -> Vec<u8> {
 }
 
 /// Takes over a descriptor that voe left open for this process.
-pub(super) fn inherit(fd: RawFd) -> Option<OwnedFd> {
+pub(crate) fn inherit(fd: RawFd) -> Option<OwnedFd> {
     if fd < 3 {
         return None;
     }
@@ -216,7 +221,7 @@ struct MountAttr {
 }
 
 /// Sets attributes of a mount, and of those below it.
-pub(super) fn mount_attributes(
+pub(crate) fn mount_attributes(
     mount: BorrowedFd<'_>,
     set: u64,
     clear: u64,
@@ -240,7 +245,7 @@ pub(super) fn mount_attributes(
 }
 
 /// Brings the loopback device up.
-pub(super) fn interface_up(socket: BorrowedFd<'_>, name: &str) -> io::Result<()> {
+pub(crate) fn interface_up(socket: BorrowedFd<'_>, name: &str) -> io::Result<()> {
     let name = CString::new(name)?;
     // SAFETY: all-zero bytes are a valid ifreq.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
@@ -255,7 +260,7 @@ pub(super) fn interface_up(socket: BorrowedFd<'_>, name: &str) -> io::Result<()>
 
 /// Installs a seccomp program for this process and its children some of whose calls wait for an answer; where these are
 /// heard of. Once heard, a call is not interrupted by signals other than deadly ones.
-pub(super) fn seccomp_listener(program: &[libc::sock_filter]) -> io::Result<OwnedFd> {
+pub(crate) fn seccomp_listener(program: &[libc::sock_filter]) -> io::Result<OwnedFd> {
     const NEW_LISTENER: libc::c_ulong = 1 << 3;
     const WAIT_KILLABLE: libc::c_ulong = 1 << 5;
     let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
@@ -275,13 +280,13 @@ pub(super) fn seccomp_listener(program: &[libc::sock_filter]) -> io::Result<Owne
 }
 
 /// Survives a limit on the size of files that is reached.
-pub(super) fn ignore_file_size_signal() {
+pub(crate) fn ignore_file_size_signal() {
     // SAFETY: no handler is installed; the signal is ignored, and the write that it stands for fails.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 /// Installs a seccomp program for this process and its children.
-pub(super) fn seccomp(program: &[libc::sock_filter]) -> io::Result<()> {
+pub(crate) fn seccomp(program: &[libc::sock_filter]) -> io::Result<()> {
     let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
     // SAFETY: the program lives through the call, which copies it; the kernel verifies it.
     let done = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) };

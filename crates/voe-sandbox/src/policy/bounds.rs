@@ -5,30 +5,30 @@ use std::os::unix::fs::MetadataExt;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::{Done, Step};
 use crate::plan::Bounds;
+use crate::setup::{Done, InStep, SetupStep};
 
 /// Puts this process, and with it all its children, into the control groups.
-pub(super) fn join_groups(bounds: &Bounds) -> Done {
+pub(crate) fn join_groups(bounds: &Bounds) -> Done {
     for procs in &bounds.groups {
-        fs::write(procs, "0").step(|| format!("control group {}", procs.display()))?;
+        fs::write(procs, "0").step(SetupStep::Limits, || format!("control group {}", procs.display()))?;
     }
     Ok(())
 }
 
 /// Sets the bounds of single processes.
-pub(super) fn set(bounds: &Bounds, user_namespace: bool) -> Done {
+pub(crate) fn set(bounds: &Bounds, user_namespace: bool) -> Done {
     let both = |value| Rlimit { current: Some(value), maximum: Some(value) };
-    setrlimit(Resource::Fsize, both(bounds.file_bytes)).step(|| "limit on file size".into())?;
-    setrlimit(Resource::Core, both(0)).step(|| "limit on core files".into())?;
+    setrlimit(Resource::Fsize, both(bounds.file_bytes)).step(SetupStep::Limits, || "limit on file size".into())?;
+    setrlimit(Resource::Core, both(0)).step(SetupStep::Limits, || "limit on core files".into())?;
     if let Some(bytes) = bounds.data_bytes {
-        setrlimit(Resource::Data, both(bytes)).step(|| "limit on memory".into())?;
+        setrlimit(Resource::Data, both(bytes)).step(SetupStep::Limits, || "limit on memory".into())?;
     }
     // Counted by user: inside a user namespace (since Linux 5.14) only those in there, elsewhere all of the user's. There it only
     // keeps a fork bomb from filling the machine before the supervisor, which counts what is below it, has seen and ended it.
     if let Some(processes) = bounds.watch_processes {
         let most = if user_namespace { processes } else { tasks_of_user() + 2 * processes };
-        setrlimit(Resource::Nproc, both(most)).step(|| "limit on processes".into())?;
+        setrlimit(Resource::Nproc, both(most)).step(SetupStep::Limits, || "limit on processes".into())?;
     }
     Ok(())
 }

@@ -7,21 +7,21 @@ use landlock::{
     RulesetStatus, Scope,
 };
 
-use super::{Done, Failure, Step};
 use crate::plan::Plan;
+use crate::setup::{Done, InStep, SetupFailure, SetupStep};
 
 /// The newest rules that are used where the kernel knows them; older kernels hold what they can.
 const NEWEST: ABI = ABI::V6;
 
 /// Fences this process and its children in.
-pub(super) fn apply(plan: &Plan) -> Done {
+pub(crate) fn apply(plan: &Plan) -> Done {
     // A second fence inside a private file system may be missing; the only one may not.
     fence(&plan.readable, &plan.writable, plan.view.is_none())
 }
 
 /// In a container: everything but voe's own directory may be written, for commands run as root there.
-pub(super) fn guard_own(own: &Path, scratch: &Path) -> Done {
-    let entries = std::fs::read_dir("/").step(|| "read /".into())?;
+pub(crate) fn guard_own(own: &Path, scratch: &Path) -> Done {
+    let entries = std::fs::read_dir("/").step(SetupStep::Landlock, || "read /".into())?;
     let mut writable: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path != own).collect();
     writable.push(scratch.to_path_buf());
     fence(&[], &writable, false)
@@ -34,24 +34,30 @@ fn fence(readable: &[PathBuf], writable: &[PathBuf], required: bool) -> Done {
     let mut rules = Ruleset::default()
         .set_compatibility(truncation)
         .handle_access(AccessFs::Truncate)
-        .step(|| "Landlock (Linux 6.2 for the only fence)".into())?
+        .step(SetupStep::Landlock, || "Landlock (Linux 6.2 for the only fence)".into())?
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))
         .and_then(|rules| rules.scope(Scope::AbstractUnixSocket))
         .and_then(|rules| rules.scope(Scope::Signal))
         .and_then(Ruleset::create)
-        .step(|| "Landlock".into())?;
+        .step(SetupStep::Landlock, || "Landlock".into())?;
     let everything = [PathBuf::from("/")];
     let readable = if readable.is_empty() { &everything[..] } else { readable };
     for path in readable {
-        rules = allow(rules, path, AccessFs::from_read(NEWEST)).step(|| format!("Landlock: {}", path.display()))?;
+        rules = allow(rules, path, AccessFs::from_read(NEWEST))
+            .step(SetupStep::Landlock, || format!("Landlock: {}", path.display()))?;
     }
     for path in writable {
-        rules = allow(rules, path, AccessFs::from_all(NEWEST)).step(|| format!("Landlock: {}", path.display()))?;
+        rules = allow(rules, path, AccessFs::from_all(NEWEST))
+            .step(SetupStep::Landlock, || format!("Landlock: {}", path.display()))?;
     }
-    let status = rules.restrict_self().step(|| "Landlock".into())?;
+    let status = rules.restrict_self().step(SetupStep::Landlock, || "Landlock".into())?;
     if required && status.ruleset == RulesetStatus::NotEnforced {
-        return Err(Failure::new("Landlock", "this kernel does not have it (Linux 6.2, listed in lsm=)"));
+        return Err(SetupFailure::new(
+            SetupStep::Landlock,
+            "Landlock",
+            "this kernel does not have it (Linux 6.2, listed in lsm=)",
+        ));
     }
     Ok(())
 }

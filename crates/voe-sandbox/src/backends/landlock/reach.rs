@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::local::{credentials, homes, view};
+use crate::home::{credentials, homes, sockets, tools};
 use crate::spec::Spec;
 
 /// Below the root and out of reach as a whole.
@@ -25,12 +25,12 @@ pub(super) fn readable(spec: &Spec, borrowed: &[PathBuf]) -> Vec<PathBuf> {
     closed.extend(CLOSED.iter().map(|name| Path::new("/").join(name)));
     closed.extend(credentials::SYSTEM_SECRETS.iter().map(PathBuf::from));
     closed.extend([Path::new("/var/tmp").to_path_buf(), spec.home.clone()]);
-    closed.extend(view::sockets());
+    closed.extend(sockets::listening());
     let unseen = crate::hidden::paths(spec);
     closed.extend(unseen.iter().cloned());
     let mut open = Vec::new();
     without(Path::new("/"), &closed, &mut open, 0);
-    let tools = view::tools(spec, &homes);
+    let tools = tools::in_homes(spec, &homes);
     let mut secrets = credentials::in_homes(&homes);
     secrets.extend(credentials::in_tools(&tools));
     secrets.retain(|path| !asked.contains(path));

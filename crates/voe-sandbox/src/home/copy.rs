@@ -8,6 +8,9 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
 
+/// Bytes of temporary files and of the private home at most that a fork gets a copy of.
+pub(crate) const MOST_BYTES: u64 = 1 << 30;
+
 /// Copies what is in `from` into `to`: files, directories and links with modes and times, up to `most` bytes of content.
 /// Returns the bytes copied. Sockets and pipes are left out; so is what vanishes or cannot be read meanwhile, and what comes
 /// after a great number of entries. No copy runs as its owner or group.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use voe_untrusted::{Error, Kind, UntrustedDir, private};
 
 use crate::error::SandboxError;
-use crate::index::{self, Entry, Record};
+use crate::home::index::{self, Entry, Record};
 use crate::spec::Spec;
 
 /// What a sandbox and its forks share. Removed with the last of them.

@@ -1,12 +1,13 @@
 //! seccomp: system calls that no build, test or tool needs, and through which one might get out.
 
-use super::{Done, Step, sys};
+use crate::setup::{Done, InStep, SetupStep};
+use crate::sys;
 
 // Instruction codes, from linux/bpf_common.h: load a word, jump if equal, jump if greater or equal, jump if any bit is set,
 // mask, return.
 const LOAD: u16 = 0x20;
-pub(super) const JUMP_EQUAL: u16 = 0x15;
-pub(super) const JUMP_ANY: u16 = 0x45;
+pub(crate) const JUMP_EQUAL: u16 = 0x15;
+pub(crate) const JUMP_ANY: u16 = 0x45;
 const JUMP_AT_LEAST: u16 = 0x35;
 const AND: u16 = 0x54;
 const RETURN: u16 = 0x06;
@@ -134,8 +135,8 @@ const OPEN: &[(libc::c_long, u32)] = &[
 ];
 
 /// Installs the filter. `no_sockets`: there is no network namespace, so that making a socket is refused altogether.
-pub(super) fn apply(no_sockets: bool) -> Done {
-    sys::seccomp(&program(no_sockets)).step(|| "seccomp".into())
+pub(crate) fn apply(no_sockets: bool) -> Done {
+    sys::seccomp(&program(no_sockets)).step(SetupStep::Seccomp, || "seccomp".into())
 }
 
 fn program(no_sockets: bool) -> Vec<libc::sock_filter> {
@@ -171,11 +172,11 @@ fn program(no_sockets: bool) -> Vec<libc::sock_filter> {
 
 /// A program under construction; the number of the call is loaded between its parts.
 #[derive(Default)]
-pub(super) struct Code(Vec<libc::sock_filter>);
+pub(crate) struct Code(Vec<libc::sock_filter>);
 
 impl Code {
     /// Ends what is of another architecture; its numbers mean other calls.
-    pub(super) fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         let mut code = Self::default();
         code.load(ARCHITECTURE);
         code.jump(JUMP_EQUAL, THIS_ARCHITECTURE, 1, 0);
@@ -188,7 +189,7 @@ impl Code {
     }
 
     /// Allows the rest.
-    pub(super) fn end(mut self) -> Vec<libc::sock_filter> {
+    pub(crate) fn end(mut self) -> Vec<libc::sock_filter> {
         self.ret(ALLOW);
         self.0
     }
@@ -205,19 +206,19 @@ impl Code {
         self.0.push(libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: value });
     }
 
-    pub(super) fn refuse(&mut self, call: libc::c_long, errno: i32) {
+    pub(crate) fn refuse(&mut self, call: libc::c_long, errno: i32) {
         self.jump(JUMP_EQUAL, call as u32, 0, 1);
         self.ret(ERRNO | errno as u32);
     }
 
     /// Leaves the call to the process that listens.
-    pub(super) fn ask(&mut self, call: libc::c_long) {
+    pub(crate) fn ask(&mut self, call: libc::c_long) {
         self.jump(JUMP_EQUAL, call as u32, 0, 1);
         self.ret(ASK);
     }
 
     /// Refuses the call unless an argument is `value`.
-    pub(super) fn refuse_unless(&mut self, call: libc::c_long, index: u32, value: u32, errno: i32) {
+    pub(crate) fn refuse_unless(&mut self, call: libc::c_long, index: u32, value: u32, errno: i32) {
         self.jump(JUMP_EQUAL, call as u32, 0, 4);
         self.load(argument(index));
         self.jump(JUMP_EQUAL, value, 1, 0);
@@ -226,7 +227,7 @@ impl Code {
     }
 
     /// Refuses the call if an argument, a request of `ioctl`, is of one of these kinds (bits 8 to 15) and none of `allowed`.
-    pub(super) fn refuse_kinds(&mut self, call: libc::c_long, index: u32, kinds: &[u32], allowed: &[u32], errno: i32) {
+    pub(crate) fn refuse_kinds(&mut self, call: libc::c_long, index: u32, kinds: &[u32], allowed: &[u32], errno: i32) {
         let (kinds, allowed) = (kinds.iter().copied(), allowed.iter().copied());
         let (many_kinds, many_allowed) = (kinds.len() as u8, allowed.len() as u8);
         self.jump(JUMP_EQUAL, call as u32, 0, many_allowed + many_kinds + 5);
@@ -244,7 +245,7 @@ impl Code {
         self.load(NUMBER);
     }
 
-    pub(super) fn refuse_if(&mut self, call: libc::c_long, index: u32, test: u16, value: u32, errno: i32) {
+    pub(crate) fn refuse_if(&mut self, call: libc::c_long, index: u32, test: u16, value: u32, errno: i32) {
         self.jump(JUMP_EQUAL, call as u32, 0, 4);
         self.load(argument(index));
         self.jump(test, value, 0, 1);

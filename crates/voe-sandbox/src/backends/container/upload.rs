@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::engine::failed;
 use crate::error::SandboxError;
-use crate::local::{credentials, homes};
+use crate::home::{credentials, homes};
 
 /// Bytes of a piece of the stream, and how many pieces may wait.
 const PIECE: usize = 256 * 1024;

@@ -30,6 +30,7 @@ pub(super) fn address(choice: Choice) -> String {
 pub(super) async fn connect(choice: Choice, address: &str) -> Result<Docker, SandboxError> {
     let unavailable = |error: Error| SandboxError::Unavailable {
         choice,
+        step: None,
         problem: format!("no engine answers at {address} ({})", line(&error)),
         remedy: match choice {
             Choice::Podman => "start it (systemctl --user start podman.socket) or set CONTAINER_HOST".into(),
