@@ -114,59 +114,6 @@ fn nothing_in_the_agents_own_workspace_differs_after_a_counterfactual() {
 }
 
 #[test]
-fn a_check_decided_by_chance_proves_nothing() {
-    let bench = Bench::new(STATS);
-    // Passes, fails, passes … whatever the code is.
-    let flaky = "n=$(cat /tmp/voe-flaky-$V 2>/dev/null || echo 0); echo $((n + 1)) > /tmp/voe-flaky-$V; exit $((n % 2)); python3 t.py";
-    let flaky = flaky.replace("$V", &std::process::id().to_string());
-    let (_, checks) = attempt(&bench, "none", &[cure(), bash(&flaky), bash(&flaky), done(), done(), done()]);
-    let _ = std::fs::remove_file(format!("/tmp/voe-flaky-{}", std::process::id()));
-    assert_ne!(checks[&flaky]["level"], "proven", "{}", checks[&flaky]);
-}
-
-#[test]
-fn a_proof_stays_a_proof_when_the_model_runs_the_check_again() {
-    let bench = Bench::new(STATS);
-    let (said, _) = attempt(&bench, "none", &[cure(), bash(CHECK), bash(CHECK), done()]);
-    assert_eq!((said.code, said.finish()["evidence"]["level"].as_str()), (0, Some("proven")), "{}", said.out);
-}
-
-#[test]
-fn the_outcome_goes_with_the_next_tool_result_whichever_is_faster() {
-    for (check, next) in
-        [(CHECK, "sleep 1"), ("sleep 1; python3 -c 'from stats import mean; assert mean([]) == 0'", "true")]
-    {
-        let bench = Bench::new(STATS);
-        let (said, _) = attempt(&bench, "none", &[cure(), bash(check), bash(next), done()]);
-        let results = said.events_of("result");
-        let fact = "was also run on a copy without your changes";
-        assert!(!results[1]["text"].as_str().unwrap().contains(fact));
-        assert!(results[2]["text"].as_str().unwrap().contains(fact), "{}", results[2]["text"]);
-    }
-}
-
-#[test]
-fn the_gate_refuses_twice_with_the_facts_and_then_lets_an_unproven_patch_end() {
-    let bench = Bench::new(STATS);
-    let vacuous = bash("python3 -c 'import stats'");
-    let (said, _) = attempt(&bench, "none", &[cure(), vacuous, done(), done(), done()]);
-    let gates = said.events_of("gate");
-    assert_eq!(gates.iter().map(|g| g["accepted"].as_bool().unwrap()).collect::<Vec<_>>(), [false, false, true]);
-    assert!(gates[0]["text"].as_str().unwrap().contains("pass without your changes too"), "{}", gates[0]);
-    assert_eq!((said.code, said.finish()["evidence"]["level"].as_str()), (0, Some("vacuous")));
-}
-
-#[test]
-fn record_keeps_the_proof_out_of_the_conversation() {
-    let bench = Bench::new(STATS);
-    let model = bench.script(&[cure(), bash(CHECK), bash("true"), done()]);
-    let said =
-        bench.voe(&["fix", "p", "--sandbox", "none", "--json", "--strategy", "verify-on-edit", "--model", &model]);
-    assert_eq!(said.finish()["evidence"]["level"], "proven", "{}", said.out);
-    assert!(said.events_of("result").iter().all(|r| !r["text"].as_str().unwrap().contains("without your changes")));
-}
-
-#[test]
 fn the_users_own_check_counts_as_a_proof() {
     let bench = Bench::new(STATS);
     let model = bench.script(&[cure(), done()]);

@@ -1,0 +1,41 @@
+//! Attempts from start to end, without the binary: the loop, its policies, and what is verified when.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod evidence;
+mod grid;
+mod red_first;
+
+use std::process::ExitCode;
+
+/// Each test by its name.
+macro_rules! tests {
+    ($($module:ident :: $name:ident),* $(,)?) => {
+        &[$((concat!(stringify!($module), "::", stringify!($name)), $module::$name as fn())),*]
+    };
+}
+
+fn main() -> ExitCode {
+    voe_testkit::main(tests![
+        evidence::a_check_decided_by_chance_proves_nothing,
+        evidence::a_proof_stays_a_proof_when_the_model_runs_the_check_again,
+        evidence::the_outcome_goes_with_the_next_tool_result_whichever_is_faster,
+        evidence::the_gate_refuses_twice_with_the_facts_and_then_lets_an_unproven_patch_end,
+        evidence::record_keeps_the_proof_out_of_the_conversation,
+        evidence::where_the_sandbox_cannot_fork_a_check_stays_unproven_and_the_attempt_ends,
+        evidence::a_test_that_the_model_writes_goes_into_the_run_without_its_edits,
+        grid::a_verification_that_fails_once_is_recovered_from_and_then_passes,
+        grid::where_recovery_loses_a_right_fix_the_best_evidenced_state_is_handed_in,
+        grid::a_verdict_that_cannot_be_told_is_neither_pass_nor_fail_and_is_recorded,
+        grid::without_a_method_the_models_word_is_enough,
+        grid::tests_that_failed_before_are_not_held_against_the_patch,
+        grid::a_ticked_item_of_the_models_plan_is_verified_like_a_checkpoint,
+        grid::a_model_that_goes_on_working_instead_of_reviewing_is_reviewed_when_it_is_done_again,
+        grid::work_thrown_away_in_recovery_comes_back_when_the_steps_run_out,
+        red_first::edits_by_any_tool_are_refused_or_put_back_until_a_check_has_failed,
+        red_first::a_failing_check_opens_the_source_and_is_run_again_after_each_edit_with_and_without_it,
+        red_first::tests_may_be_written_before_the_failing_check,
+        red_first::a_check_that_is_broken_itself_does_not_open_the_source,
+        red_first::after_as_many_steps_with_refusals_as_the_strategy_says_edits_are_let_through,
+        red_first::two_failing_checks_can_be_asked_for,
+    ])
+}

@@ -1,0 +1,129 @@
+//! A small repository, and attempts on it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use voe_agent::{Plan, Strategy};
+use voe_model::recorded::Scripted;
+use voe_protocol::BaseSource;
+use voe_sandbox::{Capabilities, Sandbox};
+use voe_search::Work;
+use voe_trace::event::Task;
+use voe_trace::{Trajectory, Writer};
+
+use crate::backend::TestBackend;
+use crate::played::Played;
+
+/// The file with the error.
+pub const STATS: (&str, &str) = ("stats.py", "def mean(xs):\n    return sum(xs) / len(xs)\n");
+
+/// A directory of files, in which an attempt works.
+pub struct Lab {
+    dir: TempDir,
+}
+
+impl Lab {
+    /// With these files.
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        // Not in /tmp, which the file tools may write.
+        let lab = Self { dir: tempfile::tempdir_in("/var/tmp").unwrap() };
+        fs::create_dir(lab.tree()).unwrap();
+        for (path, text) in files {
+            lab.write(path, text);
+        }
+        lab
+    }
+
+    /// A small Python project with an error on an empty list, which [`crate::replies::cure`] cures, and a test that passes.
+    pub fn python() -> Self {
+        let test = "import unittest\nfrom stats import mean\n\n\nclass T(unittest.TestCase):\n    def test_two(self):\n        self.assertEqual(mean([1, 3]), 2)\n";
+        Self::new(&[STATS, ("test_stats.py", test)])
+    }
+
+    /// The workspace.
+    pub fn tree(&self) -> PathBuf {
+        self.dir.path().join("repo")
+    }
+
+    /// Writes a file of the workspace.
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.tree().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// Reads a file of the workspace.
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.tree().join(path)).unwrap()
+    }
+
+    /// The base as the host keeps it: the tree in a git directory outside the workspace.
+    fn base(&self) -> BaseSource {
+        let git_dir = self.dir.path().join("base.git");
+        let git = |args: &[&str]| {
+            let mut command = std::process::Command::new("git");
+            command.env("GIT_DIR", &git_dir).env("GIT_WORK_TREE", self.tree()).env("GIT_CONFIG_NOSYSTEM", "1");
+            let output = command.args(args).current_dir(self.tree()).output().unwrap();
+            assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        };
+        git(&["init", "-q"]);
+        git(&["add", "-A"]);
+        let tree = git(&["write-tree"]);
+        BaseSource::Git { git_dir, tree }
+    }
+
+    fn strategy(&self, text: &str) -> Strategy {
+        if !text.contains('\n') {
+            return voe_agent::load(text, self.dir.path()).unwrap();
+        }
+        fs::write(self.dir.path().join("strategy.toml"), text).unwrap();
+        voe_agent::load("strategy.toml", self.dir.path()).unwrap()
+    }
+
+    /// Runs an attempt by a shipped strategy, or one in TOML, until it ends.
+    pub fn play(&self, strategy: &str, replies: &[Value]) -> Played {
+        self.play_with(strategy, replies, |_| {})
+    }
+
+    /// The same in a sandbox with other capabilities.
+    pub fn play_with(&self, strategy: &str, replies: &[Value], change: impl FnOnce(&mut Capabilities)) -> Played {
+        let script = self.dir.path().join("script.json");
+        fs::write(&script, serde_json::to_vec(replies).unwrap()).unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        let plan = Plan {
+            task: Task {
+                id: String::new(),
+                statement: "mean() of an empty list should be 0".into(),
+                workspace: self.tree().display().to_string(),
+                commit: None,
+                base: None,
+                check: None,
+            },
+            strategy: self.strategy(strategy),
+            model: Arc::new(Scripted::from_file(&script).unwrap()),
+            sandbox: Sandbox::with(TestBackend::new(&self.tree()).with(change)),
+            pristine: self.base(),
+            user_tree: None,
+            notes: String::new(),
+            stream: false,
+            stop: stopped,
+            time: "2026-01-01T00:00:00Z".into(),
+        };
+        let file = self.dir.path().join("trajectory.jsonl");
+        let _ = fs::remove_file(&file);
+        let writer = Writer::create(&file).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut work = Work::start(plan, writer, Box::new(())).await.unwrap();
+            let (reason, error) = work.run().await;
+            let ended = work.finish(reason, error, file.display().to_string()).await.unwrap();
+            work.close(ended.finish).await.unwrap();
+        });
+        Played::new(Trajectory::read(&file).unwrap())
+    }
+}
