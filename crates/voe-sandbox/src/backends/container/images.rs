@@ -57,7 +57,7 @@ impl Images {
     /// Those of Docker or Podman.
     ///
     /// # Errors
-    /// No engine answers.
+    /// No Docker or Podman answers, or it refuses.
     pub async fn connect(choice: Choice) -> Result<Self, SandboxError> {
         let docker = engine::connect(choice, &engine::address(choice)).await?;
         Ok(Self { docker, choice })
@@ -71,7 +71,7 @@ impl Images {
     /// The image of this name or id, if it is there.
     ///
     /// # Errors
-    /// The engine failed.
+    /// The engine could not look for the image; that there is none is not an error.
     pub async fn find(&self, image: &str) -> Result<Option<Found>, SandboxError> {
         match self.docker.inspect_image(image).await {
             Ok(there) => Ok(Some(Found {
@@ -92,7 +92,7 @@ impl Images {
     /// Fetches an image: one try.
     ///
     /// # Errors
-    /// What its registry or the engine said.
+    /// The image can't be fetched, with what its registry or the engine reported.
     pub async fn pull(&self, image: &str) -> Result<(), PullError> {
         // Without a tag an engine would fetch all of them.
         let tagged = image.rsplit('/').next().is_some_and(|name| name.contains([':', '@']));
