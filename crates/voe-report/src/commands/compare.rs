@@ -140,6 +140,9 @@ pub struct Group {
 }
 
 /// Loads both arms and compares them.
+///
+/// # Errors
+/// An arm can't be loaded, the two are shards of one experiment, or there are no tasks to compare.
 pub fn compare(options: &Options) -> Result<Comparison, Error> {
     let (mut a, mut b) = (load::arm(&options.a)?, load::arm(&options.b)?);
     parts::check([&a, &b])?;

@@ -75,6 +75,9 @@ pub struct Row {
 }
 
 /// Calculates it. Refuses rates that no pair of arms can have.
+///
+/// # Errors
+/// A rate that is not between 0 and 1, no gain, or no tasks or trials.
 pub fn power(options: &Options) -> Result<Power, Error> {
     let Options { baseline, gain, tasks, trials, .. } = *options;
     let usage = |text: String| Err(Error::Usage(text));

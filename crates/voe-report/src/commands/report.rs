@@ -67,6 +67,9 @@ pub enum Output {
 }
 
 /// Makes the report and writes it where it is wanted.
+///
+/// # Errors
+/// No input, an arm that can't be loaded, shards of one experiment as two arms, or a file that can't be written.
 pub fn report(options: &Options) -> Result<Output, Error> {
     if options.inputs.is_empty() {
         return Err(Error::Usage("name at least one run directory or report".to_owned()));

@@ -19,6 +19,9 @@ use voe_grade::RunReport;
 
 /// The arms that `spec` names: a run directory, one arm of it (`runs/x:arm`), an official run report, or a table of
 /// verdicts (a JSON list with an `instance_id` and true or false for each arm in every row; `table.json:arm` for one).
+///
+/// # Errors
+/// Nothing readable of these kinds is there, or it has no such arm.
 pub fn arms(spec: &str) -> Result<Vec<Arm>, Error> {
     let (path, wanted) = split(spec);
     let arms = if path.is_dir() { of_run(&Place::dir(&path)?)? } else { of_file(&path)? };
@@ -37,6 +40,9 @@ pub(crate) fn is_report(spec: &str) -> bool {
 }
 
 /// The one arm that `spec` names; an error if it names several.
+///
+/// # Errors
+/// As [`arms`], or it names several.
 pub fn arm(spec: &str) -> Result<Arm, Error> {
     let mut arms = arms(spec)?;
     match arms.pop() {
@@ -49,6 +55,9 @@ pub fn arm(spec: &str) -> Result<Arm, Error> {
 }
 
 /// Several specs, in order; arms of the same name get their source's in front.
+///
+/// # Errors
+/// As [`arms`].
 pub fn all(specs: &[String]) -> Result<Vec<Arm>, Error> {
     let mut all = Vec::new();
     for spec in specs {

@@ -43,6 +43,9 @@ struct Row {
 
 impl Suite {
     /// Reads a `.jsonl` file (one row a line) or a `.json` file (a list of rows) with SWE-bench's fields.
+    ///
+    /// # Errors
+    /// The file can't be read, or is not a suite.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = named_text(path)?;
         let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
@@ -50,6 +53,9 @@ impl Suite {
     }
 
     /// The same from text. The error says what is wrong, and in which row.
+    ///
+    /// # Errors
+    /// The text is not a suite, or has no rows.
     pub fn parse(name: impl Into<String>, text: &str) -> Result<Self, String> {
         let mut suite = Self { name: name.into(), tasks: BTreeMap::new() };
         if text.trim_start().starts_with('[') {

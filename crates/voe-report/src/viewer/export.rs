@@ -12,6 +12,9 @@ use crate::output::Folder;
 /// Writes the viewer and all attempts to a folder; one attempt at a time is held. Returns the number of attempts.
 ///
 /// A page from disk may not fetch, so that data comes as scripts which call `voeData(key, value)` with a JSON value.
+///
+/// # Errors
+/// An input can't be read, or a file can't be written.
 pub fn export(options: &Options, folder: &Path) -> Result<usize, Error> {
     let index = Index::build(&options.inputs)?;
     let folder = Folder::named(folder)?;

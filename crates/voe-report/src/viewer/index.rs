@@ -71,6 +71,9 @@ pub struct Entry {
 
 impl Index {
     /// Reads everything that `inputs` name.
+    ///
+    /// # Errors
+    /// An input can't be read, or has nothing to view.
     pub fn build(inputs: &[String]) -> Result<Self, Error> {
         let mut index = Self::default();
         for input in inputs {
@@ -111,6 +114,9 @@ impl Index {
     }
 
     /// Reads what is new. Returns whether anything changed.
+    ///
+    /// # Errors
+    /// A run directory can't be listed. An attempt that can't be read is not an error: its entry reports the damage.
     pub fn refresh(&mut self) -> Result<bool, Error> {
         let before = self.version;
         self.discover()?;

@@ -177,6 +177,9 @@ pub fn chunks(entry: &Entry) -> usize {
 }
 
 /// The records of the `chunk`-th lot of steps, step by step (the first list holds what came before the first step, in chunk 0).
+///
+/// # Errors
+/// The record can't be read.
 pub fn chunk(entry: &Entry, chunk: usize) -> Result<Value, Error> {
     let first = chunk * STEPS_IN_CHUNK;
     let end_of = |i: usize| entry.steps.get(i).map_or(entry.read, |(_, at)| *at);

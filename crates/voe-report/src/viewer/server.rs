@@ -73,6 +73,9 @@ impl Shared {
 
 impl Server {
     /// Reads what is to be viewed and takes the port, on loopback only.
+    ///
+    /// # Errors
+    /// An input can't be read, or the port is taken.
     pub async fn bind(options: &Options) -> Result<Self, Error> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
         let failed = |cause| Error::Listen { address: address.to_string(), cause };
@@ -107,6 +110,9 @@ impl Server {
     }
 
     /// Serves until `stop` ends.
+    ///
+    /// # Errors
+    /// The listener failed.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
         let shared = self.shared.clone();
         let refresh = tokio::spawn(async move {
