@@ -96,6 +96,9 @@ enum Driver {
 
 impl Attempt {
     /// Starts the tools and writes the beginning of the record.
+    ///
+    /// # Errors
+    /// The tools can't be started, or the record can't be written.
     pub async fn start(plan: Plan, writer: Writer, observer: Box<dyn Observer>) -> Result<Self, AttemptError> {
         let (time, notes) = (plan.time.clone(), plan.notes.clone());
         let mut attempt = Session::open(plan, writer, observer, &[]).await?;
@@ -111,6 +114,9 @@ impl Attempt {
 
     /// Goes on from `records`, which `writer`'s file holds. `files` brings the workspace in `plan` to where they left it.
     /// Calls of the last reply that have no result are answered with the fact that they were cut off.
+    ///
+    /// # Errors
+    /// The tools can't be started, `files` can't be laid over the workspace, or the record can't be written.
     pub async fn resume(
         plan: Plan,
         writer: Writer,
@@ -213,6 +219,9 @@ impl Attempt {
 
     /// Says something before the next step. Where the last word is the user's it is added to it: some templates refuse two
     /// user messages in a row.
+    ///
+    /// # Errors
+    /// The record can't be written.
     pub fn tell(&mut self, text: &str) -> Result<(), AttemptError> {
         let session = self.session_mut();
         let mut messages = session.log.conversation.messages.clone();
@@ -229,6 +238,9 @@ impl Attempt {
     }
 
     /// Lays the work of another attempt over the workspace, as its beginning.
+    ///
+    /// # Errors
+    /// The files can't be written into the workspace, or the record can't be written.
     pub async fn lay(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<(), AttemptError> {
         if files.is_empty() {
             return Ok(());

@@ -254,6 +254,9 @@ pub fn show(strategy: &Strategy) -> String {
 }
 
 /// Reads a strategy back from the text in a record.
+///
+/// # Errors
+/// The text is not TOML, or is not a complete strategy.
 pub fn parse(text: &str) -> Result<Strategy, LoadError> {
     toml::from_str(text).map_err(|e| LoadError::Invalid { name: "in the record".into(), error: one_line(e.message()) })
 }

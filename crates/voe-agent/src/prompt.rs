@@ -114,6 +114,9 @@ pub(crate) fn only_names(template: &str) -> bool {
 }
 
 /// What is wrong with the strategy, if anything, in one line.
+///
+/// # Errors
+/// The line: a template that does not parse, or a key without which the model could not work.
 pub fn validate(strategy: &Strategy) -> Result<(), String> {
     for (key, template) in templates(strategy) {
         let mut environment = Environment::new();

@@ -120,7 +120,7 @@ impl Experiment {
     /// Reads an experiment file.
     ///
     /// # Errors
-    /// It can't be read or is not one.
+    /// The file can't be read, or is not an experiment; the error names the key.
     pub fn read(path: &Path) -> Result<Self, ExperimentError> {
         let fail = |why: String| ExperimentError::Read { path: path.to_owned(), why };
         let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;

@@ -103,7 +103,7 @@ impl Scripts {
     /// Reads a file.
     ///
     /// # Errors
-    /// It can't be read or is not of the form.
+    /// The file can't be read, or is not a script.
     pub fn read(path: &Path) -> Result<Self, ScriptError> {
         let fail = |why: String| ScriptError::Read { path: path.display().to_string(), why };
         let bytes = voe_untrusted::read_named(path, LARGEST).map_err(|error| fail(error.to_string()))?;
@@ -114,7 +114,7 @@ impl Scripts {
     /// The model of one attempt, of which `served` replies are in its record; `None`: of several, told apart by what they ask.
     ///
     /// # Errors
-    /// No script fits.
+    /// No script of the file is for this attempt.
     pub fn model(
         &self,
         task: &Instance,

@@ -105,6 +105,9 @@ pub enum RowError {
 impl Instance {
     /// Reads a row. Test lists may be JSON lists or, as in Verified and Lite, strings that hold one; an empty string in a
     /// newer field counts as its absence.
+    ///
+    /// # Errors
+    /// The row is not an object, or a field is missing or of another type; the error names the row and the field.
     pub fn from_value(row: Value) -> Result<Self, RowError> {
         let Value::Object(fields) = row else { return Err(RowError::NoObject { found: kind(&row) }) };
         let id = match fields.get("instance_id") {
@@ -135,6 +138,9 @@ impl Instance {
     }
 
     /// The parser for this row's logs.
+    ///
+    /// # Errors
+    /// The row names a parser that does not exist, or none, and its repository has none.
     pub fn parser(&self) -> Result<LogParser, UnsupportedParser> {
         LogParser::of(&self.instance_id, &self.repo, self.log_parser.as_deref())
     }

@@ -119,6 +119,9 @@ impl LogParser {
     }
 
     /// The parser for a row: the one it names, else that of its repository.
+    ///
+    /// # Errors
+    /// There is no parser of that name, or none for that repository.
     pub fn of(id: &str, repo: &str, name: Option<&str>) -> Result<Self, UnsupportedParser> {
         match name {
             Some(name) => Self::from_name(name)
@@ -130,6 +133,9 @@ impl LogParser {
 }
 
 /// Reads the tests' statuses from a log, or from a slice of one.
+///
+/// # Errors
+/// The official parser stops with an exception on such a log.
 pub fn parse_log(parser: LogParser, log: &str) -> Result<Statuses, ParserStops> {
     let log = universal_newlines(log);
     Ok(match parser {

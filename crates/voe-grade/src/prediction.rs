@@ -93,6 +93,9 @@ impl Prediction {
 
 impl Predictions {
     /// Reads a JSON list, a JSON object (its values) or JSON lines. Blank lines don't matter.
+    ///
+    /// # Errors
+    /// The text has no predictions, or an entry is not one; the error names the entry.
     pub fn read(text: &str) -> Result<Self, PredictionsError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim().is_empty() {
@@ -147,6 +150,9 @@ impl Predictions {
     }
 
     /// The predictions as JSON lines, in the order in which they are held.
+    ///
+    /// # Errors
+    /// Never in practice: strings and their absence are always JSON.
     pub fn to_jsonl(&self) -> serde_json::Result<String> {
         let mut out = String::new();
         for prediction in &self.all {

@@ -87,11 +87,17 @@ impl InstanceReport {
     }
 
     /// The text of `report.json`, which holds the report under the task's id, as the official package writes it.
+    ///
+    /// # Errors
+    /// Never in practice: what a report has is always JSON.
     pub fn to_file(&self, instance_id: &str) -> serde_json::Result<String> {
         official_json::indented(&IndexMap::from([(instance_id, self)]))
     }
 
     /// Reads a `report.json`: reports by task id, in practice one.
+    ///
+    /// # Errors
+    /// The text is not JSON, or is not a report.
     pub fn from_file(text: &str) -> serde_json::Result<IndexMap<String, Self>> {
         serde_json::from_str(text)
     }

@@ -175,6 +175,9 @@ impl RunReport {
     }
 
     /// The text of the report's file, as the official package writes it.
+    ///
+    /// # Errors
+    /// Never in practice: what a report has is always JSON.
     pub fn to_file(&self) -> serde_json::Result<String> {
         Ok(official_json::indented(self)? + "\n")
     }

@@ -75,6 +75,9 @@ pub enum Resolution {
 }
 
 /// Grades a log: its tests' statuses, and the verdict on the row's two lists of tests.
+///
+/// # Errors
+/// The row has no parser, or the official parser stops with an exception on such a log.
 pub fn grade(row: &Instance, log: &str) -> Result<Graded, GradeError> {
     let parser = row.parser()?;
     let log = universal_newlines(log);

@@ -103,6 +103,9 @@ pub struct Anthropic {
 
 impl Anthropic {
     /// A client. Fails on an address that is none; asks nothing of the server.
+    ///
+    /// # Errors
+    /// `base_url` is not an address, or the certificates can't be read.
     pub fn new(config: AnthropicConfig) -> Result<Self, ModelError> {
         let address = Address::parse(&config.base_url)?;
         let client = client(&address, config.connect)?;

@@ -108,6 +108,9 @@ pub struct OpenAi {
 
 impl OpenAi {
     /// A client. Fails on an address that is none and on certificates that can't be read; asks nothing of the server.
+    ///
+    /// # Errors
+    /// `base_url` is not an address, or the certificates can't be read.
     pub fn new(config: OpenAiConfig) -> Result<Self, ModelError> {
         let address = Address::parse(&config.base_url)?;
         let client = client(&address, config.connect)?;

@@ -57,6 +57,9 @@ impl Prices {
 
     /// Reads a table in TOML: `[[price]]` with `model` (a name), `input`, `output`, and where they differ
     /// `cached` and `cache_write`, in US dollars for a million tokens.
+    ///
+    /// # Errors
+    /// The text is not TOML, or has a key that a price does not have.
     pub fn from_toml(text: &str) -> Result<Self, PricesError> {
         toml::from_str(text).map_err(|error: toml::de::Error| PricesError(error.to_string()))
     }

@@ -138,6 +138,9 @@ pub enum ProbeTools {
 
 /// Asks a server what it is. `limit` is for each question. Fails where there is none, where it wants a key, and where
 /// nothing speaks Chat Completions.
+///
+/// # Errors
+/// Nothing listens at the address, it wants a key, or what answers does not speak Chat Completions.
 pub async fn probe(base_url: &str, key: Option<&Secret>, limit: Duration) -> Result<Probe, ModelError> {
     let address = Address::parse(base_url)?;
     let asker = Asker::new(&address, key, limit)?;
@@ -200,6 +203,9 @@ fn warn(probe: &mut Probe) {
 }
 
 /// Asks a model for one small call, to see whether and how it comes back. Costs a request.
+///
+/// # Errors
+/// The request failed. A model that answers without a call is not an error.
 pub async fn probe_tools(model: &dyn Model) -> Result<ProbeTools, ModelError> {
     let tools = [ToolSpec {
         name: "report".into(),

@@ -52,6 +52,9 @@ impl Reader {
     }
 
     /// Takes the next bytes and appends the events that they complete.
+    ///
+    /// # Errors
+    /// An event is longer than the reader allows.
     pub fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), TooLong> {
         let mut rest = bytes;
         if self.after_cr && !rest.is_empty() {

@@ -50,6 +50,9 @@ pub struct Workspace {
 
 impl Workspace {
     /// Starts the toolbox. `base`: where the base's contents are on the host; patches are made against these.
+    ///
+    /// # Errors
+    /// The toolbox can't be started in the sandbox.
     pub async fn open(sandbox: Sandbox, setup: Setup, base: &BaseSource) -> Result<Self, WorkspaceError> {
         let base = match base {
             BaseSource::Git { git_dir, tree } => {
@@ -76,6 +79,9 @@ impl Workspace {
     }
 
     /// Runs a tool.
+    ///
+    /// # Errors
+    /// The toolbox died and can't be started again.
     pub async fn call(&mut self, tool: &str, arguments: &Value, limit: Duration) -> Result<Called, WorkspaceError> {
         let arguments = renamed(arguments, &self.moved);
         match self.toolbox().await?.call(tool, arguments, limit).await {
@@ -90,6 +96,9 @@ impl Workspace {
     }
 
     /// Runs a command of voe's own.
+    ///
+    /// # Errors
+    /// The toolbox died and can't be started again.
     pub async fn check(&mut self, command: &str, limit: Duration) -> Result<Called, WorkspaceError> {
         let command = replaced(command, &self.moved);
         match self.toolbox().await?.check(&command, limit).await {
@@ -151,11 +160,17 @@ impl Workspace {
     }
 
     /// How the workspace differs from base.
+    ///
+    /// # Errors
+    /// The toolbox can't be reached any more, or the workspace can't be read.
     pub async fn state(&mut self) -> Result<State, WorkspaceError> {
         Ok(self.toolbox().await?.state().await?)
     }
 
     /// The same with contents. A toolbox that died is started again for it: the patch must not be lost.
+    ///
+    /// # Errors
+    /// The toolbox can't be started again, or the workspace can't be read.
     pub async fn export(&mut self) -> Result<Export, WorkspaceError> {
         match self.toolbox().await?.export().await {
             Err(error) if error.is_fatal() => {
@@ -167,11 +182,17 @@ impl Workspace {
     }
 
     /// Writes files into the workspace.
+    ///
+    /// # Errors
+    /// The toolbox can't be reached any more, or a file can't be written.
     pub async fn import(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<State, WorkspaceError> {
         Ok(self.toolbox().await?.import(files).await?)
     }
 
     /// The patch as it stands, and what was exported for it.
+    ///
+    /// # Errors
+    /// The workspace can't be exported, or git could not make the patch.
     pub async fn patch(&mut self) -> Result<(Patch, Export), WorkspaceError> {
         let export = self.export().await?;
         make_patch(export, self.base.clone()).await
@@ -179,6 +200,9 @@ impl Workspace {
 
     /// A second workspace that starts from the base, with `files` laid over it, for running checks: what differs in it is
     /// not known.
+    ///
+    /// # Errors
+    /// The sandbox can't be forked, or the files can't be written into the fork.
     pub async fn fork_base(&mut self, mut files: Vec<(RawBytes, Option<FileState>)>) -> Result<Self, WorkspaceError> {
         if self.setup.resumed && self.sandbox.in_place() {
             // The tree in place was edited before this sandbox was opened, so its base is not the attempt's.

@@ -53,6 +53,9 @@ const GRACE: Duration = Duration::from_secs(120);
 
 impl Toolbox {
     /// Starts `command` (whatever puts `voe toolbox` in its place) and introduces `setup` to it.
+    ///
+    /// # Errors
+    /// The process can't be started, died, or refused `setup`.
     pub async fn start(mut command: Command, setup: &Setup) -> Result<(Self, Hello), ClientError> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         // A Ctrl-C at the terminal is for voe: the toolbox lives on until the patch is taken.
@@ -73,27 +76,42 @@ impl Toolbox {
     }
 
     /// Runs a tool. `limit`: the longest that the call itself may take.
+    ///
+    /// # Errors
+    /// The toolbox died or did not answer in time. A tool that fails is not an error: its result reports it.
     pub async fn call(&mut self, tool: &str, arguments: Value, limit: Duration) -> Result<CallResult, ClientError> {
         self.ask(Op::Call { tool: tool.to_owned(), arguments }, limit + GRACE).await
     }
 
     /// Runs a command of voe's own.
+    ///
+    /// # Errors
+    /// The toolbox died or did not answer in time. A command that fails is not an error: its result reports it.
     pub async fn check(&mut self, command: &str, limit: Duration) -> Result<CallResult, ClientError> {
         let op = Op::Check { command: command.to_owned(), timeout_s: limit.as_secs_f64() };
         self.ask(op, limit + GRACE).await
     }
 
     /// How the workspace differs from base.
+    ///
+    /// # Errors
+    /// The toolbox died or did not answer, or the workspace can't be read.
     pub async fn state(&mut self) -> Result<State, ClientError> {
         self.ask(Op::State, GRACE).await
     }
 
     /// The same with contents.
+    ///
+    /// # Errors
+    /// As [`Toolbox::state`].
     pub async fn export(&mut self) -> Result<Export, ClientError> {
         self.ask(Op::Export, GRACE).await
     }
 
     /// Writes files into the workspace.
+    ///
+    /// # Errors
+    /// The toolbox died or did not answer, or a file can't be written.
     pub async fn import(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<State, ClientError> {
         self.ask(Op::Import { files }, GRACE).await
     }

@@ -34,7 +34,7 @@ impl Repo {
     /// kept as long as the base is used. The repository's index, objects and references stay as they are.
     ///
     /// # Errors
-    /// git failed, or the disk.
+    /// git failed, or the objects can't be written to `store`.
     pub fn base(&self, store: &Path) -> Result<Base> {
         let git_dir = open_store(self, store)?;
         let commit = self.head()?;
@@ -45,7 +45,7 @@ impl Repo {
     /// The git tree of the files as they stand now, to compare with [`Base::tree`] of the same `store`.
     ///
     /// # Errors
-    /// git failed, or the disk.
+    /// git failed, or the objects can't be written to `store`.
     pub fn tree_now(&self, store: &Path) -> Result<String> {
         let git_dir = open_store(self, store)?;
         Ok(snapshot::take(self, &git_dir, Since::LastSnapshot)?.tree)

@@ -68,7 +68,7 @@ impl Base {
     /// The same base in a store of its own at `store`, with every object it needs: for a repository that is about to go.
     ///
     /// # Errors
-    /// git failed, or the disk.
+    /// git failed, or the files can't be written to `store`.
     pub fn keep(&self, store: &Path) -> Result<Self> {
         let from = Git::private(&self.git_dir);
         // git before 2.29 knows one format only, and not the question.
@@ -88,7 +88,7 @@ impl Base {
     /// sandbox reads as the base may have been changed since, by the user or by what ran inside.
     ///
     /// # Errors
-    /// git failed.
+    /// git could not read the base.
     pub fn correct(&self, export: &mut Export) -> Result<()> {
         if export.files.is_empty() {
             return Ok(());
@@ -121,7 +121,7 @@ impl Base {
     /// nothing else of its git directory, which for a record from elsewhere somebody else has filled.
     ///
     /// # Errors
-    /// git failed, or the disk.
+    /// git failed, or the files can't be written to `dir`.
     pub fn check_out(&self, dir: &Path) -> Result<()> {
         let git = init(dir)?;
         let git_dir = dir.join(".git");

@@ -128,7 +128,7 @@ impl Repo {
     /// The commit that is checked out; `None` before the first one.
     ///
     /// # Errors
-    /// git failed.
+    /// git failed; that there is no commit is not an error.
     pub fn head(&self) -> Result<Option<String>> {
         let output = self.git().output(&["rev-parse", "--quiet", "--verify", "HEAD^{commit}"], &[])?;
         let id = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -138,7 +138,7 @@ impl Repo {
     /// The branch that is checked out, also before its first commit; `None` on a detached HEAD.
     ///
     /// # Errors
-    /// git failed.
+    /// git failed; a detached HEAD is not an error.
     pub fn branch(&self) -> Result<Option<String>> {
         let output = self.git().output(&["symbolic-ref", "--quiet", "--short", "HEAD"], &[])?;
         let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();

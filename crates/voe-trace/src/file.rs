@@ -73,6 +73,9 @@ pub struct Writer {
 
 impl Writer {
     /// Starts a new trajectory; refuses to overwrite one.
+    ///
+    /// # Errors
+    /// There is a file at `path` already, or it can't be made.
     pub fn create(path: &Path) -> Result<Self, WriteError> {
         let file = OpenOptions::new()
             .append(true)
@@ -89,12 +92,18 @@ impl Writer {
     }
 
     /// Goes on with a trajectory that was cut off: drops a torn last line, and counts time on from `before` seconds.
+    ///
+    /// # Errors
+    /// The file can't be opened, read or cut to its whole lines.
     pub fn append(path: &Path, before: f64) -> Result<Self, WriteError> {
         let file = OpenOptions::new().read(true).append(true).open(path);
         Self::resume(file.map_err(|source| WriteError { path: path.to_owned(), source })?, path, before)
     }
 
     /// The same in a file that is open for reading and for writing at its end; `path` is for messages.
+    ///
+    /// # Errors
+    /// The file can't be read or cut to its whole lines.
     pub fn resume(mut file: File, path: &Path, before: f64) -> Result<Self, WriteError> {
         let cut = whole_lines(&mut file).and_then(|whole| file.set_len(whole));
         cut.map_err(|source| WriteError { path: path.to_owned(), source })?;
@@ -112,6 +121,9 @@ impl Writer {
     }
 
     /// Appends one event and hands back the record as written.
+    ///
+    /// # Errors
+    /// The event can't be written: a full disk, say.
     pub fn write(&mut self, event: Event) -> Result<Record, WriteError> {
         let record = Record { at: (self.elapsed() * 1e3).round() / 1e3, event };
         self.line.clear();
@@ -124,6 +136,9 @@ impl Writer {
     }
 
     /// Asks the disk to keep what was written: at the end of an attempt, not at each step.
+    ///
+    /// # Errors
+    /// The disk reports that it could not keep what was written.
     pub fn sync(&self) -> Result<(), WriteError> {
         self.file.sync_data().map_err(|source| WriteError { path: self.path.clone(), source })
     }
@@ -169,12 +184,19 @@ fn open(path: &Path) -> io::Result<File> {
 
 impl Trajectory {
     /// Reads a trajectory. A torn last line, damaged lines and unknown events are passed over.
+    ///
+    /// # Errors
+    /// There is no regular file at `path`, it can't be read, or it is not a trajectory of a format that this build
+    /// reads.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let file = open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
         Self::read_from(file, path)
     }
 
     /// The same from a file that is open; `path` is for messages.
+    ///
+    /// # Errors
+    /// The file can't be read, or it is not a trajectory of a format that this build reads.
     pub fn read_from(file: File, path: &Path) -> Result<Self, ReadError> {
         let mut records = Vec::new();
         let skipped = Self::stream_from(file, path, |record| records.push(record))?;
@@ -182,12 +204,18 @@ impl Trajectory {
     }
 
     /// Reads a trajectory one record at a time and returns the number of lines passed over.
+    ///
+    /// # Errors
+    /// As [`Trajectory::read`]; `each` has then seen the records before the fault.
     pub fn stream(path: &Path, each: impl FnMut(Record)) -> Result<usize, ReadError> {
         let file = open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
         Self::stream_from(file, path, each)
     }
 
     /// The same from a file that is open; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`Trajectory::read_from`]; `each` has then seen the records before the fault.
     pub fn stream_from(file: File, path: &Path, mut each: impl FnMut(Record)) -> Result<usize, ReadError> {
         Self::scan(file, path, |record, _, _| each(record))
     }

@@ -86,7 +86,7 @@ impl UntrustedDir {
     /// The same directory, opened once more.
     ///
     /// # Errors
-    /// No descriptor is left.
+    /// The process has no file descriptor left.
     pub fn again(&self) -> Result<Self, Error> {
         Ok(Self { fd: self.fd.try_clone().map_err(cloned(&self.path))?, path: self.path.clone() })
     }
@@ -161,7 +161,7 @@ impl UntrustedDir {
     /// What stands at a path; `None` if nothing does. Links are not followed.
     ///
     /// # Errors
-    /// A link on the way.
+    /// A link lies on the way, or the directory can't be read.
     pub fn kind(&self, path: impl AsRef<Path>) -> Result<Option<Kind>, Error> {
         match self.at(path.as_ref(), OFlags::PATH, Mode::empty()) {
             Ok(fd) => {

@@ -68,7 +68,7 @@ pub fn dir_in(parent: &UntrustedDir, name: &str) -> Result<UntrustedDir, Error> 
 /// Whether the directory is this user's, and nobody else can write to it. It need not be closed to readers.
 ///
 /// # Errors
-/// Says what is wrong with it.
+/// Somebody else owns the directory or can write to it.
 pub fn check_dir(dir: &UntrustedDir) -> Result<(), Error> {
     let stat = rustix::fs::fstat(dir.as_fd()).map_err(Error::io("read", dir.path()))?;
     check(dir.path(), &stat)
@@ -77,7 +77,7 @@ pub fn check_dir(dir: &UntrustedDir) -> Result<(), Error> {
 /// Whether the directory is this user's, and its permission bits.
 ///
 /// # Errors
-/// It belongs to somebody else.
+/// The directory belongs to another user.
 pub fn check_owner(dir: &UntrustedDir) -> Result<u32, Error> {
     let stat = rustix::fs::fstat(dir.as_fd()).map_err(Error::io("read", dir.path()))?;
     owner(dir.path(), &stat).map(|()| stat.st_mode & 0o7777)
@@ -86,7 +86,7 @@ pub fn check_owner(dir: &UntrustedDir) -> Result<u32, Error> {
 /// Whether a file that is open is this user's, and nobody else can write to it.
 ///
 /// # Errors
-/// Says what is wrong with it.
+/// Somebody else owns the file or can write to it.
 pub fn check_file(path: &Path, file: &std::fs::File) -> Result<(), Error> {
     let stat = rustix::fs::fstat(file).map_err(Error::io("read", path))?;
     check(path, &stat)
@@ -96,7 +96,7 @@ pub fn check_file(path: &Path, file: &std::fs::File) -> Result<(), Error> {
 /// directory that [`check_dir`] accepts, which an earlier voe made as the umask said.
 ///
 /// # Errors
-/// It belongs to somebody else.
+/// The directory belongs to another user.
 pub fn take(dir: &UntrustedDir) -> Result<(), Error> {
     let mode = check_owner(dir)?;
     if mode & 0o022 != 0 {

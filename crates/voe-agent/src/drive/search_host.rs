@@ -19,6 +19,9 @@ pub struct SearchHost {
 
 impl SearchHost {
     /// Opens a record and a workspace for a search, which asks nothing itself. `records`: what `writer`'s file holds already.
+    ///
+    /// # Errors
+    /// The tools can't be started, or the record can't be written.
     pub async fn open(
         plan: Plan,
         writer: Writer,
@@ -39,6 +42,9 @@ impl SearchHost {
     }
 
     /// Writes an event of the search.
+    ///
+    /// # Errors
+    /// The record can't be written.
     pub fn write(&mut self, event: Event) -> Result<(), AttemptError> {
         Ok(self.session.log.write(event)?)
     }
@@ -50,6 +56,9 @@ impl SearchHost {
 
     /// Takes over the work of another attempt as the outcome, with the checks that it rests on. Nothing comes after it but
     /// [`Attempt::finish`].
+    ///
+    /// # Errors
+    /// The files can't be written into the workspace, or the record can't be written.
     pub async fn adopt(
         &mut self,
         files: Vec<(RawBytes, Option<FileState>)>,

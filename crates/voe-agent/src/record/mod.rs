@@ -80,6 +80,9 @@ impl Log {
     }
 
     /// Writes an event and folds it in.
+    ///
+    /// # Errors
+    /// The record can't be written.
     pub fn write(&mut self, event: Event) -> Result<(), WriteError> {
         let event = match event {
             Event::Check(check) => Event::Check(Box::new(self.ledger.counted(*check))),
@@ -121,6 +124,9 @@ impl Log {
     }
 
     /// Asks the disk to keep what was written.
+    ///
+    /// # Errors
+    /// The disk reports that it could not keep what was written.
     pub fn sync(&self) -> Result<(), WriteError> {
         self.writer.sync()
     }

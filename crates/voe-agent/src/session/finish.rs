@@ -31,6 +31,9 @@ struct Taken {
 impl Session {
     /// The last look at the evidence, the patch, and the finish event for the caller to complete and to write. The patch
     /// is taken whatever the reason.
+    ///
+    /// # Errors
+    /// The record can't be written, or the patch can be had neither from the workspace nor from the record.
     pub async fn finish(
         &mut self,
         reason: Reason,
@@ -114,6 +117,9 @@ impl Session {
     }
 
     /// Writes the end of the record. Nothing comes after it.
+    ///
+    /// # Errors
+    /// The record can't be written, or the sandbox can't be closed.
     pub async fn close(mut self, finish: Finish) -> Result<(), AttemptError> {
         self.log.write(Event::Finish(Box::new(finish)))?;
         self.log.sync()?;

@@ -80,7 +80,7 @@ impl Kept {
 /// the same at the engine.
 ///
 /// # Errors
-/// The engine failed.
+/// The engine could not look for an image.
 pub async fn kept(images: &Images, cache: &Path) -> Result<Vec<Kept>, SandboxError> {
     of_index(images, &Index::new(cache, images.engine().await)).await
 }

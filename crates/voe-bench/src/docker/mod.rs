@@ -53,7 +53,7 @@ impl Docker {
     /// With the engine of `choice`. `image`: one for all tasks, instead of each row's own.
     ///
     /// # Errors
-    /// No engine answers.
+    /// No Docker or Podman answers, or it refuses.
     pub async fn connect(choice: Choice, image: Option<String>, keep: Keep) -> Result<Self, SandboxError> {
         let images = Images::connect(choice).await?;
         Ok(Self { images, image, keep, used: Mutex::default(), one: tokio::sync::Mutex::default() })

@@ -256,7 +256,7 @@ impl Batch {
 /// Keeps a row's cause at `at` in `dir`, or removes an earlier one.
 ///
 /// # Errors
-/// The disk.
+/// `cause.json` can't be written.
 pub fn write_cause(dir: &UntrustedDir, at: &Path, row: &Row) -> Result<(), voe_untrusted::Error> {
     match row.cause.and_then(|cause| serde_json::to_string(&cause).ok()) {
         Some(text) => dir.replace(at, (text + "\n").as_bytes()),

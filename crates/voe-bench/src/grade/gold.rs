@@ -30,7 +30,7 @@ impl Gold {
     /// Takes a grading of gold into account and keeps it. `origins`: the environments it ran in, by task.
     ///
     /// # Errors
-    /// The disk.
+    /// The note can't be written.
     pub fn note(mut self, report: &RunReport, origins: &BTreeMap<String, String>, cache: &Path) -> std::io::Result<()> {
         for id in &report.resolved_ids {
             self.fails.remove(id);

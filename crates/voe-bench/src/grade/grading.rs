@@ -24,7 +24,7 @@ impl Grading {
     /// How the grades in the directory `dir` of `grades` are made; `None` where nothing says so.
     ///
     /// # Errors
-    /// What is wrong with the file.
+    /// The line: the file can't be read, or is not a grading.
     pub fn read(grades: &UntrustedDir, dir: &str) -> Result<Option<Self>, String> {
         let at = Path::new(dir).join(FILE);
         let fail = |why: &str| format!("cannot read {}: {why}", grades.path().join(&at).display());
@@ -37,7 +37,7 @@ impl Grading {
     /// Keeps it in `dir`.
     ///
     /// # Errors
-    /// The disk.
+    /// The file can't be written.
     pub fn write(self, dir: &UntrustedDir) -> std::io::Result<()> {
         let text = toml::to_string(&self).map_err(std::io::Error::other)?;
         dir.replace(FILE, text.as_bytes()).map_err(std::io::Error::other)

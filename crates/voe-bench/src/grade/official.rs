@@ -38,7 +38,7 @@ runpy.run_module('swebench.harness.run_evaluation', run_name=sys.argv.pop(1), al
 /// a line at a time: it quotes predictions and logs, so that it must not reach a terminal as it is.
 ///
 /// # Errors
-/// It is not installed, or it failed.
+/// The official package is not installed, or it failed.
 pub async fn run(
     suite: &Path,
     predictions: &Path,

@@ -31,7 +31,7 @@ impl RunGrades {
     /// How they were made so far; `None` where nothing tells.
     ///
     /// # Errors
-    /// What is wrong with the file, in one line.
+    /// The line: the file can't be read, or is not a grading.
     pub fn grading(&self) -> Result<Option<Grading>, String> {
         Grading::read(&self.0, OFFICIAL)
     }

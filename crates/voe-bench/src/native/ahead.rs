@@ -72,7 +72,7 @@ impl Native {
     /// What preparing `task` will take, found out without a network and without building anything.
     ///
     /// # Errors
-    /// It can't be prepared here.
+    /// The task can't be prepared on this machine; the refusal says why and what to do.
     pub async fn ahead(&self, task: &Instance, cache: &Path) -> Result<Ahead, Refusal> {
         if mini::is_of(task) {
             return Ok(Ahead::Built);

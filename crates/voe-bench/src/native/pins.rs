@@ -71,7 +71,7 @@ impl Pins {
     /// beside it (`repo@version` → `pre_install`, of the older official package), its commands are used too.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The line: the file can't be read, or is not a list of environments.
     pub fn read(path: &Path) -> Result<Self, String> {
         let fail = |why: String| format!("cannot read the environments {}: {why}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;

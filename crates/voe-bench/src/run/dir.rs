@@ -181,7 +181,7 @@ impl RunDir {
     /// Reads a run without holding it: for looking at it while another voe works on it.
     ///
     /// # Errors
-    /// There is none, or it can't be read.
+    /// There is no run in the directory, or its description can't be read.
     pub fn look(path: &Path) -> Result<Self, DirError> {
         // As the user named it, links of theirs included; below it none is followed.
         let there = path.canonicalize().map_err(|_| DirError::NotARun(path.to_owned()))?;
@@ -278,7 +278,7 @@ impl RunDir {
     /// The predictions of an arm's trial, as text; `None` if there are none.
     ///
     /// # Errors
-    /// They can't be read.
+    /// The predictions can't be read.
     pub fn predictions(&self, arm: &str, trial: u32) -> Result<Option<String>, DirError> {
         Ok(self.files.read_text(predictions(arm, trial), most::PREDICTIONS)?)
     }
@@ -286,7 +286,7 @@ impl RunDir {
     /// Writes an arm's predictions from the attempts that count: those that have ended. In the order of the suite.
     ///
     /// # Errors
-    /// The disk.
+    /// A record can't be read, or the predictions can't be written.
     pub fn write_predictions(&self, arm: &str, trial: u32) -> Result<(), DirError> {
         let name = format!("{arm}-{trial}");
         let of = |id: &String| -> Option<Prediction> {
@@ -304,7 +304,7 @@ impl RunDir {
     /// Adds one prediction.
     ///
     /// # Errors
-    /// The disk.
+    /// The predictions can't be written.
     pub fn add_prediction(&self, arm: &str, trial: u32, task: &str, patch: &str) -> Result<(), DirError> {
         let name = format!("{arm}-{trial}");
         let at = predictions(arm, trial);

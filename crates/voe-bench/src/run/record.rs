@@ -14,7 +14,7 @@ use voe_untrusted::{Error, UntrustedDir};
 /// Refuses a record of another version, which can't be continued and must not be removed as if it were damaged.
 ///
 /// # Errors
-/// It has one.
+/// The attempt has a record of a format that this build does not read.
 pub(super) fn check_version(attempt: &UntrustedDir) -> Result<(), ReadError> {
     let Ok(Some(file)) = attempt.open_file(TRAJECTORY) else { return Ok(()) };
     match Trajectory::stream_from(file, &attempt.path().join(TRAJECTORY), |_| {}) {

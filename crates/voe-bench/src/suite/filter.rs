@@ -99,7 +99,7 @@ pub(crate) fn draw(seed: u64, words: &[&str]) -> [u8; 32] {
 /// Reads `K/N`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The line: not of the form `K/N`, or K is not between 1 and N.
 pub fn shard(text: &str) -> Result<(usize, usize), String> {
     let numbers = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
     match numbers {

@@ -161,7 +161,7 @@ impl Suite {
     /// The same from the file's content.
     ///
     /// # Errors
-    /// No row of it is a task.
+    /// No row of the file is a task.
     pub fn of_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, SuiteError> {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let rows = read::rows(path, bytes)?;
@@ -206,7 +206,7 @@ impl Suite {
     /// The suite that ships.
     ///
     /// # Errors
-    /// A damaged build.
+    /// Never in a sound build: the suite is compiled in.
     pub fn mini() -> Result<Self, SuiteError> {
         let tasks = mini::tasks()?.iter().map(mini::MiniTask::row).collect();
         let source = Source { file: "shipped".to_owned(), sha256: String::new() };

@@ -319,7 +319,7 @@ impl Workspaces {
     /// What preparing `task` will take, found out without a network and without building anything.
     ///
     /// # Errors
-    /// It can't be prepared here.
+    /// The task can't be prepared on this machine; the refusal says why and what to do.
     pub async fn ahead(&self, task: &Instance) -> Result<Ahead, Refusal> {
         if self.docker.is_some() { Ok(Ahead::Built) } else { self.native.ahead(task, &self.cache).await }
     }

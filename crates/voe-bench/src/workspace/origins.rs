@@ -38,7 +38,7 @@ impl Origins {
     /// Compares a task's environment with the one that its first attempt had, or keeps it if this is the first.
     ///
     /// # Errors
-    /// It is another one; the disk.
+    /// The task had another environment before, or the note of it can't be read or written.
     pub(super) fn check(&self, id: &str, now: &str) -> Result<(), WorkspaceError> {
         let _one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
         let run = UntrustedDir::named(&self.run)?;

@@ -133,6 +133,9 @@ pub struct Scripted {
 impl Scripted {
     /// Reads a script: `.toml` (`[[reply]]` tables), `.json` (such an object, or a list of replies) or `.jsonl` (a reply
     /// a line).
+    ///
+    /// # Errors
+    /// The file can't be read, or is not a script.
     pub fn from_file(path: &Path) -> Result<Self, ScriptError> {
         let fail = |message: String| ScriptError { path: path.display().to_string(), message };
         let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
@@ -141,6 +144,9 @@ impl Scripted {
     }
 
     /// Reads a script from a text in TOML.
+    ///
+    /// # Errors
+    /// The text is not a script.
     pub fn from_toml(text: &str) -> Result<Self, ScriptError> {
         Self::parse(text, "toml").map_err(|message| ScriptError { path: "(text)".into(), message })
     }

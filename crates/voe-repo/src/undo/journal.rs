@@ -137,7 +137,7 @@ impl UndoPoint {
     /// it writes. Until then an undo has nothing to take back, and does not go back to the attempt before.
     ///
     /// # Errors
-    /// The disk; or there is one already that was undone, or of an attempt in the repository itself.
+    /// The point can't be written, or `dir` has one that was undone or is of an attempt in the repository itself.
     pub fn begin(repo: &Repo, dir: &Path) -> Result<Self> {
         Self::note(repo, dir, &[])
     }

@@ -118,7 +118,7 @@ impl UndoPoint {
     /// a base just made; `base.git_dir` must be kept as long as the point (put it inside `dir`).
     ///
     /// # Errors
-    /// git failed, or the disk.
+    /// git failed, or the point can't be written to `dir`.
     pub fn take(repo: &Repo, base: &Base, dir: &Path) -> Result<Self> {
         Self::take_with(repo, base, dir, Vec::new())
     }
@@ -154,7 +154,7 @@ impl UndoPoint {
     /// its own. A point of [`Repo::apply`] needs no seal.
     ///
     /// # Errors
-    /// git failed, or the disk.
+    /// git failed, or the point can't be written.
     pub fn seal(&mut self, repo: &Repo) -> Result<()> {
         let What::Whole(whole) = &self.point.what else { return Ok(()) };
         let repo = &whole.repository(repo, &self.dir)?;
@@ -196,7 +196,7 @@ impl UndoPoint {
     /// was killed, nobody knows, and it is taken to be.
     ///
     /// # Errors
-    /// git failed, or the disk.
+    /// git failed, or the files can't be read.
     pub fn is_as_left(&self, repo: &Repo) -> Result<bool> {
         match (&self.point.what, self.point.phase) {
             (What::Whole(_), Phase::Taken) => Ok(true),
@@ -212,7 +212,7 @@ impl UndoPoint {
     /// The point in `dir`.
     ///
     /// # Errors
-    /// There is none, or it can't be read.
+    /// There is no undo point in `dir`, or it can't be read.
     pub fn open(dir: &Path) -> Result<Self> {
         let point: Point = read_json(dir, POINT)?;
         match (&point.what, point.format) {

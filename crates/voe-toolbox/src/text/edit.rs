@@ -81,6 +81,10 @@ struct Match<'a> {
 }
 
 /// Makes an edit. Bytes outside of what changes stay as they are, whatever the file's encoding and line ends.
+///
+/// # Errors
+/// The place is not there or not unique, nothing would change, or the new text would make up bytes that are not UTF-8. The
+/// error is written for the model.
 pub fn apply(content: &[u8], edit: &Edit<'_>) -> Result<Edited, EditError> {
     if edit.old == edit.new {
         return Err(EditError::Identical);

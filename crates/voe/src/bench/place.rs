@@ -96,7 +96,7 @@ impl PlaceFlags {
     /// What the flags and the user's settings say.
     ///
     /// # Errors
-    /// A word that means nothing.
+    /// A value that the option does not have.
     pub(super) fn said(&self) -> anyhow::Result<Said> {
         let settings = Settings::load(None)?;
         let choice = |word: &str| -> anyhow::Result<Option<Choice>> {
@@ -190,7 +190,7 @@ impl Found {
     /// Whether tasks of `suite` can be worked on there at all.
     ///
     /// # Errors
-    /// They can't; says what to use.
+    /// The suite's tasks can't run in such a place; the error says what to use.
     pub(super) fn check(&self, suite: &Suite) -> anyhow::Result<()> {
         let Place { backend, sandbox, image, .. } = &self.place;
         if *backend == Backend::Native && !voe_sandbox::capabilities(*sandbox).mounts && is_official(suite) {

@@ -22,7 +22,7 @@ const LOCK: &str = "lock";
 /// A new directory for a self-test called `model`, and the lock that holds it. Older ones than the newest few are removed.
 ///
 /// # Errors
-/// The disk.
+/// The directory can't be made, or others could write to it.
 pub(super) fn new(state: &Path, model: &str) -> anyhow::Result<(UntrustedDir, File)> {
     // Sandboxes lie in it, which know paths without links.
     let all = private::named(&state.canonicalize()?.join(ALL))?;
@@ -40,7 +40,7 @@ pub(super) fn new(state: &Path, model: &str) -> anyhow::Result<(UntrustedDir, Fi
 /// The wrong solutions of tasks of the suite `mini`.
 ///
 /// # Errors
-/// A task of another suite.
+/// A task is not of the suite `mini`, which alone ships wrong patches.
 pub(super) fn wrong(suite: &Suite) -> anyhow::Result<Vec<Entry>> {
     let shipped = mini::tasks()?;
     let mut entries = Vec::new();
