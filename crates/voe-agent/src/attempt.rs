@@ -25,7 +25,7 @@ pub struct Plan {
     pub task: Task,
     /// How. Limits that the user gave are already in it.
     pub strategy: Strategy,
-    /// Who answers.
+    /// The model.
     pub model: Arc<dyn Model>,
     /// Where the tools run.
     pub sandbox: Sandbox,

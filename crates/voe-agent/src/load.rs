@@ -86,7 +86,7 @@ pub enum LoadError {
     Refused {
         /// What was asked for.
         name: String,
-        /// Why.
+        /// What the file access reported.
         source: voe_untrusted::Error,
     },
     /// It is not TOML, or not a strategy.

@@ -251,7 +251,7 @@ impl Default for EvidenceKeys {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Counterfactual {
-    /// No.
+    /// Not run.
     Off,
     /// Yes, and only the record holds what came of it.
     #[default]

@@ -78,7 +78,7 @@ pub enum ExperimentError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason, in one line.
         why: String,
     },
     /// It can't be called so.
@@ -92,7 +92,7 @@ pub enum ExperimentError {
     /// Something is missing.
     #[error("the experiment names no {what}; give {how}")]
     Missing {
-        /// What.
+        /// What is missing.
         what: &'static str,
         /// How to give it.
         how: &'static str,

@@ -84,7 +84,7 @@ pub enum ScriptError {
     Read {
         /// The file.
         path: String,
-        /// Why.
+        /// The reason, in one line.
         why: String,
     },
     /// No script of the file fits an attempt.

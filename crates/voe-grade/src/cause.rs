@@ -157,7 +157,7 @@ pub struct Cause {
     pub blame: Blame,
     /// What shows it.
     pub sign: CauseSign,
-    /// Where.
+    /// Where the log shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<SignPlace>,
 }

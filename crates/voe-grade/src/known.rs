@@ -57,9 +57,9 @@ impl fmt::Display for Reason {
 pub struct Known {
     /// The task.
     pub id: &'static str,
-    /// Where.
+    /// Where it does not pass.
     pub place: Where,
-    /// Why.
+    /// Why it does not pass.
     pub reason: Reason,
 }
 

@@ -21,12 +21,12 @@ pub enum FileRead {
     },
     /// The path leads to where the file tools may not go, or is not a path.
     Refused {
-        /// One line.
+        /// The reason, in one line.
         why: String,
     },
     /// The system does not let it be read.
     Unreadable {
-        /// One line.
+        /// The reason, in one line.
         why: String,
     },
 }
@@ -104,7 +104,7 @@ pub enum Packed {
 pub struct SkippedPath {
     /// Relative to `/`.
     pub path: RawBytes,
-    /// Why.
+    /// Why it is left out.
     pub why: SkipReason,
 }
 

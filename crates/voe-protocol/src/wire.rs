@@ -181,7 +181,7 @@ impl Default for Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Syntax {
-    /// Nothing.
+    /// No check of the syntax.
     Off,
     /// Keep it and say where.
     #[default]
@@ -206,7 +206,7 @@ pub struct Answer {
 pub enum AnswerBody {
     /// What [`Op`] says of the request.
     Ok(Value),
-    /// One line.
+    /// What is wrong, in one line.
     Error(String),
 }
 
@@ -301,9 +301,9 @@ pub struct Export {
 pub struct ExportedFile {
     /// Relative to the workspace.
     pub path: RawBytes,
-    /// At base.
+    /// The file at the base; `None` if it was not there.
     pub base: Option<FileState>,
-    /// Now.
+    /// The file now; `None` if it is not there.
     pub now: Option<FileState>,
     /// Whether it is a test, by the path rule.
     pub test: bool,

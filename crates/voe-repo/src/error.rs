@@ -108,7 +108,7 @@ pub enum RepoError {
     Export {
         /// The path, made printable.
         path: String,
-        /// How.
+        /// What is wrong with it.
         why: &'static str,
     },
     /// Files that undo would write were changed after the attempt. Nothing was written.
@@ -144,7 +144,7 @@ pub enum RepoError {
     UndoBroken {
         /// Its directory.
         path: PathBuf,
-        /// Why.
+        /// The reason, in one line.
         why: String,
     },
     /// Another git process holds a lock.

@@ -9,7 +9,7 @@ pub enum Error {
     /// A file or directory could not be read.
     #[error("cannot read {path}: {cause}")]
     Read {
-        /// Which.
+        /// The path.
         path: PathBuf,
         /// What the system said.
         cause: io::Error,
@@ -17,7 +17,7 @@ pub enum Error {
     /// A file or directory could not be written.
     #[error("cannot write {path}: {cause}")]
     Write {
-        /// Which.
+        /// The path.
         path: PathBuf,
         /// What the system said.
         cause: io::Error,
@@ -31,7 +31,7 @@ pub enum Error {
     /// Something stands in a run directory that voe never puts there.
     #[error("{path} is a {kind}, which voe does not put into a run directory; remove it, or name another run")]
     Foreign {
-        /// Where.
+        /// The path.
         path: PathBuf,
         /// What it is.
         kind: voe_untrusted::Kind,
@@ -41,7 +41,7 @@ pub enum Error {
         "{path} is a {kind}, and a report is written to files only; remove it, or leave out --out and redirect the output"
     )]
     Taken {
-        /// Where.
+        /// The path.
         path: PathBuf,
         /// What is there.
         kind: voe_untrusted::Kind,
@@ -55,7 +55,7 @@ pub enum Error {
     /// Neither a run directory nor a report.
     #[error("{path} is neither a run directory nor an official run report (schema 2): {why}")]
     NotARun {
-        /// Which.
+        /// The path.
         path: PathBuf,
         /// What is missing.
         why: String,
@@ -101,7 +101,7 @@ pub enum Error {
     /// A suite file does not hold tasks.
     #[error("cannot read tasks from {path}: {why}")]
     Suite {
-        /// Which.
+        /// The path.
         path: PathBuf,
         /// What is wrong, and in which row.
         why: String,
@@ -112,7 +112,7 @@ pub enum Error {
     /// The viewer's port could not be had.
     #[error("cannot listen on {address}: {cause} (choose another port with --port, or let one be found with --port 0)")]
     Listen {
-        /// Where.
+        /// The address, with its port.
         address: String,
         /// What the system said.
         cause: io::Error,

@@ -13,7 +13,7 @@ pub enum SandboxError {
     /// The backend does not work here.
     #[error("sandbox {choice}: {problem}; {remedy}")]
     Unavailable {
-        /// Which.
+        /// The backend.
         choice: Choice,
         /// The step of its set-up that failed, if one did.
         step: Option<SetupStep>,
@@ -40,7 +40,7 @@ pub enum SandboxError {
         what: &'static str,
         /// With which path.
         path: PathBuf,
-        /// Why not.
+        /// What the system reported.
         source: std::io::Error,
     },
     /// A file or directory into which commands can write could not be used.

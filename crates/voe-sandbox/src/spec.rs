@@ -10,7 +10,7 @@ use crate::choice::Choice;
 /// What is asked for. Build it with [`Spec::new`] and set what differs.
 #[derive(Debug, Clone)]
 pub struct Spec {
-    /// Which backend.
+    /// The backend.
     pub choice: Choice,
     /// The voe binary.
     pub program: PathBuf,

@@ -36,7 +36,7 @@ pub enum SearchError {
         what: &'static str,
         /// With which path.
         path: PathBuf,
-        /// Why not.
+        /// What the system reported.
         source: std::io::Error,
     },
     /// A rollout ended badly.

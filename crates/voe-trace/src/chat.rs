@@ -21,7 +21,7 @@ pub enum Role {
 /// One message of the conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
-    /// Who speaks.
+    /// Who the message is from.
     pub role: Role,
     /// The text; empty where the model only called tools.
     #[serde(default)]

@@ -17,7 +17,7 @@ pub use crate::start::{ModelFacts, SandboxFacts, Start, Task};
 pub struct Record {
     /// Seconds since the attempt began (a resumed one goes on counting).
     pub at: f64,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: Event,
 }
@@ -70,14 +70,14 @@ pub enum Event {
     },
     /// A remark of voe's to the user that the model does not see.
     Note {
-        /// One line.
+        /// The remark, in one line.
         text: String,
     },
     /// voe messaged the model of its own accord. The text is in the message or tool result that it went with, too.
     Nudge {
         /// The step it followed.
         step: u32,
-        /// Which.
+        /// The kind of the nudge.
         kind: NudgeKind,
         /// The text.
         text: String,

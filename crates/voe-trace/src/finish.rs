@@ -58,7 +58,7 @@ impl std::fmt::Display for Reason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Applied {
-    /// It is.
+    /// The patch was applied.
     Yes,
     /// It is not: not wanted, refused, or empty.
     No,
@@ -95,7 +95,7 @@ pub struct Evidence {
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finish {
-    /// Why.
+    /// Why the attempt ended.
     pub reason: Reason,
     /// The error, for the reasons that have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

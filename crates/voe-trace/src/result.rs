@@ -12,7 +12,7 @@ use crate::event::NudgeKind;
 pub struct Change {
     /// Relative to the workspace, `/` between parts; bytes that are not UTF-8 are shown as U+FFFD.
     pub path: String,
-    /// How.
+    /// What happened to the file.
     pub kind: ChangeKind,
     /// Lines added; 0 for binary files.
     #[serde(default)]
@@ -127,7 +127,7 @@ pub enum Note {
     },
     /// A message of the harness.
     Nudge {
-        /// Which.
+        /// The kind of the nudge.
         kind: NudgeKind,
         /// In words for the model.
         text: String,

@@ -38,7 +38,7 @@ pub(crate) struct Looks {
 /// One thing that was looked at.
 #[derive(Serialize, JsonSchema)]
 struct Look {
-    /// What.
+    /// What was looked at.
     what: String,
     /// How it came out.
     #[serde(rename = "state")]

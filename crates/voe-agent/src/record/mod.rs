@@ -39,7 +39,7 @@ impl Observer for () {
 /// The record and its folds.
 pub struct Log {
     writer: Writer,
-    /// Who watches.
+    /// Gets each event once it is written.
     pub observer: Box<dyn Observer>,
     /// What the next request holds, and what was spent.
     pub conversation: Conversation,

@@ -10,7 +10,7 @@ use voe_trace::event::VerifyMethod;
 pub struct Verify {
     /// By what means.
     pub method: Method,
-    /// When.
+    /// When it happens.
     pub when: Granularity,
     /// For `command`: the command. For `self_review` and `spec`: what is asked, in place of voe's own words.
     pub text: String,

@@ -67,7 +67,7 @@ pub struct Questions {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Search {
-    /// How.
+    /// The kind of search.
     pub kind: SearchKind,
     /// Attempts or nodes at most.
     pub n: u32,

@@ -85,7 +85,7 @@ pub enum CellError {
     Harness {
         /// The task.
         id: String,
-        /// What happened.
+        /// What happened, in one line.
         why: String,
     },
 }

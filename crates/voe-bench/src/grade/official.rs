@@ -15,7 +15,7 @@ pub enum OfficialError {
     /// It is not installed.
     #[error("the official package is not installed ({0}); pip install swebench, and start Docker")]
     Missing(String),
-    /// It failed.
+    /// The official package failed.
     #[error("the official package ended with {0}; what it said stands above")]
     Failed(std::process::ExitStatus),
     /// It would write through a link that is in its directory already.

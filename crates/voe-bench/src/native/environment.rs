@@ -87,7 +87,7 @@ pub(super) struct Builder<'a> {
     pub(super) hidden: &'a [PathBuf],
     /// voe's state directory.
     pub(super) state: Option<PathBuf>,
-    /// Who watches.
+    /// Gets the progress.
     pub(super) watch: &'a Watch,
     /// Environments that lack something are built again, once each: what was missing may be there now.
     pub(super) again: Option<&'a Tried>,

@@ -55,7 +55,7 @@ pub(super) enum Standing {
 pub struct Fault {
     /// When, UTC, RFC 3339.
     pub time: String,
-    /// What happened.
+    /// What happened, in one line.
     pub why: String,
     /// What becomes of the attempt.
     pub fate: Fate,

@@ -48,7 +48,7 @@ mod most {
 /// A run directory can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DirError {
-    /// Not one.
+    /// The directory is not a run directory.
     #[error("{0} is no run directory (no run.toml in it)")]
     NotARun(PathBuf),
     /// Other things are in it, which a run could harm.
@@ -79,7 +79,7 @@ pub enum DirError {
     /// Something stands in it that voe never puts there.
     #[error("{path} is a {kind}, which voe does not put into a run directory; remove it, or use another run")]
     Foreign {
-        /// What.
+        /// The path.
         path: PathBuf,
         /// What it is.
         kind: Kind,
@@ -95,7 +95,7 @@ pub enum DirError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason, in one line.
         why: String,
     },
     /// A file of it can't be written.

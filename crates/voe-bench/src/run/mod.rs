@@ -48,7 +48,7 @@ pub struct Settings {
     pub tries: u32,
     /// Whether replies are streamed (needed for times to the first token).
     pub stream: bool,
-    /// Who answers.
+    /// The models, by arm.
     pub models: Models,
     /// Where tasks are worked on.
     pub workspaces: Workspaces,

@@ -13,7 +13,7 @@ use voe_trace::{Event, Level, Reason, Record, Usage};
 
 use crate::workspace::Remedy;
 
-/// Which attempt.
+/// Names an attempt of a run: task, arm and trial.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Key {
     /// The task.
@@ -36,7 +36,7 @@ impl std::fmt::Display for Key {
 pub enum News {
     /// An attempt began, or was gone on with after `resumed` steps.
     Began {
-        /// Which.
+        /// The attempt.
         #[serde(flatten)]
         key: Key,
         /// The step that its record ends with, if it was gone on with.
@@ -44,10 +44,10 @@ pub enum News {
     },
     /// An attempt ended and counts.
     Ended {
-        /// Which.
+        /// The attempt.
         #[serde(flatten)]
         key: Key,
-        /// Why.
+        /// Why it ended.
         reason: Reason,
         /// The error, for the reasons that have one.
         error: Option<String>,
@@ -62,10 +62,10 @@ pub enum News {
     },
     /// A try ended by no fault of the model's.
     Fault {
-        /// Which.
+        /// The attempt.
         #[serde(flatten)]
         key: Key,
-        /// What happened.
+        /// What happened, in one line.
         why: String,
         /// Whether it is tried again.
         again: bool,
@@ -74,14 +74,14 @@ pub enum News {
     Skipped {
         /// The task.
         task: String,
-        /// Why.
+        /// The reason, in one line.
         why: String,
         /// What removes the reason.
         remedy: Remedy,
     },
     /// Anything else.
     Note {
-        /// One line.
+        /// The remark, in one line.
         text: String,
     },
 }

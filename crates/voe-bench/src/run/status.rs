@@ -46,7 +46,7 @@ pub struct Status {
 /// An attempt that has begun and not ended.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Open {
-    /// Which.
+    /// The attempt.
     #[serde(flatten)]
     pub key: Key,
     /// Its last step.

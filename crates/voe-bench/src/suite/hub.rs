@@ -84,7 +84,7 @@ pub enum HubError {
         file: String,
         /// The hub's word.
         promised: String,
-        /// What came.
+        /// What arrived.
         found: String,
     },
     /// The cache can't be written.

@@ -98,7 +98,7 @@ pub enum SuiteError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason, in one line.
         why: String,
     },
     /// It holds no task that can be used.

@@ -71,7 +71,7 @@ pub enum WorkspaceError {
         what: &'static str,
         /// With which path.
         path: PathBuf,
-        /// Why not.
+        /// What the system reported.
         source: io::Error,
     },
     /// Another attempt at the same task found this out.

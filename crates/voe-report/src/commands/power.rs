@@ -33,9 +33,9 @@ pub struct Options {
 /// What a planned experiment can show.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Power {
-    /// As planned.
+    /// The planned baseline: the rate of the first arm.
     pub baseline: f64,
-    /// As planned.
+    /// The planned gain: the difference of the rates.
     pub gain: f64,
     /// As planned, or the default.
     pub discordance: f64,
@@ -43,9 +43,9 @@ pub struct Power {
     pub discordance_assumed: bool,
     /// Two-sided level of the test.
     pub alpha: f64,
-    /// As planned.
+    /// The planned number of tasks.
     pub tasks: Option<u64>,
-    /// As planned.
+    /// The planned number of trials of each task.
     pub trials: u64,
     /// The power of the plan, if trials of one task are independent; `None` without a number of tasks.
     pub power: Option<f64>,

@@ -51,7 +51,7 @@ pub(crate) enum News<'a> {
     Skipped {
         /// The task.
         task: &'a str,
-        /// Why.
+        /// The reason, in one line.
         why: &'a str,
         /// What removes the reason.
         remedy: Remedy,
