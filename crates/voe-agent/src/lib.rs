@@ -9,6 +9,19 @@
 //! - `facts`: what checks showed, in words for the model; [`prompt`], [`tools`]: what else it gets and is offered
 //! - [`done`]: whether a reply says that the work is done
 //! - [`user_tree`]: whether the user changes the tree meanwhile; [`notes`]: the repository's notes for agents
+//!
+//! # Loading a strategy
+//!
+//! ```
+//! use std::path::Path;
+//! use voe_agent::load;
+//! use voe_evidence::Require;
+//!
+//! let strategy = load("prove-on-edit", Path::new("."))?;
+//! assert_eq!(strategy.gate.require, Require::Proven);
+//! assert!(load("no-such-strategy", Path::new(".")).is_err());
+//! # Ok::<(), voe_agent::LoadError>(())
+//! ```
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

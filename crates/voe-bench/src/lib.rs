@@ -9,6 +9,21 @@
 //! - [`run`]: running and going on
 //! - [`grade`]: patches, logs and predictions
 //! - [`cache`]: where downloads, checkouts and environments are kept
+//!
+//! # Reading a suite
+//!
+//! ```
+//! use voe_bench::{Filter, Suite};
+//!
+//! let mut suite = Suite::mini()?;
+//! let task = suite.task("mini__pages-1").expect("the suite has it");
+//! assert!(!task.problem_statement.is_empty() && !task.fail_to_pass.is_empty());
+//!
+//! let three = Filter { sample: Some(3), seed: 1, ..Filter::default() };
+//! assert!(three.apply(&mut suite).is_empty(), "no id is unknown");
+//! assert_eq!(suite.tasks.len(), 3);
+//! # Ok::<(), voe_bench::SuiteError>(())
+//! ```
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

@@ -9,6 +9,34 @@
 //! - [`ledger`]: which files were edited, what was run since, and what that shows
 //! - [`examination`]: the matrix of a cross-examination, and the choice by it
 //! - [`gate`]: what the gate asks for; [`value`]: what a state is worth to a search
+//!
+//! # Judging a check
+//!
+//! ```
+//! use std::collections::BTreeSet;
+//! use std::time::Duration;
+//! use voe_evidence::counterfactual::judge;
+//! use voe_trace::{Level, Outcome};
+//!
+//! let run = |exit: i32, tail: &str| Outcome { exit: Some(exit), ended_by: None, seconds: 0.2, tail: tail.to_owned() };
+//! let level = |without: Outcome| {
+//!     judge("python3 repro.py", &run(0, "ok"), &without, &BTreeSet::new(), Duration::from_secs(60)).0
+//! };
+//!
+//! assert_eq!(level(run(1, "AssertionError: page_count is 2, not 3")), Level::Proven);
+//! assert_eq!(level(run(0, "ok")), Level::Vacuous);
+//! assert_eq!(level(run(127, "python3: command not found")), Level::Inconclusive);
+//! ```
+//!
+//! # Telling tests and checks by their names
+//!
+//! ```
+//! use voe_evidence::command::is_check;
+//! use voe_evidence::is_test;
+//!
+//! assert!(is_test("tests/test_pages.py") && !is_test("pages/paginator.py"));
+//! assert!(is_check("cd src && pytest -q") && !is_check("git diff | head"));
+//! ```
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

@@ -19,6 +19,33 @@
 //! - [`log_files`]: which task a log belongs to, by its file name, and its verdict as a line of JSON
 //! - [`eval_script`]: the eval script as the official runner changes it before it runs
 //! - [`text`]: text as Python sees it
+//!
+//! # Grading a log
+//!
+//! ```
+//! use serde_json::json;
+//! use voe_grade::{Instance, Resolution, grade};
+//!
+//! let row = Instance::from_value(json!({
+//!     "repo": "pallets/flask",
+//!     "instance_id": "pallets__flask-1",
+//!     "base_commit": "4c288bc97ea371817199908d0d9b12de9dae327e",
+//!     "patch": "",
+//!     "test_patch": "",
+//!     "problem_statement": "It crashes.",
+//!     "hints_text": "",
+//!     "created_at": "",
+//!     "version": "2.0",
+//!     "FAIL_TO_PASS": ["tests/test_app.py::test_crash"],
+//!     "PASS_TO_PASS": [],
+//! }))?;
+//! let log = ">>>>> Start Test Output\nPASSED tests/test_app.py::test_crash\n>>>>> End Test Output\n";
+//!
+//! let graded = grade(&row, log)?;
+//! assert!(graded.report.resolved);
+//! assert_eq!(graded.resolution(), Resolution::Full);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

@@ -12,6 +12,32 @@
 //! - [`secret`]: keys, which never reach a log
 //! - [`sse`]: server-sent events out of bytes
 //! - [`tokens`]: how many tokens a text is about, and how many a reply may have
+//!
+//! # Calls that a server did not parse
+//!
+//! The arguments are brought into the form that the tool's schema asks for, where that loses and invents nothing.
+//!
+//! ```
+//! use serde_json::json;
+//! use voe_model::ToolSpec;
+//! use voe_model::salvage::{Place, salvage};
+//!
+//! let tools = [ToolSpec {
+//!     name: "file_read".into(),
+//!     description: "Reads a file.".into(),
+//!     parameters: json!({
+//!         "type": "object",
+//!         "properties": {"path": {"type": "string"}, "offset": {"type": "integer"}},
+//!         "required": ["path"],
+//!     }),
+//! }];
+//! let text = r#"I look. <tool_call>{"name": "file_read", "arguments": {"path": "a.py", "offset": "10"}}</tool_call>"#;
+//!
+//! let found = salvage(text, &tools, Place::Content, false);
+//! assert_eq!(found.calls[0].name, "file_read");
+//! assert_eq!(found.calls[0].arguments["offset"], 10);
+//! assert_eq!(found.repairs.len(), 1);
+//! ```
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

@@ -6,6 +6,30 @@
 //! - [`counterfactual`]: running a check without the edits
 //! - [`own_tests`]: the repository's own tests that touch the changed files; `runners` finds their commands
 //! - [`cross`]: running the checks of several changes with each of them
+//!
+//! # A check with and without the edits
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use tokio::sync::watch;
+//! use voe_evidence::check;
+//! use voe_proof::{Called, Counterfactuals, Workspace, WorkspaceError, outcome};
+//!
+//! # async fn example(mut workspace: Workspace, stop: watch::Receiver<bool>) -> Result<(), WorkspaceError> {
+//! let limit = Duration::from_secs(120);
+//! let mut counterfactuals = Counterfactuals::new(true, limit, 300.0, stop);
+//! let state = workspace.state().await?;
+//! if let Called::Result(result) = workspace.check("python3 repro.py", limit).await? {
+//!     let check = check::of_run("python3 repro.py", 1, &state.code_tree, outcome(&result));
+//!     // Runs in a fork of the base while other work continues.
+//!     counterfactuals.start(&check, &mut workspace).await?;
+//! }
+//! for check in counterfactuals.wait().await {
+//!     println!("{}: {:?}", check.command, check.level);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

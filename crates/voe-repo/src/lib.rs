@@ -12,6 +12,38 @@
 //! Everything is done by the `git` program (2.25 or newer), in a clean environment, under a time limit. Nothing that
 //! the repository configures is run: no hooks, filters, diff drivers, file system monitors. All calls block: an
 //! asynchronous caller wraps them (`spawn_blocking`).
+//!
+//! # Recording a repository
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use voe_repo::Repo;
+//!
+//! let repo = Repo::discover(Path::new("."))?;
+//! // Its work tree as it stands, uncommitted work included; the repository itself is not written to.
+//! let base = repo.base(Path::new("/var/tmp/voe-base"))?;
+//! println!("{} at {:?}", repo.top().display(), base.commit);
+//! # Ok::<(), voe_repo::RepoError>(())
+//! ```
+//!
+//! # Making a patch
+//!
+//! ```
+//! use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
+//! use voe_repo::make_patch;
+//!
+//! let state = |text: &str| Some(FileState { mode: 0o100644, content: RawBytes(text.into()) });
+//! let file = ExportedFile {
+//!     path: RawBytes(b"a.txt".to_vec()),
+//!     base: state("one\n"),
+//!     now: state("two\n"),
+//!     test: false,
+//! };
+//! let patch = make_patch(&Export { files: vec![file], skipped: Vec::new() }, None)?;
+//! assert!(patch.text.contains("-one\n+two\n"));
+//! assert!(patch.hazards.is_empty());
+//! # Ok::<(), voe_repo::RepoError>(())
+//! ```
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

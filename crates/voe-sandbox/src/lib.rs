@@ -10,6 +10,25 @@
 //! - [`probe`]: which backends work here, and what to do about those that don't
 //! - [`helper`]: what the hidden subcommand `voe sandbox-init` runs
 //! - [`sweep`]: cleans up after a voe that was killed
+//!
+//! # Opening one, and forking it
+//!
+//! ```no_run
+//! use voe_protocol::{BaseSource, Limits, Setup};
+//! use voe_sandbox::{Choice, Sandbox, Spec};
+//!
+//! # async fn example() -> Result<(), voe_sandbox::SandboxError> {
+//! let mut spec = Spec::new("/usr/local/bin/voe", "/home/me/project", "/var/tmp/voe/one");
+//! spec.choice = Choice::Local;
+//! let sandbox = Sandbox::open(spec).await?;
+//!
+//! // The workspace as it is now, in a second sandbox that shares nothing writable with the first.
+//! let now = sandbox.snapshot().await?;
+//! let fork = sandbox.fork(&now).await?;
+//! fork.close().await?;
+//! sandbox.close().await
+//! # }
+//! ```
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

@@ -11,6 +11,24 @@
 //! - `read`, `pack`: files for voe itself: one that it reads, and the scratch files that it takes along
 //! - `syntax`: whether a file still parses
 //! - `changes`: which call changed what, and how the workspace differs from base
+//!
+//! # The tools, and one edit
+//!
+//! ```
+//! use voe_toolbox::edit::{Edit, EditError, apply};
+//!
+//! let names: Vec<&str> = voe_toolbox::specs().into_iter().map(|(name, _, _)| name).collect();
+//! assert!(names.contains(&"bash") && names.contains(&"file_edit"));
+//!
+//! let edited = apply(b"a = 1\nb = 1\n", &Edit { old: "b = 1", new: "b = 2", line: None })?;
+//! assert_eq!(edited.content, b"a = 1\nb = 2\n");
+//! assert_eq!(edited.line, 2);
+//!
+//! // A text that is there twice is not guessed at.
+//! let twice = apply(b"a = 1\nb = 1\n", &Edit { old: "= 1", new: "= 2", line: None });
+//! assert!(matches!(twice, Err(EditError::Several { .. })));
+//! # Ok::<(), EditError>(())
+//! ```
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

@@ -11,6 +11,23 @@
 //! - [`file`](mod@file): appending to a trajectory and reading it back, torn lines and newer versions included
 //! - [`fold`]: the conversation and the totals of an attempt, folded from its events; [`skim`]: events without their texts
 //! - [`layout`]: the names of files in the directories of attempts and runs
+//!
+//! # Reading a record
+//!
+//! ```
+//! use std::path::Path;
+//! use voe_trace::{Conversation, Event, Trajectory, last_patch};
+//!
+//! let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats/2.0.jsonl");
+//! let trajectory = Trajectory::read(&path)?;
+//! assert!(matches!(trajectory.records[0].event, Event::Start(_)));
+//!
+//! // What the model was shown last, and what was changed, are folds of the events.
+//! let conversation = Conversation::fold(&trajectory.records);
+//! assert!(conversation.step > 0);
+//! assert!(last_patch(&trajectory.records).is_some_and(|patch| patch.starts_with("diff --git")));
+//! # Ok::<(), voe_trace::ReadError>(())
+//! ```
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

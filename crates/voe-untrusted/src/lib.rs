@@ -8,6 +8,26 @@
 //! - [`private`]: directories that nobody else can change, and the check that they are.
 //! - [`program()`]: programs that are found by name, but never in the current directory.
 //! - [`text`]: text that others wrote, without the characters that a terminal obeys.
+//!
+//! # Reading below a directory that others can write to
+//!
+//! ```
+//! use voe_untrusted::UntrustedDir;
+//! use voe_untrusted::text::visible;
+//!
+//! let folder = tempfile::tempdir()?;
+//! std::fs::write(folder.path().join("notes.txt"), "read me")?;
+//! std::os::unix::fs::symlink("/etc/passwd", folder.path().join("link"))?;
+//!
+//! let dir = UntrustedDir::open(folder.path())?;
+//! assert_eq!(dir.read_text("notes.txt", 1024)?.as_deref(), Some("read me"));
+//! assert_eq!(dir.read_text("missing.txt", 1024)?, None);
+//! assert!(dir.read_text("link", 1024).is_err(), "links are not followed");
+//! assert!(dir.read_text("notes.txt", 3).is_err(), "larger than allowed");
+//!
+//! assert_eq!(visible("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 #![deny(missing_docs)]
