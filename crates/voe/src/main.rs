@@ -15,6 +15,8 @@ mod fix;
 mod listener;
 mod model;
 mod proof;
+#[cfg(test)]
+mod reference;
 mod replay;
 mod report;
 mod schema;
