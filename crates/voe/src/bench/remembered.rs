@@ -14,7 +14,7 @@ use super::place::{Found, Said, environments, is_official};
 use crate::show::one_line;
 use crate::{Usage, trust};
 
-/// Who asks.
+/// The command that asks for the place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum For {
     /// `voe bench run`.
