@@ -7,9 +7,9 @@
 //! - [`Spec`], [`Choice`]: what is asked for
 //! - [`Sandbox`]: what was opened; [`Snapshot`]: a moment of it
 //! - [`Images`]: the images of an engine, fetched and prepared
-//! - [`probe`]: which backends work here, and what to do about those that don't
+//! - [`probe()`]: which backends work here, and what to do about those that don't
 //! - [`helper`]: what the hidden subcommand `voe sandbox-init` runs
-//! - [`sweep`]: cleans up after a voe that was killed
+//! - [`sweep()`]: cleans up after a voe that was killed
 //!
 //! # Opening one, and forking it
 //!

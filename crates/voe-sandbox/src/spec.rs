@@ -19,7 +19,7 @@ pub struct Spec {
     /// voe's own directory for this attempt on the host: upper layers, private `/tmp`, scratch. Created if it isn't there;
     /// what the sandbox put into it is removed when it is closed. It must not lie inside the workspace.
     pub home: PathBuf,
-    /// voe's state directory: the index of open sandboxes lies in it, by which [`crate::sweep`] finds what a killed voe left.
+    /// voe's state directory: the index of open sandboxes lies in it, by which [`crate::sweep()`] finds what a killed voe left.
     /// Without it nothing is found.
     pub state: Option<PathBuf>,
     /// Whether commands may use the network.

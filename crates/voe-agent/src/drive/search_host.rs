@@ -55,7 +55,7 @@ impl SearchHost {
     }
 
     /// Takes over the work of another attempt as the outcome, with the checks that it rests on. Nothing comes after it but
-    /// [`Attempt::finish`].
+    /// [`Attempt::finish`](crate::Attempt::finish).
     ///
     /// # Errors
     /// The files can't be written into the workspace, or the record can't be written.

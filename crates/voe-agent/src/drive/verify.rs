@@ -1,5 +1,5 @@
 //! Verification by other means than the model's own checks: when it is made, by what means, and what follows. Each means is
-//! a file in `verify/`; a new one is a file, a line in [`Attempt::look`] and a word in the strategy.
+//! a file in `verify/`; a new one is a file, a line in [`Loop::look`] and a word in the strategy.
 
 mod command;
 mod counterfactual;

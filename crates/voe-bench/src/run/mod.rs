@@ -1,6 +1,6 @@
 //! Running an experiment: every task in every arm, trial by trial, gone on with where it was stopped.
 //!
-//! - [`dir`]: the run directory; [`file`]: its `run.toml`; `check`: whether voe can have made it
+//! - [`dir`]: the run directory; [`file`](mod@file): its `run.toml`; `check`: whether voe can have made it
 //! - [`place`]: where its tasks are worked on, and with what; `same`: whether it is the same run
 //! - `attempt`: one attempt; [`record`]: where its record can be gone on with
 //! - [`policy`]: what becomes of an attempt, by why it ended

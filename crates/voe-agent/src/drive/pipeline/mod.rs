@@ -1,7 +1,7 @@
 //! The harness leads: one question, one fresh and short context. For models too small for a loop.
 //!
 //! - [`place`]: where the problem may be; [`source`]: the function there; `text`: a file's lines
-//! - [`check`]: a script that fails now; [`reply`]: reading what the model wrote
+//! - [`reply`]: reading what the model wrote
 //! - `candidate`: a change, tried with the checks
 //! - `past`: what was asked before the attempt was gone on with, so that nothing is asked twice
 
