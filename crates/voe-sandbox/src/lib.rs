@@ -8,7 +8,7 @@
 //! - [`Sandbox`]: what was opened; [`Snapshot`]: a moment of it
 //! - [`Images`]: the images of an engine, fetched and prepared
 //! - [`probe()`]: which backends work here, and what to do about those that don't
-//! - [`helper`]: what the hidden subcommand `voe sandbox-init` runs
+//! - [`helper()`]: what the hidden subcommand `voe sandbox-init` runs
 //! - [`sweep()`]: cleans up after a voe that was killed
 //!
 //! # Opening one, and forking it

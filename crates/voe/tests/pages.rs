@@ -8,14 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::Table;
 
 /// What other changes under way bring: to be removed when they are in.
-const SOON: &[&str] = &[
-    "crates/voe-sandbox/src/backend.rs",
-    "crates/voe-sandbox/src/backends/mod.rs",
-    "crates/voe-report/src/metric.rs",
-    "crates/voe/src/settings/table.rs",
-    "KINDS",
-    "METRICS",
-];
+const SOON: &[&str] = &["crates/voe-report/src/metric.rs", "crates/voe/src/settings/table.rs", "METRICS"];
 
 /// Pages that tell developers where things are.
 const GUIDES: &[&str] = &["ARCHITECTURE.md", "CONTRIBUTING.md", "RELEASING.md", "README.md"];

@@ -1,5 +1,5 @@
 //! A second filter, for where no namespace stands between commands and the user's other processes and files: what Landlock
-//! does not cover. Modes and times of files are changed by the supervisor (see [`super::modes`]), and only in the sandbox's
+//! does not cover. Modes and times of files are changed by the supervisor (see [`crate::init::modes`]), and only in the sandbox's
 //! own directories.
 
 use std::os::fd::OwnedFd;
