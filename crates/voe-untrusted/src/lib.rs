@@ -7,6 +7,7 @@
 //! - [`UntrustedDir`]: reading and writing below a directory that others can change.
 //! - [`private`]: directories that nobody else can change, and the check that they are.
 //! - [`program()`]: programs that are found by name, but never in the current directory.
+//! - [`user_dirs`]: the directories of settings, records and downloads.
 //! - [`text`]: text that others wrote, without the characters that a terminal obeys.
 //!
 //! # Reading below a directory that others can write to
@@ -39,6 +40,7 @@ mod program;
 mod remove;
 pub mod text;
 mod unpack;
+pub mod user_dirs;
 mod write;
 
 pub use dir::{Entry, Kind, UntrustedDir};

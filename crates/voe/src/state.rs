@@ -4,22 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use voe_untrusted::{UntrustedDir, private};
+use voe_untrusted::{UntrustedDir, private, user_dirs};
 
 use crate::Usage;
 
 /// voe's state directory: `VOE_STATE_DIR`, else the system's place for such things.
 pub(crate) fn dir() -> anyhow::Result<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    if let Some(dir) = set("VOE_STATE_DIR") {
-        return Ok(std::path::absolute(dir)?);
-    }
-    // The specification of these variables says that one that is not absolute is to be ignored.
-    if let Some(dir) = set("XDG_STATE_HOME").filter(|dir| dir.is_absolute()) {
-        return Ok(dir.join("voe"));
-    }
-    let home = set("HOME").ok_or_else(|| Usage("neither HOME nor VOE_STATE_DIR is set; set one of them".into()))?;
-    Ok(home.join(".local/state/voe"))
+    let dir = user_dirs::state();
+    Ok(dir.ok_or_else(|| Usage("you have no home directory; set HOME or VOE_STATE_DIR".into()))?)
 }
 
 /// The same, made if it isn't there, and for this user alone: records contain what the repository and the model's server said,
