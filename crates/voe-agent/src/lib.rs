@@ -29,6 +29,7 @@ pub mod attempt;
 pub mod done;
 pub mod drive;
 mod facts;
+pub mod keys;
 pub mod load;
 pub mod notes;
 mod policy;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
+use std::sync::LazyLock;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::{Table, Value};
@@ -57,6 +58,9 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("published/verify-at-last", include_str!("../../../strategies/published/verify-at-last.toml")),
     ("published/verify-on-edit", include_str!("../../../strategies/published/verify-on-edit.toml")),
 ];
+
+/// The keys that a file can have.
+static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(|| schemars::schema_for!(StrategyFile).to_value());
 
 /// How many files may extend one another: more is a circle or a mistake.
 const DEPTH: usize = 8;
@@ -279,6 +283,9 @@ fn resolve(what: &str, place: &Place<'_>, depth: usize) -> Result<Table, LoadErr
         name: what.into(),
         error: format!("{}{}", one_line(e.message()), line_of(text, &e)),
     })?;
+    if let Some(unknown) = crate::keys::unknown(&table, &SCHEMA) {
+        return Err(LoadError::Invalid { name: what.into(), error: unknown.to_string() });
+    }
     if let Place::Path(dir) = beside {
         beside_it(&mut table, dir);
     }

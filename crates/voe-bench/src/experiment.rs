@@ -1,6 +1,7 @@
 //! What is to be run: an experiment file, or the same from flags; resolved into arms.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -126,8 +127,13 @@ impl Experiment {
         let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
         let mut read: Self = toml::from_str(&text).map_err(|error: toml::de::Error| {
             let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            fail(format!("{}{}", error.message(), line.map(|line| format!(" (line {line})")).unwrap_or_default()))
+            let why = unknown_key(&text).unwrap_or_else(|| error.message().to_owned());
+            fail(format!("{why}{}", line.map(|line| format!(" (line {line})")).unwrap_or_default()))
         })?;
+        // Keys under `set` are read with the strategy, which is not this file.
+        if let Some(why) = unknown_key(&text) {
+            return Err(fail(why));
+        }
         if read.name.is_empty() {
             read.name = name::of_experiment(&path.file_stem().unwrap_or_default().to_string_lossy());
         }
@@ -175,6 +181,12 @@ impl Experiment {
         }
         Ok(arms)
     }
+}
+
+/// The key of an experiment file that it can't have, and the one that was meant.
+fn unknown_key(text: &str) -> Option<String> {
+    static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(|| schemars::schema_for!(Experiment).to_value());
+    Some(voe_agent::keys::unknown(&text.parse().ok()?, &SCHEMA)?.to_string())
 }
 
 /// The strategy with some keys set differently.

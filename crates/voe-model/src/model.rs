@@ -26,7 +26,7 @@ pub struct ToolSpec {
 
 /// How the next token is drawn. What is `None` is not sent: the server's own default holds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(deny_unknown_fields, default)]
 pub struct Sampling {
     /// Temperature.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use voe_grade::Instance;
 
 use super::Suite;
@@ -27,7 +28,8 @@ pub struct Filter {
     /// Chooses the sample; the same everywhere.
     pub seed: u64,
     /// The k-th of n parts, as (k, n), k from 1: for running one experiment on several machines.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read_shard")]
+    #[schemars(with = "Option<(usize, usize)>")]
     pub shard: Option<(usize, usize)>,
 }
 
@@ -96,6 +98,14 @@ pub(crate) fn draw(seed: u64, words: &[&str]) -> [u8; 32] {
     *hash.finalize().as_bytes()
 }
 
+/// Reads `[K, N]`. A list of another length would pass as its beginning.
+fn read_shard<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(usize, usize)>, D::Error> {
+    match Vec::deserialize(deserializer)?[..] {
+        [k, n] if k >= 1 && k <= n => Ok(Some((k, n))),
+        _ => Err(D::Error::custom("invalid shard: expected [K, N] with K from 1 to N")),
+    }
+}
+
 /// Reads `K/N`.
 ///
 /// # Errors
@@ -104,7 +114,7 @@ pub fn shard(text: &str) -> Result<(usize, usize), String> {
     let numbers = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
     match numbers {
         Some((k, n)) if k >= 1 && k <= n => Ok((k, n)),
-        _ => Err(format!("{text:?} is no part: write K/N, such as 1/4 for the first of four")),
+        _ => Err(format!("invalid shard {text:?}: expected K/N, such as 1/4 for the first of four")),
     }
 }
 
@@ -152,6 +162,16 @@ mod tests {
         no task of nobody/none in the suite mini
         no task of difficulty "ages" in the suite mini (known: "1-4 hours", "15 min - 1 hour", "<15 min fix")
         "#);
+    }
+
+    #[test]
+    fn a_shard_in_a_file_has_two_numbers_that_make_sense() {
+        let read = |text: &str| toml::from_str::<Filter>(text).map(|filter| filter.shard);
+        assert_eq!(read("shard = [2, 4]").unwrap(), Some((2, 4)));
+        assert_eq!(read("").unwrap(), None);
+        for wrong in ["[1, 2, 3]", "[1]", "[]", "[0, 4]", "[5, 4]", "\"1/4\""] {
+            assert!(read(&format!("shard = {wrong}")).is_err(), "{wrong}");
+        }
     }
 
     #[test]
