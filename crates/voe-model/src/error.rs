@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use voe_trace::event::RetryKind;
 
+use crate::limits::Wait;
+
 /// What a server sent too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -154,17 +156,19 @@ pub enum ModelError {
         most: u64,
     },
     /// Nothing of a reply came for too long.
-    #[error("no {} from the server for {} s; check that it is not overloaded or stuck (its log says why)", if *.first { "first token" } else { "further token" }, .after.as_secs_f64())]
+    #[error("no {} from the server for {} s; check that it is not overloaded or stuck (its log says why), or raise {}", .what.words(), .after.as_secs_f64(), .what.setting())]
     IdleTimeout {
-        /// Whether the first token was being waited for.
-        first: bool,
+        /// What was waited for.
+        what: Wait,
         /// The limit.
         after: Duration,
     },
     /// A reply came, but its end did not.
     #[error(
-        "the server did not finish its reply within {} s; limit the reply with max_tokens, or use a faster model or server",
-        .after.as_secs_f64()
+        "the server did not finish its reply within {} s; raise {}, limit the reply with limits.reply_tokens of the strategy, or \
+         use a faster model or server",
+        .after.as_secs_f64(),
+        Wait::Reply.setting()
     )]
     ReplyTimeout {
         /// The limit.

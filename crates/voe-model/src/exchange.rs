@@ -13,7 +13,7 @@ use crate::bounds::{Bounds, ERROR_BODY, MOST_CALLS, MOST_VALUES, NotRead, exceed
 use crate::client::chain;
 use crate::error::{Excess, ModelError};
 use crate::fail::{Asked, Failure, classify, is_error};
-use crate::limits::Idle;
+use crate::limits::{Idle, Wait};
 use crate::model::Delta;
 use crate::secret::Secret;
 use crate::sse;
@@ -75,9 +75,34 @@ impl Exchange<'_> {
         answered: impl FnOnce(),
         on: &mut On<'_>,
     ) -> Result<Got<G>, Failure> {
+        let (begun, server, bytes) = (Instant::now(), self.address.shown(), body.len());
+        tracing::debug!(method = "POST", server, model = ?self.model, stream, bytes, "request");
+        let got: Result<Got<G>, _> = self.exchange(request, body, stream, answered, on).await;
+        let ms = begun.elapsed().as_millis();
+        match &got {
+            Ok(got) => {
+                let first_ms = got.first_token.map(|seconds| (seconds * 1000.0) as u64);
+                tracing::info!(server, model = ?self.model, ms, first_ms, bytes = got.gathered.held(), "reply");
+            }
+            Err(failure) => {
+                tracing::info!(server, model = ?self.model, ms, kind = failure.error.kind().word(), "request failed");
+            }
+        }
+        got
+    }
+
+    async fn exchange<G: Gather>(
+        &self,
+        request: RequestBuilder,
+        body: Vec<u8>,
+        stream: bool,
+        answered: impl FnOnce(),
+        on: &mut On<'_>,
+    ) -> Result<Got<G>, Failure> {
         let begun = Instant::now();
         let limit = if stream { self.idle.first } else { self.idle.unstreamed };
-        let first_late = || ModelError::IdleTimeout { first: true, after: limit };
+        let what = if stream { Wait::FirstToken } else { Wait::Reply };
+        let first_late = || ModelError::IdleTimeout { what, after: limit };
         let mut got =
             Got { gathered: G::default(), begun, first_token: None, seconds: 0.0, request_bytes: body.len() as u64 };
         let request = request.header("content-type", "application/json").body(body);
@@ -88,6 +113,7 @@ impl Exchange<'_> {
         };
         answered();
         let status = response.status().as_u16();
+        tracing::debug!(server = self.address.shown(), status, ms = begun.elapsed().as_millis(), "answer begins");
         let headers = response.headers().clone();
         if status != 200 {
             // What there is of the body says why, even if it has no end.
@@ -152,9 +178,11 @@ impl Exchange<'_> {
                     return Err(ModelError::ReplyTimeout { after: idle.streamed }.into());
                 }
                 Err(_) => {
-                    let first = got.first_token.is_none();
-                    let after = if first { idle.first } else { idle.between };
-                    return Err(ModelError::IdleTimeout { first, after }.into());
+                    let (what, after) = match got.first_token {
+                        None => (Wait::FirstToken, idle.first),
+                        Some(_) => (Wait::NextToken, idle.between),
+                    };
+                    return Err(ModelError::IdleTimeout { what, after }.into());
                 }
                 Ok(Err(error)) => return Err(broken(chain(&error))),
                 Ok(Ok(piece)) => piece,

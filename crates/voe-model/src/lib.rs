@@ -65,7 +65,7 @@ pub mod tokens;
 
 pub use anthropic::{ANTHROPIC_URL, Anthropic, AnthropicConfig};
 pub use error::{Excess, ModelError};
-pub use limits::{Idle, RetryPolicy};
+pub use limits::{Idle, RetryPolicy, Wait};
 pub use model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request, Sampling, ToolSpec};
 pub use openai::{History, OpenAi, OpenAiConfig};
 pub use prices::{Prices, PricesError};

@@ -15,6 +15,37 @@ pub struct Idle {
     pub streamed: Duration,
 }
 
+/// What of a reply is waited for under a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// The first token of a stream: [`Idle::first`].
+    FirstToken,
+    /// The next piece of a stream: [`Idle::between`].
+    NextToken,
+    /// All of it: [`Idle::unstreamed`] and [`Idle::streamed`].
+    Reply,
+}
+
+impl Wait {
+    /// The name of the setting that has the limit, for error texts and for the table of settings.
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::FirstToken => "timeout.first_token",
+            Self::NextToken => "timeout.next_token",
+            Self::Reply => "timeout.reply",
+        }
+    }
+
+    /// In words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::FirstToken => "first token",
+            Self::NextToken => "further token",
+            Self::Reply => "reply",
+        }
+    }
+}
+
 impl Default for Idle {
     /// 20 minutes (a long prompt on a slow machine), 5 minutes, 2 hours, 2 hours.
     fn default() -> Self {

@@ -26,6 +26,15 @@ impl Retries {
 
     /// The pause before the next try, or the error, if there is none.
     pub(crate) fn next(&mut self, failure: &Failure, answered: bool) -> Result<Duration, ModelError> {
+        let next = self.pause(failure, answered);
+        if let Ok(wait) = &next {
+            let (kind, wait_ms) = (failure.error.kind().word(), wait.as_millis());
+            tracing::info!(kind, wait_ms, tries = self.tries, "the request is made again");
+        }
+        next
+    }
+
+    fn pause(&mut self, failure: &Failure, answered: bool) -> Result<Duration, ModelError> {
         let give_up = || Err(failure.error.clone());
         if failure.hopeless || !failure.error.is_transient() {
             return give_up();
@@ -79,6 +88,7 @@ fn chance() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Wait;
 
     fn policy() -> RetryPolicy {
         RetryPolicy { tries: 4, ..RetryPolicy::default() }
@@ -132,7 +142,7 @@ mod tests {
         };
         let gone = failure(ModelError::Unreachable { server: String::new(), message: String::new() });
         assert_eq!((tries(&gone, false), tries(&gone, true)), (2, 4));
-        assert_eq!(tries(&failure(ModelError::IdleTimeout { first: true, after: Duration::ZERO }), true), 2);
+        assert_eq!(tries(&failure(ModelError::IdleTimeout { what: Wait::FirstToken, after: Duration::ZERO }), true), 2);
         assert_eq!(tries(&failure(ModelError::BadRequest { status: 400, message: String::new() }), true), 1);
         assert_eq!(tries(&Failure { hopeless: true, ..overloaded() }, true), 1);
     }

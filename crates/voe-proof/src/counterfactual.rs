@@ -114,6 +114,8 @@ impl Counterfactuals {
                 Ok(Ok(without)) => {
                     self.passed.insert(check.command.clone(), without.exit == Some(0));
                     let (level, why) = judge(&check.command, &check.with, &without, &absent, self.limit);
+                    let (with, exit, seconds) = (check.with.exit, without.exit, without.seconds);
+                    tracing::info!(with, without = exit, seconds, level = ?level, "check run without the changes");
                     Check { level, why, without: Some(without), ..check }
                 }
                 Ok(Err(why)) => Check { why: Some(why), ..check },

@@ -1,6 +1,6 @@
 //! The workspace as the loop sees it: a toolbox in a sandbox that is started again when it dies.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use voe_protocol::{
@@ -60,7 +60,9 @@ impl Workspace {
             }
             BaseSource::Dir(_) => None,
         };
+        let begun = Instant::now();
         let (toolbox, _) = sandbox.toolbox(setup.clone()).await?;
+        tracing::debug!(backend = sandbox.facts().backend, ms = begun.elapsed().as_millis(), "toolbox started");
         Ok(Self { sandbox, setup, base, toolbox: Some(toolbox), deaths: 0, moved: Vec::new() })
     }
 
@@ -101,8 +103,11 @@ impl Workspace {
     /// The toolbox died and can't be started again.
     pub async fn check(&mut self, command: &str, limit: Duration) -> Result<Called, WorkspaceError> {
         let command = replaced(command, &self.moved);
+        let begun = Instant::now();
         match self.toolbox().await?.check(&command, limit).await {
             Ok(mut result) => {
+                let (exit, ms) = (result.exit, begun.elapsed().as_millis());
+                tracing::debug!(command_bytes = command.len(), exit, ms, "command of a check ended");
                 self.sandbox.annotate(&mut result);
                 Ok(Called::Result(Box::new(result)))
             }
@@ -209,7 +214,9 @@ impl Workspace {
             let (_, export) = self.patch().await?;
             files.extend(export.files.into_iter().filter(|file| !file.test).map(|file| (file.path, file.base)));
         }
+        let begun = Instant::now();
         let fork = self.sandbox.fork(&self.sandbox.base()).await?;
+        tracing::debug!(backend = fork.facts().backend, ms = begun.elapsed().as_millis(), "sandbox forked");
         let mut names = self.moved.clone();
         names.extend(moved(&self.sandbox, &fork));
         // Only checks run in it. On a large tree, looking for what they change would cost more than all else.

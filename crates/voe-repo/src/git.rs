@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -215,7 +215,8 @@ impl Git {
             String::from_utf8_lossy(&text).into_owned()
         });
         let watchdog = Watchdog::over(&child, self.limit);
-        Ok(Running { child, stderr: Some(stderr), watchdog, command: name(args), limit: self.limit })
+        let begun = Instant::now();
+        Ok(Running { child, stderr: Some(stderr), watchdog, command: name(args), limit: self.limit, begun })
     }
 }
 
@@ -226,6 +227,7 @@ pub(crate) struct Running {
     watchdog: Watchdog,
     command: String,
     limit: Duration,
+    begun: Instant,
 }
 
 impl Running {
@@ -236,6 +238,8 @@ impl Running {
         // Only now is the process waited for: until then its id is its own, and the watchdog can't hit another.
         let fired = self.watchdog.stop();
         let status = self.child.wait().map_err(RepoError::io("wait for", "git"))?;
+        let ms = self.begun.elapsed().as_millis();
+        tracing::debug!(command = self.command, code = status.code(), ms, timed_out = fired, "git");
         if fired {
             return Err(RepoError::GitTimeout { command: self.command.clone(), seconds: self.limit.as_secs() });
         }

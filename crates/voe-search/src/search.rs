@@ -228,7 +228,9 @@ impl Search {
                     order.snapshot().filter(|_| steps::own_mark(&self.shared.dir(order.id), &order.begin).is_none());
                 let sandbox = self.host.workspace().sandbox();
                 let at = at.cloned().unwrap_or_else(|| sandbox.base());
+                let begun = std::time::Instant::now();
                 let sandbox = sandbox.fork(&at).await.map_err(voe_proof::WorkspaceError::from)?;
+                tracing::debug!(backend = sandbox.facts().backend, ms = begun.elapsed().as_millis(), "sandbox forked");
                 running.spawn(rollout::run(Arc::clone(&self.shared), order, sandbox));
             }
             match running.join_next().await {

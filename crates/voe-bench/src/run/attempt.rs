@@ -75,6 +75,19 @@ pub(super) enum Came {
     Skipped(String, Remedy),
 }
 
+impl Came {
+    /// What came, for the log.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Ended(_) => "ended",
+            Self::Paused => "paused",
+            Self::Fault(..) => "fault",
+            Self::NoRoom(_) => "no room",
+            Self::Skipped(..) => "skipped",
+        }
+    }
+}
+
 /// voe could not work on the attempt.
 #[derive(Debug, thiserror::Error)]
 enum Failed {

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use attempt::{Came, Job, Standing};
 pub use attempt::{Fault, faults};
@@ -188,10 +189,14 @@ impl Queue {
                 let Some(job) = self.open.pop_front() else { break };
                 let (shared, own) = (Arc::clone(context), job.clone());
                 // A task of its own each: a panic ends one attempt.
-                let handle = self.running.spawn(async move {
+                let key = job.key();
+                tracing::info!(attempt = %key, running = self.running.len() + 1, open = self.open.len(), "attempt begins");
+                let span = tracing::info_span!("attempt", task = %key.task, arm = %key.arm, trial = key.trial);
+                let work = async move {
                     let came = own.work(&shared).await;
                     (own, came)
-                });
+                };
+                let handle = self.running.spawn(work.instrument(span));
                 jobs.insert(handle.id(), job);
             }
             // With memory short, wait a little and look again.
@@ -224,6 +229,7 @@ impl Queue {
 
     fn take(&mut self, context: &Arc<Context>, job: Job, came: Came, skipped: &mut BTreeSet<String>) {
         let key = job.key();
+        tracing::info!(attempt = %key, how = came.word(), "attempt ends");
         match came {
             Came::Ended(finish) => context.progress.ended(&key, &finish),
             Came::Paused => {

@@ -87,6 +87,7 @@ impl Pacer {
         if state.limit > 1 {
             state.limit = state.limit.div_ceil(2);
             state.reductions += 1;
+            tracing::info!(limit = state.limit, "fewer requests at a time");
         }
     }
 
@@ -108,6 +109,7 @@ impl Pacer {
         if state.calm >= CALM && state.limit < self.most {
             state.calm = 0;
             state.limit += 1;
+            tracing::debug!(limit = state.limit, "more requests at a time");
             drop(state);
             self.freed.notify_one();
         }

@@ -150,8 +150,10 @@ impl Hub {
     pub async fn split(&self, dataset: &str, split: &str) -> Result<PathBuf, HubError> {
         let dir = self.cache.join("suites").join(dataset.replace('/', "__"));
         if let Some(file) = downloaded(&dir, split).or_else(|| self.in_hub_cache(dataset, split)) {
+            tracing::debug!(dataset = ?dataset, split = ?split, "data set is in the cache");
             return Ok(file);
         }
+        tracing::info!(dataset = ?dataset, split = ?split, "data set is downloaded");
         if self.offline {
             return Err(self.unreachable(dataset, "HF_HUB_OFFLINE is set"));
         }

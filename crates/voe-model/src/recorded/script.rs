@@ -11,6 +11,7 @@ use voe_trace::event::ModelFacts;
 
 use super::show;
 use crate::error::ModelError;
+use crate::limits::Wait;
 use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request};
 use crate::settle::{Raw, RawCall, settle};
 use crate::tokens::estimate_tokens;
@@ -96,7 +97,7 @@ impl Fault {
             "rate_limited" => ModelError::RateLimited { wait: None, message },
             "loading" => ModelError::Loading { message },
             "broken_stream" => ModelError::BrokenStream { message },
-            "idle_timeout" => ModelError::IdleTimeout { first: true, after: Duration::from_secs(1) },
+            "idle_timeout" => ModelError::IdleTimeout { what: Wait::FirstToken, after: Duration::from_secs(1) },
             _ => ModelError::Server { status: 500, message },
         }
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use voe_model::{
-    Anthropic, AnthropicConfig, Excess, Message, Model, ModelError, OpenAiConfig, Request, Sampling, Secret, probe,
+    Anthropic, AnthropicConfig, Excess, Message, Model, ModelError, OpenAiConfig, Request, Sampling, Secret, Wait,
+    probe,
 };
 
 use crate::server::{Answer, ENDLESS, Server, ask, tools};
@@ -168,13 +169,14 @@ async fn a_stream_that_brings_nothing_is_silence_whatever_keeps_it_open() {
     for empty in empty {
         for (head, first) in [("", true), (begun.as_str(), false)] {
             let server = Server::new([Answer::stream(head).endless(empty.clone())]).await;
+            let what = if first { Wait::FirstToken } else { Wait::NextToken };
             let mut config = server.patient();
             let limit = Duration::from_millis(50);
             (config.idle.first, config.idle.between) = (if first { limit } else { config.idle.first }, limit);
             let error = ask(config, true).await.0.unwrap_err();
             // Where this machine sends faster than it waits, the bytes end it.
             let bytes = matches!(error, ModelError::TooMuch { what: Excess::Stream, .. });
-            assert!(bytes || error == ModelError::IdleTimeout { first, after: limit }, "{empty:?}: {error:?}");
+            assert!(bytes || error == ModelError::IdleTimeout { what, after: limit }, "{empty:?}: {error:?}");
             assert!(server.sent() < ENDLESS, "{} bytes were taken", server.sent());
         }
     }
@@ -190,7 +192,7 @@ async fn a_reply_that_never_ends_however_steadily_it_comes_ends_at_its_own_limit
     assert_eq!(error, ModelError::ReplyTimeout { after: Duration::from_millis(30) });
     assert_eq!(
         error.to_string(),
-        "the server did not finish its reply within 0.03 s; limit the reply with max_tokens, or use a faster model or server"
+        "the server did not finish its reply within 0.03 s; raise timeout.reply, limit the reply with limits.reply_tokens of the strategy, or use a faster model or server"
     );
     assert_eq!(server.asked().len(), 2, "asked once more, as after any other limit on waiting");
 }
@@ -314,7 +316,8 @@ async fn the_blocks_of_an_endless_message_are_bounded_and_pings_are_silence() {
     for more in [event(json!({"type": "ping"})), growing.collect()] {
         let server = Server::new([Answer::stream(&format!("{start}{tool}")).endless(more)]).await;
         match anthropic(&server).await.unwrap_err() {
-            ModelError::IdleTimeout { first: false, .. } | ModelError::TooMuch { what: Excess::Stream, .. } => {}
+            ModelError::IdleTimeout { what: Wait::NextToken, .. }
+            | ModelError::TooMuch { what: Excess::Stream, .. } => {}
             other => panic!("{other:?}"),
         }
         assert!(server.sent() < ENDLESS, "{} bytes were taken", server.sent());
