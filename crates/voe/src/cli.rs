@@ -3,11 +3,24 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use voe_report::commands::compare::By;
+use voe_report::commands::report::Format;
+use voe_sandbox::Choice;
+
+use crate::settings::Settings;
+use crate::settings::table::{
+    API_KEY_ENV, APPLY, BACKEND, BASE_URL, CHECK, IMAGE, MAX_STEPS, MAX_TOKENS, MAX_WALL, MODEL, NETWORK, PROVIDER,
+    STRATEGY,
+};
+use crate::settings::words::{self, Apply, OnOff, Provider, one_of};
 
 /// A coding agent for small, self-hosted models that proves its edits.
 #[derive(Debug, Parser)]
 #[command(name = "voe", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
+    /// Log what voe does to standard error; -vv logs more; VOE_LOG=voe_model=debug,… logs a part
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, display_order = 900)]
+    pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -47,18 +60,24 @@ pub(crate) enum Command {
 /// Which model answers; shared by the commands that ask one.
 #[derive(Debug, Args, Default, Clone)]
 pub(crate) struct ModelFlags {
-    /// Address of the server, e.g. http://127.0.0.1:8000/v1 [default: the first local server found]
-    #[arg(long, value_name = "URL")]
+    #[arg(long = BASE_URL.flag, value_name = "URL", help = BASE_URL.about_with_default())]
     pub(crate) base_url: Option<String>,
-    /// Name of the model [default: the server's first]; `scripted:FILE` answers from a file
-    #[arg(long, value_name = "NAME")]
+    #[arg(long = MODEL.flag, value_name = "NAME", help = MODEL.about_with_default())]
     pub(crate) model: Option<String>,
-    /// Environment variable that holds the API key
-    #[arg(long, value_name = "VAR")]
+    #[arg(long = API_KEY_ENV.flag, value_name = "VAR", help = API_KEY_ENV.about)]
     pub(crate) api_key_env: Option<String>,
-    /// How the server is spoken to
-    #[arg(long, value_name = "openai|anthropic")]
-    pub(crate) provider: Option<String>,
+    #[arg(long = PROVIDER.flag, value_enum, help = PROVIDER.about)]
+    pub(crate) provider: Option<Provider>,
+}
+
+impl ModelFlags {
+    /// Sets what they say over the other settings.
+    pub(crate) fn set(&self, settings: &mut Settings) {
+        settings.flag(&BASE_URL, self.base_url.clone());
+        settings.flag(&MODEL, self.model.clone());
+        settings.flag(&API_KEY_ENV, self.api_key_env.clone());
+        settings.flag_word(&PROVIDER, self.provider);
+    }
 }
 
 /// How things are printed.
@@ -77,9 +96,8 @@ pub(crate) struct OutputFlags {
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Where commands run: auto, local, landlock or none
-    #[arg(long, value_name = "BACKEND")]
-    pub(crate) sandbox: Option<String>,
+    #[arg(long = BACKEND.flag, value_name = "BACKEND", value_parser = words::sandbox(), help = BACKEND.about)]
+    pub(crate) sandbox: Option<Choice>,
     /// Directory for the record
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -97,36 +115,27 @@ pub(crate) struct Fix {
     pub(crate) issue: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) model: ModelFlags,
-    /// Strategy: a name from `voe strategies`, or a file
-    #[arg(long, value_name = "NAME|FILE")]
+    #[arg(long = STRATEGY.flag, value_name = "NAME|FILE", help = STRATEGY.about)]
     pub(crate) strategy: Option<String>,
-    /// End after this many replies
-    #[arg(long, value_name = "N")]
+    #[arg(long = MAX_STEPS.flag, value_name = "N", help = MAX_STEPS.about)]
     pub(crate) max_steps: Option<u32>,
-    /// End after this many tokens, prompts and replies together
-    #[arg(long, value_name = "N")]
+    #[arg(long = MAX_TOKENS.flag, value_name = "N", help = MAX_TOKENS.about)]
     pub(crate) max_tokens: Option<u64>,
-    /// End after this time, e.g. 90s, 20m, 2h
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long = MAX_WALL.flag, value_name = "DURATION", value_parser = words::duration, help = MAX_WALL.about)]
     pub(crate) max_wall: Option<String>,
-    /// A command that shows the problem: told to the model, run at the end, reported
-    #[arg(long, value_name = "CMD")]
+    #[arg(long = CHECK.flag, value_name = "CMD", help = CHECK.about)]
     pub(crate) check: Option<String>,
-    /// Where commands run: auto, local, landlock, docker, podman or none
-    #[arg(long, value_name = "BACKEND")]
-    pub(crate) sandbox: Option<String>,
-    /// Whether commands may use the network: on or off
-    #[arg(long, value_name = "on|off")]
-    pub(crate) network: Option<String>,
-    /// Image for the docker and podman sandboxes
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(long = BACKEND.flag, value_name = "BACKEND", value_parser = words::sandbox(), help = BACKEND.about)]
+    pub(crate) sandbox: Option<Choice>,
+    #[arg(long = NETWORK.flag, value_enum, help = NETWORK.about)]
+    pub(crate) network: Option<OnOff>,
+    #[arg(long = IMAGE.flag, value_name = "IMAGE", help = IMAGE.about)]
     pub(crate) image: Option<String>,
     /// Work in a home directory; files with credentials are hidden in it
     #[arg(long)]
     pub(crate) allow_home: bool,
-    /// Whether the patch goes into your tree: ask, yes or no
-    #[arg(long, value_name = "ask|yes|no")]
-    pub(crate) apply: Option<String>,
+    #[arg(long = APPLY.flag, value_enum, help = APPLY.about_with_default())]
+    pub(crate) apply: Option<Apply>,
     /// Directory for the record [default: one in voe's state directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -165,9 +174,8 @@ pub(crate) struct Replay {
     /// Trust a record that your voe did not make: run its commands, in a sandbox
     #[arg(long, requires = "run")]
     pub(crate) trust: bool,
-    /// Where to run it: auto, local, landlock, docker, podman or none [default: your settings]
-    #[arg(long, value_name = "BACKEND", requires = "run")]
-    pub(crate) sandbox: Option<String>,
+    #[arg(long = BACKEND.flag, value_name = "BACKEND", value_parser = words::sandbox(), requires = "run", help = BACKEND.about)]
+    pub(crate) sandbox: Option<Choice>,
     #[command(flatten)]
     pub(crate) output: OutputFlags,
 }
@@ -223,20 +231,11 @@ pub(crate) struct Report {
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) suite: Option<String>,
     /// The form
-    #[arg(long, value_enum, default_value = "table")]
+    #[arg(long, value_parser = one_of(Format::ALL, Format::word), default_value = Format::default().word())]
     pub(crate) format: Format,
     /// A file to write to; for csv it may be a folder
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(crate) enum Format {
-    Table,
-    Md,
-    Json,
-    Csv,
-    Html,
 }
 
 #[derive(Debug, Args)]
@@ -249,17 +248,11 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) suite: Option<String>,
     /// Break the comparison down
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = one_of(By::ALL, By::word))]
     pub(crate) by: Option<By>,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(crate) enum By {
-    Repo,
-    Difficulty,
 }
 
 #[derive(Debug, Args)]

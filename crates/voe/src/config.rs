@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::settings::{KEYS, Settings};
+use crate::settings::row::Row;
+use crate::settings::{Settings, table};
 use crate::{cli, exit, trust};
 
 /// What `voe config --json` prints: each setting by its name, in the order of the text output.
@@ -27,6 +28,13 @@ struct Setting {
     value: Option<Value>,
     /// Where it comes from; null if it is not set.
     source: Option<String>,
+    /// The environment variable.
+    variable: &'static str,
+    /// The flag of `voe fix`, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flag: Option<String>,
+    /// The commands that honour it.
+    commands: Vec<&'static str>,
     /// The value that the repository's voe.toml sets and you have not accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_accepted: Option<Value>,
@@ -50,29 +58,32 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
     let asked = settings.asked();
     let asked_value = |name: &str| asked.and_then(|asked| asked.values.get(name));
     if args.json {
-        let setting = |name: &str| {
-            let set = settings.get(name);
+        let setting = |row: &Row| {
+            let set = settings.get(row);
             Setting {
                 value: set.map(|(value, _)| serde_json::to_value(shown(value)).unwrap_or_default()),
                 source: set.map(|(_, source)| source.to_string()),
-                not_accepted: asked_value(name).map(|value| serde_json::to_value(value).unwrap_or_default()),
+                variable: row.env,
+                flag: (!row.flag.is_empty()).then(|| format!("--{}", row.flag)),
+                commands: row.commands(),
+                not_accepted: asked_value(row.name).map(|value| serde_json::to_value(value).unwrap_or_default()),
             }
         };
-        crate::show::out::json_pretty(&Shown(KEYS.iter().map(|key| (key.name, setting(key.name))).collect()))?;
+        crate::show::out::json_pretty(&Shown(table::ALL.iter().map(|row| (row.name, setting(row))).collect()))?;
         return Ok(exit::OK);
     }
-    for key in KEYS {
-        let (value, source) = match settings.get(key.name) {
+    for row in table::ALL {
+        let (value, source) = match settings.get(row) {
             Some((value, source)) => (shown(value).to_string(), source.to_string()),
             None => ("-".into(), "not set".into()),
         };
-        let line = format!("{:<18} {value:<28} {source:<22} {}", key.name, key.about);
+        let line = format!("{:<19} {value:<28} {source:<22} {}", row.name, row.about_with_default());
         outln!("{}", crate::show::one_line(&line));
     }
     if let Some(asked) = asked {
         outln!("\nNot in force: what {} sets and you have not accepted:", asked.file.display());
         for (name, value) in &asked.values {
-            outln!("{}", crate::show::one_line(&format!("{name:<18} {value}")));
+            outln!("{}", crate::show::one_line(&format!("{name:<19} {value}")));
         }
     }
     Ok(exit::OK)

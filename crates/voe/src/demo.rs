@@ -19,8 +19,9 @@ use voe_trace::event::Task;
 
 use voe_trace::layout::TRAJECTORY;
 
-use crate::session::{self, Apply, Places};
-use crate::settings::Settings;
+use crate::session::{self, Places};
+use crate::settings::words::Apply;
+use crate::settings::{Settings, table};
 use crate::show::text::Text;
 use crate::{Usage, cli, exit, state};
 
@@ -31,7 +32,7 @@ const VERDICT_LIMIT: Duration = Duration::from_secs(120);
 /// What the model says, written by hand.
 const REPLIES: &str = include_str!("../demo/replies.toml");
 /// The strategy that it is shown with.
-const STRATEGY: &str = crate::settings::DEFAULT_STRATEGY;
+const STRATEGY: &str = table::DEFAULT_STRATEGY;
 
 pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let task = mini::find(TASK)?.ok_or_else(|| anyhow!("the task {TASK} is not in this build"))?;
@@ -41,7 +42,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     }
     let settings = {
         let mut settings = Settings::defaults();
-        settings.flag("sandbox.backend", Some(args.sandbox.clone().unwrap_or_else(|| "auto".into())));
+        settings.flag_sandbox(args.sandbox);
         settings
     };
     if !args.output.json && !args.output.quiet {

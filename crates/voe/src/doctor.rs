@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use voe_model::{OpenAi, OpenAiConfig, Probe, ProbeTools};
 
-use crate::settings::Settings;
+use crate::settings::{Settings, table};
 use crate::show::{Paint, one_line, out};
 use crate::{cli, exit, model, session, state, trust};
 
@@ -67,10 +67,7 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
     let here = std::env::current_dir()?;
     let repository = voe_repo::Repo::discover(&here).ok();
     let mut settings = Settings::load(repository.as_ref().map(voe_repo::Repo::top))?;
-    settings.flag("base_url", args.model.base_url.clone());
-    settings.flag("model", args.model.model.clone());
-    settings.flag("provider", args.model.provider.clone());
-    settings.flag("api_key_env", args.model.api_key_env.clone());
+    args.model.set(&mut settings);
     trust::config::accept_remembered(&mut settings);
 
     let mut looks = vec![program("git", &["--version"], Mark::Bad, "install git 2.25 or newer")];
@@ -140,7 +137,7 @@ fn program(name: &str, args: &[&str], missing: Mark, remedy: &str) -> Look {
 async fn servers(settings: &Settings) -> anyhow::Result<(Vec<Look>, bool)> {
     let key = model::key(settings)?;
     let limit = Duration::from_secs(5);
-    let asked = settings.text("base_url");
+    let asked = settings.text(&table::BASE_URL);
     let places: Vec<(String, String)> = match &asked {
         Some(url) => vec![("server".into(), url.clone())],
         None => voe_model::LOCAL_SERVERS.iter().map(|(name, url)| ((*name).to_owned(), (*url).to_owned())).collect(),
@@ -190,8 +187,9 @@ async fn server(probe: &Probe, settings: &Settings, key: Option<voe_model::Secre
     for warning in &probe.warnings {
         looks.push(Look::mind("", warning.clone(), ""));
     }
-    let wanted = settings.text("model").unwrap_or_else(|| names[0].to_owned());
-    match probe.window(&wanted) {
+    let wanted = settings.text(&table::MODEL).unwrap_or_else(|| names[0].to_owned());
+    let window = settings.count(&table::WINDOW).or_else(|| probe.window(&wanted));
+    match window {
         Some(window) if window < voe_model::SMALL_WINDOW => {
             looks.push(Look::mind(
                 "window",
@@ -208,7 +206,7 @@ async fn server(probe: &Probe, settings: &Settings, key: Option<voe_model::Secre
     }
     let mut config = OpenAiConfig::new(&probe.base_url, &wanted);
     config.api_key = key;
-    config.window = probe.window(&wanted);
+    config.window = window;
     config.server = probe.server.clone();
     let answer = match OpenAi::new(config) {
         Ok(model) => voe_model::probe_tools(&model).await,

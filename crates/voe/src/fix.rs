@@ -14,8 +14,9 @@ use voe_trace::Writer;
 use voe_trace::event::{Reason, ResumedFrom, Start, Task};
 use voe_untrusted::UntrustedDir;
 
-use crate::session::{self, Apply, Places};
-use crate::settings::{Settings, Source};
+use crate::session::{self, Places};
+use crate::settings::words::Apply;
+use crate::settings::{Settings, Source, table};
 use crate::trust::config::Answer;
 use crate::trust::record::{Origin, TrustedRecord};
 use crate::{Usage, cli, model, state, trust};
@@ -33,7 +34,7 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
     let settings = settings(args, repo.top())?;
     let statement = statement(args)?;
     let mut strategy = strategy(&settings, &here)?;
-    limit(&mut strategy, &settings)?;
+    limit(&mut strategy, &settings);
     let wishes = Wishes::of(args, &settings, repo.top())?;
     let found = model::find(&settings, model::Name::Any).await?;
     for text in &found.notes {
@@ -88,7 +89,7 @@ async fn start(
         workspace: sandbox.workspace().display().to_string(),
         commit: places.base.commit.clone(),
         base: Some(places.base.tree.clone()),
-        check: settings.text("check"),
+        check: settings.text(&table::CHECK),
     };
     let plan = Plan {
         task,
@@ -117,10 +118,7 @@ struct Wishes {
 impl Wishes {
     fn of(args: &cli::Fix, settings: &Settings, top: &Path) -> anyhow::Result<Self> {
         voe_sandbox::check_workspace(&session::spec(settings, top, Path::new(""))?)?;
-        Ok(Self {
-            apply: Apply::from_settings(settings, &args.output)?,
-            stream: session::stream(settings, &args.output)?,
-        })
+        Ok(Self { apply: session::apply(settings, &args.output), stream: session::stream(settings, &args.output) })
     }
 }
 
@@ -135,11 +133,11 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     let here = std::env::current_dir()?;
     let repo = Repo::discover(places.as_ref().map_or(&here, |places| &places.repository))?;
     let mut settings = settings(args, repo.top())?;
-    limit(&mut strategy, &settings)?;
+    limit(&mut strategy, &settings);
     // Where commands run, with what network, and who is asked comes from the user, never from a record.
     let own = record.origin == Origin::Own;
-    if own && settings.get("model").is_none() && !model::reads_a_file(&start.model.name) {
-        settings.flag("model", Some(start.model.name.clone()));
+    if own && settings.get(&table::MODEL).is_none() && !model::reads_a_file(&start.model.name) {
+        settings.flag(&table::MODEL, Some(start.model.name.clone()));
     }
     let wishes = Wishes::of(args, &settings, repo.top())?;
     record.refuse_no_sandbox(&settings)?;
@@ -267,36 +265,32 @@ fn adopt(
 /// The settings with this command's flags on top.
 fn settings(args: &cli::Fix, top: &Path) -> anyhow::Result<Settings> {
     let mut settings = Settings::load(Some(top))?;
-    settings.flag("base_url", args.model.base_url.clone());
-    settings.flag("model", args.model.model.clone());
-    settings.flag("provider", args.model.provider.clone());
-    settings.flag("api_key_env", args.model.api_key_env.clone());
-    settings.flag("strategy", args.strategy.clone());
-    settings.flag("max_steps", args.max_steps.map(i64::from));
-    settings.flag("max_tokens", args.max_tokens.and_then(|n| i64::try_from(n).ok()));
-    settings.flag("max_wall", args.max_wall.clone());
-    settings.flag("check", args.check.clone());
-    settings.flag("apply", args.apply.clone());
-    settings.flag("sandbox.backend", args.sandbox.clone());
-    settings.flag("sandbox.network", args.network.clone());
-    settings.flag("sandbox.allow_home", args.allow_home.then_some(true));
-    settings.flag("sandbox.image", args.image.clone());
+    args.model.set(&mut settings);
+    settings.flag(&table::STRATEGY, args.strategy.clone());
+    settings.flag_count(&table::MAX_STEPS, args.max_steps.map(u64::from));
+    settings.flag_count(&table::MAX_TOKENS, args.max_tokens);
+    settings.flag(&table::MAX_WALL, args.max_wall.clone());
+    settings.flag(&table::CHECK, args.check.clone());
+    settings.flag_word(&table::APPLY, args.apply);
+    settings.flag_sandbox(args.sandbox);
+    settings.flag_word(&table::NETWORK, args.network);
+    settings.flag(&table::IMAGE, args.image.clone());
+    settings.allow_home = args.allow_home;
     trust::config::settle(&mut settings, Answer::of(args.trust_config, args.output.json))?;
     Ok(settings)
 }
 
 /// The user's limits over the strategy's.
-fn limit(strategy: &mut Strategy, settings: &Settings) -> anyhow::Result<()> {
-    if let Some(steps) = settings.number("max_steps")? {
+fn limit(strategy: &mut Strategy, settings: &Settings) {
+    if let Some(steps) = settings.count(&table::MAX_STEPS) {
         strategy.limits.steps = u32::try_from(steps).unwrap_or(u32::MAX);
     }
-    if let Some(tokens) = settings.number("max_tokens")? {
+    if let Some(tokens) = settings.count(&table::MAX_TOKENS) {
         strategy.limits.tokens = tokens;
     }
-    if let Some(seconds) = settings.duration("max_wall")? {
-        strategy.limits.wall_s = seconds;
+    if let Some(wall) = settings.duration(&table::MAX_WALL) {
+        strategy.limits.wall_s = wall.as_secs_f64();
     }
-    Ok(())
 }
 
 /// The problem: an argument, a file, or standard input.
@@ -327,8 +321,8 @@ fn notes(top: &Path, output: &cli::OutputFlags) -> String {
 
 /// The strategy that the settings name. A name in the repository's own file is the repository's word, not the user's.
 fn strategy(settings: &Settings, here: &Path) -> anyhow::Result<Strategy> {
-    let name = settings.text("strategy").unwrap_or_default();
-    let from = settings.get("strategy").map(|(_, source)| source);
+    let name = settings.text(&table::STRATEGY).unwrap_or_default();
+    let from = settings.get(&table::STRATEGY).map(|(_, source)| source);
     Ok(match from {
         Some(Source::Repository(file)) => voe_agent::load::load_for_repository(&name, file.parent().unwrap_or(here))?,
         Some(Source::User(file)) => voe_agent::load(&name, file.parent().unwrap_or(here))?,

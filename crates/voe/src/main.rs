@@ -13,6 +13,7 @@ mod doctor;
 mod exit;
 mod fix;
 mod listener;
+mod log;
 mod model;
 mod proof;
 #[cfg(test)]
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
             return ExitCode::from(exit::USAGE);
         }
     };
-    match run(cli) {
+    match log::start(cli.verbose).map_err(anyhow::Error::from).and_then(|()| run(cli)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             errln!("voe: {}", one_line(&error));

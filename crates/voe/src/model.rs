@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use voe_model::{
-    Anthropic, AnthropicConfig, LOCAL_SERVERS, Model, OpenAi, OpenAiConfig, Prices, Probe, Replay, Scripted, Secret,
+    Anthropic, AnthropicConfig, Idle, LOCAL_SERVERS, Model, OpenAi, OpenAiConfig, Prices, Probe, Replay, Scripted,
+    Secret,
 };
 
-use crate::settings::{Settings, Source};
+use crate::settings::words::Provider;
+use crate::settings::{Settings, Source, table};
 use crate::{ModelFailed, Usage, listener};
 
 /// The limit on one question of a probe: a local server answers at once, a remote one soon.
@@ -43,7 +45,7 @@ pub(crate) async fn find(settings: &Settings, kind: Name) -> anyhow::Result<Foun
 
 /// The same, where only these local servers are looked for if the settings name none.
 async fn find_among(settings: &Settings, usual: &[LocalServer], kind: Name) -> anyhow::Result<Found> {
-    let wanted = settings.text("model");
+    let wanted = settings.text(&table::MODEL);
     if let Some(file) = wanted.as_deref().and_then(|name| name.strip_prefix("scripted:")) {
         let script = Scripted::from_file(Path::new(file)).map_err(|e| Usage(e.to_string()))?;
         return Ok(Found { model: Arc::new(script), notes: Vec::new() });
@@ -54,12 +56,10 @@ async fn find_among(settings: &Settings, usual: &[LocalServer], kind: Name) -> a
     }
     let key = key(settings)?;
     let prices = prices(settings)?;
-    match settings.text("provider").as_deref() {
-        Some("anthropic") => return anthropic(settings, wanted, key, prices, kind).await,
-        None | Some("openai") => {}
-        Some(other) => return Err(Usage(format!("provider is openai or anthropic, not {other:?}")).into()),
+    if settings.word(&table::PROVIDER) == Some(Provider::Anthropic) {
+        return anthropic(settings, wanted, key, prices, kind).await;
     }
-    let probes = match settings.text("base_url") {
+    let probes = match settings.text(&table::BASE_URL) {
         Some(url) => vec![voe_model::probe(&url, key.as_ref(), QUESTION).await.map_err(ModelFailed)?],
         None => local(usual).await?,
     };
@@ -72,12 +72,14 @@ async fn find_among(settings: &Settings, usual: &[LocalServer], kind: Name) -> a
         },
     };
     let mut config = OpenAiConfig::new(&probe.base_url, &name);
-    let named = settings.get("base_url").is_some();
+    let named = settings.get(&table::BASE_URL).is_some();
     let unsent = key.is_some() && !named;
     config.api_key = key.filter(|_| named);
-    config.window = settings.number("window")?.or_else(|| probe.window(&name)).map(|window| window.min(MOST_WINDOW));
+    config.window =
+        settings.count(&table::WINDOW).or_else(|| probe.window(&name)).map(|window| window.min(MOST_WINDOW));
     config.server = probe.server.clone();
     config.prices = Some(prices);
+    config.idle = idle(settings);
     let mut notes = probe.warnings;
     if unsent {
         notes.push(format!(
@@ -99,9 +101,10 @@ async fn find_among(settings: &Settings, usual: &[LocalServer], kind: Name) -> a
 /// The same for an attempt that is resumed and was made with the server at `before`. A record's address is not used: the
 /// user names the server, or it is one of the local ones that are tried anyway.
 pub(crate) async fn find_again(settings: &Settings, before: &str, kind: Name) -> anyhow::Result<Found> {
-    let asks_a_server = settings.text("model").is_none_or(|name| !reads_a_file(&name));
+    let asks_a_server = settings.text(&table::MODEL).is_none_or(|name| !reads_a_file(&name));
     let local = LOCAL_SERVERS.iter().any(|(_, url)| *url == before.trim_end_matches('/'));
-    let has_address = settings.get("base_url").is_some() || settings.text("provider").as_deref() == Some("anthropic");
+    let has_address =
+        settings.get(&table::BASE_URL).is_some() || settings.word(&table::PROVIDER) == Some(Provider::Anthropic);
     if asks_a_server && !has_address && !before.is_empty() && !local {
         let text = format!(
             "this attempt was made with the server {before}; name the server to resume it with: --base-url URL"
@@ -128,11 +131,12 @@ async fn anthropic(
 ) -> anyhow::Result<Found> {
     let model = model.ok_or_else(|| Usage("name the model with --model; Anthropic serves many".into()))?;
     let mut config = AnthropicConfig::new(model, key);
-    if let Some(url) = settings.text("base_url") {
+    if let Some(url) = settings.text(&table::BASE_URL) {
         config.base_url = url;
     }
     config.prices = prices;
-    config.window = settings.number("window")?;
+    config.window = settings.count(&table::WINDOW);
+    config.idle = idle(settings);
     let asked = Anthropic::new(config.clone()).map_err(ModelFailed)?;
     if kind == Name::Listed
         && let Some(names) = asked.list().await
@@ -148,23 +152,35 @@ async fn anthropic(
     Ok(Found { model: Arc::new(model), notes: Vec::new() })
 }
 
+/// How long the server is waited for.
+fn idle(settings: &Settings) -> Idle {
+    let usual = Idle::default();
+    let reply = settings.duration(&table::REPLY);
+    Idle {
+        first: settings.duration(&table::FIRST_TOKEN).unwrap_or(usual.first),
+        between: settings.duration(&table::NEXT_TOKEN).unwrap_or(usual.between),
+        unstreamed: reply.unwrap_or(usual.unstreamed),
+        streamed: reply.unwrap_or(usual.streamed),
+    }
+}
+
 /// The price table: the shipped one, with the user's own over it. A model that is in neither costs nothing.
 fn prices(settings: &Settings) -> anyhow::Result<Prices> {
-    let Some(file) = settings.text("prices") else { return Ok(Prices::shipped()) };
-    let text = std::fs::read_to_string(&file).map_err(|e| Usage(format!("cannot read the prices {file}: {e}")))?;
-    let own = Prices::from_toml(&text).map_err(|e| Usage(format!("{file}: {e}")))?;
+    let Some(file) = settings.path(&table::PRICES) else { return Ok(Prices::shipped()) };
+    let shown = file.display();
+    let text = std::fs::read_to_string(&file).map_err(|e| Usage(format!("cannot read the prices {shown}: {e}")))?;
+    let own = Prices::from_toml(&text).map_err(|e| Usage(format!("{shown}: {e}")))?;
     Ok(Prices::shipped().with(own))
 }
 
 /// The API key, if there is one. Keys come from the environment only.
 pub(crate) fn key(settings: &Settings) -> anyhow::Result<Option<Secret>> {
-    let variable = settings.text("api_key_env").unwrap_or_default();
+    let variable = settings.text(&table::API_KEY_ENV).unwrap_or_default();
     let key = Secret::from_env(&variable);
-    let named = !matches!(settings.get("api_key_env"), Some((_, Source::Default)) | None);
-    if key.is_none() && named {
+    if key.is_none() && settings.set(&table::API_KEY_ENV).is_some() {
         return Err(Usage(format!("the API key is to be in the variable {variable}, and that is not set")).into());
     }
-    if let (Some(_), Some((url, Source::Repository(file)))) = (&key, settings.get("base_url")) {
+    if let (Some(_), Some((url, Source::Repository(file)))) = (&key, settings.get(&table::BASE_URL)) {
         let text = format!(
             "{} names the server {url}; voe sends your API key only to a server that you name yourself \
              (--base-url, VOE_BASE_URL or your own config file)",
@@ -173,8 +189,9 @@ pub(crate) fn key(settings: &Settings) -> anyhow::Result<Option<Secret>> {
         return Err(Usage(text).into());
     }
     let own_address =
-        matches!(settings.get("base_url"), Some((_, Source::Flag | Source::Variable(_) | Source::User(_))));
-    if let (Some(_), false, Some((provider, Source::Repository(file)))) = (&key, own_address, settings.get("provider"))
+        matches!(settings.get(&table::BASE_URL), Some((_, Source::Flag | Source::Variable(_) | Source::User(_))));
+    if let (Some(_), false, Some((provider, Source::Repository(file)))) =
+        (&key, own_address, settings.get(&table::PROVIDER))
     {
         let text = format!(
             "{} sets provider = {provider}, to whose server your API key would go; set the provider yourself (--provider, \

@@ -11,8 +11,9 @@ use voe_trace::event::{Finish, Start};
 use voe_trace::{Event, Trajectory, Writer};
 use voe_untrusted::{Kind, UntrustedDir};
 
-use crate::session::{self, ABOUT, Apply, Places, STORE};
+use crate::session::{self, ABOUT, Places, STORE};
 use crate::settings::Settings;
+use crate::settings::words::Apply;
 use crate::show::{self, Paint};
 use crate::trust::record::{Origin, TrustedRecord};
 use crate::{Usage, cli, exit, state, trust};
@@ -69,7 +70,7 @@ async fn again(args: &cli::Replay) -> anyhow::Result<u8> {
         return Err(Usage(format!("{text} {}", one.display())).into());
     }
     let mut settings = Settings::load(None)?;
-    settings.flag("sandbox.backend", args.sandbox.clone());
+    settings.flag_sandbox(args.sandbox);
     record.refuse_no_sandbox(&settings)?;
     let temporary = state::Temporary::new()?;
     let tree = temporary.path().join("tree");

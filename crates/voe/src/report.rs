@@ -11,13 +11,7 @@ use crate::show::out;
 use crate::{cli, exit};
 
 pub(crate) async fn report(args: cli::Report) -> anyhow::Result<u8> {
-    let format = match args.format {
-        cli::Format::Table => report::Format::Table,
-        cli::Format::Md => report::Format::Md,
-        cli::Format::Json => report::Format::Json,
-        cli::Format::Csv => report::Format::Csv,
-        cli::Format::Html => report::Format::Html,
-    };
+    let format = args.format;
     let options =
         report::Options { inputs: args.inputs, suite: suite(args.suite.as_deref()).await?, format, out: args.out };
     match report::report(&options)? {
@@ -33,11 +27,7 @@ pub(crate) async fn report(args: cli::Report) -> anyhow::Result<u8> {
 }
 
 pub(crate) async fn compare(args: cli::Compare) -> anyhow::Result<u8> {
-    let by = args.by.map(|by| match by {
-        cli::By::Repo => compare::By::Repo,
-        cli::By::Difficulty => compare::By::Difficulty,
-    });
-    let options = compare::Options { a: args.a, b: args.b, suite: suite(args.suite.as_deref()).await?, by };
+    let options = compare::Options { a: args.a, b: args.b, suite: suite(args.suite.as_deref()).await?, by: args.by };
     let comparison = compare::compare(&options)?;
     print(args.json, || comparison.json(), || comparison.text());
     Ok(exit::OK)
@@ -85,7 +75,7 @@ async fn suite(what: Option<&str>) -> anyhow::Result<Option<Suite>> {
     if path.is_file() && matches!(path.extension().and_then(|e| e.to_str()), Some("json" | "jsonl")) {
         return Ok(Some(Suite::read(path)?));
     }
-    let cache = voe_bench::cache::open()?.context("neither HOME nor XDG_CACHE_HOME is set; set one of them")?;
+    let cache = voe_bench::cache::open()?.context("you have no home directory; set HOME or VOE_CACHE_DIR")?;
     let suite = voe_bench::Suite::open(what, &voe_bench::Hub::from_env(&cache)).await?;
     let mut tasks = Suite { name: what.to_owned(), ..Suite::default() };
     for task in &suite.tasks {

@@ -15,7 +15,8 @@ use voe_trace::event::{Applied, Finish};
 use voe_trace::{Reason, layout};
 use voe_untrusted::UntrustedDir;
 
-use crate::settings::Settings;
+use crate::settings::words::Apply;
+use crate::settings::{Settings, table};
 use crate::show::ask;
 use crate::show::text::Text;
 use crate::show::{self, Paint};
@@ -122,49 +123,39 @@ pub(crate) async fn sandbox_at(
     if voe_sandbox::capabilities(spec.choice).mounts {
         spec.mount_at = mount_at.map(PathBuf::from);
     }
-    Ok(Sandbox::open(spec).await?)
+    let begun = std::time::Instant::now();
+    let sandbox = Sandbox::open(spec).await?;
+    tracing::info!(backend = sandbox.facts().backend, ms = begun.elapsed().as_millis(), "sandbox opened");
+    Ok(sandbox)
 }
 
 /// What the settings ask of a sandbox.
 pub(crate) fn spec(settings: &Settings, workspace: &Path, home: &Path) -> anyhow::Result<Spec> {
-    let choice: Choice = settings
-        .text("sandbox.backend")
-        .unwrap_or_default()
-        .parse()
-        .map_err(|e: voe_sandbox::UnknownChoice| Usage(e.to_string()))?;
     let program = std::env::current_exe().context("cannot find voe's own program")?;
     let mut spec = Spec::new(program, workspace, home);
-    spec.choice = choice;
-    // By the flag alone: no file and no variable sets it.
-    spec.allow_home = settings.switch("sandbox.allow_home")?.unwrap_or(false);
+    spec.choice = settings.sandbox();
+    spec.allow_home = settings.allow_home;
     spec.state = state::dir().ok();
     // Records of other repositories, wherever the user keeps them.
     spec.hidden = [state::dir().ok(), voe_bench::cache::dir()].into_iter().flatten().collect();
-    spec.network = settings.switch("sandbox.network")?.unwrap_or(false);
-    spec.image = settings.text("sandbox.image");
-    spec.read = settings.list("sandbox.read").into_iter().map(|path| expand_home(&path)).collect();
-    if let Some(bytes) = settings.bytes("sandbox.memory")? {
+    spec.network = settings.switch(&table::NETWORK).unwrap_or(spec.network);
+    spec.image = settings.text(&table::IMAGE);
+    spec.read = settings.paths(&table::READ);
+    if let Some(bytes) = settings.bytes(&table::MEMORY) {
         spec.limits.memory_bytes = bytes;
     }
-    if let Some(processes) = settings.number("sandbox.processes")? {
+    if let Some(processes) = settings.count(&table::PROCESSES) {
         spec.limits.processes = processes;
     }
-    if let Some(bytes) = settings.bytes("sandbox.disk")? {
+    if let Some(bytes) = settings.bytes(&table::DISK) {
         spec.disk_bytes = bytes;
     }
-    for name in settings.list("sandbox.env") {
+    for name in settings.list(&table::ENV) {
         if let Ok(value) = std::env::var(&name) {
             spec.env.insert(name, value);
         }
     }
     Ok(spec)
-}
-
-fn expand_home(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
-        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
-        _ => PathBuf::from(path),
-    }
 }
 
 /// Becomes `true` at the first Ctrl-C (or TERM, or HUP); the second ends voe at once, with the record readable.
@@ -204,29 +195,19 @@ pub(crate) fn observer(output: &cli::OutputFlags, stream: bool) -> Box<dyn Obser
 }
 
 /// Whether replies are shown while they come.
-pub(crate) fn stream(settings: &Settings, output: &cli::OutputFlags) -> anyhow::Result<bool> {
+pub(crate) fn stream(settings: &Settings, output: &cli::OutputFlags) -> bool {
     let person = !output.json && !output.quiet && show::out::is_terminal();
-    Ok(settings.switch("stream")?.unwrap_or(person))
+    settings.switch(&table::STREAM).unwrap_or(person)
 }
 
-/// What is to become of the patch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Apply {
-    Ask,
-    Yes,
-    No,
-}
-
-impl Apply {
-    pub(crate) fn from_settings(settings: &Settings, output: &cli::OutputFlags) -> anyhow::Result<Self> {
-        let person = std::io::stdin().is_terminal() && show::out::is_terminal() && !output.json;
-        match settings.text("apply").as_deref() {
-            None => Ok(if person { Self::Ask } else { Self::Yes }),
-            Some("ask") => Ok(if person { Self::Ask } else { Self::No }),
-            Some("yes" | "true") => Ok(Self::Yes),
-            Some("no" | "false") => Ok(Self::No),
-            Some(other) => Err(Usage(format!("apply is ask, yes or no, not {other:?}")).into()),
-        }
+/// What is to become of the patch. Where nobody can be asked, the default is to apply it; asking then is a no.
+pub(crate) fn apply(settings: &Settings, output: &cli::OutputFlags) -> Apply {
+    let person = std::io::stdin().is_terminal() && show::out::is_terminal() && !output.json;
+    match settings.word(&table::APPLY) {
+        None if person => Apply::Ask,
+        None => Apply::Yes,
+        Some(Apply::Ask) if !person => Apply::No,
+        Some(apply) => apply,
     }
 }
 

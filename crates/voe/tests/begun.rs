@@ -413,7 +413,7 @@ fn a_run_without_a_sandbox_is_resumed_and_graded_only_by_the_users_word() {
     let path = world.at("runs/one/run.toml");
     let file = fs::read_to_string(&path).unwrap();
     fs::write(&path, file.replace("memory_bytes = 4294967296", "memory_bytes = 8589934592")).unwrap();
-    insta::assert_snapshot!(refusal(&world, &resume(&world, &NONE)), @"voe: runs/one was begun with larger limits on commands than are set here; set VOE_MEMORY=8192MiB, or begin another run with --out DIR");
+    insta::assert_snapshot!(refusal(&world, &resume(&world, &NONE)), @"voe: runs/one was begun with larger limits on commands than are set here; set VOE_MEMORY=8GiB, or begin another run with --out DIR");
     let mut command = world.command(&[&["bench", "run", RUN][..], &NONE].concat());
     assert_eq!(Said::of(&command.env("VOE_MEMORY", "8GiB").output().unwrap()).code, 0);
 }

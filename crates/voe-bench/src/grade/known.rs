@@ -29,6 +29,8 @@ mod tests {
                 image: None,
                 repos: None,
                 environments: None,
+                read: Vec::new(),
+                env: Vec::new(),
                 limits: Bounds::default(),
             };
             here(id, &place, network).map(ToString::to_string)

@@ -29,6 +29,9 @@ pub struct RunFile {
     /// Whether some of its attempts ran without isolation, where the suite's solutions could be read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub readable_solutions: bool,
+    /// Whether replies are streamed, which some servers read calls worse with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<bool>,
     /// The suite's name.
     pub suite: String,
     /// Its tasks.
@@ -68,6 +71,7 @@ impl RunFile {
             readable_solutions: self.readable_solutions || now.readable_solutions,
             rows_sha256: Some(rows_sha256),
             place: now.place,
+            stream: self.stream.or(now.stream),
             experiment_file: now.experiment_file.or(self.experiment_file),
             arms: self.arms.into_iter().zip(now.arms).map(arm).collect(),
             ..self

@@ -54,6 +54,12 @@ pub struct Place {
     /// The directory of clones that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repos: Option<PathBuf>,
+    /// Further paths of this machine that commands may read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<PathBuf>,
+    /// Further variables that commands get, by name: their values are not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<String>,
     /// The environments that were given; without them each is fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environments: Option<Environments>,

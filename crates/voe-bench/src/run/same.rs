@@ -96,6 +96,12 @@ fn place(there: &Place, here: &Place) -> Option<String> {
         (None, Some(here)) if here.rest => {}
         _ => return Some("the content of its environments".to_owned()),
     }
+    if there.read != here.read {
+        return Some("the further paths that commands may read".to_owned());
+    }
+    if there.env != here.env {
+        return differs("the further variables that commands get", &there.env.join(", "), &here.env.join(", "));
+    }
     if there.limits != here.limits {
         return Some(format!("the limits on commands: {} there, {} here", there.limits, here.limits));
     }

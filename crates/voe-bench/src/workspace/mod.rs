@@ -1,12 +1,13 @@
 //! Workspaces for tasks: where an attempt works, and where a patch is graded.
 //!
-//! - `all`: many prepared ahead
+//! - `all`: many prepared ahead; `open`: parts of opening a sandbox on one
 //! - [`checkout`]: repositories at their base, shared read-only
 //! - [`origins`]: which environment each task of a run has
 //! - [`reason`]: why something can't be had, in one line
 
 mod all;
 pub mod checkout;
+mod open;
 pub mod origins;
 pub mod reason;
 
@@ -28,6 +29,7 @@ use crate::native::ahead::{Ahead, Plan, Refusal};
 use crate::native::{Native, no_other_sandbox};
 use crate::run::place::Bounds;
 pub use checkout::Checkout;
+use open::{copy, opened};
 pub use origins::Origins;
 use reason::Lacks;
 
@@ -231,6 +233,10 @@ pub struct Workspaces {
     pub network: bool,
     /// The bounds on commands.
     pub limits: Bounds,
+    /// Further paths of this machine that commands may read.
+    pub read: Vec<PathBuf>,
+    /// Further variables that commands get. Those of a task's own environment go before them.
+    pub env: BTreeMap<String, String>,
     /// Where it is kept which environment each task of a run has.
     pub origins: Option<Origins>,
     /// Directories and files of the host that commands must not see, whatever else would show them: solutions, tests, other
@@ -252,6 +258,8 @@ impl Workspaces {
             docker: None,
             network: false,
             limits: Bounds::default(),
+            read: Vec::new(),
+            env: BTreeMap::new(),
             origins: None,
             hidden: Vec::new(),
             ready: Mutex::default(),
@@ -268,7 +276,9 @@ impl Workspaces {
     /// # Errors
     /// It can't be made here (what is wrong is found out once), or its environment is another one than the run began with.
     pub async fn prepare(&self, task: &Instance) -> Result<Arc<Prepared>, WorkspaceError> {
+        let begun = std::time::Instant::now();
         let prepared = self.prepared(task).await?;
+        tracing::debug!(task = ?task.instance_id, ms = begun.elapsed().as_millis(), "workspace ready");
         if let Some(origins) = &self.origins {
             origins.check(&task.instance_id, &prepared.origin)?;
         }
@@ -337,8 +347,10 @@ impl Workspaces {
     pub async fn open(&self, prepared: &Prepared, home: &Path, tmp: Option<&Path>) -> Result<Opened, WorkspaceError> {
         let mut spec = Spec::new(&self.program, &prepared.checkout.dir, home);
         spec.state.clone_from(&self.native.state);
-        spec.env.clone_from(&prepared.env);
+        spec.env.clone_from(&self.env);
+        spec.env.extend(prepared.env.clone());
         spec.read.clone_from(&prepared.read);
+        spec.read.extend_from_slice(&self.read);
         spec.choice = self.choice;
         spec.network = self.network;
         (spec.limits.memory_bytes, spec.limits.processes) = (self.limits.memory_bytes, self.limits.processes);
@@ -354,7 +366,7 @@ impl Workspaces {
             spec.home = home.join("sandbox");
         }
         if !can.mounts {
-            let sandbox = Sandbox::open(spec).await?;
+            let sandbox = opened(spec).await?;
             let at = sandbox.workspace().to_owned();
             return Ok(Opened { sandbox, at });
         }
@@ -367,7 +379,7 @@ impl Workspaces {
             if prepared.checkout_in_image {
                 spec.workspace = PathBuf::new();
             }
-            return Ok(Opened { sandbox: Sandbox::open(spec).await?, at: TESTBED.into() });
+            return Ok(Opened { sandbox: opened(spec).await?, at: TESTBED.into() });
         }
         spec.overlays.clone_from(&prepared.overlays);
         if let Some(tmp) = tmp {
@@ -375,24 +387,8 @@ impl Workspaces {
             spec.tmp = Some(tmp.to_owned());
         }
         let has_environment = !prepared.overlays.is_empty();
-        let sandbox = Sandbox::open(spec).await;
+        let sandbox = opened(spec).await;
         let sandbox = sandbox.map_err(|error| if has_environment { no_other_sandbox(error) } else { error })?;
         Ok(Opened { sandbox, at: TESTBED.into() })
     }
-}
-
-/// Copies a tree with its modes, times and links; shares the blocks where the file system can.
-async fn copy(from: &Path, to: &Path) -> Result<(), WorkspaceError> {
-    let _ = std::fs::remove_dir_all(to);
-    let status = tokio::process::Command::from(voe_untrusted::program("cp"))
-        .args(["-a", "--reflink=auto", "--"])
-        .args([from, to])
-        .stdin(std::process::Stdio::null())
-        .status()
-        .await
-        .map_err(WorkspaceError::io("copy", from))?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(WorkspaceError::io("copy", from)(io::Error::other(format!("cp ended with {status}"))))
 }

@@ -41,6 +41,17 @@ pub enum By {
 }
 
 impl By {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Repo, Self::Difficulty];
+
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Repo => "repo",
+            Self::Difficulty => "difficulty",
+        }
+    }
+
     /// The group that a task belongs to.
     pub(crate) fn group(self, task: &TaskFacts) -> String {
         let (name, unknown) = match self {

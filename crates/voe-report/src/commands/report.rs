@@ -46,6 +46,22 @@ pub enum Format {
     Html,
 }
 
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Table, Self::Md, Self::Json, Self::Csv, Self::Html];
+
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Md => "md",
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Html => "html",
+        }
+    }
+}
+
 /// A report that can be shown in any form.
 #[derive(Debug, Clone)]
 pub struct Made {

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use voe_bench::Filter;
+use voe_bench::run::place::Backend;
 use voe_bench::suite::filter;
 
 use super::place::PlaceFlags;
+use super::prune::Part;
 use crate::Usage;
 use crate::cli::ModelFlags;
+use crate::settings::table::{API_KEY_ENV, BASE_URL, PROVIDER};
+use crate::settings::words::Provider;
 
 /// Run suites, go on with them, grade patches
 #[derive(Debug, clap::Args)]
@@ -57,8 +61,8 @@ pub(super) struct FilterFlags {
     #[arg(long, value_name = "S")]
     pub(super) seed: Option<u64>,
     /// The K-th of N parts of the tasks, e.g. 1/4
-    #[arg(long, value_name = "K/N")]
-    shard: Option<String>,
+    #[arg(long, value_name = "K/N", value_parser = filter::shard)]
+    shard: Option<(usize, usize)>,
 }
 
 impl FilterFlags {
@@ -69,14 +73,13 @@ impl FilterFlags {
                 .map_err(|e| Usage(format!("cannot read the ids from {}: {e}", file.display())))?;
             ids.extend(text.split_whitespace().map(str::to_owned));
         }
-        let shard = self.shard.as_deref().map(filter::shard).transpose().map_err(Usage)?;
         Ok(Filter {
             repos: self.repo.clone(),
             difficulty: self.difficulty.clone(),
             ids,
             sample: self.sample,
             seed: self.seed.unwrap_or(0),
-            shard,
+            shard: self.shard,
         })
     }
 }
@@ -95,12 +98,12 @@ pub(super) struct Run {
     /// A model; with several, each with each strategy is an arm; `scripted:FILE` answers from a file
     #[arg(long, value_name = "NAME")]
     pub(super) model: Vec<String>,
-    /// Address of the server [default: the first local server found]
-    #[arg(long, value_name = "URL")]
+    #[arg(long = BASE_URL.flag, value_name = "URL", help = BASE_URL.about_with_default())]
     pub(super) base_url: Option<String>,
-    /// Environment variable that holds the API key
-    #[arg(long, value_name = "VAR")]
+    #[arg(long = API_KEY_ENV.flag, value_name = "VAR", help = API_KEY_ENV.about)]
     pub(super) api_key_env: Option<String>,
+    #[arg(long = PROVIDER.flag, value_enum, help = PROVIDER.about)]
+    pub(super) provider: Option<Provider>,
     /// Attempts at each task in each arm [default: 1]
     #[arg(long, value_name = "N")]
     pub(super) trials: Option<u32>,
@@ -121,6 +124,9 @@ pub(super) struct Run {
     pub(super) out: Option<PathBuf>,
     #[command(flatten)]
     pub(super) filter: FilterFlags,
+    /// Where tasks run [default: auto, or as the run was begun]
+    #[arg(long, value_enum)]
+    pub(super) backend: Option<Where>,
     #[command(flatten)]
     pub(super) place: PlaceFlags,
     /// News as JSON lines
@@ -128,13 +134,61 @@ pub(super) struct Run {
     pub(super) json: bool,
 }
 
+impl Grade {
+    /// Whether the official package is to grade.
+    pub(super) fn is_official(&self) -> bool {
+        self.backend == Some(GradedBy::Official)
+    }
+}
+
 impl Run {
+    /// The flags of a model that the run has under the name `model`; empty: none was named.
     pub(super) fn model_flags(&self, model: &str) -> ModelFlags {
         ModelFlags {
             base_url: self.base_url.clone(),
             model: (!model.is_empty()).then(|| model.to_owned()),
             api_key_env: self.api_key_env.clone(),
-            provider: None,
+            provider: self.provider,
+        }
+    }
+}
+
+/// Where tasks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Where {
+    Auto,
+    Native,
+    Docker,
+}
+
+impl Where {
+    /// What it names; `None`: it is to be found out.
+    pub(super) fn backend(self) -> Option<Backend> {
+        match self {
+            Self::Auto => None,
+            Self::Native => Some(Backend::Native),
+            Self::Docker => Some(Backend::Docker),
+        }
+    }
+}
+
+/// Where a grading's tests run, or who runs them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum GradedBy {
+    Auto,
+    Native,
+    Docker,
+    Official,
+}
+
+impl GradedBy {
+    /// Where it is, unless the official package finds its own place.
+    pub(super) fn place(self) -> Option<Where> {
+        match self {
+            Self::Auto => Some(Where::Auto),
+            Self::Native => Some(Where::Native),
+            Self::Docker => Some(Where::Docker),
+            Self::Official => None,
         }
     }
 }
@@ -145,6 +199,9 @@ pub(super) struct Prepare {
     pub(super) suite: String,
     #[command(flatten)]
     pub(super) filter: FilterFlags,
+    /// Where tasks run [default: auto]
+    #[arg(long, value_enum)]
+    pub(super) backend: Option<Where>,
     #[command(flatten)]
     pub(super) place: PlaceFlags,
     /// Tasks at a time; environments are built one at a time [default: the number of processors]
@@ -205,6 +262,9 @@ pub(super) struct Grade {
     pub(super) out: Option<PathBuf>,
     #[command(flatten)]
     pub(super) filter: FilterFlags,
+    /// Where tests run, or the installed swebench package (official) [default: auto, or as the run was begun]
+    #[arg(long, value_enum)]
+    pub(super) backend: Option<GradedBy>,
     #[command(flatten)]
     pub(super) place: PlaceFlags,
     /// A JSON line for each patch or log; last, except for logs, the report
@@ -239,9 +299,9 @@ pub(super) struct Show {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Prune {
-    /// Free these: checkouts (with history), environments, images, repos, suites, or all; may be given again
-    #[arg(long, value_name = "WHAT")]
-    pub(super) free: Vec<String>,
+    /// Free this; checkouts go with history; can be repeated
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub(super) free: Vec<Part>,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,

@@ -16,12 +16,12 @@ use voe_grade::{GradedLog, Predictions, RunReport};
 use voe_trace::layout::{GRADES, PREDICTIONS};
 use voe_untrusted::{UntrustedDir, private};
 
-use super::args::Grade;
+use super::args::{Grade, GradedBy};
 use super::building::Shown;
-use super::place::Found;
+use super::place::{Found, Said};
 use super::remembered::{self, For};
 use super::tally::{self, Causes, Left};
-use super::{cache_dir, hide, known, self_tests, suite};
+use super::{cache_dir, hide, known, self_tests, settings, suite};
 use crate::show::one_line;
 use crate::{Usage, exit};
 
@@ -57,7 +57,7 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
     if let Some(file) = &args.predictions {
         // The documented place of the official files.
         let out = args.out.clone().unwrap_or_else(|| PathBuf::from("."));
-        if args.place.is_official() {
+        if args.is_official() {
             return officially(&args, &suite, file, &results(&out)?).await;
         }
         let text = voe_untrusted::read_named(file, MOST_PREDICTIONS)
@@ -71,13 +71,18 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
         if !others.is_empty() {
             errln!("voe: {}", missing(&file.display().to_string(), &others));
         }
-        let found = args.place.said()?.place(&suite).await?;
+        let found = said(&args)?.place(&suite).await?;
         let batch = batch(&args, &found, usual, &suite, &model, results(&out)?).await?;
         let (_, left, _) = finish(&args, &found, &batch, entries, &others).await?;
         return Ok(left.code(false));
     }
-    let found = args.place.said()?.place(&suite).await?;
+    let found = said(&args)?.place(&suite).await?;
     self_test(&args, &found, usual, &suite).await
+}
+
+/// What the user says of where tests run.
+fn said(args: &Grade) -> anyhow::Result<Said> {
+    args.place.said(&settings::load(settings::For::Place)?, args.backend.and_then(GradedBy::place))
 }
 
 /// How many predictions `what` lacks, and which, as far as they are few.
@@ -123,13 +128,14 @@ async fn batch(
     out: UntrustedDir,
 ) -> anyhow::Result<Batch> {
     let parallel = args.parallel.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
-    let mut workspaces = found.workspaces(suite, args.place.keep_images.as_deref()).await?;
+    let mut workspaces = found.workspaces(suite, args.place.keep_images).await?;
     workspaces.network = grading.network;
     if !args.json {
         workspaces.native.watch = Arc::<Shown>::default().watch(workspaces.plan(&suite.tasks).await);
     }
     let files = [Some(out.path()), args.run.as_deref(), args.predictions.as_deref()].into_iter().flatten();
     workspaces.hidden.extend(hide::of([], files));
+    hide::refuse_to_show(&workspaces.read, &workspaces.hidden)?;
     Ok(Batch {
         workspaces,
         parallel,
@@ -237,11 +243,11 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
     };
     let grades = RunGrades::new(grades);
     let mut left = Left::default();
-    let (found, grading) = if args.place.is_official() {
+    let (found, grading) = if args.is_official() {
         (None, None)
     } else {
         let grading = as_begun(args, path, &grades)?;
-        (Some(remembered::place(&dir, args.place.said()?, &suite, For::Grade).await?), Some(grading))
+        (Some(remembered::place(&dir, said(args)?, &suite, For::Grade).await?), Some(grading))
     };
     for arm in &dir.file.arms {
         for trial in 1..=dir.file.trials {

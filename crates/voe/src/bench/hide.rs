@@ -2,6 +2,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use crate::Usage;
+use crate::settings::table::READ;
+
 /// Directories that are the system's, or shared by many programs: what lies directly in them says nothing about its neighbours.
 const SHARED: [&str; 8] =
     ["/usr/local", "/usr/share", "/var/lib", "/var/cache", "/var/tmp", "/var/local", "/usr/src", "/usr/lib"];
@@ -12,6 +15,25 @@ pub(super) fn of<'p>(
     files: impl IntoIterator<Item = &'p Path>,
 ) -> Vec<PathBuf> {
     own.into_iter().chain(files.into_iter().flat_map(with_neighbours)).collect()
+}
+
+/// Refuses further paths that commands may read where these are hidden: what is named by the user would be seen.
+///
+/// # Errors
+/// One lies in a hidden directory.
+pub(super) fn refuse_to_show(read: &[PathBuf], hidden: &[PathBuf]) -> Result<(), Usage> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    for path in read {
+        if let Some(hidden) = hidden.iter().find(|hidden| real(path).starts_with(real(hidden))) {
+            let (path, hidden, name) = (path.display(), hidden.display(), READ.name);
+            let text = format!(
+                "{name} has {path}, and {hidden} is hidden from commands of a bench, which could find the solutions there; \
+                 leave it out of {name}"
+            );
+            return Err(Usage(text));
+        }
+    }
+    Ok(())
 }
 
 /// A file or a run directory with what lies next to it: other suites have the same tasks, other runs the same solutions. The
@@ -39,6 +61,16 @@ fn with_neighbours(path: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_in_a_hidden_directory_can_not_be_shown_by_a_setting() {
+        let hidden = [PathBuf::from("/srv/suites")];
+        for (path, refused) in
+            [("/srv/suites/mine", true), ("/srv/suites", true), ("/srv", false), ("/srv/tools", false)]
+        {
+            assert_eq!(refuse_to_show(&[path.into()], &hidden).is_err(), refused, "{path}");
+        }
+    }
 
     #[test]
     fn the_directory_of_a_suite_is_hidden_and_of_a_shared_directory_only_what_looks_like_one() {

@@ -13,6 +13,7 @@ mod remembered;
 mod run;
 mod self_tests;
 mod server;
+mod settings;
 mod status;
 mod tally;
 pub(crate) mod tasks;
@@ -41,7 +42,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
 
 /// voe's cache.
 fn cache_dir() -> anyhow::Result<PathBuf> {
-    Ok(cache::open()?.ok_or_else(|| Usage("neither HOME nor VOE_CACHE_DIR is set; set one of them".into()))?)
+    Ok(cache::open()?.ok_or_else(|| Usage("you have no home directory; set HOME or VOE_CACHE_DIR".into()))?)
 }
 
 /// The suite `name`, filtered; what was left out is said on standard error.

@@ -12,26 +12,24 @@ use voe_bench::workspace::Workspaces;
 use voe_bench::{Hub, Suite, mini};
 use voe_sandbox::{Choice, Images};
 
+use super::args::Where;
 use super::{cache_dir, hide};
-use crate::settings::{Settings, Source};
+use crate::settings::table::{BACKEND, DISK, ENV, IMAGE, MEMORY, PROCESSES, READ};
+use crate::settings::{Settings, words};
 use crate::{Usage, trust};
 
 /// Where commands run.
 #[derive(Debug, clap::Args, Default, Clone)]
 pub(super) struct PlaceFlags {
-    /// Where tasks run: auto, native or docker; in `grade` also official (the installed swebench package) [default: auto, or
-    /// as the run was begun]
-    #[arg(long, value_name = "BACKEND")]
-    pub(super) backend: Option<String>,
-    /// Isolation of commands: auto, local, landlock, docker, podman or none [default: auto, or as the run was begun]
-    #[arg(long, value_name = "SANDBOX")]
-    pub(super) sandbox: Option<String>,
+    /// Isolation of commands [default: auto, or as the run was begun]
+    #[arg(long = BACKEND.flag, value_name = "SANDBOX", value_parser = words::sandbox())]
+    pub(super) sandbox: Option<Choice>,
     /// In containers: the image of all tasks, instead of each row's own; the suite mini needs one
     #[arg(long, value_name = "IMAGE")]
     pub(super) image: Option<String>,
     /// In containers: fetched images that stay when another is needed: a number or a size [default: while the disk has room]
     #[arg(long, value_name = "N|SIZE")]
-    pub(super) keep_images: Option<String>,
+    pub(super) keep_images: Option<Keep>,
     /// The pinned environments of official tasks (environments.json)
     #[arg(long, value_name = "FILE")]
     pub(super) environments: Option<PathBuf>,
@@ -58,6 +56,10 @@ pub(super) struct Said {
     pub(super) repos: Option<PathBuf>,
     /// From the settings.
     pub(super) limits: Bounds,
+    /// Further paths that commands may read, from the settings.
+    pub(super) read: Vec<PathBuf>,
+    /// Further variables that commands get, by name, from the settings.
+    pub(super) env: Vec<String>,
 }
 
 /// A place, with what was read to find it out.
@@ -77,11 +79,6 @@ fn suite_file(suite: &Suite) -> Option<&Path> {
 }
 
 impl PlaceFlags {
-    /// Whether the official package is to grade.
-    pub(super) fn is_official(&self) -> bool {
-        self.backend.as_deref() == Some("official")
-    }
-
     /// Remembers which paths the user gave, so that a run may name them.
     ///
     /// # Errors
@@ -96,46 +93,26 @@ impl PlaceFlags {
     /// What the flags and the user's settings say.
     ///
     /// # Errors
-    /// A value that the option does not have.
-    pub(super) fn said(&self) -> anyhow::Result<Said> {
-        let settings = Settings::load(None)?;
-        let choice = |word: &str| -> anyhow::Result<Option<Choice>> {
-            let choice: Choice = word.parse().map_err(|e: voe_sandbox::UnknownChoice| Usage(e.to_string()))?;
-            Ok((choice != Choice::Auto).then_some(choice))
-        };
-        let usual = |name: &str| match settings.get(name) {
-            Some((_, Source::Default)) | None => None,
-            Some(_) => settings.text(name).filter(|text| !text.is_empty()),
-        };
-        let backend = match self.backend.as_deref() {
-            None | Some("auto") => None,
-            Some("native") => Some(Backend::Native),
-            Some("docker") => Some(Backend::Docker),
-            Some(other) => {
-                let text = format!("no backend {other:?}; use auto, native, docker, or in grade official");
-                return Err(Usage(text).into());
-            }
-        };
+    /// The current directory is gone.
+    pub(super) fn said(&self, settings: &Settings, backend: Option<Where>) -> anyhow::Result<Said> {
         let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute).transpose();
-        let mut limits = Bounds::default();
-        if let Some(bytes) = settings.bytes("sandbox.memory")? {
-            limits.memory_bytes = bytes;
-        }
-        if let Some(processes) = settings.number("sandbox.processes")? {
-            limits.processes = processes;
-        }
-        if let Some(bytes) = settings.bytes("sandbox.disk")? {
-            limits.disk_bytes = bytes;
-        }
+        let usual = Bounds::default();
+        let chosen = |choice: &Choice| *choice != Choice::Auto;
         Ok(Said {
-            backend,
-            sandbox: self.sandbox.as_deref().map(choice).transpose()?.flatten(),
-            usual_sandbox: usual("sandbox.backend").as_deref().map(choice).transpose()?.flatten(),
+            backend: backend.and_then(Where::backend),
+            sandbox: self.sandbox.filter(chosen),
+            usual_sandbox: Some(settings.sandbox()).filter(chosen),
             image: self.image.clone().filter(|image| !image.is_empty()),
-            usual_image: usual("sandbox.image"),
+            usual_image: settings.text(&IMAGE).filter(|text| !text.is_empty()),
             environments: absolute(&self.environments)?,
             repos: absolute(&self.repos)?,
-            limits,
+            limits: Bounds {
+                memory_bytes: settings.bytes(&MEMORY).unwrap_or(usual.memory_bytes),
+                processes: settings.count(&PROCESSES).unwrap_or(usual.processes),
+                disk_bytes: settings.bytes(&DISK).unwrap_or(usual.disk_bytes),
+            },
+            read: settings.paths(&READ),
+            env: settings.list(&ENV),
         })
     }
 }
@@ -160,8 +137,22 @@ impl Said {
         let backend = Backend::of(sandbox);
         let image = self.image.or(self.usual_image).filter(|_| backend == Backend::Docker);
         let environments = pins.as_ref().zip(self.environments).map(|(pins, file)| environments(file, pins, suite));
-        let place =
-            Place { backend, sandbox, network: false, image, repos: self.repos, environments, limits: self.limits };
+        let mut read = self.read;
+        if backend == Backend::Docker && !read.is_empty() {
+            errln!("voe: {} does not apply in containers", READ.name);
+            read.clear();
+        }
+        let place = Place {
+            backend,
+            sandbox,
+            network: false,
+            image,
+            repos: self.repos,
+            environments,
+            limits: self.limits,
+            read,
+            env: self.env,
+        };
         let found = Found { place, pins };
         found.check(suite)?;
         Ok(found)
@@ -243,10 +234,9 @@ impl Found {
     }
 
     /// Workspaces there for tasks of `suite`. `keep`: the flag `--keep-images`.
-    pub(super) async fn workspaces(&self, suite: &Suite, keep: Option<&str>) -> anyhow::Result<Workspaces> {
+    pub(super) async fn workspaces(&self, suite: &Suite, keep: Option<Keep>) -> anyhow::Result<Workspaces> {
         let place = &self.place;
         let program = std::env::current_exe().context("cannot find voe's own program")?;
-        let keep: Keep = keep.map(str::parse).transpose().map_err(Usage)?.unwrap_or_default();
         let cache = cache_dir()?;
         // Whole directories of voe's own and of repositories, and files with what lies next to them.
         let own = [Some(cache.clone()), Some(crate::state::dir()?), place.repos.clone()].into_iter().flatten();
@@ -260,8 +250,11 @@ impl Found {
         workspaces.hidden = hidden;
         workspaces.limits = place.limits;
         workspaces.network = place.network;
+        workspaces.read.clone_from(&place.read);
+        workspaces.env = place.env.iter().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect();
         if place.backend == Backend::Docker {
-            workspaces.docker = Some(Docker::connect(place.sandbox, place.image.clone(), keep).await?);
+            workspaces.docker =
+                Some(Docker::connect(place.sandbox, place.image.clone(), keep.unwrap_or_default()).await?);
         }
         Ok(workspaces)
     }

@@ -16,9 +16,10 @@ use voe_grade::Instance;
 use super::args::Prepare;
 use super::building::Shown;
 use super::place::Found;
-use super::{cache_dir, known, live, suite};
+use super::settings::{self, For};
+use super::{cache_dir, hide, known, live, suite};
+use crate::exit;
 use crate::show::{one_line, out};
-use crate::{Usage, exit};
 
 /// A line of `voe bench prepare --json`.
 #[derive(Serialize, JsonSchema)]
@@ -93,12 +94,11 @@ struct GoldFails<'a> {
 }
 
 pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
-    if args.place.is_official() {
-        return Err(Usage("--backend official only grades; use auto, native or docker".into()).into());
-    }
+    let said = args.place.said(&settings::load(For::Place)?, args.backend)?;
     let suite = suite(&args.suite, &args.filter).await?;
-    let found = args.place.said()?.place(&suite).await?;
-    let mut workspaces = found.workspaces(&suite, args.place.keep_images.as_deref()).await?;
+    let found = said.place(&suite).await?;
+    let mut workspaces = found.workspaces(&suite, args.place.keep_images).await?;
+    hide::refuse_to_show(&workspaces.read, &workspaces.hidden)?;
     args.place.remember()?;
     workspaces.native.again = Some(Default::default());
     voe_sandbox::sweep(&crate::state::dir()?);

@@ -14,21 +14,28 @@ use super::args::Prune;
 use super::cache_dir;
 use crate::{Usage, exit};
 
-/// What voe keeps, by the directory's name in the cache.
-const KEPT: [(&str, &str); 5] = [
-    ("history", "what tasks' repositories share"),
-    ("environments", "Python environments"),
-    ("checkouts", "tasks' repositories at their base"),
-    ("repos", "clones of repositories"),
-    ("suites", "downloaded suites"),
+/// A part of what voe keeps, as `--free` takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Part {
+    // Its files have names in checkouts too, so that it is freed with them.
+    History,
+    Environments,
+    Checkouts,
+    Repos,
+    Suites,
+    // At the engine, not in the cache.
+    Images,
+    All,
+}
+
+/// What is kept in the cache: the directory's name and what is in it.
+const KEPT: [(Part, &str, &str); 5] = [
+    (Part::History, "history", "what tasks' repositories share"),
+    (Part::Environments, "environments", "Python environments"),
+    (Part::Checkouts, "checkouts", "tasks' repositories at their base"),
+    (Part::Repos, "repos", "clones of repositories"),
+    (Part::Suites, "suites", "downloaded suites"),
 ];
-
-/// The word for what lies at the engine and not in the cache.
-const IMAGES: &str = "images";
-
-/// Their files have names in both, so that one is freed with the other.
-const HISTORY: &str = "history";
-const CHECKOUTS: &str = "checkouts";
 
 /// A part of what is kept.
 struct Row {
@@ -60,27 +67,19 @@ struct Kept {
 
 pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
     let cache = cache_dir()?;
-    for what in &args.free {
-        if what != "all" && what != IMAGES && !KEPT.iter().any(|(name, _)| name == what) {
-            let known = KEPT.map(|(name, _)| name).join(", ");
-            return Err(
-                Usage(format!("{what:?} is nothing that voe keeps; --free takes {known}, images or all")).into()
-            );
-        }
-    }
-    let asked = |name: &str| args.free.iter().any(|what| what == name || what == "all");
-    if asked(HISTORY) && !asked(CHECKOUTS) {
+    let asked = |part: Part| args.free.iter().any(|what| *what == part || *what == Part::All);
+    if asked(Part::History) && !asked(Part::Checkouts) {
         let text = "checkouts share their files with history, so it alone frees nothing; give --free checkouts, which frees both";
         return Err(Usage(text.into()).into());
     }
-    let freed = |name: &str| asked(name) || (name == HISTORY && asked(CHECKOUTS));
+    let freed = |part: Part| asked(part) || (part == Part::History && asked(Part::Checkouts));
     let mut rows = Vec::new();
     let mut seen = Seen::new();
-    for (name, about) in KEPT {
+    for (part, name, about) in KEPT {
         let dir = cache.join(name);
         let bytes = size(&dir, &mut seen);
         let mut free = None;
-        if freed(name) {
+        if freed(part) {
             free = Some(only_there(&dir));
             if dir.exists() {
                 fs::remove_dir_all(&dir).map_err(|e| anyhow::anyhow!("cannot remove {}: {e}", dir.display()))?;
@@ -88,12 +87,12 @@ pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
         }
         rows.push(Row { name, about, bytes, freed: free });
     }
-    match images(&cache, freed(IMAGES)).await? {
+    match images(&cache, freed(Part::Images)).await? {
         Some((bytes, gone)) => {
-            let freed = freed(IMAGES).then_some(gone);
-            rows.push(Row { name: IMAGES, about: "images of tasks, at Docker", bytes, freed });
+            let freed = freed(Part::Images).then_some(gone);
+            rows.push(Row { name: "images", about: "images of tasks, at Docker", bytes, freed });
         }
-        None if args.free.iter().any(|what| what == IMAGES) => {
+        None if args.free.contains(&Part::Images) => {
             return Err(Usage("no Docker engine answers; start it, or set DOCKER_HOST".into()).into());
         }
         None => {}

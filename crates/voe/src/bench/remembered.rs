@@ -11,6 +11,8 @@ use voe_bench::run::place::{Backend, Bounds, Differs, Place};
 use voe_sandbox::Choice;
 
 use super::place::{Found, Said, environments, is_official};
+use crate::settings::table::{DISK, ENV, MEMORY, PROCESSES, READ};
+use crate::settings::units::show_bytes;
 use crate::show::one_line;
 use crate::{Usage, trust};
 
@@ -59,6 +61,7 @@ fn as_begun(run: &RunDir, then: &Place, said: Said, suite: &Suite, who: For) -> 
         return Err(contradicts(&image, &one_line(&begun)));
     }
     limits(run, then.limits, said.limits, otherwise)?;
+    further(run, then, &said, otherwise)?;
     let (environments, pins) = the_environments(run, then, said.environments, suite, who)?.unzip();
     let repos = repos(run, then, said.repos)?;
     Ok(Found { place: Place { environments, repos, ..then.clone() }, pins })
@@ -92,16 +95,35 @@ fn one_sandbox(run: &RunDir, then: Choice, said: &Said, who: For) -> anyhow::Res
 
 /// A run may have less than is usual here, and more only by the user's word.
 fn limits(run: &RunDir, then: Bounds, here: Bounds, otherwise: &str) -> anyhow::Result<()> {
-    let mebibytes = |bytes: u64| format!("{}MiB", bytes >> 20);
     for (variable, then, here, value) in [
-        ("VOE_MEMORY", then.memory_bytes, here.memory_bytes, mebibytes(then.memory_bytes)),
-        ("VOE_PROCESSES", then.processes, here.processes, then.processes.to_string()),
-        ("VOE_DISK", then.disk_bytes, here.disk_bytes, mebibytes(then.disk_bytes)),
+        (MEMORY.env, then.memory_bytes, here.memory_bytes, show_bytes(then.memory_bytes)),
+        (PROCESSES.env, then.processes, here.processes, then.processes.to_string()),
+        (DISK.env, then.disk_bytes, here.disk_bytes, show_bytes(then.disk_bytes)),
     ] {
         if then > here {
             let text = format!(
                 "{} was begun with larger limits on commands than are set here; set {variable}={value}, or {otherwise}",
                 run.path.display()
+            );
+            return Err(Usage(text).into());
+        }
+    }
+    Ok(())
+}
+
+/// A run may show its commands less of this machine than is usual here, and more only by the user's word.
+fn further(run: &RunDir, then: &Place, said: &Said, otherwise: &str) -> anyhow::Result<()> {
+    let read = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+    for (row, by, then, here) in
+        [(&READ, ":", read(&then.read), read(&said.read)), (&ENV, ",", then.env.clone(), said.env.clone())]
+    {
+        if then.iter().any(|one| !here.contains(one)) {
+            let value = one_line(&then.join(by));
+            let text = format!(
+                "{} was begun with more in {} than is set here; set {}={value}, or {otherwise}",
+                run.path.display(),
+                row.name,
+                row.env
             );
             return Err(Usage(text).into());
         }

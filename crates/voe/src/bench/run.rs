@@ -14,9 +14,9 @@ use voe_bench::suite::Source;
 use voe_bench::workspace::Origins;
 use voe_bench::{Arm, Experiment, Filter, Suite, name};
 
-use super::remembered::{self, For};
-use super::{args, building, filtered, hide, live, part, remedies, server};
-use crate::settings::Settings;
+use super::settings::{self, For};
+use super::{args, building, filtered, hide, live, part, remedies, remembered, server};
+use crate::settings::{Settings, table};
 use crate::show::one_line;
 use crate::{Usage, exit};
 
@@ -27,9 +27,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const PARALLEL: usize = 4;
 
 pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
-    if args.place.is_official() {
-        return Err(Usage("--backend official only grades; use auto, native or docker".into()).into());
-    }
+    let settings = settings::load(For::Attempts)?;
     let (experiment, out) = experiment(&args)?;
     if experiment.suite.is_empty() {
         return Err(Usage("the experiment names no suite; give --suite SUITE".into()).into());
@@ -38,9 +36,9 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     let begun = out.join(voe_trace::layout::RUN).is_file().then(|| RunDir::look(&out)).transpose()?;
     let arms = arms(&args, &experiment, &here)?;
     let suite = suite(&args, &experiment).await?;
-    let said = args.place.said()?;
+    let said = args.place.said(&settings, args.backend)?;
     let found = match &begun {
-        Some(begun) => remembered::place(begun, said, &suite, For::Run).await?,
+        Some(begun) => remembered::place(begun, said, &suite, remembered::For::Run).await?,
         None => said.place(&suite).await?,
     };
     if !voe_sandbox::capabilities(found.place.sandbox).hides && !args.allow_readable_solutions {
@@ -48,12 +46,13 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
                     --allow-readable-solutions to run all the same";
         return Err(Usage(text.into()).into());
     }
-    let mut workspaces = found.workspaces(&suite, args.place.keep_images.as_deref()).await?;
+    let mut workspaces = found.workspaces(&suite, args.place.keep_images).await?;
     let begun_by = begun.as_ref().and_then(|run| run.file.experiment_file.as_deref()).filter(|file| file.is_absolute());
     // It may be gone by now, and then there is nothing to hide.
     let begun_by = begun_by.filter(|file| file.parent().is_some_and(Path::is_dir));
     let files = args.experiment.as_deref().into_iter().chain(begun_by).chain([out.as_path()]);
     workspaces.hidden.extend(hide::of([], files));
+    hide::refuse_to_show(&workspaces.read, &workspaces.hidden)?;
     refuse_records_of_a_run(&args, &arms)?;
     let mut models = Models::new();
     let mut servers = BTreeMap::new();
@@ -63,16 +62,18 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
                 let arm = run.file.arms.iter().find(|there| there.name == arm.name && there.model == arm.model)?;
                 arm.answers.as_ref()
             });
-            let server::Found { answers, about, server } = server::find(&args, &arm.model, then).await?;
+            let server::Found { answers, about, server } = server::find(&args, &settings, &arm.model, then).await?;
             models.insert(arm.model.clone(), answers);
             servers.insert(arm.model.clone(), (about, server));
         }
     }
     args.place.remember()?;
     let mut file = describe(found.place, experiment, &suite, &arms, &servers);
+    file.stream = Some(stream(begun.as_ref(), &settings));
     file.experiment_file = experiment_file(&args);
     let parallel = file.experiment.parallel.unwrap_or(PARALLEL);
     let dir = RunDir::open(&out, file, &suite)?;
+    let stream = dir.file.stream.unwrap_or(false);
     if dir.file.voe != VERSION {
         errln!("voe: {} was begun by voe {}, and this is {VERSION}", out.display(), one_line(&dir.file.voe));
     }
@@ -82,15 +83,13 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     }
     let (pause, paused) = watch::channel(false);
     pause_on_signals(pause, args.json)?;
-    // Off unless asked for: some servers read calls worse when they stream.
-    let stream = Settings::load(None)?.switch("stream")?.unwrap_or(false);
     let (progress, news) = Progress::new();
     if !args.json {
         workspaces.native.watch = building::noted(workspaces.plan(&suite.tasks).await, Arc::downgrade(&progress));
     }
-    let settings = RunSettings { parallel, tries: args.tries.max(1), stream, models, workspaces, pause: paused };
+    let run = RunSettings { parallel, tries: args.tries.max(1), stream, models, workspaces, pause: paused };
     let shown = tokio::spawn(live::show(Arc::downgrade(&progress), news, args.json));
-    let outcome = voe_bench::run::run(dir, settings, progress.clone()).await;
+    let outcome = voe_bench::run::run(dir, run, progress.clone()).await;
     let (_, totals) = progress.now();
     drop(progress);
     shown.await?;
@@ -126,6 +125,18 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
             Ok(exit::MODEL)
         }
     }
+}
+
+/// Whether replies are streamed: as the run was begun, or as the user sets it. Off unless asked for: some servers read calls worse
+/// when they stream.
+fn stream(begun: Option<&RunDir>, settings: &Settings) -> bool {
+    let here = settings.switch(&table::STREAM);
+    let Some(then) = begun.and_then(|run| run.file.stream) else { return here.unwrap_or(false) };
+    if here.is_some_and(|here| here != then) {
+        let word = if then { "on" } else { "off" };
+        errln!("voe: the run was begun with stream {word}, which is used; your setting is not");
+    }
+    then
 }
 
 /// What was left out of a run, and what to do about it.
@@ -233,7 +244,7 @@ fn experiment(args: &args::Run) -> anyhow::Result<(Experiment, PathBuf)> {
     experiment.seed = args.filter.seed.unwrap_or(experiment.seed);
     experiment.hints |= args.hints;
     if experiment.strategies.is_empty() && experiment.arms.is_empty() {
-        experiment.strategies.push(crate::settings::DEFAULT_STRATEGY.to_owned());
+        experiment.strategies.push(table::DEFAULT_STRATEGY.to_owned());
     }
     let out = match (&args.out, &args.experiment) {
         (Some(out), _) => out.clone(),
@@ -284,6 +295,7 @@ fn describe(
         machine: Machine::this(),
         experiment,
         experiment_file: None,
+        stream: None,
         arms: arms.iter().map(arm).collect(),
     }
 }

@@ -10,7 +10,7 @@ use voe_bench::script::Scripts;
 use super::args;
 use crate::Usage;
 use crate::model::{self, Name};
-use crate::settings::{Settings, Source};
+use crate::settings::{Settings, Source, table};
 use crate::show::one_line;
 
 /// A model of a run.
@@ -26,16 +26,18 @@ pub(super) struct Found {
 ///
 /// # Errors
 /// Nobody answers, or it is another model or another window than the run was begun with.
-pub(super) async fn find(args: &args::Run, name: &str, then: Option<&Server>) -> anyhow::Result<Found> {
+pub(super) async fn find(
+    args: &args::Run,
+    settings: &Settings,
+    name: &str,
+    then: Option<&Server>,
+) -> anyhow::Result<Found> {
     if let Some(file) = name.strip_prefix("scripted:") {
         let scripts = Scripts::read(Path::new(file)).map_err(|e| Usage(e.to_string()))?;
         return Ok(Found { answers: Answers::Scripted(scripts), about: "scripted".to_owned(), server: None });
     }
-    let mut settings = Settings::load(None)?;
-    let flags = args.model_flags(name);
-    settings.flag("base_url", flags.base_url);
-    settings.flag("model", flags.model);
-    settings.flag("api_key_env", flags.api_key_env);
+    let mut settings = settings.clone();
+    args.model_flags(name).set(&mut settings);
     let mut found = match then {
         Some(then) => {
             as_begun(&mut settings, then)?;
@@ -44,10 +46,10 @@ pub(super) async fn find(args: &args::Run, name: &str, then: Option<&Server>) ->
         None => model::find(&settings, Name::Listed).await?,
     };
     // Some servers say how large the window is only while they have the model in memory.
-    if let Some(window) = then.and_then(|then| i64::try_from(then.window?).ok())
+    if let Some(window) = then.and_then(|then| then.window)
         && found.model.facts().window.is_none()
     {
-        settings.flag("window", Some(window));
+        settings.flag_count(&table::WINDOW, Some(window));
         found = model::find_again(&settings, then.map_or("", |then| &then.base_url), Name::Listed).await?;
     }
     for note in found.notes {
@@ -66,7 +68,7 @@ pub(super) async fn find(args: &args::Run, name: &str, then: Option<&Server>) ->
 
 /// Sets what the run remembers and the user leaves open.
 fn as_begun(settings: &mut Settings, then: &Server) -> anyhow::Result<()> {
-    let provider = settings.text("provider").unwrap_or_default();
+    let provider = settings.text(&table::PROVIDER).unwrap_or_default();
     if provider != then.provider {
         let text = format!(
             "this run was begun with the provider {0}, and the setting is {provider:?}; set VOE_PROVIDER={0}",
@@ -75,8 +77,8 @@ fn as_begun(settings: &mut Settings, then: &Server) -> anyhow::Result<()> {
         return Err(Usage(text).into());
     }
     // An arm that names no model got the one that was found.
-    if !matches!(settings.get("model"), Some((_, Source::Flag))) && !model::reads_a_file(&then.model) {
-        settings.flag("model", Some(then.model.clone()));
+    if !matches!(settings.get(&table::MODEL), Some((_, Source::Flag))) && !model::reads_a_file(&then.model) {
+        settings.flag(&table::MODEL, Some(then.model.clone()));
     }
     Ok(())
 }

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use voe_agent::Strategy;
-use voe_sandbox::Choice;
 use voe_trace::Trajectory;
 use voe_trace::event::Start;
 use voe_untrusted::{UntrustedDir, private};
@@ -162,9 +161,7 @@ impl TrustedRecord {
     /// # Errors
     /// The settings ask for no sandbox.
     pub(crate) fn refuse_no_sandbox(&self, settings: &Settings) -> anyhow::Result<()> {
-        let choice: Option<Choice> = settings.text("sandbox.backend").and_then(|word| word.parse().ok());
-        let isolates = choice.is_none_or(|choice| voe_sandbox::capabilities(choice).isolates);
-        if !isolates && self.origin != Origin::Own {
+        if !voe_sandbox::capabilities(settings.sandbox()).isolates && self.origin != Origin::Own {
             let text = format!(
                 "{} was not begun by your voe; its commands never run without a sandbox: use another than --sandbox none",
                 self.trajectory.path.display()

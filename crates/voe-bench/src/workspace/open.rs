@@ -1,0 +1,32 @@
+//! Parts of opening a sandbox on a task's workspace.
+
+use std::io;
+use std::path::Path;
+
+use voe_sandbox::{Sandbox, SandboxError, Spec};
+
+use super::WorkspaceError;
+
+/// Opens a sandbox, which the log shows.
+pub(super) async fn opened(spec: Spec) -> Result<Sandbox, SandboxError> {
+    let begun = std::time::Instant::now();
+    let sandbox = Sandbox::open(spec).await?;
+    tracing::debug!(backend = sandbox.facts().backend, ms = begun.elapsed().as_millis(), "sandbox opened");
+    Ok(sandbox)
+}
+
+/// Copies a tree with its modes, times and links; shares the blocks where the file system can.
+pub(super) async fn copy(from: &Path, to: &Path) -> Result<(), WorkspaceError> {
+    let _ = std::fs::remove_dir_all(to);
+    let status = tokio::process::Command::from(voe_untrusted::program("cp"))
+        .args(["-a", "--reflink=auto", "--"])
+        .args([from, to])
+        .stdin(std::process::Stdio::null())
+        .status()
+        .await
+        .map_err(WorkspaceError::io("copy", from))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(WorkspaceError::io("copy", from)(io::Error::other(format!("cp ended with {status}"))))
+}
