@@ -133,8 +133,10 @@ impl Builder<'_> {
     /// The environment, built if it isn't there yet.
     pub(super) async fn build(&self, pins: &Environment, python: &Python) -> Result<Built, Unbuilt> {
         if let Some(there) = self.there(pins, python) {
+            tracing::debug!(environment = ?pins.name, "environment is in the cache");
             return Ok(there);
         }
+        tracing::info!(environment = ?pins.name, "environment is built");
         let all = self.cache.join(ALL);
         let place = place(self.cache, pins, python);
         let (opt, done) = (place.join("opt"), place.join(DONE));

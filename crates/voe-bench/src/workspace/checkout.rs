@@ -45,8 +45,10 @@ pub(crate) fn get(
     lock.lock().map_err(WorkspaceError::io("lock", &place))?;
     let (dir, store, done) = (place.join("tree"), place.join("store"), place.join(DONE));
     if let Some(there) = read(&place) {
+        tracing::debug!(key, "checkout is in the cache");
         return Ok(there);
     }
+    tracing::info!(key, "checkout is made");
     for left in [&dir, &store] {
         if left.exists() {
             fs::remove_dir_all(left).map_err(WorkspaceError::io("remove", left))?;
