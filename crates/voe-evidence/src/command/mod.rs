@@ -3,12 +3,13 @@
 //! The answers decide which commands count as checks, and which new files are edits. They are conservative: a command that is
 //! not understood runs something.
 //!
-//! - [`words`], [`word`]: the simple commands in a line of shell
+//! - [`words`], [`word`], [`compound`]: the simple commands in a line of shell
 //! - [`kind`], [`programs`]: what a simple command does
 //! - [`intent`]: which new files a command means to make
 //! - `installs`: commands that install packages
 //! - [`sources`]: checks that only read source text
 
+mod compound;
 mod installs;
 mod intent;
 mod kind;
@@ -75,6 +76,10 @@ mod tests {
             "diff a b",
             "(cd x && ls)",
             "X=1",
+            "case $x in a) ls;; *) cat b;; esac",
+            "f() { cat a; }",
+            "((n > 1)) && echo $((n + 1))",
+            "for ((i = 0; i < 3; i++)); do cat $i; done",
             "",
         ] {
             assert!(looks_only(command), "{command}");
@@ -133,6 +138,12 @@ mod tests {
             "git diff --output=x; ./a",
             "env FOO=1 cargo test",
             "case x in x) make;; esac",
+            "case x in x) ls;; y) make;; esac",
+            "f() { ls; }; f",
+            "function f { make; }",
+            "echo $((make) ; (ls))",
+            "echo $(( $(make) + 1 ))",
+            "((x = $(make)))",
         ] {
             assert!(!looks_only(command), "{command}");
             assert!(is_check(command), "{command}");
@@ -152,7 +163,7 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic(text in "[ -~\n]{0,80}", parts in proptest::collection::vec(prop_oneof![
             Just("<<EOF\n"), Just("$("), Just(")"), Just("`"), Just("\""), Just("'"), Just("\\"), Just("&&"), Just("|"),
-            Just(";"), Just("\n"), Just("if "), Just("then "), Just("[[ "), Just("case x in "), Just("> f"), Just("<<<"),
+            Just(";"), Just("\n"), Just("if "), Just("then "), Just("[[ "), Just("case x in "), Just("esac "), Just("f() "), Just("{ "), Just("} "), Just("(("), Just("))"), Just(";;"), Just("> f"), Just("<<<"),
             Just("EOF\n"), Just("ls "), Just("é"), Just("git "), Just("find . "), Just("-exec "), Just("$(("), Just("${")
         ], 0..20)) {
             for command in [text.clone(), parts.concat(), format!("{text}{}", parts.concat())] {

@@ -1,5 +1,6 @@
 //! Reading one word: quotes, variables, substitutions.
 
+use super::compound::{is_arithmetic, substitutes};
 use super::words::{Parser, Word, parse_into};
 
 impl Parser<'_> {
@@ -154,10 +155,13 @@ impl Parser<'_> {
             self.at = self.text.len();
             return;
         }
-        let inner: String = self.text[self.at + 1..end].iter().collect();
+        let bracketed = &self.text[self.at..=end];
+        let inner: String = bracketed[1..bracketed.len() - 1].iter().collect();
+        let arithmetic = is_arithmetic(bracketed);
+        // Commands in arithmetic are not followed.
+        self.line.clear &= !(arithmetic && substitutes(bracketed));
         self.at = end + 1;
-        // `$((…))` is arithmetic.
-        if !(inner.starts_with('(') && inner.ends_with(')')) {
+        if !arithmetic {
             parse_into(&inner, self.line, true, self.depth + 1);
         }
     }

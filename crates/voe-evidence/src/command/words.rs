@@ -1,4 +1,10 @@
 //! The simple commands in a line of shell, well enough to judge them; no shell is this simple.
+//!
+//! It is written by hand for three reasons. What is judged is any text that a model writes, often cut off or with a mistake in it: what
+//! can be understood of such a text must be known, and the rest be marked as not understood, while a parser of the whole grammar gives
+//! an error and nothing else. It must come back from any text: brush-parser (0.4.0, pure Rust, kept) recurses without a bound, so that
+//! 4 kB of nested `{` overflow the stack and end the process, and nothing can catch that. And it leaves quotes and substitutions in
+//! words as they are, to be parsed again, and brings 27 crates and a snapshot tester along.
 
 /// A line of shell, taken apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,6 +71,7 @@ pub(super) fn parse_into(text: &str, line: &mut Line, nested: bool, depth: usize
         line,
         now: Simple::default(),
         nested: usize::from(nested),
+        cases: 0,
         heredocs: Vec::new(),
         depth,
     };
@@ -75,8 +82,10 @@ pub(super) struct Parser<'a> {
     pub(super) text: Vec<char>,
     pub(super) at: usize,
     pub(super) line: &'a mut Line,
-    now: Simple,
-    nested: usize,
+    pub(super) now: Simple,
+    pub(super) nested: usize,
+    /// `case`s that are open.
+    pub(super) cases: usize,
     /// Here-documents whose bodies follow the line's end: the end mark, whether tabs are dropped, whose input it is.
     heredocs: Vec<(String, bool, usize)>,
     pub(super) depth: usize,
@@ -101,9 +110,10 @@ impl Parser<'_> {
                 }
                 ';' => {
                     self.at += 1;
-                    // `;;` belongs to case, which is not taken apart.
-                    self.line.clear &= self.peek(0) != Some(';');
                     self.end(false);
+                    if matches!(self.peek(0), Some(';' | '&')) {
+                        self.end_branch();
+                    }
                 }
                 '&' => self.ampersand(),
                 '|' => {
@@ -112,12 +122,7 @@ impl Parser<'_> {
                     let pipe = self.text[self.at - 1] != '|' || self.at < 2 || self.text[self.at - 2] != '|';
                     self.end(pipe);
                 }
-                '(' => {
-                    // `f()` defines a function; `((…))` is arithmetic.
-                    self.line.clear &= self.now.words.is_empty() && self.peek(1) != Some('(');
-                    self.at += 1;
-                    self.nested += 1;
-                }
+                '(' => self.open_bracket(),
                 ')' => {
                     self.at += 1;
                     self.end(true);
@@ -130,14 +135,14 @@ impl Parser<'_> {
         }
         self.end(false);
         self.bodies();
-        self.line.clear &= self.heredocs.is_empty() && self.nested <= usize::from(self.depth > 0);
+        self.line.clear &= self.heredocs.is_empty() && self.cases == 0 && self.nested <= usize::from(self.depth > 0);
     }
 
     pub(super) fn peek(&self, ahead: usize) -> Option<char> {
         self.text.get(self.at + ahead).copied()
     }
 
-    fn skip_comment(&mut self) {
+    pub(super) fn skip_comment(&mut self) {
         while self.peek(0).is_some_and(|c| c != '\n') {
             self.at += 1;
         }
@@ -213,7 +218,7 @@ impl Parser<'_> {
         }
     }
 
-    fn target(&mut self) -> Word {
+    pub(super) fn target(&mut self) -> Word {
         while matches!(self.peek(0), Some(' ' | '\t')) {
             self.at += 1;
         }
@@ -266,12 +271,18 @@ impl Parser<'_> {
             if PREFIXES.contains(&text) {
                 return;
             }
+            if text == "esac" {
+                self.line.clear &= self.cases > 0;
+                self.cases = self.cases.saturating_sub(1);
+            }
             if ENDS.contains(&text) {
                 return;
             }
             match text {
                 "for" | "select" => return self.skip_words(),
-                "case" | "function" | "coproc" => self.line.clear = false,
+                "case" => return self.case(),
+                "function" => return self.function(),
+                "coproc" => self.line.clear = false,
                 "[[" => return self.skip_condition(),
                 _ => {}
             }
@@ -282,12 +293,13 @@ impl Parser<'_> {
         self.now.words.push(word);
     }
 
-    /// `for x in a b c`: no command.
+    /// `for x in a b c` and `for ((…))`: no command.
     fn skip_words(&mut self) {
         while let Some(c) = self.peek(0) {
             match c {
                 ' ' | '\t' => self.at += 1,
                 '\n' | ';' => return,
+                '(' if self.arithmetic() => {}
                 _ => {
                     let before = self.at;
                     self.word();
@@ -328,24 +340,26 @@ fn assignment(text: &str) -> bool {
     })
 }
 
+/// The commands of a line as one text, for tests.
+#[cfg(test)]
+pub(super) fn shown(text: &str) -> String {
+    let line = parse(text);
+    let commands: Vec<String> = line
+        .commands
+        .iter()
+        .map(|c| {
+            let mut text: Vec<String> = c.words.iter().map(|w| w.text.clone()).collect();
+            text.extend(c.outputs.iter().map(|w| format!(">{}", w.text)));
+            text.extend(c.input.iter().map(|input| format!("<<{input:?}")));
+            text.join(" ")
+        })
+        .collect();
+    format!("{}{}", commands.join(" | "), if line.clear { "" } else { " ?" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn shown(text: &str) -> String {
-        let line = parse(text);
-        let commands: Vec<String> = line
-            .commands
-            .iter()
-            .map(|c| {
-                let mut text: Vec<String> = c.words.iter().map(|w| w.text.clone()).collect();
-                text.extend(c.outputs.iter().map(|w| format!(">{}", w.text)));
-                text.extend(c.input.iter().map(|input| format!("<<{input:?}")));
-                text.join(" ")
-            })
-            .collect();
-        format!("{}{}", commands.join(" | "), if line.clear { "" } else { " ?" })
-    }
 
     #[test]
     fn lines_are_taken_apart() {
