@@ -212,6 +212,7 @@ fn reply(message: Message, messages: usize) -> Reply {
         seconds: 0.0,
         first_token: None,
         repairs: Vec::new(),
+        salvaged: false,
         malformed: None,
         request_bytes: 0,
     }

@@ -225,6 +225,7 @@ impl Anthropic {
             seconds: got.seconds,
             first_token: got.first_token,
             repairs,
+            salvaged: settled.salvaged,
             malformed: Secret::redact_reply(key, settled.malformed),
             request_bytes: got.request_bytes,
         }

@@ -105,6 +105,8 @@ pub struct Reply {
     pub first_token: Option<f64>,
     /// What had to be repaired to read it, one line each.
     pub repairs: Vec<String>,
+    /// Whether calls were read from text, because the server did not.
+    pub salvaged: bool,
     /// Set when a call was meant but could not be read: what is wrong, the model's own text, the right form. For the
     /// model. Calls that could be read are in `message` all the same.
     pub malformed: Option<String>,

@@ -247,6 +247,7 @@ impl OpenAi {
             seconds,
             first_token,
             repairs,
+            salvaged: settled.salvaged,
             malformed: Secret::redact_reply(key, settled.malformed.or(lost)),
             request_bytes,
         }

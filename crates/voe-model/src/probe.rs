@@ -14,7 +14,6 @@ use crate::address::Address;
 use crate::error::ModelError;
 use crate::model::{Model, Request, Sampling, ToolSpec};
 use crate::secret::Secret;
-use crate::settle::SALVAGED;
 use ask::{Answer, Asker};
 use voe_trace::chat::Message;
 
@@ -225,7 +224,7 @@ pub async fn probe_tools(model: &dyn Model) -> Result<ProbeTools, ModelError> {
         Request { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: Some(2048), stream: true };
     let reply = model.complete(request, &mut |_| {}).await?;
     if reply.message.tool_calls.iter().any(|call| call.name == "report") {
-        return Ok(match reply.repairs.iter().any(|line| line.starts_with(SALVAGED)) {
+        return Ok(match reply.salvaged {
             true => ProbeTools::Salvaged { repairs: reply.repairs },
             false => ProbeTools::Native,
         });

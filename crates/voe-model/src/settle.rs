@@ -14,9 +14,6 @@ use crate::salvage::{
     salvage, shorten,
 };
 
-/// How the line in `repairs` begins that tells of a call read from text.
-pub(crate) const SALVAGED: &str = "the server gave a call as text";
-
 /// A reply as it came.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Raw {
@@ -39,6 +36,8 @@ pub(crate) struct RawCall {
 pub(crate) struct Settled {
     pub(crate) message: Message,
     pub(crate) repairs: Vec<String>,
+    /// Whether calls were read from text.
+    pub(crate) salvaged: bool,
     pub(crate) malformed: Option<String>,
 }
 
@@ -47,7 +46,7 @@ pub(crate) struct Settled {
 pub(crate) fn settle(raw: Raw, tools: &[ToolSpec], earlier: usize) -> Settled {
     let Raw { content, reasoning, calls, finish_reason } = raw;
     let cut = finish_reason == "length";
-    let mut repairs = Vec::new();
+    let (mut repairs, mut salvaged) = (Vec::new(), false);
     let (mut content, mut reasoning) = part_thinking(content, reasoning, &mut repairs);
     let mut malformed: Vec<Malformed> = Vec::new();
     let mut kept = Vec::new();
@@ -72,7 +71,9 @@ pub(crate) fn settle(raw: Raw, tools: &[ToolSpec], earlier: usize) -> Settled {
             "thinking"
         };
         let Findings { calls, repairs: mended, malformed: wrong, .. } = found;
-        repairs.extend(calls.iter().map(|call| format!("{SALVAGED}, in the {place}: {}", call.name)));
+        salvaged = !calls.is_empty();
+        repairs
+            .extend(calls.iter().map(|call| format!("the server gave a call as text, in the {place}: {}", call.name)));
         repairs.extend(mended);
         kept.extend(calls.into_iter().map(|c| call_of(None, c.name, Value::Object(c.arguments).to_string())));
         malformed = wrong;
@@ -109,7 +110,7 @@ pub(crate) fn settle(raw: Raw, tools: &[ToolSpec], earlier: usize) -> Settled {
         tool_calls: kept,
         ..Message::assistant(content)
     };
-    Settled { malformed: describe(&malformed, !message.tool_calls.is_empty()), message, repairs }
+    Settled { malformed: describe(&malformed, !message.tool_calls.is_empty()), message, repairs, salvaged }
 }
 
 /// Thinking that the server left in the text goes where thinking belongs.

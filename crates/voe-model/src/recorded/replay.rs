@@ -80,6 +80,7 @@ fn reply(message: Message, finish_reason: &str, usage: Usage) -> Reply {
         seconds: 0.0,
         first_token: None,
         repairs: Vec::new(),
+        salvaged: false,
         malformed: None,
         request_bytes: 0,
     }

@@ -252,6 +252,7 @@ impl Entry {
             seconds: 0.0,
             first_token: None,
             repairs: settled.repairs,
+            salvaged: settled.salvaged,
             malformed: settled.malformed,
             request_bytes: 0,
         }
