@@ -3,12 +3,14 @@
 //!
 //! - [`counters`]: counts in a row, and what is known of the last reply
 //! - [`habits`]: whether the model repeats itself ([`loops`]), and which edits it has not verified ([`edits`])
+//! - `own_text`: what of the first messages is not a compaction's
 //! - [`trail`]: what was verified, and what came of it
 
 pub mod counters;
 pub mod edits;
 pub mod habits;
 pub mod loops;
+pub(crate) mod own_text;
 pub mod trail;
 
 use voe_evidence::Ledger;
@@ -18,6 +20,7 @@ use voe_trace::{Conversation, Event, Record, WriteError, Writer};
 
 use counters::Counters;
 use habits::Habits;
+use own_text::OwnText;
 use trail::Trail;
 
 use crate::record::loops::Seen;
@@ -51,6 +54,8 @@ pub struct Log {
     pub counters: Counters,
     /// What the model does call after call.
     habits: Habits,
+    /// What of the first messages is not a compaction's.
+    pub(crate) own_text: OwnText,
     /// The file with the scratch files as they were at the end of the last step, where they are kept.
     pub scratch: Option<String>,
     /// The last patch: what is left of the work if the workspace is lost.
@@ -70,6 +75,7 @@ impl Log {
             trail,
             counters,
             habits,
+            own_text: OwnText::default(),
             scratch: None,
             patch: String::new(),
         };
@@ -97,6 +103,7 @@ impl Log {
     fn fold(&mut self, event: &Event) {
         self.habits.apply(event, &self.ledger, &self.counters);
         self.counters.apply(event);
+        self.own_text.apply(event, &self.conversation.messages);
         self.conversation.apply(event);
         self.ledger.apply(event);
         self.trail.apply(event);

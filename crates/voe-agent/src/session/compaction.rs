@@ -12,6 +12,7 @@ use voe_trace::{Event, Message, Role, Usage};
 use super::Session;
 use crate::attempt::End;
 use crate::prompt::HARNESS;
+use crate::record::own_text::{OwnText, extended_at};
 use crate::strategy::CompactHow;
 
 /// After compaction the conversation should take at most this share of where compaction begins: else it begins again at once.
@@ -61,7 +62,7 @@ impl Session {
         }
         let (summary, usage, seconds) = self.summarise(&shortened, keep, aim).await?;
         let facts = restate(&self.log.ledger);
-        let rewritten = replace(&shortened, keep, &summary, &facts);
+        let rewritten = replace(&shortened, keep, &summary, &facts, &self.log.own_text);
         // Newest steps that are too large by themselves are shortened too.
         let rewritten = if self.estimator.estimate(&rewritten, &self.tools) > aim {
             shorten(&rewritten, rewritten.len(), keys.result_chars)
@@ -82,7 +83,8 @@ impl Session {
         let shortened = if before > aim { shorten(&messages, all, keys.result_chars) } else { messages };
         let (summary, usage, seconds) = self.summarise(&shortened, all, aim).await?;
         let facts = format!("{}\n\n{after}", restate(&self.log.ledger));
-        self.rewritten(RewriteKind::Summary, before, replace(&shortened, all, &summary, &facts), usage, seconds)
+        let rewritten = replace(&shortened, all, &summary, &facts, &self.log.own_text);
+        self.rewritten(RewriteKind::Summary, before, rewritten, usage, seconds)
     }
 
     /// Begins anew, for a recovery: the task, the state of the workspace, and `after`. Nothing of what was said is kept.
@@ -97,7 +99,7 @@ impl Session {
             "{ADDED}begun anew: the task was worked on before, the changes are in the workspace, and what was said is gone.{}{patch}\n\n{after}",
             restate(&self.log.ledger)
         );
-        let messages = extended(&self.log.conversation.messages, &text);
+        let messages = extended(&self.log.conversation.messages, &text, &self.log.own_text);
         self.rewritten(RewriteKind::Fresh, before, messages, Usage::default(), 0.0)
     }
 
@@ -174,7 +176,7 @@ fn cut(text: &str, chars: usize) -> Option<String> {
 }
 
 /// The task with the summary and the facts, then what is kept.
-fn replace(messages: &[Message], keep: usize, summary: &str, facts: &str) -> Vec<Message> {
+fn replace(messages: &[Message], keep: usize, summary: &str, facts: &str, own: &OwnText) -> Vec<Message> {
     let mut text = format!("{ADDED}shortened.");
     if summary.is_empty() {
         text.push_str(" No summary could be made: look at the workspace before you go on.");
@@ -182,21 +184,16 @@ fn replace(messages: &[Message], keep: usize, summary: &str, facts: &str) -> Vec
         text.push_str(&format!(" Summary of the work so far, in your own words:\n\n{summary}"));
     }
     text.push_str(facts);
-    let mut out = extended(&messages[..keep], &text);
+    let mut out = extended(&messages[..keep], &text, own);
     out.extend_from_slice(&messages[keep..]);
     out
 }
 
-/// The task alone, with `text` after it.
-fn extended(messages: &[Message], text: &str) -> Vec<Message> {
+/// The task alone, with `text` after it. What was added to it before goes: what is new covers it.
+fn extended(messages: &[Message], text: &str, own: &OwnText) -> Vec<Message> {
     let mut out: Vec<Message> = messages.iter().take_while(|m| m.role != Role::Assistant).cloned().collect();
-    match out.iter_mut().rev().find(|m| m.role == Role::User) {
-        Some(task) => {
-            // A task that was extended before keeps only its own text: what is new covers what was.
-            let own = task.content.find(ADDED).unwrap_or(task.content.len());
-            task.content.truncate(own);
-            task.content.push_str(text);
-        }
+    match extended_at(&out) {
+        Some(at) => out[at].content = format!("{}{text}", own.of(at, &out[at])),
         None => out.push(Message::user(text)),
     }
     out
@@ -281,8 +278,19 @@ mod tests {
     fn a_summary_keeps_the_task_in_a_user_message_and_replaces_an_older_summary() {
         let messages = long_conversation(6);
         let keep = keep_from(&messages, 2, 1 << 20);
-        let once = replace(&messages, keep, "first summary", "\n\nfacts one");
-        let twice = replace(&once, once.len() - 2, "second summary", "\n\nfacts two");
+        let mut own = OwnText::default();
+        let once = replace(&messages, keep, "first summary", "\n\nfacts one", &own);
+        let event = ConversationRewritten {
+            step: 6,
+            kind: RewriteKind::Summary,
+            before: 0,
+            after: 0,
+            usage: Usage::default(),
+            seconds: 0.0,
+            messages: once.clone(),
+        };
+        own.apply(&Event::ConversationRewritten(Box::new(event)), &messages);
+        let twice = replace(&once, once.len() - 2, "second summary", "\n\nfacts two", &own);
         let task = &twice[1];
         assert_eq!(task.role, Role::User);
         assert!(task.content.starts_with("the task\n\n[voe]"));
