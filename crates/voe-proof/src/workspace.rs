@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use voe_protocol::{
-    BaseSource, CallResult, Export, FileRead, FileState, Packed, PathList, RawBytes, SearchMatches, Setup, State,
+    BaseSource, CallResult, Export, FileRead, FileState, FunctionExtent, Packed, PathList, RawBytes, SearchMatches,
+    Setup, State,
 };
 use voe_protocol::{ClientError, Toolbox};
 use voe_repo::{Base, Patch};
@@ -141,6 +142,20 @@ impl Workspace {
     /// `pattern` is not a pattern; the toolbox can't be reached any more.
     pub async fn list_files(&mut self, pattern: &str) -> Result<Called<PathList>, WorkspaceError> {
         let found = self.toolbox().await?.list_files(pattern).await;
+        self.came_of(found).await
+    }
+
+    /// Finds the lines of the function whose name is at `line` (from 0) of a text. `path` tells the language.
+    ///
+    /// # Errors
+    /// The toolbox can't be reached any more.
+    pub async fn function_extent(
+        &mut self,
+        path: &str,
+        text: &str,
+        line: u64,
+    ) -> Result<Called<FunctionExtent>, WorkspaceError> {
+        let found = self.toolbox().await?.function_extent(path, text, line).await;
         self.came_of(found).await
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::files::{FileRead, Packed, PathList, SearchMatches};
+use crate::files::{FileRead, FunctionExtent, Packed, PathList, SearchMatches};
 use crate::wire::{Answer, AnswerBody, CallResult, Export, FileState, Hello, Op, RawBytes, Request, Setup, State};
 
 /// Talking to the toolbox failed. After [`ClientError::Died`] and [`ClientError::Silent`] it must be started anew.
@@ -147,6 +147,14 @@ impl Toolbox {
     /// `pattern` is not a pattern; the toolbox died or did not answer.
     pub async fn list_files(&mut self, pattern: &str) -> Result<PathList, ClientError> {
         self.ask(Op::ListFiles { pattern: pattern.to_owned() }, GRACE).await
+    }
+
+    /// Finds the lines of the function whose name is at `line` (from 0) of a text. `path` tells the language.
+    ///
+    /// # Errors
+    /// The toolbox died or did not answer.
+    pub async fn function_extent(&mut self, path: &str, text: &str, line: u64) -> Result<FunctionExtent, ClientError> {
+        self.ask(Op::FunctionExtent { path: path.to_owned(), text: text.to_owned(), line }, GRACE).await
     }
 
     /// Packs files in `/tmp` into an archive of at most `most_bytes`.

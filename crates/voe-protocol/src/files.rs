@@ -1,4 +1,4 @@
-//! Answers about files: one that is read, those that a search finds, and packs of scratch files.
+//! Answers about files: one that is read, those that a search finds, a function in one, and packs of scratch files.
 
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,15 @@ pub struct PathList {
     pub paths: Vec<RawBytes>,
     /// How many fit the pattern; more than `paths` has if the limit was reached.
     pub total: u64,
+}
+
+/// What [`crate::Op::FunctionExtent`] found: lines, from 0, within the text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionExtent {
+    /// The first line, that of a decorator if there is one.
+    pub begin: u64,
+    /// The line after the last one.
+    pub end: u64,
 }
 
 /// What became of [`crate::Op::Pack`].

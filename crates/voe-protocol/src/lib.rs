@@ -28,7 +28,9 @@ mod names;
 mod wire;
 
 pub use client::{ClientError, Toolbox};
-pub use files::{FileContent, FileRead, LineMatch, Packed, PathList, SearchMatches, SkipReason, SkippedPath};
+pub use files::{
+    FileContent, FileRead, FunctionExtent, LineMatch, Packed, PathList, SearchMatches, SkipReason, SkippedPath,
+};
 pub use names::shown_path;
 pub use wire::{
     Answer, AnswerBody, BaseSource, CallResult, Export, ExportedFile, FileState, Hello, Limits, Op, RawBytes, Request,

@@ -73,6 +73,16 @@ pub enum Op {
         /// A pattern such as `**/*.py`.
         pattern: String,
     },
+    /// Find where a function of a source text begins and ends: by the language's grammar, else by the form of the lines. Answered by
+    /// [`crate::FunctionExtent`].
+    FunctionExtent {
+        /// The file's path, which tells the language. It is not read.
+        path: String,
+        /// The text: the file's, or one that is to come into it.
+        text: String,
+        /// The line at which the function's name is, from 0.
+        line: u64,
+    },
     /// Pack regular files, directories and symbolic links in `/tmp`. Other mounts are not entered. Answered by
     /// [`crate::Packed`].
     Pack {

@@ -9,7 +9,7 @@
 //! - `process`: running a command until nothing of it is left
 //! - `place`, `names`: where the file tools may go, and how paths are shown
 //! - `read`, `pack`: files for voe itself: one that it reads, and the scratch files that it takes along
-//! - `syntax`: whether a file still parses
+//! - `syntax`: whether a file still parses, and where a function begins and ends
 //! - `changes`: which call changed what, and how the workspace differs from base
 //!
 //! # The tools, and one edit

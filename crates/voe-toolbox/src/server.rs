@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::ExitCode;
 
 use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior};
@@ -11,7 +12,7 @@ use voe_protocol::{Answer, AnswerBody, Op, Request};
 
 use crate::inbox::Inbox;
 use crate::session::Session;
-use crate::{pack, read, tools};
+use crate::{pack, read, syntax, tools};
 
 /// Serves requests from standard input until it ends: `voe toolbox`. Everything that it started has ended by then.
 pub fn run() -> ExitCode {
@@ -77,6 +78,7 @@ fn carry_out(op: Op, session: &mut Option<Session>, inbox: &mut Inbox) -> Result
         Op::ReadFile { path, most_bytes, whole } => value(read::file(&session.places, &path.0, most_bytes, whole)),
         Op::Search { pattern, glob } => value(tools::search(session, &pattern, glob.as_deref(), inbox)?),
         Op::ListFiles { pattern } => value(tools::list(session, &pattern, inbox)?),
+        Op::FunctionExtent { path, text, line } => value(syntax::extent(Path::new(&path), &text, line)),
         Op::Pack { paths, most_bytes } => value(pack::pack(&paths, most_bytes)?),
         Op::Unpack { archive } => value(pack::unpack(&archive.0)?),
     }

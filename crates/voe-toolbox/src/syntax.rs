@@ -1,8 +1,14 @@
-//! Whether a file still parses after an edit: Python, JavaScript, TypeScript and Rust, by their tree-sitter grammars.
+//! What the tree-sitter grammars of Python, JavaScript, TypeScript and Rust say of a text: whether a file still parses after an edit,
+//! and where a function begins and ends ([`extent`]; [`lines`] where there is no grammar).
+
+mod extent;
+mod lines;
 
 use std::path::Path;
 
 use tree_sitter::{Language, Node, Parser};
+
+pub(crate) use extent::extent;
 
 /// Files larger than this are not parsed. Bytes.
 const LARGEST: usize = 2 << 20;
@@ -10,12 +16,10 @@ const LARGEST: usize = 2 << 20;
 /// Where a file that parsed before an edit does not parse any more: one line. `None`: it still does, or it did not before,
 /// or its language is not known.
 pub(crate) fn broken(path: &Path, before: &[u8], after: &[u8]) -> Option<String> {
-    let (language, name) = language(path)?;
     if before.len() > LARGEST || after.len() > LARGEST {
         return None;
     }
-    let mut parser = Parser::new();
-    parser.set_language(&language).ok()?;
+    let (mut parser, name) = parser(path)?;
     let tree = parser.parse(after, None)?;
     if !tree.root_node().has_error() || parser.parse(before, None)?.root_node().has_error() {
         return None;
@@ -26,6 +30,14 @@ pub(crate) fn broken(path: &Path, before: &[u8], after: &[u8]) -> Option<String>
     let text: String = String::from_utf8_lossy(text).trim().chars().take(120).collect();
     let what = if node.is_missing() { format!("{:?} is missing", node.kind()) } else { "it does not parse".into() };
     Some(format!("the file is no longer valid {name}: {what} at line {}, column {}: {text}", line + 1, column + 1))
+}
+
+/// A parser of the language that a file is written in, and the language's name.
+fn parser(path: &Path) -> Option<(Parser, &'static str)> {
+    let (language, name) = language(path)?;
+    let mut parser = Parser::new();
+    parser.set_language(&language).ok()?;
+    Some((parser, name))
 }
 
 fn language(path: &Path) -> Option<(Language, &'static str)> {

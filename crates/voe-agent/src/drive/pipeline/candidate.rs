@@ -62,7 +62,12 @@ impl Led {
         reply: &str,
         reds: &[Red],
     ) -> Result<Result<Candidate, String>, End> {
-        let edits = match edits(keys, place, shown, lines, reply) {
+        let edits = match writes(keys, shown) {
+            "replace" => replacements(place, reply),
+            "file" => whole_file(place, lines, reply),
+            _ => self.function(place, shown, lines, reply).await?,
+        };
+        let edits = match edits {
             Ok(edits) => edits,
             Err(why) => return Ok(Err(why)),
         };
@@ -106,6 +111,23 @@ impl Led {
             self.ask_own_tests(&mut candidate).await?;
         }
         Ok(Ok(candidate))
+    }
+
+    /// The calls that put the function in `reply` in place of the one that was shown. The inner error is why that can't be done.
+    async fn function(
+        &mut self,
+        place: &Place,
+        shown: &Shown,
+        lines: &[String],
+        reply: &str,
+    ) -> Result<Result<Vec<Edit>, String>, End> {
+        let (code, line) = match written(place, reply) {
+            Ok(written) => written,
+            Err(why) => return Ok(Err(why)),
+        };
+        let extent = self.extent(&place.path, &code, line).await?;
+        let unknown = || format!("The end of {} was not found in the answer.", place.name);
+        Ok(extent.map(|extent| replaced(place, shown, lines, &code, extent)).ok_or_else(unknown))
     }
 
     /// What the repository's own tests say of a candidate, which is in the workspace.
@@ -176,78 +198,78 @@ impl Led {
     }
 }
 
-/// The calls that make the change in `reply`.
-fn edits(
-    keys: &Pipeline,
-    place: &Place,
-    shown: &Shown,
-    lines: &[String],
-    reply: &str,
-) -> Result<Vec<(&'static str, Value)>, String> {
-    let path = &place.path;
-    let edit = |old: &str, new: &str, line: Option<usize>| {
-        let mut arguments = json!({"path": path, "old_string": old, "new_string": new});
-        if let Some(line) = line {
-            arguments["line"] = line.into();
-        }
-        ("file_edit", arguments)
-    };
-    match writes(keys, shown) {
-        "replace" => {
-            let blocks = reply::replacements(reply);
-            if blocks.is_empty() {
-                return Err("The answer held no block of search and replace.".into());
-            }
-            Ok(blocks.iter().map(|(old, new)| edit(old, new, None)).collect())
-        }
-        "file" => {
-            let code = reply::code(reply, |_| false).ok_or("The answer held no block of code.")?;
-            // A file cut short is the commonest mistake of small models.
-            if code.lines().count() * 2 < lines.len() {
-                return Err("The answer holds only a part of the file; the whole file is needed.".into());
-            }
-            let content = if code.ends_with('\n') { code } else { code + "\n" };
-            Ok(vec![("file_write", json!({"path": path, "content": content}))])
-        }
-        _ => {
-            let defines = |text: &str| text.lines().any(|line| place::defined(line) == Some(&place.name));
-            let code = reply::code(reply, defines).ok_or("The answer held no block of code.")?;
-            let (function, imports) = source::function_in(path, &code, &place.name)
-                .ok_or_else(|| format!("The answer does not define {}.", place.name))?;
-            let like = lines.get(shown.range.0).map_or("", String::as_str);
-            let new = source::indented_like(&function, like);
-            let mut edits = vec![edit(&shown.text, &new, Some(shown.range.0 + 1))];
-            let missing: Vec<String> = imports.into_iter().filter(|import| !lines.contains(import)).collect();
-            if !missing.is_empty() {
-                let last = |line: &String| {
-                    line.starts_with("import ") || line.starts_with("from ") || line.starts_with("use ")
-                };
-                let at = lines.iter().rposition(last).map_or(1, |at| at + 2);
-                edits.push(edit("", &format!("{}\n", missing.join("\n")), Some(at)));
-            }
-            Ok(edits)
-        }
+/// A call of an editing tool.
+type Edit = (&'static str, Value);
+
+fn edit(path: &str, old: &str, new: &str, line: Option<usize>) -> Edit {
+    let mut arguments = json!({"path": path, "old_string": old, "new_string": new});
+    if let Some(line) = line {
+        arguments["line"] = line.into();
     }
+    ("file_edit", arguments)
+}
+
+/// The calls for a reply of search and replace.
+fn replacements(place: &Place, reply: &str) -> Result<Vec<Edit>, String> {
+    let blocks = reply::replacements(reply);
+    if blocks.is_empty() {
+        return Err("The answer held no block of search and replace.".into());
+    }
+    Ok(blocks.iter().map(|(old, new)| edit(&place.path, old, new, None)).collect())
+}
+
+/// The call for a reply with the whole file.
+fn whole_file(place: &Place, lines: &[String], reply: &str) -> Result<Vec<Edit>, String> {
+    let code = reply::code(reply, |_| false).ok_or("The answer held no block of code.")?;
+    // A file cut short is the commonest mistake of small models.
+    if code.lines().count() * 2 < lines.len() {
+        return Err("The answer holds only a part of the file; the whole file is needed.".into());
+    }
+    let content = if code.ends_with('\n') { code } else { code + "\n" };
+    Ok(vec![("file_write", json!({"path": place.path, "content": content}))])
+}
+
+/// The code of a reply with a function, and the line in it at which the function is defined.
+fn written(place: &Place, reply: &str) -> Result<(String, usize), String> {
+    let defines = |line: &str| place::defined(line) == Some(&place.name);
+    let code = reply::code(reply, |text| text.lines().any(defines)).ok_or("The answer held no block of code.")?;
+    let line = code.lines().position(defines).ok_or_else(|| format!("The answer does not define {}.", place.name))?;
+    Ok((code, line))
+}
+
+/// The calls that put the function at lines `extent` of `code` in place of the one that was shown.
+fn replaced(place: &Place, shown: &Shown, lines: &[String], code: &str, extent: (usize, usize)) -> Vec<Edit> {
+    let (function, imports) = source::taken_out(code, extent);
+    let like = lines.get(shown.range.0).map_or("", String::as_str);
+    let new = source::indented_like(&function, like);
+    let mut edits = vec![edit(&place.path, &shown.text, &new, Some(shown.range.0 + 1))];
+    let missing: Vec<String> = imports.into_iter().filter(|import| !lines.contains(import)).collect();
+    if !missing.is_empty() {
+        let last = |line: &String| line.starts_with("import ") || line.starts_with("from ") || line.starts_with("use ");
+        let at = lines.iter().rposition(last).map_or(1, |at| at + 2);
+        edits.push(edit(&place.path, "", &format!("{}\n", missing.join("\n")), Some(at)));
+    }
+    edits
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::strategy::Writes;
 
-    fn try_edits(write: Writes, reply: &str) -> Result<Vec<(&'static str, Value)>, String> {
-        let text = "import os\n\nclass A:\n    def mean(self, xs):\n        return sum(xs) / len(xs)\n";
-        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        let keys = Pipeline { write, ..Pipeline::default() };
-        let place = Place { path: "a.py".into(), name: "mean".into(), line: 4 };
-        let shown = super::super::show(&place, &lines, &keys);
-        edits(&keys, &place, &shown, &lines, reply)
+    const FILE: &str = "import os\n\nclass A:\n    def mean(self, xs):\n        return sum(xs) / len(xs)\n";
+
+    fn place() -> Place {
+        Place { path: "a.py".into(), name: "mean".into(), line: 4 }
     }
 
     #[test]
     fn a_function_written_anew_replaces_the_old_one_where_it_stood_and_brings_its_imports() {
+        let lines: Vec<String> = FILE.lines().map(str::to_owned).collect();
+        let shown = super::super::show(&place(), &lines, &Pipeline::default(), Some((3, 5)));
         let reply = "```python\nimport math\ndef mean(self, xs):\n    return math.fsum(xs)\n```";
-        let edits = try_edits(Writes::Function, reply).unwrap();
+        let (code, line) = written(&place(), reply).unwrap();
+        assert_eq!(line, 1);
+        let edits = replaced(&place(), &shown, &lines, &code, (1, 3));
         assert_eq!(edits[0].1["old_string"], "    def mean(self, xs):\n        return sum(xs) / len(xs)");
         assert_eq!(edits[0].1["new_string"], "    def mean(self, xs):\n        return math.fsum(xs)");
         assert_eq!((edits[1].1["line"].as_u64(), edits[1].1["new_string"].as_str()), (Some(2), Some("import math\n")));
@@ -255,13 +277,14 @@ mod tests {
 
     #[test]
     fn an_answer_of_another_form_says_what_is_missing() {
-        for (write, reply, why) in [
-            (Writes::Function, "I would add a test.", "no block of code"),
-            (Writes::Function, "```\ndef median(xs): pass\n```", "does not define mean"),
-            (Writes::File, "```\ndef mean(xs): pass\n```", "only a part"),
-            (Writes::Replace, "```\nx\n```", "no block of search and replace"),
+        let lines: Vec<String> = FILE.lines().map(str::to_owned).collect();
+        for (said, why) in [
+            (written(&place(), "I would add a test.").map(|_| ()), "no block of code"),
+            (written(&place(), "```\ndef median(xs): pass\n```").map(|_| ()), "does not define mean"),
+            (whole_file(&place(), &lines, "```\ndef mean(xs): pass\n```").map(|_| ()), "only a part"),
+            (replacements(&place(), "```\nx\n```").map(|_| ()), "no block of search and replace"),
         ] {
-            let said = try_edits(write, reply).unwrap_err();
+            let said = said.unwrap_err();
             assert!(said.contains(why), "{said}");
         }
     }

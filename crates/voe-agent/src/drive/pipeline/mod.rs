@@ -1,6 +1,6 @@
 //! The harness leads: one question, one fresh and short context. For models too small for a loop.
 //!
-//! - [`place`]: where the problem may be; [`source`]: the function there; `text`: a file's lines
+//! - [`place`]: where the problem may be; [`source`]: a function's text; `text`: a file's lines
 //! - [`reply`]: reading what the model wrote
 //! - `candidate`: a change, tried with the checks
 //! - `past`: what was asked before the attempt was gone on with, so that nothing is asked twice
@@ -105,7 +105,7 @@ impl Led {
             for _ in 0..keys.candidates.max(1) {
                 self.restore_base().await?;
                 let Some(lines) = self.lines(&place.path).await? else { break };
-                let shown = show(place, &lines, keys);
+                let shown = self.shown(keys, place, &lines).await?;
                 let reply = self.ask_for_change(keys, place, &shown, reds, (&before, &failure)).await?;
                 match self.candidate(keys, place, &shown, &lines, &reply, reds).await? {
                     Ok(candidate) => {
@@ -225,6 +225,22 @@ impl Led {
         Ok(read.content().and_then(|content| text::lines(&content, tools.read_lines, tools.output_chars)))
     }
 
+    /// The part of a file that is shown for a place.
+    async fn shown(&mut self, keys: &Pipeline, place: &Place, lines: &[String]) -> Result<Shown, End> {
+        let function = match definition(place, lines).filter(|_| keys.write != Writes::File) {
+            Some(line) => self.extent(&place.path, &lines.join("\n"), line).await?,
+            None => None,
+        };
+        Ok(show(place, lines, keys, function))
+    }
+
+    /// The lines of the function that is defined at `line` of a text. The text is foreign: the toolbox looks, inside the sandbox.
+    async fn extent(&mut self, path: &str, text: &str, line: usize) -> Result<Option<(usize, usize)>, End> {
+        let found = found(self.session.workspace.function_extent(path, text, line as u64).await)?;
+        let range = (found.begin as usize, found.end as usize);
+        Ok((range.0 <= line && line < range.1 && range.1 <= text.lines().count()).then_some(range))
+    }
+
     /// Commands that fail at the base for the reason in the statement: the user's, else one that the model writes.
     async fn reds(&mut self, keys: &Pipeline, place: &Place) -> Result<Vec<Red>, End> {
         if let Some(command) = self.session.task.check.clone() {
@@ -237,7 +253,7 @@ impl Led {
         let mut rejected = String::new();
         for _ in 0..keys.checks {
             let Some(lines) = self.lines(&place.path).await? else { break };
-            let shown = show(place, &lines, keys);
+            let shown = self.shown(keys, place, &lines).await?;
             let values = context! {
                 statement => self.statement(keys), path => &place.path, source => &shown.text,
                 language => language.name(), rejected => &rejected,
@@ -336,23 +352,22 @@ fn writes(keys: &Pipeline, shown: &Shown) -> &'static str {
     }
 }
 
-/// The part of a file that is shown for a place.
-fn show(place: &Place, lines: &[String], keys: &Pipeline) -> Shown {
+/// The line at which a place's function is defined, from 0. It may have moved since it was found; the name has not.
+fn definition(place: &Place, lines: &[String]) -> Option<usize> {
+    let defines = |line: &String| !place.name.is_empty() && place::defined(line) == Some(&place.name);
+    let near = lines.get(place.line - 1).is_some_and(defines).then_some(place.line - 1);
+    near.or_else(|| lines.iter().position(defines))
+}
+
+/// The part of a file that is shown for a place. `function`: the lines of its function, if they are known.
+fn show(place: &Place, lines: &[String], keys: &Pipeline, function: Option<(usize, usize)>) -> Shown {
     let text = |range: (usize, usize)| lines[range.0..range.1].join("\n");
     let fits = |range: (usize, usize)| text(range).chars().count() <= keys.source_chars;
     let whole = (0, lines.len());
     let shown =
         |range: (usize, usize), what: String, function: bool| Shown { range, text: text(range), what, function };
-    if !place.name.is_empty() && keys.write != Writes::File {
-        // The line may have moved since it was found; the name has not.
-        let defines = |line: &String| place::defined(line) == Some(&place.name);
-        let near = lines.get(place.line - 1).is_some_and(defines).then_some(place.line - 1);
-        if let Some(line) = near.or_else(|| lines.iter().position(defines)) {
-            let range = source::extent(&place.path, lines, line);
-            if fits(range) {
-                return shown(range, format!("the function {}", place.name), true);
-            }
-        }
+    if let Some(range) = function.filter(|range| fits(*range)) {
+        return shown(range, format!("the function {}", place.name), true);
     }
     if fits(whole) {
         return shown(whole, "the whole file".into(), false);
