@@ -19,6 +19,7 @@ crate::tests!(
     a_search_finds_what_grep_prints,
     a_search_has_the_limits_of_grep,
     a_list_finds_what_glob_prints,
+    a_function_is_found_in_a_text_that_is_in_no_file,
 );
 
 fn read(lab: &mut Lab, path: &[u8]) -> FileRead {
@@ -199,4 +200,16 @@ fn a_list_finds_what_glob_prints() {
         assert_eq!(lines, printed, "{pattern}");
     }
     assert!(lab.ask(async |toolbox| toolbox.list_files("{").await).is_err());
+}
+
+fn a_function_is_found_in_a_text_that_is_in_no_file() {
+    let mut lab = Lab::new(&[]);
+    let mut range = |path: &str, text: &str, line| {
+        let found = lab.ask(async |toolbox| toolbox.function_extent(path, text, line).await).unwrap();
+        (found.begin, found.end)
+    };
+    assert_eq!(range("none.py", "import a\n\n@a\ndef f():\n    return '''\nx'''\n\ny = f()\n", 3), (2, 6));
+    assert_eq!(range("none.rs", "fn f() {\n    let a = '{';\n}\nfn g() {}\n", 0), (0, 3));
+    assert_eq!(range("none.go", "func f() {\n\ta := '{'\n}\nfunc g() {}\n", 0), (0, 3));
+    assert_eq!(range("none", "", 7), (0, 0));
 }
