@@ -2,6 +2,7 @@
 //!
 //! - [`data`]: suites, official reports, attempts, and the arms made of them
 //! - [`figure`]: SVG that stands in a paper
+//! - [`metric`]: the table of metrics: each number of an attempt, what it means, how it is shown
 //! - [`report`]: arms side by side
 //! - [`stats`]: intervals, tests, power
 //! - [`viewer`]: one attempt among thousands, served or exported
@@ -28,6 +29,7 @@
 pub mod commands;
 pub mod data;
 pub mod figure;
+pub mod metric;
 pub mod report;
 pub mod stats;
 pub mod viewer;

@@ -313,7 +313,7 @@ fn every_form_can_be_written_and_the_page_is_self_contained() {
     assert_eq!(attempts.lines().count(), 1 + 12 * 3 * 2);
     for line in attempts.lines() {
         let line = line.replace("\"right file, wrong fix\"", "wrong fix");
-        assert_eq!(line.split(',').count(), 29, "{line}");
+        assert_eq!(line.split(',').count(), 12 + voe_report::metric::METRICS.len(), "{line}");
     }
     let md = written(Format::Md, "r.md");
     assert!(md.last().unwrap().ends_with("r.md") && md[0].parent().unwrap().ends_with("r-figures"));

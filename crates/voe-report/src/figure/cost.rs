@@ -14,10 +14,9 @@ pub(super) fn figure(report: &Report) -> Option<Figure> {
     if worked.len() < 2 {
         return None;
     }
-    let priced = worked.iter().all(|(_, _, work)| work.usage.cost.is_some_and(|c| c > 0.0));
+    let priced = worked.iter().all(|(_, _, work)| work.sum("cost_usd").is_some_and(|cost| cost > 0.0));
     let cost = |work: &crate::report::arm_facts::Work| {
-        let tokens = work.usage.total() as f64;
-        (if priced { work.usage.cost.unwrap_or(0.0) } else { tokens }) / f64::from(work.attempts.max(1))
+        work.sum(if priced { "cost_usd" } else { "tokens" }).unwrap_or(0.0) / f64::from(work.attempts.max(1))
     };
     let axis = if priced { "US dollars an attempt, mean" } else { "prompt and output tokens an attempt, mean" };
     let title = "Cost against performance";

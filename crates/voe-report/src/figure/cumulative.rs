@@ -7,50 +7,17 @@ use crate::data::arm::{Arm, Verdict};
 use crate::data::attempt::Attempt;
 use crate::data::suite::Suite;
 use crate::format::csv_line;
+use crate::metric::{Metric, MetricCurve, MetricUnit};
 
-/// What is counted along the horizontal axis.
-pub(super) struct Measure {
-    id: &'static str,
-    title: &'static str,
-    axis: &'static str,
-    of: fn(&Attempt) -> Option<f64>,
-}
-
-/// Steps first: what the field plots.
-pub(super) const MEASURES: [Measure; 4] = [
-    Measure {
-        id: "resolved-by-steps",
-        title: "Resolved within so many steps",
-        axis: "steps",
-        of: |a| Some(f64::from(a.steps)),
-    },
-    Measure {
-        id: "resolved-by-tokens",
-        title: "Resolved within so many tokens",
-        axis: "prompt and output tokens of the attempt",
-        of: |a| Some(a.usage.total() as f64),
-    },
-    Measure {
-        id: "resolved-by-cost",
-        title: "Resolved within so many dollars",
-        axis: "US dollars of the attempt",
-        of: |a| a.usage.cost,
-    },
-    Measure {
-        id: "resolved-by-time",
-        title: "Resolved within so much time",
-        axis: "seconds of the attempt",
-        of: |a| Some(a.seconds.total),
-    },
-];
-
-pub(super) fn figure(measure: &Measure, arms: &[Arm], suite: &Suite) -> Option<Figure> {
+/// The figure of one metric, if the table of metrics wants one.
+pub(super) fn figure(metric: &Metric, arms: &[Arm], suite: &Suite) -> Option<Figure> {
+    let MetricCurve { id, title, mut axis } = metric.curve?;
     let mut curves: Vec<(usize, &str, Vec<f64>, f64)> = Vec::new();
     let mut most = 0.0_f64;
     for (i, arm) in arms.iter().enumerate() {
         let attempts: Vec<(&Attempt, Verdict)> =
             arm.cells(suite).filter_map(|(_, cell)| Some((cell.attempt.as_deref()?, cell.verdict))).collect();
-        let values = attempts.iter().filter_map(|(attempt, verdict)| Some(((measure.of)(attempt)?, *verdict)));
+        let values = attempts.iter().filter_map(|(attempt, verdict)| Some(((metric.of)(attempt)?, *verdict)));
         let values: Vec<(f64, Verdict)> = values.filter(|(v, _)| v.is_finite()).collect();
         most = values.iter().map(|(v, _)| *v).fold(most, f64::max);
         let mut resolved: Vec<f64> = values.iter().filter(|(_, v)| *v == Verdict::Resolved).map(|(x, _)| *x).collect();
@@ -62,15 +29,14 @@ pub(super) fn figure(measure: &Measure, arms: &[Arm], suite: &Suite) -> Option<F
     if curves.is_empty() || most <= 0.0 {
         return None;
     }
-    let mut axis = measure.axis;
-    if measure.id == "resolved-by-time" && most > 180.0 {
+    if metric.unit == MetricUnit::Seconds && most > 180.0 {
         axis = "minutes of the attempt";
         most /= 60.0;
         curves.iter_mut().flat_map(|(.., resolved, _)| resolved).for_each(|x| *x /= 60.0);
     }
     let highest = curves.iter().map(|(_, _, resolved, all)| resolved.len() as f64 / all).fold(0.05, f64::max);
     let (across, up) = (ticks(most, 6), ticks(highest, 5));
-    let mut svg = Svg::new(measure.id, measure.title, WIDTH, 400.0);
+    let mut svg = Svg::new(id, title, WIDTH, 400.0);
     let names: Vec<(usize, &str)> = curves.iter().map(|(i, name, ..)| (*i, *name)).collect();
     let used = legend(&mut svg, &names, Sample::Curve, 70.0, 14.0);
     let end = |ticks: &[f64]| ticks.last().copied().unwrap_or(1.0);
@@ -99,5 +65,5 @@ pub(super) fn figure(measure: &Measure, arms: &[Arm], suite: &Suite) -> Option<F
     }
     frame.draw_x(&mut svg, axis, &across, plain(&across));
     let caption = "Share of all attempts at the suite's tasks that were resolved and had ended by then.".to_owned();
-    Some(Figure { id: measure.id, title: measure.title.to_owned(), caption, svg: svg.finish(), csv })
+    Some(Figure { id, title: title.to_owned(), caption, svg: svg.finish(), csv })
 }

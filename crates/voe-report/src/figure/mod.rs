@@ -15,6 +15,7 @@ mod svg;
 
 use crate::data::arm::Arm;
 use crate::data::suite::Suite;
+use crate::metric::METRICS;
 use crate::report::build::Report;
 
 /// One figure.
@@ -36,7 +37,7 @@ pub struct Figure {
 pub fn figures(report: &Report, arms: &[Arm], suite: &Suite) -> Vec<Figure> {
     let mut figures = Vec::new();
     figures.extend(leaderboard::figure(report));
-    figures.extend(cumulative::MEASURES.iter().filter_map(|measure| cumulative::figure(measure, arms, suite)));
+    figures.extend(METRICS.iter().filter_map(|metric| cumulative::figure(metric, arms, suite)));
     figures.extend(cost::figure(report));
     figures.extend(calibration::figure(report));
     figures.extend(groups::figure("by-difficulty", "Resolved by difficulty", &report.by_difficulty, report));

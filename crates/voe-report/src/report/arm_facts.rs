@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 use voe_grade::Blame;
-use voe_trace::{Level, Usage};
+use voe_trace::Level;
 
 use crate::data::arm::{Arm, Cell, Verdict};
-use crate::data::attempt::{Attempt, Nudges, Spent};
+use crate::data::attempt::{Attempt, Nudges};
 use crate::data::failure::Failure;
 use crate::data::suite::Suite;
 use crate::format::count;
+use crate::metric::{MetricSummary, summaries};
 use crate::stats::Interval;
-use crate::stats::bootstrap::quantile;
 use crate::stats::proportion::{wilson, wilson_of};
 use crate::stats::trials::{Spread, pass_at, pass_hat, spread};
 
@@ -78,34 +78,14 @@ pub struct Work {
     pub calibration: Vec<Calibration>,
     /// Attempts whose patch is proven and which the suite's tests reject.
     pub false_proofs: u32,
-    /// Steps of an attempt.
-    pub steps: Quartiles,
-    /// Tokens and dollars of all attempts.
-    pub usage: Usage,
-    /// Seconds of all attempts.
-    pub seconds: Spent,
-    /// Seconds of an attempt.
-    pub attempt_seconds: Quartiles,
+    /// Each metric that any of the attempts knows, by its name.
+    pub metrics: BTreeMap<&'static str, MetricSummary>,
     /// Edits, by tool.
     pub edits: BTreeMap<String, u32>,
-    /// Edits on exactly whose code a check was recorded.
-    pub checked_at_once: u32,
-    /// Edits after which any check was recorded.
-    pub checked: u32,
     /// Checks, by level.
     pub checks: BTreeMap<&'static str, u32>,
     /// Nudges, by kind.
     pub nudges: BTreeMap<&'static str, Nudges>,
-    /// "Done" that the gate refused.
-    pub refusals: u32,
-    /// Compactions.
-    pub compactions: u32,
-    /// Requests made again.
-    pub retries: u32,
-    /// Replies that had to be repaired to be read.
-    pub repaired: u32,
-    /// Replies with a call that could not be read.
-    pub malformed: u32,
 }
 
 /// One level of evidence: is it worth what it says?
@@ -119,33 +99,6 @@ pub struct Calibration {
     pub resolved: u32,
     /// The Wilson interval of the share resolved.
     pub interval: Option<Interval>,
-}
-
-/// Where a number lies among attempts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
-pub struct Quartiles {
-    /// The mean.
-    pub mean: f64,
-    /// A quarter lies below.
-    pub lower: f64,
-    /// Half lies below.
-    pub median: f64,
-    /// Three quarters lie below.
-    pub upper: f64,
-    /// The largest.
-    pub most: f64,
-}
-
-impl Quartiles {
-    fn of(mut values: Vec<f64>) -> Self {
-        if values.is_empty() {
-            return Self::default();
-        }
-        values.sort_by(f64::total_cmp);
-        let at = |share| quantile(&values, share);
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        Self { mean, lower: at(0.25), median: at(0.5), upper: at(0.75), most: at(1.0) }
-    }
 }
 
 impl ArmFacts {
@@ -239,8 +192,7 @@ impl Work {
     fn of(cells: &[&Cell], attempts: &[&Attempt]) -> Self {
         let mut work = Self {
             attempts: attempts.len() as u32,
-            steps: Quartiles::of(attempts.iter().map(|a| f64::from(a.steps)).collect()),
-            attempt_seconds: Quartiles::of(attempts.iter().map(|a| a.seconds.total).collect()),
+            metrics: summaries(attempts),
             calibration: calibration(cells),
             ..Self::default()
         };
@@ -254,10 +206,6 @@ impl Work {
                 Some(reason) => *work.reasons.entry(reason.word()).or_default() += 1,
                 None => work.unfinished += 1,
             }
-            work.usage += attempt.usage;
-            work.seconds.model += attempt.seconds.model;
-            work.seconds.tools += attempt.seconds.tools;
-            work.seconds.total += attempt.seconds.total;
             attempt.edits.iter().for_each(|(tool, n)| *work.edits.entry(tool.clone()).or_default() += n);
             attempt.checks.iter().for_each(|(level, n)| *work.checks.entry(level).or_default() += n);
             for (kind, nudges) in &attempt.nudges {
@@ -265,20 +213,13 @@ impl Work {
                 sum.given += nudges.given;
                 sum.heeded = nudges.heeded.map(|n| n + sum.heeded.unwrap_or(0)).or(sum.heeded);
             }
-            work.checked_at_once += attempt.checked_at_once;
-            work.checked += attempt.checked;
-            work.refusals += attempt.refusals;
-            work.compactions += attempt.compactions;
-            work.retries += attempt.retries;
-            work.repaired += attempt.repaired;
-            work.malformed += attempt.malformed;
         }
         work
     }
 
-    /// Edits by whatever tool.
-    pub fn edit_count(&self) -> u32 {
-        self.edits.values().sum()
+    /// All attempts' numbers of a metric together; `None` where none of them knows it.
+    pub fn sum(&self, metric: &str) -> Option<f64> {
+        self.metrics.get(metric).map(|known| known.sum)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::format::{csv_line, escape, markdown, percent};
+use crate::format::{csv_line, escape, markdown};
 
 /// A table of text.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -161,12 +161,6 @@ impl Table {
         out += "</tbody></table></div>";
         out
     }
-}
-
-/// A part as a percentage.
-pub(super) fn share(part: u64, whole: u64) -> Value {
-    let share = part as f64 / whole.max(1) as f64;
-    Value::number(share, percent(share))
 }
 
 /// A part as a number and a percentage; nothing of nothing.

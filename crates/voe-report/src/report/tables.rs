@@ -2,10 +2,11 @@
 
 use super::arm_facts::{ArmFacts, Work, gold_fails};
 use super::build::{Group, Report};
-use super::table::{Table, Value, share, some_share};
+use super::table::{Table, Value, some_share};
 use crate::data::arm::Verdict;
 use crate::data::failure::Failure;
-use crate::format::{duration, mean_count, p_value, percent, points, short};
+use crate::format::{mean_count, p_value, percent, points};
+use crate::metric::{METRICS, Metric, MetricRow, MetricTable};
 use crate::stats::Interval;
 
 impl Report {
@@ -202,62 +203,28 @@ impl Report {
     }
 
     fn work_table(&self) -> Table {
-        type Measure<'a> = (&'a str, &'a dyn Fn(&ArmFacts, &Work) -> Option<Value>);
-        let each = |total: f64, work: &Work| total / f64::from(work.attempts.max(1));
-        let tokens = |n: u64, w: &Work| Value::number(each(n as f64, w), short(each(n as f64, w)));
-        let time = |seconds: f64, w: &Work| Value::number(each(seconds, w), duration(each(seconds, w)));
-        let measures: [Measure<'_>; 17] = [
-            ("attempts", &|_, w| Some(w.attempts.into())),
-            ("steps, mean", &|_, w| Some(Value::number(w.steps.mean, format!("{:.1}", w.steps.mean)))),
-            ("steps, median", &|_, w| Some(Value::number(w.steps.median, mean_count(w.steps.median)))),
-            ("prompt tokens an attempt", &|_, w| Some(tokens(w.usage.prompt, w))),
-            ("of these cached", &|_, w| w.usage.cached.map(|n| share(n, w.usage.prompt))),
-            ("output tokens an attempt", &|_, w| Some(tokens(w.usage.output, w))),
-            ("of these reasoning", &|_, w| w.usage.reasoning.map(|n| share(n, w.usage.output))),
-            ("cost, all", &|_, w| w.usage.cost.map(|c| Value::number(c, format!("$ {c:.2}")))),
-            ("cost a resolved task", &|a, w| {
-                let resolved = a.resolved * a.trials as f64;
-                w.usage
-                    .cost
-                    .filter(|_| resolved > 0.0)
-                    .map(|c| Value::number(c / resolved, format!("$ {:.3}", c / resolved)))
-            }),
-            ("time an attempt", &|_, w| Some(time(w.seconds.total, w))),
-            ("waiting for the model", &|_, w| Some(time(w.seconds.model, w))),
-            ("running tools", &|_, w| Some(time(w.seconds.tools, w))),
-            ("compactions", &|_, w| Some(w.compactions.into())),
-            ("requests made again", &|_, w| Some(w.retries.into())),
-            ("replies repaired", &|_, w| Some(w.repaired.into())),
-            ("calls that could not be read", &|_, w| Some(w.malformed.into())),
-            ("\"done\" refused by the gate", &|_, w| Some(w.refusals.into())),
-        ];
-        self.measured("work", "Work", "Means over attempts with a trajectory.", &measures)
+        let mut table = self.metric_table(MetricTable::Work, "work", "Work", "Means over attempts with a trajectory.");
+        if !table.rows.is_empty() {
+            table.rows.insert(0, self.work_row("attempts", |work| Some(work.attempts.into())));
+        }
+        table
     }
 
     fn edits_table(&self) -> Table {
-        type Measure<'a> = (&'a str, &'a dyn Fn(&ArmFacts, &Work) -> Option<Value>);
-        let fixed: [Measure<'_>; 4] = [
-            ("edits seen", &|_, w| Some(w.edit_count().into())),
-            ("edits checked at once", &|_, w| some_share(w.checked_at_once, w.edit_count())),
-            ("edits checked at all", &|_, w| some_share(w.checked, w.edit_count())),
-            ("false proofs", &|_, w| Some(w.false_proofs.into())),
-        ];
-        let mut table = self.measured(
+        let mut table = self.metric_table(
+            MetricTable::Edits,
             "edits",
             "Edits, checks and nudges",
             "An edit is a tool call that changed the workspace, whatever the tool. Checked at once: a check ran on exactly that code. \
              Heeded: a check followed within two steps, or later on the same code.",
-            &fixed,
         );
         if table.rows.is_empty() {
             return table;
         }
+        table.rows.push(self.work_row("false proofs", |work| Some(work.false_proofs.into())));
         let mut named = |prefix: &str, names: Vec<String>, of: &dyn Fn(&Work, &str) -> Option<Value>| {
-            for name in names {
-                let values =
-                    self.arms.iter().map(|a| a.work.as_ref().and_then(|w| of(w, &name)).unwrap_or_else(Value::missing));
-                table.rows.push([Value::from(format!("{prefix}{name}"))].into_iter().chain(values).collect());
-            }
+            let rows = names.iter().map(|name| self.work_row(&format!("{prefix}{name}"), |work| of(work, name)));
+            table.rows.extend(rows);
         };
         let names = |of: &dyn Fn(&Work) -> Vec<String>| {
             let mut names: Vec<String> = self.worked().flat_map(|(_, w)| of(w)).collect();
@@ -266,7 +233,7 @@ impl Report {
             names
         };
         named("edits by ", names(&|w| w.edits.keys().cloned().collect()), &|w, tool| {
-            some_share(w.edits.get(tool).copied().unwrap_or(0), w.edit_count())
+            some_share(w.edits.get(tool).copied().unwrap_or(0), w.edits.values().sum())
         });
         named("checks: ", names(&|w| w.checks.keys().map(|&k| k.to_owned()).collect()), &|w, level| {
             Some(w.checks.get(level).copied().unwrap_or(0).into())
@@ -285,26 +252,33 @@ impl Report {
         table
     }
 
-    #[allow(clippy::type_complexity)]
-    fn measured(
-        &self,
-        id: &'static str,
-        title: &str,
-        note: &str,
-        measures: &[(&str, &dyn Fn(&ArmFacts, &Work) -> Option<Value>)],
-    ) -> Table {
-        let row = |(name, of): &(&str, &dyn Fn(&ArmFacts, &Work) -> Option<Value>)| {
-            let values: Vec<Option<Value>> = self.arms.iter().map(|a| a.work.as_ref().and_then(|w| of(a, w))).collect();
-            let known = values.iter().any(Option::is_some);
-            let values = values.into_iter().map(|v| v.unwrap_or_else(Value::missing));
-            known.then(|| [Value::from(*name)].into_iter().chain(values).collect())
+    /// A row of what each arm's attempts did.
+    fn work_row(&self, label: &str, of: impl Fn(&Work) -> Option<Value>) -> Vec<Value> {
+        let cell = |arm: &ArmFacts| arm.work.as_ref().and_then(&of).unwrap_or_else(Value::missing);
+        [Value::from(label)].into_iter().chain(self.arms.iter().map(cell)).collect()
+    }
+
+    /// The rows of a table that come from the table of metrics; what no arm knows is left out.
+    fn metric_table(&self, wanted: MetricTable, id: &'static str, title: &str, note: &str) -> Table {
+        let row = |metric: &Metric, MetricRow { label, combine, .. }: &MetricRow| {
+            let cell = |arm: &ArmFacts| {
+                let resolved = arm.resolved * arm.trials as f64;
+                combine.cell(metric, &arm.work.as_ref()?.metrics, resolved)
+            };
+            let cells: Vec<Option<Value>> = self.arms.iter().map(cell).collect();
+            let known = cells.iter().any(Option::is_some);
+            let cells = cells.into_iter().map(|cell| cell.unwrap_or_else(Value::missing));
+            known.then(|| [Value::from(*label)].into_iter().chain(cells).collect())
+        };
+        let of_metric = |metric: &'static Metric| {
+            metric.rows.iter().filter(|row| row.table == wanted).filter_map(move |entry| row(metric, entry))
         };
         Table {
             id,
             title: title.to_owned(),
             note: note.to_owned(),
             columns: self.headed("measure"),
-            rows: measures.iter().filter_map(row).collect(),
+            rows: METRICS.iter().flat_map(of_metric).collect(),
         }
     }
 

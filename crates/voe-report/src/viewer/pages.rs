@@ -10,9 +10,11 @@ use super::index::{Entry, Index};
 use crate::Error;
 use crate::commands::report::Made;
 use crate::data::arm::{Arm, Trial, Verdict};
+use crate::data::attempt::Attempt;
 use crate::data::run_dir;
 use crate::data::suite::Suite;
 use crate::figure::Figure;
+use crate::metric::{METRICS, Metric};
 
 /// Steps handed out together.
 pub const STEPS_IN_CHUNK: usize = 25;
@@ -153,7 +155,9 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
     let damage = entry.damage.clone().or_else(|| streamed.err().map(|e| e.to_string()));
     let mut value = row(id, entry);
     value["version"] = entry.version.into();
-    value["facts"] = serde_json::to_value(index.facts(id)).unwrap_or_default();
+    let facts = index.facts(id);
+    value["metrics"] = METRICS.iter().filter_map(|metric| shown(metric, &facts)).collect();
+    value["facts"] = serde_json::to_value(facts).unwrap_or_default();
     for (key, part) in
         [("start", start), ("finish", finish), ("before", before), ("steps", steps.into()), ("nodes", nodes.into())]
     {
@@ -169,6 +173,12 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
     value["gold_fails"] = gold_fails.map(ToString::to_string).into();
     value["chunk"] = STEPS_IN_CHUNK.into();
     Some(value)
+}
+
+/// A metric as the viewer shows it; nothing where it is not known.
+fn shown(metric: &Metric, facts: &Attempt) -> Option<Value> {
+    let text = metric.unit.show((metric.of)(facts)?);
+    Some(json!({"name": metric.name, "label": metric.label, "text": text, "about": metric.about}))
 }
 
 /// The number of chunks that an attempt's steps fill, what came before them included in the first.

@@ -7,18 +7,14 @@
 
   const facts = (a) => {
     const f = a.facts;
+    const by = (map, of) => Object.entries(map).map(of).join(", ") || "0";
     const pairs = [
-      ["finish", a.reason ?? "running or cut off"], ["steps", voe.number(f.steps)], ["time", voe.duration(f.seconds.total)],
-      ["model time", voe.duration(f.seconds.model)], ["tool time", voe.duration(f.seconds.tools)],
-      ["prompt tokens", voe.short(f.usage.prompt)], ["of these cached", voe.short(f.usage.cached)],
-      ["output tokens", voe.short(f.usage.output)], ["of these reasoning", voe.short(f.usage.reasoning)],
-      ["cost", f.usage.cost === undefined || f.usage.cost === null ? "–" : "$ " + f.usage.cost.toPrecision(3)],
-      ["edits", Object.entries(f.edits).map(([tool, n]) => `${n} by ${tool}`).join(", ") || "0"],
-      ["checked at once", `${f.checked_at_once} of ${Object.values(f.edits).reduce((x, y) => x + y, 0)}`],
-      ["nudges", Object.entries(f.nudges).map(([kind, n]) => `${n.given} ${kind}` + (n.heeded === null ? "" : `, ${n.heeded} heeded`)).join("; ") || "0"],
-      ["refused by the gate", voe.number(f.refusals)], ["compactions", voe.number(f.compactions)],
+      ["finish", a.reason ?? "running or cut off"],
+      ...a.metrics.map((m) => [m.label, m.text, m.about]),
+      ["edits by tool", by(f.edits, ([tool, n]) => `${n} by ${tool}`)],
+      ["nudges by kind", by(f.nudges, ([kind, n]) => `${n.given} ${kind}` + (n.heeded === null ? "" : `, ${n.heeded} heeded`))],
     ];
-    return el("dl", { class: "facts" }, pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+    return el("dl", { class: "facts" }, pairs.map(([name, value, about]) => el("div", about ? { title: about } : {}, el("dt", {}, name), el("dd", {}, value))));
   };
 
   const tests = (grade) => {
