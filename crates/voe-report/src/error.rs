@@ -109,6 +109,9 @@ pub enum Error {
     /// An option is out of its range.
     #[error("{0}")]
     Usage(String),
+    /// A page could not be made from its template.
+    #[error("cannot make the page: {0}")]
+    Template(#[from] minijinja::Error),
     /// The viewer's port could not be had.
     #[error("cannot listen on {address}: {cause} (choose another port with --port, or let one be found with --port 0)")]
     Listen {

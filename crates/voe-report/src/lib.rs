@@ -36,6 +36,7 @@ pub mod viewer;
 
 mod error;
 mod format;
+mod markup;
 mod output;
 
 pub use error::Error;

@@ -358,3 +358,51 @@ fn figures_are_well_formed_and_carry_their_data() {
         assert!(figure.csv.lines().count() > 1, "{}", figure.id);
     }
 }
+
+#[test]
+fn whatever_stands_in_a_field_the_page_has_it_as_text() {
+    use voe_report::commands::report::Made;
+    use voe_report::data::arm::{Arm, Cell, Trial, Verdict};
+    use voe_report::data::attempt::{Attempt, Nudges};
+    use voe_report::data::suite::TaskFacts;
+
+    let evil = |field: &str| {
+        format!("{field}</td></script><script>alert(\"x\")</script>'\" onclick=y <img src=z> & &lt;{field}")
+    };
+    let attempt = Attempt {
+        strategy: evil("strategy"),
+        model: evil("model"),
+        began: evil("2026-11-2"),
+        error: Some(evil("error")),
+        edits: [(evil("tool"), 1)].into(),
+        nudges: [("verify", Nudges { given: 1, heeded: Some(1) })].into(),
+        files: vec![evil("file")],
+        ..Attempt::default()
+    };
+    let cell = |verdict| Cell { verdict, attempt: Some(Box::new(attempt.clone())), ..Cell::default() };
+    let arm = |name: &str, verdict| Arm {
+        name: evil(name),
+        trials: vec![Trial { number: 1, cells: [(evil("task"), cell(verdict))].into(), ..Trial::default() }],
+        notes: vec![evil("note")],
+        ..Arm::default()
+    };
+    let task =
+        |id: &str| (evil(id), TaskFacts { repo: evil("repo"), difficulty: evil("difficulty"), ..TaskFacts::default() });
+    let suite = Suite { name: evil("suite"), tasks: [task("task"), task("other")].into() };
+    let made = Made::of(&[arm("a", Verdict::Resolved), arm("b", Verdict::Unresolved)], Some(&suite));
+    let page = made.text(Format::Html).unwrap();
+
+    for field in ["strategy", "tool", "a", "b", "note", "task", "repo", "difficulty", "suite", "model"] {
+        // A strategy's name is not shown; everything else is, and whole where a figure doesn't shorten it.
+        let text = format!(
+            "{field}&lt;/td&gt;&lt;/script&gt;&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&#39;&quot; onclick=y"
+        );
+        assert!(field == "strategy" || page.contains(&text), "{field} is not on the page");
+        assert!(!page.contains(&evil(field)), "{field}");
+    }
+    assert_eq!((page.matches("<script").count(), page.matches("</script").count()), (1, 1), "the page's own");
+    for markup in ["<img", "alert(\"", "\" onclick", "& &"] {
+        let at = page.find(markup);
+        assert!(at.is_none(), "{markup}: {}", &page[at.unwrap()..][..200]);
+    }
+}

@@ -93,7 +93,7 @@ pub fn report(options: &Options) -> Result<Output, Error> {
     let arms = load::all(&options.inputs)?;
     parts::check(&arms)?;
     let made = Made::of(&arms, options.suite.as_ref());
-    let Some(out) = &options.out else { return Ok(Output::Text(made.text(options.format))) };
+    let Some(out) = &options.out else { return Ok(Output::Text(made.text(options.format)?)) };
     let beside = || Folder::named(out.parent().unwrap_or(Path::new("")));
     let mut written = Vec::new();
     match options.format {
@@ -112,7 +112,7 @@ pub fn report(options: &Options) -> Result<Output, Error> {
             made.figures_to(&folder, Path::new(&figures), &mut written)?;
             written.push(output::file(&folder, out, &made.markdown(Some(&figures)))?);
         }
-        format => written.push(output::file(&beside()?, out, &made.text(format))?),
+        format => written.push(output::file(&beside()?, out, &made.text(format)?)?),
     }
     Ok(Output::Files(written))
 }
@@ -125,14 +125,17 @@ impl Made {
     }
 
     /// In one of the forms, as text.
-    pub fn text(&self, format: Format) -> String {
-        match format {
+    ///
+    /// # Errors
+    /// A template of the page is at fault.
+    pub fn text(&self, format: Format) -> Result<String, Error> {
+        Ok(match format {
             Format::Table => self.terminal(),
             Format::Md => self.markdown(None),
             Format::Json => serde_json::to_string_pretty(&self.report).unwrap_or_default() + "\n",
             Format::Csv => self.attempts.clone(),
-            Format::Html => html::page(&self.report, &self.figures, &self.attempts),
-        }
+            Format::Html => html::page(&self.report, &self.figures, &self.attempts)?,
+        })
     }
 
     fn terminal(&self) -> String {

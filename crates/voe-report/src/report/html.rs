@@ -1,86 +1,69 @@
 //! All of it in one page that opens from disk, without a network.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use minijinja::{Value, context};
 use sha2::{Digest as _, Sha256};
 
 use super::arm_facts::ArmFacts;
 use super::build::Report;
 use super::table::Table;
+use crate::Error;
 use crate::figure::Figure;
-use crate::format::escape;
+use crate::markup;
 
+const PAGE: &str = include_str!("templates/page.html");
+const FIGURE: &str = include_str!("templates/figure.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// Pairs whose sentence is shown at the top; beyond, the table says it better.
 const SENTENCES: usize = 3;
 
+/// Longer tables scroll, and have a filter.
+const ROWS_IN_SIGHT: usize = 24;
+
 /// The page. Its policy lets nothing run but its own script, whatever stands in names and notes.
-pub fn page(report: &Report, figures: &[Figure], attempts_csv: &str) -> String {
-    let hash = STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
+///
+/// # Errors
+/// A template is at fault.
+pub fn page(report: &Report, figures: &[Figure], attempts_csv: &str) -> Result<String, Error> {
+    let tables = report.tables().iter().map(table).collect::<Result<Vec<_>, _>>()?;
+    let (first, others): (Vec<&Figure>, Vec<&Figure>) = figures.iter().partition(|figure| figure.id == "leaderboard");
+    let leaderboard = first.first().map_or_else(|| Ok(markup::own("")), |leaderboard| figure(leaderboard))?;
+    let sentences = if report.pairs.len() <= SENTENCES { report.pairs.as_slice() } else { &[] };
+    let pair = |pair: &super::build::Pair| {
+        let c = &pair.comparison;
+        context! { a => &c.a, b => &c.b, sentence => &c.sentence }
+    };
+    let values = context! {
+        script_hash => STANDARD.encode(Sha256::digest(SCRIPT.as_bytes())),
+        script => markup::own(SCRIPT),
+        style => markup::own(STYLE),
+        title => title(report),
+        tasks => report.tasks,
+        denominator => &report.denominator,
+        made_with => made_with(report),
+        pairs => sentences.iter().map(pair).collect::<Vec<_>>(),
+        notes => &report.notes,
+        tables,
+        leaderboard,
+        figures => others.into_iter().map(figure).collect::<Result<Vec<_>, _>>()?,
+        attempts_data => STANDARD.encode(attempts_csv),
+        version => env!("CARGO_PKG_VERSION"),
+    };
+    markup::render(PAGE, values)
+}
+
+fn title(report: &Report) -> String {
     let names: Vec<&str> = report.arms.iter().map(|arm| arm.name.as_str()).collect();
-    let title = match names.as_slice() {
+    match names.as_slice() {
         [] => "Report".to_owned(),
-        [one] => one.to_string(),
+        [one] => (*one).to_owned(),
         [a, b] => format!("{a} and {b}"),
         [head @ .., last] if head.len() < 4 => format!("{} and {last}", head.join(", ")),
         many => format!("{} arms", many.len()),
-    };
-    let tables = report.tables();
-    let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{0} · voe report</title><style>{STYLE}</style></head><body>\n\
-         <h1>{0}</h1><p class=\"quiet\">{1} tasks: {2}</p>\n",
-        escape(&title),
-        report.tasks,
-        escape(&report.denominator),
-    );
-    let made = made_with(report);
-    if !made.is_empty() {
-        let _ = writeln!(out, "<p class=\"quiet\">{}</p>", escape(&made));
     }
-    for pair in report.pairs.iter().filter(|_| report.pairs.len() <= SENTENCES) {
-        let c = &pair.comparison;
-        let _ = writeln!(
-            out,
-            "<p class=\"say\"><b>{}</b> against <b>{}</b>: {}</p>",
-            escape(&c.a),
-            escape(&c.b),
-            escape(&c.sentence)
-        );
-    }
-    if !report.notes.is_empty() {
-        out += "<ul class=\"note\">";
-        report.notes.iter().for_each(|note| {
-            let _ = write!(out, "<li>{}</li>", escape(note));
-        });
-        out += "</ul>\n";
-    }
-    out += "<nav>";
-    tables.iter().for_each(|t| {
-        let _ = write!(out, "<a href=\"#{}\">{}</a>", t.id, escape(&t.title));
-    });
-    out += "<a href=\"#figures\">Figures</a></nav>\n";
-    for (i, table) in tables.iter().enumerate() {
-        out += &section(table);
-        // The leaderboard belongs beside the table of arms; the other figures follow the tables.
-        if i == 0 {
-            figures.iter().filter(|f| f.id == "leaderboard").for_each(|f| out += &figure(f));
-        }
-    }
-    out += "<h2 id=\"figures\">Figures</h2>\n";
-    figures.iter().filter(|f| f.id != "leaderboard").for_each(|f| out += &figure(f));
-    let _ = write!(
-        out,
-        "<h2>Data</h2><p>{}: one line a task, trial and arm. Made by voe {}.</p>\n<script>{SCRIPT}</script></body></html>\n",
-        download("attempts.csv", "attempts.csv", "text/csv", attempts_csv),
-        env!("CARGO_PKG_VERSION"),
-    );
-    out
 }
 
 /// Which model, and when: what a reader who was not there asks first.
@@ -104,36 +87,25 @@ fn made_with(report: &Report) -> String {
     said.join("; ")
 }
 
-fn section(table: &Table) -> String {
-    let (id, title, note) = (table.id, escape(&table.title), escape(&table.note));
-    let long = table.rows.len() > 24;
-    let filter = if long {
-        format!(
-            "<input type=\"search\" hidden data-filter=\"{id}\" aria-label=\"Filter rows\" placeholder=\"Filter rows\">"
-        )
-    } else {
-        String::new()
+fn table(table: &Table) -> Result<Value, Error> {
+    Ok(context! {
+        id => table.id,
+        title => &table.title,
+        note => &table.note,
+        long => table.rows.len() > ROWS_IN_SIGHT,
+        html => markup::own(table.html()?),
+        csv_data => STANDARD.encode(table.csv()),
+    })
+}
+
+fn figure(figure: &Figure) -> Result<Value, Error> {
+    let values = context! {
+        id => figure.id,
+        title => &figure.title,
+        caption => &figure.caption,
+        svg => markup::own(&*figure.svg),
+        svg_data => STANDARD.encode(&figure.svg),
+        csv_data => STANDARD.encode(&figure.csv),
     };
-    let class = if long { " class=\"tall\"" } else { "" };
-    let csv = download("CSV", &format!("{id}.csv"), "text/csv", &table.csv());
-    format!(
-        "<section id=\"{id}\"><h2>{title}</h2>{filter}<div{class}>{}</div><p class=\"note\">{note} <span class=\"links\">{csv}</span></p></section>\n",
-        table.html()
-    )
-}
-
-fn figure(figure: &Figure) -> String {
-    format!(
-        "<figure id=\"figure-{0}\">{1}<figcaption><b>{2}.</b> {3} <span class=\"links\">{4} {5}</span></figcaption></figure>\n",
-        figure.id,
-        figure.svg,
-        escape(&figure.title),
-        escape(&figure.caption),
-        download("SVG", &format!("{}.svg", figure.id), "image/svg+xml", &figure.svg),
-        download("CSV", &format!("{}.csv", figure.id), "text/csv", &figure.csv),
-    )
-}
-
-fn download(said: &str, name: &str, kind: &str, content: &str) -> String {
-    format!("<a download=\"{name}\" href=\"data:{kind};base64,{}\">{said}</a>", STANDARD.encode(content))
+    Ok(markup::own(markup::render(FIGURE, values)?))
 }

@@ -2,7 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::format::{csv_line, escape, markdown};
+use minijinja::context;
+
+use crate::format::{csv_line, markdown};
+use crate::{Error, markup};
+
+const HTML: &str = include_str!("templates/table.html");
 
 /// A table of text.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -134,32 +139,19 @@ impl Table {
     }
 
     /// As an HTML table; sortable by the page's script, readable without it.
-    pub fn html(&self) -> String {
-        let mut out = String::from("<div class=\"scroll\"><table class=\"sortable\"><thead><tr>");
-        for (c, name) in self.columns.iter().enumerate() {
-            let class = if self.is_numeric(c) { " class=\"n\"" } else { "" };
-            let _ = write!(out, "<th scope=\"col\"{class}>{}</th>", escape(name));
-        }
-        out += "</tr></thead><tbody>";
-        for row in &self.rows {
-            out += "<tr>";
-            for value in row {
-                match value.number {
-                    Some(n) if n.is_finite() => {
-                        let _ = write!(out, "<td class=\"n\" data-v=\"{n}\">{}</td>", escape(&value.text));
-                    }
-                    Some(_) => {
-                        let _ = write!(out, "<td class=\"n\">{}</td>", escape(&value.text));
-                    }
-                    None => {
-                        let _ = write!(out, "<td>{}</td>", escape(&value.text));
-                    }
-                }
-            }
-            out += "</tr>";
-        }
-        out += "</tbody></table></div>";
-        out
+    ///
+    /// # Errors
+    /// The template is at fault.
+    pub fn html(&self) -> Result<String, Error> {
+        let column = |(c, name): (usize, &String)| context! { name, numeric => self.is_numeric(c) };
+        let cell = |value: &Value| {
+            // As text: the number in full, as in the CSV.
+            let number = value.number.filter(|number| number.is_finite()).map(|number| number.to_string());
+            context! { text => &value.text, numeric => value.number.is_some(), number }
+        };
+        let row = |row: &Vec<Value>| row.iter().map(cell).collect::<Vec<_>>();
+        let columns: Vec<_> = self.columns.iter().enumerate().map(column).collect();
+        markup::render(HTML, context! { columns, rows => self.rows.iter().map(row).collect::<Vec<_>>() })
     }
 }
 
@@ -222,6 +214,20 @@ mod tests {
         verify-on-edit,0.37777777777777777
         <b>| [31m,
         ");
-        insta::assert_snapshot!(table().html(), @r#"<div class="scroll"><table class="sortable"><thead><tr><th scope="col">arm</th><th scope="col" class="n">resolved</th></tr></thead><tbody><tr><td>verify-on-edit</td><td class="n" data-v="0.37777777777777777">37.8 %</td></tr><tr><td>&lt;b&gt;|�[31m</td><td class="n">–</td></tr></tbody></table></div>"#);
+        insta::assert_snapshot!(table().html().unwrap(), @r#"
+        <div class="scroll"><table class="sortable"><thead><tr>
+        <th scope="col">arm</th>
+        <th scope="col" class="n">resolved</th>
+        </tr></thead><tbody>
+        <tr>
+        <td>verify-on-edit</td>
+        <td class="n" data-v="0.37777777777777777">37.8 %</td>
+        </tr>
+        <tr>
+        <td>&lt;b&gt;|�[31m</td>
+        <td class="n">–</td>
+        </tr>
+        </tbody></table></div>
+        "#);
     }
 }

@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use minijinja::context;
 use voe_untrusted::text::is_hazard;
+
+use crate::{Error, markup};
 
 /// Name, content type and content as they are in the source.
 const FILES: [(&str, &str, &str); 9] = [
@@ -51,9 +54,13 @@ fn hazards() -> String {
 }
 
 /// The page, as served or for opening from disk. In a page, unlike in a header, a policy can't say who may frame it.
-pub(super) fn page(exported: bool) -> String {
-    PAGE.replace("{{mode}}", if exported { "export" } else { "served" })
-        .replace("{{policy}}", policy(exported).trim_end_matches("; frame-ancestors 'none'"))
+///
+/// # Errors
+/// The template is at fault.
+pub(super) fn page(exported: bool) -> Result<String, Error> {
+    let mode = if exported { "export" } else { "served" };
+    let policy = policy(exported).trim_end_matches("; frame-ancestors 'none'");
+    markup::render(PAGE, context! { mode, policy })
 }
 
 /// What the page may do: run its own scripts, ask its own server, nothing else. From disk there is no server to ask, and a

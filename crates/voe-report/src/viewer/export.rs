@@ -22,7 +22,7 @@ pub fn export(options: &Options, folder: &Path) -> Result<usize, Error> {
     let data = |key: &str, value: &Value| {
         write(&format!("data/{}.js", key.replace('/', "-")), &format!("voeData({}, {value});\n", Value::from(key)))
     };
-    write("index.html", &assets::page(true))?;
+    write("index.html", &assets::page(true)?)?;
     for (name, _, content) in assets::files() {
         write(name, &content)?;
     }

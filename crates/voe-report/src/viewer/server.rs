@@ -211,7 +211,10 @@ fn typed(kind: &'static str, content: impl Into<axum::body::Body>) -> Response {
 }
 
 fn page() -> Response {
-    typed("text/html; charset=utf-8", assets::page(false))
+    match assets::page(false) {
+        Ok(page) => typed("text/html; charset=utf-8", page),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }
 
 fn json_of(value: Result<Value, Error>) -> Response {
