@@ -60,6 +60,14 @@ pub enum Error {
         /// What is missing.
         why: String,
     },
+    /// One attempt's record where a run is needed.
+    #[error(
+        "{path} is the record of one attempt, and a report needs a run directory (to look at the attempt: voe view {path})"
+    )]
+    OneRecord {
+        /// Which.
+        path: PathBuf,
+    },
     /// No attempt to look at.
     #[error(
         "{path} holds no trajectory to view: name a run directory (runs/NAME), a trajectory.jsonl or an official run report (.json)"

@@ -241,7 +241,7 @@ impl Trajectory {
             if first {
                 first = false;
                 match record.as_ref().map(|r| &r.event) {
-                    Some(Event::Start(start)) => other_version(path, &start.format).map_or(Ok(()), Err)?,
+                    Some(Event::Start(start)) => check_format(path, &start.format)?,
                     _ => return Err(not_ours(path, &line)),
                 }
             }
@@ -303,6 +303,14 @@ fn not_ours(path: &Path, line: &[u8]) -> ReadError {
         .filter(|value| value["event"] == "start")
         .and_then(|value| value["format"].as_str().map(str::to_owned));
     found.and_then(|found| other_version(path, &found)).unwrap_or_else(|| ReadError::NotATrajectory(path.to_owned()))
+}
+
+/// Refuses a record of a version that this voe doesn't read; for readers that don't read records whole. `path` is for messages.
+///
+/// # Errors
+/// The version is an earlier or a later one.
+pub fn check_format(path: &Path, found: &str) -> Result<(), ReadError> {
+    other_version(path, found).map_or(Ok(()), Err)
 }
 
 /// The refusal of a record of another major version.

@@ -49,5 +49,5 @@ pub use chat::{Message, Role, ToolCall, Usage};
 pub use ended_by::EndedBy;
 pub use event::{Change, ChangeKind, Event, Finish, Note, Reason, Record};
 pub use evidence::{Check, Level, Outcome, Why};
-pub use file::{FORMAT, LONGEST_LINE, ReadError, Trajectory, WriteError, Writer};
+pub use file::{FORMAT, LONGEST_LINE, ReadError, Trajectory, WriteError, Writer, check_format};
 pub use fold::{Conversation, last_patch};

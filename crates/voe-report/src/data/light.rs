@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use voe_trace::skim::record;
-use voe_trace::{Event, LONGEST_LINE, ReadError, Record, Trajectory};
+use voe_trace::{Event, LONGEST_LINE, ReadError, Record, Trajectory, check_format};
 
 use super::place::Place;
 use crate::Error;
@@ -25,13 +25,27 @@ pub(crate) fn stream(place: &Place, from: u64, mut each: impl FnMut(u64, Option<
             return if at == 0 { Err(ReadError::NotATrajectory(path).into()) } else { Ok(at) };
         }
         let record = record(&line);
-        if at == 0 && !matches!(record.as_ref().map(|r| &r.event), Some(Event::Start(_))) {
-            // Whoever reads records whole knows what else it may be.
-            let why = Trajectory::stream_from(place.open()?, &path, |_| {}).err();
-            return Err(why.unwrap_or(ReadError::NotATrajectory(path)).into());
+        if at == 0 {
+            match record.as_ref().map(|record| &record.event) {
+                Some(Event::Start(start)) => check_format(&path, &start.format)?,
+                // Whoever reads records whole knows what else it may be.
+                _ => {
+                    let why = Trajectory::stream_from(place.open()?, &path, |_| {}).err();
+                    return Err(why.unwrap_or(ReadError::NotATrajectory(path)).into());
+                }
+            }
         }
         each(at, record);
         at += read as u64;
+    }
+}
+
+/// Why a file that may be a record can't stand for a run; `None` where it isn't a record of any version.
+pub(crate) fn refusal(place: &Place) -> Option<Error> {
+    match stream(place, 0, |_, _| {}) {
+        Ok(_) => Some(Error::OneRecord { path: place.path() }),
+        Err(error @ Error::Record(ReadError::TooOld { .. } | ReadError::TooNew { .. })) => Some(error),
+        Err(_) => None,
     }
 }
 

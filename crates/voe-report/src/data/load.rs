@@ -92,7 +92,10 @@ fn split(spec: &str) -> (PathBuf, Option<String>) {
 
 fn of_file(path: &Path) -> Result<Vec<Arm>, Error> {
     let text = named_text(path)?;
-    let not_a_run = |why: String| Error::NotARun { path: path.to_owned(), why };
+    let not_a_run = |why: String| {
+        let refusal = Place::file(path).ok().and_then(|place| light::refusal(&place));
+        refusal.unwrap_or_else(|| Error::NotARun { path: path.to_owned(), why })
+    };
     let value: Value = serde_json::from_str(&text).map_err(|e| not_a_run(e.to_string()))?;
     let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     if let Some(columns) = verdict_table::columns(&value) {
@@ -211,6 +214,10 @@ fn of_run(place: &Place) -> Result<Vec<Arm>, Error> {
         failed::take(trial, place, &name)?;
     }
     if run.is_empty() {
+        // Somebody named an attempt's directory.
+        if let Some(refusal) = light::refusal(&place.join(layout::TRAJECTORY)) {
+            return Err(refusal);
+        }
         return Err(Error::NotARun { path, why: "no tasks/*/ARM-TRIAL, predictions or grades in it".to_owned() });
     }
     let (known, graded) = (Arc::new(suite_of_run(place)?), graded(place));

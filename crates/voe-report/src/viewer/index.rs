@@ -88,7 +88,8 @@ impl Index {
                     return Err(Error::NothingToView { path: place.path() });
                 }
                 Source::File(path, place) if index.of_path(&place.path()).is_some_and(|entry| entry.read == 0) => {
-                    return Err(Error::NothingToView { path: path.clone() });
+                    let nothing = || Error::NothingToView { path: path.clone() };
+                    return Err(light::refusal(place).unwrap_or_else(nothing));
                 }
                 _ => {}
             }
