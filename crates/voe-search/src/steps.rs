@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use voe_trace::event::ResumedFrom;
 use voe_trace::{Conversation, Event, Record, Trajectory, last_patch, layout};
+use voe_untrusted::atomic_write;
 
 use crate::rollout::Begin;
 use crate::shared::SearchError;
@@ -166,6 +167,5 @@ pub(crate) fn begun(dir: &Path) -> bool {
 
 /// Writes a file so that a kill leaves the old one or the new one.
 pub(crate) fn write_whole(path: &Path, text: &str) -> Result<(), SearchError> {
-    let new = path.with_extension("new");
-    fs::write(&new, text).and_then(|()| fs::rename(&new, path)).map_err(SearchError::io("write", path.to_owned()))
+    atomic_write(path, |file| file.write_all(text.as_bytes())).map_err(SearchError::io("write", path.to_owned()))
 }

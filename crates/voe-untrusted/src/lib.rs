@@ -5,6 +5,7 @@
 //! regular files are read (a named pipe would block), and what is read has an upper size.
 //!
 //! - [`UntrustedDir`]: reading and writing below a directory that others can change.
+//! - [`atomic_write()`]: files of voe's own that are written whole or not at all.
 //! - [`private`]: directories that nobody else can change, and the check that they are.
 //! - [`program()`]: programs that are found by name, but never in the current directory.
 //! - [`user_dirs`]: the directories of settings, records and downloads.
@@ -33,6 +34,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 #![deny(missing_docs)]
 
+mod atomic;
 mod dir;
 mod error;
 pub mod private;
@@ -43,6 +45,7 @@ mod unpack;
 pub mod user_dirs;
 mod write;
 
+pub use atomic::atomic_write;
 pub use dir::{Entry, Kind, UntrustedDir};
 pub use error::Error;
 pub use program::{program, search_path};

@@ -39,7 +39,7 @@ const FILES: &[(&str, usize, &str)] = &[
     ("voe-bench/src/native/install.rs", 4, "voe's own directories in the cache"),
     ("voe-bench/src/run/attempt.rs", 0, ""),
     ("voe-bench/src/run/check.rs", 0, ""),
-    ("voe-bench/src/run/dir.rs", 5, "the run directory, as the user named it; files of the cache"),
+    ("voe-bench/src/run/dir.rs", 2, "the run directory, as the user named it"),
     ("voe-bench/src/run/mod.rs", 0, ""),
     ("voe-bench/src/run/record.rs", 0, ""),
     ("voe-bench/src/run/status.rs", 0, ""),

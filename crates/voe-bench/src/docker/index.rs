@@ -1,11 +1,12 @@
 //! Which images voe made and fetched, in a file of its own. What an image says of itself (its labels) is its author's word.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::dir::replace;
+use voe_untrusted::atomic_write;
 
 /// The file, as far as it is about one engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +72,7 @@ impl Index {
         lock.lock()?;
         let mut all = self.all();
         change(&mut all);
-        replace(&self.path, &serde_json::to_vec_pretty(&all)?)
+        atomic_write(&self.path, |file| file.write_all(&serde_json::to_vec_pretty(&all)?))
     }
 }
 

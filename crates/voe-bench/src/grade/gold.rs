@@ -1,12 +1,12 @@
 //! Which gold patches pass on this machine: not all do, so a result is told against all tasks and against these.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use voe_grade::RunReport;
-
-use crate::run::dir::replace;
+use voe_untrusted::atomic_write;
 
 /// What gold came out as here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ impl Gold {
         if let Some(dir) = path.parent() {
             std::fs::create_dir_all(dir)?;
         }
-        replace(&path, &serde_json::to_vec_pretty(&self)?)
+        atomic_write(&path, |file| file.write_all(&serde_json::to_vec_pretty(&self)?))
     }
 
     /// Whether the task's gold patch passed in this very environment.

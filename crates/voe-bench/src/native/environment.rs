@@ -9,14 +9,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use voe_sandbox::Spec;
-use voe_untrusted::{Kind, UntrustedDir};
+use voe_untrusted::{Kind, UntrustedDir, atomic_write};
 
 use super::ahead::NO_UV;
 use super::inside::{Inside, quoted};
 use super::interpreter::{Python, on_path};
 use super::pins::Environment;
 use super::watch::{Step, Watch};
-use crate::run::dir::replace;
 use crate::run::memory::no_room;
 use crate::workspace::WorkspaceError;
 use crate::workspace::reason::{Lacks, reason};
@@ -186,7 +185,8 @@ impl Builder<'_> {
         });
         clean(&tmp).map_err(untrusted)?;
         let lacks = kept?;
-        replace(&done, (lacks.join("\n") + "\n").as_bytes()).map_err(io)?;
+        let list = lacks.join("\n") + "\n";
+        atomic_write(&done, |file| file.write_all(list.as_bytes())).map_err(io)?;
         Ok(Built::new(&opt, lacks, pins))
     }
 

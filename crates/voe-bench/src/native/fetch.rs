@@ -1,5 +1,6 @@
 //! The pinned environment of a task from the official repository, for whoever gives no lists: fetched once, at a fixed commit.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -132,7 +133,7 @@ impl Lists {
             match text {
                 Ok(text) => {
                     let made = to.parent().map_or(Ok(()), std::fs::create_dir_all);
-                    made.and_then(|()| crate::run::dir::replace(to, text.as_bytes()))
+                    made.and_then(|()| voe_untrusted::atomic_write(to, |file| file.write_all(text.as_bytes())))
                         .map_err(|error| format!("cannot write {}: {error}", to.display()))?;
                     return Ok(text);
                 }

@@ -378,16 +378,3 @@ fn lock(files: &UntrustedDir, path: &Path) -> Result<File, DirError> {
         Err(fs::TryLockError::Error(error)) => Err(io(error)),
     }
 }
-
-/// Writes a file whole or not at all.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let new = path.with_extension("new");
-    // Whatever stands there: nothing is written through a link.
-    if let Err(error) = fs::remove_file(&new)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        return Err(error);
-    }
-    fs::File::create_new(&new)?.write_all(content)?;
-    fs::rename(&new, path)
-}

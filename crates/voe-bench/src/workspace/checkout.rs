@@ -1,12 +1,13 @@
 //! Checkouts of tasks at their base: made once, kept in the cache, only read from then on.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use voe_repo::{Base, Repo};
+use voe_untrusted::atomic_write;
 
 use super::WorkspaceError;
-use crate::run::dir::replace;
 
 /// A task's repository at its base.
 #[derive(Debug, Clone)]
@@ -57,6 +58,6 @@ pub(crate) fn get(
     make(&dir)?;
     let base = Repo::discover(&dir)?.base(&store)?;
     let text = serde_json::to_vec(&base).map_err(|error| WorkspaceError::io("write", &done)(error.into()))?;
-    replace(&done, &text).map_err(WorkspaceError::io("write", &done))?;
+    atomic_write(&done, |file| file.write_all(&text)).map_err(WorkspaceError::io("write", &done))?;
     Ok(Checkout { dir, base })
 }

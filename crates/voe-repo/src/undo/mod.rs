@@ -18,6 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use voe_protocol::RawBytes;
+use voe_untrusted::atomic_write;
 
 use crate::git::Git;
 use crate::objects::{differences, list_tree};
@@ -329,12 +330,11 @@ fn path(bytes: &RawBytes) -> PathBuf {
 
 /// Writes a file whole or not at all.
 fn write_json(file: &Path, value: &impl Serialize) -> Result<()> {
-    let failed = || RepoError::io("write", file);
-    let mut new = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(file)).map_err(failed())?;
-    serde_json::to_writer(std::io::BufWriter::new(&mut new), value).map_err(|error| failed()(error.into()))?;
-    new.as_file().sync_all().map_err(failed())?;
-    new.persist(file).map_err(|error| failed()(error.error))?;
-    Ok(())
+    let write = |new: &mut std::fs::File| {
+        serde_json::to_writer(std::io::BufWriter::new(&mut *new), value)?;
+        new.sync_all()
+    };
+    atomic_write(file, write).map_err(RepoError::io("write", file))
 }
 
 fn read_json<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use voe_protocol::{FileState, RawBytes};
+use voe_untrusted::atomic_write;
 
 use super::hidden::Stamp;
 use crate::files::{Found, Root};
@@ -236,10 +237,8 @@ impl Kept {
         let kept = Self::of(state);
         let file = saved.join(&kept.hash);
         if !file.exists() {
-            let failed = || RepoError::io("write", &file);
-            let mut new = tempfile::NamedTempFile::new_in(saved).map_err(failed())?;
-            new.write_all(&state.content.0).map_err(failed())?;
-            new.persist(&file).map_err(|error| failed()(error.error))?;
+            let write = |new: &mut std::fs::File| new.write_all(&state.content.0);
+            atomic_write(&file, write).map_err(RepoError::io("write", &file))?;
         }
         Ok(kept)
     }

@@ -1,9 +1,11 @@
 //! What must outlive a toolbox that is killed: how the base looked, contents of changed files, names.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+
+use voe_untrusted::atomic_write;
 
 use super::Key;
 use super::content::Content;
@@ -42,27 +44,7 @@ impl Memory {
 
     /// Keeps the metadata of all files as they are at base.
     pub(crate) fn keep_tree(&self, tree: &Tree) -> io::Result<()> {
-        let new = self.tree.with_extension("new");
-        let mut file = BufWriter::new(File::create(&new)?);
-        file.write_all(FORMAT)?;
-        file.write_all(&tree.began.to_le_bytes())?;
-        let mut failed = None;
-        tree.each(&mut |path, stat| {
-            let mut record = (path.len() as u32).to_le_bytes().to_vec();
-            record.extend_from_slice(path);
-            for number in [stat.dev, stat.ino, stat.size, stat.mtime as u64, stat.ctime as u64] {
-                record.extend_from_slice(&number.to_le_bytes());
-            }
-            record.extend_from_slice(&stat.mode.to_le_bytes());
-            if let Err(error) = file.write_all(&record) {
-                failed = Some(error);
-            }
-        });
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        file.flush()?;
-        fs::rename(new, &self.tree)
+        atomic_write(&self.tree, |file| write_tree(tree, BufWriter::new(file)))
     }
 
     /// Puts them into an empty tree; false if there are none.
@@ -100,9 +82,7 @@ impl Memory {
                 bytes.push(0);
             }
         }
-        let new = self.names.with_extension("new");
-        fs::write(&new, bytes)?;
-        fs::rename(new, &self.names)
+        atomic_write(&self.names, |file| file.write_all(&bytes))
     }
 
     /// Those names: written by tools, by-products.
@@ -141,4 +121,26 @@ impl Memory {
     fn path(&self, hash: &[u8; 32]) -> PathBuf {
         self.contents.join(blake3::Hash::from_bytes(*hash).to_hex().as_str())
     }
+}
+
+/// The metadata of all files, as [`Memory::recall_tree`] reads it.
+fn write_tree(tree: &Tree, mut file: impl Write) -> io::Result<()> {
+    file.write_all(FORMAT)?;
+    file.write_all(&tree.began.to_le_bytes())?;
+    let mut failed = None;
+    tree.each(&mut |path, stat| {
+        let mut record = (path.len() as u32).to_le_bytes().to_vec();
+        record.extend_from_slice(path);
+        for number in [stat.dev, stat.ino, stat.size, stat.mtime as u64, stat.ctime as u64] {
+            record.extend_from_slice(&number.to_le_bytes());
+        }
+        record.extend_from_slice(&stat.mode.to_le_bytes());
+        if let Err(error) = file.write_all(&record) {
+            failed = Some(error);
+        }
+    });
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    file.flush()
 }

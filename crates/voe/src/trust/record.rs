@@ -2,7 +2,7 @@
 //! unless the user says that they trust it.
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use voe_agent::Strategy;
 use voe_trace::Trajectory;
 use voe_trace::event::Start;
-use voe_untrusted::{UntrustedDir, private};
+use voe_untrusted::{UntrustedDir, atomic_write, private};
 
 use voe_trace::layout::TRAJECTORY;
 
@@ -62,14 +62,9 @@ impl Memo {
     fn write(&self) -> anyhow::Result<()> {
         let path = Self::path(&self.places.dir)?;
         state::open()?;
-        let dir = private::dir(path.parent().unwrap_or(Path::new("/")))?;
-        let write = || -> anyhow::Result<()> {
-            let file = tempfile::NamedTempFile::new_in(dir.path())?;
-            serde_json::to_writer(&file, self)?;
-            file.persist(&path)?;
-            Ok(())
-        };
-        write().with_context(|| format!("cannot write {}", path.display()))
+        private::dir(path.parent().unwrap_or(Path::new("/")))?;
+        atomic_write(&path, |file| file.write_all(&serde_json::to_vec(self)?))
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// What was noted of the record in `dir`; a directory that others could have written to is not believed.
