@@ -316,7 +316,7 @@ fn beside_it(table: &mut Table, dir: &Path) {
 }
 
 /// Lays `over` on `base`, table by table.
-fn merge(base: &mut Table, over: Table) {
+pub fn merge(base: &mut Table, over: Table) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {
             (Some(Value::Table(base)), Value::Table(over)) => merge(base, over),

@@ -195,22 +195,11 @@ fn with(strategy: &Strategy, set: &Table) -> Result<Strategy, String> {
         return Ok(strategy.clone());
     }
     let mut table = Table::try_from(strategy).map_err(|error| error.to_string())?;
-    merge(&mut table, set);
+    voe_agent::load::merge(&mut table, set.clone());
     let changed: Strategy =
         Value::Table(table).try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
     voe_agent::prompt::validate(&changed)?;
     Ok(changed)
-}
-
-fn merge(base: &mut Table, over: &Table) {
-    for (key, value) in over {
-        match (base.get_mut(key), value) {
-            (Some(Value::Table(base)), Value::Table(over)) => merge(base, over),
-            _ => {
-                base.insert(key.clone(), value.clone());
-            }
-        }
-    }
 }
 
 /// The last part of a path or of a model's name, without `.toml`.
