@@ -23,6 +23,7 @@ mod report;
 mod schema;
 mod session;
 mod settings;
+mod signals;
 mod state;
 mod strategies;
 mod trust;

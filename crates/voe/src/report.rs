@@ -8,6 +8,7 @@ use voe_report::data::suite::Suite;
 use voe_report::viewer;
 
 use crate::show::out;
+use crate::signals::Signals;
 use crate::{cli, exit};
 
 pub(crate) async fn report(args: cli::Report) -> anyhow::Result<u8> {
@@ -60,11 +61,8 @@ pub(crate) async fn view(args: cli::View) -> anyhow::Result<u8> {
     }
     let server = viewer::server::Server::bind(&options).await?;
     outln!("{} attempts at {} (Ctrl-C ends)", server.attempts(), server.url());
-    server
-        .run(async {
-            let _ = tokio::signal::ctrl_c().await;
-        })
-        .await?;
+    let mut signals = Signals::listen()?;
+    server.run(async move { signals.next().await }).await?;
     Ok(exit::OK)
 }
 

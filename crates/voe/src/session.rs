@@ -1,6 +1,6 @@
 //! What `fix`, `demo` and `replay --run` share: a sandbox, an attempt in it, and what becomes of its patch.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -13,14 +13,14 @@ use voe_sandbox::{Choice, Sandbox, Spec};
 use voe_search::{SearchError, Work};
 use voe_trace::event::{Applied, Finish};
 use voe_trace::{Reason, layout};
-use voe_untrusted::UntrustedDir;
+use voe_untrusted::{UntrustedDir, atomic_write};
 
 use crate::settings::words::Apply;
 use crate::settings::{Settings, table};
 use crate::show::ask;
 use crate::show::text::Text;
 use crate::show::{self, Paint};
-use crate::{Usage, cli, exit, state, trust};
+use crate::{Usage, cli, exit, signals, state, trust};
 
 /// The file next to an attempt's record that says where the attempt's parts are.
 pub(crate) const ABOUT: &str = "attempt.json";
@@ -90,16 +90,9 @@ impl Places {
     }
 }
 
-/// Writes a file beside a record: whole or not at all, and in the place of what is there, which may be a link.
+/// Writes a file next to a record: whole or not at all, and in the place of what is there, which may be a link.
 fn put(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    use std::io::Write;
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
-        file.write_all(content)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    atomic_write(path, |file| file.write_all(content)).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Whether a text is git's name of an object: SHA-1 or SHA-256 in hexadecimal.
@@ -158,29 +151,9 @@ pub(crate) fn spec(settings: &Settings, workspace: &Path, home: &Path) -> anyhow
     Ok(spec)
 }
 
-/// Becomes `true` at the first Ctrl-C (or TERM, or HUP); the second ends voe at once, with the record readable.
+/// Becomes `true` at the first Ctrl-C, and the patch is taken.
 pub(crate) fn stop_on_signals(quiet: bool) -> anyhow::Result<watch::Receiver<bool>> {
-    let (stop, stopped) = watch::channel(false);
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        for second in [false, true] {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hang_up.recv() => {}
-            }
-            if second {
-                std::process::exit(i32::from(exit::INTERRUPTED));
-            }
-            if !quiet {
-                errln!("\nvoe: stopping; the patch is being taken (Ctrl-C again ends at once)");
-            }
-            let _ = stop.send(true);
-        }
-    });
-    Ok(stopped)
+    Ok(signals::stop((!quiet).then_some("stopping; the patch is being taken"))?)
 }
 
 /// Who watches: JSON lines, a person, or nobody.

@@ -1,14 +1,12 @@
 //! `voe bench prepare`: environments, checkouts and images of tasks ahead of runs and gradings.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
 use voe_bench::workspace::reason::few;
 use voe_bench::workspace::{Prepared, Remedy, WorkspaceError, Workspaces};
 use voe_grade::Instance;
@@ -18,8 +16,8 @@ use super::building::Shown;
 use super::place::Found;
 use super::settings::{self, For};
 use super::{cache_dir, hide, known, live, suite};
-use crate::exit;
 use crate::show::{one_line, out};
+use crate::{exit, signals};
 
 /// A line of `voe bench prepare --json`.
 #[derive(Serialize, JsonSchema)]
@@ -129,7 +127,7 @@ pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
     let parallel = args.parallel.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
     let shows = (!args.json).then_some(&*shown);
     let work = all(&workspaces, &tasks, parallel, shows, &mut skipped);
-    let ready = until_stopped(work).await?;
+    let ready = signals::unless_stopped(work).await?;
     shown.end();
     let Some(ready) = ready else {
         if !args.json {
@@ -191,16 +189,6 @@ fn show_ready(id: &str, prepared: &Prepared, seconds: f64, json: bool) {
     }
     let lacks = if lacks.is_empty() { String::new() } else { format!("; lacks {lacks}") };
     outln!("{}", one_line(&format!("ready    {id}  {origin}, {}{lacks}", live::time(seconds))));
-}
-
-/// What `work` gives, or `None` if the user stops voe before.
-async fn until_stopped<T>(work: impl Future<Output = T>) -> anyhow::Result<Option<T>> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        done = work => Ok(Some(done)),
-        _ = interrupt.recv() => Ok(None),
-        _ = terminate.recv() => Ok(None),
-    }
 }
 
 /// Tasks that can't be prepared here, by the reason.

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use voe_bench::models::Models;
 use voe_bench::run::place::Place;
 use voe_bench::run::progress::{Progress, Totals};
@@ -18,7 +16,7 @@ use super::settings::{self, For};
 use super::{args, building, filtered, hide, live, part, remedies, remembered, server};
 use crate::settings::{Settings, table};
 use crate::show::one_line;
-use crate::{Usage, exit};
+use crate::{Usage, exit, signals};
 
 /// This voe.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -81,8 +79,8 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     if !args.json {
         outln!("{} tasks, {} arms, {} trials in {}", suite.tasks.len(), arms.len(), dir.file.trials, out.display());
     }
-    let (pause, paused) = watch::channel(false);
-    pause_on_signals(pause, args.json)?;
+    // The second Ctrl-C loses no more than the steps under way.
+    let paused = signals::stop((!args.json).then_some("the steps under way come to their end"))?;
     let (progress, news) = Progress::new();
     if !args.json {
         workspaces.native.watch = building::noted(workspaces.plan(&suite.tasks).await, Arc::downgrade(&progress));
@@ -314,30 +312,4 @@ fn here(source: &Source) -> Source {
         Ok(absolute) if path.is_file() => Source { file: absolute.display().to_string(), ..source.clone() },
         _ => source.clone(),
     }
-}
-
-/// The first Ctrl-C lets the steps under way end; the second ends voe at once, which loses no more than they.
-fn pause_on_signals(pause: watch::Sender<bool>, quiet: bool) -> anyhow::Result<()> {
-    let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal).into_iter();
-    let (Some(interrupt), Some(terminate), Some(hang_up)) = (signals.next(), signals.next(), signals.next()) else {
-        return Ok(());
-    };
-    let (mut interrupt, mut terminate, mut hang_up) = (interrupt?, terminate?, hang_up?);
-    tokio::spawn(async move {
-        for second in [false, true] {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hang_up.recv() => {}
-            }
-            if second {
-                std::process::exit(i32::from(exit::INTERRUPTED));
-            }
-            if !quiet {
-                errln!("\nvoe: the steps under way come to their end (Ctrl-C again ends at once)");
-            }
-            let _ = pause.send(true);
-        }
-    });
-    Ok(())
 }
