@@ -42,7 +42,7 @@ pub fn is_hazard(c: char) -> bool {
 }
 
 /// The text with a replacement character for each hazard.
-pub fn visible(text: &str) -> Cow<'_, str> {
+pub fn sanitize(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hazard) {
         return Cow::Borrowed(text);
     }
@@ -55,7 +55,7 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// JSON with each hazard written as `\uXXXX`. The value stays the same: outside of strings JSON has none of them.
-pub fn visible_json(json: &str) -> Cow<'_, str> {
+pub fn sanitize_json(json: &str) -> Cow<'_, str> {
     if !json.contains(is_hazard) {
         return Cow::Borrowed(json);
     }

@@ -3,16 +3,16 @@
 
 use std::borrow::Cow;
 
-use voe_untrusted::text::{is_hazard, one_line, visible, visible_json};
+use voe_untrusted::text::{is_hazard, one_line, sanitize, sanitize_json};
 
 #[test]
 fn a_control_character_of_any_kind_is_replaced_and_the_rest_of_its_sequence_stays_readable() {
     for c in (0..=0x1f).chain(0x7f..=0x9f).filter_map(char::from_u32).filter(|c| !matches!(c, '\n' | '\t')) {
-        assert_eq!(visible(&format!("a{c}[2Jb")), "a\u{fffd}[2Jb", "{:x}", u32::from(c));
+        assert_eq!(sanitize(&format!("a{c}[2Jb")), "a\u{fffd}[2Jb", "{:x}", u32::from(c));
     }
     let invisible = "\u{61c}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\u{2028}\u{2029}\u{200b}\u{2060}\u{feff}\u{fff9}\u{fffb}\u{e0001}\u{e0041}\u{e007f}\u{3164}";
     for c in invisible.chars() {
-        assert_eq!(visible(&c.to_string()), "\u{fffd}", "{:x}", u32::from(c));
+        assert_eq!(sanitize(&c.to_string()), "\u{fffd}", "{:x}", u32::from(c));
     }
 }
 
@@ -30,7 +30,7 @@ fn layout_other_scripts_and_emoji_stay_as_they_are() {
         "日本語",
         "⏎ →",
     ] {
-        assert!(matches!(visible(text), Cow::Borrowed(same) if same == text), "{text:?}");
+        assert!(matches!(sanitize(text), Cow::Borrowed(same) if same == text), "{text:?}");
     }
 }
 
@@ -39,7 +39,7 @@ fn json_with_hazards_is_written_without_them_and_parses_to_the_same_value() {
     let text = "\u{1b}]52;c;x\u{7} \u{9b}2J \u{7f} \u{202e} \\ \\u202e \" \u{e0041} \u{fffe} \r\n\t é";
     let value = serde_json::json!({"text": text, text: [1, null]});
     for json in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
-        let written = visible_json(&json);
+        let written = sanitize_json(&json);
         assert!(!written.contains(is_hazard), "{written:?}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), value);
     }

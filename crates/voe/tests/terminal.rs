@@ -323,3 +323,36 @@ fn on_a_terminal_the_only_sequences_are_voes_own_colours_and_the_diff_to_confirm
     assert!(diff.contains(&format!("if xs else 0  # {SHOWN}")) && diff.contains("put this into your tree?"), "{text}");
     assert_eq!(world.bench.read("stats.py"), "def mean(xs):\n    return sum(xs) / len(xs)\n");
 }
+
+#[test]
+fn a_run_on_a_terminal_shows_what_runs_below_its_news_and_with_json_nothing_but_json() {
+    let world = World::new();
+    let script = "[[script]]\napply = \"gold\"\nwait_s = 0.6\nreply = [{ content = \"TASK_COMPLETE\" }, { content = \"TASK_COMPLETE\" }]\n";
+    let model = world.path("gold.toml");
+    std::fs::write(&model, script).unwrap();
+    let model = format!("scripted:{}", model.display());
+    let shown = |out: &str, more: &[&str]| {
+        let args = ["bench", "run", "--suite", "mini", "--ids", "mini__rotate-1", "--model", &model, "--out", out];
+        let args =
+            [&args[..], &["--strategy", "baseline", "--sandbox", "none", "--allow-readable-solutions"], more].concat();
+        let typed = Typed { ahead: "", question: "(nothing is asked)", answer: "" };
+        let (code, seen) = terminal::run(&world.bench, &args, &typed);
+        let seen = String::from_utf8(seen).unwrap().replace("\r\n", "\n");
+        assert_eq!(code, 0, "{seen}");
+        seen
+    };
+    let mut seen = shown("run", &[]);
+    for part in ["mini__rotate-1", "step ", "0 of 1 done, 1 running", "ended    "] {
+        assert!(seen.contains(part), "{part}: {seen:?}");
+    }
+    assert!(seen.contains("\x1b["), "nothing was drawn again: {seen:?}");
+    for own in ["\x1b[2K", "\x1b[1A", "\x1b[1B", "\r"] {
+        seen = seen.replace(own, "");
+    }
+    pure("a run on a terminal", seen.as_bytes());
+    let json = pure("a run with --json on a terminal", shown("json", &["--json"]).as_bytes());
+    assert!(json.lines().count() > 1);
+    for line in json.lines() {
+        serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+    }
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use voe_untrusted::text::visible;
+use voe_untrusted::text::sanitize;
 
 /// The longest that a reason is, without the path of its log. Characters.
 const LONGEST: usize = 300;
@@ -16,7 +16,7 @@ const NAMED: usize = 3;
 pub(crate) fn reason(what: &str, said: &str, log: Option<&Path>) -> String {
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = if said.is_empty() { what.to_owned() } else { format!("{what}: {said}") };
-    let line = shortened(&visible(&line), LONGEST);
+    let line = shortened(&sanitize(&line), LONGEST);
     match log {
         Some(log) => format!("{line}; the whole log: {}", log.display()),
         None => line,

@@ -7,7 +7,7 @@ use voe_bench::native::ahead::Plan;
 use voe_bench::native::watch::{Step, Watch};
 use voe_bench::run::progress::Progress;
 
-use crate::show::{one_line, out};
+use crate::show::{below, one_line};
 
 /// Counts the environments that are built.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Shown {
         Watch::new(move |step| match step {
             Step::Builds { environment } => {
                 let line = count.line(environment);
-                if !out::error_is_terminal() {
+                if !below::is_seen() {
                     errln!("voe: {line}");
                 }
                 shown.say(|parts| parts.1 = format!("{line} …"));
@@ -69,9 +69,8 @@ impl Shown {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut parts);
         let (whole, build) = &*parts;
-        out::status(
-            &[whole.as_str(), build].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; "),
-        );
+        let said: Vec<&str> = [whole.as_str(), build].into_iter().filter(|part| !part.is_empty()).collect();
+        below::show((!said.is_empty()).then(|| said.join("; ")));
     }
 }
 

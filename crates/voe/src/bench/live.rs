@@ -6,49 +6,39 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use voe_bench::run::progress::{News, Progress, Totals};
 
-use crate::show::one_line;
-use crate::show::out;
-use crate::show::text::Text;
+use crate::show::{below, one_line, out};
+
+/// The most attempts that have a line each.
+const MOST_RUNNING: usize = 40;
 
 /// Shows the run until there are no more news. It must not keep the progress alive: that is where the news come from.
 pub(super) async fn show(progress: Weak<Progress>, mut news: UnboundedReceiver<News>, json: bool) {
-    let redraw = !json && out::is_terminal();
-    let mut drawn = 0;
+    let seen = !json && below::is_seen();
     loop {
-        let heard = if redraw {
+        let heard = if seen {
+            // How long each attempt runs is shown, too.
             tokio::time::timeout(Duration::from_secs(1), news.recv()).await
         } else {
             Ok(news.recv().await)
         };
-        let (erased, mut text) = (drawn, Text::default());
-        let mut ended = false;
         match heard {
-            Ok(None) => ended = true,
-            Ok(Some(news)) if json => {
-                out::news_json(&news);
-                continue;
-            }
-            Ok(Some(news)) => line(&news, redraw).into_iter().for_each(|line| text.push(line)),
+            Ok(None) => break,
+            Ok(Some(news)) if json => out::news_json(&news),
+            // If nobody reads any more the run continues all the same.
+            Ok(Some(news)) => line(&news, seen).iter().for_each(|line| out::news(&line.into())),
             Err(_) => {}
         }
-        drawn = 0;
-        if redraw && !ended {
-            let lines = progress.upgrade().map(|progress| below(&progress)).unwrap_or_default();
-            drawn = lines.len();
-            lines.into_iter().for_each(|line| text.push(one_line(&line) + "\n"));
-        }
-        // If nobody reads any more the run continues all the same.
-        out::redraw(erased, &text);
-        if ended {
-            return;
+        if seen {
+            below::show(progress.upgrade().map(|progress| lines(&progress)).unwrap_or_default());
         }
     }
+    below::show::<String>([]);
 }
 
 /// The news in one line; beginnings are shown only where no line below shows them.
-fn line(news: &News, redraw: bool) -> Option<String> {
+fn line(news: &News, seen: bool) -> Option<String> {
     let text = match news {
-        News::Began { .. } if redraw => return None,
+        News::Began { .. } if seen => return None,
         News::Began { key, resumed: None } => format!("began    {key}"),
         News::Began { key, resumed: Some(step) } => format!("goes on  {key} after step {step}"),
         News::Ended { key, reason, error, steps, seconds, level, empty } => {
@@ -63,18 +53,18 @@ fn line(news: &News, redraw: bool) -> Option<String> {
         News::Skipped { task, why, .. } => format!("skipped  {task}  {why}"),
         News::Note { text } => format!("note     {text}"),
     };
-    Some(one_line(&text) + "\n")
+    Some(one_line(&text))
 }
 
-fn below(progress: &Progress) -> Vec<String> {
+/// What runs now, and how far the whole is.
+fn lines(progress: &Progress) -> Vec<String> {
     let (running, totals) = progress.now();
     let mut lines: Vec<String> = running
         .iter()
-        .take(40)
+        .take(MOST_RUNNING)
         .map(|(key, now)| {
             let since = time(now.since.elapsed().as_secs_f64());
-            let text = format!("  {key}  step {}, {} edits, {}, {since}", now.step, now.edits, now.level);
-            text.chars().take(118).collect()
+            format!("  {key}  step {}, {} edits, {}, {since}", now.step, now.edits, now.level)
         })
         .collect();
     if running.len() > lines.len() {

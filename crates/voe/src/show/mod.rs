@@ -4,6 +4,7 @@
 pub(crate) mod out;
 
 pub(crate) mod ask;
+pub(crate) mod below;
 pub(crate) mod block;
 pub(crate) mod live;
 pub(crate) mod paint;

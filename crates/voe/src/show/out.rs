@@ -6,11 +6,11 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
-use voe_untrusted::text::{visible, visible_json};
+use voe_untrusted::text::{sanitize, sanitize_json};
 
+use super::below::print_above;
 use super::text::Text;
 use crate::exit;
 
@@ -46,22 +46,22 @@ enum Unread {
 
 /// Behind [`outln!`].
 pub(crate) fn line(text: fmt::Arguments<'_>) {
-    stdout(&(visible(&text.to_string()) + "\n"), Unread::Leave);
+    stdout(&(sanitize(&text.to_string()) + "\n"), Unread::Leave);
 }
 
 /// Behind [`out!`].
 pub(crate) fn part(text: fmt::Arguments<'_>) {
-    stdout(&visible(&text.to_string()), Unread::Leave);
+    stdout(&sanitize(&text.to_string()), Unread::Leave);
 }
 
 /// Behind [`errln!`].
 pub(crate) fn error_line(text: fmt::Arguments<'_>) {
-    stderr(&format!("{}\n", visible(&text.to_string())));
+    stderr(&format!("{}\n", sanitize(&text.to_string())));
 }
 
 /// Behind [`err!`].
 pub(crate) fn error_part(text: fmt::Arguments<'_>) {
-    stderr(&visible(&text.to_string()));
+    stderr(&sanitize(&text.to_string()));
 }
 
 /// Prints a text and ends its line, unless it has ended it.
@@ -71,7 +71,7 @@ pub(crate) fn text(text: &Text) {
 
 /// Prints JSON text that a library has made.
 pub(crate) fn json_text(json: &str) {
-    stdout(&ended(visible_json(json).into_owned()), Unread::Leave);
+    stdout(&ended(sanitize_json(json).into_owned()), Unread::Leave);
 }
 
 /// Prints a value as JSON on one line.
@@ -99,14 +99,14 @@ pub(crate) fn news_part(text: &Text) {
 /// The same as a line of JSON.
 pub(crate) fn news_json(value: &impl Serialize) {
     if let Ok(json) = serde_json::to_string(value) {
-        stdout(&(visible_json(&json) + "\n"), Unread::Continue);
+        stdout(&(sanitize_json(&json) + "\n"), Unread::Continue);
     }
 }
 
-/// Replaces the last `erased` lines on the terminal by a text.
-pub(crate) fn redraw(erased: usize, text: &Text) {
-    let up = if erased > 0 { format!("\x1b[{erased}A\x1b[J") } else { String::new() };
-    stdout(&(up + &text.render()), Unread::Continue);
+/// Whether standard output is to have colours: it is a terminal, and neither `NO_COLOR` nor `TERM` says otherwise.
+#[expect(clippy::disallowed_methods, reason = "the sink")]
+pub(super) fn has_colors() -> bool {
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 
 /// Whether a person sees standard output.
@@ -136,44 +136,13 @@ fn ended(text: String) -> String {
     if text.ends_with('\n') { text } else { text + "\n" }
 }
 
-/// The line below everything that was printed, on standard error if that is a terminal.
-static STATUS: Mutex<String> = Mutex::new(String::new());
-
-/// Shows what is being done until it is replaced, in a line of its own; an empty text takes it away. Nothing where nobody sees
-/// standard error.
-pub(crate) fn status(text: &str) {
-    if !error_is_terminal() {
-        return;
-    }
-    let mut status = STATUS.lock().unwrap_or_else(PoisonError::into_inner);
-    *status = visible(text).chars().take(STATUS_WIDTH).collect();
-    write_stderr(&format!("{ERASE}{status}"));
-}
-
-/// Takes the status away while something is printed, and puts it back.
-fn below_status(print: impl FnOnce()) {
-    let status = STATUS.lock().unwrap_or_else(PoisonError::into_inner);
-    if !status.is_empty() {
-        write_stderr(ERASE);
-    }
-    print();
-    if !status.is_empty() {
-        write_stderr(&status);
-    }
-}
-
-/// Erases the line that the cursor is in.
-const ERASE: &str = "\r\x1b[K";
-/// The most of a status that is shown, so that it does not wrap. Characters.
-const STATUS_WIDTH: usize = 79;
-
 /// Writes what is filtered by now.
 fn stdout(text: &str, unread: Unread) {
-    below_status(|| write_stdout(text, unread));
+    print_above(|| write_stdout(text, unread));
 }
 
 fn stderr(text: &str) {
-    below_status(|| write_stderr(text));
+    print_above(|| write_stderr(text));
 }
 
 #[expect(clippy::disallowed_methods, reason = "the sink")]

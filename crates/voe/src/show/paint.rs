@@ -1,7 +1,9 @@
 //! Colours, where they are wanted.
 
+use anstyle::{AnsiColor, Style};
+
 use super::out;
-use super::text::{Style, Text};
+use super::text::Text;
 
 /// Puts colour on text, or leaves it alone.
 #[derive(Debug, Clone, Copy)]
@@ -10,11 +12,9 @@ pub(crate) struct Paint {
 }
 
 impl Paint {
-    /// For standard output: on a terminal, unless `NO_COLOR` is set or the user says no. <https://no-color.org>
+    /// For standard output: on a terminal, unless the environment (<https://no-color.org>) or the user says no.
     pub(crate) fn stdout(no_color: bool) -> Self {
-        let env = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-        let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
-        Self { on: !no_color && !env && !dumb && out::is_terminal() }
+        Self { on: !no_color && out::has_colors() }
     }
 
     #[cfg(test)]
@@ -28,31 +28,31 @@ impl Paint {
     }
 
     fn with(self, style: Style, text: &str) -> Text {
-        Text::styled(self.on.then_some(style), text)
+        Text::styled(if self.on { style } else { Style::new() }, text)
     }
 
     pub(crate) fn dim(self, text: &str) -> Text {
-        self.with(Style::Dim, text)
+        self.with(Style::new().dimmed(), text)
     }
 
     pub(crate) fn bold(self, text: &str) -> Text {
-        self.with(Style::Bold, text)
+        self.with(Style::new().bold(), text)
     }
 
     pub(crate) fn red(self, text: &str) -> Text {
-        self.with(Style::Red, text)
+        self.with(AnsiColor::Red.on_default(), text)
     }
 
     pub(crate) fn green(self, text: &str) -> Text {
-        self.with(Style::Green, text)
+        self.with(AnsiColor::Green.on_default(), text)
     }
 
     pub(crate) fn yellow(self, text: &str) -> Text {
-        self.with(Style::Yellow, text)
+        self.with(AnsiColor::Yellow.on_default(), text)
     }
 
     pub(crate) fn cyan(self, text: &str) -> Text {
-        self.with(Style::Cyan, text)
+        self.with(AnsiColor::Cyan.on_default(), text)
     }
 
     /// A line of a unified diff.

@@ -1,40 +1,16 @@
 //! Text in spans, some of them styled.
 
-use voe_untrusted::text::visible;
-
-/// How a span looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
-    Dim,
-    Bold,
-    Red,
-    Green,
-    Yellow,
-    Cyan,
-}
-
-impl Style {
-    /// The parameter of the escape sequence (SGR) that turns it on.
-    fn code(self) -> u8 {
-        match self {
-            Self::Dim => 2,
-            Self::Bold => 1,
-            Self::Red => 31,
-            Self::Green => 32,
-            Self::Yellow => 33,
-            Self::Cyan => 36,
-        }
-    }
-}
+use anstyle::Style;
+use voe_untrusted::text::sanitize;
 
 /// What is to be printed. Its spans are foreign text until they are printed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Text {
-    spans: Vec<(Option<Style>, String)>,
+    spans: Vec<(Style, String)>,
 }
 
 impl Text {
-    pub(crate) fn styled(style: Option<Style>, text: &str) -> Self {
+    pub(crate) fn styled(style: Style, text: &str) -> Self {
         Self { spans: vec![(style, text.to_owned())] }
     }
 
@@ -53,10 +29,9 @@ impl Text {
     pub(super) fn render(&self) -> String {
         let mut out = String::new();
         for (style, text) in &self.spans {
-            let text = visible(text);
-            match style {
-                Some(style) if !text.is_empty() => out += &format!("\x1b[{}m{text}\x1b[0m", style.code()),
-                _ => out += &text,
+            let text = sanitize(text);
+            if !text.is_empty() {
+                out += &format!("{style}{text}{style:#}");
             }
         }
         out
@@ -65,19 +40,19 @@ impl Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self::styled(None, text)
+        Self::styled(Style::new(), text)
     }
 }
 
 impl From<&String> for Text {
     fn from(text: &String) -> Self {
-        Self::styled(None, text)
+        Self::styled(Style::new(), text)
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self { spans: vec![(None, text)] }
+        Self { spans: vec![(Style::new(), text)] }
     }
 }
 
@@ -105,7 +80,7 @@ mod tests {
             for own in ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[36m"] {
                 rendered = rendered.replace(own, "");
             }
-            assert_eq!(visible(&rendered), rendered);
+            assert_eq!(sanitize(&rendered), rendered);
             assert!(
                 rendered.contains("a\u{fffd}[0m\u{fffd}]52;c;eA==\u{fffd}\u{fffd}31m\u{fffd}b\u{fffd}"),
                 "{rendered}"
