@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// A report, a comparison or the viewer could not be made.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum ReportError {
     /// A file or directory could not be read.
     #[error("cannot read {path}: {cause}")]
     Read {
@@ -108,7 +108,7 @@ pub enum Error {
     },
     /// A suite file does not hold tasks.
     #[error("cannot read tasks from {path}: {why}")]
-    Suite {
+    TaskSet {
         /// The path.
         path: PathBuf,
         /// What is wrong, and in which row.
@@ -130,7 +130,7 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl ReportError {
     /// For `map_err` where a path is at hand.
     pub(crate) fn read(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();

@@ -39,4 +39,4 @@ mod format;
 mod markup;
 mod output;
 
-pub use error::Error;
+pub use error::ReportError;

@@ -3,14 +3,14 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value};
 
-use crate::Error;
+use crate::ReportError;
 use crate::format::escape;
 
 /// Fills a template.
 ///
 /// # Errors
 /// The template is at fault.
-pub(crate) fn render(template: &str, values: Value) -> Result<String, Error> {
+pub(crate) fn render(template: &str, values: Value) -> Result<String, ReportError> {
     let mut environment = Environment::empty();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_formatter(escaped);

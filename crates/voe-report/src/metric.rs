@@ -1,7 +1,7 @@
 //! The table of metrics: each number of an attempt that is reported, what it means, and how it is shown.
 //!
 //! The report's tables of work, the figures of what is resolved within so much of it, the columns of `attempts.csv`, the numbers of the
-//! viewer and the list in `docs/statistics.md` are made from [`METRICS`]. A number that [`Attempt`] already has becomes one by one
+//! viewer and the list in `docs/statistics.md` are made from [`METRICS`]. A number that [`AttemptFacts`] already has becomes one by one
 //! entry here; what a trajectory must be read for is counted in [`Fold`](crate::data::attempt::Fold) first.
 
 mod combine;
@@ -10,10 +10,10 @@ pub(crate) use combine::summaries;
 pub use combine::{MetricCombination, MetricSummary};
 
 use MetricCombination::{Mean, Median, PartOf, PerResolved, ShareOf, Sum};
-use MetricTable::{Edits, Work};
+use MetricTable::{ArmWork, Edits};
 use MetricUnit::{Bytes, Count, Dollars, Seconds, Tokens};
 
-use crate::data::attempt::Attempt;
+use crate::data::attempt::AttemptFacts;
 use crate::format::{duration, grouped, short};
 
 /// A number of an attempt.
@@ -28,7 +28,7 @@ pub struct Metric {
     /// What it means, for the documentation.
     pub about: &'static str,
     /// The number of an attempt; `None` where it is not known.
-    pub of: fn(&Attempt) -> Option<f64>,
+    pub of: fn(&AttemptFacts) -> Option<f64>,
     /// The rows of the report's tables that show it for a whole arm.
     pub rows: &'static [MetricRow],
     /// The figure of what is resolved within so much of it, if there is one.
@@ -65,7 +65,7 @@ pub struct MetricRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricTable {
     /// Steps, tokens, time.
-    Work,
+    ArmWork,
     /// Edits, checks and nudges.
     Edits,
 }
@@ -110,7 +110,7 @@ impl Metric {
         label: &'static str,
         unit: MetricUnit,
         about: &'static str,
-        of: fn(&Attempt) -> Option<f64>,
+        of: fn(&AttemptFacts) -> Option<f64>,
     ) -> Self {
         Self { name, label, unit, about, of, rows: &[], curve: None }
     }
@@ -141,7 +141,7 @@ fn tokens(count: impl Into<Option<u64>>) -> Option<f64> {
 /// All of them, in the order in which tables and the viewer show them.
 pub const METRICS: &[Metric] = &[
     Metric::new("steps", "steps", Count, "replies of the model", |a| n(a.steps))
-        .rows(&[row(Work, "steps, mean", Mean), row(Work, "steps, median", Median)])
+        .rows(&[row(ArmWork, "steps, mean", Mean), row(ArmWork, "steps, median", Median)])
         .curve("resolved-by-steps", "Resolved within so many steps", "steps"),
     Metric::new("tokens", "tokens", Tokens, "prompt and output tokens", |a| tokens(a.usage.total())).curve(
         "resolved-by-tokens",
@@ -151,36 +151,36 @@ pub const METRICS: &[Metric] = &[
     Metric::new("prompt_tokens", "prompt tokens", Tokens, "tokens sent to the model, those of all requests", |a| {
         tokens(a.usage.prompt)
     })
-    .rows(&[row(Work, "prompt tokens an attempt", Mean)]),
+    .rows(&[row(ArmWork, "prompt tokens an attempt", Mean)]),
     Metric::new("cached_tokens", "of these cached", Tokens, "prompt tokens that the server had in its cache", |a| {
         tokens(a.usage.cached)
     })
-    .rows(&[row(Work, "of these cached", ShareOf("prompt_tokens"))]),
+    .rows(&[row(ArmWork, "of these cached", ShareOf("prompt_tokens"))]),
     Metric::new("output_tokens", "output tokens", Tokens, "tokens that the model wrote, reasoning included", |a| {
         tokens(a.usage.output)
     })
-    .rows(&[row(Work, "output tokens an attempt", Mean)]),
+    .rows(&[row(ArmWork, "output tokens an attempt", Mean)]),
     Metric::new("reasoning_tokens", "of these reasoning", Tokens, "output tokens that are reasoning", |a| {
         tokens(a.usage.reasoning)
     })
-    .rows(&[row(Work, "of these reasoning", ShareOf("output_tokens"))]),
+    .rows(&[row(ArmWork, "of these reasoning", ShareOf("output_tokens"))]),
     Metric::new("cost_usd", "cost", Dollars, "what the tokens cost, where the prices are known", |a| a.usage.cost)
-        .rows(&[row(Work, "cost, all", Sum), row(Work, "cost a resolved task", PerResolved)])
+        .rows(&[row(ArmWork, "cost, all", Sum), row(ArmWork, "cost a resolved task", PerResolved)])
         .curve("resolved-by-cost", "Resolved within so many dollars", "US dollars of the attempt"),
     Metric::new("total_seconds", "time", Seconds, "from the start to the end", |a| Some(a.seconds.total))
-        .rows(&[row(Work, "time an attempt", Mean)])
+        .rows(&[row(ArmWork, "time an attempt", Mean)])
         .curve("resolved-by-time", "Resolved within so much time", "seconds of the attempt"),
     Metric::new("model_seconds", "model time", Seconds, "waiting for the model", |a| Some(a.seconds.model))
-        .rows(&[row(Work, "waiting for the model", Mean)]),
+        .rows(&[row(ArmWork, "waiting for the model", Mean)]),
     Metric::new("tool_seconds", "tool time", Seconds, "running tools", |a| Some(a.seconds.tools)).rows(&[row(
-        Work,
+        ArmWork,
         "running tools",
         Mean,
     )]),
     Metric::new("compactions", "compactions", Count, "times that the conversation was shortened to fit", |a| {
         n(a.compactions)
     })
-    .rows(&[row(Work, "compactions", Sum)]),
+    .rows(&[row(ArmWork, "compactions", Sum)]),
     Metric::new(
         "retries",
         "requests made again",
@@ -188,17 +188,17 @@ pub const METRICS: &[Metric] = &[
         "requests to the model that were made again",
         |a| n(a.retries),
     )
-    .rows(&[row(Work, "requests made again", Sum)]),
+    .rows(&[row(ArmWork, "requests made again", Sum)]),
     Metric::new("replies_repaired", "replies repaired", Count, "replies that were repaired to be read", |a| {
         n(a.repaired)
     })
-    .rows(&[row(Work, "replies repaired", Sum)]),
+    .rows(&[row(ArmWork, "replies repaired", Sum)]),
     Metric::new("replies_malformed", "calls not readable", Count, "replies with a call that could not be read", |a| {
         n(a.malformed)
     })
-    .rows(&[row(Work, "calls that could not be read", Sum)]),
+    .rows(&[row(ArmWork, "calls that could not be read", Sum)]),
     Metric::new("refusals", "refused by the gate", Count, "times that the gate refused a \"done\"", |a| n(a.refusals))
-        .rows(&[row(Work, "\"done\" refused by the gate", Sum)]),
+        .rows(&[row(ArmWork, "\"done\" refused by the gate", Sum)]),
     Metric::new("resumes", "resumed", Count, "times that a cut-off attempt was resumed", |a| n(a.resumes)),
     Metric::new("edits", "edits", Count, "tool calls that changed the workspace", |a| n(a.edit_count())).rows(&[row(
         Edits,

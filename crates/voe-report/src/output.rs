@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use voe_untrusted::{Kind, UntrustedDir};
 
-use crate::Error;
+use crate::ReportError;
 
 /// A folder to write to. Links are followed up to it, and below it none.
 #[derive(Debug)]
@@ -13,14 +13,14 @@ pub(crate) struct Folder(UntrustedDir);
 
 impl Folder {
     /// Opens the folder, made with its parents where they are missing.
-    pub(crate) fn named(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn named(path: &Path) -> Result<Self, ReportError> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        fs::create_dir_all(path).map_err(Error::write(path))?;
+        fs::create_dir_all(path).map_err(ReportError::write(path))?;
         Ok(Self(UntrustedDir::named(path)?))
     }
 
     /// Puts a file in the place of what is at `name`, a path below the folder. Returns its path.
-    pub(crate) fn write(&self, name: impl AsRef<Path>, content: &str) -> Result<PathBuf, Error> {
+    pub(crate) fn write(&self, name: impl AsRef<Path>, content: &str) -> Result<PathBuf, ReportError> {
         let name = name.as_ref();
         if let Some(above) = name.parent() {
             self.0.make_dirs(above)?;
@@ -32,13 +32,13 @@ impl Folder {
 
 /// Writes the one file that the user named, whose folder is `folder`. A link, a device or a pipe at its path is refused: the
 /// first may be somebody else's, and none of them is to be replaced by a file.
-pub(crate) fn file(folder: &Folder, path: &Path, content: &str) -> Result<PathBuf, Error> {
+pub(crate) fn file(folder: &Folder, path: &Path, content: &str) -> Result<PathBuf, ReportError> {
     let Some(name) = path.file_name() else {
-        return Err(Error::Usage(format!("{} is no name of a file", path.display())));
+        return Err(ReportError::Usage(format!("{} is no name of a file", path.display())));
     };
     match folder.0.kind(name)? {
         None | Some(Kind::File) => folder.write(name, content)?,
-        Some(kind) => return Err(Error::Taken { path: path.to_owned(), kind }),
+        Some(kind) => return Err(ReportError::Taken { path: path.to_owned(), kind }),
     };
     Ok(path.to_owned())
 }

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use chromium::{Browser, program};
 use synthetic::{Shape, write_run};
-use voe_report::commands::report::{Format, Options as ReportOptions, report};
-use voe_report::viewer::{Options, export::export, server::Server};
+use voe_report::commands::report::{ReportFormat, ReportOptions, report};
+use voe_report::viewer::{ViewOptions, export::export, server::ViewServer};
 
 /// What a model could write to get at the reader: ends of scripts, comments, attributes, styles and strings.
 const HOSTILE: &str = "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=2>\"'`${window.pwned=3}--><svg onload=window.pwned=4>\
@@ -25,13 +25,13 @@ struct Viewer {
 
 impl Viewer {
     fn of(run: &Path) -> Self {
-        let options = Options { inputs: vec![run.to_str().unwrap().into()], ..Options::default() };
+        let options = ViewOptions { inputs: vec![run.to_str().unwrap().into()], ..ViewOptions::default() };
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
-                let server = Server::bind(&options).await.unwrap();
+                let server = ViewServer::bind(&options).await.unwrap();
                 tell.send(server.url()).unwrap();
                 server.run(async { drop(stopped.await) }).await.unwrap();
             });
@@ -163,7 +163,8 @@ fn an_export_opens_from_disk_and_can_be_searched() {
     let dir = tempfile::tempdir().unwrap();
     write_run(&dir.path().join("run"), &Shape { hostile: HOSTILE, ..Shape::default() });
     let out = dir.path().join("out");
-    let options = Options { inputs: vec![dir.path().join("run").to_str().unwrap().into()], ..Options::default() };
+    let options =
+        ViewOptions { inputs: vec![dir.path().join("run").to_str().unwrap().into()], ..ViewOptions::default() };
     assert_eq!(export(&options, &out).unwrap(), 36);
     let mut browser = Browser::start(&program);
     let page = format!("file://{}/index.html", out.display());
@@ -221,7 +222,7 @@ fn hostile_text_is_shown_and_never_run() {
     let page = dir.path().join("r.html");
     let options = ReportOptions {
         inputs: vec![dir.path().to_str().unwrap().into()],
-        format: Format::Html,
+        format: ReportFormat::Html,
         out: Some(page.clone()),
         ..ReportOptions::default()
     };
@@ -246,7 +247,7 @@ fn every_page_fits_a_laptop_and_a_phone_light_and_dark() {
     let page = dir.path().join("r.html");
     let options = ReportOptions {
         inputs: vec![dir.path().to_str().unwrap().into()],
-        format: Format::Html,
+        format: ReportFormat::Html,
         out: Some(page.clone()),
         ..ReportOptions::default()
     };

@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use voe_report::commands::compare::{By, Options, compare};
+use voe_report::commands::compare::{CompareOptions, GroupBy, compare};
 use voe_report::data::load;
-use voe_report::data::suite::Suite;
+use voe_report::data::suite::TaskSet;
 
 fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
     numbers
@@ -28,8 +28,9 @@ fn two_reports_are_told_apart_or_not_in_plain_words() {
     let dir = tempfile::tempdir().unwrap();
     let a = report(dir.path(), "new.json", ids(0..40), ids(0..24));
     let b = report(dir.path(), "old.json", ids(0..38), ids((0..17).chain([30, 31])));
-    let suite = Suite::of_ids("forty", ids(0..40));
-    let found = compare(&Options { a: a.clone(), b: b.clone(), suite: Some(suite), by: Some(By::Repo) }).unwrap();
+    let suite = TaskSet::of_ids("forty", ids(0..40));
+    let found =
+        compare(&CompareOptions { a: a.clone(), b: b.clone(), suite: Some(suite), by: Some(GroupBy::Repo) }).unwrap();
     insta::assert_snapshot!(found.text(), @r"
     40 tasks: forty
 
@@ -56,7 +57,7 @@ fn two_reports_are_told_apart_or_not_in_plain_words() {
     assert_eq!((value["won"].as_u64(), value["lost"].as_u64(), value["tasks"].as_u64()), (Some(7), Some(2), Some(40)));
     assert_eq!(value["interval"].as_array().unwrap().len(), 2);
     let clear = report(dir.path(), "clear.json", ids(0..40), ids(0..39));
-    let found = compare(&Options { a: b, b: clear, ..Options::default() }).unwrap();
+    let found = compare(&CompareOptions { a: b, b: clear, ..CompareOptions::default() }).unwrap();
     assert!(found.sentence.contains("clear resolves more than old") && found.p < 0.001, "{}", found.sentence);
 }
 
@@ -72,7 +73,7 @@ fn several_trials_are_compared_task_by_task_with_an_interval_from_repositories()
     let spec = |arm: &str| format!("{}:{arm}", run.display());
     let arm = load::arm(&spec("a-b")).unwrap();
     assert_eq!(arm.trials.iter().map(|t| t.number).collect::<Vec<_>>(), [1, 2, 3], "an arm's name may hold a hyphen");
-    let found = compare(&Options { a: spec("a-b"), b: spec("c"), ..Options::default() }).unwrap();
+    let found = compare(&CompareOptions { a: spec("a-b"), b: spec("c"), ..CompareOptions::default() }).unwrap();
     assert_eq!((found.trials, found.interval_method), ([3, 3], "bootstrap clustered by repository"));
     // 0 and 1: 2 of 3 each way; 2 and 3: 3 against 2; 4 and 5: 3 and 3; 6 and 7: 3 against 2; 8 to 11: 3 or 2 against 0.
     assert_eq!((found.won, found.lost, found.both, found.neither), (8, 0, 4, 8));
@@ -88,7 +89,9 @@ fn trials_that_all_agree_have_an_interval_all_the_same() {
         report(&run, &format!("grades/{name}.json"), ids(0..26), ids(0..22));
     }
     let spec = |arm: &str| format!("{}:{arm}", run.display());
-    let found = compare(&Options { a: spec("a"), b: spec("b"), by: Some(By::Repo), ..Options::default() }).unwrap();
+    let found =
+        compare(&CompareOptions { a: spec("a"), b: spec("b"), by: Some(GroupBy::Repo), ..CompareOptions::default() })
+            .unwrap();
     let width = |interval: &voe_report::stats::Interval| interval.1 - interval.0;
     assert!(width(&found.interval) > 0.2 && found.interval_method == "tango", "{:?}", found.interval);
     let groups = found.by.as_ref().unwrap();
@@ -108,7 +111,7 @@ fn mistakes_are_answered_with_what_would_be_right() {
     let place = |text: String| text.replace(dir.path().to_str().unwrap(), "DIR");
     let refused = |a: &str| {
         let a = format!("{}/{a}", dir.path().display());
-        place(compare(&Options { b: a.clone(), a, ..Options::default() }).unwrap_err().to_string())
+        place(compare(&CompareOptions { b: a.clone(), a, ..CompareOptions::default() }).unwrap_err().to_string())
     };
     insta::assert_snapshot!([refused("run"), refused("run:z"), refused("junk.json"), refused("later.json"), refused("nothing"), refused(".")].join("\n"), @r#"
     DIR/run holds several arms; name one as DIR/run:ARM, of: x, y

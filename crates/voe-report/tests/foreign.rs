@@ -11,10 +11,10 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use synthetic::{Shape, task_id, write_run};
-use voe_report::commands::compare::{Options as CompareOptions, compare};
-use voe_report::commands::report::{Format, Options as ReportOptions, Output, report};
-use voe_report::viewer::index::Index;
-use voe_report::viewer::{Options, export::export, pages, search};
+use voe_report::commands::compare::{CompareOptions, compare};
+use voe_report::commands::report::{ReportFormat, ReportOptions, ReportOutput, report};
+use voe_report::viewer::index::ViewerIndex;
+use voe_report::viewer::{ViewOptions, export::export, pages, search};
 
 fn small(dir: &Path) -> Vec<String> {
     write_run(dir, &Shape { tasks: 2, arms: &["a"], ..Shape::default() });
@@ -46,7 +46,7 @@ fn links(folder: &Path, names: &[String], target: &Path) {
     }
 }
 
-fn written(inputs: &[String], format: Format, out: &Path) -> Result<Output, voe_report::Error> {
+fn written(inputs: &[String], format: ReportFormat, out: &Path) -> Result<ReportOutput, voe_report::ReportError> {
     let (inputs, out) = (inputs.to_vec(), Some(out.to_owned()));
     report(&ReportOptions { inputs, format, out, ..ReportOptions::default() })
 }
@@ -54,7 +54,7 @@ fn written(inputs: &[String], format: Format, out: &Path) -> Result<Output, voe_
 #[test]
 fn an_export_replaces_links_in_its_folder_and_writes_through_none() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options { inputs: small(&dir.path().join("run")), ..Options::default() };
+    let options = ViewOptions { inputs: small(&dir.path().join("run")), ..ViewOptions::default() };
     let (plain, site, precious) = (dir.path().join("plain"), dir.path().join("site"), dir.path().join("precious"));
     export(&options, &plain).unwrap();
     let names = files(&plain);
@@ -74,7 +74,7 @@ fn an_export_replaces_links_in_its_folder_and_writes_through_none() {
 #[test]
 fn an_export_refuses_a_link_in_the_place_of_a_folder_of_its_own() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options { inputs: small(&dir.path().join("run")), ..Options::default() };
+    let options = ViewOptions { inputs: small(&dir.path().join("run")), ..ViewOptions::default() };
     let (site, elsewhere) = (dir.path().join("site"), dir.path().join("elsewhere"));
     fs::create_dir(&elsewhere).unwrap();
     fs::create_dir(&site).unwrap();
@@ -87,7 +87,7 @@ fn an_export_refuses_a_link_in_the_place_of_a_folder_of_its_own() {
 #[test]
 fn an_export_goes_to_a_folder_that_the_user_reaches_through_a_link_of_their_own() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options { inputs: small(&dir.path().join("run")), ..Options::default() };
+    let options = ViewOptions { inputs: small(&dir.path().join("run")), ..ViewOptions::default() };
     fs::create_dir(dir.path().join("disk")).unwrap();
     symlink("disk", dir.path().join("named")).unwrap();
     export(&options, &dir.path().join("named")).unwrap();
@@ -101,16 +101,16 @@ fn a_report_of_several_files_replaces_links_and_writes_through_none() {
     let precious = dir.path().join("precious");
     fs::write(&precious, "the user's\n").unwrap();
     let (plain, out) = (dir.path().join("plain"), dir.path().join("out"));
-    written(&inputs, Format::Csv, &plain).unwrap();
+    written(&inputs, ReportFormat::Csv, &plain).unwrap();
     let names = files(&plain);
     assert!(names.iter().any(|name| name.starts_with("figures/")), "{names:?}");
     links(&out, &names, &precious);
-    written(&inputs, Format::Csv, &out).unwrap();
+    written(&inputs, ReportFormat::Csv, &out).unwrap();
     let (plain, out) = (dir.path().join("plain-md"), dir.path().join("md"));
-    written(&inputs, Format::Md, &plain.join("r.md")).unwrap();
+    written(&inputs, ReportFormat::Md, &plain.join("r.md")).unwrap();
     let figures: Vec<String> = files(&plain).into_iter().filter(|name| name != "r.md").collect();
     links(&out, &figures, &precious);
-    written(&inputs, Format::Md, &out.join("r.md")).unwrap();
+    written(&inputs, ReportFormat::Md, &out.join("r.md")).unwrap();
     assert_eq!(fs::read_to_string(&precious).unwrap(), "the user's\n");
 }
 
@@ -124,9 +124,12 @@ fn a_report_is_not_written_through_a_link_or_a_pipe_at_the_path_that_was_named()
     symlink("nothing-there-yet", dir.path().join("r.md")).unwrap();
     let made = std::process::Command::new("mkfifo").arg(dir.path().join("r.csv")).status().unwrap();
     assert!(made.success());
-    for (format, name) in
-        [(Format::Json, "r.json"), (Format::Md, "r.md"), (Format::Csv, "r.csv"), (Format::Html, "run")]
-    {
+    for (format, name) in [
+        (ReportFormat::Json, "r.json"),
+        (ReportFormat::Md, "r.md"),
+        (ReportFormat::Csv, "r.csv"),
+        (ReportFormat::Html, "run"),
+    ] {
         let error = written(&inputs, format, &dir.path().join(name)).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains("leave out --out"), "{error}");
     }
@@ -135,7 +138,7 @@ fn a_report_is_not_written_through_a_link_or_a_pipe_at_the_path_that_was_named()
     // A file is replaced, and one in the current directory needs no folder in its name.
     fs::remove_file(&link).unwrap();
     fs::write(&link, "an old report").unwrap();
-    written(&inputs, Format::Json, &link).unwrap();
+    written(&inputs, ReportFormat::Json, &link).unwrap();
     assert!(fs::read_to_string(&link).unwrap().starts_with('{'));
 }
 
@@ -193,14 +196,14 @@ fn cleared(run: &Path, place: &str) -> std::path::PathBuf {
 fn told(dir: &Path) -> String {
     let run = dir.join("run").to_str().unwrap().to_owned();
     let (inputs, site) = (vec![run.clone()], dir.join("site"));
-    let mut told = match export(&Options { inputs: inputs.clone(), ..Options::default() }, &site) {
+    let mut told = match export(&ViewOptions { inputs: inputs.clone(), ..ViewOptions::default() }, &site) {
         Ok(_) => files(&site).iter().map(|name| fs::read_to_string(site.join(name)).unwrap()).collect(),
         Err(error) => error.to_string(),
     };
-    for format in [Format::Json, Format::Csv] {
+    for format in [ReportFormat::Json, ReportFormat::Csv] {
         told += &match report(&ReportOptions { inputs: inputs.clone(), format, ..ReportOptions::default() }) {
-            Ok(Output::Text(text)) => text,
-            Ok(Output::Files(_)) => unreachable!(),
+            Ok(ReportOutput::Text(text)) => text,
+            Ok(ReportOutput::Files(_)) => unreachable!(),
             Err(error) => error.to_string(),
         };
     }
@@ -229,12 +232,12 @@ fn a_link_that_is_put_into_a_run_while_it_is_viewed_is_not_followed() {
     let dir = tempfile::tempdir().unwrap();
     private_and_sent(dir.path());
     let (run, private) = (dir.path().join("run"), dir.path().join("private"));
-    let mut index = Index::build(&[run.to_str().unwrap().to_owned()]).unwrap();
+    let mut index = ViewerIndex::build(&[run.to_str().unwrap().to_owned()]).unwrap();
     let path = index.entries[0].place.path();
     let own = path.strip_prefix(&run).unwrap().to_owned();
     fs::remove_file(&path).unwrap();
     symlink(private.join(&own), &path).unwrap();
-    let shown = |index: &Index| {
+    let shown = |index: &ViewerIndex| {
         let chunk =
             pages::chunk(&index.entries[0], 0).map_or_else(|error| error.to_string(), |value| value.to_string());
         let found = search::search(&search::targets(index), PRIVATE, &AtomicBool::new(false));
@@ -283,8 +286,8 @@ fn a_pipe_named_as_report_suite_or_trajectory_is_refused_at_once() {
     let name = pipe.to_str().unwrap().to_owned();
     std::thread::spawn(move || {
         let report = report(&ReportOptions { inputs: vec![name.clone()], ..ReportOptions::default() });
-        let suite = voe_report::data::suite::Suite::read(name.as_ref());
-        let view = Index::build(&[name]);
+        let suite = voe_report::data::suite::TaskSet::read(name.as_ref());
+        let view = ViewerIndex::build(&[name]);
         let _ = done.send([report.is_err(), suite.is_err(), view.is_err()]);
     });
     assert_eq!(wait.recv_timeout(Duration::from_secs(60)).expect("voe waits"), [true; 3]);
@@ -296,7 +299,7 @@ fn a_trajectory_that_the_user_names_through_a_link_of_their_own_is_viewed() {
     small(&dir.path().join("run"));
     let link = dir.path().join("last.jsonl");
     symlink(dir.path().join(format!("run/tasks/{}/a-1/trajectory.jsonl", task_id(0))), &link).unwrap();
-    let index = Index::build(&[link.to_str().unwrap().to_owned()]).unwrap();
+    let index = ViewerIndex::build(&[link.to_str().unwrap().to_owned()]).unwrap();
     assert!(index.attempts() == 1 && !index.entries[0].steps.is_empty());
 }
 
@@ -312,7 +315,8 @@ fn nothing_in_a_markdown_report_is_markup_of_a_run() {
     let record = format!("tasks/{}/a-1/trajectory.jsonl", task_id(0));
     fs::rename(run.join(record), run.join(format!("tasks/{evil}/{evil}-1/trajectory.jsonl"))).unwrap();
     let inputs = vec![run.to_str().unwrap().to_owned()];
-    let Output::Text(text) = report(&ReportOptions { inputs, format: Format::Md, ..ReportOptions::default() }).unwrap()
+    let ReportOutput::Text(text) =
+        report(&ReportOptions { inputs, format: ReportFormat::Md, ..ReportOptions::default() }).unwrap()
     else {
         panic!("not text")
     };
@@ -357,9 +361,12 @@ fn numbers_of_any_size_in_a_record_are_shown_and_end_nothing() {
         fs::write(other.join(place).join("trajectory.jsonl"), &record).unwrap();
     }
     let inputs = vec![run.to_str().unwrap().to_owned()];
-    assert_eq!(export(&Options { inputs: inputs.clone(), ..Options::default() }, &dir.path().join("site")).unwrap(), 3);
-    for format in [Format::Table, Format::Md, Format::Json, Format::Csv, Format::Html] {
+    assert_eq!(
+        export(&ViewOptions { inputs: inputs.clone(), ..ViewOptions::default() }, &dir.path().join("site")).unwrap(),
+        3
+    );
+    for format in [ReportFormat::Table, ReportFormat::Md, ReportFormat::Json, ReportFormat::Csv, ReportFormat::Html] {
         let made = report(&ReportOptions { inputs: inputs.clone(), format, ..ReportOptions::default() });
-        assert!(matches!(made, Ok(Output::Text(_))), "{format:?}");
+        assert!(matches!(made, Ok(ReportOutput::Text(_))), "{format:?}");
     }
 }

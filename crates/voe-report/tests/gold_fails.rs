@@ -9,8 +9,8 @@ use std::path::Path;
 
 use synthetic::{Shape, write_run};
 use voe_report::commands::report::Made;
-use voe_report::data::arm::Arm;
-use voe_report::data::failure::Failure;
+use voe_report::data::arm::ArmResults;
+use voe_report::data::failure::FailureClass;
 use voe_report::data::load;
 
 /// Of each place one: everywhere, without containers, without a network.
@@ -52,8 +52,8 @@ fn conditions(dir: &Path, backend: &str, network: bool) {
     fs::write(dir.join("grades/official/grading.toml"), format!("timeout_s = 1800\nnetwork = {network}\n")).unwrap();
 }
 
-fn gold_fails(arms: &[Arm]) -> u32 {
-    Made::of(arms, None).report.arms[0].failures.get(&Failure::GoldFails).copied().unwrap_or(0)
+fn gold_fails(arms: &[ArmResults]) -> u32 {
+    Made::of(arms, None).report.arms[0].failures.get(&FailureClass::GoldFails).copied().unwrap_or(0)
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn which_tasks_they_are_depends_on_where_the_run_was_graded() {
     {
         conditions(dir.path(), backend, network);
         assert_eq!(gold_fails(&load::arms(spec).unwrap()), expected, "{backend} {network}");
-        let index = voe_report::viewer::index::Index::build(&[spec.to_owned()]).unwrap();
+        let index = voe_report::viewer::index::ViewerIndex::build(&[spec.to_owned()]).unwrap();
         assert_eq!(gold_fails(&index.arms()), expected, "the viewer agrees: {backend} {network}");
     }
     let alone = dir.path().join("grades/a-1.json");
@@ -94,10 +94,10 @@ fn the_reasons_are_under_the_table_in_the_csv_and_on_the_attempts_page() {
          too: django__django-10097; its tests need packages that only conda has (cdms2) (without containers): \
          pydata__xarray-4695; its tests need the internet (httpbin.org) (without a network): psf__requests-1766)."
     );
-    let suite = voe_report::data::suite::Suite::read(&dir.path().join("suite.jsonl")).unwrap();
+    let suite = voe_report::data::suite::TaskSet::read(&dir.path().join("suite.jsonl")).unwrap();
     let csv = voe_report::report::attempts_csv::attempts_csv(&arms, &suite);
     assert_eq!(csv.matches(",unresolved,0,gold fails here,").count(), 3, "{csv}");
-    let index = voe_report::viewer::index::Index::build(&[spec.to_owned()]).unwrap();
+    let index = voe_report::viewer::index::ViewerIndex::build(&[spec.to_owned()]).unwrap();
     let id = index.entries.iter().position(|entry| entry.task == KNOWN[2]).unwrap();
     let page = voe_report::viewer::pages::attempt(&index, id).unwrap();
     assert_eq!(page["gold_fails"], "its tests need the internet (httpbin.org) (without a network)");

@@ -4,9 +4,9 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use voe_report::commands::compare::{By, Comparison, Options, compare};
-use voe_report::data::{load, suite::Suite};
-use voe_report::report::build::Report;
+use voe_report::commands::compare::{CompareOptions, Comparison, GroupBy, compare};
+use voe_report::data::{load, suite::TaskSet};
+use voe_report::report::build::ArmsReport;
 
 /// The data folder; `None`, and a word on what is skipped, without it.
 fn data(cases: usize) -> Option<PathBuf> {
@@ -24,11 +24,11 @@ fn data(cases: usize) -> Option<PathBuf> {
     }
 }
 
-fn verified(data: &Path) -> Suite {
-    Suite::read(&data.join("swe-bench/verified.jsonl")).unwrap()
+fn verified(data: &Path) -> TaskSet {
+    TaskSet::read(&data.join("swe-bench/verified.jsonl")).unwrap()
 }
 
-fn hard(data: &Path) -> Suite {
+fn hard(data: &Path) -> TaskSet {
     let mut suite = verified(data);
     suite.name = "verified-hard".into();
     suite.tasks.retain(|_, task| matches!(task.difficulty.as_str(), "1-4 hours" | ">4 hours"));
@@ -44,15 +44,15 @@ const E9: &str = "e9-verified-100-steps.json";
 const E11: &str = "e11-verified-verify-at-last.json";
 const E12: &str = "e12-hard45-verify-on-edit.json";
 
-fn compared(data: &Path, a: &str, b: &str, suite: Option<Suite>) -> Comparison {
-    compare(&Options { a: spec(data, a), b: spec(data, b), suite, by: Some(By::Repo) }).unwrap()
+fn compared(data: &Path, a: &str, b: &str, suite: Option<TaskSet>) -> Comparison {
+    compare(&CompareOptions { a: spec(data, a), b: spec(data, b), suite, by: Some(GroupBy::Repo) }).unwrap()
 }
 
 #[test]
 fn the_three_runs_on_500_tasks_resolve_what_was_published() {
     let Some(data) = data(3) else { return };
     let arms = load::all(&[E8, E9, E11].map(|f| spec(&data, f))).unwrap();
-    let (report, _) = Report::of(&arms, Some(&verified(&data)));
+    let (report, _) = ArmsReport::of(&arms, Some(&verified(&data)));
     let resolved: Vec<(f64, f64, usize)> = report.arms.iter().map(|a| (a.resolved, a.submitted, a.total)).collect();
     assert_eq!(resolved, [(314.0, 471.0, 500), (320.0, 478.0, 500), (335.0, 493.0, 500)]);
     let overlap = &report.overlap;
@@ -92,7 +92,7 @@ fn the_five_arms_on_the_hard_tasks_resolve_what_was_published() {
     let Some(data) = data(5) else { return };
     let order = ["opus-4.6", "e12-verify-on-edit", "e11v2-verify-at-last", "e9-100-steps", "e8-200-steps"];
     let arms = load::all(&order.map(|arm| spec(&data, &format!("hard45.json:{arm}")))).unwrap();
-    let (report, _) = Report::of(&arms, Some(&hard(&data)));
+    let (report, _) = ArmsReport::of(&arms, Some(&hard(&data)));
     assert_eq!(report.arms.iter().map(|a| a.resolved).collect::<Vec<_>>(), [18.0, 17.0, 15.0, 10.0, 8.0]);
     assert_eq!(report.tasks, 45);
     let overlap = &report.overlap;
@@ -103,7 +103,7 @@ fn the_five_arms_on_the_hard_tasks_resolve_what_was_published() {
     assert_eq!((c.won, c.lost, c.both, c.neither), (7, 5, 10, 23));
     assert!((c.p - 0.774_414).abs() < 1e-6);
     let (a, b) = (spec(&data, &format!("hard45.json:{}", order[1])), spec(&data, &format!("hard45.json:{}", order[2])));
-    let c = compare(&Options { a, b, suite: Some(hard(&data)), by: None }).unwrap();
+    let c = compare(&CompareOptions { a, b, suite: Some(hard(&data)), by: None }).unwrap();
     insta::assert_snapshot!(c.sentence, @"7 won, 5 lost of 45: this data can't tell the two apart (+4.4 points, 95 % interval −11.5 to +20.4; p = 0.774); to see a gain of 4.4 points you need about 1 100 tasks (500 tasks 3 times).");
 }
 
@@ -113,7 +113,7 @@ fn the_table_of_tasks_is_the_published_one_row_by_row() {
     let rows: Vec<serde_json::Value> =
         serde_json::from_str(&std::fs::read_to_string(data.join("published/hard45.json")).unwrap()).unwrap();
     let arms = load::arms(&spec(&data, "hard45.json")).unwrap();
-    let (report, _) = Report::of(&arms, Some(&hard(&data)));
+    let (report, _) = ArmsReport::of(&arms, Some(&hard(&data)));
     for row in &rows {
         let found = report.matrix.iter().find(|r| r.task == row["instance_id"]).unwrap();
         for (arm, [resolved, submitted]) in arms.iter().zip(&found.outcomes) {
@@ -165,7 +165,7 @@ fn every_table_of_the_docs_page_is_what_the_data_gives() {
     let page = include_str!("../../../docs/published.md");
     let arms = load::arms(&spec(&data, "hard45.json")).unwrap();
     assert_eq!(arms[0].name, "opus-4.6", "a table's arms keep their order");
-    let (report, _) = Report::of(&arms, Some(&hard(&data)));
+    let (report, _) = ArmsReport::of(&arms, Some(&hard(&data)));
     let mut held = 0;
     for table in report.tables().iter().filter(|t| !matches!(t.id, "failures" | "overlap")) {
         for row in rows(&table.markdown()) {
@@ -175,7 +175,7 @@ fn every_table_of_the_docs_page_is_what_the_data_gives() {
     }
     assert!(held > 70, "{held}");
     let arms = load::all(&[E11, E9, E8].map(|f| spec(&data, f))).unwrap();
-    let (report, _) = Report::of(&arms, Some(&verified(&data)));
+    let (report, _) = ArmsReport::of(&arms, Some(&verified(&data)));
     let name = |name: &str| name.split('-').next().unwrap().to_uppercase();
     let tables = report.tables();
     for (pair, shown) in report.pairs.iter().zip(&tables.iter().find(|t| t.id == "pairs").unwrap().rows) {

@@ -4,13 +4,13 @@
 mod synthetic;
 
 use synthetic::{Shape, write_run};
-use voe_report::commands::report::{Format, Options, Output, report};
-use voe_report::data::suite::Suite;
+use voe_report::commands::report::{ReportFormat, ReportOptions, ReportOutput, report};
+use voe_report::data::suite::TaskSet;
 
-fn text(output: Output) -> String {
+fn text(output: ReportOutput) -> String {
     match output {
-        Output::Text(text) => text,
-        Output::Files(files) => panic!("{files:?}"),
+        ReportOutput::Text(text) => text,
+        ReportOutput::Files(files) => panic!("{files:?}"),
     }
 }
 
@@ -18,9 +18,12 @@ fn text(output: Output) -> String {
 fn a_small_run_reads_well_in_a_terminal() {
     let dir = tempfile::tempdir().unwrap();
     write_run(dir.path(), &Shape { tasks: 10, ..Shape::default() });
-    let suite = Suite::read(&dir.path().join("suite.jsonl")).unwrap();
-    let options =
-        Options { inputs: vec![dir.path().to_str().unwrap().into()], suite: Some(suite), ..Options::default() };
+    let suite = TaskSet::read(&dir.path().join("suite.jsonl")).unwrap();
+    let options = ReportOptions {
+        inputs: vec![dir.path().to_str().unwrap().into()],
+        suite: Some(suite),
+        ..ReportOptions::default()
+    };
     insta::assert_snapshot!(text(report(&options).unwrap()), @r#"
     10 tasks: suite
 
@@ -171,11 +174,11 @@ fn a_run_knows_its_tasks_and_a_fault_is_not_the_models() {
     assert!(report.by_difficulty.len() > 1 && report.matrix.iter().all(|row| !row.difficulty.is_empty()));
     assert!(report.notes.iter().any(|note| note.contains("suite.jsonl has 10")), "{:?}", report.notes);
     assert!(report.notes.iter().any(|note| note.contains("1 attempt given up")), "{:?}", report.notes);
-    let suite = Suite::read(&dir.path().join("suite.jsonl")).unwrap();
+    let suite = TaskSet::read(&dir.path().join("suite.jsonl")).unwrap();
     let made = voe_report::commands::report::Made::of(&arms, Some(&suite));
     let failures = &made.report.arms[0].failures;
-    assert_eq!(failures.get(&voe_report::data::failure::Failure::Server), Some(&1), "{failures:?}");
-    assert!(!failures.contains_key(&voe_report::data::failure::Failure::Unclassified), "{failures:?}");
+    assert_eq!(failures.get(&voe_report::data::failure::FailureClass::Server), Some(&1), "{failures:?}");
+    assert!(!failures.contains_key(&voe_report::data::failure::FailureClass::Unclassified), "{failures:?}");
 }
 
 /// Lists a task in one of the lists of a run's report, and in no other.
@@ -213,19 +216,19 @@ fn why_not_is_what_grading_says_whose_matter_it_is() {
     cause(2, r#"{"blame":"unclear","sign":"out_of_memory"}"#);
     cause(3, r#"{"blame":"patch","sign":"not_applied"}"#);
     cause(4, "of a later voe");
-    let of = |arms: &[voe_report::data::arm::Arm]| {
-        use voe_report::data::arm::Verdict::{Error, Skipped};
-        use voe_report::data::failure::Failure::{Environment, NotApplied, Unclear};
+    let of = |arms: &[voe_report::data::arm::ArmResults]| {
+        use voe_report::data::arm::GradeVerdict::{Error, Skipped};
+        use voe_report::data::failure::FailureClass::{Environment, NotApplied, Unclear};
         let made = voe_report::commands::report::Made::of(arms, None);
         let facts = &made.report.arms[0];
-        let failures = [Environment, Unclear, NotApplied, voe_report::data::failure::Failure::Skipped];
+        let failures = [Environment, Unclear, NotApplied, voe_report::data::failure::FailureClass::Skipped];
         let failures = failures.map(|failure| facts.failures.get(&failure).copied().unwrap_or(0));
         (failures, facts.verdict(Error), facts.verdict(Skipped))
     };
     let run = dir.path().to_str().unwrap();
     let expected = ([1, 2, 1, 1], 2, 1);
     assert_eq!(of(&voe_report::data::load::arms(run).unwrap()), expected);
-    let index = voe_report::viewer::index::Index::build(&[run.to_owned()]).unwrap();
+    let index = voe_report::viewer::index::ViewerIndex::build(&[run.to_owned()]).unwrap();
     assert_eq!(of(&index.arms()), expected, "the viewer agrees");
     let id = index.entries.iter().position(|entry| entry.task == synthetic::task_id(1)).unwrap();
     let page = voe_report::viewer::pages::attempt(&index, id).unwrap();
@@ -234,7 +237,7 @@ fn why_not_is_what_grading_says_whose_matter_it_is() {
 
 #[test]
 fn grades_without_causes_get_them_from_their_logs_or_stay_unknown() {
-    use voe_report::data::failure::Failure;
+    use voe_report::data::failure::FailureClass;
     let dir = tempfile::tempdir().unwrap();
     write_run(dir.path(), &Shape { tasks: 3, arms: &["a"], ..Shape::default() });
     let grades = dir.path().join("grades/a-1.json");
@@ -271,7 +274,8 @@ fn grades_without_causes_get_them_from_their_logs_or_stay_unknown() {
     let failures = || {
         let arms = voe_report::data::load::arms(dir.path().to_str().unwrap()).unwrap();
         let made = voe_report::commands::report::Made::of(&arms, None);
-        [Failure::Environment, Failure::Unclear].map(|f| made.report.arms[0].failures.get(&f).copied().unwrap_or(0))
+        [FailureClass::Environment, FailureClass::Unclear]
+            .map(|f| made.report.arms[0].failures.get(&f).copied().unwrap_or(0))
     };
     assert_eq!(failures(), [1, 1]);
     // Which of two gradings the report is of, nothing says.
@@ -289,22 +293,22 @@ fn every_form_can_be_written_and_the_page_is_self_contained() {
     let hostile = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\u{1b}[31m";
     write_run(&run, &Shape { trials: 2, hostile, ..Shape::default() });
     let written = |format, out: &str| {
-        let options = Options {
+        let options = ReportOptions {
             inputs: vec![run.to_str().unwrap().into()],
             format,
             out: Some(dir.path().join(out)),
-            ..Options::default()
+            ..ReportOptions::default()
         };
         match report(&options).unwrap() {
-            Output::Files(files) => files,
-            Output::Text(_) => panic!("not written"),
+            ReportOutput::Files(files) => files,
+            ReportOutput::Text(_) => panic!("not written"),
         }
     };
-    let page = std::fs::read_to_string(&written(Format::Html, "r.html")[0]).unwrap();
+    let page = std::fs::read_to_string(&written(ReportFormat::Html, "r.html")[0]).unwrap();
     assert!(page.len() < 2_000_000, "{}", page.len());
     assert_eq!(page.matches("<script").count(), 1, "only the page's own script");
     assert!(!page.contains("<img") && !page.contains("src=\"http") && !page.contains("href=\"http"));
-    let csv = written(Format::Csv, "csv");
+    let csv = written(ReportFormat::Csv, "csv");
     assert!(
         csv.iter().any(|f| f.ends_with("figures/resolved-by-steps.svg"))
             && csv.iter().any(|f| f.ends_with("csv/pairs.csv"))
@@ -315,9 +319,9 @@ fn every_form_can_be_written_and_the_page_is_self_contained() {
         let line = line.replace("\"right file, wrong fix\"", "wrong fix");
         assert_eq!(line.split(',').count(), 12 + voe_report::metric::METRICS.len(), "{line}");
     }
-    let md = written(Format::Md, "r.md");
+    let md = written(ReportFormat::Md, "r.md");
     assert!(md.last().unwrap().ends_with("r.md") && md[0].parent().unwrap().ends_with("r-figures"));
-    let json = std::fs::read_to_string(&written(Format::Json, "r.json")[0]).unwrap();
+    let json = std::fs::read_to_string(&written(ReportFormat::Json, "r.json")[0]).unwrap();
     assert!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["arms"].as_array().unwrap().len() == 3);
 }
 
@@ -326,7 +330,7 @@ fn figures_are_well_formed_and_carry_their_data() {
     let dir = tempfile::tempdir().unwrap();
     write_run(dir.path(), &Shape::default());
     let arms = voe_report::data::load::arms(dir.path().to_str().unwrap()).unwrap();
-    let suite = Suite::read(&dir.path().join("suite.jsonl")).unwrap();
+    let suite = TaskSet::read(&dir.path().join("suite.jsonl")).unwrap();
     let made = voe_report::commands::report::Made::of(&arms, Some(&suite));
     let ids: Vec<&str> = made.figures.iter().map(|f| f.id).collect();
     assert_eq!(
@@ -362,14 +366,14 @@ fn figures_are_well_formed_and_carry_their_data() {
 #[test]
 fn whatever_stands_in_a_field_the_page_has_it_as_text() {
     use voe_report::commands::report::Made;
-    use voe_report::data::arm::{Arm, Cell, Trial, Verdict};
-    use voe_report::data::attempt::{Attempt, Nudges};
+    use voe_report::data::arm::{ArmResults, GradeVerdict, Trial, TrialCell};
+    use voe_report::data::attempt::{AttemptFacts, Nudges};
     use voe_report::data::suite::TaskFacts;
 
     let evil = |field: &str| {
         format!("{field}</td></script><script>alert(\"x\")</script>'\" onclick=y <img src=z> & &lt;{field}")
     };
-    let attempt = Attempt {
+    let attempt = AttemptFacts {
         strategy: evil("strategy"),
         model: evil("model"),
         began: evil("2026-11-2"),
@@ -377,20 +381,20 @@ fn whatever_stands_in_a_field_the_page_has_it_as_text() {
         edits: [(evil("tool"), 1)].into(),
         nudges: [("verify", Nudges { given: 1, heeded: Some(1) })].into(),
         files: vec![evil("file")],
-        ..Attempt::default()
+        ..AttemptFacts::default()
     };
-    let cell = |verdict| Cell { verdict, attempt: Some(Box::new(attempt.clone())), ..Cell::default() };
-    let arm = |name: &str, verdict| Arm {
+    let cell = |verdict| TrialCell { verdict, attempt: Some(Box::new(attempt.clone())), ..TrialCell::default() };
+    let arm = |name: &str, verdict| ArmResults {
         name: evil(name),
         trials: vec![Trial { number: 1, cells: [(evil("task"), cell(verdict))].into(), ..Trial::default() }],
         notes: vec![evil("note")],
-        ..Arm::default()
+        ..ArmResults::default()
     };
     let task =
         |id: &str| (evil(id), TaskFacts { repo: evil("repo"), difficulty: evil("difficulty"), ..TaskFacts::default() });
-    let suite = Suite { name: evil("suite"), tasks: [task("task"), task("other")].into() };
-    let made = Made::of(&[arm("a", Verdict::Resolved), arm("b", Verdict::Unresolved)], Some(&suite));
-    let page = made.text(Format::Html).unwrap();
+    let suite = TaskSet { name: evil("suite"), tasks: [task("task"), task("other")].into() };
+    let made = Made::of(&[arm("a", GradeVerdict::Resolved), arm("b", GradeVerdict::Unresolved)], Some(&suite));
+    let page = made.text(ReportFormat::Html).unwrap();
 
     for field in ["strategy", "tool", "a", "b", "note", "task", "repo", "difficulty", "suite", "model"] {
         // A strategy's name is not shown; everything else is, and whole where a figure doesn't shorten it.

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use voe_report::commands::report::{Options, Output, report};
-use voe_report::viewer::index::Index;
+use voe_report::commands::report::{ReportOptions, ReportOutput, report};
+use voe_report::viewer::index::ViewerIndex;
 
 const FIRST: &str = include_str!("../../voe-trace/tests/formats/1.0.jsonl");
 const NOW: &str = include_str!("../../voe-trace/tests/formats/2.0.jsonl");
@@ -20,17 +20,18 @@ fn write(dir: &Path, record: &str) {
 }
 
 fn reported(dir: &Path, what: &str) -> String {
-    let options = Options { inputs: vec![dir.join(what).to_str().unwrap().to_owned()], ..Options::default() };
+    let options =
+        ReportOptions { inputs: vec![dir.join(what).to_str().unwrap().to_owned()], ..ReportOptions::default() };
     let said = match report(&options) {
-        Ok(Output::Text(text)) => text.lines().filter(|line| line.contains("format")).collect(),
-        Ok(Output::Files(files)) => panic!("{files:?}"),
+        Ok(ReportOutput::Text(text)) => text.lines().filter(|line| line.contains("format")).collect(),
+        Ok(ReportOutput::Files(files)) => panic!("{files:?}"),
         Err(error) => error.to_string(),
     };
     said.replace(dir.to_str().unwrap(), "DIR")
 }
 
 fn viewed(dir: &Path, what: &str) -> String {
-    let index = Index::build(&[dir.join(what).to_str().unwrap().to_owned()]);
+    let index = ViewerIndex::build(&[dir.join(what).to_str().unwrap().to_owned()]);
     let said = match index {
         Ok(index) => index.entries[0].damage.clone().unwrap_or_default(),
         Err(error) => error.to_string(),

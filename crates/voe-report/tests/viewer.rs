@@ -8,14 +8,14 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 use synthetic::{Shape, write_run};
-use voe_report::data::arm::Verdict;
-use voe_report::viewer::index::Index;
-use voe_report::viewer::{Options, pages, search, server::Server};
+use voe_report::data::arm::GradeVerdict;
+use voe_report::viewer::index::ViewerIndex;
+use voe_report::viewer::{ViewOptions, pages, search, server::ViewServer};
 
-fn built(shape: &Shape) -> (tempfile::TempDir, Index) {
+fn built(shape: &Shape) -> (tempfile::TempDir, ViewerIndex) {
     let dir = tempfile::tempdir().unwrap();
     write_run(dir.path(), shape);
-    let index = Index::build(&[dir.path().to_str().unwrap().to_owned()]).unwrap();
+    let index = ViewerIndex::build(&[dir.path().to_str().unwrap().to_owned()]).unwrap();
     (dir, index)
 }
 
@@ -68,7 +68,7 @@ fn damage_in_one_file_leaves_the_others_readable() {
     write_run(dir.path(), &Shape { tasks: 2, arms: &["a"], ..Shape::default() });
     let broken = dir.path().join(format!("tasks/{}/a-1/trajectory.jsonl", synthetic::task_id(0)));
     std::fs::write(&broken, b"\xff\xfe{}\n").unwrap();
-    let index = Index::build(&[dir.path().to_str().unwrap().to_owned()]).unwrap();
+    let index = ViewerIndex::build(&[dir.path().to_str().unwrap().to_owned()]).unwrap();
     let damaged: Vec<bool> = index.entries.iter().map(|e| e.damage.is_some()).collect();
     assert_eq!(damaged.iter().filter(|d| **d).count(), 1);
     let id = damaged.iter().position(|d| *d).unwrap();
@@ -108,8 +108,8 @@ async fn get(address: std::net::SocketAddr, path: &str, host: &str) -> (String, 
 async fn the_server_answers_on_loopback_under_its_own_name_only_and_with_a_strict_policy() {
     let dir = tempfile::tempdir().unwrap();
     write_run(dir.path(), &Shape { tasks: 2, ..Shape::default() });
-    let options = Options { inputs: vec![dir.path().to_str().unwrap().into()], ..Options::default() };
-    let server = Server::bind(&options).await.unwrap();
+    let options = ViewOptions { inputs: vec![dir.path().to_str().unwrap().into()], ..ViewOptions::default() };
+    let server = ViewServer::bind(&options).await.unwrap();
     let address = server.address();
     assert!(address.ip().is_loopback());
     let base = server.url().strip_prefix(&format!("http://{address}")).unwrap().trim_end_matches('/').to_owned();
@@ -141,8 +141,8 @@ async fn the_server_answers_on_loopback_under_its_own_name_only_and_with_a_stric
 async fn without_the_token_of_its_address_the_viewer_shows_nothing() {
     let dir = tempfile::tempdir().unwrap();
     write_run(dir.path(), &Shape { tasks: 1, ..Shape::default() });
-    let options = Options { inputs: vec![dir.path().to_str().unwrap().into()], ..Options::default() };
-    let (server, second) = (Server::bind(&options).await.unwrap(), Server::bind(&options).await.unwrap());
+    let options = ViewOptions { inputs: vec![dir.path().to_str().unwrap().into()], ..ViewOptions::default() };
+    let (server, second) = (ViewServer::bind(&options).await.unwrap(), ViewServer::bind(&options).await.unwrap());
     let (address, url, other) = (server.address(), server.url(), second.url());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(server.run(async { drop(stopped.await) }));
@@ -184,8 +184,8 @@ async fn without_the_token_of_its_address_the_viewer_shows_nothing() {
 async fn connections_that_never_ask_keep_nobody_out() {
     let dir = tempfile::tempdir().unwrap();
     write_run(dir.path(), &Shape { tasks: 1, ..Shape::default() });
-    let options = Options { inputs: vec![dir.path().to_str().unwrap().into()], ..Options::default() };
-    let server = Server::bind(&options).await.unwrap();
+    let options = ViewOptions { inputs: vec![dir.path().to_str().unwrap().into()], ..ViewOptions::default() };
+    let server = ViewServer::bind(&options).await.unwrap();
     let (address, url) = (server.address(), server.url());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(server.run(async { drop(stopped.await) }));
@@ -246,7 +246,7 @@ fn the_attempts_within_a_search_are_its_parts() {
     let (start, finish) = (whole.lines().next().unwrap(), whole.lines().last().unwrap());
     let node = r#"{"at":1.0,"event":"node","id":1,"parent":0,"kind":"rollout","trajectory":"attempts/1/trajectory.jsonl","step":0,"value":0.5}"#;
     std::fs::write(host.join("trajectory.jsonl"), format!("{start}\n{node}\n{finish}\n")).unwrap();
-    let index = Index::build(&[dir.path().to_str().unwrap().to_owned()]).unwrap();
+    let index = ViewerIndex::build(&[dir.path().to_str().unwrap().to_owned()]).unwrap();
     assert_eq!((index.entries.len(), index.attempts()), (3, 2));
     let (overview, _) = pages::overview(&index, None);
     assert_eq!(overview["attempts"].as_array().unwrap().len(), 2);
@@ -265,12 +265,12 @@ fn arms_of_one_name_and_files_of_one_task_are_told_apart() {
         write_run(&dir.path().join(run), &Shape { tasks: 2, arms: &["a"], ..Shape::default() });
     }
     let name = |path: &str| dir.path().join(path).to_str().unwrap().to_owned();
-    let index = Index::build(&[name("x"), name("y")]).unwrap();
+    let index = ViewerIndex::build(&[name("x"), name("y")]).unwrap();
     let arms: Vec<String> = index.arms().into_iter().map(|arm| arm.name).collect();
     assert_eq!(arms, ["x:a", "y:a"]);
-    assert!(index.entries.iter().all(|e| e.verdict != Verdict::Ungraded && e.grade().is_some()));
+    assert!(index.entries.iter().all(|e| e.verdict != GradeVerdict::Ungraded && e.grade().is_some()));
     let file = format!("tasks/{}/a-1/trajectory.jsonl", synthetic::task_id(0));
-    let index = Index::build(&[name(&format!("x/{file}")), name(&format!("y/{file}"))]).unwrap();
+    let index = ViewerIndex::build(&[name(&format!("x/{file}")), name(&format!("y/{file}"))]).unwrap();
     assert_eq!(index.entries.iter().map(|e| e.trial).collect::<Vec<_>>(), [1, 2]);
 }
 
@@ -278,7 +278,7 @@ fn arms_of_one_name_and_files_of_one_task_are_told_apart() {
 fn a_report_is_viewed_in_the_place_of_a_run() {
     let dir = tempfile::tempdir().unwrap();
     write_run(dir.path(), &Shape { tasks: 3, arms: &["a"], ..Shape::default() });
-    let index = Index::build(&[dir.path().join("grades/a-1.json").to_str().unwrap().to_owned()]).unwrap();
+    let index = ViewerIndex::build(&[dir.path().join("grades/a-1.json").to_str().unwrap().to_owned()]).unwrap();
     let (overview, figures) = pages::overview(&index, None);
     let attempts = overview["attempts"].as_array().unwrap();
     assert!(attempts.len() == 3 && attempts.iter().all(|a| a["id"].is_null() && a["arm"] == "a-1"), "{attempts:?}");
@@ -289,7 +289,7 @@ fn a_report_is_viewed_in_the_place_of_a_run() {
 fn a_run_that_has_just_begun_waits_for_its_first_attempt() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("run.toml"), "").unwrap();
-    let mut index = Index::build(&[dir.path().to_str().unwrap().to_owned()]).unwrap();
+    let mut index = ViewerIndex::build(&[dir.path().to_str().unwrap().to_owned()]).unwrap();
     assert_eq!(pages::overview(&index, None).0["attempts"].as_array().unwrap().len(), 0);
     write_run(dir.path(), &Shape { tasks: 1, arms: &["a"], ..Shape::default() });
     assert!(index.refresh().unwrap());
@@ -304,7 +304,7 @@ fn a_damaged_line_is_said_and_the_rest_is_shown() {
     let mut lines: Vec<String> = std::fs::read_to_string(&path).unwrap().lines().map(str::to_owned).collect();
     lines[5].truncate(20);
     std::fs::write(&path, lines.join("\n") + "\n").unwrap();
-    let index = Index::build(&[dir.path().to_str().unwrap().to_owned()]).unwrap();
+    let index = ViewerIndex::build(&[dir.path().to_str().unwrap().to_owned()]).unwrap();
     let attempt = pages::attempt(&index, 0).unwrap();
     assert_eq!(attempt["damage"], "1 damaged line left out");
     assert!(!attempt["steps"].as_array().unwrap().is_empty() && !attempt["finish"].is_null());
@@ -320,7 +320,7 @@ fn what_cannot_be_viewed_is_named() {
     write_run(&dir.path().join("run"), &Shape { tasks: 1, arms: &["a", "b"], ..Shape::default() });
     let refused = |input: &str| {
         let input = format!("{}/{input}", dir.path().display());
-        let error = Index::build(&[input]).unwrap_err().to_string();
+        let error = ViewerIndex::build(&[input]).unwrap_err().to_string();
         error.replace(dir.path().to_str().unwrap(), "DIR")
     };
     insta::assert_snapshot!(["empty", "notes.txt", "run:c", "nothing"].map(refused).join("\n"), @r#"
@@ -337,8 +337,8 @@ async fn a_port_in_use_is_named_with_a_way_out() {
     write_run(dir.path(), &Shape { tasks: 1, ..Shape::default() });
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let options = Options { inputs: vec![dir.path().to_str().unwrap().into()], port, ..Options::default() };
-    let error = Server::bind(&options).await.unwrap_err();
+    let options = ViewOptions { inputs: vec![dir.path().to_str().unwrap().into()], port, ..ViewOptions::default() };
+    let error = ViewServer::bind(&options).await.unwrap_err();
     assert!(std::error::Error::source(&error).is_none(), "the line says all, once");
     let error = error.to_string();
     assert!(error.contains(&format!("127.0.0.1:{port}")) && error.contains("--port 0"), "{error}");

@@ -118,7 +118,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
         || error.is::<voe_agent::LoadError>()
         || error.is::<voe_repo::RepoError>()
         || error.is::<voe_trace::ReadError>()
-        || error.is::<voe_report::Error>()
+        || error.is::<voe_report::ReportError>()
         || error.is::<voe_bench::SuiteError>()
         || error.is::<voe_bench::ExperimentError>()
         || error.is::<voe_bench::run::DirError>()

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use voe_report::commands::{compare, power, report};
-use voe_report::data::suite::Suite;
+use voe_report::data::suite::TaskSet;
 use voe_report::viewer;
 
 use crate::show::out;
@@ -12,13 +12,19 @@ use crate::signals::Signals;
 use crate::{cli, exit};
 
 pub(crate) async fn report(args: cli::Report) -> anyhow::Result<u8> {
-    let format = args.format;
+    let format = match args.format {
+        cli::Format::Table => report::ReportFormat::Table,
+        cli::Format::Md => report::ReportFormat::Md,
+        cli::Format::Json => report::ReportFormat::Json,
+        cli::Format::Csv => report::ReportFormat::Csv,
+        cli::Format::Html => report::ReportFormat::Html,
+    };
     let options =
-        report::Options { inputs: args.inputs, suite: suite(args.suite.as_deref()).await?, format, out: args.out };
+        report::ReportOptions { inputs: args.inputs, suite: suite(args.suite.as_deref()).await?, format, out: args.out };
     match report::report(&options)? {
-        report::Output::Text(text) if matches!(format, report::Format::Json) => out::json_text(&text),
-        report::Output::Text(text) => out::text(&text.into()),
-        report::Output::Files(files) => {
+        report::ReportOutput::Text(text) if matches!(format, report::ReportFormat::Json) => out::json_text(&text),
+        report::ReportOutput::Text(text) => out::text(&text.into()),
+        report::ReportOutput::Files(files) => {
             for file in files {
                 outln!("{}", file.display());
             }
@@ -28,14 +34,18 @@ pub(crate) async fn report(args: cli::Report) -> anyhow::Result<u8> {
 }
 
 pub(crate) async fn compare(args: cli::Compare) -> anyhow::Result<u8> {
-    let options = compare::Options { a: args.a, b: args.b, suite: suite(args.suite.as_deref()).await?, by: args.by };
+    let by = args.by.map(|by| match by {
+        cli::By::Repo => compare::GroupBy::Repo,
+        cli::By::Difficulty => compare::GroupBy::Difficulty,
+    });
+    let options = compare::CompareOptions { a: args.a, b: args.b, suite: suite(args.suite.as_deref()).await?, by };
     let comparison = compare::compare(&options)?;
     print(args.json, || comparison.json(), || comparison.text());
     Ok(exit::OK)
 }
 
 pub(crate) fn power(args: &cli::Power) -> anyhow::Result<u8> {
-    let options = power::Options {
+    let options = power::PowerOptions {
         baseline: args.baseline,
         gain: args.gain,
         discordance: args.discordance,
@@ -48,7 +58,7 @@ pub(crate) fn power(args: &cli::Power) -> anyhow::Result<u8> {
 }
 
 pub(crate) async fn view(args: cli::View) -> anyhow::Result<u8> {
-    let options = viewer::Options {
+    let options = viewer::ViewOptions {
         inputs: args.inputs,
         suite: suite(args.suite.as_deref()).await?,
         port: args.port,
@@ -59,7 +69,7 @@ pub(crate) async fn view(args: cli::View) -> anyhow::Result<u8> {
         outln!("{pages} attempts written; open {}", folder.join("index.html").display());
         return Ok(exit::OK);
     }
-    let server = viewer::server::Server::bind(&options).await?;
+    let server = viewer::server::ViewServer::bind(&options).await?;
     outln!("{} attempts at {} (Ctrl-C ends)", server.attempts(), server.url());
     let mut signals = Signals::listen()?;
     server.run(async move { signals.next().await }).await?;
@@ -67,15 +77,15 @@ pub(crate) async fn view(args: cli::View) -> anyhow::Result<u8> {
 }
 
 /// The suite that makes the denominator: a file, or a name that voe knows.
-async fn suite(what: Option<&str>) -> anyhow::Result<Option<Suite>> {
+async fn suite(what: Option<&str>) -> anyhow::Result<Option<TaskSet>> {
     let Some(what) = what else { return Ok(None) };
     let path = Path::new(what);
     if path.is_file() && matches!(path.extension().and_then(|e| e.to_str()), Some("json" | "jsonl")) {
-        return Ok(Some(Suite::read(path)?));
+        return Ok(Some(TaskSet::read(path)?));
     }
     let cache = voe_bench::cache::open()?.context("you have no home directory; set HOME or VOE_CACHE_DIR")?;
     let suite = voe_bench::Suite::open(what, &voe_bench::Hub::from_env(&cache)).await?;
-    let mut tasks = Suite { name: what.to_owned(), ..Suite::default() };
+    let mut tasks = TaskSet { name: what.to_owned(), ..TaskSet::default() };
     for task in &suite.tasks {
         tasks.add_task(&task.instance_id, Some(&task.repo), task.difficulty.as_deref(), Some(&task.patch));
     }

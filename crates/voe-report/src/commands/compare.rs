@@ -9,38 +9,38 @@ use voe_untrusted::text::one_line;
 
 use super::denominator::denominator;
 use super::power::{PUBLISHED_DISCORDANCE, pairs_in_words};
-use crate::Error;
-use crate::data::arm::Arm;
-use crate::data::suite::{Suite, TaskFacts, difficulty_rank};
+use crate::ReportError;
+use crate::data::arm::ArmResults;
+use crate::data::suite::{TaskFacts, TaskSet, difficulty_rank};
 use crate::data::{load, parts};
 use crate::format::{mean_count, p_value, percent, points};
 use crate::stats::bootstrap::{self, FEW_CLUSTERS};
-use crate::stats::{ALPHA, CONFIDENCE, Interval, multiple::holm, paired, power::Plan};
+use crate::stats::{ALPHA, CONFIDENCE, Interval, multiple::holm, paired, power::PowerPlan};
 
 /// What is compared.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct CompareOptions {
     /// The first arm: a run's arm or a report.
     pub a: String,
     /// The second.
     pub b: String,
     /// The tasks that count; without it, the union of what both submitted.
-    pub suite: Option<Suite>,
+    pub suite: Option<TaskSet>,
     /// Whether to compare group by group too.
-    pub by: Option<By>,
+    pub by: Option<GroupBy>,
 }
 
 /// How tasks are grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum By {
+pub enum GroupBy {
     /// By repository.
     Repo,
     /// By difficulty.
     Difficulty,
 }
 
-impl By {
+impl GroupBy {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Repo, Self::Difficulty];
 
@@ -121,13 +121,12 @@ pub struct Comparison {
     pub lost_tasks: Vec<String>,
     /// Group by group, if asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<Vec<Group>>,
+    pub by: Option<Vec<GroupComparison>>,
 }
 
 /// One group of tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-#[schemars(rename = "GroupComparison")]
-pub struct Group {
+pub struct GroupComparison {
     /// Its name.
     pub group: String,
     /// Its tasks.
@@ -154,7 +153,7 @@ pub struct Group {
 ///
 /// # Errors
 /// An arm can't be loaded, the two are shards of one experiment, or there are no tasks to compare.
-pub fn compare(options: &Options) -> Result<Comparison, Error> {
+pub fn compare(options: &CompareOptions) -> Result<Comparison, ReportError> {
     let (mut a, mut b) = (load::arm(&options.a)?, load::arm(&options.b)?);
     parts::check([&a, &b])?;
     if a.name == b.name {
@@ -162,7 +161,7 @@ pub fn compare(options: &Options) -> Result<Comparison, Error> {
     }
     let (suite, note) = denominator(options.suite.as_ref(), &[&a, &b]);
     let mut comparison = of_arms(&a, &b, &suite)
-        .ok_or_else(|| Error::Usage("there is nothing to compare: the suite has no tasks".to_owned()))?;
+        .ok_or_else(|| ReportError::Usage("there is nothing to compare: the suite has no tasks".to_owned()))?;
     comparison.notes.extend(note);
     if let Some(by) = options.by {
         comparison.by = Some(groups(&a, &b, &suite, by));
@@ -171,7 +170,7 @@ pub fn compare(options: &Options) -> Result<Comparison, Error> {
 }
 
 /// Won, lost, both and neither among some tasks.
-struct Table<'a> {
+struct PairTable<'a> {
     won: Vec<&'a str>,
     lost: Vec<&'a str>,
     both: usize,
@@ -179,8 +178,12 @@ struct Table<'a> {
     differences: Vec<(&'a str, f64)>,
 }
 
-fn table<'a>(a: &Arm, b: &Arm, tasks: impl Iterator<Item = (&'a String, &'a TaskFacts)>) -> Table<'a> {
-    let mut table = Table { won: Vec::new(), lost: Vec::new(), both: 0, neither: 0, differences: Vec::new() };
+fn table<'a>(
+    a: &ArmResults,
+    b: &ArmResults,
+    tasks: impl Iterator<Item = (&'a String, &'a TaskFacts)>,
+) -> PairTable<'a> {
+    let mut table = PairTable { won: Vec::new(), lost: Vec::new(), both: 0, neither: 0, differences: Vec::new() };
     for (task, facts) in tasks {
         let (rate_a, rate_b) = (a.rate(task), b.rate(task));
         table.differences.push((&facts.repo, rate_a - rate_b));
@@ -199,14 +202,14 @@ fn table<'a>(a: &Arm, b: &Arm, tasks: impl Iterator<Item = (&'a String, &'a Task
 
 /// Whether the interval comes from resampling: with several trials, unless no task tells the arms apart. Resampling those gives an
 /// interval without width, however few they are.
-fn resampled(a: &Arm, b: &Arm, clustered: &bootstrap::Clustered) -> bool {
+fn resampled(a: &ArmResults, b: &ArmResults, clustered: &bootstrap::Clustered) -> bool {
     a.trials.len().max(b.trials.len()) > 1 && (clustered.mean != 0.0 || clustered.interval.0 < clustered.interval.1)
 }
 
 /// Compares two arms on a suite; `None` if it has no tasks.
-pub fn of_arms(a: &Arm, b: &Arm, suite: &Suite) -> Option<Comparison> {
+pub fn of_arms(a: &ArmResults, b: &ArmResults, suite: &TaskSet) -> Option<Comparison> {
     let n = suite.tasks.len();
-    let Table { won, lost, both, neither, differences } = table(a, b, suite.tasks.iter());
+    let PairTable { won, lost, both, neither, differences } = table(a, b, suite.tasks.iter());
     let clustered = bootstrap::clustered(&differences)?;
     let resampled = resampled(a, b, &clustered);
     let (interval, interval_method) = if resampled {
@@ -218,7 +221,7 @@ pub fn of_arms(a: &Arm, b: &Arm, suite: &Suite) -> Option<Comparison> {
     let gain = if clustered.mean == 0.0 { 0.04 } else { clustered.mean.abs() };
     // Where no task told the arms apart, more tasks would: as often as between other arms.
     let expected = if discordance > 0.0 { discordance } else { PUBLISHED_DISCORDANCE };
-    let plan = Plan { pairs: 1, discordance: expected.max(gain), gain, alpha: ALPHA };
+    let plan = PowerPlan { pairs: 1, discordance: expected.max(gain), gain, alpha: ALPHA };
     let mut notes = Vec::new();
     if resampled && clustered.clusters < FEW_CLUSTERS {
         notes.push(format!(
@@ -257,22 +260,22 @@ pub fn of_arms(a: &Arm, b: &Arm, suite: &Suite) -> Option<Comparison> {
 }
 
 /// The same group by group, with Holm's correction over the groups.
-pub(crate) fn groups(a: &Arm, b: &Arm, suite: &Suite, by: By) -> Vec<Group> {
+pub(crate) fn groups(a: &ArmResults, b: &ArmResults, suite: &TaskSet, by: GroupBy) -> Vec<GroupComparison> {
     let mut members: BTreeMap<String, Vec<(&String, &TaskFacts)>> = BTreeMap::new();
     for (task, facts) in &suite.tasks {
         members.entry(by.group(facts)).or_default().push((task, facts));
     }
     let mut names: Vec<String> = members.keys().cloned().collect();
     by.sort(&mut names);
-    let mut groups: Vec<Group> = names
+    let mut groups: Vec<GroupComparison> = names
         .into_iter()
         .map(|group| {
             let tasks = &members[&group];
-            let Table { won, lost, both, neither, differences } = table(a, b, tasks.iter().copied());
+            let PairTable { won, lost, both, neither, differences } = table(a, b, tasks.iter().copied());
             let (won, lost, n) = (won.len(), lost.len(), tasks.len());
             let clustered = bootstrap::clustered(&differences).filter(|c| resampled(a, b, c));
             let interval = clustered.map(|c| c.interval).or_else(|| paired::tango(won, lost, n));
-            Group {
+            GroupComparison {
                 group,
                 tasks: n,
                 won,

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::data::arm::Arm;
-use crate::data::suite::Suite;
+use crate::data::arm::ArmResults;
+use crate::data::suite::TaskSet;
 
 /// The suite given, or the union of what the arms submitted; and what is to be said about it.
-pub(crate) fn denominator(suite: Option<&Suite>, arms: &[&Arm]) -> (Suite, Vec<String>) {
+pub(crate) fn denominator(suite: Option<&TaskSet>, arms: &[&ArmResults]) -> (TaskSet, Vec<String>) {
     let submitted: BTreeSet<String> = arms.iter().flat_map(|arm| arm.submitted()).collect();
     let mut notes: Vec<String> = Vec::new();
     let suite = if let Some(suite) = suite {
@@ -39,7 +39,7 @@ pub(crate) fn denominator(suite: Option<&Suite>, arms: &[&Arm]) -> (Suite, Vec<S
         notes.push(format!(
             "no suite given: the tasks are the union of what was submitted, {n}{more} (--suite sets the denominator)"
         ));
-        let mut suite = Suite::of_ids("the union of those submitted", submitted);
+        let mut suite = TaskSet::of_ids("the union of those submitted", submitted);
         for (task, facts) in arms.iter().flat_map(|arm| arm.known.iter()) {
             suite.tasks.entry(task.clone()).and_modify(|own| *own = facts.clone());
         }

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::Error;
+use crate::ReportError;
 use crate::format::{grouped, percent, points};
-use crate::stats::{ALPHA, power::Plan};
+use crate::stats::{ALPHA, power::PowerPlan};
 
 /// The discordance between two published arms on the 500 tasks of Verified: (52 + 37) / 500.
 pub const PUBLISHED_DISCORDANCE: f64 = 0.18;
@@ -17,7 +17,7 @@ const VERIFIED: u64 = 500;
 
 /// A planned experiment.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Options {
+pub struct PowerOptions {
     /// The rate of the first arm.
     pub baseline: f64,
     /// The difference that is to be seen, as a rate (0.04 is four points).
@@ -32,7 +32,8 @@ pub struct Options {
 
 /// What a planned experiment can show.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Power {
+#[schemars(rename = "Power")]
+pub struct PowerAnalysis {
     /// The planned baseline: the rate of the first arm.
     pub baseline: f64,
     /// The planned gain: the difference of the rates.
@@ -58,14 +59,14 @@ pub struct Power {
     /// Pairs needed for power 0.9.
     pub pairs_for_90: Option<u64>,
     /// Power at usual numbers of pairs.
-    pub table: Vec<Row>,
+    pub table: Vec<PowerRow>,
     /// The plan in plain words.
     pub sentence: String,
 }
 
 /// One line of the table.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Row {
+pub struct PowerRow {
     /// Paired outcomes.
     pub pairs: u64,
     /// What they are.
@@ -78,9 +79,9 @@ pub struct Row {
 ///
 /// # Errors
 /// A rate that is not between 0 and 1, no gain, or no tasks or trials.
-pub fn power(options: &Options) -> Result<Power, Error> {
-    let Options { baseline, gain, tasks, trials, .. } = *options;
-    let usage = |text: String| Err(Error::Usage(text));
+pub fn power(options: &PowerOptions) -> Result<PowerAnalysis, ReportError> {
+    let PowerOptions { baseline, gain, tasks, trials, .. } = *options;
+    let usage = |text: String| Err(ReportError::Usage(text));
     if !(0.0..=1.0).contains(&baseline) {
         return usage(format!("--baseline {baseline} is no rate: give a number between 0 and 1, such as 0.33"));
     }
@@ -102,7 +103,7 @@ pub fn power(options: &Options) -> Result<Power, Error> {
             percent(baseline + gain)
         ));
     }
-    let plan = |pairs: u64| Plan { pairs, discordance, gain, alpha: ALPHA };
+    let plan = |pairs: u64| PowerPlan { pairs, discordance, gain, alpha: ALPHA };
     let pairs = tasks.map(|tasks| tasks.saturating_mul(trials).min(100_000));
     let what = |pairs| match pairs {
         45 => "Verified's hard tasks, once",
@@ -112,7 +113,7 @@ pub fn power(options: &Options) -> Result<Power, Error> {
         1500 => "Verified, 3 trials",
         _ => "",
     };
-    let mut power = Power {
+    let mut power = PowerAnalysis {
         baseline,
         gain,
         discordance,
@@ -126,7 +127,7 @@ pub fn power(options: &Options) -> Result<Power, Error> {
         pairs_for_80: plan(1).pairs_for(0.8),
         pairs_for_90: plan(1).pairs_for(0.9),
         table: [45, 135, 300, 500, 1000, 1500]
-            .map(|n| Row { pairs: n, what: what(n), power: plan(n).power() })
+            .map(|n| PowerRow { pairs: n, what: what(n), power: plan(n).power() })
             .to_vec(),
         sentence: String::new(),
     };
@@ -154,7 +155,7 @@ pub(crate) fn pairs_in_words(pairs: Option<u64>) -> String {
     }
 }
 
-impl Power {
+impl PowerAnalysis {
     fn in_words(&self) -> String {
         let gain = format!("{} points", points(self.gain));
         let needed = format!("for power 0.8 it takes {}", pairs_in_words(self.pairs_for_80));
@@ -217,8 +218,8 @@ fn in_hundred(power: f64) -> String {
 mod tests {
     use super::*;
 
-    fn planned(tasks: Option<u64>, trials: u64) -> Options {
-        Options { baseline: 0.33, gain: 0.04, discordance: Some(0.18), tasks, trials }
+    fn planned(tasks: Option<u64>, trials: u64) -> PowerOptions {
+        PowerOptions { baseline: 0.33, gain: 0.04, discordance: Some(0.18), tasks, trials }
     }
 
     #[test]
@@ -252,11 +253,11 @@ mod tests {
 
     #[test]
     fn impossible_plans_are_refused_with_what_would_be_possible() {
-        let refused = |options: &Options| power(options).unwrap_err().to_string();
-        insta::assert_snapshot!(refused(&Options { discordance: Some(0.02), ..planned(None, 1) }), @"a discordance of 2.0 % is impossible here: rates of 33.0 % and 37.0 % differ on 4.0 % to 70.0 % of the tasks (give --discordance)");
-        assert!(refused(&Options { baseline: 33.0, ..planned(None, 1) }).contains("--baseline"));
-        assert!(refused(&Options { gain: 0.9, ..planned(None, 1) }).contains("--gain"));
-        assert!(refused(&Options { gain: f64::NAN, ..planned(None, 1) }).contains("--gain"));
-        assert!(refused(&Options { trials: 0, ..planned(None, 1) }).contains("--trials"));
+        let refused = |options: &PowerOptions| power(options).unwrap_err().to_string();
+        insta::assert_snapshot!(refused(&PowerOptions { discordance: Some(0.02), ..planned(None, 1) }), @"a discordance of 2.0 % is impossible here: rates of 33.0 % and 37.0 % differ on 4.0 % to 70.0 % of the tasks (give --discordance)");
+        assert!(refused(&PowerOptions { baseline: 33.0, ..planned(None, 1) }).contains("--baseline"));
+        assert!(refused(&PowerOptions { gain: 0.9, ..planned(None, 1) }).contains("--gain"));
+        assert!(refused(&PowerOptions { gain: f64::NAN, ..planned(None, 1) }).contains("--gain"));
+        assert!(refused(&PowerOptions { trials: 0, ..planned(None, 1) }).contains("--trials"));
     }
 }

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::Error;
-use crate::data::arm::Arm;
-use crate::data::suite::Suite;
+use crate::ReportError;
+use crate::data::arm::ArmResults;
+use crate::data::suite::TaskSet;
 use crate::data::{load, parts};
 use crate::figure::{Figure, figures};
 use crate::format::markdown;
 use crate::output::{self, Folder};
 use crate::report::attempts_csv::attempts_csv;
-use crate::report::build::Report;
+use crate::report::build::ArmsReport;
 use crate::report::html;
 
 /// Longer tables are left out of a terminal.
@@ -18,21 +18,21 @@ const MOST_ROWS_IN_TERMINAL: usize = 60;
 
 /// What is reported, and how.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct ReportOptions {
     /// Run directories, arms of them, or report files.
     pub inputs: Vec<String>,
     /// The tasks that count; without it, the union of what was submitted.
-    pub suite: Option<Suite>,
+    pub suite: Option<TaskSet>,
     /// The form.
-    pub format: Format,
-    /// A file to write to (or, for [`Format::Csv`], a folder if the name has no extension or a folder is there); without it
+    pub format: ReportFormat,
+    /// A file to write to (or, for [`ReportFormat::Csv`], a folder if the name has no extension or a folder is there); without it
     /// the caller prints the text. Figures go beside Markdown, and into the folder of CSV.
     pub out: Option<PathBuf>,
 }
 
 /// The form of a report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Format {
+pub enum ReportFormat {
     /// For a terminal.
     #[default]
     Table,
@@ -66,7 +66,7 @@ impl Format {
 #[derive(Debug, Clone)]
 pub struct Made {
     /// As data.
-    pub report: Report,
+    pub report: ArmsReport,
     /// Its figures.
     pub figures: Vec<Figure>,
     /// One line an attempt.
@@ -75,7 +75,7 @@ pub struct Made {
 
 /// What became of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
+pub enum ReportOutput {
     /// To be printed.
     Text(String),
     /// Written to these files.
@@ -86,18 +86,18 @@ pub enum Output {
 ///
 /// # Errors
 /// No input, an arm that can't be loaded, shards of one experiment as two arms, or a file that can't be written.
-pub fn report(options: &Options) -> Result<Output, Error> {
+pub fn report(options: &ReportOptions) -> Result<ReportOutput, ReportError> {
     if options.inputs.is_empty() {
-        return Err(Error::Usage("name at least one run directory or report".to_owned()));
+        return Err(ReportError::Usage("name at least one run directory or report".to_owned()));
     }
     let arms = load::all(&options.inputs)?;
     parts::check(&arms)?;
     let made = Made::of(&arms, options.suite.as_ref());
-    let Some(out) = &options.out else { return Ok(Output::Text(made.text(options.format)?)) };
+    let Some(out) = &options.out else { return Ok(ReportOutput::Text(made.text(options.format)?)) };
     let beside = || Folder::named(out.parent().unwrap_or(Path::new("")));
     let mut written = Vec::new();
     match options.format {
-        Format::Csv if out.is_dir() || out.extension().is_none() => {
+        ReportFormat::Csv if out.is_dir() || out.extension().is_none() => {
             let folder = Folder::named(out)?;
             written.push(folder.write("attempts.csv", &made.attempts)?);
             for table in made.report.tables() {
@@ -105,7 +105,7 @@ pub fn report(options: &Options) -> Result<Output, Error> {
             }
             made.figures_to(&folder, Path::new("figures"), &mut written)?;
         }
-        Format::Md => {
+        ReportFormat::Md => {
             let stem = out.with_extension("").file_name().unwrap_or_default().to_owned();
             let figures = format!("{}-figures", stem.display());
             let folder = beside()?;
@@ -114,13 +114,13 @@ pub fn report(options: &Options) -> Result<Output, Error> {
         }
         format => written.push(output::file(&beside()?, out, &made.text(format)?)?),
     }
-    Ok(Output::Files(written))
+    Ok(ReportOutput::Files(written))
 }
 
 impl Made {
     /// Folds arms into a report.
-    pub fn of(arms: &[Arm], suite: Option<&Suite>) -> Self {
-        let (report, suite) = Report::of(arms, suite);
+    pub fn of(arms: &[ArmResults], suite: Option<&TaskSet>) -> Self {
+        let (report, suite) = ArmsReport::of(arms, suite);
         Self { figures: figures(&report, arms, &suite), attempts: attempts_csv(arms, &suite), report }
     }
 
@@ -128,13 +128,13 @@ impl Made {
     ///
     /// # Errors
     /// A template of the page is at fault.
-    pub fn text(&self, format: Format) -> Result<String, Error> {
+    pub fn text(&self, format: ReportFormat) -> Result<String, ReportError> {
         Ok(match format {
-            Format::Table => self.terminal(),
-            Format::Md => self.markdown(None),
-            Format::Json => serde_json::to_string_pretty(&self.report).unwrap_or_default() + "\n",
-            Format::Csv => self.attempts.clone(),
-            Format::Html => html::page(&self.report, &self.figures, &self.attempts)?,
+            ReportFormat::Table => self.terminal(),
+            ReportFormat::Md => self.markdown(None),
+            ReportFormat::Json => serde_json::to_string_pretty(&self.report).unwrap_or_default() + "\n",
+            ReportFormat::Csv => self.attempts.clone(),
+            ReportFormat::Html => html::page(&self.report, &self.figures, &self.attempts)?,
         })
     }
 
@@ -167,7 +167,7 @@ impl Made {
         out
     }
 
-    fn figures_to(&self, folder: &Folder, name: &Path, written: &mut Vec<PathBuf>) -> Result<(), Error> {
+    fn figures_to(&self, folder: &Folder, name: &Path, written: &mut Vec<PathBuf>) -> Result<(), ReportError> {
         for figure in &self.figures {
             written.push(folder.write(name.join(format!("{}.svg", figure.id)), &figure.svg)?);
             written.push(folder.write(name.join(format!("{}.csv", figure.id)), &figure.csv)?);

@@ -8,13 +8,13 @@ use serde::Serialize;
 use voe_grade::Cause;
 use voe_grade::known::{self, Conditions, Known};
 
-use super::attempt::Attempt;
-use super::failure::Failure;
-use super::suite::{Suite, TaskFacts};
+use super::attempt::AttemptFacts;
+use super::failure::FailureClass;
+use super::suite::{TaskFacts, TaskSet};
 
 /// One condition of an experiment: a strategy with a model, tried once or several times on each task.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Arm {
+pub struct ArmResults {
     /// Its name.
     pub name: String,
     /// The report or run directory it came from.
@@ -33,27 +33,27 @@ pub struct Trial {
     /// Its number.
     pub number: u32,
     /// What was submitted, by task.
-    pub cells: BTreeMap<String, Cell>,
+    pub cells: BTreeMap<String, TrialCell>,
     /// Attempts that the model's server or the machine ended for good, and that are no predictions.
-    pub faults: BTreeMap<String, Failure>,
+    pub faults: BTreeMap<String, FailureClass>,
     /// How its tasks were graded, as far as its run says so.
     pub graded: Conditions,
 }
 
 /// One task in one trial.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Cell {
+pub struct TrialCell {
     /// What grading said.
-    pub verdict: Verdict,
+    pub verdict: GradeVerdict,
     /// The attempt, where its trajectory is at hand.
-    pub attempt: Option<Box<Attempt>>,
+    pub attempt: Option<Box<AttemptFacts>>,
     /// What else grading knows of it, if it is not resolved.
-    pub failed: Failed,
+    pub failed: FailedGrade,
 }
 
 /// What grading knows of a prediction that is not resolved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Failed {
+pub struct FailedGrade {
     /// Whose matter it is; `None` where nothing says so.
     pub cause: Option<Cause>,
     /// All of FAIL_TO_PASS succeed and some of PASS_TO_PASS fail.
@@ -65,7 +65,7 @@ pub struct Failed {
 /// What grading said of a prediction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum GradeVerdict {
     /// All tests are as wanted.
     Resolved,
     /// Some are not.
@@ -81,7 +81,7 @@ pub enum Verdict {
     Ungraded,
 }
 
-impl Verdict {
+impl GradeVerdict {
     /// The word used in tables.
     pub fn word(self) -> &'static str {
         match self {
@@ -95,7 +95,7 @@ impl Verdict {
     }
 }
 
-impl Arm {
+impl ArmResults {
     /// Every task submitted in any trial.
     pub fn submitted(&self) -> BTreeSet<String> {
         self.trials.iter().flat_map(|trial| trial.cells.keys().cloned()).collect()
@@ -117,12 +117,12 @@ impl Arm {
     }
 
     /// The number of tasks of `suite` resolved, mean over trials.
-    pub fn mean_resolved(&self, suite: &Suite) -> f64 {
+    pub fn mean_resolved(&self, suite: &TaskSet) -> f64 {
         suite.tasks.keys().map(|task| self.rate(task)).sum()
     }
 
     /// All cells of the suite's tasks, of all trials.
-    pub fn cells<'a>(&'a self, suite: &'a Suite) -> impl Iterator<Item = (&'a str, &'a Cell)> {
+    pub fn cells<'a>(&'a self, suite: &'a TaskSet) -> impl Iterator<Item = (&'a str, &'a TrialCell)> {
         self.trials
             .iter()
             .flat_map(|trial| &trial.cells)
@@ -133,10 +133,10 @@ impl Arm {
 
 impl Trial {
     /// Why the task was not resolved in this trial; `None` if it was, or is not graded yet.
-    pub fn failure(&self, task: &str, facts: &TaskFacts) -> Option<Failure> {
+    pub fn failure(&self, task: &str, facts: &TaskFacts) -> Option<FailureClass> {
         match self.cells.get(task) {
-            None => Some(self.faults.get(task).copied().unwrap_or(Failure::NotSubmitted)),
-            cell => Failure::of(cell, facts, self.gold_fails(task)),
+            None => Some(self.faults.get(task).copied().unwrap_or(FailureClass::NotSubmitted)),
+            cell => FailureClass::of(cell, facts, self.gold_fails(task)),
         }
     }
 
@@ -147,6 +147,6 @@ impl Trial {
 
     /// Whether the task was resolved in this trial.
     pub fn is_resolved(&self, task: &str) -> bool {
-        self.cells.get(task).is_some_and(|cell| cell.verdict == Verdict::Resolved)
+        self.cells.get(task).is_some_and(|cell| cell.verdict == GradeVerdict::Resolved)
     }
 }

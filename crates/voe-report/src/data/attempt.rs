@@ -17,7 +17,7 @@ const HEED_WITHIN: u32 = 2;
 
 /// What a report needs to know of an attempt. A few hundred bytes, whatever the trajectory's size.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Attempt {
+pub struct AttemptFacts {
     /// The task's id.
     pub task: String,
     /// The strategy's name.
@@ -37,7 +37,7 @@ pub struct Attempt {
     /// Tokens and dollars.
     pub usage: Usage,
     /// Seconds.
-    pub seconds: Spent,
+    pub seconds: SecondsSpent,
     /// Tool calls, by tool.
     pub calls: BTreeMap<String, u32>,
     /// Edits, by the tool that made them.
@@ -72,7 +72,7 @@ pub struct Attempt {
 
 /// Seconds, by what they were spent on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
-pub struct Spent {
+pub struct SecondsSpent {
     /// Waiting for the model.
     pub model: f64,
     /// Running tools.
@@ -81,7 +81,7 @@ pub struct Spent {
     pub total: f64,
 }
 
-impl From<Seconds> for Spent {
+impl From<Seconds> for SecondsSpent {
     fn from(s: Seconds) -> Self {
         Self { model: s.model, tools: s.tools, total: s.total }
     }
@@ -96,7 +96,7 @@ pub struct Nudges {
     pub heeded: Option<u32>,
 }
 
-impl Attempt {
+impl AttemptFacts {
     /// Edits by whatever tool.
     pub fn edit_count(&self) -> u32 {
         self.edits.values().sum()
@@ -154,7 +154,7 @@ impl Attempt {
 
 /// One edit, while the fold runs.
 #[derive(Debug, Clone)]
-struct Edit {
+struct FoldedEdit {
     step: u32,
     tree: String,
     at_once: bool,
@@ -163,7 +163,7 @@ struct Edit {
 
 /// One nudge, while the fold runs.
 #[derive(Debug, Clone)]
-struct Nudge {
+struct FoldedNudge {
     step: u32,
     kind: NudgeKind,
     tree: String,
@@ -173,13 +173,13 @@ struct Nudge {
 /// Folds an attempt's records as they come; [`Fold::facts`] may be asked at any time, so that a running attempt is shown too.
 #[derive(Debug, Clone, Default)]
 pub struct Fold {
-    facts: Attempt,
-    edits: Vec<Edit>,
-    nudges: Vec<Nudge>,
+    facts: AttemptFacts,
+    edits: Vec<FoldedEdit>,
+    nudges: Vec<FoldedNudge>,
     /// The hash of the code as it is now.
     tree: String,
     /// What a fork took over from the attempt that it goes on from.
-    taken: Option<Box<Attempt>>,
+    taken: Option<Box<AttemptFacts>>,
 }
 
 impl Fold {
@@ -217,12 +217,12 @@ impl Fold {
                 if !result.changes.is_empty() {
                     *facts.edits.entry(result.tool.clone()).or_default() += 1;
                     let tree = self.tree.clone();
-                    self.edits.push(Edit { step: result.step, tree, at_once: false, later: false });
+                    self.edits.push(FoldedEdit { step: result.step, tree, at_once: false, later: false });
                 }
             }
             Event::Nudge { step, kind, .. } => {
                 let tree = self.tree.clone();
-                self.nudges.push(Nudge { step: *step, kind: *kind, tree, heeded: false });
+                self.nudges.push(FoldedNudge { step: *step, kind: *kind, tree, heeded: false });
             }
             Event::Check(check) => {
                 *facts.checks.entry(check.level.word()).or_default() += 1;
@@ -260,12 +260,12 @@ impl Fold {
     }
 
     /// What needs no counting: names, reason, verdict, steps, tokens and seconds.
-    pub(crate) fn known(&self) -> &Attempt {
+    pub(crate) fn known(&self) -> &AttemptFacts {
         &self.facts
     }
 
     /// The attempt without what it took over as a fork.
-    fn own(&self) -> Attempt {
+    fn own(&self) -> AttemptFacts {
         let mut facts = self.facts();
         if let Some(taken) = &self.taken {
             facts.count(taken, u32::saturating_sub);
@@ -275,10 +275,10 @@ impl Fold {
     }
 
     /// The attempt, as far as it has come.
-    pub fn facts(&self) -> Attempt {
+    pub fn facts(&self) -> AttemptFacts {
         let mut facts = self.facts.clone();
         // Of several edits in one step only the last left code that a check could have run on; it speaks for the step.
-        let at_once = |edit: &Edit| self.edits.iter().any(|other| other.step == edit.step && other.at_once);
+        let at_once = |edit: &FoldedEdit| self.edits.iter().any(|other| other.step == edit.step && other.at_once);
         facts.checked_at_once = self.edits.iter().filter(|edit| at_once(edit)).count() as u32;
         facts.checked = self.edits.iter().filter(|edit| edit.later).count() as u32;
         for nudge in &self.nudges {
@@ -297,7 +297,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn fold(events: &[Value]) -> Attempt {
+    fn fold(events: &[Value]) -> AttemptFacts {
         folded(events).facts()
     }
 

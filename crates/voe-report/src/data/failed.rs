@@ -6,9 +6,9 @@ use voe_grade::{Cause, Instance, InstanceFile, grade};
 
 use voe_trace::layout;
 
-use super::arm::{Failed, Trial, Verdict};
-use super::place::{LONGEST_TEXT, Place};
-use crate::Error;
+use super::arm::{FailedGrade, GradeVerdict, Trial};
+use super::place::{LONGEST_TEXT, RunPlace};
+use crate::ReportError;
 
 /// Ends the name of a cause's file, before its extension.
 const CAUSE: &str = ".cause";
@@ -17,7 +17,7 @@ const CAUSE: &str = ".cause";
 const OFFICIAL: &str = "grades/official/logs/run_evaluation";
 
 /// Takes what `grades/<arm>-<trial>` in a run says: `<id>.json` and `<id>.cause.json`. `name` is `<arm>-<trial>`.
-pub(crate) fn take(trial: &mut Trial, run: &Place, name: &str) -> Result<(), Error> {
+pub(crate) fn take(trial: &mut Trial, run: &RunPlace, name: &str) -> Result<(), ReportError> {
     let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
     for (file, place) in run.join(layout::GRADES).join(name).files("json")? {
         let text = place.text(LONGEST_TEXT)?.unwrap_or_default();
@@ -28,18 +28,18 @@ pub(crate) fn take(trial: &mut Trial, run: &Place, name: &str) -> Result<(), Err
         for (id, report) in serde_json::from_str::<InstanceFile>(&text).unwrap_or_default() {
             if let Some(cell) = trial.cells.get_mut(&id) {
                 cell.failed =
-                    Failed { cause: None, regression: report.is_regression(), suspected: report.infra_failure };
+                    FailedGrade { cause: None, regression: report.is_regression(), suspected: report.infra_failure };
             }
         }
     }
     let mut rows = None;
     for (id, cell) in &mut trial.cells {
         cell.failed.cause = match cell.verdict {
-            Verdict::Unresolved | Verdict::Error => causes.remove(id),
+            GradeVerdict::Unresolved | GradeVerdict::Error => causes.remove(id),
             _ => None,
         };
         // Graded by a voe that kept no causes. Why there was an error is not in the log.
-        if cell.verdict == Verdict::Unresolved && cell.failed.cause.is_none() {
+        if cell.verdict == GradeVerdict::Unresolved && cell.failed.cause.is_none() {
             let rows = rows.get_or_insert_with(|| rows_of(run));
             cell.failed.cause = rows.get(id).and_then(|row| from_log(run, name, row));
         }
@@ -48,14 +48,14 @@ pub(crate) fn take(trial: &mut Trial, run: &Place, name: &str) -> Result<(), Err
 }
 
 /// The rows of a run's tasks; none where there are none, or none that can be graded.
-fn rows_of(run: &Place) -> BTreeMap<String, Instance> {
+fn rows_of(run: &RunPlace) -> BTreeMap<String, Instance> {
     let text = run.join(layout::SUITE).text(LONGEST_TEXT).ok().flatten().unwrap_or_default();
     let rows = text.lines().filter_map(|line| serde_json::from_str::<Instance>(line).ok());
     rows.map(|row| (row.instance_id.clone(), row)).collect()
 }
 
 /// The cause that the log of the one grading shows that the run keeps of this task.
-fn from_log(run: &Place, name: &str, row: &Instance) -> Option<Cause> {
+fn from_log(run: &RunPlace, name: &str, row: &Instance) -> Option<Cause> {
     let gradings = run.join(OFFICIAL).folders().ok()?;
     let mut logs = gradings.iter().filter_map(|(_, grading)| {
         let dir = grading.join(name.replace('/', "__")).join(&row.instance_id);

@@ -5,21 +5,25 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use voe_trace::skim::record;
 use voe_trace::{Event, LONGEST_LINE, ReadError, Record, Trajectory, check_format};
 
-use super::place::Place;
-use crate::Error;
+use super::place::RunPlace;
+use crate::ReportError;
 
 /// Reads the whole lines from `from` on, hands each record over with its offset (`None` for a line that is no record), and
 /// returns where the next one begins.
 /// From 0 on, the first line must be the start of a trajectory that this version reads.
-pub(crate) fn stream(place: &Place, from: u64, mut each: impl FnMut(u64, Option<Record>)) -> Result<u64, Error> {
+pub(crate) fn stream(
+    place: &RunPlace,
+    from: u64,
+    mut each: impl FnMut(u64, Option<Record>),
+) -> Result<u64, ReportError> {
     let path = place.path();
     let mut file = place.open()?;
-    file.seek(SeekFrom::Start(from)).map_err(Error::read(&path))?;
+    file.seek(SeekFrom::Start(from)).map_err(ReportError::read(&path))?;
     let mut lines = BufReader::with_capacity(1 << 16, file);
     let (mut at, mut line) = (from, Vec::new());
     loop {
         line.clear();
-        let read = (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(Error::read(&path))?;
+        let read = (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(ReportError::read(&path))?;
         if line.last() != Some(&b'\n') {
             // Still being written, or torn: it is read when it is whole.
             return if at == 0 { Err(ReadError::NotATrajectory(path).into()) } else { Ok(at) };
@@ -41,10 +45,10 @@ pub(crate) fn stream(place: &Place, from: u64, mut each: impl FnMut(u64, Option<
 }
 
 /// Why a file that may be a record can't stand for a run; `None` where it isn't a record of any version.
-pub(crate) fn refusal(place: &Place) -> Option<Error> {
+pub(crate) fn refusal(place: &RunPlace) -> Option<ReportError> {
     match stream(place, 0, |_, _| {}) {
-        Ok(_) => Some(Error::OneRecord { path: place.path() }),
-        Err(error @ Error::Record(ReadError::TooOld { .. } | ReadError::TooNew { .. })) => Some(error),
+        Ok(_) => Some(ReportError::OneRecord { path: place.path() }),
+        Err(error @ ReportError::Record(ReadError::TooOld { .. } | ReadError::TooNew { .. })) => Some(error),
         Err(_) => None,
     }
 }
@@ -83,7 +87,7 @@ mod tests {
             "\n"
         );
         std::fs::write(&path, format!("{start}{{\"at\":1.0,\"event\":\"note\"")).unwrap();
-        let place = Place::file(&path).unwrap();
+        let place = RunPlace::file(&path).unwrap();
         let mut seen = Vec::new();
         let next = stream(&place, 0, |at, _| seen.push(at)).unwrap();
         assert_eq!((next, seen.as_slice()), (start.len() as u64, [0].as_slice()));
@@ -91,6 +95,6 @@ mod tests {
         stream(&place, next, |at, _| seen.push(at)).unwrap();
         assert_eq!(seen, [0, start.len() as u64]);
         std::fs::write(&path, "{\"format\":2}\n").unwrap();
-        assert!(matches!(stream(&place, 0, |_, _| {}), Err(Error::Record(ReadError::NotATrajectory(_)))));
+        assert!(matches!(stream(&place, 0, |_, _| {}), Err(ReportError::Record(ReadError::NotATrajectory(_)))));
     }
 }

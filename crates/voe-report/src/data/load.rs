@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use voe_trace::layout;
 
-use super::arm::{Arm, Cell, Trial, Verdict};
+use super::arm::{ArmResults, GradeVerdict, Trial, TrialCell};
 use super::attempt::Fold;
-use super::place::{LONGEST_TEXT, Place, named_text};
+use super::place::{LONGEST_TEXT, RunPlace, named_text};
 use super::run_dir::{arm_and_trial, attempts, faults, graded, parts, solutions_were_readable, suite_of_run};
 use super::{failed, light, verdict_table};
-use crate::Error;
+use crate::ReportError;
 use crate::format::count;
 use voe_grade::RunReport;
 
@@ -22,14 +22,14 @@ use voe_grade::RunReport;
 ///
 /// # Errors
 /// Nothing readable of these kinds is there, or it has no such arm.
-pub fn arms(spec: &str) -> Result<Vec<Arm>, Error> {
+pub fn arms(spec: &str) -> Result<Vec<ArmResults>, ReportError> {
     let (path, wanted) = split(spec);
-    let arms = if path.is_dir() { of_run(&Place::dir(&path)?)? } else { of_file(&path)? };
+    let arms = if path.is_dir() { of_run(&RunPlace::dir(&path)?)? } else { of_file(&path)? };
     let Some(wanted) = wanted else { return Ok(arms) };
     let known = names(&arms);
     match arms.into_iter().find(|arm| arm.name == wanted) {
         Some(arm) => Ok(vec![arm]),
-        None => Err(Error::NoSuchArm { path, arm: wanted, known }),
+        None => Err(ReportError::NoSuchArm { path, arm: wanted, known }),
     }
 }
 
@@ -43,13 +43,13 @@ pub(crate) fn is_report(spec: &str) -> bool {
 ///
 /// # Errors
 /// As [`arms`], or it names several.
-pub fn arm(spec: &str) -> Result<Arm, Error> {
+pub fn arm(spec: &str) -> Result<ArmResults, ReportError> {
     let mut arms = arms(spec)?;
     match arms.pop() {
         Some(arm) if arms.is_empty() => Ok(arm),
         last => {
             arms.extend(last);
-            Err(Error::SeveralArms { path: split(spec).0, known: names(&arms) })
+            Err(ReportError::SeveralArms { path: split(spec).0, known: names(&arms) })
         }
     }
 }
@@ -58,7 +58,7 @@ pub fn arm(spec: &str) -> Result<Arm, Error> {
 ///
 /// # Errors
 /// As [`arms`].
-pub fn all(specs: &[String]) -> Result<Vec<Arm>, Error> {
+pub fn all(specs: &[String]) -> Result<Vec<ArmResults>, ReportError> {
     let mut all = Vec::new();
     for spec in specs {
         all.extend(arms(spec)?);
@@ -74,7 +74,7 @@ pub fn all(specs: &[String]) -> Result<Vec<Arm>, Error> {
     Ok(all)
 }
 
-fn names(arms: &[Arm]) -> String {
+fn names(arms: &[ArmResults]) -> String {
     arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
@@ -90,29 +90,29 @@ fn split(spec: &str) -> (PathBuf, Option<String>) {
     }
 }
 
-fn of_file(path: &Path) -> Result<Vec<Arm>, Error> {
+fn of_file(path: &Path) -> Result<Vec<ArmResults>, ReportError> {
     let text = named_text(path)?;
     let not_a_run = |why: String| {
-        let refusal = Place::file(path).ok().and_then(|place| light::refusal(&place));
-        refusal.unwrap_or_else(|| Error::NotARun { path: path.to_owned(), why })
+        let refusal = RunPlace::file(path).ok().and_then(|place| light::refusal(&place));
+        refusal.unwrap_or_else(|| ReportError::NotARun { path: path.to_owned(), why })
     };
     let value: Value = serde_json::from_str(&text).map_err(|e| not_a_run(e.to_string()))?;
     let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     if let Some(columns) = verdict_table::columns(&value) {
         let arm = |(name, verdicts): (String, BTreeMap<String, bool>)| {
-            let cell = |resolved| Cell {
-                verdict: if resolved { Verdict::Resolved } else { Verdict::Unresolved },
-                ..Cell::default()
+            let cell = |resolved| TrialCell {
+                verdict: if resolved { GradeVerdict::Resolved } else { GradeVerdict::Unresolved },
+                ..TrialCell::default()
             };
             let cells = verdicts.into_iter().map(|(task, resolved)| (task, cell(resolved))).collect();
             let trial = Trial { number: 1, cells, ..Trial::default() };
-            Arm { name, source: path.to_owned(), trials: vec![trial], ..Arm::default() }
+            ArmResults { name, source: path.to_owned(), trials: vec![trial], ..ArmResults::default() }
         };
         return Ok(columns.into_iter().map(arm).collect());
     }
     let report: RunReport = serde_json::from_value(value).map_err(|e| not_a_run(e.to_string()))?;
     report.check_schema().map_err(not_a_run)?;
-    Ok(vec![Arm { name, source: path.to_owned(), trials: vec![trial_of(report)], ..Arm::default() }])
+    Ok(vec![ArmResults { name, source: path.to_owned(), trials: vec![trial_of(report)], ..ArmResults::default() }])
 }
 
 /// The one trial that a run's report tells of.
@@ -129,11 +129,11 @@ impl Trial {
             report;
         for (ids, verdict) in [
             (submitted_ids, None),
-            (unresolved_ids, Some(Verdict::Unresolved)),
-            (skipped_ids, Some(Verdict::Skipped)),
-            (error_ids, Some(Verdict::Error)),
-            (empty_patch_ids, Some(Verdict::EmptyPatch)),
-            (resolved_ids, Some(Verdict::Resolved)),
+            (unresolved_ids, Some(GradeVerdict::Unresolved)),
+            (skipped_ids, Some(GradeVerdict::Skipped)),
+            (error_ids, Some(GradeVerdict::Error)),
+            (empty_patch_ids, Some(GradeVerdict::EmptyPatch)),
+            (resolved_ids, Some(GradeVerdict::Resolved)),
         ] {
             for id in ids {
                 let cell = self.cells.entry(id).or_default();
@@ -143,7 +143,7 @@ impl Trial {
     }
 }
 
-fn of_run(place: &Place) -> Result<Vec<Arm>, Error> {
+fn of_run(place: &RunPlace) -> Result<Vec<ArmResults>, ReportError> {
     let path = place.path();
     let mut run: BTreeMap<String, BTreeMap<u32, Trial>> = BTreeMap::new();
     // What is to be said, by arm.
@@ -170,15 +170,15 @@ fn of_run(place: &Place) -> Result<Vec<Arm>, Error> {
                     facts.add_part(&fold);
                 }
                 let verdict = match facts.resolved {
-                    Some(true) => Verdict::Resolved,
-                    Some(false) => Verdict::Unresolved,
-                    None => Verdict::Ungraded,
+                    Some(true) => GradeVerdict::Resolved,
+                    Some(false) => GradeVerdict::Unresolved,
+                    None => GradeVerdict::Ungraded,
                 };
-                Cell { verdict, attempt: Some(Box::new(facts)), ..Cell::default() }
+                TrialCell { verdict, attempt: Some(Box::new(facts)), ..TrialCell::default() }
             }
             Err(error) => {
                 notes.insert((arm.to_owned(), format!("{error}; only its grade counts")));
-                Cell::default()
+                TrialCell::default()
             }
         };
         run.entry(arm.to_owned()).or_default().entry(number).or_default().cells.insert(task, cell);
@@ -218,7 +218,7 @@ fn of_run(place: &Place) -> Result<Vec<Arm>, Error> {
         if let Some(refusal) = light::refusal(&place.join(layout::TRAJECTORY)) {
             return Err(refusal);
         }
-        return Err(Error::NotARun { path, why: "no tasks/*/ARM-TRIAL, predictions or grades in it".to_owned() });
+        return Err(ReportError::NotARun { path, why: "no tasks/*/ARM-TRIAL, predictions or grades in it".to_owned() });
     }
     let (known, graded) = (Arc::new(suite_of_run(place)?), graded(place));
     let arms = run.into_iter().map(|(name, trials)| {
@@ -226,16 +226,16 @@ fn of_run(place: &Place) -> Result<Vec<Arm>, Error> {
         let trials: Vec<Trial> = trials.into_iter().map(numbered).collect();
         let mut notes: Vec<String> = notes.iter().filter(|(arm, _)| *arm == name).map(|(_, n)| n.clone()).collect();
         notes.extend(uncounted(&name, &trials, place));
-        Arm { name, source: path.clone(), trials, notes, known: known.clone() }
+        ArmResults { name, source: path.clone(), trials, notes, known: known.clone() }
     });
     Ok(arms.collect())
 }
 
 /// What of a run's arm is no verdict, each with what to do about it.
-pub(crate) fn uncounted(name: &str, trials: &[Trial], place: &Place) -> Vec<String> {
+pub(crate) fn uncounted(name: &str, trials: &[Trial], place: &RunPlace) -> Vec<String> {
     let (mut notes, run) = (Vec::new(), place.path());
     let run = run.display();
-    let ungraded = trials.iter().flat_map(|t| t.cells.values()).filter(|c| c.verdict == Verdict::Ungraded).count();
+    let ungraded = trials.iter().flat_map(|t| t.cells.values()).filter(|c| c.verdict == GradeVerdict::Ungraded).count();
     if ungraded > 0 {
         let attempts = count(ungraded, "attempt");
         notes.push(format!("{name}: {attempts} not graded, counted as unresolved (to grade: voe bench grade {run})"));

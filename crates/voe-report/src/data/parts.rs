@@ -7,23 +7,23 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Value;
 
-use super::arm::Arm;
-use super::place::{LONGEST_RUN, Place};
-use crate::Error;
+use super::arm::ArmResults;
+use super::place::{LONGEST_RUN, RunPlace};
+use crate::ReportError;
 
 /// What of `run.toml` matters here.
 #[derive(Debug, Deserialize)]
-struct Run {
+struct RunToml {
     suite: String,
     tasks: BTreeSet<String>,
     #[serde(default)]
     experiment: toml::Table,
 }
 
-impl Run {
+impl RunToml {
     fn read(dir: &Path) -> Option<Self> {
         // Without it, or with one of another form, nothing is known that could be compared.
-        let text = Place::dir(dir).ok()?.join(voe_trace::layout::RUN).text(LONGEST_RUN).ok()??;
+        let text = RunPlace::dir(dir).ok()?.join(voe_trace::layout::RUN).text(LONGEST_RUN).ok()??;
         toml::from_str(&text).ok()
     }
 
@@ -52,13 +52,14 @@ impl Run {
 ///
 /// # Errors
 /// Two of them come from runs that are parts of one experiment.
-pub fn check<'a>(arms: impl IntoIterator<Item = &'a Arm>) -> Result<(), Error> {
+pub fn check<'a>(arms: impl IntoIterator<Item = &'a ArmResults>) -> Result<(), ReportError> {
     let sources: BTreeSet<&PathBuf> = arms.into_iter().map(|arm| &arm.source).collect();
-    let runs: Vec<(&PathBuf, Run)> = sources.into_iter().filter_map(|dir| Some((dir, Run::read(dir)?))).collect();
+    let runs: Vec<(&PathBuf, RunToml)> =
+        sources.into_iter().filter_map(|dir| Some((dir, RunToml::read(dir)?))).collect();
     for (i, (a, one)) in runs.iter().enumerate() {
         for (b, other) in &runs[i + 1..] {
             if let Some(why) = apart(one, other) {
-                return Err(Error::Parts { a: (*a).clone(), b: (*b).clone(), why });
+                return Err(ReportError::Parts { a: (*a).clone(), b: (*b).clone(), why });
             }
         }
     }
@@ -66,7 +67,7 @@ pub fn check<'a>(arms: impl IntoIterator<Item = &'a Arm>) -> Result<(), Error> {
 }
 
 /// Why two runs are parts of one experiment; `None` if they aren't.
-fn apart(one: &Run, other: &Run) -> Option<String> {
+fn apart(one: &RunToml, other: &RunToml) -> Option<String> {
     if one.suite != other.suite {
         return None;
     }

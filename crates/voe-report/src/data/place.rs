@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use voe_untrusted::{Kind, UntrustedDir, named_file};
 
-use crate::Error;
+use crate::ReportError;
 
 /// A list of verdicts, a suite, predictions: no longer than this. Bytes.
 pub(crate) const LONGEST_TEXT: u64 = 256 << 20;
@@ -18,18 +18,18 @@ pub(crate) const LONGEST_RUN: u64 = 1 << 20;
 /// A file or folder below a directory that the user named. Links are followed up to that directory and below it none, and
 /// only regular files are read. The directory stays open: what is later put at its path is another one.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct RunPlace {
     root: Arc<UntrustedDir>,
     /// From the root; empty for the root itself.
     below: PathBuf,
 }
 
-impl Place {
+impl RunPlace {
     /// A directory that the user names.
     ///
     /// # Errors
     /// It isn't there, or can't be opened.
-    pub fn dir(path: &Path) -> Result<Self, Error> {
+    pub fn dir(path: &Path) -> Result<Self, ReportError> {
         let root = UntrustedDir::named(path).map_err(|error| named(path, error))?;
         Ok(Self { root: Arc::new(root), below: PathBuf::new() })
     }
@@ -38,9 +38,10 @@ impl Place {
     ///
     /// # Errors
     /// Its folder isn't there, or can't be opened.
-    pub fn file(path: &Path) -> Result<Self, Error> {
-        let path = if path.is_symlink() { path.canonicalize().map_err(Error::input(path))? } else { path.to_owned() };
-        let Some(name) = path.file_name() else { return Err(Error::Missing { path }) };
+    pub fn file(path: &Path) -> Result<Self, ReportError> {
+        let path =
+            if path.is_symlink() { path.canonicalize().map_err(ReportError::input(path))? } else { path.to_owned() };
+        let Some(name) = path.file_name() else { return Err(ReportError::Missing { path }) };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Ok(Self::dir(folder)?.join(name))
     }
@@ -78,28 +79,28 @@ impl Place {
     ///
     /// # Errors
     /// Something else is: a link, also on the way to it, a pipe, a directory.
-    pub(crate) fn is_file(&self) -> Result<bool, Error> {
+    pub(crate) fn is_file(&self) -> Result<bool, ReportError> {
         match self.root.kind(&self.below)? {
             None => Ok(false),
             Some(Kind::File) => Ok(true),
-            Some(kind) => Err(Error::Foreign { path: self.path(), kind }),
+            Some(kind) => Err(ReportError::Foreign { path: self.path(), kind }),
         }
     }
 
     /// The file, open for reading.
     ///
     /// # Errors
-    /// It isn't there; as [`Place::is_file`].
-    pub fn open(&self) -> Result<File, Error> {
-        let gone = || Error::read(&self.path())(std::io::ErrorKind::NotFound.into());
+    /// It isn't there; as [`RunPlace::is_file`].
+    pub fn open(&self) -> Result<File, ReportError> {
+        let gone = || ReportError::read(&self.path())(std::io::ErrorKind::NotFound.into());
         self.root.open_file(&self.below)?.ok_or_else(gone)
     }
 
     /// The file's text of at most `most` bytes; none if nothing is there.
     ///
     /// # Errors
-    /// As [`Place::is_file`]; larger, or no text.
-    pub(crate) fn text(&self, most: u64) -> Result<Option<String>, Error> {
+    /// As [`RunPlace::is_file`]; larger, or no text.
+    pub(crate) fn text(&self, most: u64) -> Result<Option<String>, ReportError> {
         Ok(self.root.read_text(&self.below, most)?)
     }
 
@@ -107,20 +108,24 @@ impl Place {
     ///
     /// # Errors
     /// A link or a special file is among them: it could lead to what the reader of a run must not see. It can't be listed.
-    pub(crate) fn folders(&self) -> Result<Vec<(String, Self)>, Error> {
+    pub(crate) fn folders(&self) -> Result<Vec<(String, Self)>, ReportError> {
         self.listed(Kind::Dir, |name| Some(name.to_string_lossy().into_owned()))
     }
 
     /// The files with an extension in this folder, by what is before it, sorted; none if the folder is not there.
     ///
     /// # Errors
-    /// As [`Place::folders`].
-    pub(crate) fn files(&self, extension: &str) -> Result<Vec<(String, Self)>, Error> {
+    /// As [`RunPlace::folders`].
+    pub(crate) fn files(&self, extension: &str) -> Result<Vec<(String, Self)>, ReportError> {
         let ending = format!(".{extension}");
         self.listed(Kind::File, |name| name.to_string_lossy().strip_suffix(&ending).map(str::to_owned))
     }
 
-    fn listed(&self, wanted: Kind, called: impl Fn(&OsStr) -> Option<String>) -> Result<Vec<(String, Self)>, Error> {
+    fn listed(
+        &self,
+        wanted: Kind,
+        called: impl Fn(&OsStr) -> Option<String>,
+    ) -> Result<Vec<(String, Self)>, ReportError> {
         let below = if self.below.as_os_str().is_empty() { self.root.again() } else { self.root.dir(&self.below) };
         let dir = match below {
             Err(error) if error.is_not_found() => return Ok(Vec::new()),
@@ -131,7 +136,7 @@ impl Place {
             let Some(name) = called(&entry.name) else { continue };
             let place = self.join(&entry.name);
             match entry.kind {
-                kind @ (Kind::Link | Kind::Other) => return Err(Error::Foreign { path: place.path(), kind }),
+                kind @ (Kind::Link | Kind::Other) => return Err(ReportError::Foreign { path: place.path(), kind }),
                 kind if kind == wanted => found.push((name, place)),
                 _ => {}
             }
@@ -142,17 +147,17 @@ impl Place {
 }
 
 /// The text of a file that the user names; a link to it is followed.
-pub(crate) fn named_text(path: &Path) -> Result<String, Error> {
+pub(crate) fn named_text(path: &Path) -> Result<String, ReportError> {
     use std::io::Read as _;
     let file = named_file(path).map_err(|error| named(path, error))?;
     let mut bytes = Vec::new();
-    file.take(LONGEST_TEXT + 1).read_to_end(&mut bytes).map_err(Error::read(path))?;
+    file.take(LONGEST_TEXT + 1).read_to_end(&mut bytes).map_err(ReportError::read(path))?;
     if bytes.len() as u64 > LONGEST_TEXT {
         return Err(voe_untrusted::Error::TooLarge { path: path.to_owned(), most: LONGEST_TEXT }.into());
     }
     String::from_utf8(bytes).map_err(|_| voe_untrusted::Error::NotText(path.to_owned()).into())
 }
 
-fn named(path: &Path, error: voe_untrusted::Error) -> Error {
-    if error.is_not_found() { Error::Missing { path: path.to_owned() } } else { error.into() }
+fn named(path: &Path, error: voe_untrusted::Error) -> ReportError {
+    if error.is_not_found() { ReportError::Missing { path: path.to_owned() } } else { error.into() }
 }

@@ -7,11 +7,11 @@ use voe_grade::known::Conditions;
 use voe_trace::layout;
 
 use super::attempt::Fold;
-use super::failure::Failure;
+use super::failure::FailureClass;
 use super::light;
-use super::place::{LONGEST_RUN, LONGEST_TEXT, Place};
-use super::suite::{Suite, TaskFacts};
-use crate::Error;
+use super::place::{LONGEST_RUN, LONGEST_TEXT, RunPlace};
+use super::suite::{TaskFacts, TaskSet};
+use crate::ReportError;
 
 /// `<arm>-<trial>`.
 pub(crate) fn arm_and_trial(name: &str) -> Option<(&str, u32)> {
@@ -20,15 +20,15 @@ pub(crate) fn arm_and_trial(name: &str) -> Option<(&str, u32)> {
 }
 
 /// The tasks of a run as its own `suite.jsonl` has them; none where there is no such file.
-pub(crate) fn suite_of_run(run: &Place) -> Result<BTreeMap<String, TaskFacts>, Error> {
+pub(crate) fn suite_of_run(run: &RunPlace) -> Result<BTreeMap<String, TaskFacts>, ReportError> {
     let file = run.join(layout::SUITE);
     let Some(text) = file.text(LONGEST_TEXT)? else { return Ok(BTreeMap::new()) };
-    let suite = Suite::parse("suite", &text).map_err(|why| Error::Suite { path: file.path(), why })?;
+    let suite = TaskSet::parse("suite", &text).map_err(|why| ReportError::TaskSet { path: file.path(), why })?;
     Ok(suite.tasks)
 }
 
 /// Whether attempts of a run could read the solutions of its tasks, as its `run.toml` has it.
-pub(crate) fn solutions_were_readable(run: &Place) -> bool {
+pub(crate) fn solutions_were_readable(run: &RunPlace) -> bool {
     /// What of `run.toml` matters here.
     #[derive(serde::Deserialize)]
     struct Marks {
@@ -40,29 +40,30 @@ pub(crate) fn solutions_were_readable(run: &Place) -> bool {
 }
 
 /// How the tasks of a run were graded, as far as `run.toml` and `grading.toml` say so.
-pub(crate) fn graded(run: &Place) -> Conditions {
+pub(crate) fn graded(run: &RunPlace) -> Conditions {
     /// What of `run.toml` matters here.
     #[derive(serde::Deserialize)]
     struct Begun {
-        place: Where,
+        place: RunBackend,
     }
     #[derive(serde::Deserialize)]
-    struct Where {
+    struct RunBackend {
         backend: String,
     }
     /// What of `grading.toml` does.
     #[derive(serde::Deserialize)]
-    struct Grading {
+    struct GradingFile {
         network: bool,
     }
     let text = |file: &str| run.join(file).text(LONGEST_RUN).ok().flatten().unwrap_or_default();
     let native = toml::from_str(&text(layout::RUN)).is_ok_and(|run: Begun| run.place.backend == "native");
-    let offline = toml::from_str(&text("grades/official/grading.toml")).is_ok_and(|grading: Grading| !grading.network);
+    let offline =
+        toml::from_str(&text("grades/official/grading.toml")).is_ok_and(|grading: GradingFile| !grading.network);
     Conditions { native, offline }
 }
 
 /// Every attempt's folder of a run, as (task, `<arm>-<trial>`, folder), sorted.
-pub(crate) fn attempts(run: &Place) -> Result<Vec<(String, String, Place)>, Error> {
+pub(crate) fn attempts(run: &RunPlace) -> Result<Vec<(String, String, RunPlace)>, ReportError> {
     let mut found = Vec::new();
     for (task, folder) in run.join(layout::TASKS).folders()? {
         for (name, attempt) in folder.folders()? {
@@ -75,7 +76,7 @@ pub(crate) fn attempts(run: &Place) -> Result<Vec<(String, String, Place)>, Erro
 }
 
 /// Attempts of a run that were given up, or wait to be tried again, as (task, `<arm>-<trial>`, whose fault it was).
-pub(crate) fn faults(run: &Place) -> Result<Vec<(String, String, Failure)>, Error> {
+pub(crate) fn faults(run: &RunPlace) -> Result<Vec<(String, String, FailureClass)>, ReportError> {
     let mut found = Vec::new();
     for (task, folder) in run.join(layout::TASKS).folders()? {
         for (name, attempt) in folder.folders()? {
@@ -87,7 +88,7 @@ pub(crate) fn faults(run: &Place) -> Result<Vec<(String, String, Failure)>, Erro
                     let _ = light::stream(&file, 0, |_, record| record.iter().for_each(|record| fold.apply(record)));
                 }
                 let server = fold.known().reason == Some(voe_trace::Reason::ModelError);
-                found.push((task.clone(), name, if server { Failure::Server } else { Failure::Fault }));
+                found.push((task.clone(), name, if server { FailureClass::Server } else { FailureClass::Fault }));
             }
         }
     }
@@ -95,7 +96,7 @@ pub(crate) fn faults(run: &Place) -> Result<Vec<(String, String, Failure)>, Erro
 }
 
 /// The attempts within a search, as (name from the search's folder, file); none for a plain attempt.
-pub(crate) fn parts(trajectory: &Place) -> Result<Vec<(String, Place)>, Error> {
+pub(crate) fn parts(trajectory: &RunPlace) -> Result<Vec<(String, RunPlace)>, ReportError> {
     let Some(folder) = trajectory.folder() else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for (number, attempt) in folder.join(layout::ATTEMPTS).folders()? {

@@ -7,11 +7,11 @@ use serde::Deserialize;
 
 use super::paths;
 use super::place::named_text;
-use crate::Error;
+use crate::ReportError;
 
 /// A suite, as far as a report needs it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Suite {
+pub struct TaskSet {
     /// Its name, or its file's.
     pub name: String,
     /// Its tasks by id.
@@ -31,7 +31,7 @@ pub struct TaskFacts {
 
 /// A row in SWE-bench's shape; other fields are passed over.
 #[derive(Debug, Deserialize)]
-struct Row {
+struct SuiteRow {
     instance_id: String,
     #[serde(default)]
     repo: Option<String>,
@@ -41,15 +41,15 @@ struct Row {
     patch: Option<String>,
 }
 
-impl Suite {
+impl TaskSet {
     /// Reads a `.jsonl` file (one row a line) or a `.json` file (a list of rows) with SWE-bench's fields.
     ///
     /// # Errors
     /// The file can't be read, or is not a suite.
-    pub fn read(path: &Path) -> Result<Self, Error> {
+    pub fn read(path: &Path) -> Result<Self, ReportError> {
         let text = named_text(path)?;
         let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        Self::parse(name, &text).map_err(|why| Error::Suite { path: path.to_owned(), why })
+        Self::parse(name, &text).map_err(|why| ReportError::TaskSet { path: path.to_owned(), why })
     }
 
     /// The same from text. The error says what is wrong, and in which row.
@@ -59,11 +59,11 @@ impl Suite {
     pub fn parse(name: impl Into<String>, text: &str) -> Result<Self, String> {
         let mut suite = Self { name: name.into(), tasks: BTreeMap::new() };
         if text.trim_start().starts_with('[') {
-            let rows: Vec<Row> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+            let rows: Vec<SuiteRow> = serde_json::from_str(text).map_err(|e| e.to_string())?;
             rows.into_iter().for_each(|row| suite.add(row));
         } else {
             for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-                let row: Row = serde_json::from_str(line).map_err(|e| format!("line {}: {e}", i + 1))?;
+                let row: SuiteRow = serde_json::from_str(line).map_err(|e| format!("line {}: {e}", i + 1))?;
                 suite.add(row);
             }
         }
@@ -79,8 +79,8 @@ impl Suite {
         Self { name: name.into(), tasks }
     }
 
-    fn add(&mut self, row: Row) {
-        let Row { instance_id, repo, difficulty, patch } = row;
+    fn add(&mut self, row: SuiteRow) {
+        let SuiteRow { instance_id, repo, difficulty, patch } = row;
         self.add_task(&instance_id, repo.as_deref(), difficulty.as_deref(), patch.as_deref());
     }
 
@@ -134,8 +134,8 @@ mod tests {
     fn rows_are_read_from_lines_and_from_a_list() {
         let row = r#"{"instance_id":"psf__requests-1","repo":"psf/requests","difficulty":"1-4h","patch":"diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n"}"#;
         let other = r#"{"instance_id":"django__django-2"}"#;
-        let lines = Suite::parse("s", &format!("{row}\n\n{other}\n")).unwrap();
-        let list = Suite::parse("s", &format!("[{row},{other}]")).unwrap();
+        let lines = TaskSet::parse("s", &format!("{row}\n\n{other}\n")).unwrap();
+        let list = TaskSet::parse("s", &format!("[{row},{other}]")).unwrap();
         assert_eq!(lines, list);
         let task = &lines.tasks["psf__requests-1"];
         assert_eq!((task.repo.as_str(), task.difficulty.as_str()), ("psf/requests", "1-4 hours"));
@@ -145,8 +145,8 @@ mod tests {
 
     #[test]
     fn a_file_without_tasks_is_refused_with_the_line() {
-        assert!(Suite::parse("s", "{\"a\":1}\n").unwrap_err().starts_with("line 1:"));
-        assert!(Suite::parse("s", "").is_err());
-        assert!(Suite::parse("s", "[]").is_err());
+        assert!(TaskSet::parse("s", "{\"a\":1}\n").unwrap_err().starts_with("line 1:"));
+        assert!(TaskSet::parse("s", "").is_err());
+        assert!(TaskSet::parse("s", "[]").is_err());
     }
 }

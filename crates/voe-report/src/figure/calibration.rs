@@ -6,10 +6,10 @@ use super::Figure;
 use super::axis::{Frame, Sample, WIDTH, legend, percent};
 use super::svg::{Anchor, Svg};
 use crate::format::csv_line;
-use crate::report::build::Report;
+use crate::report::build::ArmsReport;
 use crate::stats::Interval;
 
-pub(super) fn figure(report: &Report) -> Option<Figure> {
+pub(super) fn figure(report: &ArmsReport) -> Option<Figure> {
     use Level::{Inconclusive, None, Proven, Ran, Refuted, Vacuous};
     let worked: Vec<_> =
         report.arms.iter().enumerate().filter_map(|(i, arm)| Some((i, arm, arm.work.as_ref()?))).collect();

@@ -4,18 +4,18 @@ use super::Figure;
 use super::axis::{Frame, Sample, WIDTH, legend, percent, plain, ticks};
 use super::svg::Svg;
 use crate::format::csv_line;
-use crate::report::build::Report;
+use crate::report::build::ArmsReport;
 use crate::stats::Interval;
 
 /// Dollars if every arm with trajectories has a price, else tokens.
-pub(super) fn figure(report: &Report) -> Option<Figure> {
+pub(super) fn figure(report: &ArmsReport) -> Option<Figure> {
     let worked: Vec<_> =
         report.arms.iter().enumerate().filter_map(|(i, arm)| Some((i, arm, arm.work.as_ref()?))).collect();
     if worked.len() < 2 {
         return None;
     }
     let priced = worked.iter().all(|(_, _, work)| work.sum("cost_usd").is_some_and(|cost| cost > 0.0));
-    let cost = |work: &crate::report::arm_facts::Work| {
+    let cost = |work: &crate::report::arm_facts::ArmWork| {
         work.sum(if priced { "cost_usd" } else { "tokens" }).unwrap_or(0.0) / f64::from(work.attempts.max(1))
     };
     let axis = if priced { "US dollars an attempt, mean" } else { "prompt and output tokens an attempt, mean" };

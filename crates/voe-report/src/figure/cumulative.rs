@@ -3,24 +3,25 @@
 use super::Figure;
 use super::axis::{Frame, Sample, WIDTH, legend, percent, plain, ticks};
 use super::svg::Svg;
-use crate::data::arm::{Arm, Verdict};
-use crate::data::attempt::Attempt;
-use crate::data::suite::Suite;
+use crate::data::arm::{ArmResults, GradeVerdict};
+use crate::data::attempt::AttemptFacts;
+use crate::data::suite::TaskSet;
 use crate::format::csv_line;
 use crate::metric::{Metric, MetricCurve, MetricUnit};
 
 /// The figure of one metric, if the table of metrics wants one.
-pub(super) fn figure(metric: &Metric, arms: &[Arm], suite: &Suite) -> Option<Figure> {
+pub(super) fn figure(metric: &Metric, arms: &[ArmResults], suite: &TaskSet) -> Option<Figure> {
     let MetricCurve { id, title, mut axis } = metric.curve?;
     let mut curves: Vec<(usize, &str, Vec<f64>, f64)> = Vec::new();
     let mut most = 0.0_f64;
     for (i, arm) in arms.iter().enumerate() {
-        let attempts: Vec<(&Attempt, Verdict)> =
+        let attempts: Vec<(&AttemptFacts, GradeVerdict)> =
             arm.cells(suite).filter_map(|(_, cell)| Some((cell.attempt.as_deref()?, cell.verdict))).collect();
         let values = attempts.iter().filter_map(|(attempt, verdict)| Some(((metric.of)(attempt)?, *verdict)));
-        let values: Vec<(f64, Verdict)> = values.filter(|(v, _)| v.is_finite()).collect();
+        let values: Vec<(f64, GradeVerdict)> = values.filter(|(v, _)| v.is_finite()).collect();
         most = values.iter().map(|(v, _)| *v).fold(most, f64::max);
-        let mut resolved: Vec<f64> = values.iter().filter(|(_, v)| *v == Verdict::Resolved).map(|(x, _)| *x).collect();
+        let mut resolved: Vec<f64> =
+            values.iter().filter(|(_, v)| *v == GradeVerdict::Resolved).map(|(x, _)| *x).collect();
         resolved.sort_by(f64::total_cmp);
         if !values.is_empty() {
             curves.push((i, &arm.name, resolved, (suite.tasks.len() * arm.trials.len()) as f64));

@@ -4,7 +4,7 @@ use super::Figure;
 use super::axis::{Frame, Sample, WIDTH, legend, percent, shortened, text_width};
 use super::svg::{Anchor, Svg};
 use crate::format::csv_line;
-use crate::report::build::{Group, Report};
+use crate::report::build::{ArmsReport, GroupRow};
 
 /// More arms than this would make bars too thin to tell apart.
 const MOST_ARMS: usize = 8;
@@ -12,7 +12,7 @@ const MOST_ARMS: usize = 8;
 /// More groups than this (a suite of many repositories) would make a figure longer than a page.
 const MOST_GROUPS: usize = 24;
 
-pub(super) fn figure(id: &'static str, title: &str, groups: &[Group], report: &Report) -> Option<Figure> {
+pub(super) fn figure(id: &'static str, title: &str, groups: &[GroupRow], report: &ArmsReport) -> Option<Figure> {
     if groups.is_empty() || groups.len() > MOST_GROUPS || report.arms.is_empty() {
         return None;
     }

@@ -5,10 +5,10 @@ use super::axis::{Frame, WIDTH, percent, shortened, text_width, ticks};
 use super::svg::{Anchor, Svg};
 use crate::format::{csv_line, mean_count};
 use crate::report::arm_facts::ArmFacts;
-use crate::report::build::Report;
+use crate::report::build::ArmsReport;
 use crate::stats::Interval;
 
-pub(super) fn figure(report: &Report) -> Option<Figure> {
+pub(super) fn figure(report: &ArmsReport) -> Option<Figure> {
     if report.arms.is_empty() || report.tasks == 0 {
         return None;
     }

@@ -13,10 +13,10 @@ mod overlap;
 mod style;
 mod svg;
 
-use crate::data::arm::Arm;
-use crate::data::suite::Suite;
+use crate::data::arm::ArmResults;
+use crate::data::suite::TaskSet;
 use crate::metric::METRICS;
-use crate::report::build::Report;
+use crate::report::build::ArmsReport;
 
 /// One figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +34,7 @@ pub struct Figure {
 }
 
 /// All figures that the data can fill.
-pub fn figures(report: &Report, arms: &[Arm], suite: &Suite) -> Vec<Figure> {
+pub fn figures(report: &ArmsReport, arms: &[ArmResults], suite: &TaskSet) -> Vec<Figure> {
     let mut figures = Vec::new();
     figures.extend(leaderboard::figure(report));
     figures.extend(METRICS.iter().filter_map(|metric| cumulative::figure(metric, arms, suite)));

@@ -5,9 +5,9 @@ use super::axis::{WIDTH, shortened, text_width};
 use super::style::INK;
 use super::svg::{Anchor, Svg};
 use crate::format::csv_line;
-use crate::report::build::Report;
+use crate::report::build::ArmsReport;
 
-pub(super) fn figure(report: &Report) -> Option<Figure> {
+pub(super) fn figure(report: &ArmsReport) -> Option<Figure> {
     let n = report.arms.len();
     if n < 2 {
         return None;

@@ -10,7 +10,7 @@ pub(super) const QUIET: &str = "#595959";
 pub(super) const GRID: &str = "#e3e3e3";
 
 /// One series' look.
-pub(super) struct Look {
+pub(super) struct SeriesLook {
     /// On paper.
     pub(super) light: &'static str,
     /// On dark screens.
@@ -25,45 +25,51 @@ pub(super) struct Look {
 
 /// Okabe and Ito's colours ("Color universal design", 2008), ordered so that neighbours differ in lightness too; the pale ones
 /// are darkened for white paper.
-pub(super) const SERIES: [Look; 8] = [
-    Look {
+pub(super) const SERIES: [SeriesLook; 8] = [
+    SeriesLook {
         light: "#0072b2",
         dark: "#56b4e9",
         dash: "",
         marker: "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z",
         hatch: "",
     },
-    Look {
+    SeriesLook {
         light: "#d55e00",
         dark: "#ff9a4d",
         dash: "7 3",
         marker: "M-4.2 -4.2h8.4v8.4h-8.4z",
         hatch: "M0 8L8 0M-2 2L2 -2M6 10L10 6",
     },
-    Look { light: "#333333", dark: "#dddddd", dash: "2 2.5", marker: "M0 -5.4L5 4H-5z", hatch: "M0 4H8" },
-    Look {
+    SeriesLook { light: "#333333", dark: "#dddddd", dash: "2 2.5", marker: "M0 -5.4L5 4H-5z", hatch: "M0 4H8" },
+    SeriesLook {
         light: "#009e73",
         dark: "#3fd3a5",
         dash: "9 3 2 3",
         marker: "M0 -5.6L5.6 0L0 5.6L-5.6 0z",
         hatch: "M4 4h.1",
     },
-    Look {
+    SeriesLook {
         light: "#a8528a",
         dark: "#e6a3cb",
         dash: "4 2",
         marker: "M0 5.4L5 -4H-5z",
         hatch: "M0 0L8 8M-2 6L2 10M6 -2L10 2",
     },
-    Look {
+    SeriesLook {
         light: "#b07d00",
         dark: "#f0c040",
         dash: "12 3",
         marker: "M-5 -1.5h3.5v-3.5h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5z",
         hatch: "M4 0V8",
     },
-    Look { light: "#2f6f8f", dark: "#9fd8ef", dash: "1 3", marker: "M-5 -5L5 5M-5 5L5 -5", hatch: "M0 4H8M4 0V8" },
-    Look {
+    SeriesLook {
+        light: "#2f6f8f",
+        dark: "#9fd8ef",
+        dash: "1 3",
+        marker: "M-5 -5L5 5M-5 5L5 -5",
+        hatch: "M0 4H8M4 0V8",
+    },
+    SeriesLook {
         light: "#7a1f1f",
         dark: "#ff8a8a",
         dash: "6 2 1 2 1 2",
@@ -73,7 +79,7 @@ pub(super) const SERIES: [Look; 8] = [
 ];
 
 /// The look of the i-th series; after eight they begin again.
-pub(super) fn series(i: usize) -> &'static Look {
+pub(super) fn series(i: usize) -> &'static SeriesLook {
     &SERIES[i % SERIES.len()]
 }
 

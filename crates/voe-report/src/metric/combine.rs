@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{METRICS, Metric, MetricUnit};
-use crate::data::attempt::Attempt;
+use crate::data::attempt::AttemptFacts;
 use crate::format::{duration, mean_count, percent, short};
 use crate::report::table::Value;
 use crate::stats::bootstrap::quantile;
@@ -48,7 +48,7 @@ pub struct MetricSummary {
 }
 
 /// What an arm's attempts have of each metric; one that none of them knows is left out.
-pub(crate) fn summaries(attempts: &[&Attempt]) -> BTreeMap<&'static str, MetricSummary> {
+pub(crate) fn summaries(attempts: &[&AttemptFacts]) -> BTreeMap<&'static str, MetricSummary> {
     let known = |metric: &Metric| {
         let values = attempts.iter().filter_map(|attempt| (metric.of)(attempt)).collect();
         Some((metric.name, MetricSummary::of(values)?))

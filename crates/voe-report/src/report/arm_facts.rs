@@ -7,10 +7,10 @@ use serde::Serialize;
 use voe_grade::Blame;
 use voe_trace::Level;
 
-use crate::data::arm::{Arm, Cell, Verdict};
-use crate::data::attempt::{Attempt, Nudges};
-use crate::data::failure::Failure;
-use crate::data::suite::Suite;
+use crate::data::arm::{ArmResults, GradeVerdict, TrialCell};
+use crate::data::attempt::{AttemptFacts, Nudges};
+use crate::data::failure::FailureClass;
+use crate::data::suite::TaskSet;
 use crate::format::count;
 use crate::metric::{MetricSummary, summaries};
 use crate::stats::Interval;
@@ -47,11 +47,11 @@ pub struct ArmFacts {
     /// Verdicts.
     pub verdicts: BTreeMap<&'static str, u32>,
     /// Failure classes of what was not resolved.
-    pub failures: BTreeMap<Failure, u32>,
+    pub failures: BTreeMap<FailureClass, u32>,
     /// Tasks of the class "gold fails here", by the reason.
     pub gold_fails: BTreeMap<String, BTreeSet<String>>,
     /// What its trajectories say; `None` where there are none (an official report alone).
-    pub work: Option<Work>,
+    pub work: Option<ArmWork>,
 }
 
 /// pass@k and pass^k, mean over tasks.
@@ -67,7 +67,7 @@ pub struct Pass {
 
 /// What trajectories say.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
-pub struct Work {
+pub struct ArmWork {
     /// Attempts with a trajectory.
     pub attempts: u32,
     /// Of these, not ended: running or cut off.
@@ -103,7 +103,7 @@ pub struct Calibration {
 
 impl ArmFacts {
     /// Counts one arm on a suite.
-    pub fn of(arm: &Arm, suite: &Suite) -> Self {
+    pub fn of(arm: &ArmResults, suite: &TaskSet) -> Self {
         let (total, trials) = (suite.tasks.len(), arm.trials.len());
         let resolved = arm.mean_resolved(suite);
         let per_trial = |count: &dyn Fn(&crate::data::arm::Trial, &String) -> bool| -> Vec<f64> {
@@ -133,23 +133,23 @@ impl ArmFacts {
                 }
                 if let Some(failure) = trial.failure(task, of_task) {
                     *facts.failures.entry(failure).or_default() += 1;
-                    if let Some(known) = trial.gold_fails(task).filter(|_| failure == Failure::GoldFails) {
+                    if let Some(known) = trial.gold_fails(task).filter(|_| failure == FailureClass::GoldFails) {
                         facts.gold_fails.entry(known.to_string()).or_default().insert(task.clone());
                     }
                 }
             }
         }
-        let cells: Vec<&Cell> = arm.cells(suite).map(|(_, cell)| cell).collect();
-        let attempts: Vec<&Attempt> = cells.iter().filter_map(|cell| cell.attempt.as_deref()).collect();
+        let cells: Vec<&TrialCell> = arm.cells(suite).map(|(_, cell)| cell).collect();
+        let attempts: Vec<&AttemptFacts> = cells.iter().filter_map(|cell| cell.attempt.as_deref()).collect();
         facts.strategies = distinct(attempts.iter().map(|a| &a.strategy));
         facts.models = distinct(attempts.iter().map(|a| &a.model));
         facts.began = attempts.iter().map(|a| &a.began).filter(|b| !b.is_empty()).min().cloned();
-        facts.work = (!attempts.is_empty()).then(|| Work::of(&cells, &attempts));
+        facts.work = (!attempts.is_empty()).then(|| ArmWork::of(&cells, &attempts));
         facts
     }
 
     /// How often a verdict was given.
-    pub fn verdict(&self, verdict: Verdict) -> u32 {
+    pub fn verdict(&self, verdict: GradeVerdict) -> u32 {
         self.verdicts.get(verdict.word()).copied().unwrap_or(0)
     }
 }
@@ -163,7 +163,7 @@ pub(super) fn gold_fails(arms: &[ArmFacts]) -> String {
     if reasons.is_empty() {
         return String::new();
     }
-    let attempts: u32 = arms.iter().filter_map(|arm| arm.failures.get(&Failure::GoldFails)).sum();
+    let attempts: u32 = arms.iter().filter_map(|arm| arm.failures.get(&FailureClass::GoldFails)).sum();
     let listed = reasons.iter().map(|(why, ids)| {
         let ids: Vec<&str> = ids.iter().copied().collect();
         format!("{why}: {}", ids.join(", "))
@@ -179,7 +179,7 @@ fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
     names
 }
 
-fn passes(arm: &Arm, suite: &Suite) -> Vec<Pass> {
+fn passes(arm: &ArmResults, suite: &TaskSet) -> Vec<Pass> {
     let n = arm.trials.len() as u64;
     let mean = |of: &dyn Fn(u64) -> Option<f64>| {
         let sum: f64 = suite.tasks.keys().filter_map(|task| of(arm.resolved_trials(task) as u64)).sum();
@@ -188,8 +188,8 @@ fn passes(arm: &Arm, suite: &Suite) -> Vec<Pass> {
     (1..=n).map(|k| Pass { k, at: mean(&|c| pass_at(k, n, c)), hat: mean(&|c| pass_hat(k, n, c)) }).collect()
 }
 
-impl Work {
-    fn of(cells: &[&Cell], attempts: &[&Attempt]) -> Self {
+impl ArmWork {
+    fn of(cells: &[&TrialCell], attempts: &[&AttemptFacts]) -> Self {
         let mut work = Self {
             attempts: attempts.len() as u32,
             metrics: summaries(attempts),
@@ -198,7 +198,7 @@ impl Work {
         };
         for cell in cells {
             let proven = cell.attempt.as_deref().is_some_and(|a| a.level == Some(Level::Proven));
-            let rejected = is_judged(cell) && cell.verdict != Verdict::Resolved;
+            let rejected = is_judged(cell) && cell.verdict != GradeVerdict::Resolved;
             work.false_proofs += u32::from(proven && rejected);
         }
         for attempt in attempts {
@@ -224,17 +224,18 @@ impl Work {
 }
 
 /// Whether grading judged the patch: not where the task can't run, and not where the environment broke.
-fn is_judged(cell: &Cell) -> bool {
+fn is_judged(cell: &TrialCell) -> bool {
     let broke = cell.failed.cause.is_some_and(|cause| cause.blame == Blame::Environment);
-    !broke && !matches!(cell.verdict, Verdict::Skipped | Verdict::Ungraded)
+    !broke && !matches!(cell.verdict, GradeVerdict::Skipped | GradeVerdict::Ungraded)
 }
 
-fn calibration(cells: &[&Cell]) -> Vec<Calibration> {
+fn calibration(cells: &[&TrialCell]) -> Vec<Calibration> {
     use Level::{Inconclusive, None, Proven, Ran, Refuted, Vacuous};
     let of = |level| {
-        let at = |cell: &&&Cell| is_judged(cell) && cell.attempt.as_deref().is_some_and(|a| a.level == Some(level));
+        let at =
+            |cell: &&&TrialCell| is_judged(cell) && cell.attempt.as_deref().is_some_and(|a| a.level == Some(level));
         let attempts = cells.iter().filter(at).count();
-        let resolved = cells.iter().filter(at).filter(|cell| cell.verdict == Verdict::Resolved).count();
+        let resolved = cells.iter().filter(at).filter(|cell| cell.verdict == GradeVerdict::Resolved).count();
         Calibration {
             level,
             attempts: attempts as u32,

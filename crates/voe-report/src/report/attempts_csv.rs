@@ -1,8 +1,8 @@
 //! One line an attempt, for other programs.
 
-use crate::data::arm::Arm;
-use crate::data::failure::Failure;
-use crate::data::suite::Suite;
+use crate::data::arm::ArmResults;
+use crate::data::failure::FailureClass;
+use crate::data::suite::TaskSet;
 use crate::format::csv_line;
 use crate::metric::{Metric, columns};
 
@@ -23,7 +23,7 @@ const COLUMNS: [&str; 12] = [
 ];
 
 /// A line for each task of the suite, each trial and each arm; what is not known is empty.
-pub fn attempts_csv(arms: &[Arm], suite: &Suite) -> String {
+pub fn attempts_csv(arms: &[ArmResults], suite: &TaskSet) -> String {
     let metrics = columns();
     let names: Vec<&str> = COLUMNS.into_iter().chain(metrics.iter().map(|metric| metric.name)).collect();
     let mut out = csv_line(&names);
@@ -32,7 +32,7 @@ pub fn attempts_csv(arms: &[Arm], suite: &Suite) -> String {
             for (task, facts) in &suite.tasks {
                 let cell = trial.cells.get(task);
                 let verdict = cell.map_or("not submitted", |c| c.verdict.word());
-                let failure = trial.failure(task, facts).map_or("", Failure::words);
+                let failure = trial.failure(task, facts).map_or("", FailureClass::words);
                 let resolved = u8::from(trial.is_resolved(task)).to_string();
                 let mut line: Vec<String> = [
                     &arm.name,

@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arm_facts::ArmFacts;
-use crate::commands::compare::{self, By, Comparison};
+use crate::commands::compare::{self, Comparison, GroupBy};
 use crate::commands::denominator::denominator;
-use crate::data::arm::Arm;
-use crate::data::suite::Suite;
+use crate::data::arm::ArmResults;
+use crate::data::suite::TaskSet;
 use crate::stats::multiple::holm;
 
 /// More arms than this are not compared pair by pair unasked: the table would be longer than anyone reads.
@@ -15,7 +15,8 @@ const MOST_ARMS_IN_PAIRS: usize = 12;
 
 /// Everything that a report shows.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Report {
+#[schemars(rename = "Report")]
+pub struct ArmsReport {
     /// What the tasks are.
     pub denominator: String,
     /// How many there are.
@@ -27,13 +28,13 @@ pub struct Report {
     /// Every pair of arms.
     pub pairs: Vec<Pair>,
     /// By difficulty; empty where the suite does not say.
-    pub by_difficulty: Vec<Group>,
+    pub by_difficulty: Vec<GroupRow>,
     /// By repository.
-    pub by_repo: Vec<Group>,
+    pub by_repo: Vec<GroupRow>,
     /// What the arms resolve together and alone.
     pub overlap: Overlap,
     /// Task by task.
-    pub matrix: Vec<Row>,
+    pub matrix: Vec<TaskRow>,
 }
 
 /// Two arms.
@@ -48,7 +49,7 @@ pub struct Pair {
 
 /// A repository or a difficulty.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Group {
+pub struct GroupRow {
     /// Its name.
     pub group: String,
     /// Its tasks.
@@ -76,7 +77,7 @@ pub struct Overlap {
 
 /// One task.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Row {
+pub struct TaskRow {
     /// Its id.
     pub task: String,
     /// Its repository.
@@ -87,9 +88,9 @@ pub struct Row {
     pub outcomes: Vec<[usize; 2]>,
 }
 
-impl Report {
+impl ArmsReport {
     /// Counts everything. Without a suite the tasks are the union of those submitted, and a note says so.
-    pub fn of(arms: &[Arm], suite: Option<&Suite>) -> (Self, Suite) {
+    pub fn of(arms: &[ArmResults], suite: Option<&TaskSet>) -> (Self, TaskSet) {
         let (suite, notes) = denominator(suite, &arms.iter().collect::<Vec<_>>());
         let mut pairs = Vec::new();
         if arms.len() <= MOST_ARMS_IN_PAIRS {
@@ -112,8 +113,8 @@ impl Report {
             notes,
             arms: arms.iter().map(|arm| ArmFacts::of(arm, &suite)).collect(),
             pairs,
-            by_difficulty: if stated { groups(arms, &suite, By::Difficulty) } else { Vec::new() },
-            by_repo: groups(arms, &suite, By::Repo),
+            by_difficulty: if stated { groups(arms, &suite, GroupBy::Difficulty) } else { Vec::new() },
+            by_repo: groups(arms, &suite, GroupBy::Repo),
             overlap: overlap(arms, &suite),
             matrix: matrix(arms, &suite),
         };
@@ -121,14 +122,14 @@ impl Report {
     }
 }
 
-fn groups(arms: &[Arm], suite: &Suite, by: By) -> Vec<Group> {
+fn groups(arms: &[ArmResults], suite: &TaskSet, by: GroupBy) -> Vec<GroupRow> {
     let mut names: Vec<String> = suite.tasks.values().map(|task| by.group(task)).collect();
     by.sort(&mut names);
     names.dedup();
     let group = |group: String| {
         let tasks: Vec<&String> =
             suite.tasks.iter().filter(|(_, task)| by.group(task) == group).map(|(id, _)| id).collect();
-        Group {
+        GroupRow {
             tasks: tasks.len(),
             resolved: arms.iter().map(|arm| tasks.iter().map(|id| arm.rate(id)).sum()).collect(),
             by_any: tasks.iter().filter(|id| arms.iter().any(|arm| arm.resolves(id))).count(),
@@ -138,7 +139,7 @@ fn groups(arms: &[Arm], suite: &Suite, by: By) -> Vec<Group> {
     names.into_iter().map(group).collect()
 }
 
-fn overlap(arms: &[Arm], suite: &Suite) -> Overlap {
+fn overlap(arms: &[ArmResults], suite: &TaskSet) -> Overlap {
     let solved: Vec<Vec<bool>> =
         arms.iter().map(|arm| suite.tasks.keys().map(|id| arm.resolves(id)).collect()).collect();
     let count = |test: &dyn Fn(usize) -> bool| (0..suite.tasks.len()).filter(|&i| test(i)).count();
@@ -158,11 +159,11 @@ fn overlap(arms: &[Arm], suite: &Suite) -> Overlap {
     }
 }
 
-fn matrix(arms: &[Arm], suite: &Suite) -> Vec<Row> {
-    let outcome = |arm: &Arm, id: &String| {
+fn matrix(arms: &[ArmResults], suite: &TaskSet) -> Vec<TaskRow> {
+    let outcome = |arm: &ArmResults, id: &String| {
         [arm.resolved_trials(id), arm.trials.iter().filter(|trial| trial.cells.contains_key(id)).count()]
     };
-    let row = |(id, task): (&String, &crate::data::suite::TaskFacts)| Row {
+    let row = |(id, task): (&String, &crate::data::suite::TaskFacts)| TaskRow {
         task: id.clone(),
         repo: task.repo.clone(),
         difficulty: task.difficulty.clone(),

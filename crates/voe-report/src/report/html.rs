@@ -6,9 +6,9 @@ use minijinja::{Value, context};
 use sha2::{Digest as _, Sha256};
 
 use super::arm_facts::ArmFacts;
-use super::build::Report;
-use super::table::Table;
-use crate::Error;
+use super::build::ArmsReport;
+use super::table::ReportTable;
+use crate::ReportError;
 use crate::figure::Figure;
 use crate::markup;
 
@@ -27,7 +27,7 @@ const ROWS_IN_SIGHT: usize = 24;
 ///
 /// # Errors
 /// A template is at fault.
-pub fn page(report: &Report, figures: &[Figure], attempts_csv: &str) -> Result<String, Error> {
+pub fn page(report: &ArmsReport, figures: &[Figure], attempts_csv: &str) -> Result<String, ReportError> {
     let tables = report.tables().iter().map(table).collect::<Result<Vec<_>, _>>()?;
     let (first, others): (Vec<&Figure>, Vec<&Figure>) = figures.iter().partition(|figure| figure.id == "leaderboard");
     let leaderboard = first.first().map_or_else(|| Ok(markup::own("")), |leaderboard| figure(leaderboard))?;
@@ -55,7 +55,7 @@ pub fn page(report: &Report, figures: &[Figure], attempts_csv: &str) -> Result<S
     markup::render(PAGE, values)
 }
 
-fn title(report: &Report) -> String {
+fn title(report: &ArmsReport) -> String {
     let names: Vec<&str> = report.arms.iter().map(|arm| arm.name.as_str()).collect();
     match names.as_slice() {
         [] => "Report".to_owned(),
@@ -67,7 +67,7 @@ fn title(report: &Report) -> String {
 }
 
 /// Which model, and when: what a reader who was not there asks first.
-fn made_with(report: &Report) -> String {
+fn made_with(report: &ArmsReport) -> String {
     let named: Vec<&ArmFacts> = report.arms.iter().filter(|arm| !arm.models.is_empty()).collect();
     let mut models: Vec<String> = named.iter().map(|arm| arm.models.join(", ")).collect();
     models.dedup();
@@ -87,7 +87,7 @@ fn made_with(report: &Report) -> String {
     said.join("; ")
 }
 
-fn table(table: &Table) -> Result<Value, Error> {
+fn table(table: &ReportTable) -> Result<Value, ReportError> {
     Ok(context! {
         id => table.id,
         title => &table.title,
@@ -98,7 +98,7 @@ fn table(table: &Table) -> Result<Value, Error> {
     })
 }
 
-fn figure(figure: &Figure) -> Result<Value, Error> {
+fn figure(figure: &Figure) -> Result<Value, ReportError> {
     let values = context! {
         id => figure.id,
         title => &figure.title,

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use minijinja::context;
 
 use crate::format::{csv_line, markdown};
-use crate::{Error, markup};
+use crate::{ReportError, markup};
 
 const HTML: &str = include_str!("templates/table.html");
 
 /// A table of text.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Table {
+pub struct ReportTable {
     /// For file names and anchors: lower case and hyphens.
     pub id: &'static str,
     /// Its heading.
@@ -83,7 +83,7 @@ impl Value {
     }
 }
 
-impl Table {
+impl ReportTable {
     fn is_numeric(&self, column: usize) -> bool {
         !self.rows.is_empty() && self.rows.iter().all(|row| row.get(column).is_none_or(|v| v.number.is_some()))
     }
@@ -142,7 +142,7 @@ impl Table {
     ///
     /// # Errors
     /// The template is at fault.
-    pub fn html(&self) -> Result<String, Error> {
+    pub fn html(&self) -> Result<String, ReportError> {
         let column = |(c, name): (usize, &String)| context! { name, numeric => self.is_numeric(c) };
         let cell = |value: &Value| {
             // As text: the number in full, as in the CSV.
@@ -176,8 +176,8 @@ fn width(text: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn table() -> Table {
-        Table {
+    fn table() -> ReportTable {
+        ReportTable {
             id: "t",
             title: "Arms".into(),
             note: "A note.".into(),

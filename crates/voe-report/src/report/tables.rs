@@ -1,17 +1,17 @@
 //! The report's tables.
 
-use super::arm_facts::{ArmFacts, Work, gold_fails};
-use super::build::{Group, Report};
-use super::table::{Table, Value, some_share};
-use crate::data::arm::Verdict;
-use crate::data::failure::Failure;
+use super::arm_facts::{ArmFacts, ArmWork, gold_fails};
+use super::build::{ArmsReport, GroupRow};
+use super::table::{ReportTable, Value, some_share};
+use crate::data::arm::GradeVerdict;
+use crate::data::failure::FailureClass;
 use crate::format::{mean_count, p_value, percent, points};
 use crate::metric::{METRICS, Metric, MetricRow, MetricTable};
 use crate::stats::Interval;
 
-impl Report {
+impl ArmsReport {
     /// All tables that have something to show, in reading order; the one of all tasks last.
-    pub fn tables(&self) -> Vec<Table> {
+    pub fn tables(&self) -> Vec<ReportTable> {
         let tables = [
             self.arms_table(),
             self.pass_table(),
@@ -30,11 +30,11 @@ impl Report {
     }
 
     /// Where each repository has one task, the table of tasks says the same.
-    pub(crate) fn repositories(&self) -> &[Group] {
+    pub(crate) fn repositories(&self) -> &[GroupRow] {
         if self.by_repo.len() < self.tasks { &self.by_repo } else { &[] }
     }
 
-    fn arms_table(&self) -> Table {
+    fn arms_table(&self) -> ReportTable {
         let row = |arm: &ArmFacts| {
             vec![
                 Value::from(&arm.name),
@@ -43,14 +43,14 @@ impl Report {
                 arm.total.into(),
                 Value::number(arm.rate, percent(arm.rate)),
                 arm.interval.map_or_else(Value::missing, |Interval(l, h)| Value::number(l, range(l, h))),
-                arm.verdict(Verdict::Unresolved).into(),
-                arm.verdict(Verdict::EmptyPatch).into(),
-                arm.verdict(Verdict::Error).into(),
-                arm.verdict(Verdict::Skipped).into(),
-                arm.verdict(Verdict::Ungraded).into(),
+                arm.verdict(GradeVerdict::Unresolved).into(),
+                arm.verdict(GradeVerdict::EmptyPatch).into(),
+                arm.verdict(GradeVerdict::Error).into(),
+                arm.verdict(GradeVerdict::Skipped).into(),
+                arm.verdict(GradeVerdict::Ungraded).into(),
             ]
         };
-        Table {
+        ReportTable {
             id: "arms",
             title: "Arms".into(),
             note: "Resolved of all tasks of the suite, with the Wilson interval at 95 %.".to_owned()
@@ -76,7 +76,7 @@ impl Report {
         }
     }
 
-    fn pass_table(&self) -> Table {
+    fn pass_table(&self) -> ReportTable {
         let mut rows = Vec::new();
         for arm in &self.arms {
             for pass in &arm.pass {
@@ -92,7 +92,7 @@ impl Report {
                 ]);
             }
         }
-        Table {
+        ReportTable {
             id: "trials",
             title: "Between trials".into(),
             note: "Deviation: sample standard deviation of the trials' rates, in points. pass@k: at least one of k trials resolves \
@@ -103,7 +103,7 @@ impl Report {
         }
     }
 
-    fn pairs_table(&self) -> Table {
+    fn pairs_table(&self) -> ReportTable {
         let row = |pair: &super::build::Pair| {
             let c = &pair.comparison;
             let Interval(low, high) = c.interval;
@@ -120,7 +120,7 @@ impl Report {
                 Value::number(pair.p_holm, p_value(pair.p_holm)),
             ]
         };
-        Table {
+        ReportTable {
             id: "pairs",
             title: "Pairs".into(),
             note: "Won: A resolved the task and B did not. Difference in points, with its 95 % interval; p: exact McNemar, two-sided, \
@@ -131,11 +131,11 @@ impl Report {
         }
     }
 
-    fn worked(&self) -> impl Iterator<Item = (&ArmFacts, &Work)> {
+    fn worked(&self) -> impl Iterator<Item = (&ArmFacts, &ArmWork)> {
         self.arms.iter().filter_map(|arm| Some((arm, arm.work.as_ref()?)))
     }
 
-    fn evidence_table(&self) -> Table {
+    fn evidence_table(&self) -> ReportTable {
         let mut rows = Vec::new();
         for (arm, work) in self.worked() {
             for c in &work.calibration {
@@ -150,7 +150,7 @@ impl Report {
                 ]);
             }
         }
-        Table {
+        ReportTable {
             id: "evidence",
             title: "Evidence".into(),
             note: "Of the graded attempts that ended with each level of evidence, the share resolved. A proven patch that is not \
@@ -173,10 +173,10 @@ impl Report {
         [first.to_owned()].into_iter().chain(self.arms.iter().map(|arm| arm.name.clone())).collect()
     }
 
-    fn failures_table(&self) -> Table {
+    fn failures_table(&self) -> ReportTable {
         let count = |failure| self.arms.iter().map(|a| a.failures.get(&failure).copied().unwrap_or(0)).collect();
-        let names: Vec<_> = Failure::ALL.iter().map(|&f| (f.words().to_owned(), count(f))).collect();
-        Table {
+        let names: Vec<_> = FailureClass::ALL.iter().map(|&f| (f.words().to_owned(), count(f))).collect();
+        ReportTable {
             id: "failures",
             title: "Why not".into(),
             note: "What is not resolved, by the first class that fits.".to_owned() + &gold_fails(&self.arms),
@@ -185,15 +185,15 @@ impl Report {
         }
     }
 
-    fn reasons_table(&self) -> Table {
+    fn reasons_table(&self) -> ReportTable {
         let mut reasons: Vec<&str> = self.worked().flat_map(|(_, w)| w.reasons.keys().copied()).collect();
         reasons.sort_unstable();
         reasons.dedup();
-        let count = |of: &dyn Fn(&Work) -> u32| self.arms.iter().map(|a| a.work.as_ref().map_or(0, of)).collect();
+        let count = |of: &dyn Fn(&ArmWork) -> u32| self.arms.iter().map(|a| a.work.as_ref().map_or(0, of)).collect();
         let mut names: Vec<(String, Vec<u32>)> =
             reasons.iter().map(|&r| (r.to_owned(), count(&|w| w.reasons.get(r).copied().unwrap_or(0)))).collect();
         names.push(("running or cut off".to_owned(), count(&|w| w.unfinished)));
-        Table {
+        ReportTable {
             id: "reasons",
             title: "Finish reasons".into(),
             note: String::new(),
@@ -202,15 +202,16 @@ impl Report {
         }
     }
 
-    fn work_table(&self) -> Table {
-        let mut table = self.metric_table(MetricTable::Work, "work", "Work", "Means over attempts with a trajectory.");
+    fn work_table(&self) -> ReportTable {
+        let mut table =
+            self.metric_table(MetricTable::ArmWork, "work", "Work", "Means over attempts with a trajectory.");
         if !table.rows.is_empty() {
             table.rows.insert(0, self.work_row("attempts", |work| Some(work.attempts.into())));
         }
         table
     }
 
-    fn edits_table(&self) -> Table {
+    fn edits_table(&self) -> ReportTable {
         let mut table = self.metric_table(
             MetricTable::Edits,
             "edits",
@@ -222,11 +223,11 @@ impl Report {
             return table;
         }
         table.rows.push(self.work_row("false proofs", |work| Some(work.false_proofs.into())));
-        let mut named = |prefix: &str, names: Vec<String>, of: &dyn Fn(&Work, &str) -> Option<Value>| {
+        let mut named = |prefix: &str, names: Vec<String>, of: &dyn Fn(&ArmWork, &str) -> Option<Value>| {
             let rows = names.iter().map(|name| self.work_row(&format!("{prefix}{name}"), |work| of(work, name)));
             table.rows.extend(rows);
         };
-        let names = |of: &dyn Fn(&Work) -> Vec<String>| {
+        let names = |of: &dyn Fn(&ArmWork) -> Vec<String>| {
             let mut names: Vec<String> = self.worked().flat_map(|(_, w)| of(w)).collect();
             names.sort();
             names.dedup();
@@ -253,13 +254,13 @@ impl Report {
     }
 
     /// A row of what each arm's attempts did.
-    fn work_row(&self, label: &str, of: impl Fn(&Work) -> Option<Value>) -> Vec<Value> {
+    fn work_row(&self, label: &str, of: impl Fn(&ArmWork) -> Option<Value>) -> Vec<Value> {
         let cell = |arm: &ArmFacts| arm.work.as_ref().and_then(&of).unwrap_or_else(Value::missing);
         [Value::from(label)].into_iter().chain(self.arms.iter().map(cell)).collect()
     }
 
     /// The rows of a table that come from the table of metrics; what no arm knows is left out.
-    fn metric_table(&self, wanted: MetricTable, id: &'static str, title: &str, note: &str) -> Table {
+    fn metric_table(&self, wanted: MetricTable, id: &'static str, title: &str, note: &str) -> ReportTable {
         let row = |metric: &Metric, MetricRow { label, combine, .. }: &MetricRow| {
             let cell = |arm: &ArmFacts| {
                 let resolved = arm.resolved * arm.trials as f64;
@@ -273,7 +274,7 @@ impl Report {
         let of_metric = |metric: &'static Metric| {
             metric.rows.iter().filter(|row| row.table == wanted).filter_map(move |entry| row(metric, entry))
         };
-        Table {
+        ReportTable {
             id,
             title: title.to_owned(),
             note: note.to_owned(),
@@ -282,7 +283,7 @@ impl Report {
         }
     }
 
-    fn group_table(&self, id: &'static str, title: &str, groups: &[Group]) -> Table {
+    fn group_table(&self, id: &'static str, title: &str, groups: &[GroupRow]) -> ReportTable {
         let line = |name: Value, tasks: usize, resolved: &[f64], any: usize| {
             let mut row = vec![name, tasks.into()];
             row.extend(resolved.iter().map(|&n| {
@@ -300,7 +301,7 @@ impl Report {
         let mut columns = self.headed("group");
         columns.insert(1, "tasks".to_owned());
         columns.push("any arm".to_owned());
-        Table {
+        ReportTable {
             id,
             title: title.to_owned(),
             note: "Tasks resolved, and their share of the group's.".into(),
@@ -309,7 +310,7 @@ impl Report {
         }
     }
 
-    fn overlap_table(&self) -> Table {
+    fn overlap_table(&self) -> ReportTable {
         let row = |(i, arm): (usize, &ArmFacts)| {
             let o = &self.overlap;
             let pair = |j: usize| match i == j {
@@ -323,7 +324,7 @@ impl Report {
         };
         let mut columns = self.headed("arm");
         columns.push("alone".to_owned());
-        Table {
+        ReportTable {
             id: "overlap",
             title: "Overlap".into(),
             note: format!(
@@ -335,21 +336,21 @@ impl Report {
         }
     }
 
-    fn matrix_table(&self) -> Table {
+    fn matrix_table(&self) -> ReportTable {
         let outcome = |(&[resolved, submitted], arm): (&[usize; 2], &ArmFacts)| match (resolved, submitted) {
             (_, 0) => Value::number(-1.0, "–"),
             (r, _) if arm.trials > 1 => Value::number(r as f64, format!("{r}/{}", arm.trials)),
             (0, _) => Value::number(0.0, "·"),
             _ => Value::number(1.0, "✓"),
         };
-        let row = |row: &super::build::Row| {
+        let row = |row: &super::build::TaskRow| {
             let mut values = vec![Value::from(&row.task), Value::from(&row.repo), Value::from(&row.difficulty)];
             values.extend(row.outcomes.iter().zip(&self.arms).map(outcome));
             values
         };
         let mut columns = self.headed("task");
         columns.splice(1..1, owned(&["repository", "difficulty"]));
-        Table {
+        ReportTable {
             id: "tasks",
             title: "Task by task".into(),
             note: "✓ resolved, · not resolved, – not submitted; with several trials: trials that resolved it.".into(),

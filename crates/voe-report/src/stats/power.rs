@@ -5,7 +5,7 @@ use super::binomial::{bulk, cdf, pmf};
 
 /// A planned comparison of two arms on the same tasks.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Plan {
+pub struct PowerPlan {
     /// Paired outcomes: tasks, or tasks times trials.
     pub pairs: u64,
     /// The share of pairs on which the arms differ, either way.
@@ -16,7 +16,7 @@ pub struct Plan {
     pub alpha: f64,
 }
 
-impl Plan {
+impl PowerPlan {
     /// The probability that the exact two-sided McNemar test rejects at `alpha`.
     ///
     /// Summed exactly over the number of discordant pairs D ~ Bin(n, ψ) and, given D, of wins ~ Bin(D, (ψ + δ) / 2ψ)
@@ -115,8 +115,8 @@ mod tests {
     use super::super::{paired::mcnemar, random::Random};
     use super::*;
 
-    fn plan(pairs: u64, discordance: f64, gain: f64) -> Plan {
-        Plan { pairs, discordance, gain, alpha: 0.05 }
+    fn plan(pairs: u64, discordance: f64, gain: f64) -> PowerPlan {
+        PowerPlan { pairs, discordance, gain, alpha: 0.05 }
     }
 
     #[test]

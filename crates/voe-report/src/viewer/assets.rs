@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use minijinja::context;
 use voe_untrusted::text::is_hazard;
 
-use crate::{Error, markup};
+use crate::{ReportError, markup};
 
 /// Name, content type and content as they are in the source.
 const FILES: [(&str, &str, &str); 9] = [
@@ -57,7 +57,7 @@ fn hazards() -> String {
 ///
 /// # Errors
 /// The template is at fault.
-pub(super) fn page(exported: bool) -> Result<String, Error> {
+pub(super) fn page(exported: bool) -> Result<String, ReportError> {
     let mode = if exported { "export" } else { "served" };
     let policy = policy(exported).trim_end_matches("; frame-ancestors 'none'");
     markup::render(PAGE, context! { mode, policy })

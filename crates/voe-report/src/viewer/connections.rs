@@ -21,11 +21,11 @@ const MOST: usize = 32;
 #[derive(Debug)]
 pub(super) struct Connections {
     tcp: TcpListener,
-    table: Arc<Table>,
+    table: Arc<ConnectionTable>,
 }
 
 impl Connections {
-    pub(super) fn of(tcp: TcpListener) -> (Self, Arc<Table>) {
+    pub(super) fn of(tcp: TcpListener) -> (Self, Arc<ConnectionTable>) {
         let table = Arc::default();
         (Self { tcp, table: Arc::clone(&table) }, table)
     }
@@ -37,7 +37,7 @@ impl Listener for Connections {
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.tcp).await;
-        (Table::add(&self.table, stream), address)
+        (ConnectionTable::add(&self.table, stream), address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -47,23 +47,23 @@ impl Listener for Connections {
 
 /// What is open, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Table(Mutex<Open>);
+pub(super) struct ConnectionTable(Mutex<OpenConnections>);
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenConnections {
     next: u64,
     is_ending: bool,
-    by_age: BTreeMap<u64, (Known, oneshot::Sender<()>)>,
+    by_age: BTreeMap<u64, (KnownConnection, oneshot::Sender<()>)>,
 }
 
-impl Table {
-    fn open(&self) -> MutexGuard<'_, Open> {
+impl ConnectionTable {
+    fn open(&self) -> MutexGuard<'_, OpenConnections> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(table: &Arc<Self>, stream: TcpStream) -> Connection {
         let (close, closed) = oneshot::channel();
-        let known = Known::default();
+        let known = KnownConnection::default();
         let mut open = table.open();
         let id = open.next;
         open.next += 1;
@@ -91,9 +91,9 @@ impl Table {
 
 /// Whether a request with the token came on a connection.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Known(Arc<AtomicBool>);
+pub(super) struct KnownConnection(Arc<AtomicBool>);
 
-impl Known {
+impl KnownConnection {
     pub(super) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -103,7 +103,7 @@ impl Known {
     }
 }
 
-impl Connected<IncomingStream<'_, Connections>> for Known {
+impl Connected<IncomingStream<'_, Connections>> for KnownConnection {
     fn connect_info(stream: IncomingStream<'_, Connections>) -> Self {
         stream.io().known.clone()
     }
@@ -114,9 +114,9 @@ impl Connected<IncomingStream<'_, Connections>> for Known {
 pub(super) struct Connection {
     id: u64,
     stream: TcpStream,
-    known: Known,
+    known: KnownConnection,
     closed: oneshot::Receiver<()>,
-    table: Arc<Table>,
+    table: Arc<ConnectionTable>,
 }
 
 impl Drop for Connection {

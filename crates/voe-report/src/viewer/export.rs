@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::index::Index;
-use super::{Options, assets, pages};
-use crate::Error;
+use super::index::ViewerIndex;
+use super::{ViewOptions, assets, pages};
+use crate::ReportError;
 use crate::output::Folder;
 
 /// Writes the viewer and all attempts to a folder; one attempt at a time is held. Returns the number of attempts.
@@ -15,8 +15,8 @@ use crate::output::Folder;
 ///
 /// # Errors
 /// An input can't be read, or a file can't be written.
-pub fn export(options: &Options, folder: &Path) -> Result<usize, Error> {
-    let index = Index::build(&options.inputs)?;
+pub fn export(options: &ViewOptions, folder: &Path) -> Result<usize, ReportError> {
+    let index = ViewerIndex::build(&options.inputs)?;
     let folder = Folder::named(folder)?;
     let write = |name: &str, content: &str| folder.write(name, content).map(|_| ());
     let data = |key: &str, value: &Value| {

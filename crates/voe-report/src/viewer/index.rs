@@ -8,11 +8,11 @@ use std::time::SystemTime;
 use voe_trace::Event;
 use voe_trace::layout;
 
-use super::source::{self, Source, labelled};
-use crate::Error;
-use crate::data::arm::{Arm, Cell, Failed, Trial, Verdict};
-use crate::data::attempt::{Attempt, Fold};
-use crate::data::place::{LONGEST_TEXT, Place};
+use super::source::{self, ViewSource, labelled};
+use crate::ReportError;
+use crate::data::arm::{ArmResults, FailedGrade, GradeVerdict, Trial, TrialCell};
+use crate::data::attempt::{AttemptFacts, Fold};
+use crate::data::place::{LONGEST_TEXT, RunPlace};
 use crate::data::{failed, light, load, run_dir};
 use crate::format::count;
 use voe_grade::{InstanceFile, InstanceReport, RunReport};
@@ -22,10 +22,10 @@ const READERS: usize = 4;
 
 /// Everything that is viewed. Some hundred bytes an attempt and sixteen a step, whatever the size of the files.
 #[derive(Debug, Default)]
-pub struct Index {
-    sources: Vec<Source>,
+pub struct ViewerIndex {
+    sources: Vec<ViewSource>,
     /// The attempts; their place is their id and never changes.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<IndexEntry>,
     known: HashMap<PathBuf, usize>,
     grades: BTreeMap<PathBuf, (SystemTime, Grades)>,
     /// Grows whenever anything changes.
@@ -33,11 +33,11 @@ pub struct Index {
 }
 
 /// What a report and what is next to it say, by task.
-type Grades = BTreeMap<String, (Verdict, Failed)>;
+type Grades = BTreeMap<String, (GradeVerdict, FailedGrade)>;
 
 /// One attempt.
 #[derive(Debug)]
-pub struct Entry {
+pub struct IndexEntry {
     /// Its arm; the strategy's name for a single file.
     pub arm: String,
     /// Its trial; for single files, which of those of the same task and strategy.
@@ -45,9 +45,9 @@ pub struct Entry {
     /// Its task.
     pub task: String,
     /// Its trajectory.
-    pub place: Place,
+    pub place: RunPlace,
     /// Its run's grades, if it belongs to a run: `grades/<arm>-<trial>`, without the extension.
-    pub grades: Option<Place>,
+    pub grades: Option<RunPlace>,
     /// The search that it is a part of, and its record as the search's nodes name it.
     pub part_of: Option<(usize, String)>,
     /// The facts so far.
@@ -57,9 +57,9 @@ pub struct Entry {
     /// Bytes read.
     pub read: u64,
     /// What grading said.
-    pub verdict: Verdict,
+    pub verdict: GradeVerdict,
     /// What else it knows of a failure.
-    pub failed: Failed,
+    pub failed: FailedGrade,
     /// Lines that are no records.
     unread: usize,
     /// Why it could not be read, or not whole.
@@ -69,26 +69,26 @@ pub struct Entry {
     size: u64,
 }
 
-impl Index {
+impl ViewerIndex {
     /// Reads everything that `inputs` name.
     ///
     /// # Errors
     /// An input can't be read, or has nothing to view.
-    pub fn build(inputs: &[String]) -> Result<Self, Error> {
+    pub fn build(inputs: &[String]) -> Result<Self, ReportError> {
         let mut index = Self::default();
         for input in inputs {
-            index.sources.push(Source::of(input)?);
+            index.sources.push(ViewSource::of(input)?);
         }
         source::label(&mut index.sources);
         index.refresh()?;
         for source in &index.sources {
             match source {
                 // A run that has just begun has no trajectory yet.
-                Source::Run { place, .. } if index.entries.is_empty() && !place.join(layout::RUN).is_file()? => {
-                    return Err(Error::NothingToView { path: place.path() });
+                ViewSource::Run { place, .. } if index.entries.is_empty() && !place.join(layout::RUN).is_file()? => {
+                    return Err(ReportError::NothingToView { path: place.path() });
                 }
-                Source::File(path, place) if index.of_path(&place.path()).is_some_and(|entry| entry.read == 0) => {
-                    let nothing = || Error::NothingToView { path: path.clone() };
+                ViewSource::File(path, place) if index.of_path(&place.path()).is_some_and(|entry| entry.read == 0) => {
+                    let nothing = || ReportError::NothingToView { path: path.clone() };
                     return Err(light::refusal(place).unwrap_or_else(nothing));
                 }
                 _ => {}
@@ -97,14 +97,14 @@ impl Index {
         Ok(index)
     }
 
-    fn of_path(&self, path: &Path) -> Option<&Entry> {
+    fn of_path(&self, path: &Path) -> Option<&IndexEntry> {
         self.entries.get(*self.known.get(path)?)
     }
 
     /// Arms of which only verdicts are known.
-    pub(super) fn reports(&self) -> impl Iterator<Item = &Arm> {
+    pub(super) fn reports(&self) -> impl Iterator<Item = &ArmResults> {
         self.sources.iter().flat_map(|source| match source {
-            Source::Report(arms) => arms.as_slice(),
+            ViewSource::Report(arms) => arms.as_slice(),
             _ => &[],
         })
     }
@@ -118,10 +118,10 @@ impl Index {
     ///
     /// # Errors
     /// A run directory can't be listed. An attempt that can't be read is not an error: its entry reports the damage.
-    pub fn refresh(&mut self) -> Result<bool, Error> {
+    pub fn refresh(&mut self) -> Result<bool, ReportError> {
         let before = self.version;
         self.discover()?;
-        let mut grown: Vec<&mut Entry> = self
+        let mut grown: Vec<&mut IndexEntry> = self
             .entries
             .iter_mut()
             .filter(|entry| entry.version == 0 || entry.len().is_ok_and(|len| len != entry.size))
@@ -141,13 +141,13 @@ impl Index {
         Ok(self.version != before)
     }
 
-    fn discover(&mut self) -> Result<(), Error> {
-        let mut found: Vec<Entry> = Vec::new();
+    fn discover(&mut self) -> Result<(), ReportError> {
+        let mut found: Vec<IndexEntry> = Vec::new();
         for source in &self.sources {
             match source {
-                Source::Report(_) => {}
-                Source::File(_, place) => found.push(Entry { trial: 1, ..Entry::new(place.clone()) }),
-                Source::Run { place: run, arm: wanted, label, .. } => {
+                ViewSource::Report(_) => {}
+                ViewSource::File(_, place) => found.push(IndexEntry { trial: 1, ..IndexEntry::new(place.clone()) }),
+                ViewSource::Run { place: run, arm: wanted, label, .. } => {
                     for (task, name, folder) in run_dir::attempts(run)? {
                         let Some((arm, trial)) = run_dir::arm_and_trial(&name) else { continue };
                         if wanted.as_deref().is_some_and(|w| w != arm) {
@@ -156,7 +156,7 @@ impl Index {
                         let arm = labelled(label.as_deref(), arm);
                         let grades = Some(run.join(layout::GRADES).join(&name));
                         let place = folder.join(layout::TRAJECTORY);
-                        found.push(Entry { arm, trial, task, grades, ..Entry::new(place) });
+                        found.push(IndexEntry { arm, trial, task, grades, ..IndexEntry::new(place) });
                     }
                 }
             }
@@ -165,14 +165,14 @@ impl Index {
             let (place, trial) = (entry.place.clone(), entry.trial);
             let whole = self.add(entry);
             for (name, place) in run_dir::parts(&place)? {
-                self.add(Entry { trial, part_of: Some((whole, name)), ..Entry::new(place) });
+                self.add(IndexEntry { trial, part_of: Some((whole, name)), ..IndexEntry::new(place) });
             }
         }
         Ok(())
     }
 
     /// The place of an entry, which is new or known by its path.
-    fn add(&mut self, entry: Entry) -> usize {
+    fn add(&mut self, entry: IndexEntry) -> usize {
         let path = entry.place.path();
         if let Some(id) = self.known.get(&path) {
             return *id;
@@ -193,9 +193,9 @@ impl Index {
     }
 
     /// Verdicts of run reports that are new or were written again.
-    fn read_grades(&mut self) -> Result<(), Error> {
-        let reports = self.entries.iter().filter_map(Entry::report).map(|place| (place.path(), place));
-        let files: BTreeMap<PathBuf, Place> = reports.collect();
+    fn read_grades(&mut self) -> Result<(), ReportError> {
+        let reports = self.entries.iter().filter_map(IndexEntry::report).map(|place| (place.path(), place));
+        let files: BTreeMap<PathBuf, RunPlace> = reports.collect();
         for (file, place) in files {
             if !place.is_file()? {
                 continue;
@@ -218,12 +218,12 @@ impl Index {
         for entry in &mut self.entries {
             let facts = entry.fold.known();
             let own = match facts.resolved {
-                Some(true) => Verdict::Resolved,
-                Some(false) => Verdict::Unresolved,
-                None => Verdict::Ungraded,
+                Some(true) => GradeVerdict::Resolved,
+                Some(false) => GradeVerdict::Unresolved,
+                None => GradeVerdict::Ungraded,
             };
             let graded = entry.report().and_then(|f| self.grades.get(&f.path())?.1.get(&entry.task).copied());
-            let graded = graded.unwrap_or((own, Failed::default()));
+            let graded = graded.unwrap_or((own, FailedGrade::default()));
             if graded != (entry.verdict, entry.failed) {
                 (entry.verdict, entry.failed) = graded;
                 entry.version = version;
@@ -233,8 +233,8 @@ impl Index {
     }
 
     /// By the search that they are parts of.
-    fn parts(&self) -> HashMap<usize, Vec<&Entry>> {
-        let mut parts: HashMap<usize, Vec<&Entry>> = HashMap::new();
+    fn parts(&self) -> HashMap<usize, Vec<&IndexEntry>> {
+        let mut parts: HashMap<usize, Vec<&IndexEntry>> = HashMap::new();
         for entry in &self.entries {
             if let Some((whole, _)) = entry.part_of {
                 parts.entry(whole).or_default().push(entry);
@@ -244,34 +244,34 @@ impl Index {
     }
 
     /// The facts of an attempt, those of its parts included.
-    pub(super) fn facts(&self, id: usize) -> Attempt {
+    pub(super) fn facts(&self, id: usize) -> AttemptFacts {
         let parts = self.parts().remove(&id).unwrap_or_default();
         self.entries.get(id).map(|entry| entry.facts(parts.into_iter())).unwrap_or_default()
     }
 
     /// The arms, for tables and figures.
-    pub fn arms(&self) -> Vec<Arm> {
+    pub fn arms(&self) -> Vec<ArmResults> {
         let mut known = BTreeMap::new();
         for source in &self.sources {
-            if let Source::Run { known: own, .. } = source {
+            if let ViewSource::Run { known: own, .. } = source {
                 known.extend(own.iter().map(|(task, facts)| (task.clone(), facts.clone())));
             }
         }
         let known = Arc::new(known);
         let mut arms: BTreeMap<String, BTreeMap<u32, Trial>> = BTreeMap::new();
         let parts = self.parts();
-        let mut runs: BTreeMap<String, Place> = BTreeMap::new();
+        let mut runs: BTreeMap<String, RunPlace> = BTreeMap::new();
         for (id, entry) in self.entries.iter().enumerate().filter(|(_, entry)| entry.part_of.is_none()) {
             let trial = arms.entry(entry.arm.clone()).or_default().entry(entry.trial).or_default();
             if let Some(grades) = &entry.grades {
                 runs.insert(entry.arm.clone(), grades.root());
             }
             let facts = entry.facts(parts.get(&id).into_iter().flatten().copied());
-            let cell = Cell { verdict: entry.verdict, attempt: Some(Box::new(facts)), failed: entry.failed };
+            let cell = TrialCell { verdict: entry.verdict, attempt: Some(Box::new(facts)), failed: entry.failed };
             trial.cells.insert(entry.task.clone(), cell);
         }
         for source in &self.sources {
-            let Source::Run { place, arm: wanted, label, .. } = source else { continue };
+            let ViewSource::Run { place, arm: wanted, label, .. } = source else { continue };
             // What can't be read now is looked at again at the next beat.
             for (task, name, failure) in run_dir::faults(place).unwrap_or_default() {
                 let Some((arm, number)) = run_dir::arm_and_trial(&name) else { continue };
@@ -286,14 +286,14 @@ impl Index {
             let numbered = |(number, trial)| Trial { number, graded, ..trial };
             let trials: Vec<Trial> = trials.into_iter().map(numbered).collect();
             let notes = runs.get(&name).map(|run| load::uncounted(&name, &trials, run)).unwrap_or_default();
-            Arm { name, trials, notes, known: known.clone(), ..Arm::default() }
+            ArmResults { name, trials, notes, known: known.clone(), ..ArmResults::default() }
         };
         arms.into_iter().map(arm).chain(self.reports().cloned()).collect()
     }
 }
 
-impl Entry {
-    fn new(place: Place) -> Self {
+impl IndexEntry {
+    fn new(place: RunPlace) -> Self {
         Self {
             arm: String::new(),
             trial: 0,
@@ -304,8 +304,8 @@ impl Entry {
             fold: Fold::default(),
             steps: Vec::new(),
             read: 0,
-            verdict: Verdict::default(),
-            failed: Failed::default(),
+            verdict: GradeVerdict::default(),
+            failed: FailedGrade::default(),
             unread: 0,
             damage: None,
             version: 0,
@@ -313,20 +313,20 @@ impl Entry {
         }
     }
 
-    fn facts<'a>(&self, parts: impl Iterator<Item = &'a Self>) -> Attempt {
+    fn facts<'a>(&self, parts: impl Iterator<Item = &'a Self>) -> AttemptFacts {
         let mut facts = self.fold.facts();
         parts.for_each(|part| facts.add_part(&part.fold));
         facts
     }
 
     /// The report of its arm and trial.
-    fn report(&self) -> Option<Place> {
+    fn report(&self) -> Option<RunPlace> {
         self.grades.as_ref().map(|grades| grades.with(".json"))
     }
 
     /// The size of its file now, in bytes.
-    fn len(&self) -> Result<u64, Error> {
-        Ok(self.place.open()?.metadata().map_err(Error::read(&self.place.path()))?.len())
+    fn len(&self) -> Result<u64, ReportError> {
+        Ok(self.place.open()?.metadata().map_err(ReportError::read(&self.place.path()))?.len())
     }
 
     fn read_on(&mut self, version: u64) {

@@ -22,15 +22,15 @@ mod token;
 
 use std::path::PathBuf;
 
-use crate::data::suite::Suite;
+use crate::data::suite::TaskSet;
 
 /// What is viewed.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct ViewOptions {
     /// Run directories, arms of them (`runs/x:arm`), or trajectory files.
     pub inputs: Vec<String>,
     /// The tasks that count, with their difficulties; without it, the union of what was submitted.
-    pub suite: Option<Suite>,
+    pub suite: Option<TaskSet>,
     /// The port to listen on; 0 takes a free one.
     pub port: u16,
     /// A folder to write static files to, instead of serving.

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use voe_grade::known;
 use voe_trace::{Check, Event, Record, Trajectory};
 
-use super::index::{Entry, Index};
-use crate::Error;
+use super::index::{IndexEntry, ViewerIndex};
+use crate::ReportError;
 use crate::commands::report::Made;
-use crate::data::arm::{Arm, Trial, Verdict};
-use crate::data::attempt::Attempt;
+use crate::data::arm::{ArmResults, GradeVerdict, Trial};
+use crate::data::attempt::AttemptFacts;
 use crate::data::run_dir;
-use crate::data::suite::Suite;
+use crate::data::suite::TaskSet;
 use crate::figure::Figure;
 use crate::metric::{METRICS, Metric};
 
@@ -26,7 +26,7 @@ const LONGEST_TEXT: usize = 100_000;
 const LINE: usize = 180;
 
 /// The overview, and the figures that it shows.
-pub fn overview(index: &Index, suite: Option<&Suite>) -> (Value, Vec<Figure>) {
+pub fn overview(index: &ViewerIndex, suite: Option<&TaskSet>) -> (Value, Vec<Figure>) {
     let made = Made::of(&index.arms(), suite);
     let tables: Vec<Value> = made
         .report
@@ -65,7 +65,7 @@ pub fn overview(index: &Index, suite: Option<&Suite>) -> (Value, Vec<Figure>) {
 }
 
 /// What a report alone says of an arm's tasks: nothing that could be opened.
-fn verdicts(arm: &Arm) -> impl Iterator<Item = Value> {
+fn verdicts(arm: &ArmResults) -> impl Iterator<Item = Value> {
     let of = |trial: &Trial| -> Vec<Value> {
         let (arm, trial, cells) = (&arm.name, trial.number, &trial.cells);
         cells.iter().map(|(task, cell)| json!({"id": null, "arm": arm, "trial": trial, "task": task, "verdict": cell.verdict.word()})).collect()
@@ -73,7 +73,7 @@ fn verdicts(arm: &Arm) -> impl Iterator<Item = Value> {
     arm.trials.iter().flat_map(of)
 }
 
-fn row(id: usize, entry: &Entry) -> Value {
+fn row(id: usize, entry: &IndexEntry) -> Value {
     let facts = entry.fold.known();
     json!({
         "id": id, "arm": entry.arm, "trial": entry.trial, "task": entry.task, "verdict": entry.verdict.word(),
@@ -84,7 +84,7 @@ fn row(id: usize, entry: &Entry) -> Value {
 }
 
 /// One attempt: its facts, a line for each step, and how it ended. Streams the file. `None` if there is no such attempt.
-pub fn attempt(index: &Index, id: usize) -> Option<Value> {
+pub fn attempt(index: &ViewerIndex, id: usize) -> Option<Value> {
     let entry = index.entries.get(id)?;
     let (mut steps, mut before) = (Vec::<Value>::new(), json!({"marks": []}));
     let (mut start, mut finish, mut nodes, mut patch) = (Value::Null, Value::Null, Vec::new(), String::new());
@@ -151,7 +151,7 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
         }
     };
     let read = |file| Ok(Trajectory::stream_from(file, &entry.place.path(), record)?);
-    let streamed: Result<usize, Error> = entry.place.open().and_then(read);
+    let streamed: Result<usize, ReportError> = entry.place.open().and_then(read);
     let damage = entry.damage.clone().or_else(|| streamed.err().map(|e| e.to_string()));
     let mut value = row(id, entry);
     value["version"] = entry.version.into();
@@ -168,7 +168,7 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
     value["grade"] = serde_json::to_value(entry.grade()).unwrap_or_default();
     value["cause"] = entry.failed.cause.map(|cause| cause.to_string()).into();
     let graded = entry.grades.as_ref().map(|grades| run_dir::graded(&grades.root())).unwrap_or_default();
-    let failed = matches!(entry.verdict, Verdict::Unresolved | Verdict::Error);
+    let failed = matches!(entry.verdict, GradeVerdict::Unresolved | GradeVerdict::Error);
     let gold_fails = known::here(&entry.task, graded).filter(|_| failed);
     value["gold_fails"] = gold_fails.map(ToString::to_string).into();
     value["chunk"] = STEPS_IN_CHUNK.into();
@@ -176,13 +176,13 @@ pub fn attempt(index: &Index, id: usize) -> Option<Value> {
 }
 
 /// A metric as the viewer shows it; nothing where it is not known.
-fn shown(metric: &Metric, facts: &Attempt) -> Option<Value> {
+fn shown(metric: &Metric, facts: &AttemptFacts) -> Option<Value> {
     let text = metric.unit.show((metric.of)(facts)?);
     Some(json!({"name": metric.name, "label": metric.label, "text": text, "about": metric.about}))
 }
 
 /// The number of chunks that an attempt's steps fill, what came before them included in the first.
-pub fn chunks(entry: &Entry) -> usize {
+pub fn chunks(entry: &IndexEntry) -> usize {
     entry.steps.len().div_ceil(STEPS_IN_CHUNK).max(1)
 }
 
@@ -190,20 +190,20 @@ pub fn chunks(entry: &Entry) -> usize {
 ///
 /// # Errors
 /// The record can't be read.
-pub fn chunk(entry: &Entry, chunk: usize) -> Result<Value, Error> {
+pub fn chunk(entry: &IndexEntry, chunk: usize) -> Result<Value, ReportError> {
     let first = chunk * STEPS_IN_CHUNK;
     let end_of = |i: usize| entry.steps.get(i).map_or(entry.read, |(_, at)| *at);
     let begin = if chunk == 0 { 0 } else { end_of(first) };
     let end = end_of(first + STEPS_IN_CHUNK);
     let path = entry.place.path();
     let mut file = entry.place.open()?;
-    file.seek(SeekFrom::Start(begin)).map_err(Error::read(&path))?;
+    file.seek(SeekFrom::Start(begin)).map_err(ReportError::read(&path))?;
     let mut lines = BufReader::new(file.take(end.saturating_sub(begin)));
     let mut steps: Vec<Vec<Value>> = if chunk == 0 { vec![Vec::new()] } else { Vec::new() };
     let (mut at, mut bytes) = (begin, Vec::new());
     loop {
         bytes.clear();
-        let read = lines.read_until(b'\n', &mut bytes).map_err(Error::read(&path))?;
+        let read = lines.read_until(b'\n', &mut bytes).map_err(ReportError::read(&path))?;
         if read == 0 {
             break;
         }

@@ -7,8 +7,8 @@ use regex::bytes::{Regex, RegexBuilder};
 use serde_json::{Value, json};
 use voe_trace::LONGEST_LINE;
 
-use super::index::Index;
-use crate::data::place::Place;
+use super::index::ViewerIndex;
+use crate::data::place::RunPlace;
 
 /// Finds beyond this many are not looked for.
 pub const MOST_HITS: usize = 200;
@@ -23,13 +23,14 @@ const AROUND: usize = 70;
 #[derive(Debug, Clone)]
 pub struct Target {
     id: usize,
-    place: Place,
+    place: RunPlace,
     steps: Vec<(u32, u64)>,
 }
 
 /// The files to search, copied out so that the index isn't held meanwhile.
-pub fn targets(index: &Index) -> Vec<Target> {
-    let target = |(id, e): (usize, &super::index::Entry)| Target { id, place: e.place.clone(), steps: e.steps.clone() };
+pub fn targets(index: &ViewerIndex) -> Vec<Target> {
+    let target =
+        |(id, e): (usize, &super::index::IndexEntry)| Target { id, place: e.place.clone(), steps: e.steps.clone() };
     index.entries.iter().enumerate().map(target).collect()
 }
 

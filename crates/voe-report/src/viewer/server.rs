@@ -15,12 +15,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::connections::{Connections, Known};
-use super::index::Index;
+use super::connections::{Connections, KnownConnection};
+use super::index::ViewerIndex;
 use super::token::Token;
-use super::{Options, assets, pages, search};
-use crate::Error;
-use crate::data::suite::Suite;
+use super::{ViewOptions, assets, pages, search};
+use crate::ReportError;
+use crate::data::suite::TaskSet;
 use crate::figure::Figure;
 
 /// How often files are looked at for what is new.
@@ -28,17 +28,17 @@ const REFRESH: Duration = Duration::from_millis(1000);
 
 /// A viewer that listens and has yet to be run.
 #[derive(Debug)]
-pub struct Server {
+pub struct ViewServer {
     listener: TcpListener,
     address: SocketAddr,
     token: Token,
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    index: Mutex<Index>,
-    suite: Option<Suite>,
+struct ServerState {
+    index: Mutex<ViewerIndex>,
+    suite: Option<TaskSet>,
     made: Mutex<Option<Overview>>,
 }
 
@@ -50,8 +50,8 @@ struct Overview {
     figures: Arc<[Figure]>,
 }
 
-impl Shared {
-    fn index(&self) -> MutexGuard<'_, Index> {
+impl ServerState {
+    fn index(&self) -> MutexGuard<'_, ViewerIndex> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -71,26 +71,26 @@ impl Shared {
     }
 }
 
-impl Server {
+impl ViewServer {
     /// Reads what is to be viewed and takes the port, on loopback only.
     ///
     /// # Errors
     /// An input can't be read, or the port is taken.
-    pub async fn bind(options: &Options) -> Result<Self, Error> {
+    pub async fn bind(options: &ViewOptions) -> Result<Self, ReportError> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
-        let failed = |cause| Error::Listen { address: address.to_string(), cause };
+        let failed = |cause| ReportError::Listen { address: address.to_string(), cause };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let token = Token::random().map_err(failed)?;
         let inputs = options.inputs.clone();
         let suite = options.suite.clone();
-        let read = move || -> Result<Arc<Shared>, Error> {
-            let shared = Shared { index: Mutex::new(Index::build(&inputs)?), suite, made: Mutex::new(None) };
+        let read = move || -> Result<Arc<ServerState>, ReportError> {
+            let shared = ServerState { index: Mutex::new(ViewerIndex::build(&inputs)?), suite, made: Mutex::new(None) };
             // The first page is then ready when the first reader asks for it.
             shared.overview();
             Ok(Arc::new(shared))
         };
-        let shared = tokio::task::spawn_blocking(read).await.map_err(|e| Error::Usage(e.to_string()))??;
+        let shared = tokio::task::spawn_blocking(read).await.map_err(|e| ReportError::Usage(e.to_string()))??;
         Ok(Self { listener, address, token, shared })
     }
 
@@ -113,7 +113,7 @@ impl Server {
     ///
     /// # Errors
     /// The listener failed.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ReportError> {
         let shared = self.shared.clone();
         let refresh = tokio::spawn(async move {
             let mut beat = tokio::time::interval(REFRESH);
@@ -145,10 +145,10 @@ impl Server {
             stop.await;
             connections.end();
         };
-        let service = router.into_make_service_with_connect_info::<Known>();
+        let service = router.into_make_service_with_connect_info::<KnownConnection>();
         let served = axum::serve(listener, service).with_graceful_shutdown(stop).await;
         refresh.abort();
-        served.map_err(|cause| Error::Listen { address: self.address.to_string(), cause })
+        served.map_err(|cause| ReportError::Listen { address: self.address.to_string(), cause })
     }
 }
 
@@ -161,7 +161,7 @@ async fn guard(port: u16, token: Token, mut request: Request, next: Next) -> Res
     } else {
         match inner_uri(&token, request.uri()) {
             Some(uri) => {
-                if let Some(ConnectInfo(known)) = request.extensions().get::<ConnectInfo<Known>>() {
+                if let Some(ConnectInfo(known)) = request.extensions().get::<ConnectInfo<KnownConnection>>() {
                     known.set();
                 }
                 *request.uri_mut() = uri;
@@ -217,7 +217,7 @@ fn page() -> Response {
     }
 }
 
-fn json_of(value: Result<Value, Error>) -> Response {
+fn json_of(value: Result<Value, ReportError>) -> Response {
     match value {
         Ok(value) => typed("application/json", value.to_string()),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
@@ -235,7 +235,7 @@ async fn file(Path(name): Path<String>) -> Response {
     }
 }
 
-async fn figure(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {
+async fn figure(State(shared): State<Arc<ServerState>>, Path(name): Path<String>) -> Response {
     let figures = shared.overview().figures;
     let of = |id: &str| figures.iter().find(|f| f.id == id);
     let mut response = match name.rsplit_once('.') {
@@ -250,7 +250,7 @@ async fn figure(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> 
     response
 }
 
-async fn version(State(shared): State<Arc<Shared>>) -> Response {
+async fn version(State(shared): State<Arc<ServerState>>) -> Response {
     let index = shared.index();
     let live: Vec<[u64; 2]> = index
         .entries
@@ -263,7 +263,7 @@ async fn version(State(shared): State<Arc<Shared>>) -> Response {
     json_of(Ok(json!({"version": index.version, "running": running, "attempts": live})))
 }
 
-async fn overview(State(shared): State<Arc<Shared>>) -> Response {
+async fn overview(State(shared): State<Arc<ServerState>>) -> Response {
     reading(move || typed("application/json", shared.overview().json.to_string())).await
 }
 
@@ -275,7 +275,7 @@ async fn reading(answer: impl FnOnce() -> Response + Send + 'static) -> Response
     }
 }
 
-async fn attempt(State(shared): State<Arc<Shared>>, Path(id): Path<usize>) -> Response {
+async fn attempt(State(shared): State<Arc<ServerState>>, Path(id): Path<usize>) -> Response {
     reading(move || match pages::attempt(&shared.index(), id) {
         Some(value) => json_of(Ok(value)),
         None => missing("attempt"),
@@ -283,7 +283,7 @@ async fn attempt(State(shared): State<Arc<Shared>>, Path(id): Path<usize>) -> Re
     .await
 }
 
-async fn steps(State(shared): State<Arc<Shared>>, Path((id, chunk)): Path<(usize, usize)>) -> Response {
+async fn steps(State(shared): State<Arc<ServerState>>, Path((id, chunk)): Path<(usize, usize)>) -> Response {
     reading(move || match shared.index().entries.get(id) {
         Some(entry) if chunk < pages::chunks(entry) => json_of(pages::chunk(entry, chunk)),
         _ => missing("step"),
@@ -305,10 +305,10 @@ impl Drop for Stop {
     }
 }
 
-async fn find(State(shared): State<Arc<Shared>>, Query(Wanted { q }): Query<Wanted>) -> Response {
+async fn find(State(shared): State<Arc<ServerState>>, Query(Wanted { q }): Query<Wanted>) -> Response {
     let targets = search::targets(&shared.index());
     let stop = Stop(Arc::new(AtomicBool::new(false)));
     let flag = stop.0.clone();
     let found = tokio::task::spawn_blocking(move || search::search(&targets, &q, &flag)).await;
-    json_of(found.map_err(|e| Error::Usage(e.to_string())))
+    json_of(found.map_err(|e| ReportError::Usage(e.to_string())))
 }

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::Error;
-use crate::data::arm::Arm;
-use crate::data::place::Place;
+use crate::ReportError;
+use crate::data::arm::ArmResults;
+use crate::data::place::RunPlace;
 use crate::data::suite::TaskFacts;
 use crate::data::{load, run_dir};
 
 /// A run, a trajectory or a report.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(super) enum ViewSource {
     Run {
-        place: Place,
+        place: RunPlace,
         /// Only this arm.
         arm: Option<String>,
         /// Stands before its arms' names, where several runs are viewed.
@@ -22,42 +22,42 @@ pub(super) enum Source {
         known: Arc<BTreeMap<String, TaskFacts>>,
     },
     /// A trajectory: as it was named, and where it is.
-    File(PathBuf, Place),
+    File(PathBuf, RunPlace),
     /// Verdicts without trajectories: a run report, or a table of verdicts.
-    Report(Vec<Arm>),
+    Report(Vec<ArmResults>),
 }
 
-impl Source {
+impl ViewSource {
     /// What a user named.
-    pub(super) fn of(input: &str) -> Result<Self, Error> {
+    pub(super) fn of(input: &str) -> Result<Self, ReportError> {
         let path = Path::new(input);
         if load::is_report(input) {
             return Ok(Self::Report(load::arms(input)?));
         }
         if path.is_file() {
-            return Ok(Self::File(path.to_owned(), Place::file(path)?));
+            return Ok(Self::File(path.to_owned(), RunPlace::file(path)?));
         }
-        let run = |place: Place, arm: Option<String>| {
+        let run = |place: RunPlace, arm: Option<String>| {
             let known = Arc::new(run_dir::suite_of_run(&place)?);
             Ok(Self::Run { place, arm, label: None, known })
         };
         if path.is_dir() {
-            return run(Place::dir(path)?, None);
+            return run(RunPlace::dir(path)?, None);
         }
         match input.rsplit_once(':') {
             Some((path, arm)) if Path::new(path).is_dir() => {
                 let path = Path::new(path);
-                let place = Place::dir(path)?;
+                let place = RunPlace::dir(path)?;
                 let attempts = run_dir::attempts(&place)?;
                 let arms: BTreeSet<&str> =
                     attempts.iter().filter_map(|(_, name, _)| Some(run_dir::arm_and_trial(name)?.0)).collect();
                 if !arms.contains(arm) {
                     let known = arms.into_iter().collect::<Vec<_>>().join(", ");
-                    return Err(Error::NoSuchArm { path: path.to_owned(), arm: arm.to_owned(), known });
+                    return Err(ReportError::NoSuchArm { path: path.to_owned(), arm: arm.to_owned(), known });
                 }
                 run(place, Some(arm.to_owned()))
             }
-            _ => Err(Error::Missing { path: path.to_owned() }),
+            _ => Err(ReportError::Missing { path: path.to_owned() }),
         }
     }
 
@@ -70,12 +70,12 @@ impl Source {
 }
 
 /// Arms of several runs may have one name: each gets its run's in front.
-pub(super) fn label(sources: &mut [Source]) {
-    let runs: BTreeSet<PathBuf> = sources.iter().filter_map(Source::run).collect();
+pub(super) fn label(sources: &mut [ViewSource]) {
+    let runs: BTreeSet<PathBuf> = sources.iter().filter_map(ViewSource::run).collect();
     let short = |path: &Path| path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let shorts: BTreeSet<String> = runs.iter().map(|run| short(run)).collect();
     for source in sources.iter_mut().filter(|_| runs.len() > 1) {
-        if let Source::Run { place, label, .. } = source {
+        if let ViewSource::Run { place, label, .. } = source {
             let path = place.path();
             let whole = path.display().to_string();
             *label = Some(if shorts.len() == runs.len() { short(&path) } else { whole });
