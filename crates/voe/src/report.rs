@@ -19,8 +19,12 @@ pub(crate) async fn report(args: cli::Report) -> anyhow::Result<u8> {
         cli::Format::Csv => report::ReportFormat::Csv,
         cli::Format::Html => report::ReportFormat::Html,
     };
-    let options =
-        report::ReportOptions { inputs: args.inputs, suite: suite(args.suite.as_deref()).await?, format, out: args.out };
+    let options = report::ReportOptions {
+        inputs: args.inputs,
+        suite: suite(args.suite.as_deref()).await?,
+        format,
+        out: args.out,
+    };
     match report::report(&options)? {
         report::ReportOutput::Text(text) if matches!(format, report::ReportFormat::Json) => out::json_text(&text),
         report::ReportOutput::Text(text) => out::text(&text.into()),
