@@ -96,7 +96,8 @@ impl MetricUnit {
     /// A number of one attempt, as people read it.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
-            Count | Bytes => grouped(value.max(0.0) as u64),
+            Count => grouped(value.max(0.0) as u64),
+            Bytes => format!("{} bytes", grouped(value.max(0.0) as u64)),
             Tokens => short(value),
             Dollars => format!("$ {value:.4}"),
             Seconds => duration(value),

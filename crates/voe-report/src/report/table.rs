@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use minijinja::context;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::format::{csv_line, markdown};
 use crate::{ReportError, markup};
@@ -92,11 +93,11 @@ impl ReportTable {
     pub fn text(&self) -> String {
         let cell = |row: &[Value], c: usize| row.get(c).map(|v| one_line(&v.text)).unwrap_or_default();
         let widths: Vec<usize> = (0..self.columns.len())
-            .map(|c| self.rows.iter().map(|r| width(&cell(r, c))).chain([width(&self.columns[c])]).max().unwrap_or(0))
+            .map(|c| self.rows.iter().map(|r| cell(r, c).width()).chain([self.columns[c].width()]).max().unwrap_or(0))
             .collect();
         let line = |cells: Vec<String>| {
             let padded = cells.iter().enumerate().map(|(c, text)| {
-                let space = " ".repeat(widths[c].saturating_sub(width(text)));
+                let space = " ".repeat(widths[c].saturating_sub(text.width()));
                 if self.is_numeric(c) { space + text } else { text.clone() + &space }
             });
             padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
@@ -168,13 +169,21 @@ fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-fn width(text: &str) -> usize {
-    text.chars().count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_stay_below_each_other_where_characters_are_wide_or_take_no_room() {
+        let table = ReportTable {
+            columns: vec!["arm".into(), "n".into()],
+            rows: ["測試", "e\u{301}"].map(|name| vec![name.into(), 1_u32.into()]).into(),
+            ..ReportTable::default()
+        };
+        let text = table.text();
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(lines, ["arm   n", "────  ─", "測試  1", "e\u{301}     1"]);
+    }
 
     fn table() -> ReportTable {
         ReportTable {
