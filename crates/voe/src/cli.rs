@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use voe_report::commands::compare::By;
-use voe_report::commands::report::Format;
+use voe_report::commands::compare::GroupBy;
+use voe_report::commands::report::ReportFormat;
 use voe_sandbox::Choice;
 
 use crate::settings::Settings;
@@ -231,8 +231,8 @@ pub(crate) struct Report {
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) suite: Option<String>,
     /// The form
-    #[arg(long, value_parser = one_of(Format::ALL, Format::word), default_value = Format::default().word())]
-    pub(crate) format: Format,
+    #[arg(long, value_parser = one_of(ReportFormat::ALL, ReportFormat::word), default_value = ReportFormat::default().word())]
+    pub(crate) format: ReportFormat,
     /// A file to write to; for csv it may be a folder
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Option<PathBuf>,
@@ -248,8 +248,8 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) suite: Option<String>,
     /// Break the comparison down
-    #[arg(long, value_parser = one_of(By::ALL, By::word))]
-    pub(crate) by: Option<By>,
+    #[arg(long, value_parser = one_of(GroupBy::ALL, GroupBy::word))]
+    pub(crate) by: Option<GroupBy>,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,

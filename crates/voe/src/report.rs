@@ -12,13 +12,7 @@ use crate::signals::Signals;
 use crate::{cli, exit};
 
 pub(crate) async fn report(args: cli::Report) -> anyhow::Result<u8> {
-    let format = match args.format {
-        cli::Format::Table => report::ReportFormat::Table,
-        cli::Format::Md => report::ReportFormat::Md,
-        cli::Format::Json => report::ReportFormat::Json,
-        cli::Format::Csv => report::ReportFormat::Csv,
-        cli::Format::Html => report::ReportFormat::Html,
-    };
+    let format = args.format;
     let options = report::ReportOptions {
         inputs: args.inputs,
         suite: suite(args.suite.as_deref()).await?,
@@ -38,11 +32,8 @@ pub(crate) async fn report(args: cli::Report) -> anyhow::Result<u8> {
 }
 
 pub(crate) async fn compare(args: cli::Compare) -> anyhow::Result<u8> {
-    let by = args.by.map(|by| match by {
-        cli::By::Repo => compare::GroupBy::Repo,
-        cli::By::Difficulty => compare::GroupBy::Difficulty,
-    });
-    let options = compare::CompareOptions { a: args.a, b: args.b, suite: suite(args.suite.as_deref()).await?, by };
+    let options =
+        compare::CompareOptions { a: args.a, b: args.b, suite: suite(args.suite.as_deref()).await?, by: args.by };
     let comparison = compare::compare(&options)?;
     print(args.json, || comparison.json(), || comparison.text());
     Ok(exit::OK)

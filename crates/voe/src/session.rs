@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use voe_agent::{AttemptError, Ended, Observer};
 use voe_repo::{Base, Repo, UndoPoint};
-use voe_sandbox::{Choice, Sandbox, Spec};
+use voe_sandbox::{Sandbox, Spec};
 use voe_search::{SearchError, Work};
 use voe_trace::event::{Applied, Finish};
 use voe_trace::{Reason, layout};

@@ -46,7 +46,7 @@ pub enum ReportFormat {
     Html,
 }
 
-impl Format {
+impl ReportFormat {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Table, Self::Md, Self::Json, Self::Csv, Self::Html];
 
