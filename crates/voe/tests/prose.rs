@@ -52,7 +52,12 @@ const READERS: &[(&str, &str)] = &[
     ("voe-bench/src/docker/", "names of images and engines' errors"),
     ("voe-bench/src/grade/", "output of evaluation scripts"),
     ("voe-bench/src/native/", "pins, install scripts and variables of published suites"),
-    ("voe-sandbox/src/", "files in /proc, names of variables and groups, addresses of engines, git's configuration"),
+    ("voe-sandbox/src/backends/container/", "addresses of engines, names of containers and images"),
+    ("voe-sandbox/src/environment.rs", "names of variables"),
+    ("voe-sandbox/src/groups.rs", "names of control groups"),
+    ("voe-sandbox/src/home/gitdirs.rs", "git's .git files"),
+    ("voe-sandbox/src/init/modes.rs", "paths"),
+    ("voe-sandbox/src/init/usage.rs", "files in /proc"),
     // Names that people write.
     ("voe-agent/src/prompt.rs", "variables in a strategy's template"),
     ("voe-bench/src/mini/", "ids and paths of the built-in suite"),
@@ -60,6 +65,7 @@ const READERS: &[(&str, &str)] = &[
     ("voe-model/src/recorded/script.rs", "a model's name: scripted:FILE"),
     ("voe/src/bench/", "a model's name: scripted:FILE, replay:FILE"),
     ("voe/src/demo.rs", "an id of the built-in suite"),
+    ("voe/src/log.rs", "parts of voe in VOE_LOG"),
     ("voe/src/model.rs", "a model's name: scripted:FILE, replay:FILE"),
     // Names of voe's own files.
     ("voe-report/src/data/", "names of files in a run"),
