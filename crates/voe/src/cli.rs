@@ -18,7 +18,7 @@ use crate::settings::words::{self, Apply, OnOff, Provider, one_of};
 #[derive(Debug, Parser)]
 #[command(name = "voe", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
-    /// Log what voe does to standard error; -vv logs more; VOE_LOG=voe_model=debug,… logs a part
+    /// Log to standard error (-vv for more; VOE_LOG=voe_model=debug selects a part)
     #[arg(long, short, global = true, action = clap::ArgAction::Count, display_order = 900)]
     pub(crate) verbose: u8,
     #[command(subcommand)]
@@ -27,31 +27,31 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// See voe at work on a shipped task, without a model
+    /// Run a bundled task without a model, to see how voe works
     Demo(Demo),
-    /// Let the model solve a problem in this git repository
+    /// Fix a problem in this git repository with a model
     Fix(Box<Fix>),
-    /// See which servers, sandboxes and programs are there, and what to do about the rest
+    /// Check your setup and suggest fixes
     Doctor(Doctor),
-    /// Show a recorded attempt step by step, or run it again
+    /// Show a recorded attempt step by step, or re-run it
     Replay(Replay),
-    /// Run suites, go on with them, grade patches
+    /// Run, resume, and grade benchmark suites
     Bench(crate::bench::Args),
-    /// Print an attempt's evidence as a note for a pull request
+    /// Print an attempt's evidence as Markdown for a pull request
     Proof(Proof),
-    /// Take back what the last `voe fix` changed
+    /// Undo the changes of the last `voe fix`
     Undo(Undo),
-    /// Lay arms side by side: tables, figures, statistics
+    /// Summarize runs: tables, figures, statistics
     Report(Report),
-    /// Compare two arms in pairs: won, lost, and whether it is more than noise
+    /// Compare two arms task by task, with a significance test
     Compare(Compare),
-    /// Say what a planned experiment can and can't show
+    /// Power analysis for a planned experiment
     Power(Power),
-    /// Look at attempts in a browser, or export them as static files
+    /// View attempts in a browser, or export them as static files
     View(View),
-    /// List the shipped strategies, or show one
+    /// List the bundled strategies, or show one
     Strategies(Strategies),
-    /// Print the settings in force and where each comes from
+    /// Print the effective settings and where each comes from
     Config(Config),
     /// Print the JSON Schema of a file format
     Schema(Schema),
@@ -80,16 +80,16 @@ impl ModelFlags {
     }
 }
 
-/// How things are printed.
+/// How output is printed.
 #[derive(Debug, Args, Default, Clone)]
 pub(crate) struct OutputFlags {
-    /// Print the record's events as JSON lines
+    /// Output events as JSON Lines
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print the last block only
+    /// Print only the final summary
     #[arg(long, short)]
     pub(crate) quiet: bool,
-    /// No colours
+    /// Disable colored output
     #[arg(long)]
     pub(crate) no_color: bool,
 }
@@ -107,7 +107,7 @@ pub(crate) struct Demo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Fix {
-    /// The problem, as you would tell a colleague; `-` reads it from standard input
+    /// The problem to fix; `-` reads it from standard input
     #[arg(value_name = "PROBLEM", required_unless_present_any = ["issue", "resume"], conflicts_with = "issue")]
     pub(crate) problem: Option<String>,
     /// Read the problem from a file
@@ -131,7 +131,7 @@ pub(crate) struct Fix {
     pub(crate) network: Option<OnOff>,
     #[arg(long = IMAGE.flag, value_name = "IMAGE", help = IMAGE.about)]
     pub(crate) image: Option<String>,
-    /// Work in a home directory; files with credentials are hidden in it
+    /// Allow a home directory as the workspace; files with credentials in it are hidden
     #[arg(long)]
     pub(crate) allow_home: bool,
     #[arg(long = APPLY.flag, value_enum, help = APPLY.about_with_default())]
@@ -139,13 +139,13 @@ pub(crate) struct Fix {
     /// Directory for the record [default: one in voe's state directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Go on with an attempt that was cut off
+    /// Resume an interrupted attempt
     #[arg(long, value_name = "TRAJECTORY", conflicts_with_all = ["problem", "issue", "strategy", "out"])]
     pub(crate) resume: Option<PathBuf>,
-    /// With --resume: trust a record that your voe did not make
+    /// With --resume: trust a record that was not made by your voe
     #[arg(long, requires = "resume")]
     pub(crate) trust: bool,
-    /// Accept what this repository's voe.toml sets although it is yours to decide (server, model, apply), for this command
+    /// Accept the server, model and `apply` settings of this repository's voe.toml for this command
     #[arg(long)]
     pub(crate) trust_config: bool,
     #[command(flatten)]
@@ -156,10 +156,10 @@ pub(crate) struct Fix {
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) model: ModelFlags,
-    /// As JSON
+    /// Output JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// No colours
+    /// Disable colored output
     #[arg(long)]
     pub(crate) no_color: bool,
 }
@@ -168,10 +168,10 @@ pub(crate) struct Doctor {
 pub(crate) struct Replay {
     /// The record
     pub(crate) trajectory: PathBuf,
-    /// Execute it again on a fresh copy of its base: tools for real, replies from the record
+    /// Re-run it on a fresh copy of its base, with the recorded replies
     #[arg(long)]
     pub(crate) run: bool,
-    /// Trust a record that your voe did not make: run its commands, in a sandbox
+    /// Trust a record that was not made by your voe, and run its commands in a sandbox
     #[arg(long, requires = "run")]
     pub(crate) trust: bool,
     #[arg(long = BACKEND.flag, value_name = "BACKEND", value_parser = words::sandbox(), requires = "run", help = BACKEND.about)]
@@ -182,7 +182,7 @@ pub(crate) struct Replay {
 
 #[derive(Debug, Args)]
 pub(crate) struct Undo {
-    /// Also where you changed the same files since; a copy of them is kept
+    /// Undo even if files changed since (overwrites them, and keeps a copy)
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -195,7 +195,7 @@ pub(crate) struct Strategies {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StrategiesAction {
-    /// Print a strategy with every key resolved
+    /// Print a strategy with all keys resolved
     Show {
         /// A name from `voe strategies`, or a file
         name: String,
@@ -204,14 +204,14 @@ pub(crate) enum StrategiesAction {
 
 #[derive(Debug, Args)]
 pub(crate) struct Config {
-    /// As JSON
+    /// Output JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Schema {
-    /// The format
+    /// Format
     #[arg(value_enum, value_name = "FORMAT")]
     pub(crate) what: crate::schema::What,
 }
@@ -227,43 +227,43 @@ pub(crate) struct Report {
     /// Run directories, arms of them (`runs/x:arm`), or official run reports
     #[arg(required = true, value_name = "RUN|REPORT.json")]
     pub(crate) inputs: Vec<String>,
-    /// The tasks that count: a suite's name, or a file with its rows
+    /// Suite that defines the tasks: a name, or a file with its rows
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) suite: Option<String>,
-    /// The form
+    /// Output format
     #[arg(long, value_parser = one_of(ReportFormat::ALL, ReportFormat::word), default_value = ReportFormat::default().word())]
     pub(crate) format: ReportFormat,
-    /// A file to write to; for csv it may be a folder
+    /// Output file (for csv, also a directory)
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
-    /// An arm
+    /// Baseline arm
     pub(crate) a: String,
-    /// Another arm
+    /// Arm to compare with it
     pub(crate) b: String,
-    /// The tasks that count: a suite's name, or a file with its rows
+    /// Suite that defines the tasks: a name, or a file with its rows
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) suite: Option<String>,
-    /// Break the comparison down
+    /// Also compare within each group
     #[arg(long, value_parser = one_of(GroupBy::ALL, GroupBy::word))]
     pub(crate) by: Option<GroupBy>,
-    /// As JSON
+    /// Output JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Power {
-    /// Rate of the first arm, e.g. 0.33
+    /// Baseline resolve rate, e.g. 0.33
     #[arg(long)]
     pub(crate) baseline: f64,
-    /// Difference that is to be seen, e.g. 0.04
+    /// Minimum detectable effect, e.g. 0.04
     #[arg(long)]
     pub(crate) gain: f64,
-    /// Share of tasks on which the arms differ
+    /// Discordance rate: share of tasks on which the arms differ
     #[arg(long)]
     pub(crate) discordance: Option<f64>,
     /// Number of tasks
@@ -272,7 +272,7 @@ pub(crate) struct Power {
     /// Trials of each task
     #[arg(long, default_value_t = 1)]
     pub(crate) trials: u64,
-    /// As JSON
+    /// Output JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -282,13 +282,13 @@ pub(crate) struct View {
     /// Run directories, arms of them (`runs/x:arm`), or trajectories
     #[arg(required = true, value_name = "RUN|TRAJECTORY")]
     pub(crate) inputs: Vec<String>,
-    /// The tasks that count: a suite's name, or a file with its rows
+    /// Suite that defines the tasks: a name, or a file with its rows
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) suite: Option<String>,
-    /// Port to listen on; 0 takes a free one
+    /// Port to listen on (0: any free port)
     #[arg(long, default_value_t = 8400)]
     pub(crate) port: u16,
-    /// Write static files there instead of serving
+    /// Write static files to this directory instead of serving
     #[arg(long, value_name = "DIR")]
     pub(crate) export: Option<PathBuf>,
 }

@@ -81,7 +81,7 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
         outln!("{}", crate::show::one_line(&line));
     }
     if let Some(asked) = asked {
-        outln!("\nNot in force: what {} sets and you have not accepted:", asked.file.display());
+        outln!("\nNot in effect: settings of {} that you have not accepted:", asked.file.display());
         for (name, value) in &asked.values {
             outln!("{}", crate::show::one_line(&format!("{name:<19} {value}")));
         }

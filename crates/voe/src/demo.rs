@@ -29,7 +29,7 @@ use crate::{Usage, cli, exit, state};
 const TASK: &str = "mini__pages-1";
 /// The most time that the task's own tests may take: they take a second.
 const VERDICT_LIMIT: Duration = Duration::from_secs(120);
-/// What the model says, written by hand.
+/// The model's replies, written by hand.
 const REPLIES: &str = include_str!("../demo/replies.toml");
 /// The strategy that it is shown with.
 const STRATEGY: &str = table::DEFAULT_STRATEGY;
@@ -47,7 +47,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     };
     if !args.output.json && !args.output.quiet {
         outln!(
-            "This is a demo: the replies were written beforehand, and no model is asked. All else is real: the loop, the"
+            "This is a demo: the replies are scripted, and no model is called. Everything else is real: the loop, the"
         );
         outln!("tools, the edits and the tests run now, on a throw-away repository.\n");
         outln!("The problem ({TASK}):\n");
@@ -128,7 +128,7 @@ async fn verdict(settings: &Settings, task: &MiniTask, ended: &Ended, temporary:
     Ok(tested?)
 }
 
-/// Lays the patch and the tests, and runs them. What they say of themselves counts for nothing, their exit code does.
+/// Applies the patch and the tests, and runs the tests. Only their exit code counts.
 async fn test(toolbox: &mut Toolbox, task: &MiniTask, ended: &Ended) -> Result<bool, ClientError> {
     let diff = |name: &str, text: &str| {
         let state = FileState { mode: 0o100_644, content: RawBytes(text.as_bytes().to_vec()) };

@@ -20,7 +20,7 @@ enum Mark {
     /// Works.
     Good,
     /// Works, with something to know.
-    Mind,
+    Warn,
     /// Missing or broken.
     Bad,
 }
@@ -28,16 +28,16 @@ enum Mark {
 /// What `voe doctor --json` prints.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Doctor")]
-pub(crate) struct Looks {
+pub(crate) struct DoctorReport {
     /// Whether a model works.
     ready: bool,
     /// Everything that was looked at, in the order of the text output.
-    looks: Vec<Look>,
+    checks: Vec<DoctorCheck>,
 }
 
 /// One thing that was looked at.
 #[derive(Serialize, JsonSchema)]
-struct Look {
+struct DoctorCheck {
     /// What was looked at.
     what: String,
     /// How it came out.
@@ -49,13 +49,13 @@ struct Look {
     remedy: String,
 }
 
-impl Look {
+impl DoctorCheck {
     fn good(what: &str, text: impl Into<String>) -> Self {
         Self { mark: Mark::Good, what: what.into(), text: text.into(), remedy: String::new() }
     }
 
-    fn mind(what: &str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { mark: Mark::Mind, what: what.into(), text: text.into(), remedy: remedy.into() }
+    fn warn(what: &str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { mark: Mark::Warn, what: what.into(), text: text.into(), remedy: remedy.into() }
     }
 
     fn bad(what: &str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -70,39 +70,40 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
     args.model.set(&mut settings);
     trust::config::accept_remembered(&mut settings);
 
-    let mut looks = vec![program("git", &["--version"], Mark::Bad, "install git 2.25 or newer")];
-    looks.push(program(
+    let mut checks = vec![program("git", &["--version"], Mark::Bad, "install git 2.25 or newer")];
+    checks.push(program(
         "python3",
         &["--version"],
-        Mark::Mind,
+        Mark::Warn,
         "needed only for Python projects, the demo and the mini suite",
     ));
-    looks.extend(bench::disks()?);
+    checks.extend(bench::disks()?);
     if let Some(asked) = settings.asked() {
-        let text = format!(
-            "{} sets {}, which you have not accepted; not used here",
-            asked.file.display(),
-            asked.names().join(", ")
-        );
-        looks.push(Look::mind("voe.toml", text, "run `voe fix` on a terminal to be asked, or set them yourself"));
+        let text =
+            format!("{} sets {}, which you have not accepted; ignored", asked.file.display(), asked.names().join(", "));
+        checks.push(DoctorCheck::warn(
+            "voe.toml",
+            text,
+            "run `voe fix` on a terminal to accept them, or set them yourself",
+        ));
     }
-    looks.extend(bench::environments().await);
+    checks.extend(bench::environments().await);
     let spec = session::spec(&settings, &here, &state::dir()?)?;
     for probe in voe_sandbox::probe(&spec).await {
-        looks.push(bench::sandbox(probe, &spec).await);
+        checks.push(bench::sandbox(probe, &spec).await);
     }
     let (servers, model_works) = servers(&settings).await?;
-    looks.extend(servers);
+    checks.extend(servers);
 
-    let broken = !model_works || looks.iter().any(|look| look.mark == Mark::Bad && look.what == "git");
+    let broken = !model_works || checks.iter().any(|look| look.mark == Mark::Bad && look.what == "git");
     if args.json {
-        out::json_pretty(&Looks { ready: model_works, looks })?;
+        out::json_pretty(&DoctorReport { ready: model_works, checks })?;
     } else {
         let paint = Paint::stdout(args.no_color);
-        for look in &looks {
+        for look in &checks {
             let mark = match look.mark {
                 Mark::Good => paint.green("ok  "),
-                Mark::Mind => paint.yellow("note"),
+                Mark::Warn => paint.yellow("note"),
                 Mark::Bad => paint.red("bad "),
             };
             out::text(&mark.then(format!(" {:<18} {}", one_line(&look.what), one_line(&look.text))));
@@ -115,7 +116,7 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
             if model_works {
                 "Ready: `voe fix \"…\"` in a git repository."
             } else {
-                "Not ready: voe needs a model that answers (see above)."
+                "Not ready: voe needs a working model (see above)."
             }
         );
     }
@@ -123,18 +124,18 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
 }
 
 /// Whether a program is there.
-fn program(name: &str, args: &[&str], missing: Mark, remedy: &str) -> Look {
+fn program(name: &str, args: &[&str], missing: Mark, remedy: &str) -> DoctorCheck {
     match voe_untrusted::program(name).args(args).stdin(Stdio::null()).output() {
         Ok(out) if out.status.success() => {
             let version = String::from_utf8_lossy(&out.stdout).trim().to_owned();
-            Look::good(name, version)
+            DoctorCheck::good(name, version)
         }
-        _ => Look { mark: missing, what: name.into(), text: "not found on PATH".into(), remedy: remedy.into() },
+        _ => DoctorCheck { mark: missing, what: name.into(), text: "not found on PATH".into(), remedy: remedy.into() },
     }
 }
 
 /// Every server that is asked for or found, and whether a model works.
-async fn servers(settings: &Settings) -> anyhow::Result<(Vec<Look>, bool)> {
+async fn servers(settings: &Settings) -> anyhow::Result<(Vec<DoctorCheck>, bool)> {
     let key = model::key(settings)?;
     let limit = Duration::from_secs(5);
     let asked = settings.text(&table::BASE_URL);
@@ -142,65 +143,74 @@ async fn servers(settings: &Settings) -> anyhow::Result<(Vec<Look>, bool)> {
         Some(url) => vec![("server".into(), url.clone())],
         None => voe_model::LOCAL_SERVERS.iter().map(|(name, url)| ((*name).to_owned(), (*url).to_owned())).collect(),
     };
-    let (mut looks, mut works) = (Vec::new(), false);
+    let (mut checks, mut works) = (Vec::new(), false);
     for (name, url) in &places {
         let what = name.to_lowercase();
         // A key is for a server that the user named, and so is everything else if another user serves there.
         let key = key.clone().filter(|_| asked.is_some());
         if let Some(foreign) = model::foreign_server(url).filter(|_| asked.is_none()) {
-            looks.push(Look::mind(&what, foreign, ""));
+            checks.push(DoctorCheck::warn(&what, foreign, ""));
             continue;
         }
         match voe_model::probe(url, key.as_ref(), limit).await {
-            Ok(probe) => works |= server(&probe, settings, key, &mut looks).await,
-            Err(error) if asked.is_some() => looks.push(Look::bad(&what, error.to_string(), "")),
-            Err(_) => looks.push(Look::mind(&what, format!("nothing answers at {url}"), "")),
+            Ok(probe) => works |= server(&probe, settings, key, &mut checks).await,
+            Err(error) if asked.is_some() => checks.push(DoctorCheck::bad(&what, error.to_string(), "")),
+            Err(_) => checks.push(DoctorCheck::warn(&what, format!("nothing answers at {url}"), "")),
         }
     }
     if asked.is_none() && !works {
-        looks.push(Look::bad(
+        checks.push(DoctorCheck::bad(
             "model",
-            "no local server has a model that works",
-            "start one (the README shows Ollama, llama.cpp and vLLM), or name one with --base-url URL",
+            "no local server has a working model",
+            "start one (see the README for Ollama, llama.cpp and vLLM), or pass --base-url URL",
         ));
     }
-    Ok((looks, works))
+    Ok((checks, works))
 }
 
 /// One server: its models, the window, a tiny call.
-async fn server(probe: &Probe, settings: &Settings, key: Option<voe_model::Secret>, looks: &mut Vec<Look>) -> bool {
+async fn server(
+    probe: &Probe,
+    settings: &Settings,
+    key: Option<voe_model::Secret>,
+    checks: &mut Vec<DoctorCheck>,
+) -> bool {
     let name = probe.server.clone().unwrap_or_else(|| "server".into());
     if probe.loading {
-        looks.push(Look::mind(&name, format!("{} is still loading its model", probe.base_url), "wait, then ask again"));
+        checks.push(DoctorCheck::warn(
+            &name,
+            format!("{} is still loading its model", probe.base_url),
+            "wait, then run `voe doctor` again",
+        ));
         return false;
     }
     let names: Vec<_> = probe.models.iter().map(|m| m.name.as_str()).collect();
     if names.is_empty() {
-        looks.push(Look::bad(
+        checks.push(DoctorCheck::bad(
             &name,
             format!("{} serves no model", probe.base_url),
             "load one (Ollama: `ollama pull NAME`)",
         ));
         return false;
     }
-    looks.push(Look::good(&name, format!("{}: {}", probe.base_url, names.join(", "))));
+    checks.push(DoctorCheck::good(&name, format!("{}: {}", probe.base_url, names.join(", "))));
     for warning in &probe.warnings {
-        looks.push(Look::mind("", warning.clone(), ""));
+        checks.push(DoctorCheck::warn("", warning.clone(), ""));
     }
     let wanted = settings.text(&table::MODEL).unwrap_or_else(|| names[0].to_owned());
     let window = settings.count(&table::WINDOW).or_else(|| probe.window(&wanted));
     match window {
         Some(window) if window < voe_model::SMALL_WINDOW => {
-            looks.push(Look::mind(
+            checks.push(DoctorCheck::warn(
                 "window",
-                format!("{wanted}: {window} tokens: too small for most tasks"),
-                "serve it with 32k or more, if the memory allows",
+                format!("{wanted}: {window} tokens, too small for most tasks"),
+                "serve it with 32k tokens or more, if memory allows",
             ));
         }
-        Some(window) => looks.push(Look::good("window", format!("{wanted}: {window} tokens"))),
-        None => looks.push(Look::mind(
+        Some(window) => checks.push(DoctorCheck::good("window", format!("{wanted}: {window} tokens"))),
+        None => checks.push(DoctorCheck::warn(
             "window",
-            format!("{wanted}: the server does not say"),
+            format!("{wanted}: not reported by the server"),
             "set `window` in voe.toml or VOE_WINDOW",
         )),
     }
@@ -213,21 +223,23 @@ async fn server(probe: &Probe, settings: &Settings, key: Option<voe_model::Secre
         Err(error) => Err(error),
     };
     match answer {
-        Ok(ProbeTools::Native) => looks.push(Look::good("tool calls", format!("{wanted}: come back as calls"))),
+        Ok(ProbeTools::Native) => {
+            checks.push(DoctorCheck::good("tool calls", format!("{wanted}: returned as structured calls")))
+        }
         Ok(ProbeTools::Salvaged { repairs }) => {
-            looks.push(Look::mind(
+            checks.push(DoctorCheck::warn(
                 "tool calls",
-                format!("{wanted}: come back as text, which voe reads ({})", repairs.join("; ")),
+                format!("{wanted}: returned as text, which voe parses ({})", repairs.join("; ")),
                 "",
             ));
         }
         Ok(ProbeTools::None { text }) => {
             let said = if text.is_empty() { "an empty reply".to_owned() } else { format!("{text:?}") };
-            looks.push(Look::bad("tool calls", format!("{wanted} was asked for a call and gave {said}"), "check the server's tool-call options (vLLM: --enable-auto-tool-choice --tool-call-parser …; llama-server: --jinja), or try another model"));
+            checks.push(DoctorCheck::bad("tool calls", format!("{wanted} was asked for a tool call and returned {said}"), "check the server's tool-call options (vLLM: --enable-auto-tool-choice --tool-call-parser …; llama-server: --jinja), or try another model"));
             return false;
         }
         Err(error) => {
-            looks.push(Look::bad("tool calls", error.to_string(), ""));
+            checks.push(DoctorCheck::bad("tool calls", error.to_string(), ""));
             return false;
         }
     }

@@ -109,7 +109,7 @@ async fn start(
     Ok(attempt)
 }
 
-/// What is asked for beside the attempt itself. Read before anything is asked of a server or written.
+/// Options besides those of the attempt itself. Read before any request is sent and anything is written.
 struct Wishes {
     apply: Apply,
     stream: bool,
@@ -134,7 +134,7 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     let repo = Repo::discover(places.as_ref().map_or(&here, |places| &places.repository))?;
     let mut settings = settings(args, repo.top())?;
     limit(&mut strategy, &settings);
-    // Where commands run, with what network, and who is asked comes from the user, never from a record.
+    // The sandbox, the network and the model come from the user, never from a record.
     let own = record.origin == Origin::Own;
     if own && settings.get(&table::MODEL).is_none() && !model::reads_a_file(&start.model.name) {
         settings.flag(&table::MODEL, Some(start.model.name.clone()));
@@ -306,7 +306,7 @@ fn statement(args: &cli::Fix) -> anyhow::Result<String> {
         }
     };
     if text.trim().is_empty() {
-        return Err(Usage("the problem is empty; say what goes wrong and what should happen".into()).into());
+        return Err(Usage("the problem is empty: describe what goes wrong and what should happen".into()).into());
     }
     Ok(text)
 }

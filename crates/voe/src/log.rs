@@ -1,5 +1,5 @@
-//! The log: what voe does, on standard error, for whoever looks for a fault. Off unless `-v` or `VOE_LOG` asks for it. It has
-//! neither keys nor what a model, its tools or a repository say: lengths, codes and times only.
+//! The log on standard error, for debugging. Off unless `-v` or `VOE_LOG` enables it. It contains no keys, and nothing that a model,
+//! its tools or a repository wrote: only lengths, codes and times.
 
 use std::io;
 
@@ -15,10 +15,10 @@ use crate::show::one_line;
 /// The environment variable.
 const VARIABLE: &str = "VOE_LOG";
 
-/// What voe's crates are called in the log. Others say nothing: they could log headers with keys.
+/// The prefix of voe's crates in the log. Others are never logged: they could log headers with keys.
 const OWN: &str = "voe";
 
-/// Starts the log, if it is asked for. `verbose`: how often `-v` was given, which goes before the variable.
+/// Starts the log if it is enabled. `verbose`: the number of `-v` flags, which override the variable.
 ///
 /// # Errors
 /// The variable has something that is not a filter.

@@ -83,13 +83,13 @@ async fn find_among(settings: &Settings, usual: &[LocalServer], kind: Name) -> a
     let mut notes = probe.warnings;
     if unsent {
         notes.push(format!(
-            "your API key was not sent to {}, which voe found without being told of it; to send it there, name the server: --base-url",
+            "your API key was not sent to {}, because voe found that server by itself; to send it, name the server with --base-url",
             probe.base_url
         ));
     }
     if config.window.is_none() {
         notes.push(
-            "the server does not say how large the context window is, so nothing is compacted before it refuses; \
+            "the server does not report the size of its context window, so the conversation is not compacted before a request is refused; \
              set `window` in voe.toml or VOE_WINDOW"
                 .into(),
         );

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &cli::Proof) -> anyhow::Result<u8> {
     }
     if !own {
         errln!(
-            "voe: {} was not written by your voe, or others can change it: what it says was not seen to happen here",
+            "voe: {} was not written by your voe, or can be changed by others: its content was not observed here",
             one_line(&args.trajectory.display().to_string())
         );
     }
@@ -38,7 +38,7 @@ pub(crate) fn render(finish: &Finish, own: bool) -> String {
     let level = finish.evidence.level;
     if let Some(why) = &finish.evidence.void {
         return format!(
-            "### Evidence\n\nThe evidence of this patch is **void**: {}. What was shown holds for the tree as it was before.\n\n\
+            "### Evidence\n\nThe evidence of this patch is **void**: {}. What was shown applies to the tree as it was before.\n\n\
              Files changed: {}.\n",
             code(why),
             files(finish)
@@ -96,7 +96,7 @@ pub(crate) fn render(finish: &Finish, own: bool) -> String {
         if own {
             "Made by voe: each check was run by the harness, with the patch and on a copy without it."
         } else {
-            "**From a record that this voe did not make**: nobody here has seen these checks run."
+            "**From a record that was not made by this voe**: these checks were not run here."
         }
     );
     out

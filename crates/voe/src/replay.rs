@@ -49,7 +49,7 @@ fn shown(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8> {
         Some(finish) if !args.output.json => show::out::text(&show::block::render(finish, None, "", paint)),
         None if !args.output.json => {
             outln!(
-                "\nThe record ends after step {step} without an end; `voe fix --resume {}` goes on.",
+                "\nThe record stops after step {step}; to resume the attempt, run `voe fix --resume {}`.",
                 trajectory.path.display()
             );
         }
@@ -58,7 +58,7 @@ fn shown(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8> {
     Ok(exit::OK)
 }
 
-/// Runs it again on a fresh copy of its base and says where it went another way.
+/// Re-runs it on a fresh copy of its base and reports where it diverged.
 async fn again(args: &cli::Replay) -> anyhow::Result<u8> {
     let record = trust::record::open(&args.trajectory, args.trust)?;
     let trajectory = &record.trajectory;

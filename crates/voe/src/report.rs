@@ -1,4 +1,4 @@
-//! `voe report`, `compare`, `power` and `view`: what runs and reports say.
+//! `voe report`, `compare`, `power` and `view`: results of runs and reports.
 
 use std::path::Path;
 
@@ -87,7 +87,7 @@ async fn suite(what: Option<&str>) -> anyhow::Result<Option<TaskSet>> {
     Ok(Some(tasks))
 }
 
-/// Prints a result in the form that was asked for.
+/// Prints a result in the requested format.
 fn print(as_json: bool, json: impl FnOnce() -> String, text: impl FnOnce() -> String) {
     if as_json { out::json_text(&json()) } else { out::text(&text().into()) }
 }

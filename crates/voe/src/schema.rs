@@ -54,7 +54,7 @@ fn of(what: What) -> Schema {
         What::Trajectory => read::<voe_trace::Record>(),
         What::Strategy => read::<voe_agent::load::StrategyFile>(),
         What::Experiment => read::<voe_bench::Experiment>(),
-        What::Doctor => printed::<doctor::Looks>(),
+        What::Doctor => printed::<doctor::DoctorReport>(),
         What::Config => printed::<config::Shown>(),
         What::Report => printed::<voe_report::report::build::ArmsReport>(),
         What::Compare => printed::<voe_report::commands::compare::Comparison>(),

@@ -29,7 +29,7 @@ pub(crate) const STORE: &str = "store";
 /// More than [`ABOUT`] is long. Bytes.
 const MOST_ABOUT: u64 = 1 << 20;
 
-/// Where an attempt's parts are; kept beside the record so that it can be gone on with.
+/// Where an attempt's parts are; kept next to the record, for resuming.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Places {
     /// The attempt's directory.
@@ -173,7 +173,7 @@ pub(crate) fn stream(settings: &Settings, output: &cli::OutputFlags) -> bool {
     settings.switch(&table::STREAM).unwrap_or(person)
 }
 
-/// What is to become of the patch. Where nobody can be asked, the default is to apply it; asking then is a no.
+/// What to do with the patch. Without a terminal the default is to apply it, and `ask` means no.
 pub(crate) fn apply(settings: &Settings, output: &cli::OutputFlags) -> Apply {
     let person = std::io::stdin().is_terminal() && show::out::is_terminal() && !output.json;
     match settings.word(&table::APPLY) {
@@ -207,15 +207,18 @@ pub(crate) async fn run(
     } else if in_place {
         ended.finish.applied = Applied::Yes;
         applied.push_str(show::block::applied_line(Applied::Yes, false));
+        if apply == Apply::No {
+            applied.push_str("; --apply no has no effect with --sandbox none");
+        }
         for hazard in &ended.patch.hazards {
-            applied.push_str(&format!("; mind: {hazard}"));
+            applied.push_str(&format!("; warning: {hazard}"));
         }
     } else if places.undo.is_none() {
         applied.push_str("not applied: this ran on a throw-away copy");
     } else if apply == Apply::No {
         applied.push_str("not applied (--apply no)");
     } else if apply == Apply::Ask && !confirmed(&ended, output).await? {
-        applied.push_str("not applied, as you said");
+        applied.push_str("not applied, as you chose");
     } else if let Some(undo) = places.undo.clone() {
         let (base, patch, export) = (places.base.clone(), ended.patch.clone(), ended.export.clone());
         let to = repo.clone();
@@ -257,7 +260,7 @@ pub(crate) async fn run(
         let file = (!finish.patch.is_empty() && saved.is_ok()).then(|| patch_file.display().to_string());
         let paint = Paint::stdout(output.no_color);
         let block = show::block::render(&finish, file.as_deref(), &applied, paint);
-        // Nobody may be reading any more: the exit code says how it ended all the same.
+        // Nobody may be reading anymore; the exit code still tells how it ended.
         show::out::news(&block.then(show::block::automatic_line(&voe_repo::automatic(&ended.export), paint)));
     }
     closed?;

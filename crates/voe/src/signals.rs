@@ -32,14 +32,14 @@ impl Signals {
     }
 }
 
-/// Becomes `true` at the first signal, for which `said` is printed; the second ends voe at once, with what was written readable.
+/// Becomes `true` at the first signal, for which `said` is printed; the second ends voe immediately, and what was written stays readable.
 pub(crate) fn stop(said: Option<&'static str>) -> std::io::Result<watch::Receiver<bool>> {
     let (stop, stopped) = watch::channel(false);
     let mut signals = Signals::listen()?;
     tokio::spawn(async move {
         signals.next().await;
         if let Some(said) = said {
-            errln!("\nvoe: {said} (Ctrl-C again ends at once)");
+            errln!("\nvoe: {said} (press Ctrl-C again to quit immediately)");
         }
         let _ = stop.send(true);
         signals.next().await;

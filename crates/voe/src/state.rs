@@ -37,7 +37,8 @@ pub(crate) fn new_attempt(parent: &Path, given: Option<&Path>) -> anyhow::Result
     let dir = match given {
         Some(dir) => {
             if dir.join(voe_trace::layout::TRAJECTORY).exists() {
-                let text = format!("{} holds a record already; give another --out, or --resume it", dir.display());
+                let text =
+                    format!("{} already has a record; use another --out, or resume it with --resume", dir.display());
                 return Err(Usage(text).into());
             }
             // What lies in it could be links to other files of the user's.

@@ -1,4 +1,4 @@
-//! `voe strategies`: what ships, and what a strategy says when resolved.
+//! `voe strategies`: the bundled strategies, and one with its keys resolved.
 
 use crate::cli::{self, StrategiesAction};
 use crate::exit;

@@ -225,8 +225,8 @@ fn doctor_says_what_the_bench_needs() {
     let said = world.bare(&["doctor", "--json", "--base-url", "http://127.0.0.1:9/v1"]);
     let told: Value = serde_json::from_str(&said.out).unwrap();
     let look = |what: &str| {
-        let looks = told["looks"].as_array().unwrap();
-        looks.iter().find(|look| look["what"] == what).unwrap_or_else(|| panic!("{what}: {told}")).clone()
+        let checks = told["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["what"] == what).unwrap_or_else(|| panic!("{what}: {told}")).clone()
     };
     assert!(look("uv")["text"].is_string());
     assert!(look("pythons")["text"].as_str().unwrap().contains("found"));

@@ -80,8 +80,8 @@ fn a_bench_names_settings_of_the_users_file_that_it_does_not_use() {
 fn a_bench_refuses_variables_that_it_does_not_use() {
     let world = World::new();
     let refused = |name: &str, value: &str| one_line(&world.run(&[], &[(name, value)])).to_owned();
-    insta::assert_snapshot!(refused("VOE_CHECK", "true"), @"voe: VOE_CHECK does not apply to a bench (attempts at a suite get the task's own statement alone); unset it");
-    insta::assert_snapshot!(refused("VOE_MAX_STEPS", "3"), @"voe: VOE_MAX_STEPS does not apply to a bench (limits are the strategy's there; set them under [set.limits] in the experiment file); unset it");
+    insta::assert_snapshot!(refused("VOE_CHECK", "true"), @"voe: VOE_CHECK does not apply to a bench (attempts at a suite get only the task's own statement); unset it");
+    insta::assert_snapshot!(refused("VOE_MAX_STEPS", "3"), @"voe: VOE_MAX_STEPS does not apply to a bench (a bench takes limits from the strategy; set them under [set.limits] in the experiment file); unset it");
     for (name, value) in [
         ("VOE_STRATEGY", "mine"),
         ("VOE_APPLY", "yes"),

@@ -385,7 +385,7 @@ fn config_and_doctor_show_what_is_not_in_force() {
     let evil = Forbidden::start();
     bench.write("voe.toml", &format!("base_url = \"{}\"\n", evil.url()));
     let shown = bench.voe(&["config"]);
-    assert!(shown.out.contains("Not in force") && shown.out.contains(&evil.url()), "{}", shown.out);
+    assert!(shown.out.contains("Not in effect") && shown.out.contains(&evil.url()), "{}", shown.out);
     let shown = bench.voe(&["config", "--json"]);
     let all: Value = serde_json::from_str(&shown.out).unwrap();
     assert_eq!(

@@ -14,7 +14,7 @@ use crate::cli::ModelFlags;
 use crate::settings::table::{API_KEY_ENV, BASE_URL, PROVIDER};
 use crate::settings::words::Provider;
 
-/// Run suites, go on with them, grade patches
+/// Run, resume, and grade benchmark suites
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -23,44 +23,44 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
-    /// Run a suite, or go on where it was stopped
+    /// Run a suite, or resume a stopped run
     Run(Box<Run>),
-    /// Build environments and checkouts of a suite's tasks ahead, and say which can't be had here
+    /// Build a suite's environments and checkouts in advance, and report what is not available
     Prepare(Box<Prepare>),
-    /// What a run has done so far
+    /// Show the progress of a run
     Status(Status),
-    /// Grade a run, predictions, logs, or the machine itself
+    /// Grade a run, predictions or logs, or validate the setup with gold patches
     Grade(Box<Grade>),
     /// List the tasks of a suite
     Tasks(Tasks),
-    /// Print a task, without its solution unless asked for
+    /// Print a task
     Show(Show),
-    /// See what checkouts, environments and downloads take on disk, and free it
+    /// Show the disk usage of the cache, and free parts of it
     Prune(Prune),
 }
 
 /// Which tasks of a suite.
 #[derive(Debug, clap::Args, Default, Clone)]
 pub(super) struct FilterFlags {
-    /// Tasks of this repository only (owner/name, or one of the two); may be given again
+    /// Only tasks of this repository (owner/name, or either part); can be repeated
     #[arg(long, value_name = "REPO")]
     repo: Vec<String>,
-    /// Tasks of this difficulty only; may be given again
+    /// Only tasks of this difficulty; can be repeated
     #[arg(long, value_name = "WORDS")]
     difficulty: Vec<String>,
-    /// These tasks only, separated by commas; may be given again
+    /// Only these tasks, separated by commas; can be repeated
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     ids: Vec<String>,
-    /// The tasks in this file only, an id a line
+    /// Only the tasks listed in this file, one id per line
     #[arg(long, value_name = "FILE")]
     ids_file: Option<PathBuf>,
-    /// This many tasks, drawn by --seed
+    /// Random sample of N tasks, drawn with --seed
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
-    /// Draws the sample, and in `run` the order [default: 0]
+    /// Random seed for sampling, and for the order of a run [default: 0]
     #[arg(long, value_name = "S")]
     pub(super) seed: Option<u64>,
-    /// The K-th of N parts of the tasks, e.g. 1/4
+    /// Only shard K of N, e.g. 1/4
     #[arg(long, value_name = "K/N", value_parser = filter::shard)]
     shard: Option<(usize, usize)>,
 }
@@ -86,16 +86,16 @@ impl FilterFlags {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
-    /// An experiment file, or a run directory to go on with
+    /// Experiment file, or run directory to resume
     #[arg(value_name = "EXPERIMENT.toml|RUN", required_unless_present = "suite")]
     pub(super) experiment: Option<PathBuf>,
-    /// The suite: mini, verified, verified-hard, lite, lite-dev, multilingual, or a file
+    /// Suite: mini, verified, verified-hard, lite, lite-dev, multilingual, or a file
     #[arg(long, value_name = "SUITE")]
     pub(super) suite: Option<String>,
-    /// A strategy, by name or file; each is an arm
+    /// Strategy, by name or file; each is an arm; can be repeated
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) strategy: Vec<String>,
-    /// A model; with several, each with each strategy is an arm; `scripted:FILE` answers from a file
+    /// Model; each combination with a strategy is an arm; can be repeated; `scripted:FILE` reads replies from a file
     #[arg(long, value_name = "NAME")]
     pub(super) model: Vec<String>,
     #[arg(long = BASE_URL.flag, value_name = "URL", help = BASE_URL.about_with_default())]
@@ -104,19 +104,19 @@ pub(super) struct Run {
     pub(super) api_key_env: Option<String>,
     #[arg(long = PROVIDER.flag, value_enum, help = PROVIDER.about)]
     pub(super) provider: Option<Provider>,
-    /// Attempts at each task in each arm [default: 1]
+    /// Attempts per task and arm [default: 1]
     #[arg(long, value_name = "N")]
     pub(super) trials: Option<u32>,
-    /// Attempts at a time, at most [default: 4]
+    /// Max concurrent attempts [default: 4]
     #[arg(long, value_name = "N")]
     pub(super) parallel: Option<usize>,
-    /// Show the agent the row's hints_text too
+    /// Include the task's hints_text in the prompt
     #[arg(long)]
     pub(super) hints: bool,
-    /// Tries of an attempt that ends by no fault of the model's
+    /// Max tries on infrastructure errors
     #[arg(long, value_name = "N", default_value_t = voe_bench::run::policy::TRIES)]
     pub(super) tries: u32,
-    /// Run with --sandbox none, although commands can then read the tasks' solutions; the run and its reports are marked so
+    /// Allow --sandbox none, in which commands can read the tasks' solutions; the run and its reports are marked
     #[arg(long)]
     pub(super) allow_readable_solutions: bool,
     /// The run directory [default: runs/NAME]
@@ -124,12 +124,12 @@ pub(super) struct Run {
     pub(super) out: Option<PathBuf>,
     #[command(flatten)]
     pub(super) filter: FilterFlags,
-    /// Where tasks run [default: auto, or as the run was begun]
+    /// Where tasks run [default: auto, or that of the run]
     #[arg(long, value_enum)]
     pub(super) backend: Option<Where>,
     #[command(flatten)]
     pub(super) place: PlaceFlags,
-    /// News as JSON lines
+    /// Output progress events as JSON Lines
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -195,7 +195,7 @@ impl GradedBy {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Prepare {
-    /// The suite: mini, verified, verified-hard, lite, lite-dev, multilingual, or a file
+    /// Suite: mini, verified, verified-hard, lite, lite-dev, multilingual, or a file
     pub(super) suite: String,
     #[command(flatten)]
     pub(super) filter: FilterFlags,
@@ -204,19 +204,19 @@ pub(super) struct Prepare {
     pub(super) backend: Option<Where>,
     #[command(flatten)]
     pub(super) place: PlaceFlags,
-    /// Tasks at a time; environments are built one at a time [default: the number of processors]
+    /// Max concurrent tasks; environments are built one at a time [default: number of processors]
     #[arg(long, value_name = "N")]
     pub(super) parallel: Option<usize>,
-    /// A JSON line for each task; last, a summary
+    /// Output JSON Lines: one per task, then a summary
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Status {
-    /// The run directory
+    /// Run directory
     pub(super) run: PathBuf,
-    /// As JSON
+    /// Output JSON
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -224,85 +224,85 @@ pub(super) struct Status {
 #[derive(Debug, clap::Args)]
 #[group(id = "what", required = true, multiple = false, args = ["run", "predictions", "gold", "empty", "wrong", "logs"])]
 pub(super) struct Grade {
-    /// A run directory
+    /// Run directory
     pub(super) run: Option<PathBuf>,
-    /// Predictions: JSON lines, a list or an object
+    /// Grade predictions from a file (JSON Lines, a list or an object)
     #[arg(long, value_name = "FILE")]
     pub(super) predictions: Option<PathBuf>,
-    /// The suite's own solutions, which must resolve: a test of this machine
+    /// Grade the suite's own solutions (must resolve): validates this machine
     #[arg(long)]
     pub(super) gold: bool,
-    /// The untouched base, which must not resolve: really run
+    /// Grade an empty patch (must not resolve)
     #[arg(long)]
     pub(super) empty: bool,
-    /// The wrong solutions that ship with `mini`, none of which may resolve
+    /// Grade the wrong solutions bundled with `mini` (must not resolve)
     #[arg(long)]
     pub(super) wrong: bool,
-    /// Logs that are there already
+    /// Grade existing logs
     #[arg(long, value_name = "DIR")]
     pub(super) logs: Option<PathBuf>,
-    /// The suite (a run knows its own)
+    /// Suite [default: that of the run]
     #[arg(long, value_name = "SUITE")]
     pub(super) suite: Option<String>,
-    /// Patches at a time [default: the number of processors]
+    /// Max concurrent patches [default: number of processors]
     #[arg(long, value_name = "N")]
     pub(super) parallel: Option<usize>,
-    /// Seconds for a task's tests [default: 1800, or as the run's grades were begun]
+    /// Timeout of a task's tests in seconds [default: 1800, or as in earlier grades of the run]
     #[arg(long, value_name = "S")]
     pub(super) timeout: Option<u64>,
-    /// Let the tests use the network, as the official harness does: for patches that need a package which the base did not
+    /// Allow network access for tests, as the official harness does
     #[arg(long)]
     pub(super) network: bool,
-    /// The name of the grading, in the names of the official files
+    /// Name of the grading, used in the names of the official files
     #[arg(long, value_name = "ID", default_value = "voe")]
     pub(super) run_id: String,
-    /// Where the official files go [default: RUN/grades; of --predictions, here;
-    /// of the self tests, voe's state directory]
+    /// Directory for the official files [default: RUN/grades; for predictions, the current
+    /// directory; for self tests, voe's state directory]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     #[command(flatten)]
     pub(super) filter: FilterFlags,
-    /// Where tests run, or the installed swebench package (official) [default: auto, or as the run was begun]
+    /// Where tests run; `official` uses the installed swebench package [default: auto, or that of the run]
     #[arg(long, value_enum)]
     pub(super) backend: Option<GradedBy>,
     #[command(flatten)]
     pub(super) place: PlaceFlags,
-    /// A JSON line for each patch or log; last, except for logs, the report
+    /// Output JSON Lines: one per patch or log, then the report
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Tasks {
-    /// The suite
+    /// Suite
     pub(super) suite: String,
     #[command(flatten)]
     pub(super) filter: FilterFlags,
-    /// Ids as a JSON list
+    /// Output a JSON list of ids
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Show {
-    /// The suite
+    /// Suite
     pub(super) suite: String,
-    /// The task
+    /// Task id
     pub(super) id: String,
-    /// Its solution and tests too
+    /// Include its solution and tests
     #[arg(long)]
     pub(super) gold: bool,
-    /// As JSON
+    /// Output JSON
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Prune {
-    /// Free this; checkouts go with history; can be repeated
+    /// Remove this part (`history` includes checkouts); can be repeated
     #[arg(long, value_name = "WHAT", value_enum)]
     pub(super) free: Vec<Part>,
-    /// As JSON
+    /// Output JSON
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -21,19 +21,19 @@ use crate::{Usage, trust};
 /// Where commands run.
 #[derive(Debug, clap::Args, Default, Clone)]
 pub(super) struct PlaceFlags {
-    /// Isolation of commands [default: auto, or as the run was begun]
+    /// Isolation of commands [default: auto, or that of the run]
     #[arg(long = BACKEND.flag, value_name = "SANDBOX", value_parser = words::sandbox())]
     pub(super) sandbox: Option<Choice>,
-    /// In containers: the image of all tasks, instead of each row's own; the suite mini needs one
+    /// Container image for all tasks, in place of each row's own (required for mini)
     #[arg(long, value_name = "IMAGE")]
     pub(super) image: Option<String>,
-    /// In containers: fetched images that stay when another is needed: a number or a size [default: while the disk has room]
+    /// Fetched images to keep: a number or a total size [default: as many as fit on the disk]
     #[arg(long, value_name = "N|SIZE")]
     pub(super) keep_images: Option<Keep>,
-    /// The pinned environments of official tasks (environments.json)
+    /// Pinned environments of official tasks (environments.json)
     #[arg(long, value_name = "FILE")]
     pub(super) environments: Option<PathBuf>,
-    /// Directory with clones or mirrors of the tasks' repositories; others are cloned once
+    /// Directory with clones or mirrors of the tasks' repositories [default: cloned into the cache]
     #[arg(long, value_name = "DIR")]
     pub(super) repos: Option<PathBuf>,
 }

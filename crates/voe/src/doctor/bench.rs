@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use voe_bench::{cache, native::machine};
 use voe_sandbox::{Images, Probe, SandboxError, Spec};
 
-use super::Look;
+use super::DoctorCheck;
 use crate::state;
 
 /// Free disk below this is little. Bytes.
@@ -14,27 +14,31 @@ const LITTLE_DISK: u64 = 2 << 30;
 const LITTLE_CACHE: u64 = 20 << 30;
 
 /// uv and the Pythons that it makes environments from.
-pub(super) async fn environments() -> Vec<Look> {
-    let mut looks = vec![match machine::uv().await {
-        Some((path, version)) => Look::good("uv", format!("{version} ({})", path.display())),
-        None => Look::mind("uv", "not found on PATH", "needed for SWE-bench tasks without containers: pip install uv"),
+pub(super) async fn environments() -> Vec<DoctorCheck> {
+    let mut checks = vec![match machine::uv().await {
+        Some((path, version)) => DoctorCheck::good("uv", format!("{version} ({})", path.display())),
+        None => DoctorCheck::warn(
+            "uv",
+            "not found on PATH",
+            "needed for SWE-bench tasks without containers: pip install uv",
+        ),
     }];
     let (there, missing) = machine::pythons().await;
-    looks.push(pythons(&there, &missing));
-    looks
+    checks.push(pythons(&there, &missing));
+    checks
 }
 
-fn pythons(there: &[&str], missing: &[&str]) -> Look {
+fn pythons(there: &[&str], missing: &[&str]) -> DoctorCheck {
     let found = if there.is_empty() { "none found".to_owned() } else { format!("{} found", there.join(" ")) };
     if missing.is_empty() {
-        return Look::good("pythons", found);
+        return DoctorCheck::good("pythons", found);
     }
     let remedy = format!("some SWE-bench tasks without containers need them: {}", machine::install(missing));
-    Look::mind("pythons", format!("{found}; {} missing", missing.join(" ")), remedy)
+    DoctorCheck::warn("pythons", format!("{found}; {} missing", missing.join(" ")), remedy)
 }
 
 /// A sandbox that was tried. Containers can't be without an image: then what counts is whether an engine answers.
-pub(super) async fn sandbox(probe: Probe, spec: &Spec) -> Look {
+pub(super) async fn sandbox(probe: Probe, spec: &Spec) -> DoctorCheck {
     let what = format!("sandbox {}", probe.choice);
     let in_containers = voe_sandbox::capabilities(probe.choice).image && spec.image.is_none();
     let works = match probe.works {
@@ -46,37 +50,37 @@ pub(super) async fn sandbox(probe: Probe, spec: &Spec) -> Look {
         works => works,
     };
     match works {
-        Ok(detail) => Look::good(&what, detail),
+        Ok(detail) => DoctorCheck::good(&what, detail),
         Err((problem, remedy)) => {
             let problem = problem.strip_prefix(&what).map_or(problem.as_str(), str::trim_start);
-            Look::mind(&what, problem.trim_start_matches(": "), remedy)
+            DoctorCheck::warn(&what, problem.trim_start_matches(": "), remedy)
         }
     }
 }
 
 /// Room for records, and for what the bench builds.
-pub(super) fn disks() -> anyhow::Result<Vec<Look>> {
-    let mut looks = vec![disk("disk", &state::dir()?, "records", "VOE_STATE_DIR", LITTLE_DISK)];
+pub(super) fn disks() -> anyhow::Result<Vec<DoctorCheck>> {
+    let mut checks = vec![disk("disk", &state::dir()?, "records", "VOE_STATE_DIR", LITTLE_DISK)];
     if let Some(cache) = cache::dir() {
-        looks.push(disk("disk of the cache", &cache, "environments and checkouts", "VOE_CACHE_DIR", LITTLE_CACHE));
+        checks.push(disk("disk of the cache", &cache, "environments and checkouts", "VOE_CACHE_DIR", LITTLE_CACHE));
     }
-    Ok(looks)
+    Ok(checks)
 }
 
-fn disk(what: &str, dir: &Path, of: &str, variable: &str, little: u64) -> Look {
+fn disk(what: &str, dir: &Path, of: &str, variable: &str, little: u64) -> DoctorCheck {
     let place: PathBuf = dir.ancestors().find(|path| path.exists()).unwrap_or(dir).to_owned();
     let free = match rustix::fs::statvfs(&place) {
         Ok(stat) => stat.f_bavail * stat.f_frsize,
         Err(error) => {
             let remedy = format!("set {variable} to a place that can be written");
-            return Look::bad(what, format!("{}: {error}", place.display()), remedy);
+            return DoctorCheck::bad(what, format!("{}: {error}", place.display()), remedy);
         }
     };
     let text = format!("{:.1} GiB free for {of} in {}", free as f64 / f64::from(1 << 30), dir.display());
     if free < little {
-        Look::mind(what, text, format!("free some, or set {variable} to a place with more"))
+        DoctorCheck::warn(what, text, format!("free some, or set {variable} to a place with more"))
     } else {
-        Look::good(what, text)
+        DoctorCheck::good(what, text)
     }
 }
 

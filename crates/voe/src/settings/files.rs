@@ -32,7 +32,7 @@ pub(super) fn read(text: &str, source: &Source) -> anyhow::Result<Vec<(&'static 
     for (name, value) in flatten(table) {
         let Some(row) = table::by_name(&name) else {
             let near = did_you_mean(nearest(&name, table::ALL.iter().map(|row| row.name)));
-            return Err(Usage(format!("{source}: there is no setting {name:?}{near}; `voe config` lists them")).into());
+            return Err(Usage(format!("{source}: unknown setting {name:?}{near}; `voe config` lists them")).into());
         };
         check(row, &value, source)?;
         let value = match source {

@@ -32,15 +32,12 @@ fn a_repository_does_not_raise_the_users_limits() {
 #[test]
 fn an_unknown_setting_is_named_with_the_one_that_was_meant() {
     for (text, expected) in [
-        (
-            "modle = \"x\"",
-            r#"/home/u/c.toml: there is no setting "modle"; did you mean "model"?; `voe config` lists them"#,
-        ),
+        ("modle = \"x\"", r#"/home/u/c.toml: unknown setting "modle"; did you mean "model"?; `voe config` lists them"#),
         (
             "[sandbox]\nmemroy = 1",
-            r#"/home/u/c.toml: there is no setting "sandbox.memroy"; did you mean "sandbox.memory"?; `voe config` lists them"#,
+            r#"/home/u/c.toml: unknown setting "sandbox.memroy"; did you mean "sandbox.memory"?; `voe config` lists them"#,
         ),
-        ("zebra = 1", r#"/home/u/c.toml: there is no setting "zebra"; `voe config` lists them"#),
+        ("zebra = 1", r#"/home/u/c.toml: unknown setting "zebra"; `voe config` lists them"#),
     ] {
         assert_eq!(user(text).unwrap_err().to_string(), expected);
     }

@@ -1,4 +1,4 @@
-//! The last block: what came of an attempt.
+//! The final summary of an attempt.
 
 use voe_trace::event::{Applied, ChangeKind, Finish};
 use voe_trace::{Check, Level, Outcome, Reason};
@@ -7,7 +7,7 @@ use super::one_line;
 use super::paint::Paint;
 use super::text::Text;
 
-/// The last block, after an empty line.
+/// The summary, after an empty line.
 pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, paint: Paint) -> Text {
     let mut out = Text::default();
     let mut row = |name: &str, text: Text| {
@@ -45,7 +45,7 @@ pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, p
             paint.green(&format!("+{}", change.added)).then(" ").then(paint.red(&format!("-{}", change.removed)))
         };
         let unchecked = if finish.evidence.unchecked.contains(&change.path) {
-            paint.yellow("  nothing was run since its last edit")
+            paint.yellow("  not run since its last edit")
         } else {
             Text::default()
         };
@@ -72,8 +72,14 @@ pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, p
     row(
         "spent",
         format!(
-            "{} steps, {} tokens in{cached}, {} out{cost}, {:.1} s ({:.1} s model, {:.1} s tools)",
-            finish.steps, usage.prompt, usage.output, finish.seconds.total, finish.seconds.model, finish.seconds.tools
+            "{} step{}, {} tokens in{cached}, {} out{cost}, {:.1} s ({:.1} s model, {:.1} s tools)",
+            finish.steps,
+            if finish.steps == 1 { "" } else { "s" },
+            usage.prompt,
+            usage.output,
+            finish.seconds.total,
+            finish.seconds.model,
+            finish.seconds.tools
         )
         .into(),
     );
@@ -90,14 +96,14 @@ pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, p
 fn outcome_line(finish: &Finish, paint: Paint) -> Text {
     match finish.reason {
         Reason::Completed => paint.green("completed"),
-        Reason::MaxSteps => paint.yellow("ended: the limit on steps was reached"),
-        Reason::MaxTokens => paint.yellow("ended: the limit on tokens was reached"),
-        Reason::MaxWall => paint.yellow("ended: the limit on time was reached"),
-        Reason::Context => paint.yellow("ended: the conversation no longer fits the model's window"),
-        Reason::Stuck => paint.yellow("ended: the model went round in circles or stopped working"),
-        Reason::ModelError => paint.red("ended: the model or its server failed"),
+        Reason::MaxSteps => paint.yellow("stopped: step limit reached"),
+        Reason::MaxTokens => paint.yellow("stopped: token limit reached"),
+        Reason::MaxWall => paint.yellow("stopped: time limit reached"),
+        Reason::Context => paint.yellow("stopped: the conversation no longer fits the context window"),
+        Reason::Stuck => paint.yellow("stopped: the model was stuck in a loop or stopped working"),
+        Reason::ModelError => paint.red("failed: error from the model or its server"),
         Reason::Interrupted => paint.yellow("interrupted"),
-        Reason::Internal => paint.red("ended: voe failed"),
+        Reason::Internal => paint.red("failed: internal error"),
     }
 }
 
@@ -109,9 +115,9 @@ pub(crate) fn check_line(check: &Check) -> String {
         command.truncate(at);
         command.push('…');
     }
-    let without = check.without.as_ref().map(|o| format!("without the edits {}, ", ended(o))).unwrap_or_default();
+    let without = check.without.as_ref().map(|o| format!("without the edits: {}, ", ended(o))).unwrap_or_default();
     let why = check.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    one_line(&format!("{}: {without}with them {}: {command}{why}", check.level, ended(&check.with)))
+    one_line(&format!("{}: {without}with the edits: {}: {command}{why}", check.level, ended(&check.with)))
 }
 
 /// The most files that [`automatic_line`] names.
@@ -142,7 +148,7 @@ fn named_line<F: std::fmt::Display>(what: &str, files: &[F], paint: Paint) -> Te
 pub(crate) fn applied_line(applied: Applied, empty: bool) -> &'static str {
     match applied {
         _ if empty => "empty",
-        Applied::Yes => "applied; `voe undo` takes it back",
+        Applied::Yes => "applied; to revert it, run `voe undo`",
         Applied::No => "not applied",
         Applied::Conflict => "not applied: your tree changed meanwhile",
     }

@@ -100,7 +100,7 @@ impl Live {
                     self.line(paint.yellow(&format!("voe: {}", one_line(repair))));
                 }
                 if reply.malformed.is_some() {
-                    self.line(paint.yellow("voe: the model meant a call that can't be read; it is told so"));
+                    self.line(paint.yellow("voe: the model's tool call could not be parsed; it gets the error"));
                 }
             }
             Event::Result(result) => self.result(result),
@@ -135,14 +135,14 @@ impl Live {
                 );
             }
             Event::Retry { kind, error, wait, .. } => {
-                self.line(paint.yellow(&one_line(&format!("voe: {kind}: {error}; asking again after {wait:.1} s"))));
+                self.line(paint.yellow(&one_line(&format!("voe: {kind}: {error}; retrying in {wait:.1} s"))));
             }
             Event::ToolboxRestarted { why, .. } => {
-                self.line(paint.yellow(&one_line(&format!("voe: tools started again: {why}"))))
+                self.line(paint.yellow(&one_line(&format!("voe: toolbox restarted: {why}"))))
             }
             Event::Node(node) if node.kind != NodeKind::Root => self.node(node),
             Event::Void { why, .. } => {
-                self.line(paint.yellow(&one_line(&format!("voe: evidence is void from here on: {why}"))))
+                self.line(paint.yellow(&one_line(&format!("voe: evidence is void from now on: {why}"))))
             }
             Event::Note { text } => self.line(paint.yellow(&one_line(&format!("voe: {text}")))),
             _ => {}
