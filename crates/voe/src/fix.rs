@@ -14,6 +14,7 @@ use voe_trace::Writer;
 use voe_trace::event::{Reason, ResumedFrom, Start, Task};
 use voe_untrusted::UntrustedDir;
 
+use crate::flags::OutputFlags;
 use crate::session::{self, Places};
 use crate::settings::words::Apply;
 use crate::settings::{Settings, Source, table};
@@ -312,7 +313,7 @@ fn statement(args: &cli::Fix) -> anyhow::Result<String> {
 }
 
 /// The repository's notes for agents. Those that can't be read are left out, and the user learns why.
-fn notes(top: &Path, output: &cli::OutputFlags) -> String {
+fn notes(top: &Path, output: &OutputFlags) -> String {
     voe_agent::notes::read(top).unwrap_or_else(|error| {
         session::note(output, &format!("the repository's notes are left out: {error}"));
         String::new()

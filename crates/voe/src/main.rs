@@ -12,6 +12,8 @@ mod demo;
 mod doctor;
 mod exit;
 mod fix;
+mod flags;
+mod formats;
 mod listener;
 mod log;
 mod model;

@@ -5,67 +5,33 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
+use crate::formats::Format;
 use crate::show::out;
 use crate::{bench, cli, config, doctor, exit};
-
-/// What has a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum What {
-    /// One line of a record, and of what `fix`, `demo` and `replay` print with --json
-    Trajectory,
-    /// A strategy file, once its TOML is read
-    Strategy,
-    /// An experiment file, once its TOML is read
-    Experiment,
-    /// `doctor --json`
-    Doctor,
-    /// `config --json`
-    Config,
-    /// `report --format json`
-    Report,
-    /// `compare --json`
-    Compare,
-    /// `power --json`
-    Power,
-    /// One line of `bench run --json`
-    BenchRun,
-    /// One line of `bench prepare --json`
-    BenchPrepare,
-    /// `bench status --json`
-    BenchStatus,
-    /// One line of `bench grade --json`
-    BenchGrade,
-    /// `bench tasks --json`
-    BenchTasks,
-    /// `bench show --json`
-    BenchShow,
-    /// `bench prune --json`
-    BenchPrune,
-}
 
 pub(crate) fn run(args: &cli::Schema) -> anyhow::Result<u8> {
     out::json_pretty(&of(args.what))?;
     Ok(exit::OK)
 }
 
-fn of(what: What) -> Schema {
-    match what {
+fn of(format: Format) -> Schema {
+    match format {
         // A later minor version of the format adds fields, so records of earlier ones lack them.
-        What::Trajectory => read::<voe_trace::Record>(),
-        What::Strategy => read::<voe_agent::load::StrategyFile>(),
-        What::Experiment => read::<voe_bench::Experiment>(),
-        What::Doctor => printed::<doctor::DoctorReport>(),
-        What::Config => printed::<config::Shown>(),
-        What::Report => printed::<voe_report::report::build::ArmsReport>(),
-        What::Compare => printed::<voe_report::commands::compare::Comparison>(),
-        What::Power => printed::<voe_report::commands::power::PowerAnalysis>(),
-        What::BenchRun => printed::<voe_bench::run::progress::News>(),
-        What::BenchPrepare => printed::<bench::prepare::Line<'_>>(),
-        What::BenchStatus => printed::<voe_bench::run::status::Status>(),
-        What::BenchGrade => printed::<bench::grade::Line<'_>>(),
-        What::BenchTasks => printed::<bench::tasks::Ids<'_>>(),
-        What::BenchShow => printed::<bench::tasks::Row>(),
-        What::BenchPrune => printed::<bench::prune::Rows>(),
+        Format::Trajectory => read::<voe_trace::Record>(),
+        Format::Strategy => read::<voe_agent::load::StrategyFile>(),
+        Format::Experiment => read::<voe_bench::Experiment>(),
+        Format::Doctor => printed::<doctor::DoctorReport>(),
+        Format::Config => printed::<config::Shown>(),
+        Format::Report => printed::<voe_report::report::build::ArmsReport>(),
+        Format::Compare => printed::<voe_report::commands::compare::Comparison>(),
+        Format::Power => printed::<voe_report::commands::power::PowerAnalysis>(),
+        Format::BenchRun => printed::<voe_bench::run::progress::News>(),
+        Format::BenchPrepare => printed::<bench::prepare::Line<'_>>(),
+        Format::BenchStatus => printed::<voe_bench::run::status::Status>(),
+        Format::BenchGrade => printed::<bench::grade::Line<'_>>(),
+        Format::BenchTasks => printed::<bench::tasks::Ids<'_>>(),
+        Format::BenchShow => printed::<bench::tasks::Row>(),
+        Format::BenchPrune => printed::<bench::prune::Rows>(),
     }
 }
 

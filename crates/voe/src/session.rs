@@ -15,12 +15,13 @@ use voe_trace::event::{Applied, Finish};
 use voe_trace::{Reason, layout};
 use voe_untrusted::{UntrustedDir, atomic_write};
 
+use crate::flags::OutputFlags;
 use crate::settings::words::Apply;
 use crate::settings::{Settings, table};
 use crate::show::ask;
 use crate::show::text::Text;
 use crate::show::{self, Paint};
-use crate::{Usage, cli, exit, signals, state, trust};
+use crate::{Usage, exit, signals, state, trust};
 
 /// The file next to an attempt's record that says where the attempt's parts are.
 pub(crate) const ABOUT: &str = "attempt.json";
@@ -157,7 +158,7 @@ pub(crate) fn stop_on_signals(quiet: bool) -> anyhow::Result<watch::Receiver<boo
 }
 
 /// Who watches: JSON lines, a person, or nobody.
-pub(crate) fn observer(output: &cli::OutputFlags, stream: bool) -> Box<dyn Observer> {
+pub(crate) fn observer(output: &OutputFlags, stream: bool) -> Box<dyn Observer> {
     if output.json {
         Box::new(show::Json)
     } else if output.quiet {
@@ -168,13 +169,13 @@ pub(crate) fn observer(output: &cli::OutputFlags, stream: bool) -> Box<dyn Obser
 }
 
 /// Whether replies are shown while they come.
-pub(crate) fn stream(settings: &Settings, output: &cli::OutputFlags) -> bool {
+pub(crate) fn stream(settings: &Settings, output: &OutputFlags) -> bool {
     let person = !output.json && !output.quiet && show::out::is_terminal();
     settings.switch(&table::STREAM).unwrap_or(person)
 }
 
 /// What to do with the patch. Without a terminal the default is to apply it, and `ask` means no.
-pub(crate) fn apply(settings: &Settings, output: &cli::OutputFlags) -> Apply {
+pub(crate) fn apply(settings: &Settings, output: &OutputFlags) -> Apply {
     let person = std::io::stdin().is_terminal() && show::out::is_terminal() && !output.json;
     match settings.word(&table::APPLY) {
         None if person => Apply::Ask,
@@ -190,7 +191,7 @@ pub(crate) async fn run(
     mut attempt: Work,
     places: &Places,
     apply: Apply,
-    output: &cli::OutputFlags,
+    output: &OutputFlags,
     verdict: impl AsyncFnOnce(&Ended) -> anyhow::Result<Option<bool>>,
 ) -> anyhow::Result<Finish> {
     let (reason, error) = attempt.run().await;
@@ -270,7 +271,7 @@ pub(crate) async fn run(
 }
 
 /// Asks on the terminal. Ctrl-C and the end of input are a no.
-async fn confirmed(ended: &Ended, output: &cli::OutputFlags) -> anyhow::Result<bool> {
+async fn confirmed(ended: &Ended, output: &OutputFlags) -> anyhow::Result<bool> {
     let paint = Paint::stdout(output.no_color);
     let automatic = show::block::automatic_line(&voe_repo::automatic(&ended.export), paint);
     let unseen = show::block::unseen_line(&voe_repo::not_text(&ended.export), paint);
@@ -302,7 +303,7 @@ pub(crate) fn code(reason: Reason) -> u8 {
 }
 
 /// A remark in an event's shape, for what is known before there is a record.
-pub(crate) fn note(output: &cli::OutputFlags, text: &str) {
+pub(crate) fn note(output: &OutputFlags, text: &str) {
     if !output.json && !output.quiet {
         errln!("voe: {}", show::one_line(text));
     }

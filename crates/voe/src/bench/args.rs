@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use voe_bench::Filter;
-use voe_bench::run::place::Backend;
 use voe_bench::suite::filter;
 
-use super::place::PlaceFlags;
-use super::prune::Part;
+use super::place::{GradedBy, PlaceFlags, Where};
 use crate::Usage;
-use crate::cli::ModelFlags;
+use crate::flags::ModelFlags;
 use crate::settings::table::{API_KEY_ENV, BASE_URL, PROVIDER};
 use crate::settings::words::Provider;
 
@@ -153,46 +151,6 @@ impl Run {
     }
 }
 
-/// Where tasks run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Where {
-    Auto,
-    Native,
-    Docker,
-}
-
-impl Where {
-    /// What it names; `None`: it is to be found out.
-    pub(super) fn backend(self) -> Option<Backend> {
-        match self {
-            Self::Auto => None,
-            Self::Native => Some(Backend::Native),
-            Self::Docker => Some(Backend::Docker),
-        }
-    }
-}
-
-/// Where a grading's tests run, or who runs them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum GradedBy {
-    Auto,
-    Native,
-    Docker,
-    Official,
-}
-
-impl GradedBy {
-    /// Where it is, unless the official package finds its own place.
-    pub(super) fn place(self) -> Option<Where> {
-        match self {
-            Self::Auto => Some(Where::Auto),
-            Self::Native => Some(Where::Native),
-            Self::Docker => Some(Where::Docker),
-            Self::Official => None,
-        }
-    }
-}
-
 #[derive(Debug, clap::Args)]
 pub(super) struct Prepare {
     /// Suite: mini, verified, verified-hard, lite, lite-dev, multilingual, or a file
@@ -295,6 +253,20 @@ pub(super) struct Show {
     /// Output JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// A part of what voe keeps, as `--free` takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Part {
+    // Its files have names in checkouts too, so that it is freed with them.
+    History,
+    Environments,
+    Checkouts,
+    Repos,
+    Suites,
+    // At the engine, not in the cache.
+    Images,
+    All,
 }
 
 #[derive(Debug, clap::Args)]

@@ -16,8 +16,9 @@ use voe_grade::{GradedLog, Predictions, RunReport};
 use voe_trace::layout::{GRADES, PREDICTIONS};
 use voe_untrusted::{UntrustedDir, private};
 
-use super::args::{Grade, GradedBy};
+use super::args::Grade;
 use super::building::Shown;
+use super::place::GradedBy;
 use super::place::{Found, Said};
 use super::remembered::{self, For};
 use super::tally::{self, Causes, Left};

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::ValueEnum;
 use voe_bench::docker::{Docker, Keep};
 use voe_bench::native::Native;
 use voe_bench::native::pins::{Content, Pins};
@@ -12,11 +13,50 @@ use voe_bench::workspace::Workspaces;
 use voe_bench::{Hub, Suite, mini};
 use voe_sandbox::{Choice, Images};
 
-use super::args::Where;
 use super::{cache_dir, hide};
 use crate::settings::table::{BACKEND, DISK, ENV, IMAGE, MEMORY, PROCESSES, READ};
 use crate::settings::{Settings, words};
 use crate::{Usage, trust};
+
+/// Where tasks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Where {
+    Auto,
+    Native,
+    Docker,
+}
+
+impl Where {
+    /// What it names; `None`: it is to be found out.
+    pub(super) fn backend(self) -> Option<Backend> {
+        match self {
+            Self::Auto => None,
+            Self::Native => Some(Backend::Native),
+            Self::Docker => Some(Backend::Docker),
+        }
+    }
+}
+
+/// Where a grading's tests run, or who runs them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum GradedBy {
+    Auto,
+    Native,
+    Docker,
+    Official,
+}
+
+impl GradedBy {
+    /// Where it is, unless the official package finds its own place.
+    pub(super) fn place(self) -> Option<Where> {
+        match self {
+            Self::Auto => Some(Where::Auto),
+            Self::Native => Some(Where::Native),
+            Self::Docker => Some(Where::Docker),
+            Self::Official => None,
+        }
+    }
+}
 
 /// Where commands run.
 #[derive(Debug, clap::Args, Default, Clone)]

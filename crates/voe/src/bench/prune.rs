@@ -10,23 +10,9 @@ use serde::Serialize;
 use voe_bench::docker::keep;
 use voe_sandbox::{Choice, Images};
 
-use super::args::Prune;
+use super::args::{Part, Prune};
 use super::cache_dir;
 use crate::{Usage, exit};
-
-/// A part of what voe keeps, as `--free` takes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Part {
-    // Its files have names in checkouts too, so that it is freed with them.
-    History,
-    Environments,
-    Checkouts,
-    Repos,
-    Suites,
-    // At the engine, not in the cache.
-    Images,
-    All,
-}
 
 /// What is kept in the cache: the directory's name and what is in it.
 const KEPT: [(Part, &str, &str); 5] = [

@@ -6,8 +6,8 @@ use toml::Value;
 use voe_agent::keys::{did_you_mean, nearest};
 
 use super::kind::Kind;
-use super::layers::{Source, check};
 use super::row::Row;
+use super::source::{Source, check};
 use super::table;
 use crate::Usage;
 

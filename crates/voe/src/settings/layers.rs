@@ -1,7 +1,6 @@
 //! The values in force, and where each comes from.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,31 +9,11 @@ use toml::Value;
 use voe_sandbox::Choice;
 use voe_untrusted::UntrustedDir;
 
-use super::kind::{self, Kind};
+use super::kind;
 use super::row::{ByRepository, Row};
+use super::source::{Source, check};
 use super::{files, table, units, words};
 use crate::Usage;
-
-/// Where a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Source {
-    Flag,
-    Variable(&'static str),
-    Repository(PathBuf),
-    User(PathBuf),
-    Default,
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag => f.write_str("flag"),
-            Self::Variable(name) => write!(f, "environment {name}"),
-            Self::Repository(path) | Self::User(path) => write!(f, "{}", path.display()),
-            Self::Default => f.write_str("default"),
-        }
-    }
-}
 
 /// The settings in force. Each value is one that its row allows.
 #[derive(Debug, Clone, Default)]
@@ -248,18 +227,4 @@ fn expand_home(path: &str) -> PathBuf {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(path),
     }
-}
-
-/// Whether a setting can have this value.
-///
-/// # Errors
-/// It can't: what it can have.
-pub(super) fn check(row: &Row, value: &Value, source: &Source) -> Result<(), Usage> {
-    row.kind.check(value).map_err(|expected| {
-        let shown = match row.kind {
-            Kind::Text => String::new(),
-            _ => format!(" {value}"),
-        };
-        Usage(format!("{source}: invalid value{shown} for {}: {expected}", row.name))
-    })
 }

@@ -10,10 +10,12 @@ mod files;
 pub(crate) mod kind;
 mod layers;
 pub(crate) mod row;
+mod source;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 pub(crate) mod units;
 pub(crate) mod words;
 
-pub(crate) use layers::{Asked, Settings, Source};
+pub(crate) use layers::{Asked, Settings};
+pub(crate) use source::Source;

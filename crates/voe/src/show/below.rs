@@ -5,7 +5,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use voe_untrusted::text::sanitize;
 
-use super::{one_line, out};
+use super::one_line;
 
 static SCREEN: LazyLock<MultiProgress> =
     LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
@@ -15,7 +15,7 @@ static LINES: Mutex<Vec<ProgressBar>> = Mutex::new(Vec::new());
 
 /// Whether anybody would see the lines.
 pub(crate) fn is_seen() -> bool {
-    out::error_is_terminal()
+    !SCREEN.is_hidden()
 }
 
 /// Shows these lines in the place of those before, each cut to the width of the terminal.
