@@ -50,6 +50,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cause;
+mod cause_sign;
 pub mod eval_script;
 pub mod infra;
 pub mod instance;
@@ -68,7 +69,8 @@ pub mod status;
 pub mod text;
 pub mod verdict;
 
-pub use cause::{Blame, Cause, CauseSign};
+pub use cause::Cause;
+pub use cause_sign::{Blame, CauseSign};
 pub use infra::{InfraFailure, Tier};
 pub use instance::{EvalType, Instance, RowError};
 pub use log_files::{GradedLog, LogNames};

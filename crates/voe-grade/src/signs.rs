@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::cause::CauseSign;
+use crate::cause_sign::CauseSign;
 use crate::text::pattern;
 
 /// A sign in a line.

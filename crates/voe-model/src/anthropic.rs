@@ -20,12 +20,13 @@ use crate::error::ModelError;
 use crate::exchange::{Exchange, Got, On};
 use crate::fail::Failure;
 use crate::limits::{Idle, RetryPolicy};
-use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request, ToolSpec};
+use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request};
 use crate::prices::Prices;
 use crate::retry::Retries;
 use crate::secret::Secret;
 use crate::settle::settle;
 use crate::tokens::{Estimator, fit_max_tokens};
+use crate::tool::ToolSpec;
 use blocks::Blocks;
 
 /// The server, unless told otherwise.

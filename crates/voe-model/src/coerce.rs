@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use crate::model::ToolSpec;
+use crate::tool::ToolSpec;
 
 /// The arguments as the tool wants them, with a line for each change; or what is wrong with them, for the model.
 pub(crate) fn coerce(arguments: Value, tool: &ToolSpec) -> Result<(Map<String, Value>, Vec<String>), String> {

@@ -62,15 +62,17 @@ pub mod secret;
 mod settle;
 pub mod sse;
 pub mod tokens;
+mod tool;
 
 pub use anthropic::{ANTHROPIC_URL, Anthropic, AnthropicConfig};
 pub use error::{Excess, ModelError};
 pub use limits::{Idle, RetryPolicy, Wait};
-pub use model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request, Sampling, ToolSpec};
+pub use model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request, Sampling};
 pub use openai::{History, OpenAi, OpenAiConfig};
 pub use prices::{Prices, PricesError};
 pub use probe::{LOCAL_SERVERS, Probe, ProbeTools, SMALL_WINDOW, ServerKind, ServerModel, probe, probe_tools};
 pub use recorded::{Replay, ScriptError, Scripted};
 pub use secret::Secret;
 pub use tokens::{Estimator, estimate_tokens, fit_max_tokens};
+pub use tool::ToolSpec;
 pub use voe_trace::chat::{Message, Role, ToolCall, Usage};

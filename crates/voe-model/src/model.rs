@@ -12,17 +12,7 @@ use voe_trace::chat::{Message, Usage};
 use voe_trace::event::{ModelFacts, RetryKind};
 
 use crate::error::ModelError;
-
-/// A tool that the model may call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ToolSpec {
-    /// Its name.
-    pub name: String,
-    /// What it does, for the model.
-    pub description: String,
-    /// The arguments, as a JSON schema of an object.
-    pub parameters: Value,
-}
+use crate::tool::ToolSpec;
 
 /// How the next token is drawn. What is `None` is not sent: the server's own default holds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -18,12 +18,13 @@ use crate::error::ModelError;
 use crate::exchange::{Exchange, Got, On};
 use crate::fail::Failure;
 use crate::limits::{Idle, RetryPolicy};
-use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request, ToolSpec};
+use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request};
 use crate::prices::Prices;
 use crate::retry::Retries;
 use crate::secret::Secret;
 use crate::settle::{Raw, describe_lost, lost_tokens, settle};
 use crate::tokens::{Estimator, estimate_tokens, fit_max_tokens};
+use crate::tool::ToolSpec;
 use gather::{Field, Gathered};
 
 /// A reply that is limited to fewer tokens than this is not worth asking for.

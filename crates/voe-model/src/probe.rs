@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use crate::address::Address;
 use crate::error::ModelError;
-use crate::model::{Model, Request, Sampling, ToolSpec};
+use crate::model::{Model, Request, Sampling};
 use crate::secret::Secret;
+use crate::tool::ToolSpec;
 use ask::{Answer, Asker};
 use voe_trace::chat::Message;
 

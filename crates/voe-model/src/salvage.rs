@@ -36,7 +36,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use crate::coerce::coerce;
-use crate::model::ToolSpec;
+use crate::tool::ToolSpec;
 
 /// A longer text is not searched: no reply has as much beside its calls, and a hostile one could take hours. Bytes.
 pub(crate) const LONGEST: usize = 256 << 10;

@@ -8,11 +8,11 @@ use voe_trace::chat::{Message, ToolCall};
 
 use crate::bounds::has_too_many_values;
 use crate::coerce::coerce;
-use crate::model::ToolSpec;
 use crate::salvage::{
     Broken, Findings, Literal, Malformed, Place, Syntax, drop_extra_closers, offered, parse, placeholders, plain_name,
     salvage, shorten,
 };
+use crate::tool::ToolSpec;
 
 /// A reply as it came.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use voe_trace::chat::{Message, Usage};
 
-use crate::model::ToolSpec;
+use crate::tool::ToolSpec;
 
 /// Bytes a token, before anything has been measured: code in the vocabularies of today's open models has 3 to 4.
 const BYTES_PER_TOKEN: f64 = 3.2;

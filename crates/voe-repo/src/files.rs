@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, OsStr};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use voe_protocol::{FileState, RawBytes};
 use crate::hazard::LINK;
 use crate::objects::split;
 use crate::snapshot::as_path;
-use crate::staged::Staged;
+use crate::staged::{Staged, errno};
 use crate::{RepoError, Result};
 
 /// A file's path, and what it is to be; `None` removes it.
@@ -230,10 +230,6 @@ impl Root {
         };
         look().map_err(self.failed("read", path))
     }
-}
-
-pub(crate) fn errno(error: io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
 }
 
 #[cfg(test)]

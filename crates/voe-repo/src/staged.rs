@@ -11,7 +11,6 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawMode};
 use rustix::io::Errno;
 use voe_protocol::FileState;
 
-use crate::files::errno;
 use crate::hazard::LINK;
 
 /// A new content that waits in the file system of its place.
@@ -101,4 +100,9 @@ fn fresh<T>(make: impl Fn(&str) -> rustix::io::Result<T>) -> rustix::io::Result<
             Err(errno) => return Err(errno),
         }
     }
+}
+
+/// The error number of an I/O error.
+pub(crate) fn errno(error: std::io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
 }

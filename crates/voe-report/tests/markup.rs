@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use voe_report::commands::report::{Made, ReportFormat};
-use voe_report::data::arm::{ArmResults, GradeVerdict, Trial, TrialCell};
+use voe_report::data::arm::{ArmResults, Trial};
 use voe_report::data::attempt::{AttemptFacts, Nudges};
+use voe_report::data::cell::{GradeVerdict, TrialCell};
 use voe_report::data::suite::{TaskFacts, TaskSet};
 
 #[test]

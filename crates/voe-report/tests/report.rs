@@ -217,7 +217,7 @@ fn why_not_is_what_grading_says_whose_matter_it_is() {
     cause(3, r#"{"blame":"patch","sign":"not_applied"}"#);
     cause(4, "of a later voe");
     let of = |arms: &[voe_report::data::arm::ArmResults]| {
-        use voe_report::data::arm::GradeVerdict::{Error, Skipped};
+        use voe_report::data::cell::GradeVerdict::{Error, Skipped};
         use voe_report::data::failure::FailureClass::{Environment, NotApplied, Unclear};
         let made = voe_report::commands::report::Made::of(arms, None);
         let facts = &made.report.arms[0];

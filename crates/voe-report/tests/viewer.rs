@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 use synthetic::{Shape, write_run};
-use voe_report::data::arm::GradeVerdict;
+use voe_report::data::cell::GradeVerdict;
 use voe_report::viewer::index::ViewerIndex;
 use voe_report::viewer::{ViewOptions, pages, search, server::ViewServer};
 

@@ -3,10 +3,11 @@
 
 use voe_trace::event::NodeKind;
 
-use crate::rollout::{Begin, Order};
+use crate::rollout::Order;
 use crate::search::Search;
 use crate::shared::SearchError;
 use crate::steps;
+use crate::steps::Begin;
 
 pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
     let n = search.keys.n;

@@ -34,6 +34,7 @@ mod cross;
 mod mcts;
 mod ralph;
 mod rollout;
+mod run;
 mod search;
 mod shared;
 mod steps;

@@ -4,9 +4,10 @@
 use voe_agent::strategy::Limits;
 use voe_trace::event::NodeKind;
 
-use crate::rollout::{Begin, Order};
+use crate::rollout::Order;
 use crate::search::Search;
 use crate::shared::SearchError;
+use crate::steps::Begin;
 use crate::tree::Tree;
 use crate::{steps, told};
 

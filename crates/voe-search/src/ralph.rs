@@ -4,9 +4,9 @@ use voe_evidence::Require;
 use voe_trace::event::Finish;
 use voe_trace::{Level, Reason, Trajectory};
 
-use crate::rollout::Begin;
 use crate::search::Search;
 use crate::shared::SearchError;
+use crate::steps::Begin;
 use crate::{steps, told};
 
 pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {

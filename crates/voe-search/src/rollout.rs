@@ -16,6 +16,7 @@ use voe_trace::{Level, Reason, Trajectory, Usage, Writer};
 
 use crate::budget::least;
 use crate::shared::{SearchError, Shared};
+use crate::steps::Begin;
 use crate::steps::{self, Prefix};
 
 /// What a rollout is to do.
@@ -34,16 +35,6 @@ pub(crate) struct Order {
     pub(crate) steps: Option<u32>,
     /// Whether a snapshot of its end is wanted.
     pub(crate) keep: bool,
-}
-
-/// Where a rollout begins.
-pub(crate) enum Begin {
-    /// At the beginning.
-    Fresh,
-    /// At the beginning of the conversation, with the work of another attempt in the workspace.
-    Work { patch: String, pack: String },
-    /// In the middle of another attempt.
-    Middle { from: u32, prefix: Box<Prefix>, snapshot: Option<Snapshot> },
 }
 
 impl Order {

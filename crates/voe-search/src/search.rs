@@ -11,14 +11,15 @@ use voe_model::{Message, Model, Request};
 use voe_protocol::BaseSource;
 use voe_repo::Base;
 use voe_sandbox::Snapshot;
-use voe_trace::event::{Examination, Judgement, Node, NodeKind, RolloutFacts, Seconds};
+use voe_trace::event::{Judgement, Node, NodeKind, RolloutFacts, Seconds};
 use voe_trace::layout::{ATTEMPTS, TRAJECTORY};
 use voe_trace::{Event, Reason, Record, Usage, Writer};
 
 use crate::budget::{self, Spent};
-use crate::rollout::{self, Begin, Order, Rolled};
+use crate::rollout::{self, Order, Rolled};
 use crate::shared::{SearchError, Shared};
-use crate::{best_of, bst, cross, mcts, ralph, steps, value};
+use crate::steps::Begin;
+use crate::{steps, value};
 
 /// A search under way.
 pub struct Search {
@@ -38,7 +39,7 @@ pub struct Search {
     known: BTreeMap<u32, (Option<f64>, Usage)>,
     /// Tokens of questions of the search's own, and seconds.
     asked: (Usage, f64),
-    error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 impl Search {
@@ -100,62 +101,6 @@ impl Search {
         };
         search.tell(node(0, NodeKind::Root))?;
         Ok(search)
-    }
-
-    /// Runs the search, chooses, and takes over what was chosen.
-    pub(crate) async fn run(&mut self) -> (Reason, Option<String>) {
-        match self.go().await {
-            Ok(reason) => (reason, self.error.take()),
-            Err(error) => (Reason::Internal, Some(error.to_string())),
-        }
-    }
-
-    async fn go(&mut self) -> Result<Reason, SearchError> {
-        match self.keys.kind {
-            SearchKind::Ralph => ralph::run(self).await?,
-            SearchKind::BestOfN => best_of::run(self).await?,
-            SearchKind::Bst => bst::run(self).await?,
-            SearchKind::Mcts => mcts::run(self).await?,
-        }
-        let chosen = cross::choose(self).await?;
-        if let Some((id, examination)) = &chosen {
-            self.take_over(*id, examination).await?;
-        }
-        Ok(self.reason(chosen.map(|(id, _)| id)))
-    }
-
-    async fn take_over(&mut self, id: u32, examination: &Examination) -> Result<(), SearchError> {
-        let Some(chosen) = self.rolled.get(&id) else { return Ok(()) };
-        let (finish, kind) = (chosen.finish.clone(), chosen.kind);
-        let trajectory = Some(record_of(id));
-        let number = self.rolled.keys().last().copied().unwrap_or(0) + 1;
-        let value = Some(voe_evidence::value::by_evidence(&finish));
-        let step = finish.steps;
-        let chosen = node(number, NodeKind::Choose);
-        let choice = Some(examination.clone());
-        self.tell(Node { parent: Some(id), trajectory, step, value, choice, ..chosen })?;
-        let files = self.shared.files(&finish.patch).await?;
-        let text = format!("Attempt {id} ({kind}) was chosen: {}", examination.why);
-        self.host.adopt(files, &finish.evidence.checks, text).await?;
-        Ok(())
-    }
-
-    /// Why the search ended, as the chosen attempt did; a server's failure counts only if nothing else came of it.
-    fn reason(&mut self, chosen: Option<u32>) -> Reason {
-        if self.shared.stopped() {
-            return Reason::Interrupted;
-        }
-        let failed = |rolled: &&Rolled| matches!(rolled.finish.reason, Reason::ModelError | Reason::Internal);
-        if let Some(first) = self.rolled.values().find(failed).filter(|_| self.rolled.values().all(|r| failed(&r))) {
-            self.error.clone_from(&first.finish.error);
-            return first.finish.reason;
-        }
-        let any = self.rolled.values().find(|rolled| !failed(rolled));
-        match chosen.and_then(|id| self.rolled.get(&id)).filter(|rolled| !failed(rolled)).or(any) {
-            Some(rolled) => rolled.finish.reason,
-            // Not even one attempt could begin.
-            None => Reason::MaxSteps,
-        }
     }
 
     /// The strategy of the `turn`th attempt, with its temperature.
@@ -318,7 +263,7 @@ impl Search {
     }
 
     /// Puts a node into the record, once.
-    fn tell(&mut self, node: Node) -> Result<(), SearchError> {
+    pub(crate) fn tell(&mut self, node: Node) -> Result<(), SearchError> {
         let kind = node.kind;
         if kind != NodeKind::Choose && self.known.contains_key(&node.id) {
             return Ok(());
@@ -377,12 +322,12 @@ fn ended(rollout: &RolloutFacts) -> bool {
 }
 
 /// Where the record of an attempt is, relative to the search's own.
-fn record_of(id: u32) -> String {
+pub(crate) fn record_of(id: u32) -> String {
     format!("{ATTEMPTS}/{id}/{TRAJECTORY}")
 }
 
 /// A node with nothing in it yet.
-fn node(id: u32, kind: NodeKind) -> Node {
+pub(crate) fn node(id: u32, kind: NodeKind) -> Node {
     Node { id, parent: None, kind, trajectory: None, step: 0, value: None, rollout: None, choice: None }
 }
 

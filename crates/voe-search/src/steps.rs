@@ -8,11 +8,11 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use voe_sandbox::Snapshot;
 use voe_trace::event::ResumedFrom;
 use voe_trace::{Conversation, Event, Record, Trajectory, last_patch, layout};
 use voe_untrusted::atomic_write;
 
-use crate::rollout::Begin;
 use crate::shared::SearchError;
 
 /// The end of a step.
@@ -23,6 +23,16 @@ pub(crate) struct Mark {
     pub(crate) bytes: u64,
     /// The scratch files, as a path relative to the directory of all attempts; `None`: there are none.
     pub(crate) scratch: Option<String>,
+}
+
+/// Where a rollout begins.
+pub(crate) enum Begin {
+    /// At the beginning.
+    Fresh,
+    /// At the beginning of the conversation, with the work of another attempt in the workspace.
+    Work { patch: String, pack: String },
+    /// In the middle of another attempt.
+    Middle { from: u32, prefix: Box<Prefix>, snapshot: Option<Snapshot> },
 }
 
 /// The record of an attempt up to the end of a step.

@@ -32,6 +32,7 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod calls;
 mod changes;
 mod inbox;
 mod names;

@@ -4,18 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::Instant;
 
-use serde_json::Value;
-use voe_evidence::command::{self, Intent};
-use voe_protocol::{BaseSource, CallResult, Export, FileState, Hello, RawBytes, Setup, State};
-use voe_trace::Note;
+use voe_protocol::{BaseSource, Export, FileState, Hello, RawBytes, Setup, State};
 
-use crate::changes::{By, Report, Tracker};
-use crate::inbox::Inbox;
+use crate::changes::Tracker;
 use crate::place::Places;
 use crate::process::descendants::{self, Descendants};
-use crate::tools::{self, Done, Effect};
 
 /// The other end of a [`voe_protocol::client::Toolbox`].
 pub(crate) struct Session {
@@ -26,7 +20,7 @@ pub(crate) struct Session {
     outputs: PathBuf,
     pub(crate) pid_file: PathBuf,
     calls: u32,
-    tracker: Tracker,
+    pub(crate) tracker: Tracker,
 }
 
 impl Session {
@@ -73,58 +67,6 @@ impl Session {
     /// The processes that commands leave.
     pub(crate) fn processes(&self) -> Descendants {
         Descendants { keep: self.tracker.reader().into_iter().collect() }
-    }
-
-    /// Runs a tool.
-    pub(crate) fn call(&mut self, tool: &str, arguments: &Value, inbox: &mut Inbox) -> CallResult {
-        let began = Instant::now();
-        let done = tools::run(self, tool, arguments, inbox);
-        let by = match &done {
-            Ok(Done { effect: Effect::Command(command), .. }) => Some(Intent::of(command)),
-            _ => None,
-        };
-        self.result(done, by.as_ref().map(By::Command), began)
-    }
-
-    /// Runs a command of voe's own.
-    pub(crate) fn check(&mut self, command: &str, seconds: f64, inbox: &mut Inbox) -> CallResult {
-        let began = Instant::now();
-        let done = tools::run_command(self, command, seconds, inbox);
-        self.result(done, Some(By::Check), began)
-    }
-
-    fn result(&mut self, done: Result<Done, String>, by: Option<By<'_>>, began: Instant) -> CallResult {
-        let mut done = done.unwrap_or_else(|error| Done { output: error, failed: true, ..Done::default() });
-        let report = match (&done.effect, by) {
-            (Effect::Command(_), Some(by)) => self.tracker.after(&by),
-            (Effect::File(place), _) => {
-                place.relative.as_ref().map_or_else(|| Ok(Report::default()), |path| self.tracker.wrote(path))
-            }
-            _ => Ok(Report::default()),
-        };
-        let report = report.unwrap_or_else(|error| {
-            done.notes.push(Note::WorkspaceUnread { error: error.to_string() });
-            Report::default()
-        });
-        if let Effect::Command(command) = &done.effect
-            && done.exit == Some(0)
-            && command::ends_with_cd(command)
-        {
-            done.notes.push(Note::DirectoryNotKept);
-        }
-        CallResult {
-            output: done.output,
-            ok: !done.failed,
-            exit: done.exit,
-            ended_by: done.ended_by,
-            notes: done.notes,
-            tail: done.tail,
-            seconds: began.elapsed().as_secs_f64(),
-            changes: report.changes,
-            byproducts: report.byproducts,
-            diff: report.diff,
-            state: self.tracker.hashes(),
-        }
     }
 
     /// How the workspace differs from base.

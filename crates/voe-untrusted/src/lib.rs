@@ -37,6 +37,7 @@
 mod atomic;
 mod dir;
 mod error;
+mod kind;
 pub mod private;
 mod program;
 mod remove;
@@ -46,8 +47,9 @@ pub mod user_dirs;
 mod write;
 
 pub use atomic::atomic_write;
-pub use dir::{Entry, Kind, UntrustedDir};
+pub use dir::{Entry, UntrustedDir};
 pub use error::Error;
+pub use kind::Kind;
 pub use program::{program, search_path};
 pub use unpack::Most;
 pub use write::{named_file, read_named};

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
 
-use crate::dir::open_dir_at;
+use crate::kind::open_dir_at;
 
 /// Rounds over one directory in which something new turned up each time: somebody is writing there.
 const MOST_ROUNDS: usize = 1 << 20;

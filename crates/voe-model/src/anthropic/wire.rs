@@ -126,7 +126,8 @@ mod tests {
     use voe_trace::chat::ToolCall;
 
     use super::*;
-    use crate::model::{Sampling, ToolSpec};
+    use crate::model::Sampling;
+    use crate::tool::ToolSpec;
 
     fn sent(messages: &[Message], sampling: Value) -> Value {
         let tools =

@@ -18,7 +18,7 @@ pub(super) fn body(
     body.insert("model".into(), model.into());
     body.insert("messages".into(), request.messages.iter().map(|m| message(m, reasoning)).collect());
     if !request.tools.is_empty() {
-        let tool = |tool: &crate::model::ToolSpec| {
+        let tool = |tool: &crate::tool::ToolSpec| {
             json!({"type": "function", "function":
                 {"name": tool.name, "description": tool.description, "parameters": tool.parameters}})
         };
@@ -95,7 +95,8 @@ mod tests {
     use voe_trace::chat::ToolCall;
 
     use super::*;
-    use crate::model::{Sampling, ToolSpec};
+    use crate::model::Sampling;
+    use crate::tool::ToolSpec;
 
     fn value(messages: &[Message], sampling: &Sampling, reasoning: Option<Field>) -> Value {
         let tools =

@@ -288,7 +288,8 @@ mod tests {
     use voe_trace::chat::Message;
 
     use super::*;
-    use crate::model::{Sampling, ToolSpec};
+    use crate::model::Sampling;
+    use crate::tool::ToolSpec;
 
     fn ask(model: &dyn Model, last: &str) -> (Result<Reply, ModelError>, Vec<String>) {
         let tools = [ToolSpec {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Candidate, Dialect, Written, is_name, skip_space};
-use crate::model::ToolSpec;
+use crate::tool::ToolSpec;
 
 pub(super) const DIALECT: Dialect = Dialect { find, form };
 

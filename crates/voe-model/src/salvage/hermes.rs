@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Broken, Candidate, Dialect, Literal, Syntax, calls_of, drop_extra_closers, literal, parse, skip_space};
-use crate::model::ToolSpec;
+use crate::tool::ToolSpec;
 
 pub(super) const DIALECT: Dialect = Dialect { find, form };
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::place::begins_line;
 use super::{Candidate, Dialect, Literal, calls_of, literal, offered};
-use crate::model::ToolSpec;
+use crate::tool::ToolSpec;
 
 pub(super) const DIALECT: Dialect = Dialect { find, form };
 

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Candidate, Dialect, Syntax, Written, calls_of, is_name, parse, pythonic, skip_space};
-use crate::model::ToolSpec;
+use crate::tool::ToolSpec;
 
 pub(super) const DIALECT: Dialect = Dialect { find, form };
 

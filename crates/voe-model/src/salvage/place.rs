@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Candidate, DIALECTS, Dialect, MOST, Place};
-use crate::model::ToolSpec;
+use crate::tool::ToolSpec;
 
 /// Candidates that stand together, and count.
 pub(super) struct Block {

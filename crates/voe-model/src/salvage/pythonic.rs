@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::place::begins_line;
 use super::{Broken, Candidate, Dialect, Syntax, Written, calls_of, is_name, offered, parse, skip_space};
-use crate::model::ToolSpec;
+use crate::tool::ToolSpec;
 
 pub(super) const DIALECT: Dialect = Dialect { find, form };
 

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use voe_protocol::RawBytes;
 
-use super::shape::{Shape, covered, walk};
+use super::shape::{Shape, Stamp, covered, walk};
 use crate::files::Root;
 use crate::git::{Git, failure};
 use crate::hazard::LINK;
@@ -18,15 +17,6 @@ use crate::{Repo, RepoError, Result};
 
 /// The rules of a directory.
 const RULES: &[u8] = b".gitignore";
-
-/// What tells whether a file was written since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stamp {
-    /// Bytes.
-    size: u64,
-    /// Seconds and nanoseconds since 1970.
-    modified: (i64, i64),
-}
 
 /// Ignored files and directories that go with an undo.
 #[derive(Default)]

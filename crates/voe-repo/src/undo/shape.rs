@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use voe_protocol::{FileState, RawBytes};
 use voe_untrusted::atomic_write;
 
-use super::hidden::Stamp;
 use crate::files::{Found, Root};
 use crate::git::Git;
 use crate::index::copy_index;
@@ -31,6 +30,15 @@ const MOST_IGNORED: usize = 1000;
 
 /// Contents are written to the store in portions of about this size: bytes.
 const AT_ONCE: usize = 16 << 20;
+
+/// What tells whether a file was written since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stamp {
+    /// Bytes.
+    pub(super) size: u64,
+    /// Seconds and nanoseconds since 1970.
+    pub(super) modified: (i64, i64),
+}
 
 /// A repository at a moment.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -6,7 +6,8 @@ use voe_grade::{Cause, Instance, InstanceFile, grade};
 
 use voe_trace::layout;
 
-use super::arm::{FailedGrade, GradeVerdict, Trial};
+use super::arm::Trial;
+use super::cell::{FailedGrade, GradeVerdict};
 use super::place::{LONGEST_TEXT, RunPlace};
 use crate::ReportError;
 

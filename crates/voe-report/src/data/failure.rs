@@ -7,7 +7,7 @@ use voe_grade::known::Known;
 use voe_grade::{Blame, CauseSign};
 use voe_trace::Reason;
 
-use super::arm::{GradeVerdict, TrialCell};
+use super::cell::{GradeVerdict, TrialCell};
 use super::suite::TaskFacts;
 
 /// The class of a failure; the first that fits. Their order and meaning are in `docs/statistics.md`.
@@ -132,8 +132,8 @@ impl FailureClass {
 
 #[cfg(test)]
 mod tests {
-    use super::super::arm::FailedGrade;
     use super::super::attempt::AttemptFacts;
+    use super::super::cell::FailedGrade;
     use super::*;
 
     fn class(verdict: GradeVerdict, attempt: AttemptFacts, failed: Option<FailedGrade>) -> Option<FailureClass> {

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use voe_trace::layout;
 
-use super::arm::{ArmResults, GradeVerdict, Trial, TrialCell};
+use super::arm::{ArmResults, Trial};
 use super::attempt::Fold;
+use super::cell::{GradeVerdict, TrialCell};
 use super::place::{LONGEST_TEXT, RunPlace, named_text};
 use super::run_dir::{arm_and_trial, attempts, faults, graded, parts, solutions_were_readable, suite_of_run};
 use super::{failed, light, verdict_table};

@@ -9,6 +9,7 @@
 
 pub mod arm;
 pub mod attempt;
+pub mod cell;
 pub mod failure;
 pub mod load;
 pub mod parts;

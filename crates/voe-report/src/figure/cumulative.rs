@@ -3,8 +3,9 @@
 use super::Figure;
 use super::axis::{Frame, Sample, WIDTH, legend, percent, plain, ticks};
 use super::svg::Svg;
-use crate::data::arm::{ArmResults, GradeVerdict};
+use crate::data::arm::ArmResults;
 use crate::data::attempt::AttemptFacts;
+use crate::data::cell::GradeVerdict;
 use crate::data::suite::TaskSet;
 use crate::format::csv_line;
 use crate::metric::{Metric, MetricCurve, MetricUnit};

@@ -7,8 +7,9 @@ use serde::Serialize;
 use voe_grade::Blame;
 use voe_trace::Level;
 
-use crate::data::arm::{ArmResults, GradeVerdict, TrialCell};
+use crate::data::arm::ArmResults;
 use crate::data::attempt::{AttemptFacts, Nudges};
+use crate::data::cell::{GradeVerdict, TrialCell};
 use crate::data::failure::FailureClass;
 use crate::data::suite::TaskSet;
 use crate::format::count;

@@ -3,7 +3,7 @@
 use super::arm_facts::{ArmFacts, ArmWork, gold_fails};
 use super::build::{ArmsReport, GroupRow};
 use super::table::{ReportTable, Value, some_share};
-use crate::data::arm::GradeVerdict;
+use crate::data::cell::GradeVerdict;
 use crate::data::failure::FailureClass;
 use crate::format::{mean_count, p_value, percent, points};
 use crate::metric::{METRICS, Metric, MetricRow, MetricTable};

@@ -10,8 +10,9 @@ use voe_trace::layout;
 
 use super::source::{self, ViewSource, labelled};
 use crate::ReportError;
-use crate::data::arm::{ArmResults, FailedGrade, GradeVerdict, Trial, TrialCell};
+use crate::data::arm::{ArmResults, Trial};
 use crate::data::attempt::{AttemptFacts, Fold};
+use crate::data::cell::{FailedGrade, GradeVerdict, TrialCell};
 use crate::data::place::{LONGEST_TEXT, RunPlace};
 use crate::data::{failed, light, load, run_dir};
 use crate::format::count;

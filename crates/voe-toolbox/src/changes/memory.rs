@@ -9,7 +9,8 @@ use voe_untrusted::atomic_write;
 
 use super::Key;
 use super::content::Content;
-use super::tree::{Stat, Tree};
+use super::node::Stat;
+use super::tree::Tree;
 
 /// Files in the toolbox's own part of the scratch directory.
 #[derive(Debug)]

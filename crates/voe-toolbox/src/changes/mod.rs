@@ -12,6 +12,7 @@ mod byproducts;
 mod content;
 mod diff;
 mod memory;
+mod node;
 mod rules;
 mod stale;
 mod transfer;
@@ -28,7 +29,8 @@ use voe_trace::Change;
 use base::Base;
 use content::{Content, KEPT};
 use memory::Memory;
-use tree::{Finding, Found, Tree};
+use node::{Finding, Found, Stat};
+use tree::Tree;
 use voe_evidence::command::Intent;
 use voe_protocol::{Setup, State};
 
@@ -124,7 +126,7 @@ impl Tracker {
             // Nothing is known but the base: every file is compared with it.
             self.tree.began = 0;
             for path in self.base.paths() {
-                self.tree.assume(path, tree::Stat::default());
+                self.tree.assume(path, Stat::default());
             }
         }
         (self.claimed, self.byproducts) = self.memory.recall_names();

@@ -13,8 +13,8 @@ use rustix::fs::{AtFlags, FileType, RawDir, statat};
 
 use super::base::Base;
 use super::byproducts;
+use super::node::{Dir, Finding, Found, Kind, Node, open_directory, push, stat_of};
 use super::rules::{self, Chain, Rule, Rules};
-use super::tree::{Dir, Finding, Found, Kind, Node, open_directory, push, stat_of};
 
 /// Directories deeper than this are left alone.
 const DEEPEST: usize = 200;
