@@ -1,4 +1,4 @@
-//! The patch into the user's tree: all of it or nothing.
+//! Applies a patch to the user's tree: all of it or nothing.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -12,23 +12,23 @@ use crate::objects::{list_tree, printable};
 use crate::patch::links_of;
 use crate::{Base, Hazard, Patch, Repo, RepoError, Result, UndoPoint};
 
-/// What became of a patch.
+/// The outcome of applying a patch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {
     /// There was nothing to apply.
     Nothing,
-    /// It is in the tree; the files concerned were as at base.
+    /// Applied; the files were as at the base.
     Plain,
-    /// It is in the tree; these files had been changed meanwhile and both changes were merged.
+    /// Applied; these files had been changed since, and both changes were merged.
     Merged(Vec<String>),
-    /// Nothing was written: these files were changed meanwhile, and the changes don't go together.
+    /// Nothing was written: these files were changed since, and the changes conflict.
     Conflict(Vec<Conflict>),
     /// Nothing was written: the patch must not be applied.
     Refused(Vec<Hazard>),
 }
 
 impl Applied {
-    /// The word of the record.
+    /// The name used in the record.
     pub fn recorded(&self) -> voe_trace::event::Applied {
         use voe_trace::event::Applied as Recorded;
         match self {
@@ -43,13 +43,13 @@ impl Applied {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {why}")]
 pub struct Conflict {
-    /// The file, printable.
+    /// The path, made printable.
     pub path: String,
-    /// Why, in a few words.
+    /// The reason, in a few words.
     pub why: String,
 }
 
-/// What to do about one file.
+/// The action for one file.
 enum Step {
     Nothing,
     Write(Option<FileState>),
@@ -58,22 +58,21 @@ enum Step {
 }
 
 impl Repo {
-    /// Writes what `export` holds into the work tree. Files that are no longer as at base are merged where both sides'
-    /// changes go together; if one of them can't be, nothing at all is written. The index is not touched; no symbolic
-    /// link is followed.
+    /// Writes the files of `export` to the work tree. Files that are no longer as at the base are merged where the two changes
+    /// do not conflict; if one file conflicts, nothing is written. The index is not touched; no symbolic link is followed.
     ///
-    /// What is about to be written is noted in the undo point in `undo` ([`UndoPoint::begin`]), which is made if it is missing.
-    /// With the point of an earlier patch, an undo takes both back.
+    /// Every write is first recorded in the undo point in `undo` ([`UndoPoint::begin`]), which is made if it is missing.
+    /// If it is the point of an earlier patch, an undo takes both back.
     ///
     /// # Errors
-    /// git failed, or the disk; what was written until then has been put back. `undo` has a point that was undone, or of an
-    /// attempt in the repository itself.
+    /// git failed, or a file can't be read or written; what was written until then has been put back. `undo` has a point that
+    /// was already undone, or one of an attempt that worked in the repository itself.
     pub fn apply(&self, base: &Base, patch: &Patch, export: &Export, undo: &Path) -> Result<Applied> {
         let files: Vec<&ExportedFile> = export.files.iter().filter(|file| file.base != file.now).collect();
         if files.is_empty() {
             return Ok(Applied::Nothing);
         }
-        // What `patch` says is not relied upon: it may have been read from a file.
+        // `patch` is not trusted here: it may have been read from a file.
         let root = Root::open(&self.top)?;
         let found = hazards(export, &links_of(base)?, &|path| root.link(path));
         if !found.is_empty() || !patch.hazards.is_empty() {
@@ -98,7 +97,7 @@ impl Repo {
             return Ok(Applied::Conflict(conflicts));
         }
         if !changes.is_empty() {
-            // What the user changes from here on, and so is not in the point as it is then, is an error.
+            // A change by the user after this is not in the point, so it is an error.
             let prepared = root.prepare(&changes)?;
             UndoPoint::note(self, undo, &changes)?;
             prepared.commit()?;
@@ -116,14 +115,14 @@ impl Repo {
         let path = &file.path.0;
         let found = root.read(path)?;
         if matches!(found, Found::Absent) && file.now.is_some() {
-            // Nothing is seen at a path beyond a link or a file; but nothing can be written there either.
+            // Nothing can be seen at a path below a link or a file, and nothing can be written there.
             for at in path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at) {
                 match root.read(&path[..at])? {
                     Found::File(state, _) if state.mode == LINK && !removed(&path[..at]) => {
-                        return Ok(Step::Conflict("a directory above it is a symbolic link now"));
+                        return Ok(Step::Conflict("a directory above it is now a symbolic link"));
                     }
                     Found::File(..) | Found::Special if !removed(&path[..at]) => {
-                        return Ok(Step::Conflict("a directory above it is a file now"));
+                        return Ok(Step::Conflict("a directory above it is now a file"));
                     }
                     _ => {}
                 }
@@ -132,9 +131,9 @@ impl Repo {
         let ours = match &found {
             Found::Absent => None,
             Found::File(state, _) => Some(state),
-            Found::Special => return Ok(Step::Conflict("it is neither a file nor a link now")),
+            Found::Special => return Ok(Step::Conflict("it is now neither a file nor a link")),
             Found::Directory if file.base.is_none() && self.emptied(root, path, &removed)? => None,
-            Found::Directory => return Ok(Step::Conflict("it is a directory now")),
+            Found::Directory => return Ok(Step::Conflict("it is now a directory")),
         };
         if ours == file.now.as_ref() {
             return Ok(Step::Nothing);
@@ -143,15 +142,15 @@ impl Repo {
             return Ok(Step::Write(file.now.clone()));
         }
         match (&file.base, ours, &file.now) {
-            _ if !true_to_base => Ok(Step::Conflict("it is not what it was at base")),
-            (None, _, _) => Ok(Step::Conflict("it was made meanwhile, with another content")),
-            (_, None, _) => Ok(Step::Conflict("it was removed meanwhile")),
-            (_, _, None) => Ok(Step::Conflict("it was changed meanwhile, and the patch removes it")),
+            _ if !true_to_base => Ok(Step::Conflict("it is not as it was at the base")),
+            (None, _, _) => Ok(Step::Conflict("it was created in the meantime with different content")),
+            (_, None, _) => Ok(Step::Conflict("it was deleted in the meantime")),
+            (_, _, None) => Ok(Step::Conflict("it was changed in the meantime, and the patch deletes it")),
             (Some(base), Some(ours), Some(theirs)) => self.merge(base, ours, theirs),
         }
     }
 
-    /// Whether nothing stays in this directory once these files are gone.
+    /// Whether this directory is empty once these files are removed.
     pub(crate) fn emptied(&self, root: &Root, path: &[u8], removed: &impl Fn(&[u8]) -> bool) -> Result<bool> {
         let directory = self.top.join(crate::snapshot::as_path(path));
         for entry in std::fs::read_dir(&directory).map_err(RepoError::io("read", &directory))? {
@@ -169,10 +168,10 @@ impl Repo {
         Ok(true)
     }
 
-    /// The user's change and the patch's, if they go together.
+    /// Merges the user's change and the patch's, if they do not conflict.
     fn merge(&self, base: &FileState, ours: &FileState, theirs: &FileState) -> Result<Step> {
         if [base, ours, theirs].iter().any(|state| state.mode == LINK) {
-            return Ok(Step::Conflict("it was changed meanwhile, and symbolic links are not merged"));
+            return Ok(Step::Conflict("it was changed in the meantime, and symbolic links are not merged"));
         }
         let mode = if ours.mode == base.mode { theirs.mode } else { ours.mode };
         let content = if ours.content == base.content {
@@ -182,11 +181,11 @@ impl Repo {
         } else {
             let texts = [ours, base, theirs].map(|state| &state.content.0[..]);
             if texts.iter().any(|text| text.contains(&0)) {
-                return Ok(Step::Conflict("it was changed meanwhile, and it is not text"));
+                return Ok(Step::Conflict("it was changed in the meantime, and it is not text"));
             }
             match merge_texts(texts)? {
                 Some(text) => text,
-                None => return Ok(Step::Conflict("it was changed meanwhile in the same place")),
+                None => return Ok(Step::Conflict("it was changed in the meantime in the same place")),
             }
         };
         Ok(Step::Merged(FileState { mode, content: RawBytes(content) }))
@@ -208,14 +207,14 @@ fn merge_texts(texts: [&[u8]; 3]) -> Result<Option<Vec<u8>>> {
     let output = Git::around(scratch.path()).variable("GIT_DIR", scratch.path()).output(&args, &[])?;
     match output.code {
         Some(0) => Ok(Some(output.stdout)),
-        // The number of conflicts, at most 127; beyond that are failures.
+        // The number of conflicts, at most 127; a higher code is a failure.
         Some(1..=127) => Ok(None),
         _ => Err(failure("merge-file", &output)),
     }
 }
 
-/// For each file whether what the export says of the base is so. The export comes from inside the sandbox; only what voe
-/// recorded itself is merged upon.
+/// For each file, whether the export reports its base correctly. The export comes from inside the sandbox; only what voe
+/// recorded itself is used as the base of a merge.
 struct Claims(Vec<bool>);
 
 impl Claims {

@@ -1,4 +1,4 @@
-//! Files of a patch that tools run without being asked to: said before the patch is taken, never refused.
+//! Files of a patch that tools run automatically: listed before the patch is applied, never refused.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use voe_protocol::{Export, ExportedFile, FileState};
 
 use crate::objects::printable;
 
-/// What runs a file, or what the file names, and when.
+/// The kind of tool that runs a file, or a command named in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trigger {
@@ -41,12 +41,12 @@ impl fmt::Display for Trigger {
     }
 }
 
-/// A new or changed file that tools run by themselves.
+/// A new or changed file that tools run automatically.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Automatic {
-    /// The file, printable.
+    /// The path, made printable.
     pub path: String,
-    /// What runs it.
+    /// The kind of tool that runs it.
     pub trigger: Trigger,
 }
 
@@ -56,7 +56,7 @@ impl fmt::Display for Automatic {
     }
 }
 
-/// By the file's name, wherever it is. Lower case: file systems may not tell letter case apart, nor do all tools.
+/// By file name, in any directory. In lower case: some file systems and tools ignore letter case.
 const NAMES: [(&str, Trigger); 28] = [
     (".envrc", Trigger::EnterDirectory),
     (".tool-versions", Trigger::EnterDirectory),
@@ -88,7 +88,7 @@ const NAMES: [(&str, Trigger); 28] = [
     ("lefthook.yml", Trigger::Git),
 ];
 
-/// By the directory that the file is in, at any depth below it.
+/// By a directory that contains the file, at any depth.
 const DIRECTORIES: [(&str, Trigger); 9] = [
     (".github/workflows", Trigger::Ci),
     (".github/actions", Trigger::Ci),
@@ -112,7 +112,7 @@ const ENDS: [(&str, Trigger); 7] = [
     (".mvn/extensions.xml", Trigger::Build),
 ];
 
-/// The files of an export that tools run by themselves, as far as they are new or changed.
+/// The new or changed files of an export that tools run automatically.
 pub fn automatic(export: &Export) -> Vec<Automatic> {
     let changed = export.files.iter().filter(|file| file.now.is_some() && file.base != file.now);
     changed
@@ -138,13 +138,13 @@ fn trigger(file: &ExportedFile) -> Option<Trigger> {
     by_name.or_else(by_directory).or_else(by_end).map(|(_, trigger)| *trigger)
 }
 
-/// Whether a file called `config` is one of git's: a repository among the files, in which git obeys it.
+/// Whether a file called `config` is a git configuration: there may be a repository among the files, which git obeys.
 fn configures_git(content: &[u8]) -> bool {
     let text = String::from_utf8_lossy(content).to_lowercase();
     text.lines().any(|line| line.trim_start().starts_with("[core") || line.trim_start().starts_with("[include"))
 }
 
-/// The scripts of a `package.json`. What can't be read differs from what can.
+/// The scripts of a `package.json`. One that can't be parsed differs from one that can.
 fn scripts(state: Option<&FileState>) -> Result<Option<Value>, Vec<u8>> {
     let Some(state) = state else { return Ok(None) };
     let package: Value = serde_json::from_slice(&state.content.0).map_err(|_| state.content.0.clone())?;
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_or_changed_file_that_tools_run_by_themselves_is_named_with_what_runs_it() {
+    fn a_new_or_changed_file_that_tools_run_automatically_is_listed_with_its_trigger() {
         for (path, trigger) in [
             (".envrc", "when you enter the directory"),
             ("deep/er/.ENVRC", "when you enter the directory"),
@@ -190,7 +190,7 @@ mod tests {
         ] {
             assert_eq!(said(&[(path, None, Some("x"))]).len(), 1, "{path}");
             assert_eq!(said(&[(path, Some("x"), Some("y"))]), [format!("{path} ({trigger})")]);
-            assert_eq!(said(&[(path, Some("x"), None)]), [""; 0], "removed, it runs no more");
+            assert_eq!(said(&[(path, Some("x"), None)]), [""; 0], "once deleted, it no longer runs");
             assert_eq!(said(&[(path, Some("x"), Some("x"))]), [""; 0]);
         }
         for path in ["Makefile", "tox.ini", "src/build.rs.txt", "envrc", "vscode/tasks.json", "a.github/workflows/x"] {
@@ -199,20 +199,20 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_of_git_is_named_wherever_it_is() {
+    fn a_git_configuration_is_listed_in_any_directory() {
         let git = "[core]\n\tfsmonitor = ./x\n";
         assert_eq!(said(&[("docs/config", None, Some(git))]), ["docs/config (with git commands)"]);
         assert_eq!(said(&[("docs/config", None, Some("port = 1\n"))]), [""; 0]);
     }
 
     #[test]
-    fn a_package_json_is_named_only_when_its_scripts_change() {
+    fn a_package_json_is_listed_only_when_its_scripts_change() {
         let package = |scripts: &str, version: &str| format!("{{\"version\": \"{version}\"{scripts}}}");
         let (none, some) = (package("", "1"), package(", \"scripts\": {\"postinstall\": \"x\"}", "1"));
         let newer = package(", \"scripts\": {\"postinstall\": \"x\"}", "2");
         let named = |base: Option<&str>, now: &str| !said(&[("web/package.json", base, Some(now))]).is_empty();
         assert!(named(Some(&none), &some) && named(None, &some) && named(Some(&some), &none));
-        assert!(named(Some(&some), "{broken"), "what can't be read may be anything");
+        assert!(named(Some(&some), "{broken"), "unreadable scripts count as changed");
         assert!(!named(Some(&some), &newer) && !named(None, &none));
     }
 }

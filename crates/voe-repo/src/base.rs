@@ -1,4 +1,4 @@
-//! The base: the work tree as it stands, recorded outside the repository.
+//! The base: the current work tree, recorded outside the repository.
 
 use std::path::{Path, PathBuf};
 
@@ -8,30 +8,30 @@ use voe_protocol::BaseSource;
 use crate::snapshot::{self, Since, Snapshot, open_store};
 use crate::{Repo, Result};
 
-/// The work tree at a moment: tracked, modified and untracked files (ignored ones are not in it), byte for byte.
+/// The work tree at one moment: tracked, modified and untracked files (no ignored ones), byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {
     /// The commit that was checked out; `None` before the first one.
     pub commit: Option<String>,
-    /// The git tree of the files. Submodules that are there stand in it with their files.
+    /// The git tree of the files. Checked-out submodules are in it with their files.
     pub tree: String,
-    /// The git directory that holds the tree; its objects have the repository's for alternates.
+    /// The git directory that contains the tree; it uses the repository's objects as alternates.
     pub git_dir: PathBuf,
-    /// What is in the work tree but could not be recorded and why, one line each.
+    /// Files of the work tree that could not be recorded, with the reason; one line each.
     #[serde(default)]
     pub skipped: Vec<String>,
 }
 
 impl Base {
-    /// Where a toolbox can read it.
+    /// The base in the form that a toolbox reads.
     pub fn pristine(&self) -> BaseSource {
         BaseSource::Git { git_dir: self.git_dir.clone(), tree: self.tree.clone() }
     }
 }
 
 impl Repo {
-    /// Records the work tree in `store`, a directory outside the repository that is made if it is missing and must be
-    /// kept as long as the base is used. The repository's index, objects and references stay as they are.
+    /// Records the work tree in `store`, a directory outside the repository. It is made if it is missing and must be kept
+    /// while the base is used. The repository's index, objects and references are not changed.
     ///
     /// # Errors
     /// git failed, or the objects can't be written to `store`.
@@ -42,7 +42,7 @@ impl Repo {
         Ok(Base { commit, tree, git_dir, skipped })
     }
 
-    /// The git tree of the files as they stand now, to compare with [`Base::tree`] of the same `store`.
+    /// The git tree of the current files, to compare with [`Base::tree`] of the same `store`.
     ///
     /// # Errors
     /// git failed, or the objects can't be written to `store`.

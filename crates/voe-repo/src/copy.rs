@@ -1,4 +1,4 @@
-//! A repository made of given files, for the demo and for small tasks.
+//! Makes a repository from given files, for the demo and for small tasks.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::hazard::hazards;
 use crate::objects::{write_blobs, write_tree};
 use crate::{RepoError, Result};
 
-/// The author and committer of made-up commits, and their time: fixed, so that the same files give the same commit.
+/// Author, committer and time of generated commits. They are fixed, so that the same files give the same commit.
 const AUTHOR: [(&str, &str); 6] = [
     ("GIT_AUTHOR_NAME", "voe"),
     ("GIT_AUTHOR_EMAIL", "voe@localhost"),
@@ -20,11 +20,11 @@ const AUTHOR: [(&str, &str); 6] = [
     ("GIT_COMMITTER_DATE", "1735689600 +0000"),
 ];
 
-/// Makes a git repository in `dir` (missing or empty) that holds `files` in one commit on `main`, and gives the
-/// commit's id: the same for the same files, whoever makes it and when.
+/// Makes a git repository in `dir` (missing or empty) with `files` in one commit on `main`. Returns the commit's id, which
+/// depends on the files only.
 ///
 /// # Errors
-/// A path that leads out of `dir`, `dir` is not empty, git failed, or the disk.
+/// A path leads out of `dir`, `dir` is not empty, git failed, or a file can't be written.
 pub fn throw_away_copy(files: &[(RawBytes, FileState)], dir: &Path) -> Result<String> {
     let added = |(path, now): &(RawBytes, FileState)| ExportedFile {
         path: path.clone(),
@@ -37,7 +37,7 @@ pub fn throw_away_copy(files: &[(RawBytes, FileState)], dir: &Path) -> Result<St
         let alone = Export { files: vec![(*file).clone()], skipped: Vec::new() };
         !hazards(&alone, &Default::default(), &|_| None).is_empty()
     }) {
-        let why = "such a file can't be in a repository made of given files";
+        let why = "a repository made from given files can't contain such a path";
         return Err(RepoError::Export { path: crate::objects::printable(&file.path.0), why });
     }
     let git = init(dir)?;
@@ -54,12 +54,12 @@ pub fn throw_away_copy(files: &[(RawBytes, FileState)], dir: &Path) -> Result<St
         root.put(&path.0, Some(state))?;
     }
     git.run(&["read-tree", "HEAD"])?;
-    // Files that attributes would convert stay as they are and show as changed; the exit code says no more than that.
+    // Files that attributes would convert stay as they are and show as changed, which is all that a failure here means.
     git.output(&["update-index", "-q", "--refresh"], &[])?;
     Ok(commit)
 }
 
-/// Makes a repository with a work tree at `dir`, which is missing or empty, and gives git in it.
+/// Makes a repository with a work tree at `dir`, which is missing or empty. Returns git for it.
 pub(crate) fn init(dir: &Path) -> Result<Git> {
     std::fs::create_dir_all(dir).map_err(RepoError::io("make", dir))?;
     let dir = dir.canonicalize().map_err(RepoError::io("read", dir))?;
@@ -72,7 +72,7 @@ pub(crate) fn init(dir: &Path) -> Result<Git> {
     git.run(&["init", "--quiet", "--template="])?;
     // git before 2.28 does not know init.defaultBranch.
     git.run(&["symbolic-ref", "HEAD", "refs/heads/main"])?;
-    // It sets core.worktree, because the work tree was named; where the repository is moved to, that would be wrong.
+    // Naming the work tree sets core.worktree, which would be wrong once the repository is moved.
     git.output(&["config", "--unset", "core.worktree"], &[])?;
     Ok(git)
 }

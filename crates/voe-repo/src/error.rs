@@ -1,4 +1,4 @@
-//! What can go wrong, one line each: what happened, to which thing, what to do next.
+//! Errors of this crate, one line each: what happened, to which thing, what to do next.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 /// A repository could not be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum RepoError {
-    /// There is no `git` program.
+    /// `git` is not installed.
     #[error("git was not found on PATH; install git 2.25 or newer")]
     GitMissing,
-    /// `git` is older than what is needed.
+    /// `git` is too old.
     #[error("git {0} is too old; install git 2.25 or newer")]
     GitTooOld(String),
-    /// The directory does not exist or is not one.
+    /// The directory does not exist, or is not a directory.
     #[error("{0} is not a directory; name one that is inside a git repository")]
     NoDirectory(PathBuf),
     /// The directory is not in a repository.
@@ -23,9 +23,9 @@ pub enum RepoError {
     /// The repository has no work tree.
     #[error("{0} is a bare repository; voe needs a work tree: make one with `git worktree add` or `git clone`")]
     Bare(PathBuf),
-    /// The repository's configuration names another directory as its work tree, and that knows nothing of it.
+    /// The repository's configuration names another directory as its work tree, and that directory does not belong to it.
     #[error(
-        "{git_dir}: its configuration (core.worktree) makes {top} the work tree, whose own .git does not lead there; \
+        "{git_dir}: its configuration (core.worktree) makes {top} the work tree, whose own .git does not point back to it; \
          voe works only in a directory whose .git is the repository"
     )]
     ForeignWorkTree {
@@ -34,12 +34,12 @@ pub enum RepoError {
         /// The directory that it names.
         top: PathBuf,
     },
-    /// The user changed a file while a patch was put into the tree.
+    /// The user changed a file while a patch was being applied.
     #[error(
         "{0} was changed while the patch was being applied, so nothing was applied; apply the saved patch.diff yourself"
     )]
     ChangedMeanwhile(PathBuf),
-    /// The directory is git's own.
+    /// The directory is inside a git directory.
     #[error("{0} is inside a .git directory; change to the work tree")]
     InsideGitDir(PathBuf),
     /// The repository belongs to another user, and git does not trust it.
@@ -47,50 +47,50 @@ pub enum RepoError {
         "{0} belongs to another user, so git refuses it (safe.directory); if you trust it: git config --global --add safe.directory {0:?}"
     )]
     NotTrusted(PathBuf),
-    /// A run of git failed.
+    /// git failed.
     #[error("git {command} failed: {detail}")]
     Git {
         /// The subcommand.
         command: String,
-        /// What git said last.
+        /// The last error line that git printed.
         detail: String,
     },
-    /// A run of git took too long and was ended.
-    #[error("git {command} took longer than {seconds} s and was ended; is the file system slow or the disk full?")]
+    /// git took too long and was stopped.
+    #[error("git {command} took longer than {seconds} s and was stopped; check for a slow file system or a full disk")]
     GitTimeout {
         /// The subcommand.
         command: String,
-        /// The limit.
+        /// The time limit in seconds.
         seconds: u64,
     },
-    /// git said something that could not be understood.
-    #[error("git {command} answered in a form that is not known: {detail}")]
+    /// git printed something unexpected.
+    #[error("git {command} printed unexpected output: {detail}")]
     GitAnswer {
         /// The subcommand.
         command: String,
-        /// What it was.
+        /// The unexpected output.
         detail: String,
     },
     /// A clone lacks a commit.
     #[error("{clone} has no commit {commit}; fetch it first")]
     NoCommit {
-        /// The clone.
+        /// The path of the clone.
         clone: PathBuf,
-        /// The commit.
+        /// The commit id.
         commit: String,
     },
-    /// A clone has not all of its history.
+    /// A clone is shallow.
     #[error("{0} is a shallow clone, which lacks the history; fetch the rest (git fetch --unshallow)")]
     Shallow(PathBuf),
-    /// A checkout no longer stands where it was made.
-    #[error("it was at {base:.12} and is now at {at:.12}")]
+    /// A checkout is at another commit than it was made at.
+    #[error("the checkout was made at {base:.12} and is now at {at:.12}")]
     MovedOn {
         /// The commit that it was made at.
         base: String,
         /// The commit that it is at.
         at: String,
     },
-    /// A place where others can write could not be read or changed.
+    /// A file in a place where others can write could not be read or changed.
     #[error(transparent)]
     Untrusted(#[from] voe_untrusted::Error),
     /// A file could not be read or written.
@@ -98,46 +98,46 @@ pub enum RepoError {
     Io {
         /// "read", "write", "remove" …
         action: &'static str,
-        /// The file.
+        /// The path.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// What the toolbox exported contradicts itself; nothing was made of it.
-    #[error("the export of the workspace contradicts itself at {path}: {why}")]
+    /// The toolbox's export is inconsistent; nothing was made from it.
+    #[error("the export of the workspace is inconsistent at {path}: {why}")]
     Export {
         /// The path, made printable.
         path: String,
-        /// What is wrong with it.
+        /// The inconsistency.
         why: &'static str,
     },
     /// Files that undo would write were changed after the attempt. Nothing was written.
-    #[error("{} changed since the attempt ended: {}; --force puts back the older state (a copy of the newer one is kept)", if paths.len() == 1 { "this file was" } else { "these files were" }, named(paths))]
+    #[error("{} changed since the attempt ended: {}; --force restores the older state (a copy of the newer one is kept)", if paths.len() == 1 { "this file was" } else { "these files were" }, named(paths))]
     ChangedSince {
         /// The files, relative to the work tree; git's own begin with `.git/`.
         paths: Vec<String>,
     },
-    /// The attempt was killed before it noted what it left, so nobody knows what of this is the user's. Nothing was written.
+    /// The attempt was killed before it recorded its final state, so the user's changes can't be distinguished from its own. Nothing
+    /// was written.
     #[error(
-        "the attempt was cut off, so what it changed can't be told from what you changed since it began: {}; --force puts all of it back (a copy of the state now is kept)",
+        "the attempt was interrupted, so its changes can't be distinguished from yours since it began: {}; --force restores all of it (a copy of the current state is kept)",
         named(paths)
     )]
     Unsealed {
-        /// All that would be written, relative to the work tree; git's own begin with `.git/`.
+        /// All paths that would be written, relative to the work tree; git's own begin with `.git/`.
         paths: Vec<String>,
     },
-    /// Something stands where undo would have to put a file or a directory and could not keep what is there. Nothing was
-    /// written.
-    #[error("in the way of what undo would put back: {}; move {} away and undo again", named(paths), if paths.len() == 1 { "it" } else { "them" })]
+    /// Something that undo could not keep is at a path where it would write. Nothing was written.
+    #[error("undo can't write over {}; move {} away and run undo again", named(paths), if paths.len() == 1 { "it" } else { "them" })]
     InTheWay {
-        /// What it is, relative to the work tree.
+        /// The paths, relative to the work tree.
         paths: Vec<String>,
     },
     /// There is nothing to undo for this repository.
     #[error("there is no attempt to undo in {0}")]
     NothingToUndo(PathBuf),
-    /// This point was undone before.
-    #[error("this attempt was undone already; nothing was changed")]
+    /// The attempt was already undone.
+    #[error("this attempt was already undone; nothing was changed")]
     AlreadyUndone,
     /// The undo point can't be read.
     #[error("the undo point {path} cannot be used: {why}")]
@@ -147,14 +147,14 @@ pub enum RepoError {
         /// The reason, in one line.
         why: String,
     },
-    /// Another git process holds a lock.
+    /// Another git process has locked the repository.
     #[error(
-        "another git process is at work in this repository ({0} exists); wait for it, or remove that file if it crashed"
+        "another git process is running in this repository ({0} exists); wait for it, or delete that file if it crashed"
     )]
     Busy(PathBuf),
 }
 
-/// The most paths that a message names.
+/// The most paths that a message lists.
 const MOST_NAMED: usize = 20;
 
 fn named(paths: &[String]) -> String {
@@ -165,7 +165,7 @@ fn named(paths: &[String]) -> String {
 }
 
 impl RepoError {
-    /// For `map_err`: an error of the system with what was tried on which file.
+    /// For `map_err`: adds to a system error what was attempted on which file.
     pub(crate) fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
         move |source| Self::Io { action, path, source }

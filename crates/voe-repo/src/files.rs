@@ -1,4 +1,4 @@
-//! Reading and writing files below a directory without ever following a symbolic link.
+//! Reads and writes files below a directory without ever following a symbolic link.
 
 use std::ffi::{CString, OsStr};
 use std::fs::File;
@@ -17,7 +17,7 @@ use crate::snapshot::as_path;
 use crate::staged::{Staged, errno};
 use crate::{RepoError, Result};
 
-/// A file's path, and what it is to be; `None` removes it.
+/// A file's path and its new state; `None` deletes it.
 pub(crate) type Change = (Vec<u8>, Option<FileState>);
 
 /// A directory below which files are read and written.
@@ -26,16 +26,16 @@ pub(crate) struct Root {
     pub(crate) path: PathBuf,
 }
 
-/// What is at a path.
+/// The entry at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Nothing, or something of which a directory above is not one (a link, a file).
+    /// Nothing, or a path below something that is not a directory (a link, a file).
     Absent,
-    /// A file or a symbolic link; its permissions beside.
+    /// A file or a symbolic link, with its permissions.
     File(FileState, RawMode),
     /// A directory.
     Directory,
-    /// A socket, a pipe, a device.
+    /// A socket, a pipe or a device.
     Special,
 }
 
@@ -56,7 +56,7 @@ impl Found {
     }
 }
 
-/// Inode, bytes and time of the last change.
+/// Inode, size in bytes, and time of the last change.
 pub(crate) type Mark = (u64, i64, i64, u64);
 
 impl Root {
@@ -71,17 +71,17 @@ impl Root {
         move |errno| RepoError::Io { action, path, source: errno.into() }
     }
 
-    /// What is at `path`.
+    /// The entry at `path`.
     pub(crate) fn read(&self, path: &[u8]) -> Result<Found> {
         self.look(path).map_err(self.failed("read", path))
     }
 
-    /// Whether a directory is at `path`, and no link on the way.
+    /// Whether a directory is at `path`, with no link above it.
     pub(crate) fn is_directory(&self, path: &[u8]) -> Result<bool> {
         self.descend(path).map(|directory| directory.is_some()).map_err(self.failed("read", path))
     }
 
-    /// The target of the symbolic link at `path`; `None` where there is none or it can't be read.
+    /// The target of the symbolic link at `path`; `None` if there is none or it can't be read.
     pub(crate) fn link(&self, path: &[u8]) -> Option<Vec<u8>> {
         let (above, name) = split(path);
         let parent = self.descend(above).ok()??;
@@ -116,13 +116,13 @@ impl Root {
         })
     }
 
-    /// The directory at `path`; `None` if it or one above is missing or not a directory.
+    /// Opens the directory at `path`; `None` if it or one above is missing or not a directory.
     fn descend(&self, path: &[u8]) -> rustix::io::Result<Option<OwnedFd>> {
         let (directory, rest) = self.descend_while_there(path)?;
         Ok(rest.is_empty().then_some(directory))
     }
 
-    /// The deepest directory on the way to `path`, and the parts of the way that are left.
+    /// Opens the deepest existing directory above `path`; also returns the rest of the path.
     pub(crate) fn descend_while_there<'p>(&self, path: &'p [u8]) -> rustix::io::Result<(OwnedFd, Vec<&'p [u8]>)> {
         let mut directory = self.dir.try_clone().map_err(errno)?;
         let mut parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
@@ -143,7 +143,7 @@ impl Root {
         Ok((directory, parts))
     }
 
-    /// The directory at `path`, made if it is missing.
+    /// Opens the directory at `path`, which is made if it is missing.
     pub(crate) fn make_way(&self, path: &[u8]) -> rustix::io::Result<OwnedFd> {
         let (mut directory, rest) = self.descend_while_there(path)?;
         for part in rest {
@@ -158,14 +158,14 @@ impl Root {
         Ok(directory)
     }
 
-    /// Puts a staged content in its place.
+    /// Moves staged content to its path.
     pub(crate) fn place(&self, path: &[u8], staged: &mut Staged) -> rustix::io::Result<()> {
         let (above, name) = split(path);
         let parent = self.make_way(above)?;
         let (own, name) = (staged.name()?, OsStr::from_bytes(name));
         match rustix::fs::renameat(&staged.directory, &own, &parent, name) {
             Err(Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY) => {
-                // An empty directory gives way.
+                // An empty directory is replaced.
                 rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR)?;
                 rustix::fs::renameat(&staged.directory, &own, &parent, name)
             }
@@ -173,7 +173,7 @@ impl Root {
         }
     }
 
-    /// Makes the file at `path` be `state`; `None` removes it. Either it happens or not.
+    /// Makes the file at `path` be `state`; `None` deletes it. Atomic.
     pub(crate) fn put(&self, path: &[u8], state: Option<&FileState>) -> Result<()> {
         match state {
             Some(state) => {
@@ -197,7 +197,7 @@ impl Root {
         }
     }
 
-    /// Removes a directory if it is there and empty; says whether it did.
+    /// Removes a directory if it exists and is empty. Returns whether it did.
     pub(crate) fn remove_empty(&self, path: &[u8]) -> bool {
         let (above, name) = split(path);
         let parent = self.descend(above).ok().flatten();
@@ -212,12 +212,12 @@ impl Root {
         }
     }
 
-    /// Makes a directory, and those above it.
+    /// Makes a directory and those above it.
     pub(crate) fn make_directory(&self, path: &[u8]) -> Result<()> {
         self.make_way(path).map(drop).map_err(self.failed("make", path))
     }
 
-    /// What tells whether an entry is the same, unchanged, as at another time; `None` where there is none.
+    /// Identifies an unchanged entry at another time; `None` where there is none.
     pub(crate) fn mark(&self, path: &[u8]) -> Result<Option<Mark>> {
         let look = || {
             let (above, name) = split(path);
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_on_the_way_is_not_followed() {
+    fn a_link_above_a_path_is_not_followed() {
         let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::write(outside.path().join("x"), "secret").unwrap();
         symlink(outside.path(), inside.path().join("d")).unwrap();
@@ -253,7 +253,7 @@ mod tests {
         root.put(b"d/x", None).unwrap();
         assert!(root.put(b"../x", Some(&file(""))).is_err());
         assert_eq!(std::fs::read(outside.path().join("x")).unwrap(), b"secret");
-        assert_eq!(std::fs::read_dir(inside.path()).unwrap().count(), 1, "nothing is left behind");
+        assert_eq!(std::fs::read_dir(inside.path()).unwrap().count(), 1, "no temporary file is left");
     }
 
     #[test]

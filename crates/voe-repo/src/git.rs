@@ -1,4 +1,4 @@
-//! Running git: a clean environment, nothing of the repository's configuration that runs code, a time limit.
+//! Runs git with a clean environment, without any repository configuration that runs code, and under a time limit.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
@@ -13,16 +13,16 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::{RepoError, Result};
 
-/// How long one run of git may take. Even hashing a work tree of many gigabytes is done by then.
+/// Time limit for one run of git. Hashing a work tree of many gigabytes takes less.
 pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(600);
 
-/// Variables that git may see: how to find programs, the user's own configuration, where to put temporary files.
+/// Variables passed to git: how to find programs, the user's own configuration, where to put temporary files.
 const INHERITED: [&str; 6] = ["HOME", "XDG_CONFIG_HOME", "TMPDIR", "USER", "LOGNAME", "LD_LIBRARY_PATH"];
 
-/// Settings that win over every configuration file. An empty `core.fsmonitor` is off for git before 2.36, which would
-/// run a program called `false`, and after.
+/// Settings that override every configuration file. An empty `core.fsmonitor` disables it in all versions; git before 2.36
+/// would run a program called `false`.
 ///
-/// `protocol.allow` is only the default of each protocol, which a repository's configuration could allow by its name.
+/// `protocol.allow` is only a default: a repository's configuration could allow a protocol by name.
 const SETTINGS: [&str; 20] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=",
@@ -46,7 +46,7 @@ const SETTINGS: [&str; 20] = [
     "init.defaultBranch=main",
 ];
 
-/// How git is to be run: in which repository and with what configuration.
+/// How to run git: in which repository and with what configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct Git {
     directory: PathBuf,
@@ -55,7 +55,7 @@ pub(crate) struct Git {
     limit: Duration,
 }
 
-/// What a run left.
+/// The result of a run.
 pub(crate) struct Output {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<u8>,
@@ -63,7 +63,7 @@ pub(crate) struct Output {
 }
 
 impl Git {
-    /// The repository around `directory`, with its own and the user's configuration.
+    /// git in the repository that contains `directory`, with its own and the user's configuration.
     pub(crate) fn around(directory: &Path) -> Self {
         let mut environment: Vec<(OsString, OsString)> = Vec::new();
         for name in INHERITED {
@@ -86,7 +86,7 @@ impl Git {
         Self { directory: directory.to_path_buf(), settings, environment, limit: TIME_LIMIT }
     }
 
-    /// The git directory `git_dir`, with no configuration but what is in it: no filter or driver is defined there.
+    /// git in the git directory `git_dir`, with no configuration but the one in it, which defines no filter or driver.
     pub(crate) fn private(git_dir: &Path) -> Self {
         let mut git = Self::around(git_dir);
         for (name, value) in [
@@ -99,33 +99,33 @@ impl Git {
         ] {
             git.set(name, value);
         }
-        // The work tree's names are the user's own, whatever other systems think of them.
+        // The names in the work tree are the user's, even if other systems would not allow them.
         git.settings.extend(["core.protectNTFS=false".into(), "core.protectHFS=false".into()]);
-        // What is kept for days at most is better written fast than small.
+        // These objects are kept for days at most: speed matters more than size.
         git.settings.push("core.compression=1".into());
         git
     }
 
-    /// The same with this work tree, in which it runs.
+    /// Sets the work tree, which is also the working directory.
     pub(crate) fn work_tree(mut self, directory: &Path) -> Self {
         self.set("GIT_WORK_TREE", directory.as_os_str());
         self.directory = directory.to_path_buf();
         self
     }
 
-    /// The same with this index file.
+    /// Sets the index file.
     pub(crate) fn index(mut self, file: &Path) -> Self {
         self.set("GIT_INDEX_FILE", file.as_os_str());
         self
     }
 
-    /// The same with a setting, `name=value`.
+    /// Adds a setting, `name=value`.
     pub(crate) fn setting(mut self, setting: impl Into<OsString>) -> Self {
         self.settings.push(setting.into());
         self
     }
 
-    /// The same with a variable.
+    /// Sets an environment variable.
     pub(crate) fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.set(name, value.as_ref());
         self
@@ -136,30 +136,30 @@ impl Git {
         self.environment.push((name.into(), value.into()));
     }
 
-    /// Runs it and gives its standard output; an exit code other than 0 is an error.
+    /// Runs git and returns its standard output; an exit code other than 0 is an error.
     pub(crate) fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Vec<u8>> {
         self.run_with(args, &[])
     }
 
-    /// The same with standard input.
+    /// Like [`Self::run`], with standard input.
     pub(crate) fn run_with<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> Result<Vec<u8>> {
         let output = self.output(args, input)?;
         if output.code == Some(0) { Ok(output.stdout) } else { Err(failure(&name(args), &output)) }
     }
 
-    /// The same for an answer of one line.
+    /// Like [`Self::run`], for output of one line.
     pub(crate) fn line<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<String> {
         let out = self.run(args)?;
         Ok(String::from_utf8_lossy(&out).trim_end().to_owned())
     }
 
-    /// Runs it and gives whatever came of it.
+    /// Runs git and returns the result, whatever the exit code.
     pub(crate) fn output<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> Result<Output> {
         let mut running = self.start(args)?;
         let mut stdout = Vec::new();
         let result = thread::scope(|scope| {
             let mut stdin = running.child.stdin.take();
-            // A git that stops reading early says why on its standard error; a broken pipe adds nothing to that.
+            // A git that stops reading early explains it on standard error; a broken pipe adds nothing.
             scope.spawn(move || stdin.as_mut().map(|pipe| pipe.write_all(input)));
             running.child.stdout.take().map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut stdout))
         });
@@ -168,24 +168,24 @@ impl Git {
         Ok(Output { code, stdout, stderr })
     }
 
-    /// Runs it with standard input and writes its output to a file.
+    /// Runs git with standard input and writes its output to a file.
     pub(crate) fn run_into<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8], file: &Path) -> Result<()> {
         let out = std::fs::File::create(file).map_err(RepoError::io("write", file))?;
         let mut running = self.start_with(args, Stdio::piped(), out.into())?;
         let mut stdin = running.child.stdin.take();
-        // A git that stops reading early says why on its standard error.
+        // A git that stops reading early explains it on standard error.
         let _ = stdin.as_mut().map(|pipe| pipe.write_all(input));
         drop(stdin);
         running.finish_well(&name(args))
     }
 
-    /// Runs it with a file as standard input; its output is of no interest.
+    /// Runs git with a file as standard input and ignores its output.
     pub(crate) fn run_from<S: AsRef<OsStr>>(&self, args: &[S], file: &Path) -> Result<()> {
         let input = std::fs::File::open(file).map_err(RepoError::io("read", file))?;
         self.start_with(args, input.into(), Stdio::null())?.finish_well(&name(args))
     }
 
-    /// Starts it with pipes on all three ends.
+    /// Starts git with pipes for standard input, output and error.
     pub(crate) fn start<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Running> {
         self.start_with(args, Stdio::piped(), Stdio::piped())
     }
@@ -198,7 +198,7 @@ impl Git {
             command.arg("-c").arg(setting);
         }
         command.args(args).stdin(stdin).stdout(stdout).stderr(Stdio::piped());
-        // Its own group: a Ctrl-C on the terminal is for voe to handle, and the time limit ends what git starts too.
+        // A process group of its own: Ctrl-C is for voe to handle, and the time limit also stops what git starts.
         command.process_group(0);
         let mut child = command.spawn().map_err(|source| match source.kind() {
             io::ErrorKind::NotFound if self.directory.is_dir() => RepoError::GitMissing,
@@ -209,7 +209,7 @@ impl Git {
         let stderr = thread::spawn(move || {
             let mut text = Vec::new();
             if let Some(pipe) = &mut pipe {
-                // What was read until an error is what there is to show.
+                // After a read error, what was read so far is reported.
                 let _ = pipe.read_to_end(&mut text);
             }
             String::from_utf8_lossy(&text).into_owned()
@@ -220,7 +220,7 @@ impl Git {
     }
 }
 
-/// A git that runs.
+/// A running git process.
 pub(crate) struct Running {
     pub(crate) child: Child,
     stderr: Option<JoinHandle<String>>,
@@ -231,11 +231,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Waits for its end. Its standard output must have been read to the end.
+    /// Waits for the process. Its standard output must have been read to the end.
     pub(crate) fn finish(&mut self) -> Result<(Option<i32>, String)> {
         drop(self.child.stdin.take());
         let stderr = self.stderr.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
-        // Only now is the process waited for: until then its id is its own, and the watchdog can't hit another.
+        // Only now is the process waited for: until then its id can't be reused, so the watchdog can't hit another process.
         let fired = self.watchdog.stop();
         let status = self.child.wait().map_err(RepoError::io("wait for", "git"))?;
         let ms = self.begun.elapsed().as_millis();
@@ -264,7 +264,7 @@ impl Drop for Running {
     }
 }
 
-/// Ends a process group when its time is over.
+/// Kills a process group when its time is over.
 struct Watchdog {
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<bool>>,
@@ -277,7 +277,7 @@ impl Watchdog {
         let thread = thread::spawn(move || {
             let fired = matches!(stopped.recv_timeout(limit), Err(mpsc::RecvTimeoutError::Timeout));
             if fired {
-                // It may have ended by itself a moment ago.
+                // It may have just exited.
                 let _ = kill_process_group(group, Signal::KILL);
             }
             fired
@@ -315,7 +315,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_git_that_takes_too_long_is_ended() {
+    fn a_git_that_takes_too_long_is_stopped() {
         let dir = tempfile::tempdir().unwrap();
         let mut git = Git::private(dir.path());
         git.limit = Duration::from_millis(50);
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_says_what_git_said() {
+    fn a_failure_reports_the_error_line_of_git() {
         let dir = tempfile::tempdir().unwrap();
         let error = Git::private(dir.path()).run(&["cat-file", "-t", "HEAD"]).unwrap_err();
         assert!(error.to_string().starts_with("git cat-file failed: fatal:"), "{error}");

@@ -1,4 +1,4 @@
-//! What in a patch must not reach the user's tree.
+//! Changes in a patch that must not reach the user's tree.
 
 use std::collections::BTreeMap;
 
@@ -6,60 +6,60 @@ use voe_protocol::Export;
 
 use crate::objects::printable;
 
-/// A regular file, an executable one, a symbolic link: git's modes that a patch may hold.
+/// git's modes that a patch may contain: regular file, executable file, symbolic link.
 pub(crate) const MODES: [u32; 3] = [0o100644, 0o100755, LINK];
 
 /// git's mode of a symbolic link.
 pub(crate) const LINK: u32 = 0o120000;
 
-/// How many links a path may lead through, as in the kernel.
+/// The most links that a path may lead through, as in the kernel.
 const MOST_LINKS: usize = 40;
 
-/// Something in a patch that must not reach the user's tree. Such a patch is saved and never applied.
+/// A change that must not reach the user's tree. A patch with one is saved and never applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Hazard {
-    /// A symbolic link that leads out of the work tree or into `.git`, by itself or through other links.
+    /// A symbolic link that leads out of the work tree or into `.git`, directly or through other links.
     #[error("{path} is a symbolic link to {target}, which {why}")]
     Link {
-        /// The link, printable.
+        /// The path of the link, made printable.
         path: String,
-        /// Its target, printable.
+        /// Its target, made printable.
         target: String,
-        /// "is absolute", "leads out of the work tree", "leads into .git", "goes round in circles".
+        /// "is absolute", "leads out of the work tree", "leads into .git", "is part of a loop of links".
         why: &'static str,
     },
-    /// A path that names `.git` in some spelling of some file system.
-    #[error("{path} is a path of git's own")]
+    /// A path with a component that some file system takes for `.git`.
+    #[error("{path} is inside a git directory")]
     GitDir {
-        /// The path, printable.
+        /// The path, made printable.
         path: String,
     },
     /// An absolute path, or one with `..`, `.` or an empty part.
     #[error("{path} is not a path below the work tree")]
     Outside {
-        /// The path, printable.
+        /// The path, made printable.
         path: String,
     },
     /// A file below a symbolic link.
-    #[error("{path} lies beyond the symbolic link {link}")]
+    #[error("{path} is below the symbolic link {link}")]
     BeyondLink {
-        /// The path, printable.
+        /// The path, made printable.
         path: String,
-        /// The link, printable.
+        /// The link, made printable.
         link: String,
     },
     /// Neither a file nor a symbolic link: a submodule, or something unknown.
     #[error("{path} has mode {mode:o}: submodules are not changed")]
     Mode {
-        /// The path, printable.
+        /// The path, made printable.
         path: String,
         /// Its mode in git.
         mode: u32,
     },
 }
 
-/// The files of an export, printable, whose new content a diff does not show: git takes them for binary, and a program with one
-/// byte that is not text is among these.
+/// The files of an export, made printable, whose new content a diff does not show. git takes them for binary: a single byte that is
+/// not text is enough.
 pub fn not_text(export: &Export) -> Vec<String> {
     let binary = |content: &[u8]| content.contains(&0) || std::str::from_utf8(content).is_err();
     let files = export.files.iter().filter(|file| file.base != file.now);
@@ -69,14 +69,14 @@ pub fn not_text(export: &Export) -> Vec<String> {
         .collect()
 }
 
-/// Reads the target of the symbolic link at a path of a tree; `None` where there is none.
+/// Reads the target of the symbolic link at a path of a tree; `None` if there is none.
 pub(crate) type ReadLink<'a> = dyn Fn(&[u8]) -> Option<Vec<u8>> + 'a;
 
-/// The symbolic links of a tree once a patch is in it.
+/// The symbolic links of a tree after a patch.
 struct Links<'a> {
-    /// The targets of those that are known, by path; `None` where the patch puts something else.
+    /// Known targets by path; `None` where the patch puts something else.
     known: BTreeMap<&'a [u8], Option<&'a [u8]>>,
-    /// The others: git knows nothing of ignored and untracked links, and a new link may lead through them.
+    /// Finds the others: git does not list ignored and untracked links, and a new link may lead through them.
     found: &'a ReadLink<'a>,
 }
 
@@ -89,8 +89,8 @@ impl Links<'_> {
     }
 }
 
-/// The hazards of what was exported. `known` holds the symbolic links of the base that it is to be applied to, with
-/// their targets, by path; `found` reads those that are in the work tree besides.
+/// The hazards of an export. `known`: the symbolic links of the base that it is applied to, with their targets, by path.
+/// `found`: reads other links of the work tree.
 pub(crate) fn hazards(export: &Export, known: &BTreeMap<Vec<u8>, Vec<u8>>, found: &ReadLink<'_>) -> Vec<Hazard> {
     let mut links = Links { known: known.iter().map(|(path, target)| (&path[..], Some(&target[..]))).collect(), found };
     for file in &export.files {
@@ -128,11 +128,11 @@ pub(crate) fn hazards(export: &Export, known: &BTreeMap<Vec<u8>, Vec<u8>>, found
     found
 }
 
-/// Follows a link through the tree; what is wrong with where it leads.
+/// Follows a link through the tree. Returns what is wrong with its destination.
 fn leads_astray(path: &[u8], target: &[u8], links: &Links<'_>) -> Option<&'static str> {
     let mut at: Vec<Vec<u8>> = path.split(|byte| *byte == b'/').map(<[u8]>::to_vec).collect();
     at.pop();
-    // What is still to be walked, the next part last.
+    // The components still to walk, the next one last.
     let mut todo: Vec<Vec<u8>> = Vec::new();
     let mut next = target.to_vec();
     for _ in 0..MOST_LINKS {
@@ -159,13 +159,13 @@ fn leads_astray(path: &[u8], target: &[u8], links: &Links<'_>) -> Option<&'stati
             }
         }
     }
-    Some("goes round in circles")
+    Some("is part of a loop of links")
 }
 
 /// Whether some file system takes this name for `.git`: letter case, NTFS's ignored ends, streams and short names, HFS+'s
-/// ignored characters. The rules are those of git itself (`is_ntfs_dotgit`, `is_hfs_dotgit`); a little stricter.
+/// ignored characters. The rules are git's own (`is_ntfs_dotgit`, `is_hfs_dotgit`), slightly stricter.
 pub(crate) fn names_git_dir(name: &[u8]) -> bool {
-    // To Windows, a backslash ends a part too.
+    // On Windows, a backslash ends a component too.
     name.split(|byte| *byte == b'\\').any(|part| {
         let text: String = String::from_utf8_lossy(part).chars().filter(|c| !ignored_by_hfs(*c)).collect();
         let text = text.split(':').next().unwrap_or_default().trim_end_matches([' ', '.']).to_lowercase();
@@ -174,7 +174,7 @@ pub(crate) fn names_git_dir(name: &[u8]) -> bool {
     })
 }
 
-/// Characters that HFS+ passes over when it compares names.
+/// Characters that HFS+ ignores when it compares names.
 fn ignored_by_hfs(c: char) -> bool {
     matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
 }
@@ -182,7 +182,7 @@ fn ignored_by_hfs(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_file_with_a_byte_that_is_no_text_is_named() {
+    fn a_file_with_a_byte_that_is_not_text_is_listed() {
         use voe_protocol::{ExportedFile, FileState, RawBytes};
         let file = |path: &str, content: &[u8]| ExportedFile {
             path: RawBytes(path.into()),
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn git_dir_is_known_in_every_spelling() {
+    fn every_spelling_of_the_git_directory_is_recognized() {
         for path in [
             ".git/config",
             "sub/.git/hooks/pre-commit",
@@ -231,12 +231,12 @@ mod tests {
             ".g\u{200c}it/config",
             ".git\u{feff}",
         ] {
-            assert!(said(&[(path, 0o100644, "")]).iter().any(|text| text.contains("git's own")), "{path}");
+            assert!(said(&[(path, 0o100644, "")]).iter().any(|text| text.contains("inside a git directory")), "{path}");
         }
     }
 
     #[test]
-    fn names_that_only_look_like_git_dir_are_allowed() {
+    fn names_that_only_resemble_the_git_directory_are_allowed() {
         for path in
             [".gitignore", ".gitattributes", ".github/x.yml", "git/x", "x.git/y", "git~x", "git~", ".gitmodules"]
         {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn links_that_lead_astray_are_hazards() {
+    fn links_that_lead_outside_are_hazards() {
         for (path, target, why) in [
             ("a", "/etc/passwd", "is absolute"),
             ("a", "..", "leads out of the work tree"),
@@ -269,7 +269,7 @@ mod tests {
             ("a/b", "c/../../../x", "leads out of the work tree"),
             ("a", ".git/hooks", "leads into .git"),
             ("a/b", "../.GIT/config", "leads into .git"),
-            ("a", "a", "goes round in circles"),
+            ("a", "a", "is part of a loop of links"),
         ] {
             assert!(said(&[(path, LINK, target)])[0].ends_with(why), "{path} -> {target}");
         }
@@ -283,7 +283,7 @@ mod tests {
         let through_base = hazards(&added(&[("x", LINK, "vendor/file")]), &known, &|_| None);
         assert_eq!(through_base[0].to_string(), "x is a symbolic link to vendor/file, which is absolute");
         let below = hazards(&added(&[("vendor/x", 0o100644, "")]), &known, &|_| None);
-        assert_eq!(below[0].to_string(), "vendor/x lies beyond the symbolic link vendor");
+        assert_eq!(below[0].to_string(), "vendor/x is below the symbolic link vendor");
     }
 
     #[test]

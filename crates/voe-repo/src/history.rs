@@ -1,9 +1,9 @@
-//! The history of a repository in packs that its checkouts share.
+//! A repository's history in packs that its checkouts share.
 //!
-//! Every [`STEP`]-th commit along the first parents of a base closes a layer: a pack with what its history has and the layer
-//! before has not. A checkout gets the layers whose last commits are its base or come before it, so that nothing in them is
-//! newer than the base, and a small pack of its own for the rest. Bases on one line of development have the same layers,
-//! whatever order they are asked for in.
+//! Every [`STEP`]-th commit along the first parents of a base closes a layer: a pack with the part of its history that the
+//! layer before lacks. A checkout gets the layers whose last commit is its base or an ancestor, so that nothing in them is
+//! newer than the base, and a small pack of its own for the rest. Bases on one line of development have the same layers, in
+//! whatever order they are requested.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,38 +13,38 @@ use crate::objects::init_bare;
 use crate::{RepoError, Result};
 
 /// Commits along the first parents from one layer to the next. At 500 a checkout of Django has up to 61 layers and 3 MB of its
-/// own, one of Sphinx, which has large catalogs of translations, 15 MB.
+/// own; one of Sphinx, which has large translation catalogs, 15 MB.
 const STEP: usize = 500;
 
-/// A directory with layers of one repository's history. Only voe writes to it.
+/// A directory with the layers of one repository's history. Only voe writes to it.
 #[derive(Debug, Clone)]
 pub struct History {
     dir: PathBuf,
     step: usize,
 }
 
-/// Layers of a commit's history.
+/// The layers of a commit's history.
 #[derive(Debug, Default)]
 pub(crate) struct Layers {
-    /// The directories that hold their packs.
+    /// The directories of their packs.
     pub(crate) dirs: Vec<PathBuf>,
-    /// The last commit of the last one: its history is in them, whole.
+    /// The last commit of the last layer: its whole history is in them.
     pub(crate) last: Option<String>,
 }
 
 impl History {
-    /// Layers kept in `dir`, which is made when it is needed.
+    /// Layers in `dir`, which is made when it is needed.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into(), step: STEP }
     }
 
-    /// The same with another number of commits from one layer to the next.
+    /// Sets another number of commits for each layer.
     #[must_use]
     pub fn every(self, step: usize) -> Self {
         Self { step: step.max(1), ..self }
     }
 
-    /// The layers of `commit`'s history, made from the repository `from` as far as they are not there.
+    /// The layers of `commit`'s history; missing ones are made from the repository `from`.
     pub(crate) fn layers(&self, source: &Path, from: &Git, commit: &str) -> Result<Layers> {
         if from.line(&["rev-parse", "--is-shallow-repository"])? == "true" {
             return Err(RepoError::Shallow(source.to_owned()));
@@ -59,7 +59,7 @@ impl History {
         lock.lock().map_err(RepoError::io("lock", &self.dir))?;
         let mut layers = Layers::default();
         for end in ends {
-            // The step is in the name: with another one, a layer begins elsewhere.
+            // The step is in the name, since another step gives other layers.
             let dir = self.dir.join(format!("{}-{end}", self.step));
             if !dir.is_dir() {
                 self.make(from, end, layers.last.as_deref(), &dir)?;
@@ -70,9 +70,9 @@ impl History {
         Ok(layers)
     }
 
-    /// Makes the layer that ends with `end` at `dir`.
+    /// Makes the layer that ends with `end` in `dir`.
     fn make(&self, from: &Git, end: &str, before: Option<&str>, dir: &Path) -> Result<()> {
-        // Of a process that was killed.
+        // Left by a process that was killed.
         let part = self.dir.join("part");
         if part.exists() {
             fs::remove_dir_all(&part).map_err(RepoError::io("remove", &part))?;
@@ -87,7 +87,7 @@ impl History {
 }
 
 impl Layers {
-    /// Gives the repository whose git directory is `git_dir` the layers' packs: the same files, or copies on another file system.
+    /// Adds the layers' packs to the repository at `git_dir`: hard links, or copies on another file system.
     pub(crate) fn share(&self, git_dir: &Path) -> Result<()> {
         let packs = git_dir.join("objects/pack");
         fs::create_dir_all(&packs).map_err(RepoError::io("make", &packs))?;
@@ -104,8 +104,8 @@ impl Layers {
     }
 }
 
-/// Puts a pack of all that can be reached from `wanted` in `from`, and not from `known`, into the repository `to`, whose git
-/// directory is `git_dir`. Nothing in it refers to objects that are not in it but by their names.
+/// Packs everything reachable in `from` from `wanted` and not from `known` into the repository `to`, whose git directory is
+/// `git_dir`. The pack contains no delta against an object outside of it.
 pub(crate) fn pack<'a>(
     from: &Git,
     wanted: impl IntoIterator<Item = &'a str>,
@@ -115,9 +115,9 @@ pub(crate) fn pack<'a>(
 ) -> Result<()> {
     let wanted = wanted.into_iter().map(|id| format!("{id}\n"));
     let input: String = wanted.chain(known.map(|id| format!("^{id}\n"))).collect();
-    // By way of a file: a history of some hundred megabytes should not lie in memory.
+    // Through a file: a history of some hundred megabytes should not be in memory.
     let pack = tempfile::NamedTempFile::new_in(git_dir).map_err(RepoError::io("write", git_dir))?;
-    // Bitmaps are somebody else's word for what can be reached.
+    // Bitmaps are not trusted to tell what is reachable.
     let args = ["pack-objects", "-q", "--revs", "--stdout", "--delta-base-offset", "--no-use-bitmap-index"];
     from.run_into(&args, input.as_bytes(), pack.path())?;
     to.run_from(&["index-pack", "--stdin"], pack.path())

@@ -1,4 +1,4 @@
-//! Indexes: the user's, copied to where it may be changed, and voe's own in a store.
+//! Index files: a copy of the user's that may be changed, and voe's own in a store.
 
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
@@ -10,9 +10,9 @@ use crate::git::Git;
 use crate::objects::unknown;
 use crate::{Repo, RepoError, Result};
 
-/// An entry of an index.
+/// An index entry.
 pub(crate) struct Listed {
-    /// Lower case: assumed unchanged; `S`: not in the work tree (sparse checkout).
+    /// In lower case: assumed unchanged; `S`: not in the work tree (sparse checkout).
     pub(crate) tag: u8,
     pub(crate) mode: u32,
     pub(crate) id: String,
@@ -36,10 +36,10 @@ pub(crate) fn list_index(git: &Git) -> Result<Vec<Listed>> {
     Ok(listed)
 }
 
-/// Copies the user's index, the part of it that several may share included.
+/// Copies the user's index, with the part that several indexes may share.
 pub(crate) fn copy_index(repo: &Repo, store: &Path, to: &Path) -> Result<()> {
     let index = repo.git_dir.join("index");
-    // git takes an empty file for no index only if it is missing.
+    // git accepts a missing index, not an empty file.
     std::fs::remove_file(to).map_err(RepoError::io("remove", to))?;
     if !index.exists() {
         return Ok(());
@@ -56,8 +56,8 @@ pub(crate) fn copy_index(repo: &Repo, store: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies an index with its time: git takes a file for unchanged by its times only if they are older than the index.
-/// The copy is there as a whole or not at all: git refuses to work beside half an index, which a kill would leave.
+/// Copies an index with its time stamp: git trusts a file's time only if it is older than the index. The copy is atomic:
+/// git refuses to work with half an index, which a kill would leave.
 pub(crate) fn copy_with_time(from: &Path, to: &Path) -> Result<()> {
     let part = to.with_extension("part");
     let mut source = open(from)?;
@@ -71,21 +71,21 @@ pub(crate) fn copy_with_time(from: &Path, to: &Path) -> Result<()> {
     set().map_err(RepoError::io("write", to))
 }
 
-/// Opens a part of an index in a git directory, which an archive may have filled: a regular file, and no link to another.
+/// Opens a part of an index in a git directory, which may come from an archive: it must be a regular file, not a link.
 fn open(path: &Path) -> Result<std::fs::File> {
     let dir = UntrustedDir::open(path.parent().unwrap_or(path))?;
     let name = path.file_name().unwrap_or_default();
     dir.open_file(name)?.ok_or_else(|| RepoError::io("read", path)(std::io::ErrorKind::NotFound.into()))
 }
 
-/// Sets or takes away a flag of these entries.
+/// Sets or clears a flag of these entries.
 pub(crate) fn mark<'a>(git: &Git, flag: &str, entries: impl Iterator<Item = &'a Listed>) -> Result<()> {
     // Entries in conflict have no flags.
     let paths = entries.filter(|entry| entry.stage == 0).map(|entry| entry.path.clone()).collect();
     feed(git, &["update-index", flag, "-z", "--stdin"], &paths)
 }
 
-/// Runs git with paths on its standard input; not at all if there are none.
+/// Runs git with paths on its standard input; does nothing if there are none.
 pub(crate) fn feed(git: &Git, args: &[&str], paths: &BTreeSet<Vec<u8>>) -> Result<()> {
     if paths.is_empty() {
         return Ok(());
@@ -95,7 +95,7 @@ pub(crate) fn feed(git: &Git, args: &[&str], paths: &BTreeSet<Vec<u8>>) -> Resul
     Ok(())
 }
 
-/// The name in the store of the index for the repository at this place in the work tree.
+/// The name, in the store, of the index for the repository at this path of the work tree.
 pub(crate) fn index_name(prefix: &[u8]) -> String {
     if prefix.is_empty() { "index".to_owned() } else { format!("index-of-{}", &blake3::hash(prefix).to_hex()[..16]) }
 }

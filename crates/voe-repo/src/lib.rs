@@ -1,16 +1,16 @@
-//! The repository that is worked on: its base, the patch, applying it, undoing it.
+//! The user's repository: its base, the patch, applying it, undoing it.
 //!
 //! - [`Repo`]: the user's repository, found from a directory in it.
-//! - [`Base`]: its work tree as it stands, uncommitted work included, recorded in a git directory of voe's own.
-//! - [`make_patch`]: what an attempt changed, as `git apply` takes it; with the [`Hazard`]s that forbid applying it.
-//! - [`automatic()`]: which of its files tools run by themselves.
-//! - [`Repo::apply`]: the patch into the user's tree, all of it or nothing.
-//! - [`UndoPoint`]: taking back what was applied, or putting everything back.
-//! - [`Base::check_out`], [`Base::keep`], [`Base::with_patch`]: the base put somewhere else.
-//! - [`throw_away_copy`], [`sealed_checkout`]: repositories for the demo and for suite tasks; [`History`]: what these share.
+//! - [`Base`]: its current work tree, uncommitted work included, recorded in a git directory of voe's own.
+//! - [`make_patch`]: the changes of an attempt in the format of `git apply`, with the [`Hazard`]s that forbid applying it.
+//! - [`automatic()`]: which of its files tools run automatically.
+//! - [`Repo::apply`]: applies the patch to the user's tree, all of it or nothing.
+//! - [`UndoPoint`]: takes back what was applied, or restores everything.
+//! - [`Base::check_out`], [`Base::keep`], [`Base::with_patch`]: the base in another place.
+//! - [`throw_away_copy`], [`sealed_checkout`]: repositories for the demo and for suite tasks; [`History`]: what they share.
 //!
 //! Everything is done by the `git` program (2.25 or newer), in a clean environment, under a time limit. Nothing that
-//! the repository configures is run: no hooks, filters, diff drivers, file system monitors. All calls block: an
+//! the repository configures is run: no hooks, filters, diff drivers or file system monitors. All calls block: an
 //! asynchronous caller wraps them (`spawn_blocking`).
 //!
 //! # Recording a repository
@@ -20,7 +20,7 @@
 //! use voe_repo::Repo;
 //!
 //! let repo = Repo::discover(Path::new("."))?;
-//! // Its work tree as it stands, uncommitted work included; the repository itself is not written to.
+//! // Records the current work tree, uncommitted work included; the repository itself is not written to.
 //! let base = repo.base(Path::new("/var/tmp/voe-base"))?;
 //! println!("{} at {:?}", repo.top().display(), base.commit);
 //! # Ok::<(), voe_repo::RepoError>(())

@@ -1,4 +1,4 @@
-//! Objects of a git directory of voe's own: writing trees from contents, reading blobs, comparing trees.
+//! Objects of voe's own git directory: writes trees, reads blobs, compares trees.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,20 +15,20 @@ const DIRECTORY: u32 = 0o040000;
 /// Files by path, each with its mode and its blob's id.
 pub(crate) type Entries = BTreeMap<Vec<u8>, (u32, String)>;
 
-/// Makes an empty bare git directory with nothing in it that comes from elsewhere.
+/// Makes an empty bare git directory, without templates.
 pub(crate) fn init_bare(dir: &Path, object_format: &str) -> Result<()> {
     std::fs::create_dir_all(dir).map_err(RepoError::io("make", dir))?;
     let mut args = vec!["init", "--quiet", "--bare", "--template="];
     let format = format!("--object-format={object_format}");
     if object_format != "sha1" {
-        // git before 2.29 has neither the option nor such repositories.
+        // git before 2.29 has neither the option nor repositories with another hash.
         args.push(&format);
     }
     Git::private(dir).run(&args)?;
     Ok(())
 }
 
-/// Writes blobs and gives their ids, in order.
+/// Writes blobs and returns their ids, in order.
 pub(crate) fn write_blobs(git: &Git, git_dir: &Path, contents: &[&[u8]]) -> Result<Vec<String>> {
     if contents.is_empty() {
         return Ok(Vec::new());
@@ -59,10 +59,10 @@ pub(crate) fn write_blobs(git: &Git, git_dir: &Path, contents: &[&[u8]]) -> Resu
     Ok(ids)
 }
 
-/// Writes the tree of these files. Names are taken as they are, `..` and `.git` included: what may be done with such a
-/// tree is decided elsewhere. Paths must have no empty parts, and none may be below another.
+/// Writes the tree of these files. Names are taken as they are, `..` and `.git` included: what such a tree may be used for
+/// is decided elsewhere. Paths must have no empty components, and no path may be below another.
 pub(crate) fn write_tree(git: &Git, entries: &Entries) -> Result<String> {
-    // Directories by depth, so that those of one depth are written by one run, the deepest first.
+    // Directories by depth, deepest first, so that one run of git writes all of one depth.
     type Directory = BTreeMap<Vec<u8>, (u32, String)>;
     let mut levels: Vec<BTreeMap<Vec<u8>, Directory>> = vec![BTreeMap::from([(Vec::new(), Directory::new())])];
     for (path, entry) in entries {
@@ -95,7 +95,7 @@ pub(crate) fn write_tree(git: &Git, entries: &Entries) -> Result<String> {
         let out = git.run_with(&["mktree", "-z", "--batch", "--missing"], &input)?;
         let ids: Vec<String> = String::from_utf8_lossy(&out).lines().map(str::to_owned).collect();
         if ids.len() != level.len() {
-            return Err(unknown("mktree", "another number of trees than asked for"));
+            return Err(unknown("mktree", "the wrong number of trees"));
         }
         let Some(above) = levels.last_mut() else {
             return ids.into_iter().next().ok_or_else(|| unknown("mktree", "no tree"));
@@ -108,7 +108,7 @@ pub(crate) fn write_tree(git: &Git, entries: &Entries) -> Result<String> {
     Err(unknown("mktree", "no tree"))
 }
 
-/// A path's directory (empty at the top) and its last part.
+/// A path's directory (empty at the top) and its last component.
 pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     match path.iter().rposition(|byte| *byte == b'/') {
         Some(slash) => (&path[..slash], &path[slash + 1..]),
@@ -121,17 +121,17 @@ pub(crate) fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at])
 }
 
-/// One file in which two trees differ.
+/// A file that differs between two trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Difference {
     pub(crate) path: Vec<u8>,
-    /// Mode and blob on the first side.
+    /// Mode and blob in the first tree.
     pub(crate) old: Option<(u32, String)>,
-    /// Mode and blob on the second side.
+    /// Mode and blob in the second tree.
     pub(crate) new: Option<(u32, String)>,
 }
 
-/// The files in which two trees differ.
+/// The files that differ between two trees.
 pub(crate) fn differences(git: &Git, old: &str, new: &str) -> Result<Vec<Difference>> {
     if old == new {
         return Ok(Vec::new());
@@ -159,7 +159,7 @@ pub(crate) fn list_tree(git: &Git, tree: &str) -> Result<Entries> {
     entries_of(&git.run(&["ls-tree", "-r", "-z", "--full-tree", tree])?)
 }
 
-/// What `git ls-tree -r -z` printed.
+/// Parses the output of `git ls-tree -r -z`.
 pub(crate) fn entries_of(out: &[u8]) -> Result<Entries> {
     let mut entries = Entries::new();
     for record in out.split(|byte| *byte == 0).filter(|record| !record.is_empty()) {
@@ -175,7 +175,7 @@ pub(crate) fn entries_of(out: &[u8]) -> Result<Entries> {
     Ok(entries)
 }
 
-/// Reads blobs one after the other through one git.
+/// Reads blobs one after the other through one git process.
 pub(crate) struct Blobs {
     running: Running,
     ask: Option<ChildStdin>,
@@ -215,7 +215,7 @@ impl Blobs {
 
 impl Drop for Blobs {
     fn drop(&mut self) {
-        // git ends when there are no more questions; how it ends no longer matters.
+        // git exits once its standard input is closed; its exit code no longer matters.
         drop(self.ask.take());
         let _ = self.running.finish();
     }
@@ -225,7 +225,7 @@ pub(crate) fn unknown(command: &str, detail: &str) -> RepoError {
     RepoError::GitAnswer { command: command.to_owned(), detail: detail.to_owned() }
 }
 
-/// A path for people: what is not UTF-8 or not printable is shown as U+FFFD.
+/// A path for people: what is not UTF-8 or not printable becomes U+FFFD.
 pub(crate) fn printable(path: &[u8]) -> String {
     let mut text = String::new();
     for c in String::from_utf8_lossy(path).chars() {

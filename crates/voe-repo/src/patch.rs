@@ -1,4 +1,4 @@
-//! The patch: what an attempt changed, as `git apply` takes it.
+//! The patch: an attempt's changes in the format of `git apply`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,15 +12,15 @@ use crate::hazard::{Hazard, LINK, MODES, hazards};
 use crate::objects::{Blobs, Entries, init_bare, list_tree, printable, unknown, write_blobs, write_tree};
 use crate::{Base, RepoError, Result};
 
-/// What an attempt changed.
+/// An attempt's changes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Patch {
-    /// As `git apply` takes it on the base; empty if nothing was changed. It is always UTF-8: files whose text is not
+    /// The text for `git apply` on the base; empty if nothing was changed. It is always UTF-8: files whose text is not UTF-8
     /// are in it as binary ones.
     pub text: String,
     /// The files, by path.
     pub files: Vec<Change>,
-    /// Why it must not be applied; empty for most.
+    /// The reasons why it must not be applied; empty for most patches.
     pub hazards: Vec<Hazard>,
 }
 
@@ -31,11 +31,11 @@ impl Patch {
     }
 }
 
-/// Makes the patch from what the toolbox exported. With `base`, symbolic links of the base are known too when it is
-/// decided where a new one leads.
+/// Makes the patch from the toolbox's export. With `base`, its symbolic links are taken into account to find out where a new
+/// one leads.
 ///
 /// # Errors
-/// The export contradicts itself (a path twice, a file that is a directory too), or git failed.
+/// The export is inconsistent (a duplicate path, a file that is also a directory), or git failed.
 pub fn make_patch(export: &Export, base: Option<&Base>) -> Result<Patch> {
     check_consistency(export)?;
     let changed: Vec<&ExportedFile> = export.files.iter().filter(|file| file.base != file.now).collect();
@@ -57,7 +57,7 @@ pub fn make_patch(export: &Export, base: Option<&Base>) -> Result<Patch> {
     let text = if sides.foreign.is_empty() {
         diff(&git, &old, &new)?
     } else {
-        // A record is JSON, and JSON is UTF-8. As binary files, the others survive in it.
+        // A record is JSON, and JSON is UTF-8. Other files can be kept in it as binary.
         let (old, new) = sides.trees(&git, |path| !sides.foreign.contains(path))?;
         let mut text = diff(&git, &old, &new)?;
         let attributes = dir.join("info/attributes");
@@ -101,7 +101,7 @@ impl Sides {
             for (state, entries) in side(file).into_iter().zip([&mut sides.old, &mut sides.new]) {
                 let Some(state) = state else { continue };
                 let id = ids.next().unwrap_or_default();
-                // What is neither a file nor a link is a hazard; the patch shows it as a file.
+                // Anything but a file or a link is a hazard; the patch shows it as a file.
                 let mode = if MODES.contains(&state.mode) { state.mode } else { MODES[0] };
                 entries.insert(path.clone(), (mode, id));
                 if std::str::from_utf8(&state.content.0).is_err() {
@@ -129,7 +129,7 @@ fn diff(git: &Git, old: &str, new: &str) -> Result<Vec<u8>> {
     git.run(&args)
 }
 
-/// What changed, file by file, with counts of lines.
+/// The changes by file, with line counts.
 fn changes(git: &Git, old: &str, new: &str, changed: &[&ExportedFile]) -> Result<Vec<Change>> {
     let out = git.run(&["diff-tree", "-r", "-z", "--numstat", "--no-renames", old, new])?;
     let mut counts = BTreeMap::new();
@@ -149,7 +149,7 @@ fn changes(git: &Git, old: &str, new: &str, changed: &[&ExportedFile]) -> Result
             (_, None) => ChangeKind::Deleted,
             _ => ChangeKind::Modified,
         };
-        // A change of the mode alone has no counts.
+        // A change of only the mode has no counts.
         let count = counts.get(&below(&file.path.0)).copied().unwrap_or(Some((0, 0)));
         let (added, removed) = count.unwrap_or_default();
         let path = String::from_utf8_lossy(&file.path.0).into_owned();
@@ -158,19 +158,19 @@ fn changes(git: &Git, old: &str, new: &str, changed: &[&ExportedFile]) -> Result
     Ok(files.into_iter().map(change).collect())
 }
 
-/// The path as a tree can hold it: without empty parts (an absolute one is a hazard, but the patch shows it).
+/// The path as a tree can contain it: without empty components (an absolute path is a hazard, but the patch shows it).
 fn below(path: &[u8]) -> Vec<u8> {
     let parts: Vec<&[u8]> = path.split(|byte| matches!(*byte, b'/' | 0)).filter(|part| !part.is_empty()).collect();
     if parts.is_empty() { b"(empty)".to_vec() } else { parts.join(&b'/') }
 }
 
-/// No path twice, and no file that is a directory too on the same side.
+/// Checks that no path is there twice, and that no file is also a directory on the same side.
 fn check_consistency(export: &Export) -> Result<()> {
     let refuse = |path: &[u8], why| Err(RepoError::Export { path: printable(path), why });
     let mut seen = BTreeMap::new();
     for file in &export.files {
         if seen.insert(below(&file.path.0), file).is_some() {
-            return refuse(&file.path.0, "it is there twice");
+            return refuse(&file.path.0, "the path is there twice");
         }
     }
     for (path, file) in &seen {

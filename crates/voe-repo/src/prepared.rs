@@ -1,4 +1,4 @@
-//! Many changes of files at once: all or none.
+//! Changes many files at once: all or none.
 
 use voe_protocol::FileState;
 
@@ -9,16 +9,16 @@ use crate::staged::Staged;
 use crate::{RepoError, Result};
 
 impl Root {
-    /// Writes all new contents, so that nothing but names is left to change.
+    /// Writes all new content first, so that only renames are left.
     pub(crate) fn prepare<'a>(&'a self, changes: &'a [(Vec<u8>, Option<FileState>)]) -> Result<Prepared<'a>> {
         let mut prepared = Prepared { root: self, changes: Vec::new() };
         for (path, state) in changes {
-            // Before it is read: a change in between is one, too.
+            // Before it is read, so that a change in between is noticed too.
             let mark = self.mark(path)?;
             let before = self.read(path)?;
             let new = match state {
                 Some(state) => {
-                    // No directory is made before everything is written.
+                    // No directory is made before all content is written.
                     let near = self.descend_while_there(split(path).0);
                     let new = near.and_then(|(near, _)| Staged::write(near, state, before.permissions()));
                     Some(new.map_err(self.failed("write", path))?)
@@ -31,7 +31,7 @@ impl Root {
     }
 }
 
-/// Changes whose contents are written and wait.
+/// Changes whose content is written and not yet in place.
 pub(crate) struct Prepared<'a> {
     root: &'a Root,
     changes: Vec<Change<'a>>,
@@ -39,16 +39,16 @@ pub(crate) struct Prepared<'a> {
 
 struct Change<'a> {
     path: &'a [u8],
-    /// `None`: the file goes.
+    /// `None`: the file is deleted.
     new: Option<Staged>,
     before: Found,
     mark: Option<Mark>,
 }
 
 impl Prepared<'_> {
-    /// Changes all of these files or none: what was done is taken back if something fails. Directories that become empty go.
+    /// Changes all of these files or none: if something fails, what was done is taken back. Directories that become empty are removed.
     ///
-    /// What somebody else changed since the preparation is an error, and stays.
+    /// A file that somebody else changed since the preparation is an error, and is left as it is.
     pub(crate) fn commit(mut self) -> Result<()> {
         let mut done = Vec::new();
         let result = self.put(&mut done);
@@ -58,10 +58,10 @@ impl Prepared<'_> {
         result
     }
 
-    /// Does it all; `done` are the numbers of the changes that were begun.
+    /// Makes the changes; `done` are the numbers of those that were begun.
     fn put(&mut self, done: &mut Vec<usize>) -> Result<()> {
         let root = self.root;
-        // Removing first: a file may be in the way of a directory, and the other way round.
+        // Deletions first: a file may be in the way of a directory, and the other way round.
         for (number, change) in self.changes.iter().enumerate().filter(|(_, change)| change.new.is_none()) {
             change.is_as_before(root)?;
             done.push(number);
@@ -81,7 +81,7 @@ impl Prepared<'_> {
         Ok(())
     }
 
-    /// Puts back what was there before a change that failed half way, as far as that can be done.
+    /// Restores the earlier state after a failure, as far as possible.
     fn take_back(&self, done: &[usize]) {
         let root = self.root;
         let (there, absent): (Vec<&Change<'_>>, Vec<&Change<'_>>) = done
@@ -97,7 +97,7 @@ impl Prepared<'_> {
         for change in there {
             if root.read(change.path).ok().as_ref() != Some(&change.before) {
                 let Some(state) = change.before.state() else { continue };
-                // What can't be put back is in the undo point.
+                // What can't be restored is in the undo point.
                 let way = root.make_way(split(change.path).0);
                 let staged = way.and_then(|parent| Staged::write(parent, state, change.before.permissions()));
                 let _ = staged.and_then(|mut staged| root.place(change.path, &mut staged));
@@ -107,7 +107,7 @@ impl Prepared<'_> {
 }
 
 impl Change<'_> {
-    /// A directory changes by what is done in it here.
+    /// Updates the recorded state of a directory, which changes by what is done in it here.
     fn is_as_before(&self, root: &Root) -> Result<()> {
         if self.before != Found::Directory && root.mark(self.path)? != self.mark {
             return Err(RepoError::ChangedMeanwhile(root.path.join(as_path(self.path))));
@@ -136,7 +136,7 @@ mod tests {
         for (name, text) in [("a", "1"), ("gone", "2")] {
             std::fs::write(dir.path().join(name), text).unwrap();
         }
-        // A directory that is not empty can't give way to a file.
+        // A file can't replace a directory that is not empty.
         std::fs::create_dir_all(dir.path().join("z/full")).unwrap();
         let changes = [
             (b"a".to_vec(), Some(file("changed"))),
@@ -148,11 +148,11 @@ mod tests {
         assert_eq!(std::fs::read(dir.path().join("a")).unwrap(), b"1");
         assert_eq!(std::fs::read(dir.path().join("gone")).unwrap(), b"2");
         assert!(!dir.path().join("new").exists());
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3, "nothing is left behind");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3, "no temporary file is left");
     }
 
     #[test]
-    fn what_the_user_changes_meanwhile_stays_and_nothing_is_applied() {
+    fn a_file_that_the_user_changes_in_between_is_kept_and_nothing_is_applied() {
         let dir = tempfile::tempdir().unwrap();
         let (root, at) = (Root::open(dir.path()).unwrap(), |name: &str| dir.path().join(name));
         let changes = [
@@ -183,10 +183,10 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_called_like_staged_ones_stay_apart_from_the_others() {
+    fn files_with_names_of_staged_ones_are_not_mixed_up_with_them() {
         let (dir, of_kill) = (tempfile::tempdir().unwrap(), ".voe-0123456789abcdef.tmp");
         std::fs::write(dir.path().join(of_kill), "the user's").unwrap();
-        // What this path was staged under when the names came from the paths.
+        // The name under which this path was staged when names were derived from paths.
         let guessed = format!(".voe-{}.tmp", &blake3::hash(b"tool.py").to_hex()[..16]);
         let link = FileState { mode: LINK, content: RawBytes(b"tool.py".to_vec()) };
         let changes = [
@@ -200,11 +200,11 @@ mod tests {
             [read("tool.py"), read("link"), read(&guessed), read(of_kill)],
             ["shown", "shown", "other", "the user's"]
         );
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4, "nothing is left behind");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4, "no temporary file is left");
     }
 
     #[test]
-    fn files_and_directories_change_places() {
+    fn files_and_directories_swap_places() {
         let dir = tempfile::tempdir().unwrap();
         let root = Root::open(dir.path()).unwrap();
         std::fs::write(dir.path().join("a"), "file").unwrap();

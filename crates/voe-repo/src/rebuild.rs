@@ -1,4 +1,4 @@
-//! A base put somewhere else: for going on with an attempt, and for running one again.
+//! The base in another place: for resuming an attempt, and for running one again.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,20 +13,20 @@ use crate::snapshot::as_path;
 use crate::snapshot::{NO_ATTRIBUTES, alternate, write};
 use crate::{Base, RepoError, Result};
 
-/// More files than this are not named to git one by one.
+/// The most files that are named to git one by one.
 const MANY: usize = 500;
 
 impl Base {
-    /// The files that `patch` changes, as they are with it on this base; `None` for those it deletes. Neither the
-    /// repository nor a work tree is touched.
+    /// The files that `patch` changes, as they are with it on this base; `None` for deleted ones. Neither the repository nor a
+    /// work tree is touched.
     ///
     /// # Errors
-    /// The patch does not apply to the base; git failed, or the disk.
+    /// The patch does not apply to the base, git failed, or a file can't be read or written.
     pub fn with_patch(&self, patch: &str) -> Result<Vec<(RawBytes, Option<FileState>)>> {
         if patch.is_empty() {
             return Ok(Vec::new());
         }
-        // Attempts at one task share its base, in one process too.
+        // Attempts at one task share its base, also within one process.
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let index = self.git_dir.join(format!("rebuild-{}-{number}.index", std::process::id()));
@@ -50,10 +50,10 @@ impl Base {
             .collect()
     }
 
-    /// What a toolbox would export of a workspace with `patch`.
+    /// The export that a toolbox would make of a workspace with `patch`.
     ///
     /// # Errors
-    /// As with [`Base::with_patch`].
+    /// The same as for [`Base::with_patch`].
     pub fn export_of(&self, patch: &str) -> Result<Export> {
         let file = |(path, now): (RawBytes, Option<FileState>)| {
             let test = voe_evidence::is_test(&String::from_utf8_lossy(&path.0));
@@ -65,27 +65,27 @@ impl Base {
         Ok(export)
     }
 
-    /// The same base in a store of its own at `store`, with every object it needs: for a repository that is about to go.
+    /// Copies the base to a store of its own at `store`, with every object it needs: for a repository that will be removed.
     ///
     /// # Errors
     /// git failed, or the files can't be written to `store`.
     pub fn keep(&self, store: &Path) -> Result<Self> {
         let from = Git::private(&self.git_dir);
-        // git before 2.29 knows one format only, and not the question.
+        // git before 2.29 knows only one format, and not this option.
         let format = from.line(&["rev-parse", "--show-object-format"]).unwrap_or_else(|_| "sha1".into());
         init_bare(store, &format)?;
         let git_dir = std::fs::canonicalize(store).map_err(RepoError::io("read", store))?;
         let roots = [Some(self.tree.clone()), self.commit.clone()];
         let wanted: String = roots.into_iter().flatten().map(|id| id + "\n").collect();
-        // By way of a file: a history of some hundred megabytes should not lie in memory.
+        // Through a file: a history of some hundred megabytes should not be in memory.
         let pack = tempfile::NamedTempFile::new_in(&git_dir).map_err(RepoError::io("write", &git_dir))?;
         from.run_into(&["pack-objects", "-q", "--revs", "--stdout"], wanted.as_bytes(), pack.path())?;
         Git::private(&git_dir).run_from(&["index-pack", "--stdin"], pack.path())?;
         Ok(Self { git_dir, ..self.clone() })
     }
 
-    /// Puts what this base holds in the place of what `export` says about it, and drops files that are as at base: what a
-    /// sandbox reads as the base may have been changed since, by the user or by what ran inside.
+    /// Replaces the base states in `export` by those of this base, and drops files that are as at the base: what a sandbox reads
+    /// as the base may have been changed since, by the user or by what ran inside.
     ///
     /// # Errors
     /// git could not read the base.
@@ -105,7 +105,7 @@ impl Base {
         let mut blobs = Blobs::open(&git)?;
         for file in &mut export.files {
             file.base = match entries.get(&file.path.0) {
-                // A submodule stands in the tree with its files; anything else is no file.
+                // A submodule is in the tree with its files; anything else is not a file.
                 Some((mode, id)) if mode & 0o170_000 != 0o160_000 => {
                     Some(FileState { mode: *mode, content: RawBytes(blobs.get(id)?) })
                 }
@@ -116,9 +116,9 @@ impl Base {
         Ok(())
     }
 
-    /// Makes a repository in `dir` (missing or empty) with the base's files in the work tree and its commit checked out,
-    /// so that `git diff` and `git log` say there what they said at the base. It borrows the base's objects, and takes
-    /// nothing else of its git directory, which for a record from elsewhere somebody else has filled.
+    /// Makes a repository in `dir` (missing or empty) with the base's files in the work tree and its commit checked out, so that
+    /// `git diff` and `git log` print there what they printed at the base. It borrows the base's objects, and nothing else of
+    /// its git directory: that of somebody else's record can't be trusted.
     ///
     /// # Errors
     /// git failed, or the files can't be written to `dir`.
@@ -131,7 +131,7 @@ impl Base {
             git.run(&["read-tree", commit])?;
         }
         let (index, attributes) = (git_dir.join("voe-base.index"), git_dir.join("info/attributes"));
-        // The base holds bytes as they lay in the work tree: nothing is to be converted on the way out.
+        // The base has the bytes of the work tree: nothing is to be converted on checkout.
         write(&attributes, NO_ATTRIBUTES.as_bytes())?;
         let files = git.index(&index);
         files.run(&["read-tree", &self.tree])?;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::git::{Git, failure};
 use crate::{RepoError, Result};
 
-/// The oldest git whose options are relied upon.
+/// The oldest git version that has the options used here.
 const OLDEST_GIT: (u32, u32) = (2, 25);
 
-/// The user's repository: one work tree and what git keeps about it.
+/// The user's repository: one work tree and its git directory.
 #[derive(Debug, Clone)]
 pub struct Repo {
     pub(crate) top: PathBuf,
@@ -19,16 +19,16 @@ pub struct Repo {
     pub(crate) settings: Settings,
 }
 
-/// What of the configuration matters for reading the work tree, as it is when the repository is found.
+/// The configuration that matters for reading the work tree, as of when the repository was found.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// `sha1` or `sha256`.
     pub(crate) object_format: String,
-    /// Whether line ends may be converted.
+    /// Whether line endings may be converted.
     pub(crate) converts_line_ends: bool,
-    /// Whether there is a file of attributes for all repositories.
+    /// Whether there is an attributes file for all repositories.
     pub(crate) attributes_file: bool,
-    /// The file with what is ignored in all repositories, if any.
+    /// The excludes file for all repositories, if any.
     pub(crate) excludes_file: Option<PathBuf>,
 }
 
@@ -71,10 +71,10 @@ fn user_file(name: &str) -> Option<PathBuf> {
 }
 
 impl Repo {
-    /// The repository whose work tree `start` is in. Linked work trees and submodules are repositories of their own.
+    /// The repository with the work tree that contains `start`. Linked work trees and submodules are repositories of their own.
     ///
     /// # Errors
-    /// No git, a git older than 2.25, not in a repository, a bare one, one that git does not trust.
+    /// git is missing or older than 2.25; `start` is not in a repository, or in a bare one, or in one that git does not trust.
     pub fn discover(start: &Path) -> Result<Self> {
         if !start.is_dir() {
             return Err(RepoError::NoDirectory(start.to_path_buf()));
@@ -98,7 +98,7 @@ impl Repo {
             ["true", _] => return Err(RepoError::Bare(start)),
             _ => return Err(RepoError::InsideGitDir(start)),
         }
-        // One question a run: a path may hold newlines.
+        // One value for each run: a path may contain newlines.
         let top = path_answer(&git, &["rev-parse", "--show-toplevel"])?;
         let git_dir = path_answer(&git, &["rev-parse", "--absolute-git-dir"])?;
         let common_dir = start.join(path_answer(&git, &["rev-parse", "--git-common-dir"])?);
@@ -110,17 +110,17 @@ impl Repo {
         Ok(Self { top, git_dir, common_dir, settings })
     }
 
-    /// The work tree's top directory, absolute.
+    /// The top directory of the work tree, absolute.
     pub fn top(&self) -> &Path {
         &self.top
     }
 
-    /// The work tree's git directory, absolute: `.git`, or one below `worktrees` or `modules` of another.
+    /// The git directory of the work tree, absolute: `.git`, or one below `worktrees` or `modules` of another.
     pub fn git_dir(&self) -> &Path {
         &self.git_dir
     }
 
-    /// The git directory that holds objects and branches, absolute; another than [`Repo::git_dir`] in a linked work tree.
+    /// The git directory with objects and branches, absolute; differs from [`Repo::git_dir`] in a linked work tree.
     pub fn common_dir(&self) -> &Path {
         &self.common_dir
     }
@@ -151,8 +151,8 @@ impl Repo {
     }
 }
 
-/// Whether the `.git` of a work tree is this git directory. A repository's own `core.worktree` may name any other directory as its
-/// work tree, and a clone may have a bare repository with that setting among its files.
+/// Whether the `.git` of a work tree is this git directory. A repository's own `core.worktree` may name any other directory
+/// as its work tree, and a clone may have a bare repository with that setting among its files.
 fn leads_to(top: &Path, git_dir: &Path) -> Result<bool> {
     let dot_git = top.join(".git");
     if !dot_git.try_exists().map_err(RepoError::io("read", &dot_git))? {
@@ -167,12 +167,12 @@ fn check_version(git: &Git) -> Result<()> {
     let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
     match (numbers.next(), numbers.next()) {
         (Some(major), Some(minor)) if (major, minor) < OLDEST_GIT => Err(RepoError::GitTooOld(version)),
-        // A version in a form that is not known is more likely newer than older.
+        // An unknown version format is more likely newer than older.
         _ => Ok(()),
     }
 }
 
-/// An answer that is a path: all but the last newline belongs to it.
+/// Output that is a path: only the last newline is not part of it.
 fn path_answer(git: &Git, args: &[&str]) -> Result<PathBuf> {
     let mut out = git.run(args)?;
     if out.last() == Some(&b'\n') {

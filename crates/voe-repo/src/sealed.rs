@@ -1,4 +1,4 @@
-//! A checkout that knows nothing of what came after its commit.
+//! A checkout without anything newer than its commit.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,39 +9,39 @@ use crate::history::{History, pack};
 use crate::objects::unknown;
 use crate::{RepoError, Result};
 
-/// What a sealed checkout holds.
+/// The contents of a sealed checkout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
-    /// The commit, as a full id.
+    /// The full id of the commit.
     pub commit: String,
-    /// The tags that are reachable from it, in the order of their names.
+    /// The tags that are reachable from it, by name.
     pub tags: Vec<String>,
     /// The number of objects in the repository.
     pub objects: u64,
 }
 
 /// Makes a repository at `dir` (missing or empty) from the clone or mirror `source`: `commit` on `main`, its ancestors
-/// and the tags among them, checked out; no remotes, alternates, reflogs or promises, and no object that is not
-/// reachable from these. Submodules stay empty. What of its history is in `history` is shared with other checkouts.
+/// and the tags among them, checked out; no remotes, alternates, reflogs or promisor packs, and no object that is not
+/// reachable from these. Submodules stay empty. The part of its history that is in `history` is shared with other checkouts.
 ///
 /// # Errors
-/// `source` is no repository, the commit is not in it, or something of it is missing there (a partial or shallow clone); git failed, or the
-/// disk.
+/// `source` is not a repository, lacks the commit or some of its objects (a partial or shallow clone); git failed, or a file
+/// can't be written.
 pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path, history: Option<&History>) -> Result<Sealed> {
-    // Grafts would put other commits among the ancestors.
+    // Grafts would add other commits to the ancestors.
     let from = Git::around(source).variable("GIT_GRAFT_FILE", "/dev/null");
     let missing = || RepoError::NoCommit { clone: source.to_owned(), commit: commit.to_owned() };
     if commit.starts_with('-') {
         return Err(missing());
     }
-    // What is no repository at all lacks more than a commit, and git says so.
+    // If it is not a repository at all, git's own error is the better one.
     from.line(&["rev-parse", "--git-dir"])?;
     let commit =
         from.line(&["rev-parse", "--quiet", "--verify", &format!("{commit}^{{commit}}")]).map_err(|_| missing())?;
     let tags = reachable_tags(&from, &commit)?;
     let git = init(dir)?;
     let git_dir = dir.join(".git");
-    // There may be more packs than git would leave alone, and packing them again would be all for nothing.
+    // There may be more packs than git leaves alone; packing them again would be wasted.
     git.run(&["config", "gc.auto", "0"])?;
     let layers = history.map(|history| history.layers(source, &from, &commit)).transpose()?.unwrap_or_default();
     layers.share(&git_dir)?;
@@ -63,11 +63,11 @@ pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path, history: Option<
     Ok(Sealed { commit, tags: tags.into_iter().map(|(_, name)| name).collect(), objects })
 }
 
-/// Looks at a sealed checkout of `base` in which commands have run: it must stand at `base`, or one commit later, and whatever
-/// else came into its objects, a fetch say, is removed.
+/// Inspects a sealed checkout of `base` in which commands have run: it must be at `base`, or one commit later. Other objects
+/// that were added to it, such as by a fetch, are removed.
 ///
 /// # Errors
-/// It stands elsewhere; git failed, or the disk.
+/// It is at another commit; git failed, or a file can't be removed.
 pub fn settle(dir: &Path, base: &str) -> Result<()> {
     let git_dir = dir.join(".git");
     let git = Git::private(&git_dir).work_tree(dir);
@@ -103,8 +103,8 @@ pub fn settle(dir: &Path, base: &str) -> Result<()> {
     Ok(())
 }
 
-/// Tags whose commit is `commit` or an ancestor: their ids and names. A tag made later of an old commit counts as known;
-/// an annotated one would tell its date, so it is taken only if it was made no later than a day after the commit.
+/// Tags whose commit is `commit` or an ancestor: their ids and names. A lightweight tag is taken whenever it was made; an
+/// annotated one shows its date, so it is taken only if it was made no later than a day after the commit.
 fn reachable_tags(from: &Git, commit: &str) -> Result<Vec<(String, String)>> {
     let format = "--format=%(objectname) %(creatordate:unix) %(refname:strip=2)";
     let latest = from.line(&["show", "-s", "--no-show-signature", "--format=%ct", commit])?;

@@ -1,9 +1,9 @@
 //! The work tree as a git tree, byte for byte, without touching the repository.
 //!
-//! The work is done in a git directory of voe's own (the store) with an index of its own, which starts as a copy of the
-//! user's index: most files need no more than a look at their times. In the store no attribute has a meaning, so no
-//! filter runs and no line end is converted; files for which the user's index holds something else than their bytes
-//! (a filter, line ends, an encoding) are read anew.
+//! The work is done in a git directory of voe's own (the store) with its own index, which starts as a copy of the user's:
+//! for most files a comparison of time stamps is enough. In the store no attribute has an effect, so no filter runs and no
+//! line ending is converted; files for which the user's index may differ from their bytes (a filter, line endings, an
+//! encoding) are read again.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -16,22 +16,22 @@ use crate::index::{Listed, copy_index, copy_with_time, feed, index_name, list_in
 use crate::objects::{init_bare, printable};
 use crate::{Repo, RepoError, Result};
 
-/// In the store all contents are taken as they are. This file has the highest precedence of all attributes.
+/// In the store all content is taken as it is. This file has the highest precedence of all attributes.
 pub(crate) const NO_ATTRIBUTES: &str = "* -text !eol !crlf -ident !filter !working-tree-encoding !diff !merge\n";
 
-/// How deep repositories inside of repositories are followed.
+/// The maximum depth of nested repositories.
 const DEEPEST_NESTING: usize = 8;
 
-/// Which files of the work tree belong to it.
+/// Which files of the work tree are part of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Since {
-    /// Those that the user's index holds, and those that are new and not ignored.
+    /// Those in the user's index, and those that are new and not ignored.
     UserIndex,
-    /// Those that the last snapshot in this store held, and those that are new and not ignored.
+    /// Those of the last snapshot in this store, and those that are new and not ignored.
     LastSnapshot,
 }
 
-/// A work tree at a moment.
+/// A work tree at one moment.
 pub(crate) struct Snapshot {
     pub(crate) tree: String,
     pub(crate) skipped: Vec<String>,
@@ -60,7 +60,7 @@ struct Nesting<'a> {
 }
 
 impl Nesting<'_> {
-    /// The tree of one repository's files; `prefix` is its place in the outermost work tree (empty or ending in `/`).
+    /// The tree of one repository's files; `prefix` is its path in the outermost work tree (empty or ending in `/`).
     fn tree_of(&mut self, repo: &Repo, prefix: &[u8], depth: usize) -> Result<String> {
         borrow_objects(self.store, repo)?;
         let kept = self.store.join(index_name(prefix));
@@ -87,7 +87,7 @@ impl Nesting<'_> {
         git.line(&["write-tree", "--missing-ok"])
     }
 
-    /// Brings the index up to the work tree; gives the directories that are repositories of their own.
+    /// Updates the index to the work tree. Returns the directories that are repositories of their own.
     fn refresh(&mut self, repo: &Repo, git: &Git, prefix: &[u8], fresh: bool) -> Result<BTreeSet<Vec<u8>>> {
         let mut nested = BTreeSet::new();
         let mut update = BTreeSet::new();
@@ -105,7 +105,7 @@ impl Nesting<'_> {
         }
         feed(git, &["update-index", "-z", "--force-remove", "--stdin"], &nested)?;
         let changes = list_changes(repo, git)?;
-        // Forgotten, so that they are read anew whatever their times say.
+        // Removed from the index, so that they are read again whatever their time stamps.
         let converted = converted(repo, git, &listed, &changes)?;
         feed(git, &["update-index", "-z", "--force-remove", "--stdin"], &converted)?;
         update.extend(converted);
@@ -119,9 +119,9 @@ impl Nesting<'_> {
         let (mut present, mut absent) = (BTreeSet::new(), BTreeSet::new());
         for path in update {
             match standing(&repo.top, &path) {
-                Standing::There => present.insert(path),
-                Standing::Gone => absent.insert(path),
-                Standing::Skipped(why) => {
+                PathState::There => present.insert(path),
+                PathState::Gone => absent.insert(path),
+                PathState::Skipped(why) => {
                     self.skipped.push(format!("{}{}: {why}", printable(prefix), printable(&path)));
                     absent.insert(path)
                 }
@@ -132,7 +132,7 @@ impl Nesting<'_> {
         Ok(nested)
     }
 
-    /// Puts the files of a repository inside this one into the index at its place.
+    /// Adds the files of a nested repository to the index, under its path.
     fn graft(&mut self, repo: &Repo, git: &Git, prefix: &[u8], path: &[u8], depth: usize) -> Result<()> {
         let directory = repo.top.join(as_path(path));
         let place = [prefix, path, b"/"].concat();
@@ -144,7 +144,7 @@ impl Nesting<'_> {
         let inner = match Repo::discover(&directory) {
             Ok(inner) if inner.top == directory && depth < DEEPEST_NESTING => inner,
             Ok(_) => {
-                self.skipped.push(format!("{}: a repository too deep inside others", printable(&place)));
+                self.skipped.push(format!("{}: a repository nested too deeply", printable(&place)));
                 return Ok(());
             }
             Err(error) => {
@@ -153,7 +153,7 @@ impl Nesting<'_> {
             }
         };
         if inner.settings.object_format != repo.settings.object_format {
-            self.skipped.push(format!("{}: a repository with another hash", printable(&place)));
+            self.skipped.push(format!("{}: a repository with another hash format", printable(&place)));
             return Ok(());
         }
         let tree = self.tree_of(&inner, &place, depth + 1)?;
@@ -165,7 +165,7 @@ impl Nesting<'_> {
     }
 }
 
-/// The paths of which the user's index may hold something else than their bytes, however fresh it says they are.
+/// The paths for which the user's index may differ from their bytes, although it lists them as unchanged.
 fn converted(repo: &Repo, git: &Git, listed: &[Listed], changes: &[(u8, Vec<u8>)]) -> Result<BTreeSet<Vec<u8>>> {
     let files: Vec<&Listed> =
         listed.iter().filter(|entry| entry.stage == 0 && matches!(entry.mode, 0o100644 | 0o100755)).collect();
@@ -178,7 +178,7 @@ fn converted(repo: &Repo, git: &Git, listed: &[Listed], changes: &[(u8, Vec<u8>)
         return Ok(BTreeSet::new());
     }
     let mut found = BTreeSet::new();
-    // A conversion of line ends changes the size.
+    // A conversion of line endings changes the size.
     let ids: String = files.iter().map(|entry| format!("{}\n", entry.id)).collect();
     let sizes = git.run_with(&["cat-file", "--batch-check=%(objectsize)"], ids.as_bytes())?;
     for (entry, size) in files.iter().zip(sizes.split(|byte| *byte == b'\n')) {
@@ -201,7 +201,7 @@ fn converted(repo: &Repo, git: &Git, listed: &[Listed], changes: &[(u8, Vec<u8>)
     Ok(found)
 }
 
-/// What in the work tree differs from the index: `C` changed, `R` removed, `?` new and not ignored. A directory that is a
+/// The differences between work tree and index: `C` changed, `R` removed, `?` new and not ignored. A directory that is a
 /// repository of its own ends in `/`.
 fn list_changes(repo: &Repo, git: &Git) -> Result<Vec<(u8, Vec<u8>)>> {
     let (git, args) = ignoring(repo, git);
@@ -213,7 +213,7 @@ fn list_changes(repo: &Repo, git: &Git) -> Result<Vec<(u8, Vec<u8>)>> {
     Ok(records.map(|record| (record[0], record[2..].to_vec())).collect())
 }
 
-/// What the repository ignores: files, and directories (ending in `/`) in which everything is.
+/// Ignored files, and directories (ending in `/`) that are ignored as a whole.
 pub(crate) fn list_ignored(repo: &Repo, store: &Path) -> Result<Vec<Vec<u8>>> {
     let index = store.join(index_name(b""));
     let (git, args) = ignoring(repo, &Git::private(store).work_tree(&repo.top).index(&index));
@@ -224,7 +224,7 @@ pub(crate) fn list_ignored(repo: &Repo, store: &Path) -> Result<Vec<Vec<u8>>> {
     Ok(out.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(<[u8]>::to_vec).collect())
 }
 
-/// The rules by which the user's own git ignores files: `.gitignore`, `info/exclude`, the user's excludes file.
+/// The user's own ignore rules: `.gitignore`, `info/exclude`, the user's excludes file.
 fn ignoring(repo: &Repo, git: &Git) -> (Git, Vec<OsString>) {
     let mut setting = OsString::from("core.excludesFile=");
     setting.push(repo.settings.excludes_file.as_deref().unwrap_or(Path::new("/dev/null")));
@@ -238,33 +238,33 @@ fn ignoring(repo: &Repo, git: &Git) -> (Git, Vec<OsString>) {
     (git.clone().setting(setting), args)
 }
 
-/// What became of a path that differs from the index.
-enum Standing {
+/// The state of a path that differs from the index.
+enum PathState {
     There,
     Gone,
     Skipped(String),
 }
 
-fn standing(top: &Path, path: &[u8]) -> Standing {
+fn standing(top: &Path, path: &[u8]) -> PathState {
     // A file seen through a symbolic link is not at this path.
     let mut at = top.to_path_buf();
     let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
     for part in &parts[..parts.len() - 1] {
         at.push(as_path(part));
         if !at.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
-            return Standing::Gone;
+            return PathState::Gone;
         }
     }
     at.push(as_path(parts[parts.len() - 1]));
     match at.symlink_metadata() {
-        Ok(meta) if meta.is_symlink() => Standing::There,
+        Ok(meta) if meta.is_symlink() => PathState::There,
         Ok(meta) if meta.is_file() => match std::fs::File::open(&at) {
-            Ok(_) => Standing::There,
-            Err(error) => Standing::Skipped(error.to_string()),
+            Ok(_) => PathState::There,
+            Err(error) => PathState::Skipped(error.to_string()),
         },
-        Ok(meta) if meta.is_dir() => Standing::Gone,
-        Ok(_) => Standing::Skipped("neither a file nor a symbolic link".to_owned()),
-        Err(_) => Standing::Gone,
+        Ok(meta) if meta.is_dir() => PathState::Gone,
+        Ok(_) => PathState::Skipped("neither a file nor a symbolic link".to_owned()),
+        Err(_) => PathState::Gone,
     }
 }
 
@@ -281,7 +281,7 @@ fn borrow_objects(store: &Path, repo: &Repo) -> Result<()> {
     write(&file, &text)
 }
 
-/// A path as `objects/info/alternates` takes it; one with a newline needs quotes.
+/// A path in the format of `objects/info/alternates`; one with a newline needs quotes.
 pub(crate) fn alternate(objects: &Path) -> Vec<u8> {
     let path = objects.as_os_str().as_bytes();
     if !path.contains(&b'\n') {
@@ -303,7 +303,7 @@ pub(crate) fn as_path(bytes: &[u8]) -> &Path {
     Path::new(std::ffi::OsStr::from_bytes(bytes))
 }
 
-/// Writes a file and the directories above it.
+/// Writes a file and makes the directories above it.
 pub(crate) fn write(file: &Path, content: &[u8]) -> Result<()> {
     if let Some(parent) = file.parent() {
         std::fs::create_dir_all(parent).map_err(RepoError::io("make", parent))?;

@@ -1,4 +1,4 @@
-//! A new content that waits until it is put in its place.
+//! New content that is written but not yet in its place.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -13,46 +13,47 @@ use voe_protocol::FileState;
 
 use crate::hazard::LINK;
 
-/// A new content that waits in the file system of its place.
+/// New content, waiting in the file system of its final path.
 pub(crate) struct Staged {
     pub(crate) directory: OwnedFd,
-    waits: Waits,
+    waits: StagedAs,
 }
 
-/// How a content waits. Under a name that nobody can know: a patch that had a file of that name would change places with it.
-enum Waits {
-    /// A file that has no name yet, so that a kill leaves nothing.
+/// Where the content waits. Its name can't be guessed: a patch that contained a file of that name would otherwise collide
+/// with it.
+enum StagedAs {
+    /// A file without a name, so that a kill leaves nothing.
     Nameless(OwnedFd),
-    /// A file under such a name, where a file system has none without.
+    /// A file with a random name, on file systems that have no unnamed files.
     Named(String),
     /// The target of a symbolic link, which is made at the end.
     Link(Vec<u8>),
 }
 
 impl Staged {
-    /// Writes a content into the file system of `directory` until it is put in its place; an existing file's permissions are
-    /// kept, but for the executable bits.
+    /// Writes content into the file system of `directory` until it is moved to its path. An existing file's permissions are
+    /// kept, except for the executable bits.
     pub(crate) fn write(directory: OwnedFd, state: &FileState, like: Option<RawMode>) -> rustix::io::Result<Self> {
         if state.mode == LINK {
-            return Ok(Staged { directory, waits: Waits::Link(state.content.0.clone()) });
+            return Ok(Staged { directory, waits: StagedAs::Link(state.content.0.clone()) });
         }
         let executable = state.mode & 0o100 != 0;
         let fresh_mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
         let flags = OFlags::WRONLY | OFlags::CLOEXEC;
         let (file, waits) = match rustix::fs::openat(&directory, ".", flags | OFlags::TMPFILE, fresh_mode) {
-            Ok(file) => (file.try_clone().map_err(errno)?, Waits::Nameless(file)),
-            // ISDIR: from before the kernel had them.
+            Ok(file) => (file.try_clone().map_err(errno)?, StagedAs::Nameless(file)),
+            // Kernels that do not know the flag return ISDIR.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
                 let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
                 let (name, file) = fresh(|name| rustix::fs::openat(&directory, name, flags, fresh_mode))?;
-                (file, Waits::Named(name))
+                (file, StagedAs::Named(name))
             }
             Err(errno) => return Err(errno),
         };
         let staged = Staged { directory, waits };
         if let Some(like) = like {
             let mode = match executable {
-                // Who may read it may run it, as git does.
+                // As in git: whoever may read it may execute it.
                 true if like & 0o100 == 0 => like | ((like & 0o444) >> 2),
                 true => like,
                 false => like & !0o111,
@@ -63,36 +64,36 @@ impl Staged {
         Ok(staged)
     }
 
-    /// Gives the content a name of its own in its directory, to be renamed from.
+    /// Gives the content a name in its directory, to be renamed from.
     pub(crate) fn name(&mut self) -> rustix::io::Result<String> {
         let name = match &self.waits {
-            Waits::Named(name) => return Ok(name.clone()),
-            Waits::Nameless(file) => {
+            StagedAs::Named(name) => return Ok(name.clone()),
+            StagedAs::Nameless(file) => {
                 let from = format!("/proc/self/fd/{}", file.as_raw_fd());
                 fresh(|name| rustix::fs::linkat(CWD, &from, &self.directory, name, AtFlags::SYMLINK_FOLLOW))?.0
             }
-            Waits::Link(target) => {
+            StagedAs::Link(target) => {
                 fresh(|name| rustix::fs::symlinkat(OsStr::from_bytes(target), &self.directory, name))?.0
             }
         };
-        self.waits = Waits::Named(name.clone());
+        self.waits = StagedAs::Named(name.clone());
         Ok(name)
     }
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        if let Waits::Named(name) = &self.waits {
-            // Gone already if it was put in its place.
+        if let StagedAs::Named(name) = &self.waits {
+            // Already gone if it was moved to its path.
             let _ = rustix::fs::unlinkat(&self.directory, name, AtFlags::empty());
         }
     }
 }
 
-/// Makes something under a name that is not taken and that nobody can foresee. `make` must not replace what is there.
+/// Makes something under an unused, unpredictable name. `make` must not replace an existing file.
 fn fresh<T>(make: impl Fn(&str) -> rustix::io::Result<T>) -> rustix::io::Result<(String, T)> {
     loop {
-        // Each hasher has a key of the system's randomness.
+        // Each hasher has a random key from the system.
         let name = format!(".voe-{:016x}.tmp", RandomState::new().hash_one(std::process::id()));
         match make(&name) {
             Err(Errno::EXIST) => {}

@@ -7,7 +7,7 @@ use lab::{Files, Lab, everything, export, files, git_files};
 use voe_protocol::Export;
 use voe_repo::{Applied, Base, make_patch};
 
-/// What an attempt did: `edit` changes the base's files.
+/// The result of an attempt: `edit` changes the base's files.
 fn attempt(lab: &Lab, edit: impl FnOnce(&mut Files)) -> (Base, Export) {
     let base = lab.repo().base(&lab.store()).unwrap();
     let old = lab.tree(&base.tree);
@@ -21,7 +21,7 @@ fn apply(lab: &Lab, (base, export): &(Base, Export)) -> Applied {
     lab.repo().apply(base, &patch, export, &lab.undo()).unwrap()
 }
 
-/// It is not applied, and nothing differs afterwards.
+/// Checks that it is not applied and that nothing differs afterwards.
 fn refused(lab: &Lab, attempt: &(Base, Export)) -> String {
     let before = everything(&lab.top());
     let applied = apply(lab, attempt);
@@ -62,19 +62,19 @@ fn on_an_unchanged_tree_every_kind_of_change_arrives_and_the_index_stays() {
     }
     assert_eq!(lab::as_git_sees(&lab.top()), expected);
     assert_eq!(git_files(&lab.path(".git")), git_before);
-    assert_eq!(apply(&lab, &attempt), Applied::Plain, "a second time there is nothing left to do");
+    assert_eq!(apply(&lab, &attempt), Applied::Plain, "a second time there is nothing to do");
 }
 
 #[test]
 fn changes_to_other_files_do_not_matter() {
     let lab = Lab::with_commit();
     let attempt = attempt(&lab, |files| drop(files.insert(b"a.txt".to_vec(), text(0o100644, "x\n"))));
-    lab.write("dir/b.txt", "the user goes on working\n");
+    lab.write("dir/b.txt", "the user keeps working\n");
     assert_eq!(apply(&lab, &attempt), Applied::Plain);
 }
 
 #[test]
-fn changes_in_other_places_of_a_file_are_merged() {
+fn changes_in_different_places_of_a_file_are_merged() {
     let lab = Lab::with_commit();
     lab.write("a.txt", "1\n2\n3\n4\n5\n6\n7\n");
     let attempt =
@@ -86,18 +86,18 @@ fn changes_in_other_places_of_a_file_are_merged() {
 }
 
 #[test]
-fn a_conflict_in_one_file_keeps_all_others_from_being_written() {
+fn a_conflict_in_one_file_leaves_all_others_unwritten() {
     let lab = Lab::with_commit();
     let attempt = attempt(&lab, |files| {
         files.insert(b"a.txt".to_vec(), text(0o100644, "one\nTWO\nthree\n"));
         files.insert(b"dir/b.txt".to_vec(), text(0o100644, "changed\n"));
     });
     lab.write("a.txt", "one\nzwei\nthree\n");
-    assert_eq!(refused(&lab, &attempt), "a.txt: it was changed meanwhile in the same place");
+    assert_eq!(refused(&lab, &attempt), "a.txt: it was changed in the meantime in the same place");
 }
 
 #[test]
-fn each_change_that_does_not_go_together_is_a_conflict_with_its_reason() {
+fn each_conflict_is_listed_with_its_reason() {
     let lab = Lab::with_commit();
     lab.write("bin", [0, 1]);
     lab.link("link", "a.txt");
@@ -121,18 +121,18 @@ fn each_change_that_does_not_go_together_is_a_conflict_with_its_reason() {
     std::fs::create_dir(lab.path("place")).unwrap();
     lab.write("place/full", "");
     insta::assert_snapshot!(refused(&lab, &attempt), @r"
-    a.txt: it was removed meanwhile
-    bin: it was changed meanwhile, and it is not text
-    dir/b.txt: it was changed meanwhile, and the patch removes it
-    dir/deep/more/x: a directory above it is a symbolic link now
-    link: it was changed meanwhile, and symbolic links are not merged
-    new: it was made meanwhile, with another content
-    place: it is a directory now
+    a.txt: it was deleted in the meantime
+    bin: it was changed in the meantime, and it is not text
+    dir/b.txt: it was changed in the meantime, and the patch deletes it
+    dir/deep/more/x: a directory above it is now a symbolic link
+    link: it was changed in the meantime, and symbolic links are not merged
+    new: it was created in the meantime with different content
+    place: it is now a directory
     ");
 }
 
 #[test]
-fn a_new_link_through_an_ignored_link_of_the_users_is_refused_where_that_leads_out() {
+fn a_new_link_is_refused_if_an_ignored_link_of_the_users_leads_it_outside() {
     let lab = Lab::with_commit();
     lab.write(".gitignore", "/ignored*\n");
     lab.link("ignored-link", "/etc");
@@ -160,14 +160,14 @@ fn a_new_link_through_an_untracked_chain_of_links_is_followed_to_its_end() {
 }
 
 #[test]
-fn hazards_are_refused_whatever_the_patch_says_of_itself() {
+fn hazards_are_refused_even_if_the_patch_lists_none() {
     let lab = Lab::with_commit();
     let attempt = attempt(&lab, |files| {
         files.insert(b".git/hooks/post-checkout".to_vec(), text(0o100755, "#!/bin/sh\n"));
         files.insert(b"up".to_vec(), text(0o120000, "../.."));
     });
     insta::assert_snapshot!(refused(&lab, &attempt), @r"
-    .git/hooks/post-checkout is a path of git's own
+    .git/hooks/post-checkout is inside a git directory
     up is a symbolic link to ../.., which leads out of the work tree
     ");
     let mut patch = make_patch(&attempt.1, Some(&attempt.0)).unwrap();
@@ -176,12 +176,12 @@ fn hazards_are_refused_whatever_the_patch_says_of_itself() {
 }
 
 #[test]
-fn a_false_claim_about_the_base_is_not_merged_upon() {
+fn an_export_with_a_false_base_is_not_merged() {
     let lab = Lab::with_commit();
     let (base, _) = attempt(&lab, |_| {});
     let claimed = files(&[("a.txt", 0o100644, "one\ntwo\nthree\nclaimed\n")]);
     let now = files(&[("a.txt", 0o100644, "ONE\ntwo\nthree\nclaimed\n")]);
-    assert_eq!(refused(&lab, &(base, export(&claimed, &now))), "a.txt: it is not what it was at base");
+    assert_eq!(refused(&lab, &(base, export(&claimed, &now))), "a.txt: it is not as it was at the base");
 }
 
 #[test]

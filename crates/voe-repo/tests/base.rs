@@ -1,4 +1,4 @@
-//! The base is the work tree as it stands, and recording it changes nothing.
+//! The base is the current work tree, and recording it changes nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod lab;
@@ -10,7 +10,7 @@ use std::path::Path;
 use lab::{Lab, as_git_sees, everything, git_files, git_in};
 use voe_repo::{Repo, RepoError};
 
-/// The base holds exactly the files of the work tree; neither they nor git's own files differ afterwards.
+/// Checks that the base contains exactly the files of the work tree, and that recording it changed no file.
 fn base_is_the_work_tree(lab: &Lab) -> String {
     let (tree_before, git_before) = (everything(&lab.top()), git_files(lab.repo().git_dir()));
     let objects_before = everything(&lab.repo().common_dir().join("objects"));
@@ -164,7 +164,7 @@ fn filters_hooks_and_monitors_never_run_and_their_files_keep_their_bytes() {
 }
 
 #[test]
-fn files_that_git_was_told_to_take_for_unchanged_are_read() {
+fn files_marked_as_unchanged_in_the_index_are_read() {
     let lab = Lab::with_commit();
     lab.git(&["update-index", "--assume-unchanged", "a.txt"]);
     lab.git(&["update-index", "--skip-worktree", "dir/b.txt"]);
@@ -174,7 +174,7 @@ fn files_that_git_was_told_to_take_for_unchanged_are_read() {
 }
 
 #[test]
-fn a_sparse_checkout_is_what_lies_in_the_work_tree() {
+fn a_sparse_checkout_is_recorded_as_it_is_in_the_work_tree() {
     let lab = Lab::with_commit();
     for index in ["false", "true"] {
         lab.git(&["config", "index.sparse", index]);
@@ -199,7 +199,7 @@ fn a_split_index_and_an_untracked_cache_are_read() {
 }
 
 #[test]
-fn a_merge_with_conflicts_is_what_lies_in_the_work_tree() {
+fn a_merge_with_conflicts_is_recorded_as_it_is_in_the_work_tree() {
     let lab = Lab::with_commit();
     lab.git(&["checkout", "-q", "-b", "other"]);
     lab.write("a.txt", "theirs\n");
@@ -228,7 +228,7 @@ fn before_the_first_commit_there_is_a_base_too() {
 }
 
 #[test]
-fn submodules_and_nested_repositories_stand_in_it_with_their_files() {
+fn submodules_and_nested_repositories_are_recorded_with_their_files() {
     let lab = Lab::with_commit();
     let other = Lab::with_commit();
     lab.git(&["submodule", "--quiet", "add", other.top().to_str().unwrap(), "sub module"]);
@@ -268,7 +268,7 @@ fn a_submodule_and_a_linked_work_tree_are_repositories_of_their_own() {
 }
 
 #[test]
-fn what_can_not_be_read_is_said() {
+fn what_can_not_be_read_is_reported() {
     let lab = Lab::with_commit();
     lab.write("secret", "x");
     std::os::unix::net::UnixListener::bind(lab.path("socket")).unwrap();
@@ -291,7 +291,7 @@ fn a_sha256_repository_is_read() {
 }
 
 #[test]
-fn each_place_without_a_work_tree_says_what_to_do() {
+fn each_place_without_a_work_tree_gives_an_error_with_a_remedy() {
     let dir = tempfile::tempdir().unwrap();
     let nowhere = Repo::discover(&dir.path().join("missing")).unwrap_err();
     assert!(matches!(nowhere, RepoError::NoDirectory(_)));
@@ -310,7 +310,7 @@ fn each_place_without_a_work_tree_says_what_to_do() {
 
 #[test]
 fn a_repository_does_not_name_another_directory_as_its_work_tree() {
-    // The directory above is a repository of the user's, or none.
+    // The directory above is a repository of the user's, or not one.
     for above in [Lab::with_commit(), Lab { dir: tempfile::tempdir().unwrap() }] {
         let clone = above.dir.path().join("repo/clone");
         std::fs::create_dir_all(clone.join("docs/objects")).unwrap();
@@ -333,7 +333,7 @@ fn a_repository_does_not_name_another_directory_as_its_work_tree() {
 }
 
 #[test]
-fn a_git_directory_that_lies_elsewhere_is_found_where_the_work_tree_leads_to_it() {
+fn a_git_directory_in_another_place_is_found_if_the_work_tree_points_to_it() {
     let lab = Lab::with_commit();
     let elsewhere = lab.dir.path().join("elsewhere");
     git_in(&lab.top(), &["init", "-q", "--separate-git-dir", elsewhere.to_str().unwrap()]);
@@ -344,7 +344,7 @@ fn a_git_directory_that_lies_elsewhere_is_found_where_the_work_tree_leads_to_it(
 }
 
 #[test]
-fn a_part_of_the_index_that_is_no_file_is_refused_and_not_waited_for() {
+fn a_part_of_the_index_that_is_not_a_file_is_refused_without_blocking() {
     let lab = Lab::with_commit();
     let secret = lab.dir.path().join("secret");
     std::fs::write(&secret, "key").unwrap();
@@ -363,7 +363,7 @@ fn a_part_of_the_index_that_is_no_file_is_refused_and_not_waited_for() {
 #[test]
 fn a_repository_of_another_user_is_refused_with_the_remedy() {
     let lab = Lab::with_commit();
-    // Only root may give files away; elsewhere there is nothing to try.
+    // Only root may give files away; other users skip this.
     if std::os::unix::fs::chown(lab.top(), Some(12345), None).is_err() {
         return;
     }

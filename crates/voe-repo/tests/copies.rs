@@ -54,7 +54,7 @@ fn a_copy_stays_in_its_directory() {
 }
 
 #[test]
-fn a_sealed_checkout_holds_nothing_of_the_future() {
+fn a_sealed_checkout_contains_nothing_newer_than_its_commit() {
     let lab = Lab::with_commit();
     lab.git(&["tag", "v1"]);
     lab.write("a.txt", "second\n");
@@ -97,7 +97,7 @@ fn a_sealed_checkout_holds_nothing_of_the_future() {
 }
 
 #[test]
-fn a_commit_that_is_not_there_is_said() {
+fn a_missing_commit_is_reported() {
     let lab = Lab::with_commit();
     let error =
         sealed_checkout(&lab.top(), "0123456789012345678901234567890123456789", &lab.dir.path().join("x"), None)

@@ -1,4 +1,4 @@
-//! Checkouts that share their history show nothing that is newer than their base.
+//! Checkouts that share their history contain nothing newer than their base.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod lab;
@@ -31,7 +31,7 @@ fn tangled() -> Lab {
             lab.commit(&format!("topic {round} {step}"));
         }
         lab.git(&["checkout", "-q", "main"]);
-        // As it was at first.
+        // The same content as at first.
         lab.write("a.txt", "one\n");
         lab.commit(&format!("back {round}"));
         if round != 3 {
@@ -46,7 +46,7 @@ fn tangled() -> Lab {
 }
 
 #[test]
-fn whatever_was_made_before_a_checkout_holds_the_history_of_its_base_and_nothing_else() {
+fn in_any_order_of_bases_a_checkout_contains_the_history_of_its_base_and_nothing_else() {
     let lab = tangled();
     let commits: Vec<String> = lines(&lab.top(), &["rev-list", "--all"]).into_iter().collect();
     for step in [1, 3, 1000] {
@@ -82,7 +82,7 @@ fn checkouts_share_the_packs_of_their_history_and_a_layer_is_made_once() {
         sealed_checkout(&lab.top(), &lab.git(&["rev-parse", base]), &top, Some(&history)).unwrap();
         packs(&top)
     };
-    // The newer one first: a layer must not be a part of it that the older one can't have.
+    // The newer one first: a layer must not contain commits that the older base lacks.
     let (newer, older) = (checkout("main"), checkout("main~3"));
     let shared: BTreeSet<_> = newer.intersection(&older).collect();
     assert!(shared.len() >= 2 * 2, "two layers, each with its index: {newer:?} {older:?}");
@@ -91,12 +91,12 @@ fn checkouts_share_the_packs_of_their_history_and_a_layer_is_made_once() {
     assert_eq!(again.unwrap().tags, ["v0", "v2", "v4"]);
     let again = packs(&lab.dir.path().join("again"));
     let own: BTreeSet<&str> = again.difference(&newer).map(|(name, _)| name.split('.').next().unwrap()).collect();
-    assert_eq!(own.len(), 1, "all but the pack of its own is shared: {again:?} {newer:?}");
+    assert_eq!(own.len(), 1, "everything except its own pack is shared: {again:?} {newer:?}");
     assert_eq!(std::fs::read_dir(&dir).unwrap().count(), layers);
 }
 
 #[test]
-fn a_layer_that_was_begun_by_a_voe_that_was_killed_is_made_again() {
+fn a_layer_left_half_made_by_a_kill_is_made_again() {
     let lab = tangled();
     let dir = lab.dir.path().join("history");
     std::fs::create_dir_all(dir.join("part/objects/pack")).unwrap();
@@ -116,7 +116,7 @@ fn git_does_not_pack_the_shared_history_again() {
 }
 
 #[test]
-fn grafts_of_a_mirror_bring_no_newer_commit_among_the_ancestors() {
+fn grafts_of_a_mirror_add_no_newer_commit_to_the_ancestors() {
     let lab = tangled();
     let (base, newer) = (lab.git(&["rev-parse", "main~2"]), lab.git(&["rev-parse", "main"]));
     let root = lab.git(&["rev-list", "--max-parents=0", "main"]);
@@ -144,14 +144,14 @@ fn a_shallow_clone_is_refused() {
 }
 
 #[test]
-fn of_what_commands_add_to_a_checkout_its_commit_and_what_is_staged_stays() {
+fn objects_that_commands_add_to_a_checkout_are_removed_except_committed_and_staged_ones() {
     let lab = tangled();
     let base = lab.git(&["rev-parse", "main~1"]);
     let top = lab.dir.path().join("sealed");
     sealed_checkout(&lab.top(), &base, &top, None).unwrap();
     settle(&top, &base).unwrap();
     let before = all_objects(&top);
-    // As a fetch of few objects leaves them.
+    // A fetch of few objects leaves them like this.
     let later = git_in(&lab.top(), &["cat-file", "blob", "main:a.txt"]);
     std::fs::write(top.join("later"), [&later[..], b"later"].concat()).unwrap();
     git_in(&top, &["hash-object", "-w", "later"]);
@@ -168,5 +168,5 @@ fn of_what_commands_add_to_a_checkout_its_commit_and_what_is_staged_stays() {
 
     git_in(&top, &["commit", "-q", "-m", "second"]);
     let error = settle(&top, &base).unwrap_err();
-    assert!(error.to_string().starts_with("it was at "), "{error}");
+    assert!(error.to_string().starts_with("the checkout was made at "), "{error}");
 }

@@ -1,4 +1,4 @@
-//! A patch is what `git apply` takes on the base, and it gives exactly what the attempt left.
+//! A patch applies to the base with `git apply`, and gives exactly what the attempt left.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod lab;
@@ -36,7 +36,7 @@ fn round_trip(old: &Files, new: &Files) {
 }
 
 #[test]
-fn a_patch_reads_like_gits_own() {
+fn a_patch_has_the_format_of_gits_own() {
     let old = files(&[("a.txt", 0o100644, "one\ntwo\nthree\n"), ("gone", 0o100644, "x\n"), ("run", 0o100644, "")]);
     let new = files(&[("a.txt", 0o100644, "one\n2\nthree\n"), ("new file", 0o100644, "y"), ("run", 0o100755, "")]);
     let patch = make_patch(&export(&old, &new), None).unwrap();
@@ -101,7 +101,7 @@ fn binary_foreign_and_odd_files_survive() {
 }
 
 #[test]
-fn files_links_and_directories_change_places() {
+fn files_links_and_directories_swap_places() {
     let old = files(&[
         ("a", 0o100644, "file\n"),
         ("b/c", 0o100644, "in b\n"),
@@ -115,7 +115,7 @@ fn files_links_and_directories_change_places() {
 }
 
 #[test]
-fn nothing_changed_is_an_empty_patch() {
+fn no_changes_give_an_empty_patch() {
     let same = files(&[("a", 0o100644, "x")]);
     assert!(make_patch(&export(&same, &same), None).unwrap().is_empty());
 }
@@ -133,7 +133,7 @@ fn hazardous_patches_are_made_and_marked() {
     let said: Vec<String> = patch.hazards.iter().map(ToString::to_string).collect();
     assert_snapshot!(said.join("\n"), @r"
     ../up is not a path below the work tree
-    .git/hooks/pre-commit is a path of git's own
+    .git/hooks/pre-commit is inside a git directory
     /etc/x is not a path below the work tree
     l is a symbolic link to /etc, which is absolute
     ");
@@ -157,7 +157,7 @@ fn a_submodule_can_not_be_changed() {
 }
 
 #[test]
-fn an_export_that_contradicts_itself_is_an_error() {
+fn an_inconsistent_export_is_an_error() {
     let change = export(&Files::new(), &files(&[("a", 0o100644, ""), ("a/b", 0o100644, "")]));
     assert!(matches!(make_patch(&change, None), Err(RepoError::Export { .. })));
     let one = export(&Files::new(), &files(&[("a", 0o100644, "")])).files;
@@ -178,14 +178,14 @@ fn file() -> impl Strategy<Value = (u32, Vec<u8>)> {
         prop::collection::vec(prop::sample::select(vec!["a", "b", "x y", "", "\r", "é", "@@ -1 +1 @@", "-- "]), 0..6);
     let text = (text, any::<bool>()).prop_map(|(lines, end)| lines.join("\n") + if end { "\n" } else { "" });
     let content = prop_oneof![3 => text.prop_map(String::into_bytes), 1 => prop::collection::vec(any::<u8>(), 0..40)];
-    // git itself can not put a directory in the place of a link that leads to itself or to something that is there.
+    // git itself can't put a directory in the place of a link that leads to itself or to an existing path.
     let link =
         prop::sample::select(vec!["nowhere", "not/there", "../gone"]).prop_map(|target| (0o120000, target.into()));
     let mode = prop::sample::select(vec![0o100644, 0o100755]);
     prop_oneof![6 => (mode, content), 1 => link]
 }
 
-/// A tree: where a path is below another file, the file goes.
+/// A tree: a file in the way of a longer path is dropped.
 fn tree() -> impl Strategy<Value = Files> {
     let path = prop::collection::vec(name(), 1..4).prop_map(|parts| parts.join(&b'/'));
     prop::collection::btree_map(path, file(), 0..8).prop_map(|mut files: Files| {

@@ -87,7 +87,7 @@ fn another_branch_and_a_detached_head() {
 }
 
 #[test]
-fn a_merge_that_was_under_way_goes_on() {
+fn a_merge_in_progress_is_restored() {
     let lab = Lab::with_commit();
     lab.git(&["checkout", "-q", "-b", "theirs"]);
     lab.write("a.txt", "theirs\n");
@@ -169,7 +169,7 @@ fn later_changes_of_the_user_are_refused_by_name_and_kept_when_forced() {
     let report = point.undo(&lab.repo(), true).unwrap();
     assert_eq!(&report.overwritten, paths);
     let mut now = all(&lab);
-    // What only the user made is not voe's to take away.
+    // Files that only the user made are not voe's to remove.
     now.1.retain(|path, _| !path.ends_with(b"users-own"));
     same(&now, &before);
     UndoPoint::open(&report.redo.unwrap()).unwrap().undo(&lab.repo(), false).unwrap();
@@ -238,7 +238,7 @@ fn a_kill_before_the_seal_leaves_a_point_that_works() {
 }
 
 #[test]
-fn a_kill_in_the_middle_of_an_undo_is_made_good_by_another() {
+fn an_undo_after_an_interrupted_undo_completes_it() {
     for sealed in [true, false] {
         let lab = at_work();
         let before = all(&lab);
@@ -268,7 +268,7 @@ fn a_kill_in_the_middle_of_an_undo_is_made_good_by_another() {
 }
 
 #[test]
-fn a_git_at_work_is_waited_for() {
+fn an_undo_is_refused_while_git_holds_a_lock() {
     let lab = at_work();
     let mut point = take(&lab);
     lab.write("a.txt", "agent\n");
@@ -279,7 +279,7 @@ fn a_git_at_work_is_waited_for() {
 }
 
 #[test]
-fn contents_survive_that_the_repository_has_thrown_away() {
+fn content_that_the_repository_has_deleted_is_restored() {
     let lab = at_work();
     let before = all(&lab);
     let mut point = take(&lab);
@@ -306,7 +306,7 @@ fn the_latest_point_is_that_of_this_repository() {
     assert_eq!(found.dir(), newest.dir());
 }
 
-/// Where the process that is to be killed finds its work.
+/// The variable with the directory of the undo that is to be killed.
 const KILLED: &str = "VOE_REPO_TEST_KILLED_UNDO";
 
 #[test]
@@ -319,7 +319,7 @@ fn the_undo_that_is_killed_by_the_test_below() {
 }
 
 #[test]
-fn an_undo_killed_at_any_moment_is_made_good_by_another() {
+fn an_undo_killed_at_any_moment_is_completed_by_another() {
     let (mut interrupted, rounds) = (0, 8);
     let mut whole = None;
     for round in 0..=rounds {
@@ -349,7 +349,7 @@ fn an_undo_killed_at_any_moment_is_made_good_by_another() {
                 child.wait().unwrap();
                 whole = Some(began.elapsed());
             }
-            // Some moment, not one that anything is known about.
+            // A random moment.
             Some(whole) => std::thread::sleep(whole * round / (rounds + 1)),
         }
         child.kill().unwrap();
@@ -359,7 +359,7 @@ fn an_undo_killed_at_any_moment_is_made_good_by_another() {
             Err(error) => panic!("round {round}: {error}"),
         }
         let mut now = all(&lab);
-        // What a kill between a content's name and its place leaves is the only thing that nothing knows of.
+        // A file left by a kill between making it and moving it to its path is the only one that nothing accounts for.
         for files in [&mut now.0, &mut now.1] {
             files.retain(|path, _| !path.rsplit(|byte| *byte == b'/').next().unwrap().starts_with(b".voe-"));
         }
@@ -369,7 +369,7 @@ fn an_undo_killed_at_any_moment_is_made_good_by_another() {
 }
 
 #[test]
-fn a_git_directory_that_was_led_elsewhere_is_not_written_through() {
+fn a_git_directory_that_was_replaced_by_a_link_is_not_written_through() {
     for kind in ["link", "file", "link at HEAD's place"] {
         let lab = Lab::with_commit();
         let victim = Lab::with_commit();

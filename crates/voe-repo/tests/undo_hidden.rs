@@ -1,4 +1,4 @@
-//! What an attempt in place made where the repository ignores it goes with an undo; what the user put there stays, or is kept.
+//! An undo removes the ignored files that an attempt in place made, and keeps or saves those of the user.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod lab;
@@ -22,7 +22,7 @@ fn ignored_files_stay_and_small_ones_come_back() {
 }
 
 #[test]
-fn files_that_the_attempt_stopped_ignoring_are_not_removed() {
+fn files_that_are_no_longer_ignored_are_not_removed() {
     let lab = at_work();
     undone(&lab, |lab| {
         lab.write(".gitignore", "nothing\n");
@@ -42,7 +42,7 @@ fn files_that_the_attempt_hid_by_ignoring_them_are_removed() {
 }
 
 #[test]
-fn build_products_in_new_directories_go_with_them() {
+fn build_products_in_new_directories_are_removed_with_them() {
     let lab = at_work();
     undone(&lab, |lab| {
         lab.write("new/code.py", "x");
@@ -54,7 +54,7 @@ fn build_products_in_new_directories_go_with_them() {
 }
 
 #[test]
-fn what_the_user_puts_where_the_attempt_ignored_it_is_refused_by_name_and_kept_when_forced() {
+fn user_files_that_the_attempt_made_ignored_block_the_undo_and_are_saved_with_force() {
     let lab = at_work();
     std::fs::create_dir(lab.path("data")).unwrap();
     let before = all(&lab);
@@ -85,7 +85,7 @@ fn what_the_user_puts_where_the_attempt_ignored_it_is_refused_by_name_and_kept_w
 }
 
 #[test]
-fn a_repository_that_the_attempt_made_goes_and_can_be_had_again_and_one_of_the_users_never_goes() {
+fn a_repository_that_the_attempt_made_is_removed_and_can_be_restored_and_one_of_the_users_is_never_removed() {
     let make = |lab: &Lab, path: &str| {
         git_in(&lab.top(), &["init", "-q", path]);
         lab.write(format!("{path}/n"), path);
@@ -123,7 +123,7 @@ fn a_repository_that_the_attempt_made_goes_and_can_be_had_again_and_one_of_the_u
     UndoPoint::open(&redo).unwrap().undo(&lab.repo(), false).unwrap();
     assert_eq!(log(&lab, "agents"), agents);
 
-    // Killed, so that nobody knows whose it is.
+    // Killed, so that it is not known whose it is.
     let lab = at_work();
     let mut point = take(&lab);
     make(&lab, "somebodys");
@@ -132,7 +132,7 @@ fn a_repository_that_the_attempt_made_goes_and_can_be_had_again_and_one_of_the_u
 }
 
 #[test]
-fn files_of_a_repository_that_the_attempt_removed_come_back() {
+fn files_of_a_repository_that_the_attempt_deleted_are_restored() {
     let lab = at_work();
     git_in(&lab.top(), &["init", "-q", "nest"]);
     lab.write("nest/deep/n", "n");
@@ -142,7 +142,7 @@ fn files_of_a_repository_that_the_attempt_removed_come_back() {
 }
 
 #[test]
-fn a_point_of_an_older_voe_that_did_not_list_ignored_files_removes_none_of_them_without_force() {
+fn an_older_point_without_a_list_of_ignored_files_removes_none_of_them_without_force() {
     let lab = at_work();
     let before = all(&lab);
     let mut point = take(&lab);
@@ -166,7 +166,7 @@ fn a_point_of_an_older_voe_that_did_not_list_ignored_files_removes_none_of_them_
 }
 
 #[test]
-fn an_attempt_that_goes_on_does_so_behind_its_point_only_where_nothing_was_changed_since() {
+fn an_attempt_is_resumed_with_the_same_point_only_if_nothing_was_changed_since() {
     let lab = at_work();
     let mut point = take(&lab);
     lab.write("a.txt", "agent\n");
@@ -182,7 +182,7 @@ fn an_attempt_that_goes_on_does_so_behind_its_point_only_where_nothing_was_chang
 }
 
 #[test]
-fn what_the_user_does_between_an_interrupted_undo_and_the_next_is_kept_too() {
+fn changes_of_the_user_between_an_interrupted_undo_and_the_next_are_saved_too() {
     let lab = at_work();
     let before = all(&lab);
     let mut point = take(&lab);
@@ -206,12 +206,12 @@ fn what_the_user_does_between_an_interrupted_undo_and_the_next_is_kept_too() {
 }
 
 #[test]
-fn a_tree_that_claims_files_of_gits_own_puts_none_there() {
+fn a_tree_that_claims_files_in_the_git_directory_writes_none_there() {
     let lab = at_work();
     let mut point = take(&lab);
     lab.write("a.txt", "agent");
     point.seal(&lab.repo()).unwrap();
-    // As an index that came with an archive may have it.
+    // An index that came with an archive may have it.
     let store = point.dir().join("store");
     let file = point.dir().join("before.json");
     let mut before: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();

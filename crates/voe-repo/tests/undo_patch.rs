@@ -1,4 +1,4 @@
-//! An undo takes back the patch that voe applied: never what the user did before, meanwhile or after.
+//! An undo takes back the patch that voe applied: never what the user did before, in between or after.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod lab;
@@ -28,7 +28,7 @@ fn base(lab: &Lab) -> Base {
     lab.repo().base(&lab.store()).unwrap()
 }
 
-/// Applies what an attempt made of the base.
+/// Applies the result of an attempt.
 fn apply(lab: &Lab, base: &Base, edit: impl FnOnce(&mut Files)) -> Result<Applied> {
     let old = lab.tree(&base.tree);
     let mut new = old.clone();
@@ -56,7 +56,7 @@ fn all(lab: &Lab) -> (Files, Files) {
 }
 
 #[test]
-fn every_kind_of_change_is_taken_back_byte_for_byte_and_can_be_had_again() {
+fn every_kind_of_change_is_taken_back_byte_for_byte_and_can_be_redone() {
     let lab = at_work();
     let before = all(&lab);
     let base = base(&lab);
@@ -88,7 +88,7 @@ fn every_kind_of_change_is_taken_back_byte_for_byte_and_can_be_had_again() {
 }
 
 #[test]
-fn what_the_user_did_meanwhile_and_after_stays() {
+fn what_the_user_did_in_between_and_after_stays() {
     let lab = at_work();
     let base = base(&lab);
     lab.write("dir/b.txt", "an hour of work\n");
@@ -107,7 +107,7 @@ fn what_the_user_did_meanwhile_and_after_stays() {
         put(files, ".gitignore", 0o100644, "*.log\ndata/\nnew/*.o\n");
     })
     .unwrap();
-    // What the patch's rules ignore is the user's all the same, whatever its size.
+    // Files that the patch's rules ignore are still the user's, whatever their size.
     lab.write("data/precious.bin", vec![7; 5_000_000]);
     lab.write("new/user.o", "o");
     lab.git(&["tag", "after"]);
@@ -124,7 +124,7 @@ fn what_the_user_did_meanwhile_and_after_stays() {
 }
 
 #[test]
-fn a_change_that_was_merged_with_the_users_goes_and_the_users_stays() {
+fn of_a_merged_file_only_the_patchs_change_is_taken_back() {
     let lab = at_work();
     let base = base(&lab);
     lab.write("a.txt", "one\n2\n3\n4\n5\n6\n7\n");
@@ -162,7 +162,7 @@ fn later_changes_are_refused_by_name_and_kept_when_forced() {
 }
 
 #[test]
-fn what_could_not_be_kept_is_never_written_over() {
+fn what_can_not_be_saved_is_never_written_over() {
     let lab = at_work();
     apply(&lab, &base(&lab), |files| {
         put(files, "a.txt", 0o100644, "changed\n");
@@ -188,7 +188,7 @@ fn what_could_not_be_kept_is_never_written_over() {
     for force in [false, true] {
         let refused = undo(&lab, force).unwrap_err();
         insta::allow_duplicates! {
-            insta::assert_snapshot!(refused, @"in the way of what undo would put back: a.txt, dir/deep, link, run.sh; move them away and undo again");
+            insta::assert_snapshot!(refused, @"undo can't write over a.txt, dir/deep, link, run.sh; move them away and run undo again");
         }
         assert_eq!(now(), before);
     }
@@ -221,7 +221,7 @@ fn a_second_patch_of_the_same_attempt_is_taken_back_with_the_first() {
 }
 
 #[test]
-fn where_nothing_is_written_an_undo_has_nothing_to_take_back_and_leaves_the_attempt_before_alone() {
+fn after_an_attempt_that_wrote_nothing_an_undo_does_not_take_back_the_attempt_before() {
     let lab = at_work();
     let base = base(&lab);
     let earlier = lab.undo().with_file_name("earlier");
@@ -237,14 +237,14 @@ fn where_nothing_is_written_an_undo_has_nothing_to_take_back_and_leaves_the_atte
     let before = all(&lab);
     let conflict = apply(&lab, &base, |files| put(files, "a.txt", 0o100644, "x")).unwrap();
     assert!(matches!(conflict, Applied::Conflict(_)));
-    // A directory with another in it does not give way.
+    // A directory with another in it is not replaced.
     assert!(apply(&lab, &base, |files| put(files, "data", 0o100644, "x")).is_err());
     assert_eq!(latest(&lab).dir(), lab.undo());
     assert_eq!(undo(&lab, false).unwrap(), Report::default());
     assert_eq!(all(&lab), before);
 }
 
-/// Where the processes that are to be killed find their work.
+/// The variable with the directory of the processes that are to be killed.
 const KILLED: &str = "VOE_REPO_TEST_KILLED_APPLY";
 
 fn many() -> impl Iterator<Item = String> {
@@ -288,7 +288,7 @@ fn an_apply_and_an_undo_killed_in_the_middle_are_taken_back_by_another_undo() {
         great_patch(&mut new);
         let work = serde_json::to_vec(&(&base, export(&old, &new))).unwrap();
         std::fs::write(lab.dir.path().join("export"), work).unwrap();
-        // What a kill between a content's name and its place leaves is the only thing that nothing knows of.
+        // A file left by a kill between making it and moving it to its path is the only one that nothing accounts for.
         let state = |lab: &Lab| {
             let mut state = all(lab);
             state.0.retain(|path, _| !path.rsplit(|byte| *byte == b'/').next().unwrap().starts_with(b".voe-"));
@@ -302,7 +302,7 @@ fn an_apply_and_an_undo_killed_in_the_middle_are_taken_back_by_another_undo() {
             .spawn()
             .unwrap();
         let as_before = || lab.path(moment).exists() == old.contains_key(moment.as_bytes());
-        // It may come to its end before it is seen there.
+        // It may finish before it is seen there.
         let mut until = |done: &dyn Fn() -> bool| while child.try_wait().unwrap().is_none() && !done() {};
         until(&|| !as_before());
         if undoing {
@@ -310,7 +310,7 @@ fn an_apply_and_an_undo_killed_in_the_middle_are_taken_back_by_another_undo() {
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        // The user goes on working.
+        // The user keeps working.
         lab.write("users-own", "x");
         match undo(&lab, false) {
             Ok(_) | Err(RepoError::AlreadyUndone) => {}

@@ -227,5 +227,5 @@ fn an_install_command_that_moves_the_checkout_is_refused() {
     }
     let verdicts: Vec<&str> = rows.iter().map(|(verdict, _)| verdict.as_str()).collect();
     assert_eq!(verdicts, ["resolved", "skipped"], "{rows:#?}");
-    assert!(rows[1].1.contains("what its installation left can't be used: it was at "), "{}", rows[1].1);
+    assert!(rows[1].1.contains("what its installation left can't be used: the checkout was made at "), "{}", rows[1].1);
 }

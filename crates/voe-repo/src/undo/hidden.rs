@@ -1,5 +1,5 @@
-//! What an attempt made and the repository ignores. No tree holds these files, so each is known by its size and time: an
-//! undo removes what the attempt left and nothing that the user put there since.
+//! Ignored files that an attempt made. No tree contains them, so each is identified by its size and time: an undo removes
+//! what the attempt left, and nothing that the user wrote since.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use voe_protocol::RawBytes;
 
-use super::shape::{Shape, Stamp, covered, walk};
+use super::shape::{RepoState, Stamp, covered, walk};
 use crate::files::Root;
 use crate::git::{Git, failure};
 use crate::hazard::LINK;
@@ -15,23 +15,23 @@ use crate::objects::{Blobs, above, differences, init_bare, list_tree, printable,
 use crate::snapshot::{as_path, write};
 use crate::{Repo, RepoError, Result};
 
-/// The rules of a directory.
+/// The ignore rules of a directory.
 const RULES: &[u8] = b".gitignore";
 
-/// Ignored files and directories that go with an undo.
+/// Ignored files and directories that an undo removes.
 #[derive(Default)]
-pub(super) struct Hidden {
+pub(super) struct IgnoredFiles {
     pub(super) files: BTreeMap<RawBytes, Stamp>,
-    /// Directories that go if they are empty then.
+    /// Directories that are removed if they are empty by then.
     pub(super) directories: BTreeSet<RawBytes>,
-    /// The same for people: a directory that goes as a whole is named once.
+    /// The paths for people: a directory that is removed as a whole is listed once.
     pub(super) named: Vec<String>,
 }
 
-impl Hidden {
-    /// Finds what there is now: all in directories that the attempt made, and in `.git` of repositories that it made; and what
-    /// is no longer ignored once the rules are as before.
-    pub(super) fn find(repo: &Repo, store: &Path, before: &Shape, after: &Shape) -> Result<Self> {
+impl IgnoredFiles {
+    /// Finds the current ones: everything in directories that the attempt made and in `.git` of repositories that it made, and
+    /// files that are no longer ignored under the earlier rules.
+    pub(super) fn find(repo: &Repo, store: &Path, before: &RepoState, after: &RepoState) -> Result<Self> {
         let (git, root) = (Git::private(store), Root::open(&repo.top)?);
         let made: BTreeSet<&[u8]> =
             after.directories.difference(&before.directories).map(|directory| &directory.0[..]).collect();
@@ -61,8 +61,8 @@ impl Hidden {
         Ok(found)
     }
 
-    /// Adds what is at a path and below. What is neither a file nor a link stays where it is.
-    fn add(&mut self, repo: &Repo, root: &Root, before: &Shape, path: &[u8]) -> Result<()> {
+    /// Adds the path and everything below it. Anything but files, links and directories is left where it is.
+    fn add(&mut self, repo: &Repo, root: &Root, before: &RepoState, path: &[u8]) -> Result<()> {
         let mut add = |path: &[u8]| {
             let meta = repo.top.join(as_path(path)).symlink_metadata();
             let file = meta.ok().filter(|meta| meta.is_file() || meta.is_symlink());
@@ -89,12 +89,18 @@ impl Hidden {
     }
 }
 
-/// Which of these are not ignored by the rules from before, and those in ignored directories, which stay.
-fn shown_again(repo: &Repo, git: &Git, root: &Root, before: &Shape, asked: &Hidden) -> Result<BTreeSet<RawBytes>> {
+/// The files that the earlier rules do not ignore. Those in directories that these rules ignore are left out, and so they stay.
+fn shown_again(
+    repo: &Repo,
+    git: &Git,
+    root: &Root,
+    before: &RepoState,
+    asked: &IgnoredFiles,
+) -> Result<BTreeSet<RawBytes>> {
     if asked.files.is_empty() {
         return Ok(BTreeSet::new());
     }
-    // A work tree with nothing but rules.
+    // A work tree with nothing but the rules.
     let scratch = tempfile::tempdir().map_err(RepoError::io("make", std::env::temp_dir()))?;
     let (git_dir, tree) = (scratch.path().join("git"), scratch.path().join("tree"));
     init_bare(&git_dir, "sha1")?;
@@ -125,7 +131,7 @@ fn shown_again(repo: &Repo, git: &Git, root: &Root, before: &Shape, asked: &Hidd
     }
     let mut shown: BTreeSet<RawBytes> = asked.files.keys().cloned().collect();
     let fields: Vec<&[u8]> = output.stdout.split(|byte| *byte == 0).collect();
-    // Where the rule is, its line, the rule, the path. One that begins with `!` is an exception.
+    // The rule's file, line and text, then the path. A rule that begins with `!` is an exception.
     for answer in fields.chunks_exact(4).filter(|answer| !answer[2].starts_with(b"!")) {
         shown.remove(&RawBytes(answer[3].strip_prefix(b"./").unwrap_or(answer[3]).to_vec()));
     }

@@ -1,7 +1,7 @@
-//! What voe writes into a work tree, noted before it is written: enough to take back exactly that.
+//! Records what voe writes into a work tree before it is written: enough to take back exactly that.
 //!
-//! Both sides of each file are known then, so a write that was killed half way needs no seal: a file is as before, or as
-//! voe left it, or somebody else changed it since.
+//! Both states of each file are known then, so a write that was killed half way needs no seal: a file is as before, or as
+//! voe left it, or was changed by somebody else since.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use voe_protocol::RawBytes;
 
 use super::shape::Kept;
-use super::{Phase, Report, UndoPoint, What};
+use super::{Phase, PointKind, Report, UndoPoint};
 use crate::files::{Change, Found, Root};
 use crate::objects::{above, printable};
 use crate::{Repo, RepoError, Result};
@@ -18,33 +18,33 @@ use crate::{Repo, RepoError, Result};
 /// The writes of one or more patches.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Journal {
-    files: BTreeMap<RawBytes, Noted>,
-    /// The directories on the way to the files, and whether they were there before.
+    files: BTreeMap<RawBytes, JournalEntry>,
+    /// The directories above the files, and whether they existed before.
     directories: BTreeMap<RawBytes, bool>,
 }
 
-/// One file; `None` where there was or is to be none.
+/// One file; `None` stands for no file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Noted {
+struct JournalEntry {
     before: Option<Kept>,
-    /// What voe put there, in order: each may be what stands there if it was killed.
+    /// What voe wrote there, in order: after a kill the file may be in any of these states.
     left: Vec<Option<Kept>>,
 }
 
-/// What an undo would write.
+/// The writes that an undo would make.
 #[derive(Default)]
 struct Plan {
     changes: Vec<Change>,
-    /// What each of them was when it was looked at.
+    /// The state of each of them when the plan was made.
     seen: Vec<Option<Kept>>,
     /// The files among them that are neither as before nor as voe left them.
     changed_since: Vec<String>,
-    /// What is neither a file nor a link in the place of a file, or is one in the place of a directory.
+    /// Paths where neither a file nor a link is in the place of a file, or where one is in the place of a directory.
     in_the_way: BTreeSet<String>,
 }
 
 impl Journal {
-    /// Notes what is about to be written, and saves what it replaces in `saved`.
+    /// Records what is about to be written, and saves what it replaces in `saved`.
     fn note(&mut self, root: &Root, saved: &Path, changes: &[Change]) -> Result<()> {
         for (path, state) in changes {
             for directory in above(path) {
@@ -52,15 +52,15 @@ impl Journal {
             }
             let found = root.read(path)?;
             if matches!(found, Found::Directory) {
-                // An empty one, which gives way.
+                // An empty directory, which will be replaced.
                 self.directories.entry(RawBytes(path.clone())).or_insert(true);
             }
             let now = found.state().map(|state| Kept::save(state, saved)).transpose()?;
-            let fresh = Noted { before: now.clone(), left: Vec::new() };
+            let fresh = JournalEntry { before: now.clone(), left: Vec::new() };
             let noted = self.files.entry(RawBytes(path.clone())).or_insert(fresh);
             if now != noted.before && !noted.left.contains(&now) {
-                // Changed by the user between two writes: that is what an undo goes back to.
-                *noted = Noted { before: now, left: Vec::new() };
+                // Changed by the user between two writes: an undo restores that state.
+                *noted = JournalEntry { before: now, left: Vec::new() };
             }
             noted.left.push(state.as_ref().map(Kept::of));
         }
@@ -105,7 +105,7 @@ impl Journal {
         Ok(plan)
     }
 
-    /// Writes the plan. Each step can be repeated.
+    /// Carries the plan out. Each step can be repeated.
     fn write(&self, root: &Root, plan: &Plan) -> Result<()> {
         let put = |removing: bool| -> Result<()> {
             let changes = plan.changes.iter().zip(&plan.seen).filter(|((_, state), _)| state.is_none() == removing);
@@ -133,24 +133,24 @@ impl Journal {
 }
 
 impl UndoPoint {
-    /// Makes a point in `dir`, which is made too, for an attempt that has changed nothing: [`Repo::apply`] will note there what
-    /// it writes. Until then an undo has nothing to take back, and does not go back to the attempt before.
+    /// Makes a point in `dir` (made if it is missing) for an attempt that has changed nothing yet: [`Repo::apply`] will record
+    /// there what it writes. Until then an undo has nothing to take back, and does not take back the attempt before.
     ///
     /// # Errors
-    /// The point can't be written, or `dir` has one that was undone or is of an attempt in the repository itself.
+    /// The point can't be written, or `dir` has one that was already undone, or one of an attempt in the repository itself.
     pub fn begin(repo: &Repo, dir: &Path) -> Result<Self> {
         Self::note(repo, dir, &[])
     }
 
-    /// Notes in `dir`, which is made if it is missing, what is about to be written. A point of earlier writes that is there
-    /// already takes these too.
+    /// Records in `dir`, which is made if it is missing, what is about to be written. An existing point of earlier writes is
+    /// extended.
     pub(crate) fn note(repo: &Repo, dir: &Path, changes: &[Change]) -> Result<Self> {
         let mut journal = match Self::open(dir) {
-            Ok(Self { point: super::Point { what: What::Written { written }, phase: Phase::Sealed, .. }, .. }) => {
-                written
-            }
+            Ok(Self {
+                point: super::Point { what: PointKind::Written { written }, phase: Phase::Sealed, .. }, ..
+            }) => written,
             Ok(_) => {
-                let why = "it is that of something else, or was undone".to_owned();
+                let why = "it belongs to another kind of attempt, or was already undone".to_owned();
                 return Err(RepoError::UndoBroken { path: dir.to_path_buf(), why });
             }
             Err(_) if !dir.join(super::POINT).exists() => Journal::default(),
@@ -159,7 +159,7 @@ impl UndoPoint {
         let saved = dir.join("files");
         std::fs::create_dir_all(&saved).map_err(RepoError::io("make", &saved))?;
         journal.note(&Root::open(&repo.top)?, &saved, changes)?;
-        Self::make(repo, dir, Phase::Sealed, What::Written { written: journal })
+        Self::make(repo, dir, Phase::Sealed, PointKind::Written { written: journal })
     }
 
     /// Takes back what was written.

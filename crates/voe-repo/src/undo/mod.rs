@@ -1,10 +1,10 @@
-//! Putting back what voe changed.
+//! Undo points: take back what voe changed.
 //!
-//! A point is a directory: `point.json` says for which repository it is and how far it got; `files` holds contents from
-//! before, by their hash. There are two kinds. Where voe itself writes (a patch, an undo), what it writes is noted file by
-//! file ([`journal`]). Where an attempt works in the user's tree, everything is looked at: `before.json` and `after.json`
-//! are what the repository looked like when the attempt began and when it ended, `files` holds git's own files, and the
-//! work tree's are in the store of the base ([`restore`]).
+//! A point is a directory: `point.json` tells which repository it is for and how far it got; `files` has earlier file
+//! contents, by hash. There are two kinds. Where voe itself writes (a patch, an undo), each write is recorded
+//! ([`journal`]). Where an attempt works in the user's tree, the whole state is recorded: `before.json` and `after.json`
+//! are the state of the repository when the attempt began and when it ended, `files` has git's own files, and those of
+//! the work tree are in the store of the base ([`restore`]).
 
 mod hidden;
 mod journal;
@@ -24,24 +24,24 @@ use crate::git::Git;
 use crate::objects::{differences, list_tree};
 use crate::snapshot::as_path;
 use crate::{Base, Repo, RepoError, Result};
-use hidden::Hidden;
+use hidden::IgnoredFiles;
 use journal::Journal;
-use shape::{Ignored, Shape, look};
+use shape::{Ignored, RepoState, look};
 
-/// The version of a point's files where everything was looked at.
+/// The format version of a point with the whole state.
 const WHOLE: u32 = 2;
-/// The version of a point's files where it was noted what was written.
+/// The format version of a point with a journal.
 const WRITTEN: u32 = 3;
 
-/// The file that says what a point is. Where it is, the point is complete.
+/// The file that describes a point. If it exists, the point is complete.
 const POINT: &str = "point.json";
 
-/// All that is needed to take back what voe applied ([`Repo::apply`]), or to put a repository back to what it was before an
-/// attempt that worked in it: its files, index, HEAD, branches, stash, configuration.
+/// What is needed to take back what voe applied ([`Repo::apply`]), or to restore a repository to its state before an attempt
+/// that worked in it: its files, index, HEAD, branches, stash, configuration.
 ///
-/// What is put back after an attempt in the repository itself: files that are not ignored, ignored files that were there as far as they are few and small,
-/// directories, and git's own files but for the objects (which git only adds to). What is not: other ignored files (a
-/// `node_modules`, a `target`), and what git keeps inside of nested repositories that are not submodules.
+/// After an attempt in the repository itself these are restored: files that are not ignored, earlier ignored files if they
+/// are few and small, directories, and git's own files except objects (which git only adds to). Not restored: other ignored
+/// files (a `node_modules`, a `target`), and git's files of nested repositories that are not submodules.
 #[derive(Debug, Clone)]
 pub struct UndoPoint {
     dir: PathBuf,
@@ -60,24 +60,24 @@ struct Point {
     #[serde(default)]
     unsealed: bool,
     #[serde(flatten)]
-    what: What,
+    what: PointKind,
 }
 
-/// What a point knows.
+/// The contents of a point.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
-enum What {
-    /// What the repository looked like.
-    Whole(Whole),
-    /// What voe wrote.
+enum PointKind {
+    /// The whole state of the repository.
+    Whole(WholeState),
+    /// The writes of voe.
     Written { written: Journal },
 }
 
-/// Where a repository is that was looked at.
+/// The repository of a point with the whole state.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Whole {
-    /// Its git directory, and the one with objects and branches, as they were found before the attempt: what it made of
-    /// `.git` (a link, a file that leads elsewhere) doesn't say where an undo writes.
+struct WholeState {
+    /// Its git directory, and the one with objects and branches, as of before the attempt: an undo does not write through what
+    /// the attempt made of `.git` (a link, a file that leads elsewhere).
     git_dir: RawBytes,
     common_dir: RawBytes,
     /// The git directory with the trees.
@@ -87,36 +87,36 @@ struct Whole {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Phase {
-    /// The attempt runs, or was killed.
+    /// The attempt is running, or was killed.
     Taken,
     /// The attempt has ended.
     Sealed,
     /// An undo has begun; the copy of the state before it is complete.
     Undoing,
-    /// It is undone.
+    /// The undo is done.
     Undone,
 }
 
-/// What an undo did. Paths are relative to the work tree and printable.
+/// The result of an undo. Paths are relative to the work tree and printable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Files whose content or mode was put back, or that were deleted and are there again.
+    /// Files whose content or mode was restored, or that had been deleted.
     pub restored: Vec<String>,
-    /// Files that the attempt had made and that are gone.
+    /// Files that the attempt had made and that were removed.
     pub removed: Vec<String>,
-    /// What of git's own was put back (`.git/index`, `.git/refs/heads/main` …).
+    /// Restored files of git's own (`.git/index`, `.git/refs/heads/main` …).
     pub git: Vec<String>,
-    /// Files that were changed after the attempt and were overwritten all the same.
+    /// Files that were changed after the attempt and were overwritten.
     pub overwritten: Vec<String>,
-    /// The attempt was killed before it could note what it left, so everything that changed since it began was put back.
+    /// The attempt was killed before it recorded its final state, so everything that changed since it began was restored.
     pub unsealed: bool,
-    /// Where the state before this undo is kept; [`UndoPoint::open`] and [`UndoPoint::undo`] bring it back.
+    /// The saved state from before this undo; [`UndoPoint::open`] and [`UndoPoint::undo`] restore it.
     pub redo: Option<PathBuf>,
 }
 
 impl UndoPoint {
-    /// Saves in `dir`, which is made, what is needed to put everything back. To be taken before anything is changed, with
-    /// a base just made; `base.git_dir` must be kept as long as the point (put it inside `dir`).
+    /// Saves in `dir`, which is made, what is needed to restore everything. Call it before anything is changed, with a new
+    /// base; `base.git_dir` must be kept as long as the point (put it inside `dir`).
     ///
     /// # Errors
     /// git failed, or the point can't be written to `dir`.
@@ -124,22 +124,25 @@ impl UndoPoint {
         Self::take_with(repo, base, dir, Vec::new())
     }
 
-    /// The same, with these ignored files whatever their size.
+    /// Like [`Self::take`]; also saves these ignored files, whatever their size.
     fn take_with(repo: &Repo, base: &Base, dir: &Path, ignored: Vec<&[u8]>) -> Result<Self> {
         let saved = dir.join("files");
         std::fs::create_dir_all(&saved).map_err(RepoError::io("make", &saved))?;
         let before = look(repo, &base.git_dir, &base.tree, Ignored::Small(ignored), Some(&saved))?;
         write_json(&dir.join("before.json"), &before)?;
-        let whole =
-            Whole { git_dir: bytes(&repo.git_dir), common_dir: bytes(&repo.common_dir), store: bytes(&base.git_dir) };
+        let whole = WholeState {
+            git_dir: bytes(&repo.git_dir),
+            common_dir: bytes(&repo.common_dir),
+            store: bytes(&base.git_dir),
+        };
         whole.own_nested(repo, &before)?;
-        Self::make(repo, dir, Phase::Taken, What::Whole(whole))
+        Self::make(repo, dir, Phase::Taken, PointKind::Whole(whole))
     }
 
-    fn make(repo: &Repo, dir: &Path, phase: Phase, what: What) -> Result<Self> {
+    fn make(repo: &Repo, dir: &Path, phase: Phase, what: PointKind) -> Result<Self> {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let point = Point {
-            format: if matches!(what, What::Whole(_)) { WHOLE } else { WRITTEN },
+            format: if matches!(what, PointKind::Whole(_)) { WHOLE } else { WRITTEN },
             top: bytes(&repo.top),
             taken: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX),
             phase,
@@ -151,13 +154,13 @@ impl UndoPoint {
         Ok(point)
     }
 
-    /// Notes what an attempt in the repository itself left, at its end, so that later changes of the user can be told from
-    /// its own. A point of [`Repo::apply`] needs no seal.
+    /// Records the final state of an attempt in the repository itself, so that later changes of the user can be distinguished from its
+    /// own. A point of [`Repo::apply`] needs no seal.
     ///
     /// # Errors
     /// git failed, or the point can't be written.
     pub fn seal(&mut self, repo: &Repo) -> Result<()> {
-        let What::Whole(whole) = &self.point.what else { return Ok(()) };
+        let PointKind::Whole(whole) = &self.point.what else { return Ok(()) };
         let repo = &whole.repository(repo, &self.dir)?;
         let before = self.before()?;
         let after = whole.look_again(repo, &before)?;
@@ -167,19 +170,19 @@ impl UndoPoint {
         self.save()
     }
 
-    /// Takes everything back. May be repeated if it was interrupted.
+    /// Takes everything back. Can be called again if it was interrupted.
     ///
     /// # Errors
-    /// [`RepoError::ChangedSince`] without `force` if the user changed what it would write, [`RepoError::Unsealed`] if that is
-    /// not known; [`RepoError::InTheWay`];
-    /// [`RepoError::AlreadyUndone`]; [`RepoError::Busy`]; git failed, or the disk.
+    /// [`RepoError::ChangedSince`] without `force` if the user changed a file that it would write, [`RepoError::Unsealed`] if
+    /// that is not known; [`RepoError::InTheWay`]; [`RepoError::AlreadyUndone`]; [`RepoError::Busy`]; git failed, or a file
+    /// can't be read or written.
     pub fn undo(&mut self, repo: &Repo, force: bool) -> Result<Report> {
         if self.is_undone() {
             return Err(RepoError::AlreadyUndone);
         }
         match self.point.what.clone() {
-            What::Whole(whole) => self.put_back(repo, &whole, force),
-            What::Written { written } => self.take_back(repo, &written, force),
+            PointKind::Whole(whole) => self.put_back(repo, &whole, force),
+            PointKind::Written { written } => self.take_back(repo, &written, force),
         }
     }
 
@@ -188,38 +191,40 @@ impl UndoPoint {
         self.point.phase == Phase::Undone
     }
 
-    /// Whether it is of patches that were applied, and another one can be applied behind it.
+    /// Whether it is a point of applied patches to which another one can be added.
     pub fn takes_patches(&self) -> bool {
-        matches!(self.point.what, What::Written { .. }) && !self.is_undone()
+        matches!(self.point.what, PointKind::Written { .. }) && !self.is_undone()
     }
 
-    /// Whether the repository is as an attempt in it left it, so that it can go on behind the same point. Where the attempt
-    /// was killed, nobody knows, and it is taken to be.
+    /// Whether the repository is as an attempt in it left it, so that the attempt can be resumed with the same point. After a
+    /// kill this is not known and taken to be true.
     ///
     /// # Errors
     /// git failed, or the files can't be read.
     pub fn is_as_left(&self, repo: &Repo) -> Result<bool> {
         match (&self.point.what, self.point.phase) {
-            (What::Whole(_), Phase::Taken) => Ok(true),
-            (What::Whole(whole), Phase::Sealed) => {
+            (PointKind::Whole(_), Phase::Taken) => Ok(true),
+            (PointKind::Whole(whole), Phase::Sealed) => {
                 let repo = &whole.repository(repo, &self.dir)?;
-                let after: Shape = read_json(&self.dir, "after.json")?;
+                let after: RepoState = read_json(&self.dir, "after.json")?;
                 Ok(whole.look_again(repo, &self.before()?)?.is_like(&after))
             }
             _ => Ok(false),
         }
     }
 
-    /// The point in `dir`.
+    /// Opens the point in `dir`.
     ///
     /// # Errors
     /// There is no undo point in `dir`, or it can't be read.
     pub fn open(dir: &Path) -> Result<Self> {
         let point: Point = read_json(dir, POINT)?;
         match (&point.what, point.format) {
-            (What::Whole(_), WHOLE) | (What::Written { .. }, WRITTEN) => Ok(Self { dir: dir.to_path_buf(), point }),
+            (PointKind::Whole(_), WHOLE) | (PointKind::Written { .. }, WRITTEN) => {
+                Ok(Self { dir: dir.to_path_buf(), point })
+            }
             (_, format) => {
-                let why = format!("its format is {format}; it was made by another version of voe");
+                let why = format!("its format is {format}, which is that of another version of voe");
                 Err(RepoError::UndoBroken { path: dir.to_path_buf(), why })
             }
         }
@@ -228,7 +233,7 @@ impl UndoPoint {
     /// The newest point for this repository among the directories in `state_dir`, undone or not.
     ///
     /// # Errors
-    /// `state_dir` can't be read (that it is missing is no error). A point that can't be read is passed over.
+    /// `state_dir` can't be read (a missing one is not an error). A point that can't be read is skipped.
     pub fn latest(state_dir: &Path, repo: &Repo) -> Result<Option<Self>> {
         let entries = match std::fs::read_dir(state_dir) {
             Ok(entries) => entries,
@@ -240,12 +245,12 @@ impl UndoPoint {
         Ok(here.max_by_key(|point| point.point.taken))
     }
 
-    /// Its directory.
+    /// The directory of the point.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    fn before(&self) -> Result<Shape> {
+    fn before(&self) -> Result<RepoState> {
         read_json(&self.dir, "before.json")
     }
 
@@ -254,7 +259,7 @@ impl UndoPoint {
     }
 }
 
-impl Whole {
+impl WholeState {
     fn store(&self) -> PathBuf {
         path(&self.store)
     }
@@ -271,17 +276,17 @@ impl Whole {
         Ok(then)
     }
 
-    fn look_again(&self, repo: &Repo, before: &Shape) -> Result<Shape> {
+    fn look_again(&self, repo: &Repo, before: &RepoState) -> Result<RepoState> {
         let store = self.store();
         let kept = list_tree(&Git::private(&store), &before.ignored_tree)?;
         let tree = repo.tree_now(&store)?;
         let mut now = look(repo, &store, &tree, Ignored::Before(&kept), None)?;
-        now.listed = Hidden::find(repo, &store, before, &now)?.files;
+        now.listed = IgnoredFiles::find(repo, &store, before, &now)?.files;
         Ok(now)
     }
 
-    /// Copies what an undo will need from the repository: it may be tidied up before that.
-    fn own_objects(&self, before: &Shape, after: &Shape) -> Result<()> {
+    /// Copies what an undo will need from the repository, which may be cleaned up before that.
+    fn own_objects(&self, before: &RepoState, after: &RepoState) -> Result<()> {
         if before.tree == after.tree {
             return Ok(());
         }
@@ -290,9 +295,9 @@ impl Whole {
         self.own(&[&before.tree, &after.tree, &before.ignored_tree], old)
     }
 
-    /// Copies what only repositories inside of the work tree have: they may be gone when it is needed.
-    fn own_nested(&self, repo: &Repo, before: &Shape) -> Result<()> {
-        // Submodules mostly have theirs in the outer one.
+    /// Copies objects that only nested repositories have: these may be gone when they are needed.
+    fn own_nested(&self, repo: &Repo, before: &RepoState) -> Result<()> {
+        // Most submodules have theirs in the outer repository.
         let is_dir = |path: &[u8]| repo.top.join(as_path(path)).symlink_metadata().is_ok_and(|meta| meta.is_dir());
         let found = before.ignored.iter().map(|path| path.0.strip_suffix(b"/").unwrap_or(&path.0));
         let nested: Vec<&[u8]> =
@@ -328,7 +333,7 @@ fn path(bytes: &RawBytes) -> PathBuf {
     PathBuf::from(std::ffi::OsString::from_vec(bytes.0.clone()))
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file atomically.
 fn write_json(file: &Path, value: &impl Serialize) -> Result<()> {
     let write = |new: &mut std::fs::File| {
         serde_json::to_writer(std::io::BufWriter::new(&mut *new), value)?;

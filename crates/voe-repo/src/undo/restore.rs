@@ -1,29 +1,29 @@
-//! The undo itself. Each step can be repeated: what is as before already is left alone.
+//! Restores the state before an attempt. Each step can be repeated: what is already as before is left alone.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use voe_protocol::{FileState, RawBytes};
 
-use super::hidden::Hidden;
-use super::shape::{Kept, Shape, covered, git_dirs, index_entries};
-use super::{Phase, Report, UndoPoint, Whole, write_json};
+use super::hidden::IgnoredFiles;
+use super::shape::{Kept, RepoState, covered, git_dirs, index_entries};
+use super::{Phase, Report, UndoPoint, WholeState, write_json};
 use crate::files::{Found, Root};
 use crate::git::Git;
 use crate::hazard::names_git_dir;
 use crate::objects::{Blobs, Difference, differences, printable, split};
 use crate::{Base, Repo, RepoError, Result};
 
-/// What has to be put back.
+/// The changes to make.
 struct Plan {
     files: Vec<Difference>,
-    hidden: Hidden,
+    hidden: IgnoredFiles,
     git: Vec<GitFile>,
 }
 
-/// A file of git's own that has to be put back.
+/// A file of git's own to restore.
 struct GitFile {
-    /// Which of [`git_dirs`].
+    /// The index into [`git_dirs`].
     dir: usize,
     path: Vec<u8>,
     before: Option<Kept>,
@@ -38,8 +38,8 @@ impl GitFile {
 }
 
 impl UndoPoint {
-    /// Puts everything back.
-    pub(super) fn put_back(&mut self, repo: &Repo, whole: &Whole, force: bool) -> Result<Report> {
+    /// Restores everything.
+    pub(super) fn put_back(&mut self, repo: &Repo, whole: &WholeState, force: bool) -> Result<Report> {
         let repo = &whole.repository(repo, &self.dir)?;
         let before = self.before()?;
         let after = self.after(repo, whole, &before)?;
@@ -66,7 +66,7 @@ impl UndoPoint {
         self.put_back_git(repo, &plan, &mut report)?;
 
         if redo.point.phase == Phase::Taken {
-            // Without a seal it can be had back with force.
+            // Without a seal, --force is needed to use it.
             let _ = redo.seal(repo);
         }
         self.point.phase = Phase::Undone;
@@ -74,14 +74,14 @@ impl UndoPoint {
         Ok(report)
     }
 
-    /// What the attempt left; if it could not say, what is there now.
-    fn after(&mut self, repo: &Repo, whole: &Whole, before: &Shape) -> Result<Shape> {
+    /// The state that the attempt left; if that was not recorded, the current state.
+    fn after(&mut self, repo: &Repo, whole: &WholeState, before: &RepoState) -> Result<RepoState> {
         let file = self.dir.join("after.json");
         if self.point.phase != Phase::Taken && file.exists() {
             return super::read_json(&self.dir, "after.json");
         }
         let mut after = whole.look_again(repo, before)?;
-        // Nobody saw who made these.
+        // It is not known who made these.
         after.listed.clear();
         if self.point.phase == Phase::Taken {
             self.point.unsealed = true;
@@ -89,13 +89,13 @@ impl UndoPoint {
         Ok(after)
     }
 
-    /// The copy of the present state from which the undo can be undone.
+    /// Copies the current state, from which the undo can itself be undone.
     fn keep_present_state(
         &mut self,
         repo: &Repo,
-        whole: &Whole,
-        before: &Shape,
-        after: &Shape,
+        whole: &WholeState,
+        before: &RepoState,
+        after: &RepoState,
         plan: &Plan,
         overwrites: bool,
     ) -> Result<UndoPoint> {
@@ -108,13 +108,13 @@ impl UndoPoint {
             let mut others = (2..).map(|number: u32| self.dir.join(format!("redo-{number}")));
             dir = others.find(|dir| !dir.exists()).unwrap_or(dir);
         } else if dir.exists() {
-            // Left by an undo that was interrupted before it had changed anything.
+            // Left by an undo that was interrupted before it changed anything.
             std::fs::remove_dir_all(&dir).map_err(RepoError::io("remove", &dir))?;
         }
         let store = whole.store();
         let base = Base { commit: None, tree: repo.tree_now(&store)?, git_dir: store, skipped: Vec::new() };
         let redo = Self::take_with(repo, &base, &dir, plan.hidden.files.keys().map(|path| &path.0[..]).collect())?;
-        // Before anything goes: a repository may go, and its objects with it.
+        // Before anything is removed: a repository may be removed, with its objects.
         whole.own_objects(&redo.before()?, before)?;
         if self.point.unsealed && self.point.phase == Phase::Taken {
             // From here on the work tree is no longer what the attempt left.
@@ -128,8 +128,8 @@ impl UndoPoint {
     fn put_back_git(&self, repo: &Repo, plan: &Plan, report: &mut Report) -> Result<()> {
         let dirs = open_git_dirs(repo)?;
         let saved = self.dir.join("files");
-        // First what goes: a branch may stand where a directory of branches has to be. Last the index: once it is as
-        // before, git takes the rest for true.
+        // Removals first: a branch may be at the path of a directory of branches. The index last: once it is as
+        // before, git trusts it for the rest.
         let gone = plan.git.iter().filter(|file| file.before.is_none());
         let there = plan.git.iter().filter(|file| file.before.is_some() && !file.is_index);
         let index = plan.git.iter().filter(|file| file.before.is_some() && file.is_index);
@@ -154,9 +154,16 @@ impl UndoPoint {
     }
 }
 
-impl Whole {
-    /// What the plan would write and the user changed after the attempt.
-    fn changed_since(&self, repo: &Repo, git: &Git, plan: &Plan, before: &Shape, after: &Shape) -> Result<Vec<String>> {
+impl WholeState {
+    /// The paths that the plan would write and that the user changed after the attempt.
+    fn changed_since(
+        &self,
+        repo: &Repo,
+        git: &Git,
+        plan: &Plan,
+        before: &RepoState,
+        after: &RepoState,
+    ) -> Result<Vec<String>> {
         let root = Root::open(&repo.top)?;
         let mut blobs = Blobs::open(git)?;
         let mut changed = Vec::new();
@@ -193,18 +200,18 @@ impl Whole {
 }
 
 impl Plan {
-    /// All that it would write, for people.
+    /// All paths that it would write, for people.
     fn named(&self) -> Vec<String> {
         let files = self.files.iter().map(|file| printable(&file.path)).chain(self.hidden.named.iter().cloned());
         files.chain(self.git.iter().map(GitFile::shown)).collect()
     }
 
-    fn make(repo: &Repo, whole: &Whole, before: &Shape, after: &Shape) -> Result<Self> {
+    fn make(repo: &Repo, whole: &WholeState, before: &RepoState, after: &RepoState) -> Result<Self> {
         let git = &Git::private(&whole.store());
         let mut files = differences(git, &before.tree, &after.tree)?;
-        // A file that was ignored and no longer is has not been made by the attempt.
+        // A file that was ignored and no longer is was not made by the attempt.
         files.retain(|file| file.old.is_some() || !covered(&before.ignored, &file.path));
-        // No file of the work tree is called so; an index that came with an archive may claim it.
+        // No file of the work tree has this name; an index from an archive may claim it.
         files.retain(|file| !file.path.split(|byte| *byte == b'/').any(names_git_dir));
         files.extend(differences(git, &before.ignored_tree, &after.ignored_tree)?);
         let mut found = Vec::new();
@@ -218,7 +225,7 @@ impl Plan {
                 found.push(GitFile { dir, path: path.0.clone(), before, after, is_index });
             }
         }
-        let hidden = Hidden::find(repo, &whole.store(), before, after)?;
+        let hidden = IgnoredFiles::find(repo, &whole.store(), before, after)?;
         Ok(Self { files, hidden, git: found })
     }
 }
@@ -227,8 +234,8 @@ fn put_back_files(
     repo: &Repo,
     git: &Git,
     plan: &Plan,
-    before: &Shape,
-    after: &Shape,
+    before: &RepoState,
+    after: &RepoState,
     report: &mut Report,
 ) -> Result<()> {
     let root = Root::open(&repo.top)?;
@@ -269,8 +276,8 @@ fn open_git_dirs(repo: &Repo) -> Result<Vec<Root>> {
     git_dirs(repo).iter().map(|dir| Root::open(dir)).collect()
 }
 
-/// A lock that the attempt did not leave is that of a git at work.
-fn refuse_if_busy(repo: &Repo, after: &Shape) -> Result<()> {
+/// A lock that the attempt did not leave belongs to a running git.
+fn refuse_if_busy(repo: &Repo, after: &RepoState) -> Result<()> {
     let locks: [PathBuf; 2] = [repo.git_dir.join("index.lock"), repo.git_dir.join("HEAD.lock")];
     let dirs = git_dirs(repo);
     for lock in locks {

@@ -1,4 +1,4 @@
-//! All of a repository that an attempt in place may change, looked at from outside.
+//! The whole state of a repository that an attempt in place may change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -16,48 +16,47 @@ use crate::objects::{Entries, write_blobs, write_tree};
 use crate::snapshot::{as_path, list_ignored};
 use crate::{Repo, RepoError, Result};
 
-/// What git keeps in bulk and only ever adds to, what belongs to extensions, and what voe may keep there: left out.
+/// Left out: what git keeps in bulk and only adds to, what belongs to extensions, and what voe may keep there.
 const BULK: [&str; 5] = ["objects", "lfs", "annex", "svn", "voe"];
 
-/// Ignored files up to this size are kept (`.env`, local settings, small databases): bytes.
+/// Ignored files up to this size in bytes are kept (`.env`, local settings, small databases).
 const LARGEST_IGNORED: u64 = 2 << 20;
 
-/// Ignored files are kept as long as they are no more than this together: bytes.
+/// The most bytes of ignored files that are kept.
 const ALL_IGNORED: u64 = 16 << 20;
 
-/// And no more than this many.
+/// The most ignored files that are kept.
 const MOST_IGNORED: usize = 1000;
 
-/// Contents are written to the store in portions of about this size: bytes.
+/// Contents are written to the store in portions of about this size in bytes.
 const AT_ONCE: usize = 16 << 20;
 
-/// What tells whether a file was written since.
+/// Identifies the version of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
-    /// Bytes.
+    /// Size in bytes.
     pub(super) size: u64,
     /// Seconds and nanoseconds since 1970.
     pub(super) modified: (i64, i64),
 }
 
-/// A repository at a moment.
+/// A repository at one moment.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Shape {
-    /// The work tree's files that are not ignored.
+pub(super) struct RepoState {
+    /// The tree of the work tree's files that are not ignored.
     pub(super) tree: String,
-    /// Small ignored files (of those that were there when the point was taken), and those that an undo is about to remove.
+    /// The tree of small ignored files (of those that existed when the point was taken), and of those that an undo is about to remove.
     pub(super) ignored_tree: String,
-    /// What is ignored: files, and directories (ending in `/`) in which everything is; also git directories inside the
-    /// work tree.
+    /// Ignored files, and directories (ending in `/`) that are ignored as a whole; also git directories inside the work tree.
     pub(super) ignored: BTreeSet<RawBytes>,
-    /// What of it an undo would remove, had it to be now. Points of before this was known have nothing here.
+    /// The ignored files that an undo would remove now. Older points have none.
     #[serde(default)]
     pub(super) listed: BTreeMap<RawBytes, Stamp>,
     /// The work tree's directories, without ignored ones.
     pub(super) directories: BTreeSet<RawBytes>,
     /// The files of each of [`git_dirs`].
     pub(super) git: Vec<BTreeMap<RawBytes, Kept>>,
-    /// Hash of the index's entries: the index itself also changes when nothing but a file's time did.
+    /// Hash of the index entries: the index file itself also changes when only a file's time stamp did.
     pub(super) index: String,
 }
 
@@ -69,8 +68,8 @@ pub(super) struct Kept {
     pub(super) hash: String,
 }
 
-impl Shape {
-    /// Whether it is the same but for what git does by itself: the index also changes when nothing but a file's time did.
+impl RepoState {
+    /// Whether it is the same apart from what git changes itself: the index also changes when only a file's time stamp did.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let same_git = |(one, other): (&BTreeMap<RawBytes, Kept>, &BTreeMap<RawBytes, Kept>)| {
             one.keys().chain(other.keys()).all(|path| path.0 == b"index" || one.get(path) == other.get(path))
@@ -82,7 +81,7 @@ impl Shape {
     }
 }
 
-/// The directories in which git keeps what is not the work tree.
+/// The directories in which git keeps everything but the work tree.
 pub(super) fn git_dirs(repo: &Repo) -> Vec<PathBuf> {
     let mut dirs = vec![repo.common_dir.clone()];
     if !repo.git_dir.starts_with(&repo.common_dir) {
@@ -93,15 +92,21 @@ pub(super) fn git_dirs(repo: &Repo) -> Vec<PathBuf> {
 
 /// Which ignored files are kept.
 pub(super) enum Ignored<'a> {
-    /// Those that are small, as far as that goes, and all of these.
+    /// Small ones, up to the limits, and all of these.
     Small(Vec<&'a [u8]>),
     /// Those that were kept before.
     Before(&'a Entries),
 }
 
-/// Looks at everything but the work tree's files, whose tree the caller has just made in `store`. With `save`, the
+/// Records everything but the work tree's files, whose tree the caller has just made in `store`. With `save`, the
 /// contents of git's own files are copied there.
-pub(super) fn look(repo: &Repo, store: &Path, tree: &str, which: Ignored<'_>, save: Option<&Path>) -> Result<Shape> {
+pub(super) fn look(
+    repo: &Repo,
+    store: &Path,
+    tree: &str,
+    which: Ignored<'_>,
+    save: Option<&Path>,
+) -> Result<RepoState> {
     let root = Root::open(&repo.top)?;
     let mut ignored: BTreeSet<RawBytes> = list_ignored(repo, store)?.into_iter().map(RawBytes).collect();
     let ignored_tree = match which {
@@ -128,10 +133,10 @@ pub(super) fn look(repo: &Repo, store: &Path, tree: &str, which: Ignored<'_>, sa
     })?;
     let git = git_dirs(repo).iter().map(|dir| look_at_git_dir(dir, save)).collect::<Result<_>>()?;
     let index = index_entries(repo, store)?;
-    Ok(Shape { tree: tree.to_owned(), ignored_tree, ignored, listed: BTreeMap::new(), directories, git, index })
+    Ok(RepoState { tree: tree.to_owned(), ignored_tree, ignored, listed: BTreeMap::new(), directories, git, index })
 }
 
-/// The ignored files that are kept: single ones first, then directories that fit as a whole.
+/// The ignored files to keep: single ones first, then directories that fit as a whole.
 fn small_ignored(repo: &Repo, ignored: &BTreeSet<RawBytes>) -> Result<Vec<Vec<u8>>> {
     let (mut kept, mut left) = (Vec::new(), ALL_IGNORED);
     let size = |path: &[u8]| {
@@ -156,7 +161,7 @@ fn small_ignored(repo: &Repo, ignored: &BTreeSet<RawBytes>) -> Result<Vec<Vec<u8
                 sum = sum.saturating_add(size(path));
                 inside.push(path.to_vec());
             }
-            // Once it is too much, no more of it is looked at.
+            // Over the limit, the rest of it is not read.
             Ok(is_dir && inside.len() <= room && sum <= left)
         })?;
         if inside.len() <= room && sum <= left {
@@ -167,8 +172,8 @@ fn small_ignored(repo: &Repo, ignored: &BTreeSet<RawBytes>) -> Result<Vec<Vec<u8
     Ok(kept)
 }
 
-/// Writes these files to the store; gives their tree. One that can't be read is left out (nor can the agent have read it), but
-/// for those that have to be there.
+/// Writes these files to the store. Returns their tree. One that can't be read is left out (the agent can't have read it either),
+/// unless it is required.
 fn keep<'a>(
     root: &Root,
     store: &Path,
@@ -202,7 +207,7 @@ fn keep<'a>(
     write_tree(&git, &entries)
 }
 
-/// Hash of what the index says, without times.
+/// Hash of the index entries, without times.
 pub(super) fn index_entries(repo: &Repo, store: &Path) -> Result<String> {
     let copy = tempfile::NamedTempFile::new_in(store).map_err(RepoError::io("write", store))?.into_temp_path();
     copy_index(repo, store, &copy)?;
@@ -216,7 +221,7 @@ fn look_at_git_dir(dir: &Path, save: Option<&Path>) -> Result<BTreeMap<RawBytes,
     walk(dir, Vec::new(), &mut |path, is_dir| {
         if is_dir {
             let (above, name) = crate::objects::split(path);
-            // A branch may be called `objects`; a git directory has a HEAD beside.
+            // A branch may be called `objects`; a git directory has a HEAD next to it.
             let bulk = BULK.iter().any(|bulk| bulk.as_bytes() == name);
             return Ok(!(bulk && dir.join(as_path(above)).join("HEAD").exists()));
         }
@@ -240,7 +245,7 @@ impl Kept {
         Self { mode: state.mode, hash: blake3::hash(&state.content.0).to_hex().to_string() }
     }
 
-    /// Saves a file's content, whole or not at all.
+    /// Saves a file's content atomically.
     pub(super) fn save(state: &FileState, saved: &Path) -> Result<Self> {
         let kept = Self::of(state);
         let file = saved.join(&kept.hash);
@@ -251,7 +256,7 @@ impl Kept {
         Ok(kept)
     }
 
-    /// The file again, from where it was saved.
+    /// Loads the file from where it was saved.
     pub(super) fn load(&self, saved: &Path) -> Result<FileState> {
         let file = saved.join(&self.hash);
         let content = std::fs::read(&file).map_err(RepoError::io("read", &file))?;
@@ -259,12 +264,12 @@ impl Kept {
     }
 }
 
-/// Calls `visit` with each path below `path` in `dir` and whether it is a directory; a directory is entered if it says so.
+/// Calls `visit` with each path below `path` in `dir` and whether it is a directory; a directory is entered if `visit` returns true.
 pub(super) fn walk(dir: &Path, path: Vec<u8>, visit: &mut impl FnMut(&[u8], bool) -> Result<bool>) -> Result<()> {
     let here = dir.join(as_path(&path));
     let entries = match std::fs::read_dir(&here) {
         Ok(entries) => entries,
-        // Gone meanwhile, or not ours to read: not ours to put back either.
+        // Gone since, or not readable: then it is not to be restored either.
         Err(_) if !path.is_empty() => return Ok(()),
         Err(error) => return Err(RepoError::io("read", &here)(error)),
     };
@@ -283,7 +288,7 @@ pub(super) fn walk(dir: &Path, path: Vec<u8>, visit: &mut impl FnMut(&[u8], bool
     Ok(())
 }
 
-/// Whether a path is one of `list` or below a directory of it.
+/// Whether a path is in `list` or below a directory in it.
 pub(super) fn covered(list: &BTreeSet<RawBytes>, path: &[u8]) -> bool {
     let plain = path.strip_suffix(b"/").unwrap_or(path);
     let above = plain.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &plain[..=at]);

@@ -20,7 +20,7 @@ pub struct Lab {
     pub dir: tempfile::TempDir,
 }
 
-/// Runs git as a user would, with a configuration that is the same everywhere.
+/// Runs git as a user would, with the same configuration everywhere.
 pub fn git_in(dir: &Path, args: &[&str]) -> Vec<u8> {
     let out = git_command(dir).args(args).output().unwrap();
     assert!(out.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&out.stderr));
@@ -65,7 +65,7 @@ impl Lab {
         self.dir.path().join("store")
     }
 
-    /// Where a patch's undo point goes.
+    /// The path of a patch's undo point.
     pub fn undo(&self) -> PathBuf {
         self.dir.path().join("points/patch")
     }
@@ -131,18 +131,18 @@ pub fn tree_files(git_dir: &Path, tree: &str) -> Files {
     files
 }
 
-/// Everything below a directory, `.git` left out: files with permissions, links with targets, directories.
+/// Everything below a directory except `.git`: files with permissions, links with targets, directories.
 pub fn everything(dir: &Path) -> Files {
     let mut found = Files::new();
     collect(dir, dir, &|path| path.file_name() == Some(OsStr::new(".git")), &mut found);
     found
 }
 
-/// A git directory's files but for its objects.
+/// The files of a git directory except objects.
 pub fn git_files(dir: &Path) -> Files {
     let mut found = Files::new();
     collect(dir, dir, &|path| path.ends_with("objects"), &mut found);
-    // Empty directories mean nothing in there.
+    // Empty directories have no meaning there.
     found.retain(|_, (mode, _)| *mode != 0o040000);
     found
 }
@@ -178,7 +178,7 @@ pub fn as_git_sees(dir: &Path) -> Files {
     files
 }
 
-/// What a toolbox exports when the workspace went from `old` to `new`.
+/// The export of a toolbox whose workspace changed from `old` to `new`.
 pub fn export(old: &Files, new: &Files) -> Export {
     let state = |files: &Files, path: &Vec<u8>| {
         files.get(path).map(|(mode, content)| FileState { mode: *mode, content: RawBytes(content.clone()) })

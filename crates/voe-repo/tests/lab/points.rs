@@ -32,7 +32,7 @@ pub fn at_work() -> Lab {
     lab
 }
 
-/// All that an undo has to bring back: the work tree, and git's own files.
+/// Everything that an undo must restore: the work tree, and git's own files.
 pub fn all(lab: &Lab) -> (Files, Files) {
     (everything(&lab.top()), git_files(lab.repo().common_dir()))
 }
@@ -51,7 +51,7 @@ pub fn take_for(lab: &Lab, repo: &Repo, name: &str) -> UndoPoint {
     UndoPoint::take(repo, &base, &dir).unwrap()
 }
 
-/// An attempt in place does `work`; then it is undone.
+/// Runs `work` as an attempt in place, then undoes it.
 pub fn undone(lab: &Lab, work: impl FnOnce(&Lab)) -> Report {
     let before = all(lab);
     let mut point = take(lab);
