@@ -1,5 +1,5 @@
 //! CPU time for grading as many logs as a run of Verified has: reading the file, the verdict, and the JSON line. Needs
-//! SWE-bench's logs (`VOE_TEST_DATA`); they are taken over and over until there are 487.
+//! SWE-bench's logs (`VOE_TEST_DATA`), which are repeated until there are 487.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -24,7 +24,7 @@ fn main() {
     let bytes: usize = cases.iter().cycle().take(LOGS).map(|case| case.log.len()).sum();
 
     let mut rounds: Vec<[f64; 2]> = Vec::new();
-    // the first round also pays for compiling the patterns, as each run of the program does
+    // the first round also pays for compiling the patterns, as does each run of the program
     for _ in 0..5 {
         let start = cpu_seconds();
         for case in cases.iter().cycle().take(LOGS) {

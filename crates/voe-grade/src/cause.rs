@@ -1,8 +1,8 @@
-//! Whose matter it is that a task is not resolved, by voe's own rules (docs/bench.md). The official fields are those of
+//! The cause of a task's not being resolved, by voe's own rules (docs/bench.md). The official fields are those of
 //! [`infra`](crate::infra) and don't depend on it.
 //!
-//! Anything in a log can be the patch's own output. So a test result is always believed before a sign, a sign that the patch
-//! quotes says nothing, and what a patch can bring about as well as the machine is unclear.
+//! Anything in a log can be the patch's own output. So a test result always outranks a sign, a sign whose text is in the
+//! patch is ignored, and what a patch can cause as well as the machine is unclear.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,26 +13,26 @@ use crate::log::{BadCode, START_MARKER};
 use crate::log_parts::{LogPart, LogParts, Numbered};
 use crate::parser::parse_log;
 use crate::patch_names::PatchNames;
-use crate::signs::{Line, Shown};
+use crate::signs::{LogLine, Sign};
 use crate::status::{Status, Statuses};
 use crate::text::universal_newlines;
 use crate::verdict::{Graded, NotFound};
 
-/// Where a sign was seen.
+/// The place of a sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct SignPlace {
-    /// In which part of the log.
+    /// The part of the log.
     pub part: LogPart,
-    /// The line, from 1 on.
+    /// The line number, from 1.
     pub line: usize,
 }
 
-/// Why a task is not resolved.
+/// The cause of a task's not being resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Cause {
-    /// Whose matter it is.
+    /// The party that the failure is attributed to.
     pub blame: Blame,
-    /// What shows it.
+    /// The evidence.
     pub sign: CauseSign,
     /// Where the log shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,7 +64,7 @@ impl Cause {
         Self { blame, ..self }
     }
 
-    /// The cause for a log that was graded; `None` if it is resolved. `patch` is the one that was graded.
+    /// The cause for a graded log; `None` if the task is resolved. `patch` is the graded one.
     pub fn of(row: &Instance, patch: &str, log: &str, graded: &Graded) -> Option<Self> {
         if graded.report.resolved {
             return None;
@@ -75,7 +75,7 @@ impl Cause {
             return Some(CauseSign::TestsFailed.into());
         }
         let Some(tests) = &parts.tests else { return Some(before_tests(patch, &parts, &log, graded)) };
-        // What a test prints may end the slice that the verdict looks at, or say that there is no verdict.
+        // What a test prints may end the slice that the verdict reads, or claim that there is no verdict.
         let begin = log.find(START_MARKER).unwrap_or_default();
         let statuses = row.parser().ok().and_then(|parser| parse_log(parser, &log[begin..]).ok()).unwrap_or_default();
         if ran(row, &statuses) {
@@ -96,7 +96,7 @@ impl Cause {
     }
 }
 
-/// Whether a test ran: one that decides has a status, or anything has one that a failing collection doesn't give.
+/// Whether a test ran: one that decides has a status, or any test has one that a failed collection does not give.
 fn ran(row: &Instance, statuses: &Statuses) -> bool {
     let decides = |test: &str| row.fail_to_pass.iter().chain(&row.pass_to_pass).any(|known| known == test);
     statuses.iter().any(|(test, status)| *status != Status::Error || decides(test))
@@ -104,10 +104,10 @@ fn ran(row: &Instance, statuses: &Statuses) -> bool {
 
 fn timed_out(log: &str) -> bool {
     let last = log.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-    Line::of(last).shown == Some(Shown::Plain(CauseSign::TimeLimit))
+    LogLine::of(last).shown == Some(Sign::Plain(CauseSign::TimeLimit))
 }
 
-/// The tests never began.
+/// The cause where the tests never began.
 fn before_tests(patch: &str, parts: &LogParts<'_>, log: &str, graded: &Graded) -> Cause {
     match graded.not_found {
         Some(NotFound::BadCode(BadCode::PatchApplyFailed)) => CauseSign::NotApplied.into(),
@@ -118,20 +118,20 @@ fn before_tests(patch: &str, parts: &LogParts<'_>, log: &str, graded: &Graded) -
     }
 }
 
-/// What the output of a test command shows that ran no test.
+/// The cause where the test command ran no test.
 fn of_tests(names: &PatchNames, patch: &str, tests: &Numbered<'_>, install: &Numbered<'_>) -> Option<Cause> {
-    let lines: Vec<Line> = tests.iter().map(|(_, text)| Line::of(text)).collect();
+    let lines: Vec<LogLine> = tests.iter().map(|(_, text)| LogLine::of(text)).collect();
     let raised_by_patch = names.named_in(tests);
     let mut found: Vec<(Strength, Cause)> = Vec::new();
     for (at, ((number, _), line)) in tests.iter().zip(&lines).enumerate() {
-        // Frames stand before what was raised, or after it.
+        // Frames are before the exception, or after it.
         let near = names.named_in(&tests[at.saturating_sub(4)..tests.len().min(at + 4)]);
         let mut cause = match line.shown.as_ref().filter(|_| !line.quoted_in(patch)) {
-            Some(Shown::Module(module)) => of_module(names, module, near, install),
-            Some(Shown::Plain(CauseSign::BinaryMismatch)) if names.compiled() => {
+            Some(Sign::Module(module)) => of_module(names, module, near, install),
+            Some(Sign::Plain(CauseSign::BinaryMismatch)) if names.compiled() => {
                 Cause::from(CauseSign::BinaryMismatch).with(Blame::Unclear)
             }
-            Some(Shown::Plain(sign)) => (*sign).into(),
+            Some(Sign::Plain(sign)) => (*sign).into(),
             None if line.raised && is_explained(names, patch, tests, &lines, at) => continue,
             None if line.raised && raised_by_patch => CauseSign::CodeBroken.into(),
             None if line.raised => Cause::from(CauseSign::CodeBroken).with(Blame::Unclear),
@@ -145,25 +145,25 @@ fn of_tests(names: &PatchNames, patch: &str, tests: &Numbered<'_>, install: &Num
     found.into_iter().min_by_key(|(strength, _)| *strength).map(|(_, cause)| cause)
 }
 
-/// How much a sign counts where there are several; the strongest first.
+/// How much a sign counts if there are several; the strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Strength {
-    /// It is the patch's.
+    /// It points to the patch.
     Patch,
-    /// An import failed for want of something that is not the project's.
+    /// An import failed because something outside of the project is missing.
     ImportFailed,
-    /// The code can't be loaded, and nothing shows that the patch did it.
+    /// The code can't be loaded, and nothing shows that the patch caused it.
     CodeBroken,
     /// Another sign of the environment.
     Environment,
-    /// What the patch can bring about as well.
+    /// Something that the patch can cause as well.
     Unclear,
-    /// Nothing collected: what every other sign leads to.
+    /// Nothing collected, which every other sign leads to.
     NothingCollected,
 }
 
 impl Strength {
-    fn of(cause: Cause, line: &Line) -> Self {
+    fn of(cause: Cause, line: &LogLine) -> Self {
         match (cause.blame, cause.sign) {
             (Blame::Patch, _) => Self::Patch,
             (_, CauseSign::CodeBroken) => Self::CodeBroken,
@@ -176,16 +176,16 @@ impl Strength {
     }
 }
 
-/// Whether the message of an exception goes on with a sign of the environment: "Unable to import required dependencies:",
+/// Whether the message of an exception continues with a sign of the environment: "Unable to import required dependencies:",
 /// then "pytz: No module named 'pytz'".
-fn is_explained(names: &PatchNames, patch: &str, tests: &Numbered<'_>, lines: &[Line], at: usize) -> bool {
+fn is_explained(names: &PatchNames, patch: &str, tests: &Numbered<'_>, lines: &[LogLine], at: usize) -> bool {
     let indented = tests[at].1.starts_with("E ");
     let most = if indented { 40 } else { 1 };
     let rest = tests.iter().zip(lines).skip(at + 1).take(most);
     let mut message = rest.take_while(|((_, text), line)| !line.raised && text.starts_with("E ") == indented);
     message.any(|(_, line)| match line.shown.as_ref().filter(|_| !line.quoted_in(patch)) {
-        Some(Shown::Module(module)) => !names.is_own(module) && !names.adds(module),
-        Some(Shown::Plain(sign)) => sign.blame() == Blame::Environment,
+        Some(Sign::Module(module)) => !names.is_own(module) && !names.adds(module),
+        Some(Sign::Plain(sign)) => sign.blame() == Blame::Environment,
         None => false,
     })
 }
@@ -201,11 +201,11 @@ fn of_module(names: &PatchNames, module: &str, near: bool, install: &Numbered<'_
         return missing;
     }
     if module.contains('.') {
-        // A part of the project is also missing where the project was not compiled.
+        // Part of the project is also missing if the project was not compiled.
         let broken = Cause::from(CauseSign::CodeBroken);
         return if near || names.touches(module) { broken } else { broken.with(Blame::Unclear) };
     }
-    let offline = |text: &str| Line::of(text).shown == Some(Shown::Plain(CauseSign::NetworkUnreachable));
+    let offline = |text: &str| LogLine::of(text).shown == Some(Sign::Plain(CauseSign::NetworkUnreachable));
     let uninstalled = Cause::from(CauseSign::NotInstalled);
     if !names.packaging() && install.iter().any(|(_, text)| offline(text)) {
         uninstalled
@@ -214,14 +214,14 @@ fn of_module(names: &PatchNames, module: &str, near: bool, install: &Numbered<'_
     }
 }
 
-/// What the install step shows that an installation without a network doesn't.
+/// Signs of the install step other than those of an installation without a network.
 fn of_install(names: &PatchNames, patch: &str, install: &Numbered<'_>) -> Option<Cause> {
     let blame = if names.packaging() { Blame::Unclear } else { Blame::Environment };
     install.iter().find_map(|(number, text)| {
-        let line = Line::of(text);
+        let line = LogLine::of(text);
         let shown = line.shown.clone().filter(|_| !line.quoted_in(patch));
         let sign = match shown? {
-            Shown::Plain(sign @ (CauseSign::OutOfMemory | CauseSign::DiskFull | CauseSign::ContainerUnavailable)) => {
+            Sign::Plain(sign @ (CauseSign::OutOfMemory | CauseSign::DiskFull | CauseSign::ContainerUnavailable)) => {
                 sign
             }
             _ => return None,

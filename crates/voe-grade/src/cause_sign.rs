@@ -1,17 +1,17 @@
-//! Whose matter a failure is, and what shows it.
+//! The party that a failure is attributed to, and the sign that shows it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Whose matter a failure is.
+/// The party that a failure is attributed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Blame {
-    /// The patch's, wherever nothing shows otherwise.
+    /// The patch; the default.
     Patch,
-    /// The environment's or the machine's.
+    /// The environment or the machine.
     Environment,
-    /// Either's.
+    /// Either.
     Unclear,
 }
 
@@ -26,49 +26,49 @@ impl Blame {
     }
 }
 
-/// What shows a cause.
+/// The evidence for a cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CauseSign {
-    /// Tests ran, and not all that decide came out as they must.
+    /// Tests ran, and not all of those that decide gave the expected result.
     TestsFailed,
-    /// No test ran, and nothing shows a cause outside of the patch.
+    /// No test ran, and nothing shows another cause than the patch.
     NoTestRan,
     /// The project's code can't be loaded.
     CodeBroken,
     /// The patch does not apply.
     NotApplied,
-    /// A module that is not there.
+    /// A missing module.
     MissingModule,
-    /// A shared library that is not there.
+    /// A missing shared library.
     MissingLibrary,
     /// A binary module that was built for another version of a library.
     BinaryMismatch,
-    /// A program that is not there.
+    /// A missing program.
     MissingProgram,
-    /// A display that is not there.
+    /// A missing display.
     DisplayUnavailable,
     /// A browser that can't be started.
     BrowserUnavailable,
     /// A container engine that can't be reached.
     ContainerUnavailable,
-    /// The project was not there, and its installation failed for want of a network.
+    /// The project was not installed, and its installation failed because it had no network.
     NotInstalled,
-    /// No network in the tests.
+    /// The tests had no network.
     NetworkUnreachable,
     /// Out of memory.
     OutOfMemory,
     /// The disk is full.
     DiskFull,
-    /// The tests ran too long.
+    /// The tests took too long.
     TimeLimit,
-    /// The sandbox ended the tests.
+    /// The sandbox stopped the tests.
     Ended,
     /// The test command found nothing to run.
     NoTestsCollected,
     /// The log ends before the tests began, or before they ended.
     LogCut,
-    /// The official parser stops at a line of the log.
+    /// The official parser raises an exception at a line of the log.
     ParserStops,
     /// voe, the sandbox or the machine failed.
     Harness,
@@ -102,7 +102,7 @@ impl CauseSign {
         }
     }
 
-    /// Whose matter it is, where the patch has nothing to do with it.
+    /// The party that the sign points to, if the patch is not involved.
     pub(crate) fn blame(self) -> Blame {
         match self {
             Self::TestsFailed | Self::NoTestRan | Self::CodeBroken | Self::NotApplied => Blame::Patch,

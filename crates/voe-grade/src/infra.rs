@@ -1,6 +1,6 @@
-//! Signs in a log that the environment broke, not the patch.
+//! Signs in a log that the environment is broken, not the patch.
 //!
-//! They advise only: a task with such a sign stays unresolved, or an error, as it was.
+//! They are only hints: a task with such a sign stays unresolved, or an error, as it was.
 
 use std::sync::LazyLock;
 
@@ -9,26 +9,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::{pattern, universal_newlines};
 
-/// How sure a sign is.
+/// How reliable a sign is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
     /// A patch to the sources can't have caused it.
     Environment,
-    /// The environment or the patch may have caused it.
+    /// Either the environment or the patch may have caused it.
     Ambiguous,
 }
 
-/// A sign that the environment broke.
+/// A sign that the environment is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InfraFailure {
     /// The official name of the sign, such as `out_of_memory`.
     pub reason: &'static str,
-    /// How sure it is.
+    /// How reliable it is.
     pub tier: Tier,
 }
 
-/// The official signs; the first that any of the logs shows counts.
+/// The official signs; the first one that any of the logs shows counts.
 const SIGNS: [(&str, Tier, &str); 8] = [
     ("browser_launch_failed", Tier::Environment, "Failed to launch|Failed to connect to the bus"),
     ("display_unavailable", Tier::Environment, "cannot open display|Missing X server|unable to open X display"),
@@ -40,8 +40,8 @@ const SIGNS: [(&str, Tier, &str); 8] = [
     ("tests_timed_out", Tier::Ambiguous, r"Timeout error: \d+ seconds exceeded"),
 ];
 
-/// The first sign in a task's logs. An instance's report looks at the tests' output only; a run's report at the log of
-/// the harness (`run_instance.log`) too.
+/// The first sign in a task's logs. For an instance's report only the tests' output is searched; for a run's report also the
+/// log of the harness (`run_instance.log`).
 pub fn classify(logs: &[&str]) -> Option<InfraFailure> {
     static COMPILED: LazyLock<[Regex; SIGNS.len()]> = LazyLock::new(|| SIGNS.map(|(_, _, sign)| pattern(sign)));
     let logs: Vec<_> = logs.iter().map(|log| universal_newlines(log)).collect();
@@ -66,13 +66,13 @@ mod tests {
     }
 
     #[test]
-    fn killed_must_fill_its_line() {
+    fn killed_must_be_alone_on_its_line() {
         assert_eq!(reason("x\r\nKilled\ry"), Some("out_of_memory"));
         assert_eq!(reason("Killed by x"), None);
     }
 
     #[test]
-    fn a_time_limit_is_known_by_the_line_that_the_runner_adds() {
+    fn a_timeout_is_recognized_by_the_line_that_the_runner_adds() {
         assert_eq!(reason("\n\nTimeout error: 1800 seconds exceeded."), Some("tests_timed_out"));
         assert_eq!(reason("Timeout error: many seconds exceeded"), None);
     }

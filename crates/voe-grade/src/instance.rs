@@ -9,8 +9,8 @@ use crate::parser::{LogParser, UnsupportedParser};
 
 /// One task of a suite as SWE-bench describes it.
 ///
-/// An agent may see `problem_statement`, and `hints_text` where it was asked for; never `patch`, `test_patch` or the two
-/// lists of tests.
+/// An agent may see `problem_statement`, and `hints_text` if it was requested; never `patch`, `test_patch` or the two lists
+/// of tests.
 #[derive(Debug, Clone, PartialEq, JsonSchema)]
 pub struct Instance {
     /// `owner/name` of the repository.
@@ -21,26 +21,26 @@ pub struct Instance {
     pub base_commit: String,
     /// The gold patch.
     pub patch: String,
-    /// The change to the tests that decides.
+    /// The change to the tests that decide.
     pub test_patch: String,
     /// The issue, as its author wrote it.
     pub problem_statement: String,
-    /// What was said on the issue before it was fixed; empty where the row has none.
+    /// The comments on the issue before it was fixed; empty if the row has none.
     pub hints_text: String,
-    /// When the fix was proposed, as the row says it; empty where the row has none.
+    /// When the fix was proposed, as in the row; empty if the row has none.
     pub created_at: String,
     /// The version of the repository's software.
     pub version: String,
-    /// Ids of the tests that fail at base and must pass; in rows as written, a string that holds the list as JSON.
+    /// Ids of the tests that fail at the base and must pass; in rows as written, a string that contains the list as JSON.
     #[schemars(rename = "FAIL_TO_PASS", with = "String")]
     pub fail_to_pass: Vec<String>,
-    /// Ids of the tests that pass at base and must still pass; written in the same way.
+    /// Ids of the tests that pass at the base and must still pass; written in the same way.
     #[schemars(rename = "PASS_TO_PASS", with = "String")]
     pub pass_to_pass: Vec<String>,
     /// The commit that the environment was made for.
     #[schemars(skip_serializing_if = "Option::is_none")]
     pub environment_setup_commit: Option<String>,
-    /// How long a developer was thought to need, in words; Verified only.
+    /// The estimated time for a developer, in words; Verified only.
     #[schemars(skip_serializing_if = "Option::is_none")]
     pub difficulty: Option<String>,
     /// The script that runs the tests; rows from before 2026 lack it.
@@ -49,10 +49,10 @@ pub struct Instance {
     /// The name of the log parser; rows from before 2026 lack it.
     #[schemars(skip_serializing_if = "Option::is_none")]
     pub log_parser: Option<String>,
-    /// How absent tests are judged; rows from before 2026 lack it.
+    /// How missing tests are judged; rows from before 2026 lack it.
     #[schemars(skip_serializing_if = "Option::is_none")]
     pub eval_type: Option<EvalType>,
-    /// The image that holds checkout and environment; rows from before 2026 lack it.
+    /// The image with checkout and environment; rows from before 2026 lack it.
     #[schemars(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// Fields that SWE-bench does not know.
@@ -60,7 +60,7 @@ pub struct Instance {
     pub extra: Map<String, Value>,
 }
 
-/// How tests that the log doesn't show are judged.
+/// How tests that are not in the log are judged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EvalType {
@@ -71,40 +71,40 @@ pub enum EvalType {
     FailOnly,
 }
 
-/// A row can't be read as a task.
+/// A row is not a valid task.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
-    /// The row is no JSON object.
-    #[error("a row must be a JSON object with SWE-bench's fields, and this one is {found}")]
+    /// The row is not a JSON object.
+    #[error("a row must be a JSON object with SWE-bench's fields, not {found}")]
     NoObject {
-        /// What it is instead.
+        /// The type that it has.
         found: &'static str,
     },
-    /// A field that each row needs is not there.
-    #[error("{id}: the field `{field}` is missing; every row of a suite needs it")]
+    /// A required field is missing.
+    #[error("{id}: missing field `{field}`; every row of a suite needs it")]
     Missing {
-        /// The task, or what is known of it.
+        /// The task, as far as known.
         id: String,
         /// The field.
         field: &'static str,
     },
-    /// A field holds something else than it should.
-    #[error("{id}: the field `{field}` must be {expected}, and it is {found}")]
+    /// A field has the wrong type or value.
+    #[error("{id}: field `{field}` must be {expected}, not {found}")]
     Wrong {
-        /// The task, or what is known of it.
+        /// The task, as far as known.
         id: String,
         /// The field.
         field: &'static str,
-        /// What it should hold.
+        /// The expected type or values.
         expected: &'static str,
-        /// What it holds.
+        /// The value or type found.
         found: String,
     },
 }
 
 impl Instance {
-    /// Reads a row. Test lists may be JSON lists or, as in Verified and Lite, strings that hold one; an empty string in a
-    /// newer field counts as its absence.
+    /// Reads a row. Test lists may be JSON lists or, as in Verified and Lite, strings that contain one; an empty string in a
+    /// newer field counts as a missing one.
     ///
     /// # Errors
     /// The row is not an object, or a field is missing or of another type; the error names the row and the field.
@@ -140,7 +140,7 @@ impl Instance {
     /// The parser for this row's logs.
     ///
     /// # Errors
-    /// The row names a parser that does not exist, or none, and its repository has none.
+    /// The row names an unknown parser, or none, and its repository has none.
     pub fn parser(&self) -> Result<LogParser, UnsupportedParser> {
         LogParser::of(&self.instance_id, &self.repo, self.log_parser.as_deref())
     }
@@ -174,11 +174,11 @@ impl Row {
     }
 
     fn tests(&mut self, field: &'static str) -> Result<Vec<String>, RowError> {
-        const EXPECTED: &str = "a list of test ids, or a string that holds one as JSON";
+        const EXPECTED: &str = "a list of test ids, or a string that contains one as JSON";
         let list = match self.fields.shift_remove(field) {
             None | Some(Value::Null) => return Err(RowError::Missing { id: self.id.clone(), field }),
             Some(Value::String(text)) => serde_json::from_str(&text)
-                .map_err(|error| self.wrong(field, EXPECTED, format!("a string that is no JSON ({error})")))?,
+                .map_err(|error| self.wrong(field, EXPECTED, format!("other text ({error})")))?,
             Some(other) => other,
         };
         let Value::Array(tests) = list else { return Err(self.wrong(field, EXPECTED, kind(&list))) };
@@ -217,7 +217,7 @@ impl<'de> Deserialize<'de> for Instance {
 }
 
 impl Serialize for Instance {
-    /// Writes the row with the test lists as strings, as the official data sets of Verified and Lite have them.
+    /// Writes the row with the test lists as strings, as in the official data sets of Verified and Lite.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let list = |tests: &[String]| serde_json::to_string(tests).map_err(serde::ser::Error::custom);
         let mut map = serializer.serialize_map(None)?;
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_row_is_read_without_the_newer_fields_and_lists_may_be_strings_or_lists() {
+    fn an_old_row_lacks_the_newer_fields_and_test_lists_may_be_strings_or_lists() {
         let read = Instance::from_value(row()).unwrap();
         assert_eq!(read.fail_to_pass, ["t[a b]"]);
         assert_eq!(read.pass_to_pass, ["u"]);
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_comes_back_from_json_as_it_was_with_fields_of_its_own() {
+    fn a_row_round_trips_through_json_with_its_unknown_fields() {
         let mut row = row();
         row["eval_type"] = json!("fail_only");
         row["log_parser"] = json!("parse_log_sympy");
@@ -301,17 +301,17 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_names_the_task_and_the_field() {
+    fn an_error_names_the_task_and_the_field() {
         let mut without = row();
         without.as_object_mut().unwrap().remove("test_patch");
         let error = Instance::from_value(without).unwrap_err();
-        insta::assert_snapshot!(error, @"a__b-1: the field `test_patch` is missing; every row of a suite needs it");
-        insta::assert_snapshot!(error_with("instance_id", Value::Null), @"a row without instance_id: the field `instance_id` is missing; every row of a suite needs it");
-        insta::assert_snapshot!(error_with("version", json!(4.2)), @"a__b-1: the field `version` must be a string, and it is a number");
-        insta::assert_snapshot!(error_with("FAIL_TO_PASS", json!("t[a")), @"a__b-1: the field `FAIL_TO_PASS` must be a list of test ids, or a string that holds one as JSON, and it is a string that is no JSON (expected ident at line 1 column 2)");
-        insta::assert_snapshot!(error_with("PASS_TO_PASS", json!([1])), @"a__b-1: the field `PASS_TO_PASS` must be a list of test ids, or a string that holds one as JSON, and it is a list with a number in it");
-        insta::assert_snapshot!(error_with("eval_type", json!("all")), @"a__b-1: the field `eval_type` must be pass_and_fail or fail_only, and it is all");
-        insta::assert_snapshot!(Instance::from_value(json!([])).unwrap_err(), @"a row must be a JSON object with SWE-bench's fields, and this one is a list");
-        assert!(serde_json::from_str::<Instance>("{}").unwrap_err().to_string().contains("`repo` is missing"));
+        insta::assert_snapshot!(error, @"a__b-1: missing field `test_patch`; every row of a suite needs it");
+        insta::assert_snapshot!(error_with("instance_id", Value::Null), @"a row without instance_id: missing field `instance_id`; every row of a suite needs it");
+        insta::assert_snapshot!(error_with("version", json!(4.2)), @"a__b-1: field `version` must be a string, not a number");
+        insta::assert_snapshot!(error_with("FAIL_TO_PASS", json!("t[a")), @"a__b-1: field `FAIL_TO_PASS` must be a list of test ids, or a string that contains one as JSON, not other text (expected ident at line 1 column 2)");
+        insta::assert_snapshot!(error_with("PASS_TO_PASS", json!([1])), @"a__b-1: field `PASS_TO_PASS` must be a list of test ids, or a string that contains one as JSON, not a list with a number in it");
+        insta::assert_snapshot!(error_with("eval_type", json!("all")), @"a__b-1: field `eval_type` must be pass_and_fail or fail_only, not all");
+        insta::assert_snapshot!(Instance::from_value(json!([])).unwrap_err(), @"a row must be a JSON object with SWE-bench's fields, not a list");
+        assert!(serde_json::from_str::<Instance>("{}").unwrap_err().to_string().contains("missing field `repo`"));
     }
 }

@@ -1,11 +1,11 @@
-//! Tasks of SWE-bench Verified whose own solutions are known not to pass, with the reason: what fails there says nothing about
-//! an agent.
+//! Tasks of SWE-bench Verified whose own solutions are known not to pass, with the reason: a failure there tells nothing
+//! about an agent.
 
 use std::fmt;
 
 /// Where a task's solution is known not to pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Where {
+pub enum FailsIn {
     /// Everywhere, also in the official harness.
     Official,
     /// Without containers.
@@ -16,14 +16,14 @@ pub enum Where {
 
 /// Why a task's solution is known not to pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// It does not in the official harness either.
+pub enum KnownReason {
+    /// It fails in the official harness too.
     Fails,
-    /// It fails now and then in the official harness, too.
-    Wavers,
-    /// Tests ask a public server.
+    /// It fails now and then in the official harness too.
+    Flaky,
+    /// Tests access a public server.
     Internet(&'static str),
-    /// Tests need an address that never answers; without a network it is refused at once.
+    /// Tests need an address that never answers; without a network the connection is refused at once.
     NeverAnswers,
     /// Tests need packages that only conda has.
     CondaOnly(&'static str),
@@ -35,11 +35,11 @@ pub enum Reason {
     Program(&'static str),
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for KnownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fails => write!(f, "gold fails in the official harness, too"),
-            Self::Wavers => write!(f, "gold fails now and then in the official harness, too"),
+            Self::Flaky => write!(f, "gold fails now and then in the official harness, too"),
             Self::Internet(what) => write!(f, "its tests need the internet ({what})"),
             Self::NeverAnswers => write!(f, "its tests need an address that never answers, and so a network"),
             Self::CondaOnly(what) => write!(f, "its tests need packages that only conda has ({what})"),
@@ -58,52 +58,52 @@ pub struct Known {
     /// The task.
     pub id: &'static str,
     /// Where it does not pass.
-    pub place: Where,
+    pub place: FailsIn,
     /// Why it does not pass.
-    pub reason: Reason,
+    pub reason: KnownReason,
 }
 
-const fn known(id: &'static str, place: Where, reason: Reason) -> Known {
+const fn known(id: &'static str, place: FailsIn, reason: KnownReason) -> Known {
     Known { id, place, reason }
 }
 
-const HTTPBIN: Reason = Reason::Internet("httpbin.org");
-const HELPERS: Reason = Reason::Submodule("astropy_helpers");
-const CDMS2: Reason = Reason::CondaOnly("cdms2");
+const HTTPBIN: KnownReason = KnownReason::Internet("httpbin.org");
+const HELPERS: KnownReason = KnownReason::Submodule("astropy_helpers");
+const CDMS2: KnownReason = KnownReason::CondaOnly("cdms2");
 
-/// All of them, by id; what the official harness's authors say, and what was measured.
+/// All of them, by id: reported by the authors of the official harness, or measured.
 pub const KNOWN: [Known; 23] = [
-    known("astropy__astropy-7166", Where::Native, HELPERS),
-    known("astropy__astropy-7336", Where::Native, HELPERS),
-    known("astropy__astropy-7606", Where::Official, Reason::Fails),
-    known("astropy__astropy-7671", Where::Native, HELPERS),
-    known("astropy__astropy-8707", Where::Official, Reason::Fails),
-    known("astropy__astropy-8872", Where::Official, Reason::Fails),
-    known("django__django-10097", Where::Official, Reason::Fails),
-    known("matplotlib__matplotlib-20488", Where::Official, Reason::Fails),
-    known("psf__requests-1724", Where::Official, Reason::Wavers),
-    known("psf__requests-1766", Where::Offline, HTTPBIN),
-    known("psf__requests-1921", Where::Offline, HTTPBIN),
-    known("psf__requests-2317", Where::Offline, HTTPBIN),
-    known("psf__requests-2931", Where::Offline, Reason::NeverAnswers),
-    known("psf__requests-5414", Where::Offline, Reason::NeverAnswers),
-    known("pydata__xarray-3305", Where::Native, CDMS2),
-    known("pydata__xarray-4695", Where::Native, CDMS2),
-    known("pydata__xarray-6992", Where::Native, CDMS2),
-    known("pylint-dev__pylint-4661", Where::Offline, Reason::Requirements),
-    known("pylint-dev__pylint-6528", Where::Official, Reason::Fails),
-    known("pylint-dev__pylint-7277", Where::Official, Reason::Fails),
-    known("sphinx-doc__sphinx-10614", Where::Native, Reason::Program("dot, of graphviz")),
-    known("sphinx-doc__sphinx-7985", Where::Offline, Reason::Internet("linkcheck")),
-    known("sympy__sympy-13091", Where::Official, Reason::Wavers),
+    known("astropy__astropy-7166", FailsIn::Native, HELPERS),
+    known("astropy__astropy-7336", FailsIn::Native, HELPERS),
+    known("astropy__astropy-7606", FailsIn::Official, KnownReason::Fails),
+    known("astropy__astropy-7671", FailsIn::Native, HELPERS),
+    known("astropy__astropy-8707", FailsIn::Official, KnownReason::Fails),
+    known("astropy__astropy-8872", FailsIn::Official, KnownReason::Fails),
+    known("django__django-10097", FailsIn::Official, KnownReason::Fails),
+    known("matplotlib__matplotlib-20488", FailsIn::Official, KnownReason::Fails),
+    known("psf__requests-1724", FailsIn::Official, KnownReason::Flaky),
+    known("psf__requests-1766", FailsIn::Offline, HTTPBIN),
+    known("psf__requests-1921", FailsIn::Offline, HTTPBIN),
+    known("psf__requests-2317", FailsIn::Offline, HTTPBIN),
+    known("psf__requests-2931", FailsIn::Offline, KnownReason::NeverAnswers),
+    known("psf__requests-5414", FailsIn::Offline, KnownReason::NeverAnswers),
+    known("pydata__xarray-3305", FailsIn::Native, CDMS2),
+    known("pydata__xarray-4695", FailsIn::Native, CDMS2),
+    known("pydata__xarray-6992", FailsIn::Native, CDMS2),
+    known("pylint-dev__pylint-4661", FailsIn::Offline, KnownReason::Requirements),
+    known("pylint-dev__pylint-6528", FailsIn::Official, KnownReason::Fails),
+    known("pylint-dev__pylint-7277", FailsIn::Official, KnownReason::Fails),
+    known("sphinx-doc__sphinx-10614", FailsIn::Native, KnownReason::Program("dot, of graphviz")),
+    known("sphinx-doc__sphinx-7985", FailsIn::Offline, KnownReason::Internet("linkcheck")),
+    known("sympy__sympy-13091", FailsIn::Official, KnownReason::Flaky),
 ];
 
-/// What is known of a task, wherever it runs.
+/// The entry of a task, wherever it runs.
 pub fn of(id: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|known| known.id == id)
 }
 
-/// How a task was graded, as far as it is known: the list tells of less where nothing is.
+/// How a task was graded, as far as known: entries for unknown conditions don't apply.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Conditions {
     /// Without containers.
@@ -112,21 +112,21 @@ pub struct Conditions {
     pub offline: bool,
 }
 
-/// What is known of a task that is graded so.
+/// The entry that applies to a task graded under these conditions.
 pub fn here(id: &str, conditions: Conditions) -> Option<&'static Known> {
     of(id).filter(|known| match known.place {
-        Where::Official => true,
-        Where::Native => conditions.native,
-        Where::Offline => conditions.offline,
+        FailsIn::Official => true,
+        FailsIn::Native => conditions.native,
+        FailsIn::Offline => conditions.offline,
     })
 }
 
 impl fmt::Display for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = match self.place {
-            Where::Official => "",
-            Where::Native => " (without containers)",
-            Where::Offline => " (without a network)",
+            FailsIn::Official => "",
+            FailsIn::Native => " (without containers)",
+            FailsIn::Offline => " (without a network)",
         };
         write!(f, "{}{place}", self.reason)
     }
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_depends_on_how_the_task_is_graded() {
+    fn known_failures_depend_on_how_the_task_is_graded() {
         let known =
             |id: &str, native: bool, offline: bool| here(id, Conditions { native, offline }).map(ToString::to_string);
         let cdms2 = "its tests need packages that only conda has (cdms2) (without containers)";

@@ -1,23 +1,22 @@
-//! SWE-bench's verdict: a test log becomes statuses, statuses become a verdict. Pure: no file is read, nothing is run.
+//! SWE-bench's verdict: a test log becomes statuses, statuses become a verdict. Pure: reads no files and runs nothing.
 //!
-//! The reference is the official package, `swebench` 5.0.2: what it says of a row and a log is what [`grade`] says, test
-//! by test, in the same order.
+//! The reference is the official package, `swebench` 5.0.2: for each row and log [`grade`] gives the same verdict, test by
+//! test, in the same order.
 //!
 //! - [`instance`]: one row of a suite, with SWE-bench's field names
-//! - [`log`]: where the tests' output stands in a log, and what the log says besides it
+//! - [`log`]: the tests' output in a log, and the harness's own messages
 //! - [`parser`]: the seven parsers that Verified and Lite need
-//! - [`status`]: what a test came out as, and the map of all of a log's tests
+//! - [`status`]: the result of a test, and the map of all tests of a log
 //! - [`verdict`]: from a row and a log to the verdict
-//! - [`infra`]: the official signs in a log that the environment broke, not the patch
-//! - [`cause`]: whose matter it is that a log is not resolved, by voe's own rules; [`log_parts`]: which lines of a log belong
-//!   to the install step and which to the tests; `patch_names`: what patches name;
-//!   `signs`: what a line shows
+//! - [`infra`]: the official signs in a log that the environment is broken, not the patch
+//! - [`cause`]: why a log is not resolved, by voe's own rules; [`log_parts`]: which lines of a log belong to the install step
+//!   and which to the tests; `patch_names`: files and modules named by patches; `signs`: signs in a line
 //! - [`known`]: tasks whose own solutions are known not to pass, and why
 //! - [`report`]: the official report of one task
-//! - [`run_report`]: the official report of a run (schema 2), and where official files lie
-//! - [`prediction`]: reading, writing and checking predictions
+//! - [`run_report`]: the official report of a run (schema 2), and the paths of official files
+//! - [`prediction`]: reads, writes and checks predictions
 //! - [`log_files`]: which task a log belongs to, by its file name, and its verdict as a line of JSON
-//! - [`eval_script`]: the eval script as the official runner changes it before it runs
+//! - [`eval_script`]: the eval script with the changes that the official runner makes
 //! - [`text`]: text as Python sees it
 //!
 //! # Grading a log

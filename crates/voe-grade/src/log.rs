@@ -1,4 +1,4 @@
-//! Where the tests' output stands in a log, and what the log says besides it.
+//! The tests' output in a log, and the harness's own messages.
 
 use std::sync::LazyLock;
 
@@ -7,14 +7,14 @@ use regex::Regex;
 
 use crate::text::pattern;
 
-/// Begins the tests' output.
+/// Start of the tests' output.
 pub const START_MARKER: &str = ">>>>> Start Test Output";
-/// Ends the tests' output.
+/// End of the tests' output.
 pub const END_MARKER: &str = ">>>>> End Test Output";
-/// Stands before the test command's exit code.
+/// Precedes the test command's exit code.
 pub const EXIT_CODE_MARKER: &str = ">>>>> Test Exit Code";
 
-/// The harness itself says that no verdict can be had.
+/// A marker by which the harness reports that there is no verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BadCode {
     /// `>>>>> Patch Apply Failed`
@@ -30,7 +30,7 @@ pub enum BadCode {
 impl BadCode {
     const ALL: [Self; 4] = [Self::PatchApplyFailed, Self::ResetFailed, Self::TestsErrored, Self::TestsTimedOut];
 
-    /// The text that stands for it in a log.
+    /// The text of the marker in a log.
     pub fn marker(self) -> &'static str {
         match self {
             Self::PatchApplyFailed => ">>>>> Patch Apply Failed",
@@ -40,14 +40,14 @@ impl BadCode {
         }
     }
 
-    /// The first of the four that the log holds anywhere.
+    /// The first of the four that is anywhere in the log.
     pub fn find(log: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| memmem::find(log.as_bytes(), code.marker().as_bytes()).is_some())
     }
 }
 
-/// The tests' output: from the first start marker to the next marker of either kind. `None` if one of the two markers
-/// is missing from the log; an end marker that only stands before the start is enough.
+/// The tests' output: from the first start marker to the next marker of either kind. `None` if one of the two markers is
+/// missing from the log; an end marker that is only before the start counts too.
 pub fn slice(log: &str) -> Option<&str> {
     let bytes = log.as_bytes();
     let start = memmem::find(bytes, START_MARKER.as_bytes())? + START_MARKER.len();
@@ -61,16 +61,16 @@ pub fn slice(log: &str) -> Option<&str> {
     Some(&log[start..start + length])
 }
 
-/// Whether the log records that the test command ended with another exit code than 0. `None` if it records none, as
-/// with runners before 5.x.
+/// Whether the log records an exit code of the test command other than 0. `None` if it records none, as with runners before
+/// 5.x.
 pub fn tests_exited_nonzero(log: &str) -> Option<bool> {
     static CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r">>>>> Test Exit Code:[\s\x1c-\x1f]*-?(\d+)"));
     let digits = CODE.captures(log)?.get(1)?;
     Some(digits.as_str().chars().any(|digit| digit != '0'))
 }
 
-/// Whether a test runner's summary shows that tests ran, although no parser found any: counts of more than none, in the
-/// words of the JavaScript runners, whose parsers note failures only.
+/// Whether a test runner's summary shows that tests ran although no parser found any: counts above zero in the words of the
+/// JavaScript runners, whose parsers record only failures.
 pub fn suite_ran(log: &str) -> bool {
     static RAN: LazyLock<Regex> = LazyLock::new(|| {
         pattern(concat!(
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_code_counts_wherever_it_stands() {
+    fn a_bad_code_counts_anywhere_in_the_log() {
         assert_eq!(BadCode::find("x>>>>> Reset Failed"), Some(BadCode::ResetFailed));
         assert_eq!(BadCode::find(">>>>> Reset"), None);
     }

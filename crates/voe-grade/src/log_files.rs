@@ -1,4 +1,4 @@
-//! Which task a log belongs to, by its file name.
+//! Finds the task of a log by its file name.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -13,35 +13,35 @@ use crate::verdict::Graded;
 pub struct GradedLog<'a> {
     /// The log's path relative to the directory of logs.
     pub file: &'a str,
-    /// The task that it belongs to.
+    /// The task of the log.
     pub instance_id: &'a str,
     /// The verdict.
     #[serde(flatten)]
     pub graded: &'a Graded,
 }
 
-/// The ids of a suite, for finding the task that a log belongs to.
+/// The ids of a suite, to find the task of a log.
 #[derive(Debug, Clone, Default)]
 pub struct LogNames<'a> {
     ids: HashSet<&'a str>,
 }
 
 impl<'a> LogNames<'a> {
-    /// Logs of these tasks are known.
+    /// Makes a finder for these tasks.
     pub fn new(ids: impl IntoIterator<Item = &'a str>) -> Self {
         Self { ids: ids.into_iter().collect() }
     }
 
-    /// The task that a log belongs to, by its path relative to the directory of logs. Known are `<id>.txt`,
-    /// `<id>_test_output.txt`, `<id>-<anything>.txt` (the longest id wins), in any directory, and `test_output.txt` in or
-    /// below a directory `<id>` (the innermost wins).
+    /// The task of a log, by its path relative to the directory of logs. Accepted are `<id>.txt`, `<id>_test_output.txt`,
+    /// `<id>-<anything>.txt` (the longest id wins), in any directory, and `test_output.txt` in or below a directory `<id>` (the
+    /// innermost wins).
     pub fn instance_of(&self, path: &Path) -> Option<&'a str> {
         let name = path.file_name()?.to_str()?;
         if name == "test_output.txt" {
             return path.parent()?.ancestors().find_map(|dir| self.id(dir.file_name()?.to_str()?));
         }
         let stem = name.strip_suffix(".txt")?;
-        // what may be an id, the longest first: the whole stem, or it up to the suffix or to a dash
+        // candidates for the id, the longest first: the whole stem, or the part before the suffix or a dash
         let cuts = stem.char_indices().rev().filter(|(at, c)| *c == '-' && at + 1 < stem.len());
         let mut candidates: Vec<&str> = cuts.map(|(at, _)| &stem[..at]).collect();
         candidates.extend(stem.strip_suffix("_test_output"));
@@ -77,7 +77,7 @@ mod tests {
     fn the_longest_id_wins() {
         assert_eq!(instance_of("a__b-1-2.txt"), Some("a__b-1-2"));
         assert_eq!(instance_of("a__b-1-2-gold.txt"), Some("a__b-1-2"));
-        assert_eq!(instance_of("a__b-123.txt"), Some("a__b"), "no id ends inside of a number");
+        assert_eq!(instance_of("a__b-123.txt"), Some("a__b"), "an id does not end inside a number");
         assert_eq!(LogNames::new(["a__b-1"]).instance_of(Path::new("a__b-12.txt")), None);
     }
 
@@ -95,6 +95,6 @@ mod tests {
         {
             assert_eq!(instance_of(path), None, "{path:?}");
         }
-        assert_eq!(LogNames::new(["a__b-1"]).instance_of(Path::new("a__b-1-.txt")), None, "nothing behind the dash");
+        assert_eq!(LogNames::new(["a__b-1"]).instance_of(Path::new("a__b-1-.txt")), None, "nothing after the dash");
     }
 }

@@ -1,4 +1,4 @@
-//! Which lines of a log belong to the install step, and which to the tests.
+//! Splits a log into the install step and the tests.
 //!
 //! The eval script runs with `set -x`, so that bash writes each command before its output, as `+ command`.
 
@@ -9,30 +9,30 @@ use crate::eval_script::{CHECKOUT, DIFF, install_lines};
 use crate::instance::Instance;
 use crate::log::START_MARKER;
 
-/// A part of what is left of a grading.
+/// A part of a grading's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogPart {
     /// The row's own install commands. Without a network they are expected to fail.
     Install,
-    /// From the marker before the tests to the log's end.
+    /// From the start marker of the tests to the end of the log.
     Tests,
 }
 
-/// Lines of a log, each with its number from 1 on.
+/// Lines of a log, each with its number from 1.
 pub type Numbered<'a> = Vec<(usize, &'a str)>;
 
-/// A log in parts. What comes before the install step says nothing: it quotes the base's last commit and the patch.
+/// A log in parts. What comes before the install step is ignored: it quotes the base's last commit and the patch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogParts<'a> {
-    /// The install step; empty where none can be told.
+    /// The install step; empty if it can't be found.
     pub install: Numbered<'a>,
     /// The tests; `None` if they never began.
     pub tests: Option<Numbered<'a>>,
 }
 
 impl<'a> LogParts<'a> {
-    /// Cuts a log of the row's eval script, whose line ends are `\n`.
+    /// Splits a log of the row's eval script, whose line endings are `\n`.
     pub fn of(row: &Instance, log: &'a str) -> Self {
         let lines: Numbered<'a> = log.split('\n').enumerate().map(|(at, line)| (at + 1, line)).collect();
         let command = |line: &str, start: &str| line.strip_prefix("+ ").is_some_and(|line| line.starts_with(start));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_install_step_is_what_its_commands_print() {
+    fn the_install_step_is_the_output_of_its_commands() {
         let log = "+ cd /testbed\n+ git show\ncommit\n+ git -c core.fileMode=false diff abc\n+ source activate\n++ hash\n\
                    + python -m pip install -e .\nERROR: x\n+ git checkout abc t.py\nUpdated\n+ : '>>>>> Start Test Output'\nPASSED a";
         let parts = LogParts::of(&row(), log);

@@ -1,11 +1,11 @@
-//! JSON files as the official package writes them: indented by four, in ASCII.
+//! JSON files in the format of the official package: indented by four spaces, in ASCII.
 
 use std::io;
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
-/// The value as text, without a line end behind it.
+/// The value as text, without a final newline.
 pub(crate) fn indented(value: &impl Serialize) -> serde_json::Result<String> {
     let mut out = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut out, Ascii(PrettyFormatter::with_indent(b"    "))))?;

@@ -1,7 +1,7 @@
-//! The seven parsers that Verified and Lite need, the four of voe's own suite, and which of them a row asks for.
+//! The seven parsers that Verified and Lite need, the four of voe's own suite, and which one a row selects.
 //!
-//! All of them work line by line, take a line for a result by how it begins, and let a later line overwrite an earlier
-//! one. What else they do is each one's own, down to oddities that the suites' test lists have grown around.
+//! All of them work line by line, recognize a result by the start of its line, and let a later line replace an earlier one.
+//! The rest differs, down to oddities that the suites' test lists depend on.
 
 mod django;
 mod mini;
@@ -17,17 +17,17 @@ use crate::text::universal_newlines;
 pub enum LogParser {
     /// pytest's short summary (`-rA`): status, id.
     Pytest,
-    /// The same, with file names in parameters cut to their base names.
+    /// Like [`Self::Pytest`], with file names in parameters cut to their base names.
     PytestOptions,
-    /// The same, for ids with blanks, coloured output, and old versions that put the status behind the id.
+    /// Like [`Self::Pytest`], for ids with spaces, colored output, and old versions that print the status after the id.
     PytestV2,
     /// Django's own runner: unittest with verbosity 2.
     Django,
-    /// seaborn: pytest, of whose results only FAILED and PASSED are taken.
+    /// seaborn: pytest, of which only FAILED and PASSED results are read.
     Seaborn,
     /// sympy's `bin/test -C --verbose`.
     Sympy,
-    /// matplotlib: pytest, with mouse buttons in parameters turned into their numbers.
+    /// matplotlib: pytest, with mouse buttons in parameters replaced by their numbers.
     Matplotlib,
     /// voe's own suite `mini`: Python's unittest.
     MiniUnittest,
@@ -39,20 +39,18 @@ pub enum LogParser {
     MiniShell,
 }
 
-/// A row asks for a parser that is not one of the seven.
+/// No parser for a row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnsupportedParser {
-    /// The row names another parser.
-    #[error(
-        "{id}: the log parser {parser} is not supported (only those of Verified and Lite are); grade it with the official package"
-    )]
+    /// The row names an unknown parser.
+    #[error("{id}: log parser {parser} is not supported (only those of Verified and Lite); use the official package")]
     Named {
         /// The task.
         id: String,
         /// The parser as the row names it.
         parser: String,
     },
-    /// The row names no parser and its repository is unknown.
+    /// The row names no parser, and its repository is unknown.
     #[error(
         "{id}: the row has no log_parser and none is known for {repo}; add the field, e.g. \"log_parser\": \"parse_log_pytest\""
     )]
@@ -64,17 +62,17 @@ pub enum UnsupportedParser {
     },
 }
 
-/// The official parser ends with an exception at this line, so that the official harness has no verdict on the log and
-/// counts the task as an error.
+/// The official parser raises an exception at this line, so the official harness has no verdict on the log and counts the
+/// task as an error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the line {line:?} names no test and ends the official parser; the log is damaged, run the tests again")]
+#[error("the official parser fails at the line {line:?}, which names no test; the log is damaged, run the tests again")]
 pub struct ParserStops {
-    /// The line, without white space at its ends.
+    /// The line, trimmed.
     pub line: String,
 }
 
 impl LogParser {
-    /// The parser of a row's `log_parser` field: each repository of Verified and Lite has its own name for one.
+    /// The parser of a row's `log_parser` field: each repository of Verified and Lite has a name of its own.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "mini-unittest" => return Some(Self::MiniUnittest),
@@ -135,7 +133,7 @@ impl LogParser {
 /// Reads the tests' statuses from a log, or from a slice of one.
 ///
 /// # Errors
-/// The official parser stops with an exception on such a log.
+/// The official parser raises an exception on such a log.
 pub fn parse_log(parser: LogParser, log: &str) -> Result<Statuses, ParserStops> {
     let log = universal_newlines(log);
     Ok(match parser {
@@ -163,20 +161,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_that_names_a_parser_of_another_suite_is_told_so() {
+    fn a_row_with_a_parser_of_another_suite_is_refused_by_name() {
         let error = LogParser::of("caddyserver__caddy-5870", "caddyserver/caddy", Some("parse_log_gotest"));
-        insta::assert_snapshot!(error.unwrap_err(), @"caddyserver__caddy-5870: the log parser parse_log_gotest is not supported (only those of Verified and Lite are); grade it with the official package");
+        insta::assert_snapshot!(error.unwrap_err(), @"caddyserver__caddy-5870: log parser parse_log_gotest is not supported (only those of Verified and Lite); use the official package");
     }
 
     #[test]
-    fn a_row_without_a_parser_takes_its_repositorys() {
+    fn a_row_without_a_parser_uses_that_of_its_repository() {
         assert_eq!(LogParser::of("psf__requests-1142", "psf/requests", None), Ok(LogParser::PytestOptions));
         let error = LogParser::of("me__mine-1", "me/mine", None);
         insta::assert_snapshot!(error.unwrap_err(), @r#"me__mine-1: the row has no log_parser and none is known for me/mine; add the field, e.g. "log_parser": "parse_log_pytest""#);
     }
 
     #[test]
-    fn the_named_parser_counts_more_than_the_repository() {
+    fn the_named_parser_overrides_the_repository() {
         assert_eq!(LogParser::of("x", "django/django", Some("parse_log_pytest")), Ok(LogParser::Pytest));
     }
 

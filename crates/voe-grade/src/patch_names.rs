@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 
 use crate::instance::Instance;
 
-/// Files that decide how a Python project is installed.
+/// Files that define how a Python project is installed.
 const PACKAGING: [&str; 6] = ["setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "tox.ini", "conftest.py"];
 
-/// Endings of the names of files that are compiled when a project is installed.
+/// Extensions of files that are compiled when a project is installed.
 const COMPILED: [&str; 10] = ["pyx", "pxd", "pxi", "c", "cc", "cpp", "cxx", "h", "hpp", "f"];
 
-/// What the patches of a task name.
+/// The names in a task's patches.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PatchNames {
     /// Files that the graded patch touches.
     touched: BTreeSet<String>,
     /// Words of its added lines.
     added: BTreeSet<String>,
-    /// Names of the project's own packages and modules, as far as the patches' paths show them.
+    /// The project's own packages and modules, as far as the patches' paths show them.
     own: BTreeSet<String>,
 }
 
@@ -43,16 +43,16 @@ impl PatchNames {
         module.split('.').all(|name| self.added.contains(name))
     }
 
-    /// Whether a file that the graded patch touches is named in lines of a log, by its path or, where an import fails, as a module.
+    /// Whether lines of a log name a file that the graded patch touches, by its path or, where an import fails, as a module.
     pub(crate) fn named_in(&self, lines: &[(usize, &str)]) -> bool {
         let has = |name: &str| !name.is_empty() && lines.iter().any(|(_, line)| line.contains(name));
         self.touched.iter().any(|path| has(path) || dotted(path).is_some_and(|name| has(&name)))
     }
 
-    /// Whether the graded patch touches the file of a module, or one that could have its name: of a package the files in it, too.
+    /// Whether the graded patch touches the file of a module, or one that could have its name; for a package, also the files in it.
     pub(crate) fn touches(&self, module: &str) -> bool {
         let whole = module.replace('.', "/");
-        // The last name may be one in the module.
+        // The last component may be a name in the module.
         let within = whole.rsplit_once('/').map_or(whole.as_str(), |(within, _)| within);
         self.touched.iter().any(|path| {
             let path = format!("/{path}");
@@ -63,7 +63,7 @@ impl PatchNames {
         })
     }
 
-    /// Whether the graded patch touches what is compiled when the project is installed, or how it is installed.
+    /// Whether the graded patch touches what is compiled at installation, or how the project is installed.
     pub(crate) fn compiled(&self) -> bool {
         let is_compiled = |path: &String| path.rsplit_once('.').is_some_and(|(_, ending)| COMPILED.contains(&ending));
         self.packaging() || self.touched.iter().any(is_compiled)
@@ -78,7 +78,7 @@ impl PatchNames {
     }
 }
 
-/// The last two names of a Python file's module: `own.core` of `src/own/core.py`; none without a folder.
+/// The last two components of a Python file's module: `own.core` for `src/own/core.py`; none without a folder.
 fn dotted(path: &str) -> Option<String> {
     let (folders, file) = path.strip_suffix(".py")?.rsplit_once('/')?;
     (file != "__init__").then(|| format!("{}.{file}", folders.rsplit('/').next().unwrap_or_default()))
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn own_modules_are_known_by_the_paths_of_patches_and_by_the_repository() {
+    fn own_modules_are_found_from_the_paths_of_patches_and_the_repository() {
         let names = names(PATCH);
         for own in ["own", "own.new", "project.x", "queries.models", "a"] {
             assert!(names.is_own(own), "{own}");
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_is_added_by_all_of_its_name() {
+    fn a_module_is_added_only_by_its_full_name() {
         let names = names(PATCH);
         assert!(names.adds("far.away") && names.adds("thing"));
         assert!(!names.adds("gone") && !names.adds("far.off") && !names.adds("own"));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_the_installation_are_known_in_any_directory() {
+    fn installation_files_are_recognized_in_any_directory() {
         assert!(!names(PATCH).packaging());
         assert!(names("+++ b/sub/setup.cfg\n").packaging() && names("rename to requirements-dev.txt\n").packaging());
     }

@@ -1,4 +1,4 @@
-//! Reading, writing and checking predictions.
+//! Reads, writes and checks predictions.
 
 use std::collections::HashMap;
 
@@ -11,9 +11,9 @@ use serde_json::Value;
 pub struct Prediction {
     /// The task.
     pub instance_id: String,
-    /// Who made the patch; the official reports are named after it.
+    /// The name of whoever made the patch; the official reports are named after it.
     pub model_name_or_path: String,
-    /// The patch, as `git apply` takes it. Empty and absent patches aren't run.
+    /// The patch, in the format of `git apply`. Empty and missing patches are not run.
     pub model_patch: Option<String>,
 }
 
@@ -26,31 +26,31 @@ pub struct Predictions {
     pub problems: Vec<Problem>,
 }
 
-/// The text holds no predictions in any of the three forms.
+/// The text contains no predictions in any of the three forms.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PredictionsError {
     /// The text is empty.
     #[error(
-        "the predictions are empty; one JSON object a line with instance_id, model_name_or_path and model_patch is needed"
+        "the predictions are empty; expected one JSON object a line with instance_id, model_name_or_path and model_patch"
     )]
     Empty,
-    /// Not one line of the text is a JSON object.
-    #[error("these are no predictions ({why}); a JSON list, a JSON object or JSON lines is needed")]
+    /// No line of the text is a JSON object.
+    #[error("not predictions ({why}); expected a JSON list, a JSON object or JSON lines")]
     NoPredictions {
-        /// What was found at the first place that could not be read.
+        /// The first error.
         why: String,
     },
 }
 
-/// Something about predictions that a person should know; the other predictions can be used.
+/// A problem that a person should know of; the other predictions can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// An entry is no prediction.
+    /// An entry is not a prediction.
     #[error("{place}: {why}; the entry is left out")]
     Unreadable {
-        /// Which line or entry, counted from 1, or which key.
+        /// The line or entry, counted from 1, or the key.
         place: String,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
     /// A task has more than one prediction.
@@ -83,8 +83,8 @@ impl Prediction {
             Some(_) => Err(format!("the field `{field}` must be a string")),
         };
         Ok(Self {
-            instance_id: text("instance_id")?.ok_or("the field `instance_id` is missing")?,
-            // the official runner's word for a model that isn't named
+            instance_id: text("instance_id")?.ok_or("missing field `instance_id`")?,
+            // the official runner's default for a missing model name
             model_name_or_path: text("model_name_or_path")?.unwrap_or_else(|| "None".to_owned()),
             model_patch: text("model_patch")?,
         })
@@ -92,10 +92,10 @@ impl Prediction {
 }
 
 impl Predictions {
-    /// Reads a JSON list, a JSON object (its values) or JSON lines. Blank lines don't matter.
+    /// Reads a JSON list, a JSON object (its values) or JSON lines. Blank lines are ignored.
     ///
     /// # Errors
-    /// The text has no predictions, or an entry is not one; the error names the entry.
+    /// The text contains no predictions, or an entry is not one; the error names the entry.
     pub fn read(text: &str) -> Result<Self, PredictionsError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim().is_empty() {
@@ -125,8 +125,8 @@ impl Predictions {
         }
     }
 
-    /// What is wrong with the predictions for a suite: entries that could not be read, then tasks that the suite doesn't
-    /// have or that have several, in the order of the file.
+    /// The problems of the predictions for a suite: entries that could not be read, then tasks that the suite does not contain or
+    /// that have several predictions, in the order of the file.
     pub fn problems(&self, in_suite: impl Fn(&str) -> bool) -> Vec<Problem> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for prediction in &self.all {
@@ -149,10 +149,10 @@ impl Predictions {
         self.all.iter().map(|prediction| (prediction.instance_id.as_str(), prediction)).collect()
     }
 
-    /// The predictions as JSON lines, in the order in which they are held.
+    /// The predictions as JSON lines, in order.
     ///
     /// # Errors
-    /// Never in practice: strings and their absence are always JSON.
+    /// Does not happen: strings and null are always valid JSON.
     pub fn to_jsonl(&self) -> serde_json::Result<String> {
         let mut out = String::new();
         for prediction in &self.all {
@@ -167,7 +167,9 @@ fn lines(text: &str) -> Vec<(String, Result<Value, String>)> {
     (1..)
         .zip(text.split('\n'))
         .filter(|(_, line)| !line.trim().is_empty())
-        .map(|(n, line)| (format!("line {n}"), serde_json::from_str(line).map_err(|error| format!("no JSON: {error}"))))
+        .map(|(n, line)| {
+            (format!("line {n}"), serde_json::from_str(line).map_err(|error| format!("not JSON: {error}")))
+        })
         .collect()
 }
 
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_can_be_read_again_and_keeps_carriage_returns() {
+    fn predictions_round_trip_with_their_carriage_returns() {
         let written = Predictions::from_iter([a(), Prediction { model_patch: None, ..a() }]);
         let text = written.to_jsonl().unwrap();
         assert_eq!(Predictions::read(&text).unwrap(), written);
@@ -226,22 +228,22 @@ mod tests {
     }
 
     #[test]
-    fn bad_entries_are_named_and_the_others_kept() {
+    fn bad_entries_are_reported_and_the_others_kept() {
         let text =
             format!("{LINE}\n{{\"instance_id\": \"b\", \"mod\n{{\"model_patch\": \"x\"}}\n7\n{{\"instance_id\": 7}}");
         let read = Predictions::read(&text).unwrap();
         assert_eq!(read.all, [a()]);
         let shown: Vec<_> = read.problems(|_| true).iter().map(Problem::to_string).collect();
         insta::assert_snapshot!(shown.join("\n"), @r"
-        line 2: no JSON: EOF while parsing a string at line 1 column 25; the entry is left out
-        line 3: the field `instance_id` is missing; the entry is left out
+        line 2: not JSON: EOF while parsing a string at line 1 column 25; the entry is left out
+        line 3: missing field `instance_id`; the entry is left out
         line 4: a prediction must be a JSON object; the entry is left out
         line 5: the field `instance_id` must be a string; the entry is left out
         ");
     }
 
     #[test]
-    fn duplicates_and_ids_unknown_to_the_suite_are_named_and_the_last_duplicate_counts() {
+    fn duplicates_and_unknown_ids_are_reported_and_the_last_duplicate_counts() {
         let read: Predictions = [("a", "1"), ("x", "1"), ("a", "2")]
             .map(|(id, patch)| Prediction { instance_id: id.to_owned(), model_patch: Some(patch.to_owned()), ..a() })
             .into_iter()
@@ -256,8 +258,8 @@ mod tests {
 
     #[test]
     fn a_text_without_predictions_is_refused() {
-        insta::assert_snapshot!(Predictions::read(" \n").unwrap_err(), @"the predictions are empty; one JSON object a line with instance_id, model_name_or_path and model_patch is needed");
-        insta::assert_snapshot!(Predictions::read("<html>").unwrap_err(), @"these are no predictions (line 1: no JSON: expected value at line 1 column 1); a JSON list, a JSON object or JSON lines is needed");
-        insta::assert_snapshot!(Predictions::read("{\"total\": 3}").unwrap_err(), @r#"these are no predictions (entry "total": a prediction must be a JSON object); a JSON list, a JSON object or JSON lines is needed"#);
+        insta::assert_snapshot!(Predictions::read(" \n").unwrap_err(), @"the predictions are empty; expected one JSON object a line with instance_id, model_name_or_path and model_patch");
+        insta::assert_snapshot!(Predictions::read("<html>").unwrap_err(), @"not predictions (line 1: not JSON: expected value at line 1 column 1); expected a JSON list, a JSON object or JSON lines");
+        insta::assert_snapshot!(Predictions::read("{\"total\": 3}").unwrap_err(), @r#"not predictions (entry "total": a prediction must be a JSON object); expected a JSON list, a JSON object or JSON lines"#);
     }
 }

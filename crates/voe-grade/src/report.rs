@@ -19,16 +19,16 @@ pub struct InstanceReport {
     /// The patch was applied and the log of the tests could be read.
     #[serde(default)]
     pub patch_successfully_applied: bool,
-    /// All tests that had to pass did.
+    /// All tests that had to pass passed.
     #[serde(default)]
     pub resolved: bool,
     /// No tests were found, and the environment is the likely cause. Reports before 5.x lack it.
     #[serde(default)]
     pub infra_failure: bool,
-    /// The sign by which a cause beside the patch is suspected.
+    /// The sign of another cause than the patch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub infra_failure_reason: Option<String>,
-    /// Test by test; absent if no tests were found.
+    /// The results by test; absent if no tests were found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tests_status: Option<TestsStatus>,
 }
@@ -36,16 +36,16 @@ pub struct InstanceReport {
 /// The tests that decide, by what was expected of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TestsStatus {
-    /// Those that had to begin to pass.
+    /// Tests that failed before and had to pass.
     #[serde(rename = "FAIL_TO_PASS", default)]
     pub fail_to_pass: Outcomes,
-    /// Those that had to go on passing.
+    /// Tests that passed before and had to pass again.
     #[serde(rename = "PASS_TO_PASS", default)]
     pub pass_to_pass: Outcomes,
-    /// Always empty; the official report has it.
+    /// Always empty; part of the official report.
     #[serde(rename = "FAIL_TO_FAIL", default)]
     pub fail_to_fail: Outcomes,
-    /// Always empty; the official report has it.
+    /// Always empty; part of the official report.
     #[serde(rename = "PASS_TO_FAIL", default)]
     pub pass_to_fail: Outcomes,
 }
@@ -53,19 +53,19 @@ pub struct TestsStatus {
 /// Test ids as the suite has them, in its order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Outcomes {
-    /// Tests that did what was expected.
+    /// Tests with the expected result.
     #[serde(default)]
     pub success: Vec<String>,
-    /// Tests that did not. A test that came out as something the verdict doesn't know is in neither list.
+    /// Tests without it. A test with a result that the verdict does not know is in neither list.
     #[serde(default)]
     pub failure: Vec<String>,
 }
 
-/// One task's report as it is kept: under the task's id.
+/// One task's report in the form in which it is saved: under the task's id.
 pub type InstanceFile = std::collections::BTreeMap<String, InstanceReport>;
 
 impl InstanceReport {
-    /// All of FAIL_TO_PASS succeed and some of PASS_TO_PASS fail: the fix is there, and it broke something.
+    /// All of FAIL_TO_PASS succeed and some of PASS_TO_PASS fail: the patch fixes the problem and breaks something else.
     pub fn is_regression(&self) -> bool {
         let fixed = |tests: &Outcomes| tests.failure.is_empty() && !tests.success.is_empty();
         self.tests_status.as_ref().is_some_and(|t| fixed(&t.fail_to_pass) && !t.pass_to_pass.failure.is_empty())
@@ -76,7 +76,7 @@ impl InstanceReport {
         Self { patch_is_none: true, ..Self::default() }
     }
 
-    /// The report on a patch of whose tests nothing could be read.
+    /// The report on a patch whose tests left no readable result.
     pub fn not_found(cause: Option<InfraFailure>) -> Self {
         Self {
             patch_exists: true,
@@ -86,15 +86,15 @@ impl InstanceReport {
         }
     }
 
-    /// The text of `report.json`, which holds the report under the task's id, as the official package writes it.
+    /// The text of `report.json`: the report under the task's id, as the official package writes it.
     ///
     /// # Errors
-    /// Never in practice: what a report has is always JSON.
+    /// Does not happen: a report is always valid JSON.
     pub fn to_file(&self, instance_id: &str) -> serde_json::Result<String> {
         official_json::indented(&IndexMap::from([(instance_id, self)]))
     }
 
-    /// Reads a `report.json`: reports by task id, in practice one.
+    /// Reads a `report.json`: reports by task id, usually one.
     ///
     /// # Errors
     /// The text is not JSON, or is not a report.

@@ -1,4 +1,4 @@
-//! The official report of a run (schema 2), and where official files lie.
+//! The official report of a run (schema 2), and the paths of official files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -10,16 +10,16 @@ use crate::infra::{InfraFailure, Tier, classify};
 use crate::official_json;
 use crate::report::InstanceReport;
 
-/// What became of one submitted prediction.
+/// The result of one submitted prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The task has a report, and it is resolved.
     Resolved,
-    /// The task has a report, and it isn't resolved; the sign of another cause than the patch, if there is one.
+    /// The task has a report, and it is not resolved; with the sign of another cause than the patch, if there is one.
     Unresolved(Option<InfraFailure>),
     /// The prediction had no patch, and nothing was run.
     EmptyPatch,
-    /// The task has no report: the patch didn't apply, the tests ran too long, or something broke.
+    /// The task has no report: the patch didn't apply, the tests took too long, or something broke.
     Error(Option<InfraFailure>),
 }
 
@@ -35,11 +35,11 @@ impl Outcome {
     }
 }
 
-/// The version of the report's form.
+/// The version of the report's format.
 pub const SCHEMA: u32 = 2;
 
-/// A run's report with the official names and order of fields. All lists are sorted. Read leniently: other tools leave fields out, and
-/// only `resolved_ids` makes a file such a report.
+/// A run's report with the official names and order of fields. All lists are sorted. Read leniently: other tools leave fields
+/// out, and only `resolved_ids` is required.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunReport {
     /// Tasks of the suite.
@@ -78,7 +78,7 @@ pub struct RunReport {
     /// Tasks whose prediction has no patch.
     #[serde(default)]
     pub empty_patch_ids: Vec<String>,
-    /// Tasks with a prediction, those included that the suite doesn't have.
+    /// Tasks with a prediction, including those that are not in the suite.
     #[serde(default)]
     pub submitted_ids: Vec<String>,
     /// Tasks that are resolved.
@@ -92,34 +92,34 @@ pub struct RunReport {
     /// Unresolved tasks and errors that the environment or the patch caused.
     #[serde(default)]
     pub ambiguous_failure_ids: Vec<String>,
-    /// The sign for each of the two lists before.
+    /// The sign for each task of the two lists above.
     #[serde(default)]
     pub failure_reasons: BTreeMap<String, String>,
     /// Tasks with a patch that ended without a report.
     #[serde(default)]
     pub error_ids: Vec<String>,
-    /// [`SCHEMA`]; 0 where a tool left it out.
+    /// [`SCHEMA`]; 0 if a tool left it out.
     #[serde(default)]
     pub schema_version: u32,
-    /// Containers of the run that were still there; only where Docker was asked.
+    /// Containers of the run that were left; only where Docker was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unstopped_instances: Option<usize>,
     /// Their names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unstopped_containers: Option<Vec<String>>,
-    /// Images of the suite that were still there; only where Docker was asked.
+    /// Images of the suite that were left; only where Docker was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unremoved_images: Option<Vec<String>>,
-    /// Tasks that can't run on this machine. They are not in the total. Not an official field: absent where empty.
+    /// Tasks that can't run on this machine. They are not in the total. Not an official field: absent if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped_ids: Vec<String>,
 }
 
 impl RunReport {
-    /// Refuses a form of which nothing is known.
+    /// Refuses unknown versions of the format.
     ///
     /// # Errors
-    /// The version that the report has, and what to do.
+    /// The report has another version; the error names it and says what to do.
     pub fn check_schema(&self) -> Result<(), String> {
         match self.schema_version {
             0 | SCHEMA => Ok(()),
@@ -129,7 +129,7 @@ impl RunReport {
         }
     }
 
-    /// The report of a run over the tasks of a suite, of which each with a prediction has an outcome.
+    /// The report of a run over the tasks of a suite; each task with a prediction has an outcome.
     pub fn new<'a>(suite: impl IntoIterator<Item = &'a str>, outcomes: &BTreeMap<String, Outcome>) -> Self {
         let suite: BTreeSet<&str> = suite.into_iter().collect();
         let mut report = Self { total_instances: suite.len(), schema_version: 2, ..Self::default() };
@@ -167,7 +167,7 @@ impl RunReport {
         report
     }
 
-    /// The report with tasks that can't run on this machine, which must not be in the suite it was made for.
+    /// Adds tasks that can't run on this machine, which must not be in the suite that the report was made for.
     pub fn with_skipped<'a>(mut self, ids: impl IntoIterator<Item = &'a str>) -> Self {
         self.skipped_ids = ids.into_iter().map(str::to_owned).collect();
         self.skipped_ids.sort();
@@ -177,7 +177,7 @@ impl RunReport {
     /// The text of the report's file, as the official package writes it.
     ///
     /// # Errors
-    /// Never in practice: what a report has is always JSON.
+    /// Does not happen: a report is always valid JSON.
     pub fn to_file(&self) -> serde_json::Result<String> {
         Ok(official_json::indented(self)? + "\n")
     }
@@ -188,7 +188,7 @@ impl RunReport {
     }
 }
 
-/// Where the official harness keeps a task's files, relative to where it was started:
+/// The path of a task's files in the official harness, relative to where it was started:
 /// `logs/run_evaluation/<run>/<model>/<id>`, with `patch.diff`, `eval.sh`, `test_output.txt`, `run_instance.log` and
 /// `report.json` in it.
 pub fn instance_directory(run_id: &str, model_name_or_path: &str, instance_id: &str) -> PathBuf {
@@ -255,20 +255,20 @@ mod tests {
     }
 
     #[test]
-    fn skipped_tasks_are_listed_behind_the_official_fields() {
+    fn skipped_tasks_are_listed_after_the_official_fields() {
         let text = serde_json::to_string(&report().with_skipped(["z", "y"])).unwrap();
         assert!(text.ends_with(r#""schema_version":2,"skipped_ids":["y","z"]}"#), "{text}");
     }
 
     #[test]
-    fn a_report_comes_back_from_its_file() {
+    fn a_report_round_trips_through_its_file() {
         let text = report().to_file().unwrap();
         assert!(text.starts_with("{\n    \"total_instances\": 6,\n") && text.ends_with("\n}\n"));
         assert_eq!(serde_json::from_str::<RunReport>(&text).unwrap(), report());
     }
 
     #[test]
-    fn official_file_names_hold_no_slash_of_the_model() {
+    fn slashes_of_the_model_are_replaced_in_official_file_names() {
         assert_eq!(RunReport::file_name("Qwen/Qwen3.5-35B", "e1"), "Qwen__Qwen3.5-35B.e1.json");
         let directory = instance_directory("e1", "Qwen/Qwen3.5-35B", "a__b-1");
         assert_eq!(directory, PathBuf::from("logs/run_evaluation/e1/Qwen__Qwen3.5-35B/a__b-1"));

@@ -1,4 +1,4 @@
-//! What one line of a log shows.
+//! Signs in one line of a log.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -10,25 +10,25 @@ use crate::text::pattern;
 
 /// A sign in a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Shown {
+pub(crate) enum Sign {
     /// A module is missing, or a name in it.
     Module(String),
     /// Another sign.
     Plain(CauseSign),
 }
 
-/// A line as far as it matters for a cause.
+/// The parts of a line that matter for a cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct LogLine {
     /// The sign.
-    pub(crate) shown: Option<Shown>,
-    /// The text that is the sign.
+    pub(crate) shown: Option<Sign>,
+    /// The text of the sign.
     text: String,
     /// Whether it is the line of an exception.
     pub(crate) raised: bool,
 }
 
-/// The first that fits counts.
+/// The first that matches counts.
 const SIGNS: [(CauseSign, &str); 11] = [
     (CauseSign::TimeLimit, r"^Timeout error: \d+ seconds exceeded"),
     (CauseSign::BrowserUnavailable, "Failed to launch (?:the )?browser|Failed to connect to the bus"),
@@ -56,7 +56,7 @@ const SIGNS: [(CauseSign, &str); 11] = [
     (CauseSign::NoTestsCollected, "no tests ran|collected 0 items"),
 ];
 
-impl Line {
+impl LogLine {
     pub(crate) fn of(line: &str) -> Self {
         static SHOWN: LazyLock<[(CauseSign, Regex); SIGNS.len()]> =
             LazyLock::new(|| SIGNS.map(|(sign, text)| (sign, pattern(text))));
@@ -66,7 +66,7 @@ impl Line {
                 r"|cannot import name '?(\w+)'? from '([A-Za-z_][\w.]*)'"
             ))
         });
-        // With a dot in its name an exception needs no ending of an error's.
+        // With a dot in its name an exception needs no ending like that of an error.
         static RAISED: LazyLock<Regex> = LazyLock::new(|| {
             pattern(concat!(
                 r"^(?:E +)?(?:(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt)",
@@ -83,20 +83,20 @@ impl Line {
                 _ => String::new(),
             };
             let text = found.get(0).map_or("", |all| all.as_str()).to_owned();
-            return Self { shown: Some(Shown::Module(module)), text, raised };
+            return Self { shown: Some(Sign::Module(module)), text, raised };
         }
         let shown = SHOWN.iter().find_map(|(sign, text)| Some((*sign, text.find(&line)?.as_str().to_owned())));
         let (sign, text) = shown.unzip();
-        Self { shown: sign.map(Shown::Plain), text: text.unwrap_or_default(), raised }
+        Self { shown: sign.map(Sign::Plain), text: text.unwrap_or_default(), raised }
     }
 
-    /// Whether the patch has the text of the sign: it may be the patch that prints it.
+    /// Whether the patch contains the text of the sign: it may be the patch that prints it.
     pub(crate) fn quoted_in(&self, patch: &str) -> bool {
         !self.text.is_empty() && patch.contains(&self.text)
     }
 }
 
-/// The line without what colours it.
+/// The line without color codes.
 fn plain(line: &str) -> Cow<'_, str> {
     static COLOUR: LazyLock<Regex> = LazyLock::new(|| pattern("\x1b\\[[0-9;]*m"));
     COLOUR.replace_all(line, "")
@@ -106,8 +106,8 @@ fn plain(line: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    fn shown(line: &str) -> Option<Shown> {
-        Line::of(line).shown
+    fn shown(line: &str) -> Option<Sign> {
+        LogLine::of(line).shown
     }
 
     #[test]
@@ -120,22 +120,22 @@ mod tests {
             ("Error: Cannot find module 'chai'", "chai"),
             ("E   ImportError: cannot import name 'x' from 'jinja2' (/opt/j.py)", "jinja2.x"),
         ] {
-            assert_eq!(shown(line), Some(Shown::Module(module.to_owned())), "{line}");
+            assert_eq!(shown(line), Some(Sign::Module(module.to_owned())), "{line}");
         }
     }
 
     #[test]
-    fn lines_of_exceptions_are_told_from_others() {
+    fn exception_lines_are_distinguished_from_others() {
         for line in ["SyntaxError: x", "E   NameError: x", "a.b.Improper: x", "KeyboardInterrupt", "a.B"] {
-            assert!(Line::of(line).raised, "{line}");
+            assert!(LogLine::of(line).raised, "{line}");
         }
         for line in ["ERROR: x", "ImportError while loading", "  File \"a\"", "x.py:3: Warning: y", "Note: x"] {
-            assert!(!Line::of(line).raised, "{line}");
+            assert!(!LogLine::of(line).raised, "{line}");
         }
     }
 
     #[test]
-    fn each_sign_is_known_by_its_words() {
+    fn each_sign_is_recognized_by_its_words() {
         for (line, sign) in [
             ("Timeout error: 1800 seconds exceeded.", CauseSign::TimeLimit),
             ("_tkinter.TclError: no display name and no $DISPLAY environment variable", CauseSign::DisplayUnavailable),
@@ -153,7 +153,7 @@ mod tests {
             ("ERROR: No matching distribution found for setuptools", CauseSign::NetworkUnreachable),
             ("collected 0 items / 2 errors", CauseSign::NoTestsCollected),
         ] {
-            assert_eq!(shown(line), Some(Shown::Plain(sign)), "{line}");
+            assert_eq!(shown(line), Some(Sign::Plain(sign)), "{line}");
         }
         assert_eq!(shown("Killed by x"), None);
     }

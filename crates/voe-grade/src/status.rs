@@ -1,4 +1,4 @@
-//! What a test came out as, and the map of all of a log's tests.
+//! The result of a test, and the map of all tests of a log.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The five words that a line of a test log may begin with, in the order in which the official parsers try them.
 pub(crate) const WORDS: [&str; 5] = ["FAILED", "PASSED", "SKIPPED", "ERROR", "XFAIL"];
 
-/// What a test came out as.
+/// The result of a test.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Status {
     /// The test failed.
@@ -20,15 +20,15 @@ pub enum Status {
     Skipped,
     /// The test, or what it needs, raised an error.
     Error,
-    /// The test failed as it was expected to.
+    /// The test failed as expected.
     Xfail,
-    /// A word that only begins like a status, such as `ERROR:`. The official parsers keep the whole word, and the
-    /// official verdict then counts the test neither as a success nor as a failure.
+    /// A word that only begins like a status, such as `ERROR:`. The official parsers keep the whole word, and the official
+    /// verdict then counts the test neither as a success nor as a failure.
     Other(Box<str>),
 }
 
 impl Status {
-    /// The status that a word of a log stands for.
+    /// The status for a word of a log.
     pub fn from_word(word: &str) -> Self {
         match word {
             "FAILED" => Self::Failed,
@@ -40,7 +40,7 @@ impl Status {
         }
     }
 
-    /// The word as the official status map has it.
+    /// The word as in the official status map.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Failed => "FAILED",
@@ -76,20 +76,20 @@ impl<'de> Deserialize<'de> for Status {
     }
 }
 
-/// The tests of a log and what they came out as, in the order in which the log first names them.
+/// The tests of a log with their results, in the order in which the log first names them.
 ///
-/// The order counts: where the data has a test's id cut short, the first test that begins with it decides.
+/// The order matters: where the data has a test's id cut short, the first test that begins with it decides.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Statuses(#[schemars(with = "std::collections::BTreeMap<String, String>")] IndexMap<String, Status>);
 
 impl Statuses {
-    /// What became of the test of exactly this id.
+    /// The status of the test with exactly this id.
     pub fn get(&self, id: &str) -> Option<&Status> {
         self.0.get(id)
     }
 
-    /// Notes a test's status. A later one replaces an earlier one, and the test keeps its place.
+    /// Records a test's status. A later one replaces an earlier one, and the test keeps its place.
     pub fn insert(&mut self, id: impl Into<String>, status: Status) {
         self.0.insert(id.into(), status);
     }
@@ -109,11 +109,10 @@ impl Statuses {
         self.0.is_empty()
     }
 
-    /// What became of the test that the suite calls `id`, which may have been cut short in the data.
+    /// The status of the test that the suite calls `id`, which may be cut short in the data.
     ///
-    /// 676 ids of Verified end in the middle of their parameter, at the first blank. Such an id has more `[` than `]`;
-    /// it stands for all tests that begin with it, if these agree on whether they passed, and then has the status of
-    /// the first of them.
+    /// 676 ids of Verified end in the middle of their parameter, at the first space. Such an id has more `[` than `]`; it stands
+    /// for all tests that begin with it, if these agree on whether they passed, and then has the status of the first of them.
     pub fn find(&self, id: &str) -> Option<&Status> {
         if let Some(status) = self.get(id) {
             return Some(status);

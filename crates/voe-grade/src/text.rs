@@ -1,7 +1,7 @@
 //! Text as Python sees it.
 //!
-//! The official parsers are Python, and Python's idea of white space and of line ends is wider than Rust's. Ids with
-//! such characters exist in the data, so the difference changes verdicts.
+//! The official parsers are written in Python, whose definition of white space and of line endings is wider than Rust's. Ids
+//! with such characters exist in the data, so the difference changes verdicts.
 
 use std::borrow::Cow;
 
@@ -13,22 +13,22 @@ pub fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
 
-/// The words of a line, as Python's `str.split()` gives them.
+/// The words of a line, like Python's `str.split()`.
 pub fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(is_space).filter(|word| !word.is_empty())
 }
 
-/// The text without white space at its ends, as Python's `str.strip()` gives it.
+/// The text without white space at its ends, like Python's `str.strip()`.
 pub fn strip(text: &str) -> &str {
     text.trim_matches(is_space)
 }
 
-/// Bytes of a log as text. What is not UTF-8 becomes U+FFFD, as it does where the official runner writes its log.
+/// The bytes of a log as text. What is not UTF-8 becomes U+FFFD, as when the official runner writes its log.
 pub fn decode(log: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(log)
 }
 
-/// The text with `\r\n` and each lone `\r` turned into `\n`, as Python does when it reads a file as text.
+/// The text with `\r\n` and each lone `\r` turned into `\n`, as when Python reads a file as text.
 pub fn universal_newlines(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let Some(first) = memchr::memchr(b'\r', bytes) else {
@@ -46,7 +46,7 @@ pub fn universal_newlines(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// A pattern that stands in this crate. Python's `\s` is `[\s\x1c-\x1f]` here.
+/// A pattern that is a constant of this crate. Python's `\s` is `[\s\x1c-\x1f]` here.
 #[expect(clippy::expect_used, reason = "the patterns are constants, and each is compiled by a test")]
 pub(crate) fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the pattern is a constant")

@@ -1,4 +1,4 @@
-//! From a row and a log to the verdict.
+//! The verdict from a row and a log.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,12 +11,12 @@ use crate::report::{InstanceReport, Outcomes, TestsStatus};
 use crate::status::{Status, Statuses};
 use crate::text::universal_newlines;
 
-/// What a log says of a task, as if a patch had been given and applied.
+/// The verdict on a log, assuming that a patch had been given and applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Graded {
-    /// Whether the log holds a result of the tests.
+    /// Whether the log contains a result of the tests.
     pub found: bool,
-    /// The tests and what they came out as; empty if nothing was found.
+    /// The tests and their results; empty if nothing was found.
     pub statuses: Statuses,
     /// The official report.
     pub report: InstanceReport,
@@ -25,23 +25,23 @@ pub struct Graded {
     pub not_found: Option<NotFound>,
 }
 
-/// Why a log holds no result.
+/// Why a log contains no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum NotFound {
-    /// The harness wrote that something before the tests failed, or that they ran too long.
-    #[error("the log says {:?}; see above that line for what went wrong", .0.marker())]
+    /// The harness wrote that something failed before the tests, or that they took too long.
+    #[error("the log contains {:?}; see the lines above it for the reason", .0.marker())]
     BadCode(BadCode),
     /// A marker around the tests' output is missing: the log was cut, or the tests never began.
     #[error(
-        "the log lacks the start or the end marker of the tests' output; it was cut or the tests never began, so run them again"
+        "the log lacks the start or the end marker of the tests' output: it was cut, or the tests never began; run them again"
     )]
     NoMarkers,
     /// No test is named, and nothing shows that any ran.
-    #[error("the log names no test and shows no sign that any ran; see whether the test command could start")]
+    #[error("the log names no test and shows no sign that any ran; check whether the test command could start")]
     NoTests,
-    /// The test command failed while the log shows no failure: its output is not what it seems.
+    /// The test command failed although the log shows no failure: its output can't be trusted.
     #[error(
-        "the tests exited with an error and no test in the log failed, so the log is not believed; see what the patch prints"
+        "the tests exited with an error but no test in the log failed, so the log can't be trusted; check what the patch prints"
     )]
     Spoofed,
 }
@@ -52,12 +52,12 @@ pub enum GradeError {
     /// The row's parser is not one of the seven.
     #[error(transparent)]
     UnsupportedParser(#[from] UnsupportedParser),
-    /// The official parser ends with an exception at a line of this log; the task counts as an error.
+    /// The official parser raises an exception at a line of this log; the task counts as an error.
     #[error("{id}: {stop}")]
     ParserStops {
         /// The task.
         id: String,
-        /// The line.
+        /// The line and the reason.
         stop: ParserStops,
     },
 }
@@ -66,7 +66,7 @@ pub enum GradeError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
-    /// All tests of both lists did what was expected.
+    /// All tests of both lists gave the expected result.
     Full,
     /// Some of FAIL_TO_PASS and all of PASS_TO_PASS did.
     Partial,
@@ -77,7 +77,7 @@ pub enum Resolution {
 /// Grades a log: its tests' statuses, and the verdict on the row's two lists of tests.
 ///
 /// # Errors
-/// The row has no parser, or the official parser stops with an exception on such a log.
+/// The row has no parser, or the official parser raises an exception on such a log.
 pub fn grade(row: &Instance, log: &str) -> Result<Graded, GradeError> {
     let parser = row.parser()?;
     let log = universal_newlines(log);
@@ -166,7 +166,7 @@ impl TestsStatus {
     }
 }
 
-/// Whether a test with this status did what was expected; `None` if the verdict doesn't know the status.
+/// Whether a test with this status gave the expected result; `None` if the verdict does not know the status.
 fn succeeds(status: Option<&Status>, skipped_is_kept: bool) -> Option<bool> {
     match status {
         Some(Status::Passed | Status::Xfail) => Some(true),
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn with_fail_only_a_test_fails_only_if_it_is_seen_to() {
+    fn with_fail_only_a_test_fails_only_if_the_log_shows_it() {
         let mut row = row(&["absent", "skipped", "cut[a"], &["failed", "error"]);
         row.eval_type = Some(EvalType::FailOnly);
         let seen = graded(&row, &log("SKIPPED skipped\nFAILED failed\nERROR error\nFAILED cut[ab]"));
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_cut_in_the_data_is_found_by_what_it_begins_with() {
+    fn an_id_cut_in_the_data_is_found_by_its_prefix() {
         let row = row(&["t.py::a[log(photon"], &["t.py::b[x"]);
         let cut = graded(&row, &log("PASSED t.py::a[log(photon)]\nPASSED t.py::b[xy]\nFAILED t.py::b[xz]"));
         assert_eq!(tests(&cut).fail_to_pass.success, ["t.py::a[log(photon"]);
@@ -255,13 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_code_anywhere_ends_the_verdict() {
+    fn a_bad_code_anywhere_means_no_verdict() {
         for code in ["Patch Apply Failed", "Reset Failed", "Tests Errored", "Tests Timed Out"] {
             let bad = graded(&row(&["a"], &[]), &(log("PASSED a") + ">>>>> " + code));
             assert!(!bad.found && !bad.report.resolved && bad.statuses.is_empty());
             assert_eq!(
                 bad.not_found.unwrap().to_string(),
-                format!("the log says \">>>>> {code}\"; see above that line for what went wrong")
+                format!("the log contains \">>>>> {code}\"; see the lines above it for the reason")
             );
         }
     }
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn passes_beside_a_failing_exit_code_are_not_believed() {
+    fn passes_with_a_failing_exit_code_are_not_trusted() {
         let row = row(&["a"], &[]);
         let spoofed = graded(&row, &(log("PASSED a") + ">>>>> Test Exit Code: 1\n"));
         assert_eq!((spoofed.found, spoofed.not_found), (false, Some(NotFound::Spoofed)));

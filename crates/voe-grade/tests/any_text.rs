@@ -1,4 +1,4 @@
-//! No text brings a parser down, and the kind of line end doesn't matter.
+//! No text crashes a parser, and the kind of line ending does not matter.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -20,7 +20,7 @@ const PARSERS: [LogParser; 11] = [
     LogParser::MiniShell,
 ];
 
-/// Text made of the pieces that parsers look for, so that arbitrary text gets past their first looks.
+/// Text made of the pieces that parsers look for, so that arbitrary text gets past their first checks.
 fn log_like() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "PASSED",
@@ -83,7 +83,7 @@ fn row(parser: &str, test: &str) -> Instance {
 proptest! {
     #[test]
     fn parsers_take_any_text_and_any_line_end(log in log_like(), arbitrary in any::<String>()) {
-        // a lone \r and \r\n must not melt into one line end when one form is turned into the other
+        // a lone \r and \r\n must not merge into one line ending when one form is turned into the other
         let plain = log.replace('\r', "");
         for parser in PARSERS {
             let _ = parse_log(parser, &arbitrary);
@@ -95,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn verdicts_agree_with_themselves_on_any_text(log in log_like(), test in "[a-z\\[\\]]{0,4}") {
+    fn verdicts_are_consistent_on_any_text(log in log_like(), test in "[a-z\\[\\]]{0,4}") {
         for parser in ["parse_log_pytest", "parse_log_django", "parse_log_sympy", "parse_log_sphinx"] {
             let row = row(parser, &test);
             let Ok(graded) = grade(&row, &log) else { continue };

@@ -1,5 +1,5 @@
-//! Whose matter a failure is: what the install step prints without a network says nothing, and a patch can't pass its own
-//! failure off as the environment's.
+//! Attribution of failures: what the install step prints without a network is ignored, and a patch can't pass its own failure
+//! off as the environment's.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -34,7 +34,7 @@ const PATCH: &str = "diff --git a/own/core.py b/own/core.py
 +x = 1
 ";
 
-/// What pip says where no index can be reached.
+/// pip's output where no index can be reached.
 const OFFLINE: &str = "  Installing build dependencies: finished with status 'error'
   WARNING: Retrying after connection broken by 'NewConnectionError: Failed to establish a new connection: [Errno -3] Temporary failure in name resolution'
   ERROR: Could not find a version that satisfies the requirement setuptools (from versions: none)
@@ -51,7 +51,7 @@ fn row() -> Instance {
     .unwrap()
 }
 
-/// A log as the eval script leaves it.
+/// A log in the form that the eval script leaves.
 fn log(patch: &str, install: &str, tests: &str, exit: u32) -> String {
     format!(
         "+ cd /testbed\n+ git status\n+ git show\ncommit abc\n+ git -c core.fileMode=false diff abc\n{patch}\
@@ -67,7 +67,7 @@ fn cause(patch: &str, log: &str) -> Option<Cause> {
     Cause::of(&row, patch, log, &grade(&row, log).unwrap())
 }
 
-/// Whose matter it is, and by what, of a log of `PATCH`.
+/// The attribution and sign for a log of `PATCH`.
 fn of(install: &str, tests: &str) -> (Blame, CauseSign) {
     let cause = cause(PATCH, &log(PATCH, install, tests, 1)).unwrap();
     (cause.blame, cause.sign)
@@ -92,7 +92,7 @@ fn a_resolved_task_has_no_cause() {
 }
 
 #[test]
-fn what_a_patch_quotes_or_a_test_prints_is_no_sign() {
+fn what_a_patch_quotes_or_a_test_prints_is_not_a_sign() {
     for sign in ["Temporary failure in name resolution", "Error response from daemon", "cannot open display", "Killed"]
     {
         let (_, printed) = of("", &format!("{sign}\n{FAILED}"));
@@ -144,12 +144,12 @@ fn code_that_cannot_be_loaded_is_unclear_where_no_file_of_the_patch_is_in_a_trac
         let untouched = cause("", &log("", OFFLINE, &tests, 2)).unwrap();
         assert_eq!((untouched.blame, untouched.sign), (Blame::Unclear, CauseSign::CodeBroken), "{error}");
     }
-    // An error message of the harness next to it is no better a sign.
+    // An error message of the harness next to it is not a better sign.
     let noise = "e.sh: line 3: lsb_release: command not found\n\n\n\nown/other.py:1: in <module>\nE   SyntaxError: x";
     assert_eq!(of("", noise), (Blame::Unclear, CauseSign::CodeBroken));
 }
 
-/// What pytest prints of a module that can't be imported because of what it imports itself.
+/// pytest's output for a module that can't be imported because of what it imports itself.
 fn in_a_library(error: &str) -> String {
     format!(
         "ImportError while importing test module '/testbed/tests/test_a.py'.\nTraceback:\ntests/test_a.py:3: in <module>\n    import own\n\
@@ -176,11 +176,11 @@ fn a_library_that_lacks_what_it_imports_is_the_environments() {
         // The file that imports the library is one that the patch touches.
         let touched = format!("own/core.py:5: in <module>\n    import pandas\n{error}\nERROR tests/test_a.py");
         assert_eq!(of("", &touched), (Blame::Unclear, sign), "{error}");
-        // The patch has broken something, too.
+        // The patch has broken something as well.
         let broken = format!("{}\nown/core.py:7: in f\nE   NameError: x", in_a_library(error));
         assert_eq!(of("", &broken), (Blame::Patch, CauseSign::CodeBroken), "{error}");
     }
-    // Built anew from what the patch changes.
+    // Built from what the patch changes.
     let patch = format!("{PATCH}--- a/own/_fast.pyx\n+++ b/own/_fast.pyx\n@@ -1 +1 @@\n-x\n+y\n");
     assert_eq!(cause(&patch, &log(&patch, "", &in_a_library(size), 2)).unwrap().blame, Blame::Unclear);
     // The exception that follows from it.
@@ -189,7 +189,7 @@ fn a_library_that_lacks_what_it_imports_is_the_environments() {
 }
 
 #[test]
-fn a_module_that_the_patch_did_not_ask_for_is_the_environments() {
+fn a_missing_module_that_the_patch_does_not_add_is_the_environments() {
     let missing = "/opt/site-packages/far/x.py:1: in <module>\nE   ModuleNotFoundError: No module named 'trustme'\n\
                    ERROR tests/test_a.py\ncollected 0 items / 1 error";
     let found = cause(PATCH, &log(PATCH, OFFLINE, missing, 2)).unwrap();
@@ -197,18 +197,18 @@ fn a_module_that_the_patch_did_not_ask_for_is_the_environments() {
     let place = found.seen.unwrap();
     let line = log(PATCH, OFFLINE, missing, 2).lines().nth(place.line - 1).unwrap().to_owned();
     assert!(line.ends_with("No module named 'trustme'"), "{line}");
-    // It did ask for it.
+    // It did add it.
     let patch = format!("{PATCH}+import trustme\n");
     assert_eq!(cause(&patch, &log(&patch, "", missing, 2)).unwrap().blame, Blame::Patch);
-    // The file that asks for it is one that it touched.
+    // The file that imports it is one that it touched.
     let touched = missing.replace("/opt/site-packages/far/x.py", "own/core.py");
     assert_eq!(of("", &touched), (Blame::Unclear, CauseSign::MissingModule));
-    // A test that ran is believed before it.
+    // A test that ran outranks it.
     assert_eq!(of("", &format!("{missing}\n{FAILED}")), (Blame::Patch, CauseSign::TestsFailed));
 }
 
 #[test]
-fn a_project_that_is_not_there_is_the_environments_only_if_its_installation_wanted_a_network() {
+fn a_project_that_is_not_installed_is_the_environments_only_if_its_installation_needed_a_network() {
     let missing = "E   ModuleNotFoundError: No module named 'own'\nERROR tests/test_a.py";
     assert_eq!(of(OFFLINE, missing), (Blame::Environment, CauseSign::NotInstalled));
     assert_eq!(of("Successfully installed own", missing), (Blame::Unclear, CauseSign::NotInstalled));
@@ -217,7 +217,7 @@ fn a_project_that_is_not_there_is_the_environments_only_if_its_installation_want
 }
 
 #[test]
-fn what_only_a_machine_can_lack_is_the_environments_where_no_test_ran() {
+fn what_only_a_machine_can_lack_is_the_environments_if_no_test_ran() {
     for (line, sign) in [
         ("/tmp/eval.sh: line 20: pytest: command not found", CauseSign::MissingProgram),
         ("ImportError: libGL.so.1: cannot open shared object file: No such file", CauseSign::MissingLibrary),
@@ -229,7 +229,7 @@ fn what_only_a_machine_can_lack_is_the_environments_where_no_test_ran() {
 }
 
 #[test]
-fn what_a_patch_can_use_up_as_well_is_unclear() {
+fn a_resource_that_a_patch_can_exhaust_as_well_is_unclear() {
     for (line, sign) in [
         ("Killed", CauseSign::OutOfMemory),
         ("E   OSError: [Errno 28] No space left on device", CauseSign::DiskFull),
@@ -255,7 +255,7 @@ fn a_disk_that_is_full_during_the_installation_is_the_environments() {
 }
 
 #[test]
-fn tests_that_never_began_are_told_by_what_the_log_has() {
+fn the_cause_of_tests_that_never_began_is_read_from_the_log() {
     let whole = log(PATCH, "Cannot allocate memory\n", "", 1);
     let before = &whole[..whole.find("+ git checkout").unwrap()];
     assert_eq!(cause(PATCH, before).unwrap().sign, CauseSign::OutOfMemory);
@@ -272,7 +272,7 @@ fn a_cause_is_kept_as_three_fields() {
     assert_eq!(serde_json::from_str::<Cause>(&text).unwrap(), found);
 }
 
-/// Lines of all that is looked for, and anything else.
+/// Lines with every sign that is searched for, and others.
 fn printed() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "Temporary failure in name resolution",

@@ -1,8 +1,7 @@
-//! The official package says the same, of real logs and of damaged ones.
+//! The official package gives the same verdict, for real logs and for damaged ones.
 //!
 //! Opt-in: `VOE_SWEBENCH_PYTHON` names a Python that has `swebench` 5.x installed (`VOE_TEST_DATA` is needed too).
-//! `VOE_SWEBENCH_VARIANTS` is the number of damaged logs, 500 by default, and of ten times as
-//! many small composed ones.
+//! `VOE_SWEBENCH_VARIANTS` is the number of damaged logs, 500 by default; ten times as many small composed ones are tested.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -26,7 +25,7 @@ use voe_grade::{
 
 use damage::{Damage, boundary, composed, damage};
 
-/// The official package at work, asked by lines of JSON.
+/// The official package as a process, asked by lines of JSON.
 struct Official {
     process: Child,
     requests: ChildStdin,
@@ -34,7 +33,7 @@ struct Official {
 }
 
 impl Official {
-    /// Starts it; without it, says how many cases are skipped.
+    /// Starts it; without it, prints how many cases are skipped.
     fn start(cases: usize) -> Option<Self> {
         let Some(python) = std::env::var_os("VOE_SWEBENCH_PYTHON") else {
             eprintln!("skipped {cases} cases: VOE_SWEBENCH_PYTHON is not set");
@@ -54,13 +53,13 @@ impl Official {
         writeln!(self.requests, "{request}").unwrap();
         let mut answer = String::new();
         self.answers.read_line(&mut answer).unwrap();
-        serde_json::from_str(&answer).expect("the official package ended; its words stand above")
+        serde_json::from_str(&answer).expect("the official package exited; see its output above")
     }
 }
 
 impl Drop for Official {
     fn drop(&mut self) {
-        // the data is all read, so it ends by itself unless a test failed in the middle
+        // all output is read, so the process exits unless a test failed in the middle
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -76,7 +75,7 @@ const PARSERS: [&str; 7] = [
     "parse_log_matplotlib",
 ];
 
-/// A log, what befalls it, and what is different about its row.
+/// A log, its damage, and what is different in its row.
 #[derive(Debug, Clone)]
 struct Variant {
     log: Index,
@@ -165,7 +164,7 @@ fn logs_composed_of_what_parsers_look_for_get_the_official_statuses_and_report()
             "problem_statement": "", "version": "1", "log_parser": parser, "eval_script": ":",
             "eval_type": if fail_only { "fail_only" } else { "pass_and_fail" }, "FAIL_TO_PASS": [], "PASS_TO_PASS": [],
         });
-        // ask for tests that the log has, and for beginnings of their ids
+        // names tests that are in the log, and prefixes of their ids
         if let Ok(graded) = grade(&Instance::from_value(row.clone()).unwrap(), &log)
             && !graded.statuses.is_empty()
         {
@@ -196,7 +195,7 @@ fn runner(cases: u32) -> TestRunner {
     TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() })
 }
 
-/// Our verdict if the official one is the same; `None` if neither has one.
+/// Our verdict if it is the same as the official one; `None` if neither has one.
 fn compare(official: &mut Official, row: &Instance, log: &str) -> Result<Option<Graded>, TestCaseError> {
     let theirs = official.ask(&json!({"row": row, "log": log}));
     let (graded, ours) = match grade(row, log) {
@@ -211,7 +210,7 @@ fn compare(official: &mut Official, row: &Instance, log: &str) -> Result<Option<
     if same(&ours, &theirs) { Ok(graded) } else { Err(TestCaseError::fail(difference(&ours, &theirs))) }
 }
 
-/// Whether two values are the same as text, in which the order of keys counts too.
+/// Whether two values are the same as text, including the order of keys.
 fn same(ours: &Value, theirs: &Value) -> bool {
     let [ours, theirs] = [ours, theirs].map(Value::to_string);
     ours == theirs

@@ -191,7 +191,7 @@ fn bad_predictions_are_named_and_the_others_graded() {
     let ids = "mini__pages-1,mini__rotate-1,mini__memo-1,mini__scores-1,mini__tally-1";
     let (lines, output) = place.grade(&["--suite", "mini", "--ids", ids, "--predictions", "p.jsonl"]);
     let told = said(&output);
-    for part in ["mini__pages-1: 2 predictions", "nobody__none-1: not in the suite", "line 7: no JSON"] {
+    for part in ["mini__pages-1: 2 predictions", "nobody__none-1: not in the suite", "line 7: not JSON"] {
         assert!(told.contains(part), "{part}: {told}");
     }
     let verdict = |id: &str| lines.iter().find(|row| row["instance_id"] == id).unwrap()["verdict"].clone();
@@ -228,7 +228,7 @@ fn a_log_that_cannot_be_graded_leaves_the_grading_unfinished() {
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
     insta::assert_snapshot!(said(&output), @r"
     0 of 0 logs resolved
-    voe: mini__pages-1: the log parser parse_log_gotest is not supported (only those of Verified and Lite are); grade it with the official package
+    voe: mini__pages-1: log parser parse_log_gotest is not supported (only those of Verified and Lite); use the official package
     voe: ended before everything was done: 1 log could not be graded, for the reasons above
     ");
 }

@@ -109,7 +109,7 @@ mod tests {
         let suite = read("s.jsonl", &format!("{}\n{broken}\n{{\n{}\n", row("a"), row("a"))).unwrap();
         assert_eq!(ids(&suite), ["a"]);
         insta::assert_snapshot!(suite.notes.join("\n"), @r"
-        line 2: b: the field `base_commit` is missing; every row of a suite needs it; the row is left out
+        line 2: b: missing field `base_commit`; every row of a suite needs it; the row is left out
         line 3: no JSON (EOF while parsing an object at line 1 column 1); the row is left out
         a: twice in the suite; the first one counts
         1 of 1 rows have no eval_script (a copy from before 2026): these can be attempted but not graded here; download the suite anew

@@ -1,4 +1,4 @@
-//! Django's own runner: unittest with verbosity 2, whose results may be torn apart by other output.
+//! Django's own runner: unittest with verbosity 2, whose results may be split by other output.
 
 use std::sync::LazyLock;
 
@@ -11,11 +11,11 @@ use crate::text::{pattern, strip, words};
 
 pub(super) fn parse(log: &str) -> Result<Statuses, ParserStops> {
     let mut statuses = Statuses::default();
-    // the test that a verdict alone on its line belongs to
+    // the test of a verdict that is alone on its line
     let mut last_started = None;
     for line in log.split('\n') {
         let line = strip(line);
-        // the statement of this test, in one version, is printed over several lines
+        // in one version, this test's statement is printed over several lines
         if line.contains("--version is equivalent to version") {
             statuses.insert("--version is equivalent to version", Status::Passed);
         }
@@ -29,7 +29,7 @@ pub(super) fn parse(log: &str) -> Result<Statuses, ParserStops> {
         for (verdict, heading, status) in
             [(" ... FAIL", "FAIL:", Status::Failed), (" ... ERROR", "ERROR:", Status::Error)]
         {
-            // the test's name ends where the verdict first stands, even if the line goes on and ends with it again
+            // the test's name ends at the first verdict, even if the line contains it again at its end
             if line.ends_with(verdict)
                 && let Some((test, _)) = line.split_once(verdict)
             {
@@ -52,8 +52,8 @@ pub(super) fn parse(log: &str) -> Result<Statuses, ParserStops> {
     Ok(statuses)
 }
 
-/// Notes the line's test as passed if the line says so, and gives back the line, without what a migration printed
-/// before the test's name.
+/// Records the line's test as passed if the line ends so. Returns the line without what a migration printed before the test's
+/// name.
 fn passed<'a>(line: &'a str, statuses: &mut Statuses) -> &'a str {
     const MIGRATION: &str = "Applying sites.0002_alter_domain_unique...test_no_migrations";
     for verdict in [" ... ok", " ... OK", " ...  OK"] {
@@ -69,10 +69,9 @@ fn passed<'a>(line: &'a str, statuses: &mut Statuses) -> &'a str {
     line
 }
 
-/// Tests whose `ok` stands on a line of its own because one of three long messages came between. These overrule all
-/// single lines.
+/// Tests whose `ok` is on a line of its own because one of three long messages came between. These override all single lines.
 fn torn_passes(log: &str) -> impl Iterator<Item = &str> {
-    /// What a log must hold for the pattern to match, and the pattern.
+    /// A text that the log must contain for the pattern to match, and the pattern.
     static TORN: LazyLock<[(&str, Regex); 3]> = LazyLock::new(|| {
         [
             (
@@ -110,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn verdicts_end_the_line() {
+    fn verdicts_are_at_the_end_of_the_line() {
         let log = "test_a (m.T) ... ok\n  test_b (m.T) ... OK \ntest_c ...  OK\ntest_d ... skipped 'why'\ntest_e ... FAIL\n\
                    test_f ... ERROR\ntest_g ... expected failure\ntest_h ... okay";
         assert_eq!(
@@ -145,7 +144,7 @@ mod tests {
         for log in ["FAIL:", "  ERROR:x  ", "a ... ok\nFAIL:\u{3000}"] {
             assert!(parse(log).is_err(), "{log:?}");
         }
-        insta::assert_snapshot!(parse("FAIL:").unwrap_err(), @r#"the line "FAIL:" names no test and ends the official parser; the log is damaged, run the tests again"#);
+        insta::assert_snapshot!(parse("FAIL:").unwrap_err(), @r#"the official parser fails at the line "FAIL:", which names no test; the log is damaged, run the tests again"#);
     }
 
     #[test]
@@ -162,7 +161,7 @@ mod tests {
         assert_eq!(
             pairs(&read("Applying sites.0002_alter_domain_unique...test_no_migrations ... skipped ... ok")),
             [("test_no_migrations ... skipped", "PASSED"), ("test_no_migrations", "SKIPPED")],
-            "what looks at the line afterwards doesn't see it either"
+            "later rules don't see it either"
         );
         assert_eq!(pairs(&read("Applying x... test_a ... ok")), [("Applying x... test_a", "PASSED")]);
     }
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_torn_by_a_long_message_counts_whatever_single_lines_say() {
+    fn a_pass_split_by_a_long_message_overrides_single_lines() {
         let against =
             "test_a (m.T) ... Testing against Django installed in '/x'\nand more (0 silenced).\nok\nFAIL: test_a (m.T)";
         assert_eq!(pairs(&read(against)), [("test_a (m.T)", "PASSED"), ("test_a", "FAILED")]);
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_blanks_around_the_dots_of_a_torn_pass_may_be_any_white_space() {
+    fn the_spaces_around_the_dots_of_a_split_pass_may_be_any_white_space() {
         assert_eq!(torn_passes("test_b\x1c...\u{2003}Internal Server Error: /a/\nok").collect::<Vec<_>>(), ["test_b"]);
         assert_eq!(torn_passes("test_b\n...\nInternal Server Error: /a/\nok").collect::<Vec<_>>(), ["test_b"]);
     }

@@ -1,5 +1,5 @@
-//! The four parsers of voe's own suite `mini`, whose tests are run by unittest, node, cargo or the shell. What they take
-//! for a result is written down in `suites/mini/README.md`.
+//! The four parsers of voe's own suite `mini`, whose tests are run by unittest, node, cargo or the shell. The lines that they
+//! read as results are specified in `suites/mini/README.md`.
 
 use crate::status::{Status, Statuses};
 

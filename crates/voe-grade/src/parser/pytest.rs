@@ -9,17 +9,17 @@ use regex::Regex;
 use crate::status::{Status, Statuses, WORDS};
 use crate::text::{pattern, words};
 
-/// `STATUS id`, wherever else the line goes.
+/// `STATUS id`, with anything after it.
 pub(super) fn plain(log: &str) -> Statuses {
     log.split('\n').filter_map(result).collect()
 }
 
-/// As [`plain`], with file names in parameters cut to their base names, since they depend on where a test ran.
+/// Like [`plain`], with file names in parameters cut to their base names, since they depend on where a test ran.
 pub(super) fn with_options(log: &str) -> Statuses {
     log.split('\n').filter_map(result).map(|(id, status)| (shorten_option(id), status)).collect()
 }
 
-/// As [`plain`], with mouse buttons turned into their numbers, in which versions of Python differ.
+/// Like [`plain`], with mouse buttons replaced by their numbers, which differ between versions of Python.
 pub(super) fn matplotlib(log: &str) -> Statuses {
     log.split('\n')
         .filter_map(|line| {
@@ -31,13 +31,13 @@ pub(super) fn matplotlib(log: &str) -> Statuses {
         .collect()
 }
 
-/// Ids with blanks in them, colours, and the status at either end of the line.
+/// Ids with spaces, colors, and the status at either end of the line.
 pub(super) fn v2(log: &str) -> Statuses {
     let mut statuses = Statuses::default();
     for line in log.split('\n') {
-        let line = without_colours(line);
+        let line = without_colors(line);
         if begins_with_status(&line) {
-            // only the first " - " parts the id from the reason, which may hold anything
+            // only the first " - " separates the id from the reason, which may contain anything
             let kept = match line.split_once(" - ") {
                 Some((before, _)) if line.starts_with("FAILED") => before,
                 _ => &line,
@@ -74,8 +74,8 @@ fn result(line: &str) -> Option<(String, Status)> {
     (!counts_skipped(status, id)).then(|| (id.to_owned(), Status::from_word(status)))
 }
 
-/// Whether this is `SKIPPED [3] path:line: reason`, which counts tests and names none. Its look-alike `PASSED [100%]`
-/// is a piece of progress output, but two rows of Verified list it as a test.
+/// Whether this is `SKIPPED [3] path:line: reason`, which counts tests and names none. The similar `PASSED [100%]` is
+/// progress output, but two rows of Verified list it as a test.
 fn counts_skipped(status: &str, id: &str) -> bool {
     static COUNT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\[\d+\]$"));
     status == "SKIPPED" && id.starts_with('[') && COUNT.is_match(id)
@@ -86,15 +86,15 @@ fn joined<'a>(first: &str, rest: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// The line without `[31m` and the like, then without control characters: in this order, so that the escape character
-/// before a colour goes too, and a tab between two words makes one word of them.
-fn without_colours(line: &str) -> Cow<'_, str> {
+/// before a color is removed too, and a tab between two words joins them.
+fn without_colors(line: &str) -> Cow<'_, str> {
     static COLOUR: LazyLock<Regex> = LazyLock::new(|| pattern(r"\[\d+m"));
     let is_control = |c: char| ('\x01'..='\x1f').contains(&c);
     let line = COLOUR.replace_all(line, "");
     if line.bytes().any(|byte| (1..32).contains(&byte)) { Cow::Owned(line.replace(is_control, "")) } else { line }
 }
 
-/// `name[/tmp/x/data.csv]` becomes `name[/data.csv]`; what follows the last bracket is dropped in any case.
+/// `name[/tmp/x/data.csv]` becomes `name[/data.csv]`; what follows the last bracket is always dropped.
 fn shorten_option(id: String) -> String {
     let (Some(open), Some(close)) = (id.find('['), id.rfind(']')) else { return id };
     if close < open {
@@ -119,12 +119,12 @@ mod tests {
         assert_eq!(
             pairs(&plain(log)),
             [("t.py::a", "PASSED"), ("t.py::b", "XFAIL"), ("not", "ERROR:")],
-            "a blank in front, a lone word and XPASS are no results"
+            "a leading space, a lone word and XPASS are not results"
         );
     }
 
     #[test]
-    fn a_later_line_overwrites_an_earlier_one() {
+    fn a_later_line_replaces_an_earlier_one() {
         assert_eq!(pairs(&plain("PASSED a\nFAILED a\n")), [("a", "FAILED")]);
         assert_eq!(pairs(&plain("FAILED a\nPASSED a\n")), [("a", "PASSED")]);
     }
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn each_dash_between_blanks_goes_from_failed_lines_of_the_first_three_dialects() {
+    fn the_first_three_dialects_drop_each_dash_between_spaces_from_failed_lines() {
         assert_eq!(pairs(&plain("FAILED - t.py::a - why - not")), [("t.py::a", "FAILED")]);
         assert_eq!(pairs(&plain("ERROR - t.py::a")), [("-", "ERROR")]);
         assert_eq!(pairs(&plain("FAILED - - a")), [("-", "FAILED")], "matches don't overlap");
@@ -146,19 +146,19 @@ mod tests {
     }
 
     #[test]
-    fn v2_cuts_failed_lines_at_the_first_dash_and_keeps_blanks_in_ids() {
+    fn v2_cuts_failed_lines_at_the_first_dash_and_keeps_spaces_in_ids() {
         assert_eq!(pairs(&v2("FAILED t.py::a[x  y] - why - not")), [("t.py::a[x y]", "FAILED")]);
         assert_eq!(pairs(&v2("FAILED - t.py::a")), [], "nothing is left before the dash");
         assert_eq!(pairs(&v2("PASSED t.py::a[x - y]")), [("t.py::a[x - y]", "PASSED")]);
     }
 
     #[test]
-    fn v2_takes_colours_out_before_control_characters() {
+    fn v2_removes_colors_before_control_characters() {
         assert_eq!(pairs(&v2("\x1b[32mPASSED\x1b[0m t.py::\x1b[1ma\x1b[0m")), [("t.py::a", "PASSED")]);
-        assert_eq!(pairs(&v2("PASSED t[3\x01m]")), [("t[3m]", "PASSED")], "the other order would find a colour");
-        assert_eq!(pairs(&v2("PASSED\tt.py::a")), [], "a tab is a control character here, not a blank");
+        assert_eq!(pairs(&v2("PASSED t[3\x01m]")), [("t[3m]", "PASSED")], "the other order would find a color");
+        assert_eq!(pairs(&v2("PASSED\tt.py::a")), [], "a tab is a control character here, not a space");
         assert_eq!(pairs(&v2("PASSED t\u{7f}\0\x01u")), [("t\u{7f}\0u", "PASSED")], "NUL and DEL stay");
-        assert_eq!(pairs(&v2("PASSED t[1;31m]")), [("t[1;31m]", "PASSED")], "only single numbers are colours");
+        assert_eq!(pairs(&v2("PASSED t[1;31m]")), [("t[1;31m]", "PASSED")], "only single numbers are colors");
     }
 
     #[test]
@@ -167,9 +167,9 @@ mod tests {
             pairs(&v2("t.py::a[x y] PASSED\nt.py::b FAILED\nPASSED")),
             [("t.py::a[x y]", "PASSED"), ("t.py::b", "FAILED")]
         );
-        assert_eq!(pairs(&v2("t.py::a PASSED [ 10%]\nt.py::a PASSED ")), [], "the line must end in it");
-        assert_eq!(pairs(&v2("1 xFAILED")), [("1", "xFAILED")], "the last word is taken whole");
-        assert_eq!(pairs(&v2("FAILED - x PASSED")), [], "a line that begins with a status is not looked at again");
+        assert_eq!(pairs(&v2("t.py::a PASSED [ 10%]\nt.py::a PASSED ")), [], "the line must end with it");
+        assert_eq!(pairs(&v2("1 xFAILED")), [("1", "xFAILED")], "the last word is kept whole");
+        assert_eq!(pairs(&v2("FAILED - x PASSED")), [], "a line that begins with a status is not read again");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! seaborn: pytest in verbose mode, of whose results only FAILED and PASSED are taken.
+//! seaborn: pytest in verbose mode, of which only FAILED and PASSED results are read.
 
 use crate::status::{Status, Statuses};
 use crate::text::words;
@@ -11,7 +11,7 @@ pub(super) fn parse(log: &str) -> Statuses {
         if line.starts_with("FAILED") {
             statuses.insert(second, Status::Failed);
         } else if line.contains(" PASSED ") {
-            // a line with PASSED somewhere else is not tried as a summary line either
+            // a line with PASSED in another place is not read as a summary line either
             if second == "PASSED" {
                 statuses.insert(first, Status::Passed);
             }
@@ -28,7 +28,7 @@ mod tests {
     use crate::parser::pairs;
 
     #[test]
-    fn results_stand_before_or_behind_the_id() {
+    fn results_are_before_or_after_the_id() {
         let log = "t.py::a PASSED [ 1%]\nPASSED t.py::b\nFAILED t.py::c - why\nFAILED\nSKIPPED t.py::d\nERROR t.py::e";
         assert_eq!(pairs(&parse(log)), [("t.py::a", "PASSED"), ("t.py::b", "PASSED"), ("t.py::c", "FAILED")]);
     }

@@ -31,8 +31,8 @@ pub(super) fn parse(log: &str) -> Statuses {
     statuses
 }
 
-/// The headings of tracebacks, `____ sympy/core/tests/test_basic.py:test_equality ____`. Anything between the first and
-/// the last blank of a line is taken for one if it holds `.py:`, in the whole log and before any single result.
+/// The headings of tracebacks, `____ sympy/core/tests/test_basic.py:test_equality ____`. Anything between the first and the
+/// last space of a line counts as one if it contains `.py:`, in the whole log and before any single result.
 fn headings(log: &str) -> impl Iterator<Item = &str> {
     let lines = log.split('\n').filter(|line| memmem::find(line.as_bytes(), b".py:").is_some());
     lines.filter_map(|line| {
@@ -72,10 +72,10 @@ mod tests {
     }
 
     #[test]
-    fn a_heading_is_anything_between_the_first_and_the_last_blank_with_a_file_ending_in_it() {
+    fn a_heading_is_anything_between_the_first_and_the_last_space_with_a_file_ending_in_it() {
         assert_eq!(pairs(&parse("_ a b.py:1 c.py:2 d x")), [("a b.py:1 c.py:2 d", "FAILED")]);
-        assert_eq!(pairs(&parse("x y.py:z")), [], "no blank behind it");
-        assert_eq!(pairs(&parse("y.py:z w")), [], "no blank before it");
+        assert_eq!(pairs(&parse("x y.py:z")), [], "no space after it");
+        assert_eq!(pairs(&parse("y.py:z w")), [], "no space before it");
         assert_eq!(pairs(&parse(" .py: ")), [(".py:", "FAILED")]);
     }
 }

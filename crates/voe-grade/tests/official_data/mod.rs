@@ -1,4 +1,4 @@
-//! SWE-bench's own data, which this project doesn't hold: `VOE_TEST_DATA` says where it is. Shared by tests and bench.
+//! SWE-bench's own data, which is not part of this project: `VOE_TEST_DATA` is its directory. Shared by tests and bench.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(dead_code, reason = "each test uses a part of it")]
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use voe_grade::{Instance, LogNames};
 
-/// The directory of the data. Where there is none, says how many cases are skipped, or fails if `VOE_REQUIRE_DATA=1`.
+/// The directory of the data. If there is none, prints how many cases are skipped, or fails if `VOE_REQUIRE_DATA=1`.
 pub(crate) fn directory(cases: usize) -> Option<PathBuf> {
     let directory = std::env::var_os("VOE_TEST_DATA").map(PathBuf::from);
     if directory.is_none() {
@@ -26,7 +26,7 @@ pub(crate) fn rows(data: &Path, suite: &str) -> Vec<Instance> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A log with the row it belongs to and what the official package says of it.
+/// A log with its row and the official package's verdict.
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) row: Instance,

@@ -1,9 +1,9 @@
-//! What can befall a log.
+//! The kinds of damage to a log.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// A line of the log, either any or one of those that parsers look at.
+/// A line of the log: any line, or one of those that parsers read.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
     telling: bool,
@@ -20,19 +20,19 @@ pub(crate) enum Damage {
     Duplicate(Line, Index),
     Swap(Line, Line),
     Reverse(Line, usize),
-    /// Something is written into a line.
+    /// Something is inserted into a line.
     Insert(Line, Index, &'static str),
-    /// Something is written on lines of its own.
+    /// Something is inserted as lines of its own.
     InsertLines(Line, Vec<&'static str>),
-    /// The line ends in another way.
+    /// The line ending is replaced.
     End(Line, &'static str),
-    /// All lines do.
+    /// All line endings are replaced.
     AllEnds(&'static str),
     /// Everywhere in the log.
     Replace(&'static str, &'static str),
 }
 
-/// Lines out of what parsers look for, most of them looked at by some parser.
+/// Lines made of what parsers look for; some parser reads most of them.
 pub(crate) fn composed() -> impl Strategy<Value = Vec<String>> {
     const WORDS: [&str; 12] =
         ["a", "b", "a.py::t", "test_a", "(m.T)", "[a b]", "[/x/y]", "[//x]", "[/x/*]", " ", " ", "\t"];
@@ -247,7 +247,7 @@ impl Line {
     }
 }
 
-/// A place in a text: at its start or end about as often as between all other characters together.
+/// A position in a text: as often at its start or end as at all other positions together.
 pub(crate) fn boundary(text: &str, at: &Index) -> usize {
     let count = text.chars().count();
     match at.index(2 * count + 8) {

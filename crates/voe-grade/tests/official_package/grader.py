@@ -1,4 +1,4 @@
-"""Asks the official swebench package for its word: one JSON request a line on stdin, one JSON answer a line on stdout."""
+"""Asks the official swebench package for its verdict: one JSON request a line on stdin, one JSON answer a line on stdout."""
 
 import json
 import os
