@@ -1,13 +1,13 @@
-//! What a run without the edits says: whether red is red for the check's own reason.
+//! Judges a run without the edits: whether it failed for the check's own reason.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use voe_trace::{EndedBy, Level, Outcome, Why};
 
-/// The level of a check from its two runs, and why: for `proven`, the line in which they differ.
+/// The level of a check from its two runs, and the reason: for `proven`, the line in which they differ.
 ///
-/// `absent`: paths that the edits added and that the run without them therefore did not have. `limit`: the time limit of
+/// `absent`: paths that the edits added and that were therefore missing in the run without them. `limit`: the time limit of
 /// the run without the edits.
 pub fn judge(
     command: &str,
@@ -22,7 +22,7 @@ pub fn judge(
     let inconclusive = |why: Why| (Level::Inconclusive, Some(why));
     match without.exit {
         Some(0) => return (Level::Vacuous, None),
-        // A change may cure an endless loop, but a check that is slow in itself must not count as one.
+        // A change may fix an endless loop, but a check that is itself slow must not count as one.
         None if with.seconds * 4.0 < limit.as_secs_f64() && without.ended_by.is_some_and(EndedBy::is_time_limit) => {
             return (Level::Proven, Some(Why::DidNotEnd { seconds: limit.as_secs() }));
         }
@@ -39,7 +39,7 @@ pub fn judge(
     (Level::Proven, telling_line(&with.tail, &without.tail).map(|line| Why::FailsWith { line }))
 }
 
-/// Whether the runner reports that it found nothing to test.
+/// The reason, if the runner reports that it found nothing to test.
 pub(crate) fn nothing_tested(command: &str, without: &Outcome) -> Option<Why> {
     // pytest: 4 is a usage error (a path that is not there), 5 is "no tests were collected".
     // https://docs.pytest.org/en/stable/reference/exit-codes.html
@@ -62,11 +62,11 @@ pub(crate) fn nothing_tested(command: &str, without: &Outcome) -> Option<Why> {
     Some(Why::NothingTested { words: (*said).to_owned() })
 }
 
-/// Whether `tail` complains that `path`, or the module that it is, is missing.
+/// Whether `tail` reports that `path`, or the module at that path, is missing.
 fn misses(tail: &str, path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
     let stem = file.split('.').next().unwrap_or(file);
-    // A directory that is there without the patch is not complained about, so its name does no harm here.
+    // No error names a directory that exists without the patch, so its name is harmless here.
     let directories = path.split('/').rev().skip(1);
     let names: Vec<&str> = [path, file, stem].into_iter().chain(directories).filter(|n| !n.is_empty()).collect();
     tail.lines().any(|line| {
@@ -94,7 +94,7 @@ fn misses(tail: &str, path: &str) -> bool {
     })
 }
 
-/// Whether `word` stands in `line` with no letter or digit next to it.
+/// Whether `word` is in `line` with no letter or digit next to it.
 fn has_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();
@@ -104,8 +104,8 @@ fn has_word(line: &str, word: &str) -> bool {
     })
 }
 
-/// The line of the failing output that tells most: the last one that the passing output does not have and that looks like
-/// an error, else the last that it does not have.
+/// The most telling line of the failing output: the last one that the passing output lacks and that looks like an error, else
+/// the last one that it lacks.
 fn telling_line(with: &str, without: &str) -> Option<String> {
     let known: BTreeSet<&str> = with.lines().map(str::trim).collect();
     let own = || {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn red_for_its_own_reason_is_a_proof_and_names_the_line() {
+    fn a_failure_for_its_own_reason_is_a_proof_and_names_the_line() {
         let without = ended(Some(1), "Traceback\nIndexError: list index out of range");
         let (level, line) =
             judge("python t.py", &ended(Some(0), "OK"), &without, &BTreeSet::new(), Duration::from_secs(9));
@@ -144,17 +144,17 @@ mod tests {
     }
 
     #[test]
-    fn red_for_want_of_what_the_patch_adds_is_none() {
+    fn a_failure_because_a_path_of_the_patch_is_missing_is_not_a_proof() {
         let missing = ended(Some(1), "ModuleNotFoundError: No module named 'pkg.newmod'");
         assert_eq!(level("python t.py", &missing, &["src/pkg/newmod.py"]), Level::Inconclusive);
-        // A module that the patch does not add is the environment's matter: red, as it was before.
+        // A module that the patch does not add is part of the environment: the check fails as it did before.
         assert_eq!(level("python t.py", &missing, &["src/other.py"]), Level::Proven);
         let file = ended(Some(2), "python3: can't open file '/repo/tool.py': [Errno 2] No such file or directory");
         assert_eq!(level("python3 tool.py", &file, &["tool.py"]), Level::Inconclusive);
     }
 
     #[test]
-    fn nothing_collected_and_not_started_are_no_proof() {
+    fn nothing_collected_and_not_started_are_not_proofs() {
         assert_eq!(level("pytest -q t.py", &ended(Some(5), "no tests ran in 0.01s"), &[]), Level::Inconclusive);
         assert_eq!(level("pytest -q t.py", &ended(Some(4), "ERROR: not found: t.py"), &[]), Level::Inconclusive);
         assert_eq!(level("python3 -m unittest", &ended(Some(5), "Ran 0 tests in 0.000s"), &[]), Level::Inconclusive);
@@ -162,12 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn green_without_the_edits_shows_nothing() {
+    fn a_pass_without_the_edits_is_vacuous() {
         assert_eq!(level("python t.py", &ended(Some(0), "OK"), &[]), Level::Vacuous);
     }
 
     #[test]
-    fn a_cured_endless_loop_is_a_proof_and_a_slow_check_is_not() {
+    fn a_fixed_endless_loop_is_a_proof_and_a_slow_check_is_not() {
         assert_eq!(level("python t.py", &ended(None, ""), &[]), Level::Proven);
         let slow = Outcome { seconds: 100.0, ..ended(Some(0), "OK") };
         let judged = judge("python t.py", &slow, &ended(None, ""), &BTreeSet::new(), Duration::from_secs(120));

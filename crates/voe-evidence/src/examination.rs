@@ -1,4 +1,4 @@
-//! The matrix of a cross-examination, and the choice by it.
+//! The matrix of a cross-examination, and the choice from it.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use voe_trace::event::{Candidate, Crossed, Examination};
 use voe_trace::{Event, Level, Record};
 
-/// Whether a check says something about patches: it fails on the base and passes with its own patch.
+/// Whether a check tells patches apart: it fails on the base and passes with its own patch.
 fn counts(check: &Crossed, candidates: &[Candidate]) -> bool {
     let own = candidates.iter().position(|candidate| by(check, candidate));
     check.base == Some(false) && own.is_some_and(|own| check.with.get(own) == Some(&Some(true)))
@@ -16,7 +16,7 @@ fn by(check: &Crossed, candidate: &Candidate) -> bool {
     check.authors.iter().any(|author| candidate.attempts.contains(author))
 }
 
-/// How a candidate ranks, what counts most first.
+/// The sort key of a candidate, the most important criterion first.
 type Rank = (bool, Level, u64, Reverse<usize>, usize, bool, Reverse<u64>, Reverse<u32>);
 
 /// The examination in a record, if there is one.
@@ -27,18 +27,18 @@ pub fn of(records: &[Record]) -> Option<&Examination> {
     })
 }
 
-/// The rules of a choice.
+/// The rules for choosing a candidate.
 pub trait Examine {
-    /// The candidates that level and cross-examination leave equal at the top; the repository's own tests are to decide among them.
+    /// The candidates that are equal at the top by level and cross-examination; the repository's own tests must decide among them.
     fn undecided(&self) -> Vec<usize>;
-    /// Chooses: by level, by the others' checks, by the repository's own tests, by agreement, by size. `None`: there is no candidate.
+    /// Chooses by level, by the others' checks, by the repository's own tests, by agreement, by size. `None`: there is no candidate.
     fn choose(&mut self) -> Option<usize>;
-    /// The matrix for a person, as Markdown.
+    /// The matrix for people, as Markdown.
     fn render(&self) -> String;
 }
 
-/// What the rules look at.
-trait Look {
+/// The criteria of the choice.
+trait Criteria {
     fn level(&self, at: usize) -> Level;
     fn share(&self, at: usize) -> u64;
     fn broken(&self, at: usize) -> usize;
@@ -46,8 +46,8 @@ trait Look {
     fn difference(&self, first: usize, second: usize) -> String;
 }
 
-impl Look for Examination {
-    /// The level of a candidate's evidence: a proof whose checks were all run again and none of which holds is none.
+impl Criteria for Examination {
+    /// The level of a candidate's evidence: `proven` is lowered if its checks were all run again and none counts.
     fn level(&self, at: usize) -> Level {
         let candidate = &self.candidates[at];
         let mut own = self.checks.iter().filter(|check| by(check, candidate)).peekable();
@@ -56,8 +56,8 @@ impl Look for Examination {
         if candidate.level == Level::Proven && known && !holds { Level::Ran } else { candidate.level }
     }
 
-    /// The share of the others' checks that a candidate passes, in thousandths; each author counts once. Its own say nothing here:
-    /// it passes those anyway.
+    /// The share of the others' checks that a candidate passes, in thousandths; each author counts once. Its own checks are left
+    /// out: it passes those anyway.
     fn share(&self, at: usize) -> u64 {
         let candidate = &self.candidates[at];
         let (mut sum, mut authors) = (0.0, 0_u32);
@@ -77,7 +77,7 @@ impl Look for Examination {
         if authors == 0 { 0 } else { (1000.0 * sum / f64::from(authors)).round() as u64 }
     }
 
-    /// Tests of the repository's own that pass on the base and fail with a candidate.
+    /// The number of the repository's own tests that pass on the base and fail with a candidate.
     fn broken(&self, at: usize) -> usize {
         let breaks = |test: &&Crossed| test.base == Some(true) && test.with.get(at) == Some(&Some(false));
         self.own_tests.iter().filter(breaks).count()
@@ -93,12 +93,12 @@ impl Look for Examination {
             candidate.attempts.len(),
             candidate.completed,
             Reverse(candidate.lines),
-            // So that there is always one answer.
+            // Makes the order total.
             Reverse(candidate.attempts.first().copied().unwrap_or(0)),
         )
     }
 
-    /// In what the first is better than the second.
+    /// How the first is better than the second.
     fn difference(&self, first: usize, second: usize) -> String {
         let (a, b) = (self.rank(first), self.rank(second));
         let next = self.candidates[second].attempts.first().copied().unwrap_or(0);
@@ -126,12 +126,12 @@ impl Look for Examination {
             return format!("{} attempts agree on it, {} on the next", a.4, b.4);
         }
         if a.5 != b.5 {
-            return format!("its attempt ended by itself, that of the next ({next}) did not");
+            return format!("its attempt finished, that of the next ({next}) did not");
         }
         if a.6 != b.6 {
             return format!("it is the smaller patch: {} lines, the next (of attempt {next}) {}", a.6.0, b.6.0);
         }
-        "nothing tells it from the next; it came first".into()
+        "it is equal to the next in every respect and came first".into()
     }
 }
 
@@ -185,7 +185,7 @@ impl Examine for Examination {
     }
 }
 
-/// A command in a cell of a table.
+/// A command in a table cell.
 fn one_line(command: &str) -> String {
     let line = command.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|").replace('`', "'");
     match line.char_indices().nth(80) {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_right_patch_is_chosen_among_wrong_overfitted_and_vacuously_tested_ones() {
+    fn the_right_patch_is_chosen_over_wrong_overfitted_and_vacuously_tested_ones() {
         let mut examination = planted();
         assert_eq!(examination.choose(), Some(0));
         assert_eq!(examination.why, "it passes 50 % of the others' checks, the next (of attempt 2) 0 %");
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_that_does_not_hold_again_is_none() {
+    fn a_proof_that_is_not_confirmed_by_a_rerun_does_not_count() {
         let mut examination = planted();
         for at in [0, 2] {
             examination.checks[at].base = Some(true);

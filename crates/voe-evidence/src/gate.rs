@@ -1,19 +1,19 @@
-//! What the gate asks for before "done" is accepted.
+//! The condition under which the gate accepts "done".
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use voe_trace::Level;
 
-/// What the gate asks for.
+/// What the gate requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Require {
-    /// Nothing: the model's word is enough.
+    /// Nothing: the model's statement is enough.
     #[default]
     Nothing,
     /// Some check exited 0 after the last edit.
     Ran,
-    /// The patch is proven and no check that passed at base fails now.
+    /// The patch is proven, and no check that passed at the base fails now.
     Proven,
 }
 
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_vacuous_check_is_not_enough_where_one_is_asked_for() {
+    fn a_vacuous_check_is_not_enough_where_one_is_required() {
         let accepted = |require: Require| {
             [Level::Refuted, Level::None, Level::Inconclusive, Level::Vacuous, Level::Ran, Level::Proven]
                 .map(|level| require.accepts(level))

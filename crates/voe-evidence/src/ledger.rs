@@ -1,4 +1,4 @@
-//! The ledger of evidence: which files were edited, what was run since, and what that shows. A fold of the trajectory.
+//! The ledger of evidence: which files were edited, which checks ran since, and their levels. A fold of the trajectory.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use voe_trace::{Check, Event, Level, Why};
 
 use crate::check::regressed;
 
-/// What is known about the edits so far.
+/// The edits so far and the evidence for them.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     edits: BTreeMap<String, Edit>,
@@ -15,15 +15,15 @@ pub struct Ledger {
     byproducts: Vec<String>,
     /// Hash of the changed files, after the last call.
     tree: String,
-    /// The same without tests.
+    /// The same hash, without tests.
     code_tree: String,
-    /// Of each tree seen, the hash without tests.
+    /// For each tree seen, its hash without tests.
     codes: BTreeMap<String, String>,
-    /// Counts calls, so that "since the last edit" has a meaning within a step too.
+    /// Counts calls, so that "since the last edit" is also defined within a step.
     clock: u64,
     last_edit: u64,
     last_check: u64,
-    /// Why evidence is void, once it is.
+    /// The reason why evidence is void, if it is.
     void: Option<String>,
 }
 
@@ -35,7 +35,7 @@ struct Edit {
 }
 
 impl Ledger {
-    /// Takes one more event into account.
+    /// Adds one event.
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Result(result) => {
@@ -55,7 +55,7 @@ impl Ledger {
                 self.code_tree.clone_from(&result.code_tree);
                 self.codes.insert(result.tree.clone(), result.code_tree.clone());
             }
-            // An earlier state of the workspace was brought back.
+            // An earlier state of the workspace was restored.
             Event::Patch { tree, .. } if *tree != self.tree => {
                 self.tree.clone_from(tree);
                 self.code_tree = self.codes.get(tree).cloned().unwrap_or_default();
@@ -70,7 +70,7 @@ impl Ledger {
                 let mut check = (**check).clone();
                 if let Some(at) = self.checks.iter().position(same) {
                     let old = self.checks.remove(at);
-                    // Run once more with the same outcome: what is known of it without the edits still holds.
+                    // Run again with the same outcome: the result of the run without the edits is still valid.
                     if check.without.is_none() && check.why.is_none() && old.with.exit == check.with.exit {
                         (check.level, check.without, check.why) = (old.level, old.without, old.why);
                     }
@@ -81,12 +81,12 @@ impl Ledger {
         }
     }
 
-    /// Why all evidence is void from now on, if it is: somebody else changed what it rests on.
+    /// Why all evidence is void from now on, if it is: somebody else changed what it is based on.
     pub fn void(&self) -> Option<&str> {
         self.void.as_deref()
     }
 
-    /// `check` as it counts: once evidence is void, it shows nothing.
+    /// `check` with its effective level: once evidence is void, that is `none`.
     pub fn counted(&self, check: Check) -> Check {
         match &self.void {
             Some(why) => Check { level: Level::None, why: Some(Why::Void { why: why.clone() }), ..check },
@@ -94,12 +94,12 @@ impl Ledger {
         }
     }
 
-    /// Whether anything differs from base, tests left out.
+    /// Whether anything differs from the base, tests left out.
     pub fn edited(&self) -> bool {
         !self.code_tree.is_empty()
     }
 
-    /// Whether a proof is missing that could still be had.
+    /// Whether a proof is missing that is still possible.
     pub fn open(&self) -> bool {
         self.void.is_none() && self.level() != Level::Proven
     }
@@ -124,12 +124,12 @@ impl Ledger {
         &self.checks
     }
 
-    /// Checks of the code as it stands now.
+    /// Checks of the current code.
     pub fn current(&self) -> impl Iterator<Item = &Check> {
         self.checks.iter().filter(|check| check.code_tree == self.code_tree)
     }
 
-    /// What `command` showed of the code as it stands now.
+    /// The check of the current code by `command`.
     pub fn find(&self, command: &str) -> Option<&Check> {
         self.current().find(|check| check.command == command)
     }
@@ -146,22 +146,22 @@ impl Ledger {
         self.edits.iter().filter(|(_, edit)| edit.step == step).map(|(path, _)| path.clone()).collect()
     }
 
-    /// Files that were edited, by path; some may have been put back since.
+    /// Files that were edited, by path; some may have been restored since.
     pub fn files(&self) -> Vec<String> {
         if self.tree.is_empty() { Vec::new() } else { self.edits.keys().cloned().collect() }
     }
 
-    /// What checks and builds left behind.
+    /// The by-products of checks and builds.
     pub fn byproducts(&self) -> &[String] {
         &self.byproducts
     }
 
-    /// The level of the code as it stands now: the best that a check shows of it, unless one that passed at base fails.
+    /// The level of the current code: the best one of its checks, unless one that passed at the base fails.
     pub fn level(&self) -> Level {
         self.level_of_code(&self.code_tree)
     }
 
-    /// The same for a state of the workspace seen earlier, by the hash of its changed files.
+    /// Like [`Self::level`], for an earlier state of the workspace, by the hash of its changed files.
     pub fn level_of(&self, tree: &str) -> Level {
         self.codes.get(tree).map_or(Level::None, |code| self.level_of_code(code))
     }
@@ -182,7 +182,7 @@ impl Ledger {
         self.current().find(|check| regressed(check))
     }
 
-    /// The patch's evidence. `changes`: what the patch holds; files that were edited and put back don't count.
+    /// The patch's evidence. `changes`: the files of the patch; files that were edited and restored don't count.
     pub fn evidence(&self, changes: &[Change]) -> Evidence {
         let kept = |path: &String| changes.iter().any(|c| c.path == *path && c.kind != ChangeKind::Deleted);
         Evidence {

@@ -1,14 +1,14 @@
-//! The rules of evidence: what is a test, what is a check, what a run without the change shows. Pure functions and folds; nothing
-//! here runs anything.
+//! The rules of evidence: what is a test, what is a check, what a run without the change shows. Pure functions and folds; they
+//! run nothing.
 //!
 //! - [`is_test`]: which files are tests, by their paths
-//! - [`command`]: what a shell command is about: does it look, write, run, install?
-//! - [`check`]: which runs of commands are checks
+//! - [`command`]: what a shell command does: read, write, run, install?
+//! - [`check`]: which commands are checks
 //! - [`counterfactual`]: what a run without the edits shows
 //! - [`reproduction`]: whether a command that fails on the unchanged code shows the problem
-//! - [`ledger`]: which files were edited, what was run since, and what that shows
-//! - [`examination`]: the matrix of a cross-examination, and the choice by it
-//! - [`gate`]: what the gate asks for; [`value`]: what a state is worth to a search
+//! - [`ledger`]: which files were edited, which checks ran since, and their levels
+//! - [`examination`]: the matrix of a cross-examination, and the choice from it
+//! - [`gate`]: what the gate requires; [`value`]: the value of a state to a search
 //!
 //! # Judging a check
 //!
@@ -28,7 +28,7 @@
 //! assert_eq!(level(run(127, "python3: command not found")), Level::Inconclusive);
 //! ```
 //!
-//! # Telling tests and checks by their names
+//! # Recognizing tests and checks
 //!
 //! ```
 //! use voe_evidence::command::is_check;

@@ -1,15 +1,15 @@
-//! Whether a command that fails on the unchanged code shows the problem, or has a fault of its own.
+//! Whether a command that fails on the unchanged code shows the problem, or is itself at fault.
 
 use voe_trace::{Outcome, Why};
 
 use crate::command::reads_source_only;
 use crate::counterfactual::nothing_tested;
 
-/// Why a failure on the unchanged code says nothing about the problem in `statement`: the check itself is at fault.
+/// Why a failure on the unchanged code does not show the problem in `statement`: the check itself is at fault.
 pub fn fault(command: &str, failed: &Outcome, statement: &str) -> Option<String> {
     match failed.exit {
         Some(126 | 127) => return Some("the command could not be started".into()),
-        // Asked of grep and diff alone, "no" is an answer about texts.
+        // grep and diff alone only answer questions about text.
         _ if reads_source_only(command) => return Some("it only reads source text".into()),
         _ => {}
     }
@@ -30,7 +30,7 @@ pub fn fault(command: &str, failed: &Outcome, statement: &str) -> Option<String>
     Some(format!("it says \"{said}\", which is a fault of the check or of the environment"))
 }
 
-/// Why a check that ended so at the base is not taken; `None`: it fails for a reason of the code's.
+/// Why a check with this outcome at the base is rejected; `None`: it fails for a reason in the code.
 pub fn rejected(statement: &str, ended: &Outcome) -> Option<String> {
     let last = ended.tail.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let names = |words: &[&str]| words.iter().any(|word| statement.to_lowercase().contains(&word.to_lowercase()));
@@ -57,7 +57,7 @@ pub fn rejected(statement: &str, ended: &Outcome) -> Option<String> {
     if let Some((_, why)) = wrong.iter().find(|(sign, _)| ended.tail.contains(sign)) {
         return Some(format!("It fails for a reason of its own, {why}: {last}"));
     }
-    // A mistake in the script itself, not in what it calls.
+    // A mistake in the script itself, not in the code that it calls.
     let innermost = ended.tail.lines().rev().find(|line| line.trim_start().starts_with("File \""));
     let own = innermost.is_some_and(|line| line.contains("<stdin>")) || ended.tail.contains("[stdin]");
     if own && matches!(error, "NameError" | "TypeError" | "ReferenceError" | "AttributeError") {
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn red_for_the_reason_in_the_statement_is_taken() {
+    fn a_failure_for_the_reason_in_the_statement_is_accepted() {
         let own = "Traceback (most recent call last):\n  File \"<stdin>\", line 3, in <module>\n";
         for (statement, tail) in [
             ("mean([]) should be 0", format!("{own}AssertionError: 1")),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn green_and_red_for_a_reason_of_its_own_are_not() {
+    fn a_pass_and_a_failure_for_a_reason_of_its_own_are_rejected() {
         let own = "Traceback (most recent call last):\n  File \"<stdin>\", line 3, in <module>\n";
         for (ended, why) in [
             (ended(Some(0), ""), "passes on the code as it is"),

@@ -1,23 +1,23 @@
 //! Which files are tests, by their paths.
 //!
-//! A wrong "test" would hide an edit of the code from the evidence, and a wrong "code" would leave a new test out of the run
-//! without the edits. The rule, in order:
+//! If code were taken for a test, an edit of it would be hidden from the evidence; if a test were taken for code, a new test
+//! would be missing in the run without the edits. The rule, in order:
 //!
 //! 1. **By name**: `test_*.py`, `*_test.py`, `*_tests.py`, `tests.py`, `conftest.py`, `*_test.go`, `*.test.*` and `*.spec.*` of
 //!    JavaScript and TypeScript, `*_test.rs`, `tests.rs`, `*Test.java` and its like, `*_spec.rb`, `test_*.c` …: a test.
-//! 2. **By a directory that means nothing else**: `tests`, `__tests__`, `__mocks__`, `spec`, `specs`, `testdata`,
-//!    `test-data`, `fixtures` below one of these, `e2e`: a test. Of `tests` this holds everywhere, also inside a package
+//! 2. **By a directory that has no other use**: `tests`, `__tests__`, `__mocks__`, `spec`, `specs`, `testdata`,
+//!    `test-data`, `fixtures` below one of these, `e2e`: a test. For `tests` this is so everywhere, also inside a package
 //!    (`sympy/core/tests/`).
-//! 3. **By a directory that can be a part of the product**: `test` and `testing`. Django's `django/test/client.py` and NumPy's
+//! 3. **By a directory that can be part of the product**: `test` and `testing`. Django's `django/test/client.py` and NumPy's
 //!    `numpy/testing/utils.py` are imported by users. So they mean tests only at the top (`test/`, `src/test/`,
-//!    `packages/x/test/`), not right inside a directory with the name of a package.
+//!    `packages/x/test/`), not directly inside a directory with the name of a package.
 
 /// Whether a path, relative to the workspace, is that of a test. See the module for the rule.
 pub fn is_test(path: &str) -> bool {
     is_test_bytes(path.as_bytes())
 }
 
-/// The same for a path of any bytes.
+/// Like [`is_test`], for a path of any bytes.
 pub fn is_test_bytes(path: &[u8]) -> bool {
     let path = String::from_utf8_lossy(path);
     let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tests_are_told_by_name_and_by_directory() {
+    fn tests_are_recognized_by_name_and_by_directory() {
         for path in [
             "test_a.py",
             "pkg/test_a.py",
