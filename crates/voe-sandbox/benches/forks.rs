@@ -1,5 +1,5 @@
-//! What a snapshot, a fork and its first command cost on a tree of 35 000 files, against git and a plain copy. CPU seconds of
-//! this process and all its children; wall time beside it for a person to read.
+//! The cost of a snapshot, a fork and its first command on a tree of 35 000 files, against git and a plain copy. CPU seconds of
+//! this process and all its children, with wall time for a person to read.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
 
 #[path = "../tests/support/mod.rs"]
@@ -27,7 +27,7 @@ fn main() -> std::process::ExitCode {
 async fn all() {
     let dir = tempfile::tempdir().unwrap();
     let work = dir.path().join("work");
-    // Another number tells the toolbox's looks at the tree from what the sandbox takes.
+    // Other numbers separate the cost of the toolbox's scans of the tree from that of the sandbox.
     let files = std::env::var("VOE_BENCH_FILES").ok().and_then(|n| n.parse().ok()).unwrap_or(35_000);
     tree(&work, files);
     git(&work, &["init", "-q"]);
@@ -46,7 +46,7 @@ async fn all() {
     let setup = support::setup;
     let (mut toolbox, hello) = sandbox.toolbox(setup()).await.unwrap();
     println!("the toolbox's first look: {:.1} ms of CPU", hello.scan_ms);
-    // A check without the edits runs in a fork whose changes nobody asks for; a branch of a search has them watched.
+    // A check without the edits runs in a fork whose changes are not tracked; a branch of a search has them tracked.
     let ours = rounds(&sandbox, &mut toolbox, true).await;
     rounds(&sandbox, &mut toolbox, false).await;
     drop(toolbox);

@@ -1,6 +1,6 @@
-//! What it costs to open a sandbox on a tree of 35 000 files, to start its toolbox, to run a command and to close it all:
-//! `local` and `landlock`, the latter as an ordinary user. CPU seconds of this process and all its children, with wall time
-//! for a person to read. `VOE_BENCH_FILES` sets another number of files.
+//! The cost of opening a sandbox on a tree of 35 000 files, starting its toolbox, running a command and closing it, in `local`
+//! and `landlock`, the latter as an ordinary user. CPU seconds of this process and all its children, with wall time for a
+//! person to read. `VOE_BENCH_FILES` sets another number of files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
 
 #[path = "../tests/support/mod.rs"]

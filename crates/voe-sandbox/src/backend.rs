@@ -1,4 +1,4 @@
-//! What every backend does. A new one implements [`Backend`] and gets a row in [`crate::backends`].
+//! The interface of a backend. A new one implements [`Backend`] and gets a row in [`crate::backends`].
 
 use std::any::Any;
 use std::fmt;
@@ -33,9 +33,9 @@ pub struct Capabilities {
     pub in_place: bool,
     /// The workspace can be shown at another path ([`crate::Spec::mount_at`]) and with more overlays.
     pub mounts: bool,
-    /// It works in an image.
+    /// It runs commands in a container image.
     pub image: bool,
-    /// It keeps the paths in [`crate::Spec::hidden`] from commands.
+    /// It hides the paths in [`crate::Spec::hidden`] from commands.
     pub hides: bool,
 }
 
@@ -46,10 +46,10 @@ pub struct Capabilities {
 /// - a fork shares nothing writable with the sandbox that it came from;
 /// - a fork of [`Snapshot::base`] has the workspace of the start and a copy of the private `/tmp` as it is now.
 pub trait Backend: fmt::Debug + Send + Sync {
-    /// What to record about it.
+    /// The facts to record about it.
     fn facts(&self) -> SandboxFacts;
 
-    /// What it can do.
+    /// Its capabilities.
     fn capabilities(&self) -> Capabilities;
 
     /// The workspace's path inside.
@@ -87,11 +87,11 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Ends it, waiting for what has to be cleaned up elsewhere. The toolbox is dropped first.
     ///
     /// # Errors
-    /// What could not be cleaned up.
+    /// Something could not be cleaned up.
     fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), SandboxError>>;
 }
 
-/// A workspace at a moment. Keeps what it needs as long as it lives.
+/// The state of a workspace at one moment. Owns the files that it needs until it is dropped.
 #[derive(Debug, Clone)]
 pub struct Snapshot(Option<Arc<dyn Any + Send + Sync>>);
 
@@ -101,15 +101,15 @@ impl Snapshot {
         Self(None)
     }
 
-    /// A later moment; `kept` is what the backend needs to open it again.
+    /// A later state; `kept` is what the backend needs to open it again.
     pub fn of(kept: impl Any + Send + Sync) -> Self {
         Self(Some(Arc::new(kept)))
     }
 
-    /// What [`Snapshot::of`] was given; `None` for the base.
+    /// The value given to [`Snapshot::of`]; `None` for the base.
     ///
     /// # Errors
-    /// It is another backend's snapshot.
+    /// The snapshot is another backend's.
     pub fn kept<T: Any>(&self) -> Result<Option<&T>, SandboxError> {
         let Some(kept) = &self.0 else { return Ok(None) };
         kept.downcast_ref().map(Some).ok_or_else(|| SandboxError::Failed("the snapshot is from another sandbox".into()))

@@ -1,11 +1,11 @@
-//! Which isolation is asked for.
+//! The user's choice of a backend.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Which isolation is asked for.
+/// The backend that the user asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Choice {
@@ -16,9 +16,9 @@ pub enum Choice {
     Local,
     /// Landlock and seccomp, on a copy of the tree.
     Landlock,
-    /// A container of Docker's.
+    /// A Docker container.
     Docker,
-    /// A container of Podman's, over the same API.
+    /// A Podman container, over the same API.
     Podman,
     /// No isolation.
     None,
@@ -28,7 +28,7 @@ impl Choice {
     /// All of them, strongest isolation first, as `auto` goes through them.
     pub const ALL: [Self; 6] = [Self::Auto, Self::Local, Self::Docker, Self::Podman, Self::Landlock, Self::None];
 
-    /// The word on the command line and in records.
+    /// The name on the command line and in records.
     pub fn word(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -47,9 +47,9 @@ impl fmt::Display for Choice {
     }
 }
 
-/// A word that names no backend.
+/// A name that is not a backend's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no sandbox is called {0:?}: use auto, local, landlock, docker, podman or none")]
+#[error("unknown sandbox {0:?}: use auto, local, landlock, docker, podman or none")]
 pub struct UnknownChoice(pub String);
 
 impl FromStr for Choice {

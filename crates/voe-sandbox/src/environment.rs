@@ -1,8 +1,8 @@
-//! The environment of the commands: an allow-list, never the whole of voe's own.
+//! The environment of commands: an allow-list, never all of voe's own.
 
 use std::collections::BTreeMap;
 
-/// Variables that pass, beside those that start with `LC_`.
+/// Variables that pass, besides those that start with `LC_`.
 const ALLOWED: [&str; 16] = [
     "PATH",
     "LANG",
@@ -22,8 +22,8 @@ const ALLOWED: [&str; 16] = [
     "JAVA_HOME",
 ];
 
-/// What the commands get of `own` (voe's environment), with `added` by the user on top, and what a program that has no
-/// terminal and must never ask wants to see.
+/// The environment of commands: the allowed variables of `own` (voe's environment), those `added` by the user, and settings
+/// that keep programs from paging and asking.
 pub fn allowed(
     own: impl IntoIterator<Item = (String, String)>,
     added: &BTreeMap<String, String>,
@@ -51,7 +51,7 @@ pub fn allowed(
     env
 }
 
-/// A name for commits and stashes, where the user's configuration is out of reach.
+/// An identity for commits and stashes, since the user's configuration is out of reach.
 pub(crate) fn identity() -> [(String, String); 4] {
     [
         ("GIT_AUTHOR_NAME", "voe"),
@@ -62,7 +62,7 @@ pub(crate) fn identity() -> [(String, String); 4] {
     .map(|(name, value)| (name.into(), value.into()))
 }
 
-/// The same from voe's own environment; what is not UTF-8 does not pass.
+/// The same from voe's own environment; variables that are not UTF-8 do not pass.
 pub(crate) fn from_own(added: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     allowed(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))), added)
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with a sandbox.
+//! Errors of sandboxes.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use voe_protocol::ClientError;
 use crate::choice::Choice;
 use crate::setup::{SetupFailure, SetupStep};
 
-/// A sandbox could not be had or used.
+/// A sandbox could not be opened or used.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// The backend does not work here.
@@ -17,12 +17,12 @@ pub enum SandboxError {
         choice: Choice,
         /// The step of its set-up that failed, if one did.
         step: Option<SetupStep>,
-        /// What is missing.
+        /// The reason.
         problem: String,
         /// What to do about it.
         remedy: String,
     },
-    /// What was asked for cannot be; a mistake in the call.
+    /// The request can't be met: a mistake in a setting or flag.
     #[error("{problem}; {remedy}")]
     Usage {
         /// What is wrong.
@@ -30,17 +30,17 @@ pub enum SandboxError {
         /// What to do about it.
         remedy: String,
     },
-    /// It worked at first and failed later.
+    /// It failed after it was opened.
     #[error("the sandbox failed: {0}")]
     Failed(String),
-    /// A file or directory of voe's own could not be used.
+    /// One of voe's own files or directories could not be used.
     #[error("cannot {what} {}: {source}", path.display())]
     Io {
-        /// What was tried ("create", "copy" …).
+        /// The action, as a verb ("create", "copy" …).
         what: &'static str,
-        /// With which path.
+        /// The path.
         path: PathBuf,
-        /// What the system reported.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A file or directory into which commands can write could not be used.
@@ -68,7 +68,7 @@ impl SandboxError {
     }
 }
 
-/// What to do about a step that failed.
+/// The remedy for a step that failed.
 fn remedy(failure: &SetupFailure) -> &'static str {
     match failure.step {
         SetupStep::UserNamespace => NAMESPACES,

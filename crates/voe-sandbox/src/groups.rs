@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use crate::owner::Owner;
 
-/// The groups of one sandbox. Dropping it ends what is still in them and removes them.
+/// The groups of one sandbox. Dropping it ends the processes still in them and removes them.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     dirs: Vec<PathBuf>,
-    /// Where the kernel counts the processes that it killed for want of memory, if memory is bounded.
+    /// The file in which the kernel counts out-of-memory kills, if memory is limited.
     memory: Option<PathBuf>,
-    /// Where it counts refused forks, if processes are bounded.
+    /// The file in which it counts refused forks, if processes are limited.
     processes: Option<PathBuf>,
 }
 
@@ -31,7 +31,7 @@ struct Hierarchy {
 }
 
 impl Groups {
-    /// Makes groups for the sandbox called `name` as far as that is allowed.
+    /// Makes groups for the sandbox `name`, as far as permissions allow.
     pub(crate) fn create(name: &str, memory_bytes: u64, processes: u64) -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let mut groups = Self::default();
@@ -76,8 +76,8 @@ impl Groups {
         }
     }
 
-    /// Version 2: a group that has processes of its own cannot hand controllers down, so the new one is made below the
-    /// nearest ancestor that does.
+    /// Version 2: a group with processes of its own can't delegate controllers, so the new one is made below the nearest
+    /// ancestor that does.
     fn unified(&mut self, hierarchy: &Hierarchy, name: &str, memory_bytes: u64, processes: u64) {
         let mut parent = Some(hierarchy.own.as_path());
         while let Some(dir) = parent.filter(|dir| dir.starts_with(&hierarchy.top)) {
@@ -99,25 +99,25 @@ impl Groups {
         }
     }
 
-    /// The files into which a process writes itself to be in.
+    /// The files to which a process writes its id to join.
     pub(crate) fn joins(&self) -> Vec<PathBuf> {
         self.dirs.iter().map(|dir| dir.join("cgroup.procs")).collect()
     }
 
-    pub(crate) fn holds_memory(&self) -> bool {
+    pub(crate) fn limits_memory(&self) -> bool {
         self.memory.is_some()
     }
 
-    pub(crate) fn holds_processes(&self) -> bool {
+    pub(crate) fn limits_processes(&self) -> bool {
         self.processes.is_some()
     }
 
-    /// How many processes were killed for want of memory so far.
+    /// Out-of-memory kills so far.
     pub(crate) fn memory_kills(&self) -> u64 {
         count(self.memory.as_deref(), "oom_kill")
     }
 
-    /// How many forks were refused so far.
+    /// Refused forks so far.
     pub(crate) fn forks_refused(&self) -> u64 {
         count(self.processes.as_deref(), "max")
     }
@@ -140,7 +140,7 @@ pub(crate) fn sweep() {
             for entry in fs::read_dir(at).into_iter().flatten().flatten() {
                 let name = entry.file_name();
                 let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(Owner::in_name);
-                // Others may have been given a part of the hierarchy, and may use the same names there.
+                // A part of the hierarchy may be delegated to others, who may use the same names there.
                 if owner.is_some_and(|owner| owner.is_dead()) && own(&entry.path()) {
                     remove(&entry.path());
                 }
@@ -150,7 +150,7 @@ pub(crate) fn sweep() {
     }
 }
 
-/// Ends what is in a group and removes it; gives up after a second, and the next start tries again.
+/// Ends the processes of a group and removes it; gives up after a second, and the next start tries again.
 fn remove(dir: &Path) {
     let until = Instant::now() + Duration::from_secs(1);
     while fs::remove_dir(dir).is_err() && dir.exists() && Instant::now() < until {
@@ -164,11 +164,11 @@ fn remove(dir: &Path) {
 }
 
 fn made(dir: &Path) -> bool {
-    // A directory that is there is a dead sandbox's of the same name and as good; its bounds are set again.
+    // An existing directory is that of a dead sandbox of the same name and can be used; its limits are set again.
     (own(dir) || fs::create_dir(dir).is_ok()) && writable(&dir.join("cgroup.procs"))
 }
 
-/// Whether it is a directory of this user's.
+/// Whether it is a directory that this user owns.
 fn own(dir: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw())
@@ -178,7 +178,7 @@ fn writable(path: &Path) -> bool {
     fs::OpenOptions::new().write(true).open(path).is_ok()
 }
 
-/// Reads a number by its name from a file of such lines.
+/// Reads the number called `name` from a file of lines `<name> <number>`.
 pub(crate) fn count(file: Option<&Path>, name: &str) -> u64 {
     let text = file.map(|file| fs::read_to_string(file).unwrap_or_default()).unwrap_or_default();
     text.lines()

@@ -1,4 +1,4 @@
-//! The hidden subcommand `voe sandbox-init`: the parts of voe that a backend starts beside or inside a sandbox.
+//! The hidden subcommand `voe sandbox-init`: the parts of voe that a backend starts next to or inside a sandbox.
 
 use std::process::ExitCode;
 
@@ -24,7 +24,7 @@ pub fn helper(arguments: impl IntoIterator<Item = String>) -> ExitCode {
     };
     started.unwrap_or_else(|| {
         #[expect(clippy::print_stderr, reason = "a person ran it by hand; the text is fixed")]
-        let () = eprintln!("voe sandbox-init is for voe's own use");
+        let () = eprintln!("voe sandbox-init is internal: voe starts it itself");
         ExitCode::from(2)
     })
 }

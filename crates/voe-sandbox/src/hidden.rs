@@ -1,4 +1,4 @@
-//! What must not be seen inside, whatever else would show it.
+//! Paths that must not be visible inside, whatever else would show them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::spec::Spec;
 
-/// The paths of `spec.hidden` that are there, canonical, and all others under which the same directories are mounted.
+/// The existing paths of `spec.hidden`, canonical, and all others at which the same directories are mounted.
 pub(crate) fn paths(spec: &Spec) -> BTreeSet<PathBuf> {
     let named: BTreeSet<PathBuf> = spec
         .hidden
@@ -27,7 +27,7 @@ pub(crate) fn paths(spec: &Spec) -> BTreeSet<PathBuf> {
 /// A line of `mountinfo`.
 struct Mount {
     device: Vec<u8>,
-    /// What of the file system is mounted.
+    /// The directory of the file system that is mounted.
     root: PathBuf,
     at: PathBuf,
 }
@@ -52,9 +52,9 @@ fn path(field: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes))
 }
 
-/// Where else what is at `hidden` can be seen.
+/// Other paths at which the content of `hidden` is visible.
 fn aliases(hidden: &Path, mounts: &[Mount]) -> Vec<PathBuf> {
-    // Of several at one place the last one is seen.
+    // Of several mounts at one path the last one is visible.
     let own =
         mounts.iter().filter(|mount| hidden.starts_with(&mount.at)).max_by_key(|mount| mount.at.components().count());
     let Some((own, below)) = own.and_then(|own| Some((own, hidden.strip_prefix(&own.at).ok()?))) else {

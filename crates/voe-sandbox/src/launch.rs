@@ -1,4 +1,4 @@
-//! Starting the helper, and talking to it while it runs.
+//! Starting the helper, and sending it requests while it runs.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -14,17 +14,17 @@ use voe_protocol::{Hello, Setup};
 
 use crate::choice::Choice;
 use crate::error::SandboxError;
-use crate::plan::{MOST_BYTES, Order, Plan, Report};
+use crate::plan::{HelperReply, HelperRequest, MOST_BYTES, Plan};
 use crate::setup::{SetupFailure, SetupStep};
 
-/// voe's end of the control socket. Closing it ends what runs inside.
+/// voe's end of the control socket. Closing it ends everything inside.
 #[derive(Debug)]
 pub(crate) struct Control {
     socket: OwnedFd,
     open: bool,
 }
 
-/// The longest that the helper may take for an order.
+/// How long the helper may take for a request.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Control {
@@ -38,16 +38,16 @@ impl Control {
         Ok((Self { socket: own, open: true }, other))
     }
 
-    fn send(&self, order: &Order) -> io::Result<()> {
+    fn send(&self, order: &HelperRequest) -> io::Result<()> {
         let bytes = serde_json::to_vec(order)?;
         if bytes.len() > MOST_BYTES {
-            return Err(io::Error::other("too many paths to show inside: fewer `read` paths"));
+            return Err(io::Error::other("too many paths to show inside; shorten `read` in [sandbox]"));
         }
         rustix::net::send(&self.socket, &bytes, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 
-    fn receive(&self) -> io::Result<Option<Report>> {
+    fn receive(&self) -> io::Result<Option<HelperReply>> {
         let mut buffer = vec![0; 64 * 1024];
         let (read, _) =
             rustix::io::retry_on_intr(|| rustix::net::recv(&self.socket, &mut buffer[..], RecvFlags::empty()))?;
@@ -57,24 +57,24 @@ impl Control {
         Ok(Some(serde_json::from_slice(&buffer[..read])?))
     }
 
-    /// Has the helper carry out an order; takes well below a millisecond, so that it isn't worth a thread.
-    pub(crate) fn order(&mut self, order: &Order) -> Result<(), SandboxError> {
+    /// Sends a request to the helper and waits for it; well below a millisecond, so not worth a thread.
+    pub(crate) fn order(&mut self, order: &HelperRequest) -> Result<(), SandboxError> {
         let answer = self.send(order).and_then(|()| self.receive());
         match answer {
-            Ok(Some(Report::Done)) => Ok(()),
-            Ok(Some(Report::Failed(failure))) => Err(SandboxError::Failed(failure.to_string())),
+            Ok(Some(HelperReply::Done)) => Ok(()),
+            Ok(Some(HelperReply::Failed(failure))) => Err(SandboxError::Failed(failure.to_string())),
             Ok(None) => {
                 self.open = false;
-                Err(SandboxError::Failed("its helper is gone".into()))
+                Err(SandboxError::Failed("its helper exited".into()))
             }
             Err(error) => {
                 self.open = error.kind() != io::ErrorKind::BrokenPipe && error.kind() != io::ErrorKind::ConnectionReset;
-                Err(SandboxError::Failed(format!("its helper does not answer: {error}")))
+                Err(SandboxError::Failed(format!("its helper did not answer: {error}")))
             }
         }
     }
 
-    /// Whether the helper is still there, as far as the last order showed.
+    /// Whether the helper was alive at the last request.
     pub(crate) fn is_open(&self) -> bool {
         self.open
     }
@@ -95,7 +95,7 @@ fn command(program: &Path, other: OwnedFd) -> Command {
     command
 }
 
-/// Starts a toolbox as the plan says.
+/// Starts a toolbox by the plan.
 pub(crate) async fn toolbox(
     program: &Path,
     plan: Plan,
@@ -106,17 +106,17 @@ pub(crate) async fn toolbox(
     let started = Toolbox::start(command, setup).await;
     match started {
         Ok((toolbox, hello)) => match control.receive() {
-            Ok(Some(Report::Done)) => Ok((toolbox, hello, control)),
-            other => Err(SandboxError::Failed(format!("its helper said {other:?}"))),
+            Ok(Some(HelperReply::Done)) => Ok((toolbox, hello, control)),
+            other => Err(SandboxError::Failed(format!("unexpected reply from its helper: {other:?}"))),
         },
         Err(error) => match control.receive() {
-            Ok(Some(Report::Failed(failure))) => Err(SandboxError::unavailable(choice, &failure)),
+            Ok(Some(HelperReply::Failed(failure))) => Err(SandboxError::unavailable(choice, &failure)),
             _ => Err(error.into()),
         },
     }
 }
 
-/// Sets up what the plan says and runs nothing.
+/// Sets up the plan's isolation and runs nothing.
 pub(crate) async fn rehearse(program: &Path, plan: Plan, choice: Choice) -> Result<(), SandboxError> {
     let (control, mut command) = begin(program, plan)?;
     command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
@@ -126,18 +126,18 @@ pub(crate) async fn rehearse(program: &Path, plan: Plan, choice: Choice) -> Resu
     let ended =
         |how: &str| SandboxError::unavailable(choice, &SetupFailure::new(SetupStep::Processes, "the helper", how));
     match (status, control.receive()) {
-        (Ok(Ok(status)), Ok(Some(Report::Done))) if status.success() => Ok(()),
-        (_, Ok(Some(Report::Failed(failure)))) => Err(SandboxError::unavailable(choice, &failure)),
+        (Ok(Ok(status)), Ok(Some(HelperReply::Done))) if status.success() => Ok(()),
+        (_, Ok(Some(HelperReply::Failed(failure)))) => Err(SandboxError::unavailable(choice, &failure)),
         (Ok(Ok(status)), _) => Err(ended(&format!("exited with {status}"))),
-        _ => Err(ended("does not exit")),
+        _ => Err(ended("did not exit")),
     }
 }
 
 fn begin(program: &Path, plan: Plan) -> Result<(Control, Command), SandboxError> {
     let (control, other) = Control::pair().map_err(|error| SandboxError::Failed(format!("socket: {error}")))?;
-    // Fits into the socket's buffer, so that nobody need read yet.
+    // It fits into the socket's buffer, so the helper need not read yet.
     control
-        .send(&Order::Start(Box::new(plan)))
-        .map_err(|error| SandboxError::Failed(format!("cannot tell the helper: {error}")))?;
+        .send(&HelperRequest::Start(Box::new(plan)))
+        .map_err(|error| SandboxError::Failed(format!("cannot send the plan to the helper: {error}")))?;
     Ok((control, command(program, other)))
 }

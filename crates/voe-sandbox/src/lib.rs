@@ -1,15 +1,18 @@
-//! Where work happens: isolation backends, limits, snapshots and forks.
+//! Isolation backends, limits, snapshots and forks.
 //!
-//! The toolbox runs *inside* the isolation and speaks with voe over its standard input and output; a backend is how that
-//! process is started in there, and how it is forked.
+//! The toolbox runs *inside* the isolation and exchanges messages with voe over its standard input and output; a backend
+//! starts that process inside, and forks its workspace.
 //!
-//! - [`Backend`]: what every backend does, [`Capabilities`]: what it can do; the backends are in `backends/`
-//! - [`Spec`], [`Choice`]: what is asked for
-//! - [`Sandbox`]: what was opened; [`Snapshot`]: a moment of it
-//! - [`Images`]: the images of an engine, fetched and prepared
-//! - [`probe()`]: which backends work here, and what to do about those that don't
-//! - [`helper()`]: what the hidden subcommand `voe sandbox-init` runs
+//! - [`Backend`]: the interface of a backend; [`Capabilities`]: its capabilities; the backends and their table are in `backends/`
+//! - [`Spec`], [`Choice`]: the configuration of a sandbox, and the choice of its backend
+//! - [`Sandbox`]: an open sandbox; [`Snapshot`]: the state of its workspace at one moment
+//! - [`Images`]: the images of a container engine, pulled and prepared
+//! - [`probe()`]: which backends work here, and what to do about the others
+//! - [`helper()`]: the code of the hidden subcommand `voe sandbox-init`
 //! - [`sweep()`]: cleans up after a voe that was killed
+//!
+//! Inside: `policy/` has the rules for commands (Landlock, seccomp, limits, privileges), `init/` the helper that applies them and
+//! supervises the toolbox, `home/` voe's own directories on the host and the paths of homes that are shown or hidden.
 //!
 //! # Opening one, and forking it
 //!

@@ -1,5 +1,5 @@
-//! Who owns what is left lying around: a process id, when that process started, since ids are used again, and where that id
-//! means something: a process id namespace of one start of the machine.
+//! The owner of what a sandbox leaves: a process id, the time when that process started (ids are reused), and where the id is
+//! valid: a process id namespace of one boot of the machine.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,11 +9,11 @@ use std::os::unix::fs::MetadataExt;
 pub(crate) struct Owner {
     /// Process id.
     pid: u32,
-    /// Clock ticks between the machine's start and the process's.
+    /// Clock ticks from boot to the start of the process.
     started: u64,
     /// The process id namespace's inode number; 0 if it is not known.
     namespace: u64,
-    /// The beginning of the id of the machine's start.
+    /// The beginning of the machine's boot id.
     boot: u32,
 }
 
@@ -24,8 +24,8 @@ impl Owner {
         Self { pid, started: started(pid).ticks(), namespace: namespace(), boot: boot() }
     }
 
-    /// Whether the process is certainly gone. One in another namespace can't be seen from here, nor one on another machine, which
-    /// may be the other end of a socket: another start of the machine says nothing.
+    /// Whether the process is certainly gone. Not known of one in another namespace or on another machine (which may be the other
+    /// end of a socket), so a different boot id proves nothing.
     pub(crate) fn is_dead(self) -> bool {
         let here = self.boot == boot() && self.namespace != 0 && self.namespace == namespace();
         here && match started(self.pid) {
@@ -48,7 +48,7 @@ impl Owner {
     }
 
     fn of_parts<'a>(parts: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
-        // Only as they are written: `parse` also takes a sign.
+        // Digits only: `parse` also takes a sign.
         let digits = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
         let pid = parts.next().filter(digits)?.parse().ok()?;
         let started = parts.next().filter(digits)?.parse().ok()?;
@@ -68,13 +68,13 @@ fn boot() -> u32 {
     id.get(..8).and_then(|begin| u32::from_str_radix(begin, 16).ok()).unwrap_or(0)
 }
 
-/// What can be seen of when a process started.
+/// When a process started, as far as that is visible.
 enum Started {
-    /// Clock ticks after the machine.
+    /// Clock ticks after boot.
     At(u64),
-    /// There is no such process, or it has ended.
+    /// The process does not exist, or has ended.
     Ended,
-    /// There is one, which `/proc` does not show to this user (`hidepid`).
+    /// It exists, but `/proc` does not show it to this user (`hidepid`).
     Hidden,
 }
 
@@ -84,7 +84,7 @@ impl Started {
     }
 }
 
-/// When a process started: the 22nd field of `/proc/<pid>/stat`; the second may hold spaces and parentheses. A zombie has ended.
+/// When a process started: the 22nd field of `/proc/<pid>/stat`; the second may contain spaces and parentheses. A zombie has ended.
 fn started(pid: u32) -> Started {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let mut fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_is_read_from_a_name_with_numbers_after_it_and_from_nothing_else() {
+    fn an_owner_is_only_read_from_a_name_with_numbers_after_it() {
         let owner = Owner { pid: 12, started: 3456, namespace: 7, boot: 0x00ab_cdef };
         assert_eq!(owner.word(), "12-3456-7-00abcdef");
         assert_eq!(Owner::in_name("12-3456-7-00abcdef-1-0"), Some(owner));

@@ -1,4 +1,4 @@
-//! What the helper is told: plain data, made by voe outside, carried out inside.
+//! Messages between voe and the helper: plain data, made by voe and carried out by the helper.
 
 use std::path::PathBuf;
 
@@ -6,42 +6,42 @@ use serde::{Deserialize, Serialize};
 
 use crate::setup::SetupFailure;
 
-/// Bytes of a message at most: more than a plan ever takes, and the same as the socket's default buffer.
+/// Bytes of a message at most: more than any plan, and the same as the socket's default buffer.
 pub(crate) const MOST_BYTES: usize = 200 * 1024;
 
-/// The directory in a sandbox's place with the layers that hide credentials: one for each tree.
+/// The subdirectory of a sandbox's directory with the layers that hide credentials, one for each tree.
 pub(crate) const MASKS: &str = "masks";
 
-/// Where the workspace as it was at the start can be read, in a file system of the sandbox's own.
+/// Where the workspace as it was at the start can be read, in backends with a file system of their own.
 pub(crate) const BASE_INSIDE: &str = "/run/voe/base";
 
-/// Everything the helper does, in the order in which it does it.
+/// Everything that the helper sets up, in that order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Plan {
-    /// The directory of this sandbox on the host: `boxes/<number>` beside `layers`.
+    /// The directory of this sandbox on the host: `boxes/<number>` next to `layers`.
     pub(crate) home: PathBuf,
-    /// Where the layers are, which forks share.
+    /// The directory of the layers, which forks share.
     pub(crate) layers: PathBuf,
-    /// Make a user namespace: set for everybody but root.
+    /// Make a user namespace: for every user but root.
     pub(crate) user_namespace: bool,
     /// Stay in the host's network.
     pub(crate) network: bool,
     /// Namespaces and mounts; `None` stays in the host's file system (`landlock`).
     pub(crate) view: Option<View>,
-    /// What Landlock lets commands read, besides what it lets them write; empty: everything.
+    /// Paths that Landlock lets commands read, besides `writable`; empty: everything.
     pub(crate) readable: Vec<PathBuf>,
-    /// What Landlock lets commands write.
+    /// Paths that Landlock lets commands write.
     pub(crate) writable: Vec<PathBuf>,
-    /// Bounds.
+    /// Limits.
     pub(crate) bounds: Bounds,
-    /// Set everything up and end at once with 0: to find out whether it works.
+    /// Set everything up and exit at once with 0, to find out whether it works.
     pub(crate) rehearsal: bool,
 }
 
-/// The file system as it is seen inside.
+/// The file system inside.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct View {
-    /// The directory that is the root inside, read-only, apart from what follows.
+    /// The directory that is the root inside, read-only but for the rest of this view.
     pub(crate) root: PathBuf,
     /// Directories that are empty inside.
     pub(crate) hidden: Vec<PathBuf>,
@@ -55,7 +55,7 @@ pub(crate) struct View {
     pub(crate) stack: Stack,
 }
 
-/// A path of the host's at a path inside.
+/// A host path that is shown at a path inside.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Bind {
     /// On the host.
@@ -66,7 +66,7 @@ pub(crate) struct Bind {
     pub(crate) write: bool,
 }
 
-/// A directory of the host's that changes inside without changing outside.
+/// A host directory that changes inside without changing outside.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Tree {
     /// On the host; only read.
@@ -75,63 +75,63 @@ pub(crate) struct Tree {
     pub(crate) at: PathBuf,
 }
 
-/// Layers, by their number: `layers/<number>/<tree>/u` holds what differs.
+/// Layers by number: `layers/<number>/<tree>/u` has the changes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Stack {
     /// The one that is written.
     pub(crate) upper: u64,
     /// Those below it, newest first.
     pub(crate) frozen: Vec<u64>,
-    /// Distinguishes work directories: each mount gets a fresh one.
+    /// Distinguishes work directories: each mount gets a new one.
     pub(crate) mount: u64,
 }
 
-/// Bounds on what runs inside.
+/// Limits on everything that runs inside.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Bounds {
-    /// Files into which the process that is to be bounded writes its id: one for each control group.
+    /// Files to which the process to limit writes its id, one for each control group.
     pub(crate) groups: Vec<PathBuf>,
-    /// Bytes of memory, when no control group holds it.
+    /// Bytes of memory, if no control group enforces the limit.
     pub(crate) watch_memory: Option<u64>,
-    /// Processes, when no control group holds it.
+    /// Processes, if no control group enforces the limit.
     pub(crate) watch_processes: Option<u64>,
-    /// Bytes of memory a single process may have at most.
+    /// Bytes of memory of a single process.
     pub(crate) data_bytes: Option<u64>,
     /// Bytes of one file.
     pub(crate) file_bytes: u64,
     /// Bytes of disk that the sandbox may take.
     pub(crate) disk_bytes: u64,
-    /// Where that is counted.
+    /// The directories that count.
     pub(crate) disk_of: Vec<PathBuf>,
-    /// Where only what is added from the start is counted: a copy of the user's tree.
+    /// A directory of which only additions since the start count: a copy of the user's tree.
     pub(crate) disk_added_to: Option<AddedTo>,
     /// Bytes of `/dev/shm`.
     pub(crate) shm_bytes: u64,
 }
 
-/// A directory of which only what is added to it counts.
+/// A directory of which only additions count.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AddedTo {
-    /// Which.
+    /// The directory.
     pub(crate) dir: PathBuf,
-    /// The bytes that it took at the start. Not counted by each helper: a second one would begin from what commands added.
+    /// Its bytes at the start. Not counted by each helper, since a second one would include what commands added.
     pub(crate) before: u64,
 }
 
-/// What voe asks of the running helper.
+/// A request of voe to the running helper.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) enum Order {
-    /// Carry this out; the first message.
+pub(crate) enum HelperRequest {
+    /// Build this; the first message.
     Start(Box<Plan>),
-    /// Go on writing into another layer.
+    /// Continue in another layer.
     Restack(Stack),
 }
 
-/// What the helper says.
+/// The helper's reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Report {
+pub(crate) enum HelperReply {
     /// It is done.
     Done,
-    /// A step of the set-up, or of an order, failed.
+    /// A step of the set-up, or of a request, failed.
     Failed(SetupFailure),
 }

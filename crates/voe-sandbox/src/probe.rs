@@ -1,4 +1,4 @@
-//! Which backends work here, and what to do about those that don't.
+//! Which backends work here, and what to do about the others.
 
 use crate::backends::KINDS;
 use crate::choice::Choice;
@@ -6,12 +6,12 @@ use crate::error::SandboxError;
 use crate::sandbox::Sandbox;
 use crate::spec::Spec;
 
-/// What was found out about a backend.
+/// Whether a backend works here.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    /// Which backend.
+    /// The backend.
     pub choice: Choice,
-    /// What it enforces here, or what is missing and what to do about it.
+    /// What it enforces here, or the problem and its remedy.
     pub works: Result<String, (String, String)>,
 }
 
@@ -42,6 +42,6 @@ fn problem_and_remedy(error: SandboxError) -> (String, String) {
         SandboxError::Unavailable { problem, remedy, .. } | SandboxError::Usage { problem, remedy } => {
             (problem, remedy)
         }
-        other => (other.to_string(), "see the sandbox chapter of the manual".into()),
+        other => (other.to_string(), "see docs/sandbox.md".into()),
     }
 }

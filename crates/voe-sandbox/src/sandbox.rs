@@ -1,4 +1,4 @@
-//! A sandbox, whichever backend it is.
+//! An open sandbox of any backend.
 
 use std::path::{Path, PathBuf};
 
@@ -12,12 +12,12 @@ use crate::error::SandboxError;
 use crate::fit;
 use crate::spec::Spec;
 
-/// A place to work in. Dropping it ends what runs inside and removes what it put into [`Spec::home`].
+/// An open sandbox. Dropping it ends everything inside and removes its files in [`Spec::home`].
 #[derive(Debug)]
 pub struct Sandbox(Box<dyn Backend>);
 
 impl Sandbox {
-    /// Opens what `spec` asks for. Nothing runs inside until [`Sandbox::toolbox`].
+    /// Opens the sandbox that `spec` describes. Nothing runs inside until [`Sandbox::toolbox`].
     ///
     /// # Errors
     /// [`SandboxError::Usage`] if the workspace or the spec is refused, [`SandboxError::Unavailable`] if the backend does not
@@ -30,17 +30,17 @@ impl Sandbox {
         }
     }
 
-    /// A sandbox of the caller's own making.
+    /// A sandbox of the caller's own backend.
     pub fn with(backend: impl Backend + 'static) -> Self {
         Self(Box::new(backend))
     }
 
-    /// What to record about it.
+    /// The facts to record about it.
     pub fn facts(&self) -> SandboxFacts {
         self.0.facts()
     }
 
-    /// What it can do.
+    /// Its capabilities.
     pub fn capabilities(&self) -> Capabilities {
         self.0.capabilities()
     }
@@ -83,7 +83,7 @@ impl Sandbox {
         Snapshot::base()
     }
 
-    /// Keeps the workspace as it is now. To be called between two calls of the toolbox, which may continue afterwards.
+    /// Keeps the workspace as it is now. Called between two calls of the toolbox, which may continue afterwards.
     ///
     /// # Errors
     /// There is no room for it.
@@ -103,7 +103,7 @@ impl Sandbox {
     /// Ends it. Drop the toolbox first.
     ///
     /// # Errors
-    /// What could not be cleaned up.
+    /// Something could not be cleaned up.
     pub async fn close(self) -> Result<(), SandboxError> {
         self.0.close().await
     }
@@ -123,6 +123,6 @@ async fn strongest(spec: Spec) -> Result<Sandbox, SandboxError> {
         choice: Choice::Auto,
         step: None,
         problem: format!("no isolation works here ({})", problems.join("; ")),
-        remedy: "`voe doctor` says what to do; `--sandbox none` runs commands without isolation".into(),
+        remedy: "run `voe doctor` for remedies; `--sandbox none` runs commands without isolation".into(),
     })
 }

@@ -1,10 +1,10 @@
-//! The steps in which the helper builds an isolation, and what can go wrong in one.
+//! The steps in which the helper builds the isolation, and their errors.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A kind of step in building an isolation. What to do about a failure depends on it, and on nothing that is written for people.
+/// A kind of step in building the isolation. The remedy for a failure depends on it, and not on any text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SetupStep {
@@ -12,7 +12,7 @@ pub enum SetupStep {
     UserNamespace,
     /// Leaving the other namespaces, or entering new ones.
     Namespaces,
-    /// Building the file system as it is seen inside.
+    /// Building the file system inside.
     Mounts,
     /// Mounting an overlay.
     Overlay,
@@ -28,7 +28,7 @@ pub enum SetupStep {
     Landlock,
     /// The filter of system calls.
     Seccomp,
-    /// Starting and watching processes, and speaking with them.
+    /// Starting and watching processes, and exchanging messages with them.
     Processes,
 }
 
@@ -37,21 +37,21 @@ pub enum SetupStep {
 pub(crate) struct SetupFailure {
     /// The kind of step.
     pub(crate) step: SetupStep,
-    /// What was done, for people ("overlay on /work").
+    /// The action, for people ("overlay on /work").
     pub(crate) what: String,
-    /// Why it failed, for people, on one line.
+    /// The reason, for people, in one line.
     pub(crate) error: String,
-    /// The kernel's error number, where there was one.
+    /// The kernel's error number, if there was one.
     pub(crate) errno: Option<i32>,
 }
 
 impl SetupFailure {
-    /// A step that failed for a reason that is not an error of the kernel's.
+    /// A step that failed without an error of the kernel.
     pub(crate) fn new(step: SetupStep, what: impl Into<String>, error: impl fmt::Display) -> Self {
         Self { step, what: what.into(), error: error.to_string(), errno: None }
     }
 
-    /// Whether the kernel did not permit it.
+    /// Whether the kernel denied permission.
     pub(crate) fn is_denied(&self) -> bool {
         let denied = [rustix::io::Errno::PERM, rustix::io::Errno::ACCESS].map(rustix::io::Errno::raw_os_error);
         self.errno.is_some_and(|errno| denied.contains(&errno))
@@ -64,12 +64,12 @@ impl fmt::Display for SetupFailure {
     }
 }
 
-/// What a step gives.
+/// The result of a step.
 pub(crate) type Done<T = ()> = Result<T, SetupFailure>;
 
 /// Names the step in which an error occurred.
 pub(crate) trait InStep<T> {
-    /// `what` was done, for people.
+    /// `what`: the action, for people.
     fn step(self, step: SetupStep, what: impl FnOnce() -> String) -> Done<T>;
 }
 

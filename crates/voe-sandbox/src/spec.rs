@@ -1,4 +1,4 @@
-//! What is asked for.
+//! The configuration of a sandbox.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use voe_protocol::Limits;
 
 use crate::choice::Choice;
 
-/// What is asked for. Build it with [`Spec::new`] and set what differs.
+/// The configuration of a sandbox. Make it with [`Spec::new`] and set the fields that differ.
 #[derive(Debug, Clone)]
 pub struct Spec {
     /// The backend.
@@ -16,38 +16,39 @@ pub struct Spec {
     pub program: PathBuf,
     /// The workspace on the host; for a container an empty path means the image's own checkout at [`Spec::mount_at`].
     pub workspace: PathBuf,
-    /// voe's own directory for this attempt on the host: upper layers, private `/tmp`, scratch. Created if it isn't there;
-    /// what the sandbox put into it is removed when it is closed. It must not lie inside the workspace.
+    /// voe's own directory for this attempt on the host: upper layers, private `/tmp`, scratch. Created if it is missing; what
+    /// the sandbox put into it is removed on closing. It must not be inside the workspace.
     pub home: PathBuf,
-    /// voe's state directory: the index of open sandboxes lies in it, by which [`crate::sweep()`] finds what a killed voe left.
-    /// Without it nothing is found.
+    /// voe's state directory, which contains the index of open sandboxes by which [`crate::sweep()`] finds what a killed voe
+    /// left. Without it nothing is found.
     pub state: Option<PathBuf>,
     /// Whether commands may use the network.
     pub network: bool,
-    /// More paths that commands may read although they lie in a home directory.
+    /// More paths that commands may read although they are in a home directory.
     pub read: Vec<PathBuf>,
-    /// Directories and files that commands must not see, wherever they lie and whatever else would show them. What the
-    /// sandbox needs from there (the workspace, its borrowed objects, overlays, [`Spec::read`]) is seen at its own place only.
+    /// Directories and files that commands must not see, wherever they are and whatever else would show them. Those that the
+    /// sandbox needs from there (the workspace, its borrowed objects, overlays, [`Spec::read`]) are visible at their own paths
+    /// only.
     pub hidden: Vec<PathBuf>,
     /// The image, for containers.
     pub image: Option<String>,
-    /// Bounds on commands.
+    /// Limits on commands.
     pub limits: Limits,
-    /// Bytes that workspace changes, private `/tmp` and home may take together, where the sandbox can hold it.
+    /// Bytes that workspace changes, private `/tmp` and home may take together, where the sandbox can enforce it.
     pub disk_bytes: u64,
-    /// Processors that commands may keep busy (containers only); `None`: all.
+    /// Processors that commands may use (containers only); `None`: all.
     pub cpus: Option<f64>,
-    /// The user's additions to the commands' environment.
+    /// The user's additions to the environment of commands.
     pub env: BTreeMap<String, String>,
     /// The workspace's path inside, if it differs (`/testbed`); backends without a file system of their own refuse it.
     pub mount_at: Option<PathBuf>,
     /// More directories that change inside without changing outside, each with its path inside (an environment of
-    /// interpreters and packages). `local` only; other backends pass over them.
+    /// interpreters and packages). `local` only; other backends ignore them.
     pub overlays: Vec<(PathBuf, PathBuf)>,
-    /// A directory of the caller's that is `/tmp` inside and stays when the sandbox is gone, so that an attempt can be gone
-    /// on with; forks get a copy of it. `local` only; without it `/tmp` begins empty and goes with the sandbox.
+    /// The caller's directory that is `/tmp` inside and outlives the sandbox, so that an attempt can be resumed; forks get a
+    /// copy of it. `local` only; without it `/tmp` begins empty and is removed with the sandbox.
     pub tmp: Option<PathBuf>,
-    /// Whether the workspace may be a home directory, or one that has homes in it; credentials are hidden in it then.
+    /// Whether the workspace may be a home directory, or contain homes; credentials in it are then hidden.
     pub allow_home: bool,
     /// Another root for the file system inside instead of the host's, read-only (`local` only).
     pub root: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! Calls to the kernel that have no safe wrapper, each with the reason why it is sound.
+//! System calls without a safe wrapper, each with the reason why it is sound.
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
@@ -13,7 +13,7 @@ use rustix::thread::UnshareFlags;
 
 use crate::setup::{Done, InStep, SetupFailure, SetupStep};
 
-/// Leaves the host's namespaces, apart from the process namespace, which only children change.
+/// Leaves the host's namespaces, except the process namespace, which only takes effect for children.
 pub(crate) fn namespaces(user: bool, network: bool) -> Done {
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     if user {
@@ -33,7 +33,7 @@ pub(crate) fn namespaces(user: bool, network: bool) -> Done {
 }
 
 pub(crate) fn unshare(flags: UnshareFlags) -> io::Result<()> {
-    // SAFETY: of these namespaces none is the descriptor table or anything else that another part of this process counts on.
+    // SAFETY: none of these flags unshares the descriptor table or anything else that other parts of this process rely on.
     Ok(unsafe { rustix::thread::unshare_unsafe(flags) }?)
 }
 
@@ -91,8 +91,8 @@ pub(crate) fn fork_into_process_namespace(namespace: bool) -> Done<Fork> {
 
 /// `None` in the child.
 fn fork() -> io::Result<Option<Pid>> {
-    // SAFETY: the helper has a single thread (it is the whole of what this process does), so that the child's memory is
-    // consistent and it may go on as any program.
+    // SAFETY: the helper has a single thread (this process does nothing else), so the child's memory is consistent and it may
+    // continue like any program.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(None),
@@ -115,13 +115,13 @@ pub(crate) fn kill_all_inside() {
     }
 }
 
-/// Ends this process without running what the parent registered for its own end.
+/// Exits without running the parent's exit handlers.
 pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: _exit takes any number and does not return.
     unsafe { libc::_exit(code) }
 }
 
-/// Dies when the parent does, also if it died before this was called (its end of the pipe is then closed).
+/// Makes this process die with its parent, also if that died before this call (its end of the pipe is then closed).
 pub(crate) fn die_with_parent(parent: Option<&OwnedFd>) -> Done {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
         .step(SetupStep::Processes, || "parent-death signal".into())?;
@@ -148,7 +148,7 @@ pub(crate) fn close_from(first: u32) {
     }
 }
 
-/// Lets go of voe's pipes, which belong to the toolbox.
+/// Closes voe's pipes, which belong to the toolbox.
 pub(crate) fn release_stdio() {
     if let Ok(null) = fs::OpenOptions::new().read(true).write(true).open("/dev/null") {
         let _ = rustix::stdio::dup2_stdin(&null);
@@ -157,7 +157,7 @@ pub(crate) fn release_stdio() {
     }
 }
 
-/// Hands an open directory to the other end of a socket.
+/// Sends an open directory to the other end of a socket.
 pub(crate) fn hand_over(socket: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -167,7 +167,7 @@ pub(crate) fn hand_over(socket: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> io::Resul
     Ok(())
 }
 
-/// What the child tells: the descriptor that it hands over, if any, and everything else until the end.
+/// Receives from the child: the descriptor that it sends, if any, and all bytes until the end.
 pub(crate) fn hear(socket: BorrowedFd<'_>) -> (Option<OwnedFd>, Vec<u8>) {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -183,7 +183,7 @@ pub(crate) fn hear(socket: BorrowedFd<'_>) -> (Option<OwnedFd>, Vec<u8>) {
     (fd, all.trim_ascii_start().to_vec())
 }
 
-/// Everything until the end of the pipe.
+/// Reads to the end of the pipe.
 fn read_all(fd: BorrowedFd<'_>) -> Vec<u8> {
     let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
@@ -258,8 +258,8 @@ pub(crate) fn interface_up(socket: BorrowedFd<'_>, name: &str) -> io::Result<()>
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Installs a seccomp program for this process and its children some of whose calls wait for an answer; where these are
-/// heard of. Once heard, a call is not interrupted by signals other than deadly ones.
+/// Installs a seccomp program, for this process and its children, some of whose calls wait for an answer; returns the
+/// descriptor that reports these. Once received, a call is only interrupted by fatal signals.
 pub(crate) fn seccomp_listener(program: &[libc::sock_filter]) -> io::Result<OwnedFd> {
     const NEW_LISTENER: libc::c_ulong = 1 << 3;
     const WAIT_KILLABLE: libc::c_ulong = 1 << 5;
@@ -279,7 +279,7 @@ pub(crate) fn seccomp_listener(program: &[libc::sock_filter]) -> io::Result<Owne
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Survives a limit on the size of files that is reached.
+/// Keeps a process alive that reaches the file size limit.
 pub(crate) fn ignore_file_size_signal() {
     // SAFETY: no handler is installed; the signal is ignored, and the write that it stands for fails.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };

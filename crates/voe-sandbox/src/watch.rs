@@ -1,4 +1,4 @@
-//! Which bounds were hit, in words for the model.
+//! Which limits were reached, as facts in a call's result.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -11,17 +11,17 @@ use voe_untrusted::UntrustedDir;
 use crate::groups::Groups;
 use crate::spec::Spec;
 
-/// Most bytes of new events that are read at once.
+/// At most this many bytes of new events are read at once.
 const MOST_NEWS: u64 = 64 * 1024;
 
-/// Notices when a bound of the sandbox was hit.
+/// Notices when a limit of the sandbox was reached.
 #[derive(Debug)]
 pub(crate) struct Meter(Mutex<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     groups: Option<Groups>,
-    /// What the supervisor writes down, and how much of it was read.
+    /// The supervisor's event file, and how much of it was read.
     events: PathBuf,
     read: u64,
     memory_kills: u64,
@@ -43,12 +43,12 @@ impl Meter {
         }))
     }
 
-    /// The bounds on memory and processes that no group holds.
-    pub(crate) fn unheld(&self, memory: u64, processes: u64) -> (Option<u64>, Option<u64>) {
+    /// The limits on memory and processes that no group enforces.
+    pub(crate) fn unenforced(&self, memory: u64, processes: u64) -> (Option<u64>, Option<u64>) {
         self.with(|inner| {
             let groups = inner.groups.as_ref();
-            let memory = (!groups.is_some_and(Groups::holds_memory)).then_some(memory);
-            let processes = (!groups.is_some_and(Groups::holds_processes)).then_some(processes);
+            let memory = (!groups.is_some_and(Groups::limits_memory)).then_some(memory);
+            let processes = (!groups.is_some_and(Groups::limits_processes)).then_some(processes);
             (memory, processes)
         })
     }
@@ -58,17 +58,17 @@ impl Meter {
         self.with(|inner| inner.groups.as_ref().map(Groups::joins).unwrap_or_default())
     }
 
-    /// Ends what is in the groups and removes them.
+    /// Ends the processes in the groups and removes them.
     pub(crate) fn close(&self) {
         self.with(|inner| drop(inner.groups.take()));
     }
 
-    /// Adds to `result` what was hit since the last time.
+    /// Adds to `result` the limits reached since the last call.
     pub(crate) fn annotate(&self, result: &mut CallResult) {
         let News { killed, refused } = self.with(Inner::news);
         let mut killed = killed.into_iter();
         if let Some(by) = killed.next() {
-            // The toolbox saw a signal at most, and could only guess.
+            // The toolbox saw at most a signal, and could only guess the reason.
             result.ended_by = Some(by);
         }
         result.notes.extend(killed.map(|by| Note::AlsoEndedBy { by }));
@@ -85,17 +85,17 @@ impl Meter {
     }
 }
 
-/// What was hit since the last look.
+/// The limits reached since the last check.
 #[derive(Default)]
 struct News {
-    /// What ended processes.
+    /// Those that ended processes.
     killed: Vec<EndedBy>,
-    /// The limit on processes, if it kept some from starting.
+    /// The process limit, if it kept some from starting.
     refused: Option<u64>,
 }
 
 impl Inner {
-    /// What ended processes, and what kept processes from starting.
+    /// Reads what ended processes, and what kept processes from starting.
     fn news(&mut self) -> News {
         let mut news = News::default();
         let counts = self.groups.as_ref().map(|groups| (groups.memory_kills(), groups.forks_refused()));
@@ -151,7 +151,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_limit_that_was_hit_is_said_once() {
+    fn a_reached_limit_is_reported_once() {
         let dir = tempfile::tempdir().unwrap();
         let events = dir.path().join("events");
         let meter = Meter::new(Groups::default(), events.clone(), &Spec::new("voe", "/w", "/h"));

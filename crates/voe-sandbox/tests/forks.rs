@@ -1,5 +1,5 @@
-//! What is written inside stays inside; snapshots and forks share nothing writable; and git, worktrees, homes and `/tmp` do
-//! not matter. As root and as an ordinary user.
+//! Files written inside stay inside, and snapshots and forks share nothing writable; also with worktrees, in homes and in
+//! `/tmp`. As root and as an ordinary user.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
 
 #[path = "support/mod.rs"]
@@ -56,12 +56,12 @@ fn all() -> bool {
         the_workspace_can_be_shown_elsewhere(Case::new(dir.path())).await;
         a_directory_of_voes_own_inside_the_workspace_is_refused(Case::new(dir.path())).await;
         nothing_is_left_in_voes_directory(Case::new(dir.path())).await;
-        println!("forks as user {}: all held", rustix::process::getuid().as_raw());
+        println!("forks as user {}: ok", rustix::process::getuid().as_raw());
     });
     true
 }
 
-/// What containers promise, too.
+/// The promises that containers keep, too.
 fn in_containers() -> bool {
     let dir = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -74,7 +74,7 @@ fn in_containers() -> bool {
         a_toolbox_that_died_is_started_again_on_the_same_workspace(case()).await;
         the_workspace_can_be_shown_elsewhere(case()).await;
     });
-    println!("forks in containers: all held");
+    println!("forks in containers: ok");
     true
 }
 
@@ -117,7 +117,7 @@ async fn start(sandbox: &Sandbox) -> Toolbox {
     sandbox.toolbox(support::Setup { pristine, ..support::setup() }).await.unwrap().0
 }
 
-/// Runs a command that has to work; its output.
+/// Runs a command that has to work, and returns its output.
 async fn sh(toolbox: &mut Toolbox, command: &str) -> String {
     let result = support::bash(toolbox, command).await.unwrap();
     assert_eq!(result.exit, Some(0), "{command}: {}", result.text());
@@ -246,7 +246,7 @@ async fn large_layers_stack_up(case: Case) {
     let mut one = start(&sandbox).await;
     let mut kept = Vec::new();
     for number in 0..SNAPSHOTS {
-        // More than is worth copying.
+        // More than a snapshot copies.
         let many = "mkdir -p many; rm -f many/*; touch $(seq -f many/%g 2100)";
         sh(&mut one, &format!("{many}; echo {number} > a.txt; touch src/{number}; rm -f src/$(({number} - 1))")).await;
         kept.push(sandbox.snapshot().await.unwrap());

@@ -1,5 +1,5 @@
-//! Hostile commands in every backend that works here: each must end contained, with a clear result, and the next call must
-//! work as if nothing had been. The program re-executes itself as voe's helper and toolbox, and as an ordinary user.
+//! Hostile commands in every backend that works here: each must be contained, with a clear result, and the next call must
+//! work as before. The program re-executes itself as voe's helper and toolbox, and as an ordinary user.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
 
 #[path = "support/cases.rs"]
@@ -45,17 +45,17 @@ fn main() -> std::process::ExitCode {
     })
 }
 
-/// What the container's image has no program for.
+/// Cases for which the container's image has no program.
 const NOT_IN_A_CONTAINER: &[&str] = &[
     "a C program builds and runs",
     "a server on loopback is reached",
-    // The watcher inside has no right to look into such a process; docs/sandbox.md says so.
+    // The watcher inside may not examine such a process; see docs/sandbox.md.
     "the same by a process that does not let itself be examined either",
-    // Nothing of the host is there, and what the image has is its own.
+    // Nothing of the host is there; the image's files are its own.
     "what must not be seen is not there, although a directory above it is shown",
 ];
 
-/// All cases in one backend as the user that this is.
+/// Runs all cases in one backend as the current user.
 fn in_one(choice: Choice, only: &str) -> bool {
     let world = World::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -67,7 +67,7 @@ fn spec(world: &World, choice: Choice) -> Spec {
     spec.choice = choice;
     spec.image = std::env::var("VOE_TEST_IMAGE").ok();
     spec.disk_bytes = 400 << 20;
-    // Seen by everybody, and shown by name.
+    // Readable by every user, and shown by name.
     spec.hidden = vec!["/usr/share/doc".into()];
     spec.read = vec!["/usr/share".into()];
     spec.limits =
@@ -87,7 +87,7 @@ async fn suite(world: &World, choice: Choice, only: &str) -> bool {
     };
     println!("{choice} as user {user}: {}", sandbox.facts().detail);
     let mut toolbox = start(&sandbox).await;
-    let (mut tried, mut held, mut passed_over) = (0, 0, 0);
+    let (mut tried, mut contained, mut passed_over) = (0, 0, 0);
     for case in CASES.iter().filter(|case| case.name.contains(only)) {
         if (case.needs_namespaces && choice == Choice::Landlock)
             || (choice == Choice::Docker && NOT_IN_A_CONTAINER.contains(&case.name))
@@ -98,27 +98,27 @@ async fn suite(world: &World, choice: Choice, only: &str) -> bool {
         tried += 1;
         let problem = attempt(world, &sandbox, &mut toolbox, case, choice).await;
         match problem {
-            None => held += 1,
-            Some(problem) => println!("  NOT HELD: {}: {problem}", case.name),
+            None => contained += 1,
+            Some(problem) => println!("  BREACH: {}: {problem}", case.name),
         }
     }
     drop(toolbox);
     sandbox.close().await.unwrap();
     let left = processes::with(&format!("voe-test-daemon-{}", std::process::id()));
     if !left.is_empty() {
-        println!("  NOT HELD: processes {left:?} are left on the host");
-        held -= 1;
+        println!("  BREACH: processes {left:?} are left on the host");
+        contained -= 1;
     }
     if let Some(breach) = world.breach(true) {
-        println!("  NOT HELD: at the end {breach}");
-        held -= 1;
+        println!("  BREACH: at the end {breach}");
+        contained -= 1;
     }
     if !world.tree_is_untouched() {
-        println!("  NOT HELD: the user's tree was changed");
-        held -= 1;
+        println!("  BREACH: the user's tree was changed");
+        contained -= 1;
     }
-    println!("{choice} as user {user}: tried {tried}, held {held}, not applicable {passed_over}");
-    tried == held
+    println!("{choice} as user {user}: tried {tried}, contained {contained}, not applicable {passed_over}");
+    tried == contained
 }
 
 async fn start(sandbox: &Sandbox) -> Toolbox {
@@ -131,7 +131,7 @@ async fn start(sandbox: &Sandbox) -> Toolbox {
     sandbox.toolbox(setup).await.unwrap().0
 }
 
-/// What is wrong with how a case ended.
+/// The fault in how a case ended, if there is one.
 async fn attempt(
     world: &World,
     sandbox: &Sandbox,
@@ -173,7 +173,7 @@ async fn attempt(
     let good = match case.end {
         End::Refused => !result.ok || result.exit != Some(0),
         End::Works(word) => result.exit == Some(0) && text.contains(word),
-        End::Says(words) => words.iter().any(|word| text.contains(word)),
+        End::Mentions(words) => words.iter().any(|word| text.contains(word)),
         End::Contained => true,
     };
     if !good {

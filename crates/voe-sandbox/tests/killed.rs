@@ -1,5 +1,5 @@
-//! SIGKILL to voe at random moments: after the next start's sweep no process, no mount, no control group and no directory of
-//! the dead one is left. `VOE_TEST_KILLS` sets how often (20 times by default).
+//! SIGKILL to voe at random moments: after the next start's sweep no process, mount, control group or directory of the dead
+//! one is left. `VOE_TEST_KILLS` sets how often (20 times by default).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
 
 #[path = "support/processes.rs"]
@@ -75,7 +75,7 @@ fn all() -> bool {
     true
 }
 
-/// The same with containers: some moments are enough, each costs seconds.
+/// The same with containers: fewer kills, since each takes seconds.
 fn containers() -> bool {
     const TIMES: u32 = 5;
     let dir = tempfile::tempdir().unwrap();
@@ -102,7 +102,7 @@ fn containers() -> bool {
         child.kill().unwrap();
         child.wait().unwrap();
         seen += docker(&["ps", "-aq"]).lines().count();
-        // The engine may still be carrying out what the dead one had asked for; a start after that finds it.
+        // The engine may still be carrying out a request of the dead voe; a start after that finds the result.
         let left = || docker(&["ps", "-aq"]) + &docker(&["images", "-q", "--filter", "reference=voe-snapshot"]);
         let until = Instant::now() + Duration::from_secs(60);
         voe_sandbox::sweep(&state);

@@ -1,5 +1,5 @@
-//! What the backend `landlock` promises beyond the table of hostile commands: it works on a copy, decides once what may be
-//! reached, and changes nothing outside, not even a mode. As an ordinary user; root is refused.
+//! Promises of the backend `landlock` beyond the table of hostile commands: it works on a copy, decides once which paths may
+//! be reached, and changes nothing outside, not even a mode. As an ordinary user; root is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
 
 #[path = "support/mod.rs"]
@@ -80,7 +80,7 @@ struct World {
 }
 
 impl World {
-    /// `parent` has the home, which is the same for all.
+    /// `parent` contains the home, which is the same for all tests.
     fn new(parent: &Path) -> Self {
         let home = parent.join("home");
         fs::create_dir_all(home.join(".kube")).unwrap();
@@ -125,7 +125,7 @@ async fn start(sandbox: &Sandbox) -> Toolbox {
     sandbox.toolbox(support::Setup { pristine, ..support::setup() }).await.unwrap().0
 }
 
-/// Runs a command that has to work; its output.
+/// Runs a command that has to work, and returns its output.
 async fn sh(toolbox: &mut Toolbox, command: &str) -> String {
     let result = support::bash(toolbox, command).await.unwrap();
     assert_eq!(result.exit, Some(0), "{command}: {}", result.text());
@@ -140,7 +140,7 @@ async fn refused(toolbox: &mut Toolbox, command: &str) -> CallResult {
     result
 }
 
-/// A system call made by Python: prints the name of its error.
+/// A command that makes a system call in Python and prints the name of its error.
 fn call(arguments: &str) -> String {
     format!(
         "python3 -c 'import ctypes,errno,os; l=ctypes.CDLL(None,use_errno=True); r=l.syscall({arguments}); \
@@ -394,7 +394,7 @@ async fn limits_and_priorities_of_other_processes_stay_and_the_supervisor_serves
         let got = sh(&mut toolbox, &call(&attack)).await;
         assert_eq!(got, if cfg!(target_arch = "x86_64") { "EPERM" } else { got.as_str() }, "{what}");
     }
-    // All processes there are, the supervisor among them, for the size of a file and the number of descriptors.
+    // Every process, including the supervisor: limits on file size and the number of descriptors.
     let all = "python3 -c 'import os,resource\nn=0\nfor p in os.listdir(\"/proc\"):\n  if not p.isdigit() or int(p)==os.getpid(): continue\n  \
                for r in (resource.RLIMIT_FSIZE,resource.RLIMIT_NOFILE):\n    try: resource.prlimit(int(p),r,(1,1)); n+=1\n    \
                except (PermissionError,ProcessLookupError): pass\nprint(n)'";
@@ -488,7 +488,7 @@ async fn snapshots_and_forks_share_nothing_and_have_what_was_there(world: World)
     sh(&mut three, "echo base > a.txt").await;
     sh(&mut two, "echo two > a.txt").await;
     assert_eq!(sh(&mut one, "cat a.txt").await, "later");
-    // What belongs to the other one can be seen, so that an absolute path means what it meant, and not be changed.
+    // The other sandbox's tree can be read, so that absolute paths keep their meaning, but not changed.
     let theirs = sandbox.workspace().display().to_string();
     assert_eq!(sh(&mut two, &format!("cat {theirs}/a.txt")).await, "later");
     refused(&mut two, &format!("echo x > {theirs}/a.txt || chmod 0 {theirs}/a.txt || rm {theirs}/a.txt")).await;

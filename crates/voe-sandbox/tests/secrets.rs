@@ -1,5 +1,5 @@
-//! Nothing of a home comes into a sandbox because the workspace, or what a command left, asks for it. As root and as an
-//! ordinary user.
+//! Neither the workspace nor files that a command left can make a sandbox show parts of a home. As root and as an ordinary
+//! user.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
 
 #[path = "support/mod.rs"]
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use voe_protocol::Toolbox;
 use voe_sandbox::{Choice, Sandbox, SandboxError, Spec};
 
-/// What no result may ever hold.
+/// Text that no result may contain.
 const SECRET: &str = "correct-horse-battery";
 
 fn main() -> std::process::ExitCode {
@@ -63,7 +63,7 @@ fn all() -> bool {
         a_git_configuration_replaced_by_a_dangling_link_makes_no_file_on_the_host(case()).await;
         a_git_configuration_replaced_by_a_pipe_does_not_block_a_fork(case()).await;
         odd_entries_in_the_private_directories_do_not_mislead_a_fork(case()).await;
-        println!("secrets as user {user}: all held");
+        println!("secrets as user {user}: ok");
     });
     true
 }
@@ -76,7 +76,7 @@ struct Case {
 }
 
 impl Case {
-    /// The home is emptied: it is the same one, as `HOME` names it, for all.
+    /// Empties the home, which is the same for all tests, since `HOME` names it.
     fn new(parent: &Path, home: &Path) -> Self {
         for entry in fs::read_dir(home).unwrap().flatten() {
             if entry.file_type().unwrap().is_dir() {
@@ -125,14 +125,14 @@ async fn start(sandbox: &Sandbox) -> Toolbox {
     sandbox.toolbox(support::setup()).await.unwrap().0
 }
 
-/// What a command prints, however it ends.
+/// A command's output, however it ends.
 async fn sh(toolbox: &mut Toolbox, command: &str) -> String {
     let text = support::bash(toolbox, command).await.unwrap().text();
     let output = text.rsplit_once("exit code: ").map_or(text.as_str(), |(output, _)| output);
     output.trim().to_owned()
 }
 
-/// Searches everything that may be searched for the secret.
+/// Searches every readable directory for the secret.
 async fn assert_hidden(toolbox: &mut Toolbox, case: &Case, more: &str) {
     let home = case.home.display();
     let work = case.work.display();
@@ -187,7 +187,7 @@ async fn a_link_in_path_that_the_workspace_brings_shows_nothing_of_the_home(case
     let mut path = vec![case.work.join("tools"), case.work.join("tools/b/bin"), case.home.clone()];
     path.extend(std::env::split_paths(&before));
     #[allow(unsafe_code)]
-    // SAFETY: nothing else of this process reads the environment meanwhile.
+    // SAFETY: no other code of this process reads the environment meanwhile.
     unsafe {
         std::env::set_var("PATH", std::env::join_paths(path).unwrap())
     };
@@ -264,7 +264,7 @@ async fn credentials_stay_hidden_when_a_directory_above_them_is_renamed_and_fork
     fs::remove_dir_all(case.home.join("secrets")).unwrap();
     let sandbox = case.open_at(&case.home).await;
     let mut toolbox = start(&sandbox).await;
-    // Below a directory that is renamed, a mount is no longer where it is looked for.
+    // Below a renamed directory, a mount is no longer at its path.
     sh(&mut toolbox, "mv .config moved; ln -s moved .config; ls -la").await;
     sh(&mut toolbox, "mkdir many; seq -f many/%g 2100 | xargs touch").await;
     let snapshot = sandbox.snapshot().await.unwrap();
@@ -307,7 +307,7 @@ async fn credentials_among_tools_are_hidden_by_their_names(case: Case) {
 async fn a_socket_in_the_workspace_is_not_reached_through_the_base(case: Case) {
     let sandbox = case.open().await;
     let mut toolbox = start(&sandbox).await;
-    // After the start, so that no list has it. The path is short enough for a socket only from inside its directory.
+    // After the start, so that it is on no list. The path is short enough for a socket only from inside its directory.
     let listener = std::os::unix::net::UnixListener::bind(case.work.join("s")).unwrap();
     listener.set_nonblocking(true).unwrap();
     let connect = "import socket; s=socket.socket(socket.AF_UNIX); s.connect('s'); print('reached')";
@@ -330,7 +330,7 @@ async fn what_only_root_may_read_is_not_shown_to_a_sandbox_of_root(case: Case) {
     }
     let text = sh(&mut start(&case.open().await).await, &format!("cd {} && cat key text", dir.path().display())).await;
     assert!(!text.contains(SECRET) && text.contains("seen"), "{text}");
-    // A workspace in a directory that is closed to others is seen all the same.
+    // A workspace in a directory that is closed to others is visible all the same.
     let work = dir.path().join("closed/work");
     fs::create_dir_all(&work).unwrap();
     fs::set_permissions(work.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
@@ -358,7 +358,7 @@ async fn a_git_configuration_replaced_by_a_pipe_does_not_block_a_fork(case: Case
     sh(&mut toolbox, "rm ~/.gitconfig; mkfifo ~/.gitconfig /tmp/pipe ./pipe").await;
     let snapshot = sandbox.snapshot().await.unwrap();
     let fork = sandbox.fork(&snapshot).await.unwrap();
-    // Pipes are not copied, so git gets its configuration again.
+    // Pipes are not copied, so the fork gets a new git configuration.
     assert_eq!(sh(&mut start(&fork).await, "git config --global user.name; ls /tmp").await, "voe");
 }
 

@@ -1,4 +1,4 @@
-//! Cleaning up after a voe that was killed: all that it left goes, and nothing that anybody else made is touched.
+//! Cleaning up after a voe that was killed: everything that it left is removed, and nothing that others made is touched.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
 
 #[path = "support/mod.rs"]
@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use voe_sandbox::{Choice, Sandbox, Spec};
 
-/// Users that nobody is.
+/// User ids that no user has.
 const VICTIM: u32 = 61_234;
 const ATTACKER: u32 = 61_235;
 
@@ -60,7 +60,7 @@ fn open(home: &Path, state: &Path) -> Result<Sandbox, voe_sandbox::SandboxError>
     runtime.block_on(Sandbox::open(spec(home, state)))
 }
 
-/// Opens a sandbox, says so, and waits to be killed.
+/// Opens a sandbox, reports it, and waits to be killed.
 fn hold_open(home: &Path, state: &Path) {
     let _sandbox = open(home, state).unwrap();
     println!("open");
@@ -80,13 +80,13 @@ fn refused(home: &Path, state: &Path) -> bool {
 }
 
 /// The directory of the one sandbox in `home`.
-fn family(home: &Path) -> PathBuf {
+fn sandbox_dir(home: &Path) -> PathBuf {
     let found: Vec<PathBuf> = fs::read_dir(home).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(found.len(), 1, "{found:?}");
     found[0].clone()
 }
 
-/// A voe that opens a sandbox and is killed; its directory.
+/// Starts a voe that opens a sandbox, kills it, and returns the sandbox's directory.
 fn killed(home: &Path, state: &Path) -> PathBuf {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([Path::new("open"), home, state])
@@ -97,10 +97,10 @@ fn killed(home: &Path, state: &Path) -> PathBuf {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "open\n");
     voe_sandbox::sweep(state);
-    let family = family(home);
+    let root = sandbox_dir(home);
     child.kill().unwrap();
     child.wait().unwrap();
-    family
+    root
 }
 
 fn index(state: &Path) -> usize {
@@ -130,7 +130,7 @@ fn what_another_user_prepared_is_neither_swept_nor_put_back_nor_used() {
     for path in [&state, &git, &git.join("config"), &dir.path().join("work")] {
         chown(path, Some(VICTIM), Some(VICTIM)).unwrap();
     }
-    // Where layers go if an overlay can't be written elsewhere: everybody can make this directory first.
+    // The fallback for layers if an overlay can't be written elsewhere: any user can make this directory first.
     let places = ["/var/tmp", "/dev/shm"].map(|place| Path::new(place).join(format!("voe-{VICTIM}")));
     for place in &places {
         let saved = place.join("sandbox-1-1-0/boxes/0/git");
@@ -142,7 +142,7 @@ fn what_another_user_prepared_is_neither_swept_nor_put_back_nor_used() {
             chown(&path, Some(ATTACKER), Some(ATTACKER)).unwrap();
             path.pop();
         }
-        // Readable, as an attacker would have it.
+        // Readable, as an attacker would make it.
         fs::set_permissions(place, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let swept = as_user(VICTIM, dir.path(), &[Path::new("sweep"), &state]);
@@ -190,7 +190,7 @@ fn a_sandbox_of_another_pid_namespace_is_not_taken_for_dead() {
     let dir = tempfile::tempdir().unwrap();
     let (home, state) = (dir.path().join("home"), dir.path().join("state"));
     let sandbox = open(&home, &state).unwrap();
-    let family = family(&home);
+    let root = sandbox_dir(&home);
     let flags = if rustix::process::geteuid().is_root() { "-pf" } else { "-Urpf" };
     let own = std::env::current_exe().unwrap();
     let swept = Command::new("unshare").args([flags, "--mount-proc", "--"]).arg(own).arg("sweep").arg(&state).status();
@@ -198,20 +198,20 @@ fn a_sandbox_of_another_pid_namespace_is_not_taken_for_dead() {
         println!("skipped: another process id namespace can't be made here");
         return;
     }
-    assert!(family.join("boxes").exists());
+    assert!(root.join("boxes").exists());
     drop(sandbox);
-    assert!(!family.exists());
+    assert!(!root.exists());
     assert_eq!(index(&state), 0);
 }
 
 fn what_a_killed_voe_left_goes_however_deep_and_closed_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let (home, state) = (dir.path().join("home"), dir.path().join("state"));
-    let family = killed(&home, &state);
-    assert_eq!((family.join("boxes").exists(), index(&state)), (true, 1), "while it lived it was left alone");
+    let root = killed(&home, &state);
+    assert_eq!((root.join("boxes").exists(), index(&state)), (true, 1), "while it lived it was left alone");
     let script = "import os, sys\nos.chdir(sys.argv[1])\nos.mkdir('closed')\nopen('closed/f', 'w').close()\nos.chmod('closed', 0)\n\
                   for _ in range(3000):\n  os.mkdir('d')\n  os.chdir('d')\nopen('f', 'w').close()\nos.chmod('.', 0)\n";
-    let made = Command::new("python3").args(["-c", script]).arg(family.join("layers")).status().unwrap();
+    let made = Command::new("python3").args(["-c", script]).arg(root.join("layers")).status().unwrap();
     assert!(made.success());
     voe_sandbox::sweep(&state);
     assert_eq!(fs::read_dir(&home).unwrap().count(), 0);
@@ -221,8 +221,8 @@ fn what_a_killed_voe_left_goes_however_deep_and_closed_it_is() {
 fn a_removal_that_did_not_come_to_its_end_is_finished_at_a_later_start() {
     let dir = tempfile::tempdir().unwrap();
     let (home, state) = (dir.path().join("home"), dir.path().join("state"));
-    let family = killed(&home, &state);
-    let mounted = family.join("boxes/mounted");
+    let root = killed(&home, &state);
+    let mounted = root.join("boxes/mounted");
     fs::create_dir(&mounted).unwrap();
     let status = Command::new("mount").args(["-t", "tmpfs", "none"]).arg(&mounted).status();
     if !status.is_ok_and(|status| status.success()) {
@@ -241,16 +241,16 @@ fn what_stands_in_the_place_of_a_dead_sandbox_stays() {
     let (home, state, other) = (dir.path().join("home"), dir.path().join("state"), dir.path().join("other"));
     fs::create_dir(&other).unwrap();
     fs::write(other.join("file"), "x").unwrap();
-    let family = killed(&home, &state);
-    fs::remove_dir_all(&family).unwrap();
-    symlink(&other, &family).unwrap();
+    let root = killed(&home, &state);
+    fs::remove_dir_all(&root).unwrap();
+    symlink(&other, &root).unwrap();
     voe_sandbox::sweep(&state);
-    assert!(other.join("file").exists() && family.is_symlink());
-    fs::remove_file(&family).unwrap();
-    // A directory of the same name that is not the one that was made.
-    let family = killed(&home, &state);
-    fs::remove_dir_all(&family).unwrap();
-    fs::rename(&other, &family).unwrap();
+    assert!(other.join("file").exists() && root.is_symlink());
+    fs::remove_file(&root).unwrap();
+    // A directory of the same name, but not the one that was made.
+    let root = killed(&home, &state);
+    fs::remove_dir_all(&root).unwrap();
+    fs::rename(&other, &root).unwrap();
     voe_sandbox::sweep(&state);
-    assert!(family.join("file").exists());
+    assert!(root.join("file").exists());
 }

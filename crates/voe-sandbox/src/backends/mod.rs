@@ -18,9 +18,9 @@ pub(crate) struct Kind {
     pub(crate) capabilities: Capabilities,
     /// Whether `auto` tries it.
     pub(crate) automatic: bool,
-    /// Opens one; finds out whether it works here.
+    /// Opens one, which shows whether it works here.
     pub(crate) open: fn(Spec) -> BoxFuture<'static, Opened>,
-    /// Removes what dead voes left elsewhere than in their directories.
+    /// Removes what dead voes left outside of their directories.
     pub(crate) sweep: Option<Sweep>,
 }
 
@@ -29,7 +29,7 @@ type Sweep = fn(&[(String, Record)]);
 
 type Opened = Result<Box<dyn Backend>, SandboxError>;
 
-/// All of them, in the order in which `auto` tries them.
+/// All backends, in the order in which `auto` tries them.
 pub(crate) static KINDS: [Kind; 5] = [
     Kind {
         choice: Choice::Local,
@@ -43,7 +43,7 @@ pub(crate) static KINDS: [Kind; 5] = [
         capabilities: container::CAPABILITIES,
         automatic: true,
         open: |spec| opened(container::Container::open(spec)),
-        // Of every engine.
+        // Sweeps every engine, Podman's too.
         sweep: Some(container::sweep),
     },
     Kind {
@@ -75,7 +75,7 @@ fn opened<B: Backend + 'static>(
     Box::pin(async move { Ok(Box::new(open.await?) as Box<dyn Backend>) })
 }
 
-/// What a kind of sandbox can do; of `auto`, what the strongest can.
+/// The capabilities of a backend; for `auto`, those of the strongest.
 pub fn capabilities(choice: Choice) -> Capabilities {
     KINDS.iter().find(|kind| kind.choice == choice).unwrap_or(&KINDS[0]).capabilities
 }

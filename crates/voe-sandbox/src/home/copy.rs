@@ -1,4 +1,4 @@
-//! Copying what commands wrote, without being led astray by the links in it.
+//! Copying files that commands wrote, without following links.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -8,25 +8,25 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
 
-/// Bytes of temporary files and of the private home at most that a fork gets a copy of.
+/// At most this many bytes of temporary files and of the private home are copied into a fork.
 pub(crate) const MOST_BYTES: u64 = 1 << 30;
 
-/// Copies what is in `from` into `to`: files, directories and links with modes and times, up to `most` bytes of content.
-/// Returns the bytes copied. Sockets and pipes are left out; so is what vanishes or cannot be read meanwhile, and what comes
-/// after a great number of entries. No copy runs as its owner or group.
+/// Copies the content of `from` into `to`: files, directories and links with modes and times, up to `most` bytes of content.
+/// Returns the bytes copied. Left out are sockets, pipes, entries that vanish or can't be read, those beyond a large number of
+/// entries, and set-id bits.
 pub(crate) fn contents(from: &Path, to: &Path, most: u64) -> io::Result<u64> {
     let mut left = Left { bytes: most, entries: MOST_ENTRIES };
     dir(&open_dir(rustix::fs::CWD, from)?, &open_dir(rustix::fs::CWD, to)?, &mut left, 0)?;
     Ok(most - left.bytes)
 }
 
-/// What may still be copied.
+/// The budget that is left.
 struct Left {
     bytes: u64,
     entries: u32,
 }
 
-/// More than any real `/tmp` has; empty files cost time and inodes, too.
+/// Entries. More than any real `/tmp` has; empty files cost time and inodes, too.
 const MOST_ENTRIES: u32 = 500_000;
 /// Deeper than any real tree; keeps the recursion and the open descriptors bounded.
 const MOST_DEPTH: usize = 128;
@@ -79,7 +79,7 @@ fn file(from: &OwnedFd, to: &OwnedFd, name: &CString, mode: Mode, left: &mut Lef
     let Ok(source) = rustix::fs::openat(from, name, flags, Mode::empty()) else { return Ok(()) };
     let mut source = File::from(source);
     let meta = source.metadata()?;
-    // It may have been swapped for something else since.
+    // It may have been replaced since.
     if !meta.is_file() || meta.len() > left.bytes {
         return Ok(());
     }
@@ -101,7 +101,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
-    fn links_are_copied_as_links_and_modes_and_times_stay_without_set_id() {
+    fn links_are_copied_as_links_and_modes_and_times_are_kept_without_set_id_bits() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
         fs::create_dir_all(from.join("sub")).unwrap();

@@ -1,11 +1,11 @@
-//! Credentials: what is never seen inside, in homes, among tools, and of the system.
+//! Credentials, which are never visible inside: in homes, among tools, and of the system.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Below a home and never seen inside, wherever a tool's root, `[sandbox] read` or the workspace itself would show it.
+/// Paths below a home that are never visible inside, even where a tool's root, `[sandbox] read` or the workspace has them.
 const BELOW_HOMES: &[&str] = &[
     ".age",
     ".anthropic",
@@ -95,7 +95,7 @@ const BELOW_HOMES: &[&str] = &[
     ".zsh_history",
 ];
 
-/// Secrets outside of homes that a privileged user could read.
+/// Secrets outside of homes that root could read.
 pub(crate) const SYSTEM_SECRETS: &[&str] = &[
     "/etc/NetworkManager/system-connections",
     "/etc/docker",
@@ -134,8 +134,8 @@ pub(crate) const SYSTEM_SECRETS: &[&str] = &[
     "/var/spool/cron",
 ];
 
-/// Names of files and directories that hold credentials wherever they are among tools. Lower case; a name with a slash is
-/// that of an entry with the name of its directory.
+/// Names of files and directories that contain credentials anywhere among tools. Lower case; a name with a slash also names
+/// the entry's directory.
 const NAMES: &[&str] = &[
     ".aws",
     ".azure",
@@ -170,7 +170,7 @@ const NAMES: &[&str] = &[
     "settings.xml",
 ];
 
-/// Directories of tools that are large and hold what was published.
+/// Large directories of tools with published content only.
 const NOT_SEARCHED: &[&str] = &[
     "lib",
     "lib64",
@@ -183,11 +183,11 @@ const NOT_SEARCHED: &[&str] = &[
     "pkgs",
 ];
 
-/// Where agents keep credentials, and work trees next to them.
+/// Directories in which agents keep credentials, and work trees next to them.
 const OF_AGENTS: &[&str] = &[".claude", ".codex", ".gemini"];
 
-/// The place of credentials in a home in which `path` lies, if it does. A work tree that an agent made in its own directory
-/// does not.
+/// The directory of credentials in a home that contains `path`, if one does. A work tree that an agent made in its own
+/// directory does not count.
 pub(crate) fn place_of(path: &Path, homes: &BTreeSet<PathBuf>) -> Option<PathBuf> {
     let work_tree = |secret: &Path| {
         path != secret && OF_AGENTS.iter().any(|name| homes.iter().any(|home| home.join(name) == secret))
@@ -195,24 +195,24 @@ pub(crate) fn place_of(path: &Path, homes: &BTreeSet<PathBuf>) -> Option<PathBuf
     in_homes(homes).into_iter().find(|secret| path.starts_with(secret) && !work_tree(secret))
 }
 
-/// How far below a tool's root credentials are looked for.
+/// How many directories below a tool's root are searched for credentials.
 const MOST_DEPTH: usize = 4;
-/// Most entries that are looked at, shallow ones first.
+/// At most this many entries are checked, shallow ones first.
 const MOST_ENTRIES: usize = 20_000;
-/// Most paths of a kind that are masked: all must fit into one message to the helper.
+/// At most this many paths of a kind are masked: all must fit into one message to the helper.
 const MOST_MASKED: usize = 400;
 
-/// The credentials of all homes that are there, as the paths that links lead to.
+/// The existing credentials of all homes, with links resolved.
 pub(crate) fn in_homes(homes: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let all = homes.iter().flat_map(|home| BELOW_HOMES.iter().map(move |name| home.join(name)));
-    // A link to a home (or above one) holds no credentials of its own, and masking it would take the home away.
+    // A link to a home (or above one) has no credentials of its own, and masking it would hide the home.
     all.filter(|path| path.symlink_metadata().is_ok())
         .filter_map(|path| path.canonicalize().ok())
         .filter(|path| !homes.iter().any(|home| home.starts_with(path)))
         .collect()
 }
 
-/// Credentials in tools' roots, by their names.
+/// Credentials in tools' roots, found by name.
 pub(crate) fn in_tools<'r>(roots: impl IntoIterator<Item = &'r PathBuf>) -> Vec<PathBuf> {
     let mut level: Vec<PathBuf> = roots.into_iter().cloned().collect();
     let (roots, mut found, mut left) = (level.clone(), Vec::new(), MOST_ENTRIES);
@@ -227,8 +227,8 @@ pub(crate) fn in_tools<'r>(roots: impl IntoIterator<Item = &'r PathBuf>) -> Vec<
                 left -= 1;
                 let Ok(kind) = entry.file_type() else { continue };
                 let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
-                if named(&dir, &name, NAMES) || (!kind.is_dir() && tells_a_token(&name)) {
-                    // What a link leads to is hidden unless it lies among the tools as well.
+                if named(&dir, &name, NAMES) || (!kind.is_dir() && names_a_token(&name)) {
+                    // The target of a link is hidden unless it is among the tools as well.
                     let target = entry.path().canonicalize().ok();
                     found.extend(target.filter(|path| roots.iter().any(|root| path.starts_with(root) && path != root)));
                 } else if kind.is_dir() && !named(&dir, &name, NOT_SEARCHED) {
@@ -248,15 +248,15 @@ fn named(dir: &Path, name: &str, names: &[&str]) -> bool {
     })
 }
 
-/// Whether a data file is called after a token (`anaconda-token.json`); programs and sources (`tokenize.py`) are not.
-fn tells_a_token(name: &str) -> bool {
+/// Whether a data file is named after a token (`anaconda-token.json`); programs and sources (`tokenize.py`) don't count.
+fn names_a_token(name: &str) -> bool {
     let (stem, extension) = name.trim_start_matches('.').rsplit_once('.').unwrap_or((name, ""));
     let data = matches!(extension, "" | "json" | "toml" | "txt" | "token" | "yaml" | "yml");
     let words = || stem.split(|c: char| !c.is_ascii_alphanumeric());
     extension == "token" || (data && words().any(|word| matches!(word, "token" | "tokens" | "secret" | "secrets")))
 }
 
-/// Directories in which the system and its services keep files of their own, with how deep they are looked at.
+/// Directories in which the system and its services keep their files, with the depth to which they are searched.
 const SERVICES: &[(&str, usize)] = &[
     ("/", 1),
     ("/etc", 2),
@@ -270,7 +270,7 @@ const SERVICES: &[(&str, usize)] = &[
     ("/var/spool", 2),
 ];
 
-/// Outside of homes, what only its owner or group may read; root could. `keep`: paths that are to be seen all the same.
+/// Paths outside of homes that only their owner or group may read, and root. `keep`: paths that stay visible all the same.
 pub(crate) fn closed_to_others(keep: &[PathBuf]) -> Vec<PathBuf> {
     let (mut found, mut left) = (Vec::new(), MOST_ENTRIES);
     for (top, depth) in SERVICES {
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_may_not_read_is_found_and_what_is_needed_is_kept() {
+    fn paths_that_others_may_not_read_are_found_and_those_needed_are_kept() {
         let dir = tempfile::tempdir().unwrap();
         let top = dir.path().canonicalize().unwrap();
         for (name, mode) in [("open/key", 0o600), ("open/text", 0o644), ("closed/x", 0o644), ("work/closed/y", 0o600)] {

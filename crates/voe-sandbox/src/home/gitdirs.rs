@@ -1,7 +1,7 @@
 //! Git directories outside the workspace: of worktrees, of submodules, of borrowed objects.
 //!
-//! A clone can't bring its own `.git`, but an archive can, and then a `.git` file or a list of alternates names whatever
-//! its author wants to be shown. So a place is accepted only if it is what git makes: a git directory that names the
+//! A clone can't contain its own `.git`, but an archive can, and then a `.git` file or a list of alternates names any path
+//! that its author wants shown. So a path is accepted only if it looks as git makes it: a git directory that names the
 //! workspace as its own, or a store of objects.
 
 use std::collections::BTreeSet;
@@ -12,17 +12,17 @@ use voe_untrusted::{Kind, UntrustedDir};
 
 use super::{credentials, homes};
 
-/// Most bytes of git's small files that are read.
+/// At most this many bytes of git's small files are read.
 const MOST_BYTES: u64 = 64 * 1024;
-/// Most stores that borrow from each other; git itself follows five.
+/// The longest chain of stores that borrow from each other; git itself follows five.
 const MOST_STORES: usize = 32;
 
 /// A git directory outside the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GitDir {
-    /// What is this work tree's own.
+    /// The work tree's own part.
     pub(crate) own: PathBuf,
-    /// What it shares with others; the same as `own` for a submodule.
+    /// The part that it shares with others; the same as `own` for a submodule.
     pub(crate) common: PathBuf,
 }
 
@@ -40,8 +40,8 @@ pub(crate) fn elsewhere(workspace: &Path) -> Option<GitDir> {
     (!common.starts_with(&workspace) && may_be_shown(&common)).then_some(GitDir { own, common })
 }
 
-/// What a worktree shares with others: `git worktree` makes its directory in `worktrees` of that, and writes the path of
-/// the workspace's `.git` into it.
+/// The git directory that a worktree shares with others: `git worktree` makes the worktree's own in its `worktrees`, and
+/// writes the path of the workspace's `.git` into that.
 fn common_of_worktree(own: &Path, dir: &UntrustedDir, workspace: &Path) -> Option<PathBuf> {
     let back = own.join(read(dir, "gitdir")?.trim());
     if back.file_name() != Some(OsStr::new(".git")) || back.parent()?.canonicalize().ok()? != workspace {
@@ -72,7 +72,7 @@ fn works_on(own: &Path, dir: &UntrustedDir, workspace: &Path) -> bool {
     named.is_some_and(|path| own.join(path).canonicalize().is_ok_and(|path| path == workspace))
 }
 
-/// Where a git directory borrows objects from, all the way.
+/// The stores from which a git directory borrows objects, directly or through others.
 pub(crate) fn borrowed(git_dir: &Path) -> Vec<PathBuf> {
     let (mut found, mut look): (Vec<PathBuf>, Vec<PathBuf>) = (Vec::new(), Vec::new());
     let mut next = UntrustedDir::open(git_dir).and_then(|dir| dir.dir("objects")).ok();
@@ -96,8 +96,8 @@ pub(crate) fn borrowed(git_dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Whether a directory is one in which git keeps objects: `objects` of a git directory, or a store of its own with nothing
-/// in it but what git puts there.
+/// Whether git keeps objects in a directory: it is `objects` of a git directory, or a store of its own that contains only
+/// what git puts there.
 fn is_store(path: &Path) -> bool {
     let of_git_dir = || {
         path.file_name() == Some(OsStr::new("objects"))
@@ -119,7 +119,7 @@ fn is_git_dir(dir: &UntrustedDir) -> bool {
     is("HEAD", Kind::File) && is("objects", Kind::Dir) && is("refs", Kind::Dir)
 }
 
-/// Never a home, what homes are in, or where credentials are kept.
+/// Not a home, a directory that contains homes, or one of credentials.
 fn may_be_shown(path: &Path) -> bool {
     let homes = homes::all(homes::own().as_deref());
     let secrets: BTreeSet<PathBuf> = credentials::in_homes(&homes);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_git_file_that_names_a_directory_which_does_not_name_the_workspace_leads_nowhere() {
+    fn a_git_file_is_ignored_if_its_directory_does_not_name_the_workspace() {
         let (_dir, root) = worktree();
         let other = root.join("unpacked");
         fs::create_dir_all(&other).unwrap();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn borrowed_objects_are_followed_and_a_circle_ends() {
+    fn borrowed_objects_are_followed_and_a_cycle_ends() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
         let (a, b) = (git_dir(&root.join("a")).join("objects"), git_dir(&root.join("b")).join("objects"));

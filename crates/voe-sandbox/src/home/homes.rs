@@ -1,11 +1,11 @@
-//! Home directories, and what of them is seen inside: tools.
+//! Home directories, and the parts of them that are visible inside: tools.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Roots of toolchains below a home, read-only inside. `[sandbox] read` adds to them.
+/// Roots of toolchains below a home, which are shown read-only inside. `[sandbox] read` adds to them.
 const TOOLS: &[&str] = &[
     ".asdf",
     ".bun/bin",
@@ -56,11 +56,11 @@ const TOOLS: &[&str] = &[
     "sdk",
 ];
 
-/// Not homes, whatever the password file says of system accounts.
+/// Directories that are not homes, although the password file lists them for system accounts.
 const SYSTEM: &[&str] =
     &["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/run", "/sbin", "/sys", "/usr"];
 
-/// Directories that hold homes and other things of many people, and are not homes themselves.
+/// Directories that contain homes and other things of many people, and are not homes themselves.
 const SHARED: &[&str] = &["/home", "/media", "/mnt", "/srv", "/tmp", "/var"];
 
 /// The user's own home, canonical.
@@ -68,7 +68,7 @@ pub(crate) fn own() -> Option<PathBuf> {
     std::env::var_os("HOME").map(PathBuf::from)?.canonicalize().ok()
 }
 
-/// All home directories that are there, canonical, the user's own among them.
+/// All existing home directories, canonical, including the user's own.
 pub(crate) fn all(own: Option<&Path>) -> BTreeSet<PathBuf> {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let is_home = |home: &PathBuf| is_home(home) || (Some(&**home) == own && may_be_own(home));
@@ -92,14 +92,14 @@ fn is_home(home: &Path) -> bool {
     may_be_own(home) && !SYSTEM.iter().any(|system| home.starts_with(system))
 }
 
-/// The user's own home may be anywhere, but for directories that no one person has.
+/// The user's own home may be anywhere, except for directories that belong to no single person.
 fn may_be_own(home: &Path) -> bool {
     let depth = home.components().count();
     depth > 1 && !(depth == 2 && SYSTEM.iter().chain(SHARED).any(|shared| home == Path::new(shared)))
 }
 
-/// Whether a directory is a home or has homes in it. Homes of users that the password file doesn't list (a directory
-/// service) are told by what every home has.
+/// Whether a directory is a home or contains homes. Homes of users that the password file doesn't list (a directory service)
+/// are recognized by files that every home has.
 pub(crate) fn is_or_has_home(path: &Path, homes: &BTreeSet<PathBuf>) -> bool {
     let unlisted = || {
         path.parent() == Some(Path::new("/home"))
@@ -108,7 +108,7 @@ pub(crate) fn is_or_has_home(path: &Path, homes: &BTreeSet<PathBuf>) -> bool {
     path.parent().is_none() || path == Path::new("/home") || homes.iter().any(|h| h.starts_with(path)) || unlisted()
 }
 
-/// What of `homes` is read-only inside: tools, the directories of `path` (a `PATH`), and those named in `variables`.
+/// The parts of `homes` that are read-only inside: tools, the directories of `path` (a `PATH`), and those in `variables`.
 pub(crate) fn tools(homes: &BTreeSet<PathBuf>, path: &OsStr, variables: &[PathBuf]) -> BTreeSet<PathBuf> {
     let mut shown: BTreeSet<PathBuf> =
         homes.iter().flat_map(|home| TOOLS.iter().map(move |tool| home.join(tool))).collect();
@@ -119,7 +119,7 @@ pub(crate) fn tools(homes: &BTreeSet<PathBuf>, path: &OsStr, variables: &[PathBu
     );
     for home in homes {
         let config = home.join(".cargo/config.toml");
-        if fs::read_to_string(&config).is_ok_and(|text| !tells_secrets(&text)) {
+        if fs::read_to_string(&config).is_ok_and(|text| !may_contain_secret(&text)) {
             shown.insert(config);
         }
     }
@@ -127,13 +127,13 @@ pub(crate) fn tools(homes: &BTreeSet<PathBuf>, path: &OsStr, variables: &[PathBu
     shown
 }
 
-/// Whether a configuration file may hold a secret: such a one stays outside.
-fn tells_secrets(text: &str) -> bool {
+/// Whether a configuration file may contain a secret; if so, it is not shown.
+fn may_contain_secret(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     ["token", "secret", "password", "authorization"].iter().any(|word| text.contains(word))
 }
 
-/// Whether a path lies in one of the homes or is one.
+/// Whether a path is one of the homes or in one.
 pub(crate) fn lies_in(path: &Path, homes: &BTreeSet<PathBuf>) -> bool {
     homes.iter().any(|home| path.starts_with(home))
 }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn homes_and_what_they_are_in_are_told_from_projects() {
+    fn homes_and_their_parents_are_distinguished_from_projects() {
         let homes = BTreeSet::from([PathBuf::from("/home/ann"), PathBuf::from("/data/people/bob")]);
         for path in ["/", "/home", "/home/ann", "/data", "/data/people"] {
             assert!(is_or_has_home(Path::new(path), &homes), "{path}");

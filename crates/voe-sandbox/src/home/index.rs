@@ -1,7 +1,7 @@
-//! Which sandboxes are open: one file for each in voe's own state directory, locked by its owner as long as it lives.
+//! The index of open sandboxes: one file for each in voe's own state directory, locked by its owner as long as that lives.
 //!
-//! A lock is seen across process id namespaces and is gone with its process, whatever ended it. So a file whose lock can be
-//! taken is what a dead voe left, and what it names, and nothing else, is cleaned up.
+//! A lock is visible across process id namespaces and goes with its process, whatever ended it. So a file whose lock can be
+//! taken was left by a dead voe, and what it names, and nothing else, is cleaned up.
 
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
@@ -15,19 +15,19 @@ use voe_untrusted::{Error, UntrustedDir, private};
 /// The directory of the files, below voe's state directory.
 const DIR: &str = "sandboxes";
 
-/// More than any of them takes: a few paths.
+/// Bytes. More than any such file, which has a few paths.
 const MOST_BYTES: u64 = 64 << 10;
 
-/// What a sandbox has on the machine.
+/// What a sandbox has on the machine, to be cleaned up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
-    /// Distinguishes this machine's start from others.
+    /// The id of the machine's boot.
     boot: String,
     /// The machine's name.
     host: String,
     /// Its directory.
     pub(crate) dir: OsString,
-    /// The engine in which its containers are.
+    /// The address of the engine that has its containers.
     pub(crate) engine: Option<String>,
 }
 
@@ -37,8 +37,8 @@ impl Record {
         Self { boot, host, dir: dir.into(), engine }
     }
 
-    /// Whether a lock of its owner's would be seen here. Of two machines that share a directory over a network, neither may
-    /// see the other's.
+    /// Whether its owner's lock would be visible here. Two machines that share a directory over a network may not see each
+    /// other's locks.
     fn is_of_this_machine(&self) -> bool {
         let (boot, host) = machine();
         self.boot == boot || self.host == host
@@ -50,12 +50,12 @@ impl Record {
 pub(crate) struct Entry {
     dir: UntrustedDir,
     name: String,
-    /// Holds the lock.
+    /// Open, to keep the lock.
     _file: File,
 }
 
 impl Entry {
-    /// Adds a sandbox to the index in `state`; `record` is given the sandbox's id.
+    /// Adds the sandbox `id` to the index in `state`.
     pub(crate) fn add(state: &Path, id: &str, record: &Record) -> Result<Self, Error> {
         let io = |action, path: PathBuf| move |source| Error::Io { action, path, source };
         let dir = private::dir_in(&private::named(state)?, DIR)?;
@@ -65,7 +65,7 @@ impl Entry {
             let mut file = dir.create_file(id)?;
             match file.try_lock() {
                 Ok(()) => {}
-                // Between the two calls somebody's sweep has met a file without an owner, and removes it.
+                // Between the two calls another process's sweep may find the file unlocked, and remove it.
                 Err(TryLockError::WouldBlock) => {
                     file.lock().map_err(io("lock", path.clone()))?;
                     continue;
@@ -80,7 +80,7 @@ impl Entry {
         }
     }
 
-    /// Takes the sandbox from the index: nothing is left of it.
+    /// Removes the sandbox from the index, once nothing is left of it.
     pub(crate) fn forget(&self) {
         let _ = self.dir.remove(&self.name);
     }
@@ -91,7 +91,7 @@ impl Entry {
     }
 }
 
-/// A name that nobody can have guessed and prepared something for.
+/// A random name, which nobody can guess and prepare something at.
 pub(crate) fn new_id() -> String {
     let random = || RandomState::new().hash_one(std::process::id());
     format!("{:016x}{:016x}", random(), random())
@@ -124,7 +124,7 @@ fn take(dir: &UntrustedDir, name: &str) -> Option<(Entry, Record)> {
     let text = dir.read(name, MOST_BYTES).ok()??;
     match serde_json::from_slice::<Record>(&text) {
         Ok(record) => record.is_of_this_machine().then_some((entry, record)),
-        // Its owner died before it was written, so before anything was made.
+        // Its owner died before writing it, so before it made anything.
         Err(_) => {
             entry.forget();
             None
@@ -159,14 +159,14 @@ mod tests {
         drop(entry);
         let found = dead(state.path());
         assert_eq!((found.len(), found[0].0.id(), &found[0].1.dir), (1, "one", &OsString::from("/nowhere")));
-        assert!(dead(state.path()).is_empty(), "another sweep is at work on it");
+        assert!(dead(state.path()).is_empty(), "another sweep has it");
         found[0].0.forget();
         drop(found);
         assert!(dead(state.path()).is_empty());
     }
 
     #[test]
-    fn an_entry_that_another_machine_made_is_left_alone_and_one_that_was_not_written_is_removed() {
+    fn an_entry_of_another_machine_is_left_alone_and_an_empty_one_is_removed() {
         let state = tempfile::tempdir().unwrap();
         let other = Record { boot: "x".into(), host: "y".into(), ..record() };
         drop(Entry::add(state.path(), "other", &other).unwrap());
@@ -174,14 +174,14 @@ mod tests {
         assert!(dead(state.path()).is_empty());
         assert!(state.path().join("sandboxes/other").exists());
         assert!(!state.path().join("sandboxes/empty").exists());
-        // A restart of this machine.
+        // A reboot of this machine.
         let before = Record { boot: "x".into(), ..record() };
         drop(Entry::add(state.path(), "before", &before).unwrap());
         assert_eq!(dead(state.path()).len(), 1);
     }
 
     #[test]
-    fn an_index_that_others_can_write_names_nothing() {
+    fn an_index_that_others_can_write_is_ignored() {
         use std::os::unix::fs::PermissionsExt;
         let state = tempfile::tempdir().unwrap();
         drop(Entry::add(state.path(), "one", &record()).unwrap());

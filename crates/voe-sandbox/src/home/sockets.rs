@@ -1,9 +1,9 @@
-//! Sockets of the host in the file system.
+//! Unix sockets of the host that have a path.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Unix sockets that somebody on the host listens on: a read-only mount does not keep anyone from connecting.
+/// Paths of unix sockets on the host: a read-only mount does not prevent connecting to them.
 pub(crate) fn listening() -> Vec<PathBuf> {
     let table = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
     let mut paths: BTreeSet<PathBuf> = in_table(&table).map(PathBuf::from).collect();

@@ -1,4 +1,4 @@
-//! Toolchains that lie in homes, which commands need.
+//! Toolchains in homes, which commands need.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ const TOOL_VARIABLES: [&str; 9] = [
     "NODE_PATH",
 ];
 
-/// Tools in homes. Nothing here comes from the workspace: a repository brings links that lead where its author wants.
+/// Tools in homes. Nothing here depends on the workspace: links in a repository lead where its author wants.
 pub(crate) fn in_homes(spec: &Spec, homes: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let named: Vec<PathBuf> = named_tools().collect();

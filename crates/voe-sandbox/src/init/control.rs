@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::net::{RecvFlags, SendFlags};
 
-use crate::plan::{MOST_BYTES, Order, Report};
+use crate::plan::{HelperReply, HelperRequest, MOST_BYTES};
 use crate::sys;
 
 /// The helper's end of the control socket.
@@ -20,7 +20,7 @@ impl Control {
     }
 
     /// `None` when voe is gone.
-    pub(super) fn receive(&self) -> Result<Option<Order>, String> {
+    pub(super) fn receive(&self) -> Result<Option<HelperRequest>, String> {
         let mut buffer = vec![0; MOST_BYTES];
         let (read, _) = rustix::io::retry_on_intr(|| rustix::net::recv(&self.0, &mut buffer[..], RecvFlags::empty()))
             .map_err(|error| error.to_string())?;
@@ -30,9 +30,9 @@ impl Control {
         serde_json::from_slice(&buffer[..read]).map(Some).map_err(|error| error.to_string())
     }
 
-    pub(super) fn send(&self, report: &Report) {
+    pub(super) fn send(&self, report: &HelperReply) {
         let bytes = serde_json::to_vec(report).unwrap_or_default();
-        // If voe does not read any more, there is nobody to tell.
+        // If voe does not read any more, the reply has no reader.
         let _ = rustix::net::send(&self.0, &bytes, SendFlags::NOSIGNAL);
     }
 }

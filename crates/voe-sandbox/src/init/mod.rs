@@ -1,8 +1,8 @@
 //! The helper: voe re-executed, with one thread, which builds the isolation around the toolbox.
 //!
-//! It stays beside the toolbox as its supervisor, outside its process namespace, where commands can neither see nor signal
-//! it: it ends everything when voe goes away, watches the bounds that no control group holds, and remounts the workspace for
-//! a snapshot. The toolbox itself is the first process of the namespace: commands cannot kill it, and when it ends, all ends.
+//! It then supervises the toolbox from outside its process namespace, where commands can neither see nor signal it: it ends
+//! everything when voe exits, enforces the limits that no control group does, and remounts the workspace for a snapshot. The
+//! toolbox itself is the first process of the namespace: commands can't kill it, and when it ends, all other processes do.
 
 mod control;
 mod modes;
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::plan::{Order, Plan, Report};
+use crate::plan::{HelperReply, HelperRequest, Plan};
 use crate::policy::{bounds, filter, outside, privileges, rules};
 use crate::setup::{Done, InStep, SetupFailure, SetupStep};
 use crate::sys;
@@ -35,11 +35,11 @@ pub(crate) const NOT_BUILT: u8 = 125;
 pub(crate) fn run(fd: RawFd) -> Option<ExitCode> {
     let control = Control::inherit(fd)?;
     let plan = match control.receive() {
-        Ok(Some(Order::Start(plan))) => *plan,
+        Ok(Some(HelperRequest::Start(plan))) => *plan,
         _ => return Some(ExitCode::from(NOT_BUILT)),
     };
     Some(build(&control, &plan).unwrap_or_else(|failure| {
-        control.send(&Report::Failed(failure));
+        control.send(&HelperReply::Failed(failure));
         ExitCode::from(NOT_BUILT)
     }))
 }
@@ -78,7 +78,7 @@ fn build(control: &Control, plan: &Plan) -> Done<ExitCode> {
             }
             drop((tell, alive_child));
             sys::close_from(3);
-            // The process image is voe's: nothing needs to be executed in there, and the binary need not be visible.
+            // The process image is voe's: nothing has to be executed inside, so the binary need not be visible there.
             Ok(voe_toolbox::server::run())
         }
         sys::Fork::Parent(child) => {
@@ -90,7 +90,7 @@ fn build(control: &Control, plan: &Plan) -> Done<ExitCode> {
                 let unread = |error| SetupFailure::new(SetupStep::Processes, "the first process inside", error);
                 return Err(serde_json::from_slice(&report).unwrap_or_else(unread));
             }
-            control.send(&Report::Done);
+            control.send(&HelperReply::Done);
             let (processes, listener) = if plan.view.is_some() { (handed_over, None) } else { (None, handed_over) };
             let modes = listener.map(|listener| modes::Modes::new(listener, plan, child.pid()));
             sys::ignore_file_size_signal();
@@ -101,7 +101,7 @@ fn build(control: &Control, plan: &Plan) -> Done<ExitCode> {
     }
 }
 
-/// The part that happens inside the process namespace, before the toolbox runs.
+/// The set-up inside the process namespace, before the toolbox runs.
 fn inside(plan: &Plan, supervisor: Option<&OwnedFd>, tell: &OwnedFd) -> Done {
     sys::die_with_parent(supervisor)?;
     bounds::join_groups(&plan.bounds)?;
@@ -124,13 +124,13 @@ fn inside(plan: &Plan, supervisor: Option<&OwnedFd>, tell: &OwnedFd) -> Done {
 
 /// Which of two processes this is.
 enum Apart {
-    /// The one that voe knows; it does nothing but pass on how the other ended.
+    /// The one that voe started; it only passes on how the other ended.
     Keeper(ExitCode),
-    /// The one that does the work; it notices the end of the other.
+    /// The one that does the work; it notices when the other ends.
     Supervisor(OwnedFd),
 }
 
-/// Where no process namespace ends all that is in it, somebody must be left to do so when voe kills the process that it
+/// Without a process namespace that ends everything in it, a second process has to do so when voe kills the one that it
 /// started.
 fn keep_apart() -> Done<Apart> {
     let (read, write) = pipe()?;

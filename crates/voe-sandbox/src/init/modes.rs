@@ -1,8 +1,8 @@
 //! Modes and times of files, changed on behalf of commands.
 //!
-//! Landlock has no rights for `chmod` and `utimensat`: by path they reach every file of the user's. So the calls wait for
-//! the supervisor. It reads the path once, opens what it leads to, looks where that lies, and changes it through the
-//! descriptor, so that nothing can be put in its place in between.
+//! Landlock has no rights for `chmod` and `utimensat`: by path they reach every file that the user owns. So the calls wait
+//! for the supervisor. It reads the path once, opens the file, checks where that is, and changes it through the descriptor,
+//! so that nothing can be put in its place in between.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -17,14 +17,14 @@ use super::notify::{self, Answer, Call, Listener};
 use super::outside::FCHMODAT2;
 use crate::plan::Plan;
 
-/// As long as a path can be, with the 0 at its end.
+/// The maximum length of a path, including the 0 at its end.
 const LONGEST_PATH: usize = 4096;
 const PAGE: usize = 4096;
 
-/// Set-user-id and set-group-id: nothing in a sandbox runs as somebody else.
+/// Set-user-id and set-group-id: nothing in a sandbox runs as another user.
 const SET_ID: u32 = 0o6000;
 
-/// Changes modes and times of what lies in the sandbox's own directories.
+/// Changes modes and times of files in the sandbox's own directories.
 pub(super) struct Modes {
     listener: Listener,
     own: Vec<PathBuf>,
@@ -58,7 +58,7 @@ impl Modes {
     pub(super) fn serve(&self) {
         let Ok(call) = self.listener.receive() else { return };
         let answer = if self.is_toolbox(call.thread) {
-            // voe's own code, into which no command can look. It changes what it has written, by descriptor alone.
+            // voe's own code, which no command can inspect. It changes only files that it wrote, by descriptor.
             if call.number == libc::SYS_fchmod { Answer::Continue } else { Answer::Errno(libc::EPERM) }
         } else {
             match self.carry_out(&call) {
@@ -98,7 +98,7 @@ impl Modes {
     }
 }
 
-/// What a call asks for.
+/// The change that a call requests.
 fn read(call: &Call) -> Result<(Named, Change), Errno> {
     let [first, second, third, fourth, ..] = call.arguments;
     let path = |address: u64| match address {
@@ -106,7 +106,7 @@ fn read(call: &Call) -> Result<(Named, Change), Errno> {
         address => path_at(call.thread, address),
     };
     let no_follow = |flags: u64| flags as i32 & libc::AT_SYMLINK_NOFOLLOW != 0;
-    // An empty path is refused by the kernel unless it is asked for.
+    // The kernel refuses an empty path unless AT_EMPTY_PATH is set.
     let whole = |path: Vec<u8>, flags: u64| match path.is_empty() && flags as i32 & libc::AT_EMPTY_PATH == 0 {
         true => Err(Errno::NOENT),
         false => Ok(path),
@@ -138,7 +138,7 @@ fn read(call: &Call) -> Result<(Named, Change), Errno> {
     }
 }
 
-/// Opens what a call names, as it would be found by the caller.
+/// Opens the file that a call names, resolved as for the caller.
 fn open(thread: u32, named: &Named) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let of_thread = |what: &str| rustix::fs::open(format!("/proc/{thread}/{what}"), flags, Mode::empty());
@@ -153,7 +153,7 @@ fn open(thread: u32, named: &Named) -> Result<OwnedFd, Errno> {
     if named.path.is_empty() {
         return dir(named.dir);
     }
-    // Libraries name a descriptor so.
+    // The form in which libraries name a descriptor.
     let descriptor = [&b"/proc/self/fd/"[..], b"/proc/thread-self/fd/", b"/dev/fd/"]
         .iter()
         .find_map(|prefix| named.path.strip_prefix(*prefix))
@@ -163,11 +163,11 @@ fn open(thread: u32, named: &Named) -> Result<OwnedFd, Errno> {
     }
     let from = if named.path.starts_with(b"/") { of_thread("root")? } else { dir(named.dir)? };
     let flags = if named.follow { flags } else { flags | OFlags::NOFOLLOW };
-    // Other links of this kind would lead to what is the supervisor's.
+    // Other magic links would lead to the supervisor's own files.
     rustix::fs::openat2(from, named.path.as_slice(), flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)
 }
 
-/// A path in the memory of a thread. Read page by page: what follows may not be mapped.
+/// A path in the memory of a thread. Read page by page: the next page may not be mapped.
 fn path_at(thread: u32, address: u64) -> Result<Vec<u8>, Errno> {
     let mut path = Vec::new();
     while path.len() < LONGEST_PATH {

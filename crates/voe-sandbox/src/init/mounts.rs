@@ -20,7 +20,7 @@ pub(crate) const NODEV: u64 = 0x4;
 /// The directory that becomes the root.
 pub(crate) struct Root(OwnedFd);
 
-/// What a path inside is made as if it is not there.
+/// The kind of file that is made at a path inside if nothing is there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Dir,
@@ -28,7 +28,7 @@ pub(crate) enum Kind {
 }
 
 impl Root {
-    /// A fresh file system at `stage`, which holds nothing but what is mounted into it.
+    /// A new file system at `stage`, empty but for what is mounted into it.
     pub(crate) fn create(stage: &Path) -> Done<Self> {
         tmpfs_at(stage, 16 << 20, 0o755).step(SetupStep::Mounts, || format!("a root at {}", stage.display()))?;
         let fd = rustix::fs::open(stage, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
@@ -40,8 +40,8 @@ impl Root {
         self.0.as_fd()
     }
 
-    /// Opens a path inside, making what is missing. A link on the way is an error: nothing that voe puts into the root
-    /// lies behind one.
+    /// Opens a path inside, making missing parts. A link on the way is an error: nothing that voe puts into the root is
+    /// behind one.
     pub(crate) fn place(&self, path: &Path, kind: Kind) -> Done<OwnedFd> {
         let parts: Vec<&OsStr> = path
             .components()
@@ -70,7 +70,7 @@ impl Root {
                 other => other,
             }
             .step(SetupStep::Mounts, || named("open"))?;
-            let stat = rustix::fs::fstat(&next).step(SetupStep::Mounts, || named("look at"))?;
+            let stat = rustix::fs::fstat(&next).step(SetupStep::Mounts, || named("stat"))?;
             let is = rustix::fs::FileType::from_raw_mode(stat.st_mode);
             if is.is_symlink() || (!last && !is.is_dir()) {
                 return Err(SetupFailure::new(SetupStep::Mounts, named("open"), "a link or a file is in the way"));
@@ -80,7 +80,7 @@ impl Root {
         Ok(at)
     }
 
-    /// Whether a path is there, as seen inside.
+    /// Whether a path exists, as seen inside.
     pub(crate) fn has(&self, path: &Path) -> bool {
         let relative = path.strip_prefix("/").unwrap_or(path);
         rustix::fs::statat(&self.0, relative, AtFlags::SYMLINK_NOFOLLOW).is_ok()
@@ -100,13 +100,13 @@ impl Root {
             rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&tree).step(SetupStep::Mounts, named)?.st_mode)
                 .is_char_device();
         let set = NOSUID | if write { 0 } else { RDONLY } | if device { 0 } else { NODEV };
-        // A device below a directory that is bound stays a device: only what voe binds itself is one.
+        // A device below a directory that is bound can't be used: only those that voe binds itself can.
         sys::mount_attributes(tree.as_fd(), set, 0, 0, true)
             .step(SetupStep::Mounts, || format!("{}: attributes", named()))?;
         attach(tree.as_fd(), target.as_fd()).step(SetupStep::Mounts, named)
     }
 
-    /// A fresh tmpfs inside.
+    /// A new tmpfs inside.
     pub(crate) fn tmpfs(&self, to: &Path, bytes: u64, mode: u32) -> Done {
         let target = self.place(to, Kind::Dir)?;
         tmpfs_at(&through_fd(target.as_fd()), bytes, mode).step(SetupStep::Mounts, || format!("empty {}", to.display()))
@@ -120,7 +120,7 @@ impl Root {
     }
 }
 
-/// A path that leads to what is open, whatever its name.
+/// A path to an open file, whatever its name.
 pub(crate) fn through_fd(fd: BorrowedFd<'_>) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()))
 }

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use crate::setup::{Done, InStep, SetupStep};
 use crate::sys;
 
-/// Brings loopback up, so that servers under test can be talked to.
+/// Brings loopback up, so that servers under test can be reached.
 pub(crate) fn loopback_up() -> Done {
     let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
         .step(SetupStep::Network, || "loopback: socket".into())?;

@@ -1,4 +1,4 @@
-//! Calls of commands that wait for an answer of the supervisor's, as the kernel hands them over.
+//! System calls of commands that wait for the supervisor's answer (seccomp user notifications).
 #![allow(unsafe_code)]
 
 use std::io;
@@ -10,7 +10,7 @@ const SEND: libc::c_ulong = 0xc018_2101;
 const STILL_VALID: libc::c_ulong = 0x4008_2102;
 const CONTINUE: u32 = 1;
 
-/// Where calls are heard of.
+/// The descriptor on which calls are reported.
 pub(super) struct Listener(OwnedFd);
 
 /// A call that waits.
@@ -22,7 +22,7 @@ pub(super) struct Call {
     pub(super) arguments: [u64; 6],
 }
 
-/// What becomes of a call.
+/// The answer to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     /// It was carried out.
@@ -42,7 +42,7 @@ impl Listener {
         self.0.as_fd()
     }
 
-    /// The next call. An error if its caller is gone meanwhile.
+    /// The next call. An error if its caller has exited meanwhile.
     pub(super) fn receive(&self) -> io::Result<Call> {
         // SAFETY: all-zero bytes are a valid seccomp_notif, and the kernel asks for zeros.
         let mut call: libc::seccomp_notif = unsafe { std::mem::zeroed() };
@@ -53,7 +53,7 @@ impl Listener {
         Ok(Call { id: call.id, thread: call.pid, number: call.data.nr.into(), arguments: call.data.args })
     }
 
-    /// Whether the caller still waits: if so, what was learned by the number of its thread was learned of it.
+    /// Whether the caller still waits; if so, facts read by its thread id were the caller's.
     pub(super) fn still_valid(&self, call: &Call) -> bool {
         // SAFETY: the number lives through the call.
         unsafe { libc::ioctl(self.0.as_raw_fd(), STILL_VALID as _, &raw const call.id) == 0 }
@@ -66,12 +66,12 @@ impl Listener {
             Answer::Continue => (0, CONTINUE),
         };
         let response = libc::seccomp_notif_resp { id: call.id, val: 0, error, flags };
-        // If the caller is gone, nobody waits for it. SAFETY: as above.
+        // If the caller is gone, the answer is not needed. SAFETY: as above.
         let _ = unsafe { libc::ioctl(self.0.as_raw_fd(), SEND as _, &raw const response) };
     }
 }
 
-/// Copies from the memory of a thread, up to the end of what is mapped there.
+/// Copies from the memory of a thread, up to the end of the mapping.
 pub(super) fn read_memory(thread: u32, address: u64, buffer: &mut [u8]) -> io::Result<usize> {
     let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let remote = libc::iovec { iov_base: address as usize as *mut libc::c_void, iov_len: buffer.len() };

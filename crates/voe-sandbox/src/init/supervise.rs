@@ -1,4 +1,4 @@
-//! What the helper does while the toolbox runs.
+//! The helper's work while the toolbox runs.
 
 use std::ffi::CString;
 use std::fs;
@@ -16,25 +16,25 @@ use super::modes::Modes;
 use super::tree;
 use super::usage::{Machine, Processes};
 use super::view::Mounted;
-use crate::plan::{Order, Plan, Report};
+use crate::plan::{HelperReply, HelperRequest, Plan};
 use crate::setup::{Done, SetupFailure, SetupStep};
 use crate::sys::{self, ChildProcess};
 
-/// How often the watched bounds are looked at: short enough that a disk filler writes some hundred MB beyond its limit, long
-/// enough that the look costs nothing.
+/// How often the limits are checked: short enough that a disk filler writes only some hundred MB beyond its limit, long enough
+/// that the check costs nothing.
 const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// The same while calls are answered in between.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(100);
 
-/// Counting what is on disk takes one part in so many of the time, and happens no sooner than after this.
+/// Counting the bytes on disk may take one part in this many of the time, and is repeated after this delay at the earliest.
 const COUNT_SHARE: u32 = 100;
 const COUNT_AT_LEAST_AFTER: Duration = Duration::from_secs(1);
 
-/// A disk or a memory of which less than one part in so many is left, and less than the limit, is nearly full.
+/// A disk or memory is nearly full if less than one part in this many is left, and less than the limit.
 const SCARCE: u64 = 32;
 
-/// Bytes that commands may add after the limit on disk was hit, before they are ended again.
+/// Bytes that commands may add after the disk limit was reached, before they are ended again.
 const ROOM_TO_DELETE: u64 = 32 << 20;
 
 /// Serves until the toolbox ends or voe goes away. Returns the toolbox's exit code.
@@ -65,14 +65,14 @@ pub(super) fn run(
         }
         if !fds[0].revents().is_empty() {
             match control.receive() {
-                Ok(Some(Order::Restack(stack))) => {
+                Ok(Some(HelperRequest::Restack(stack))) => {
                     let done = match &mounted {
                         Some(mounted) => mounted.restack(&stack),
                         None => Err(SetupFailure::new(SetupStep::Processes, "restack", "there is no overlay")),
                     };
                     control.send(&report(done));
                 }
-                Ok(Some(Order::Start(_))) => {
+                Ok(Some(HelperRequest::Start(_))) => {
                     control.send(&report(Err(SetupFailure::new(SetupStep::Processes, "start", "it runs already"))))
                 }
                 Ok(None) | Err(_) => break,
@@ -82,7 +82,7 @@ pub(super) fn run(
             && asked.revents().contains(PollFlags::IN)
         {
             modes.serve();
-            // Many come in a row, and none is worth a look at the bounds.
+            // Many come in a row, and none is worth checking the limits for.
             if looked.elapsed() < LOOK_AT_LEAST_EVERY {
                 continue;
             }
@@ -98,28 +98,28 @@ pub(super) fn run(
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
-fn report(done: Done) -> Report {
+fn report(done: Done) -> HelperReply {
     match done {
-        Ok(()) => Report::Done,
-        Err(failure) => Report::Failed(failure),
+        Ok(()) => HelperReply::Done,
+        Err(failure) => HelperReply::Failed(failure),
     }
 }
 
-/// The bounds that nobody but us holds.
+/// The limits that only the supervisor enforces.
 struct Watch<'a> {
     plan: &'a Plan,
-    /// `/proc` of the namespace.
+    /// The namespace's `/proc`.
     processes: Option<OwnedFd>,
     events: Option<fs::File>,
-    /// Bytes that the sandbox took and bytes that were free on its disk, at the last exact count.
+    /// Bytes that the sandbox took and bytes free on its disk, at the last exact count.
     disk: Option<(u64, u64)>,
-    /// When the next exact count is due in any case.
+    /// When the next exact count is due at the latest.
     count_at: Instant,
     /// Bytes that were free on its disk at the start.
     free_at_start: Option<u64>,
     /// The machine's memory at the start.
     memory_at_start: Machine,
-    /// Bytes beyond which commands are ended: the limit, or a little more than there was when it was hit.
+    /// Bytes beyond which commands are ended: the limit, or a little more than the use when it was reached.
     tolerated: u64,
 }
 
@@ -145,7 +145,7 @@ impl<'a> Watch<'a> {
         if let Some(used) = self.disk_used(child) {
             if used > self.tolerated {
                 over.push(format!("disk {}", bounds.disk_bytes));
-                // What is over the limit can be deleted, which takes commands that are not ended at once for it.
+                // Files beyond the limit can be deleted, which needs commands that are not ended at once.
                 self.tolerated = used + ROOM_TO_DELETE;
             } else if used <= bounds.disk_bytes {
                 self.tolerated = bounds.disk_bytes;
@@ -165,7 +165,7 @@ impl<'a> Watch<'a> {
         if over.is_empty() {
             return;
         }
-        // Written first: by the time that the command's result is read, the reason is there.
+        // Written first, so that the reason is there when the command's result is read.
         if let Some(events) = &mut self.events {
             let _ = writeln!(events, "{}", over.join("\n"));
         }
@@ -183,8 +183,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Bytes of memory. What a process hides, and what nobody can see (a file that is on its way through a socket), is taken for
-    /// the sandbox's when the machine has little left.
+    /// Bytes of memory. Where a process hides its memory, or nothing shows it (a file in transit through a socket), the growth
+    /// of the machine's use counts as the sandbox's when the machine has little left.
     fn memory_used(&self, inside: Option<&Processes>, limit: u64) -> u64 {
         let taken = inside.map(|inside| inside.memory(limit)).unwrap_or_default();
         let machine = Machine::now();
@@ -193,9 +193,9 @@ impl<'a> Watch<'a> {
         if taken.hidden || scarce { taken.bytes.max(grown) } else { taken.bytes }
     }
 
-    /// Bytes on disk. Counting them is as slow as there are files; so they are counted when so much less is free than at the
-    /// last count that the limit may have been reached, and otherwise so rarely that it costs nothing: somebody else may free
-    /// what the sandbox takes.
+    /// Bytes on disk. The time to count them grows with the number of files; so they are counted when free space has shrunk
+    /// enough since the last count for the limit to be reached, and otherwise rarely: other programs may free as much as the
+    /// sandbox takes.
     fn disk_used(&mut self, child: &ChildProcess) -> Option<u64> {
         let stat = rustix::fs::statvfs(&self.plan.home).ok()?;
         let free = stat.f_bfree * stat.f_frsize;
@@ -215,7 +215,7 @@ impl<'a> Watch<'a> {
         let devices: Vec<_> = [&self.plan.home].into_iter().chain(&bounds.disk_of).filter_map(device).collect();
         let unlinked = self.inside(child).map(|inside| inside.unlinked(&devices)).unwrap_or_default();
         let mut used = own + added + unlinked.bytes;
-        // The same as with memory.
+        // As with memory.
         if unlinked.hidden || scarce {
             used = used.max(lost);
         }
@@ -229,7 +229,7 @@ fn device(dir: impl AsRef<Path>) -> Option<u64> {
     rustix::fs::stat(dir.as_ref()).ok().map(|stat| stat.st_dev)
 }
 
-/// Bytes of disk below a directory. Goes by descriptors and follows no links: commands write in there meanwhile.
+/// Bytes of disk below a directory. Works by descriptors and follows no links: commands write there meanwhile.
 fn size(dir: &Path) -> u64 {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let Ok(top) = rustix::fs::open(dir, flags, Mode::empty()) else { return 0 };
@@ -243,7 +243,7 @@ fn size(dir: &Path) -> u64 {
             }
             let Ok(stat) = rustix::fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
             bytes += stat.st_blocks as u64 * 512;
-            // Beyond this depth of open directories somebody is playing games; what they take is seen in the free space.
+            // Not counted beyond this depth, which no real tree has; the free space still shows it.
             if FileType::from_raw_mode(stat.st_mode).is_dir() && open.len() < 500 {
                 open.extend(rustix::fs::openat(&dir, &name, flags, Mode::empty()));
             }

@@ -1,4 +1,4 @@
-//! The processes below one, where there is no namespace to tell them by.
+//! The descendants of a process, where no namespace groups them.
 
 use std::collections::HashMap;
 use std::fs;
@@ -35,8 +35,8 @@ pub(crate) fn living_parent(stat: &str) -> Option<i32> {
     fields.next()?.parse().ok()
 }
 
-/// Ends everything below `root`; what is stopped first cannot fork while its neighbours are being ended. Gives up on what is
-/// still there after five seconds (an uninterruptible wait).
+/// Ends all processes below `root`. They are stopped first, so that none forks while others are being ended. Gives up on those
+/// that remain after five seconds (an uninterruptible wait).
 pub(crate) fn kill_below(root: Pid) {
     let until = Instant::now() + Duration::from_secs(5);
     loop {
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parent_is_read_whatever_the_name_and_the_dead_have_none() {
+    fn a_parent_is_read_whatever_the_process_name_and_dead_processes_have_none() {
         assert_eq!(living_parent("12 (a) R) b) S 7 12 12 0"), Some(7));
         assert_eq!(living_parent("12 (a) Z 7 12 12 0"), None);
         assert_eq!(living_parent("nonsense"), None);

@@ -1,4 +1,4 @@
-//! What processes take that no directory shows: their memory, shared memory, and open files without a name.
+//! Resources of processes that no directory shows: their memory, shared memory, and open files without a name.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,24 +10,24 @@ use rustix::process::Pid;
 
 use super::tree;
 
-/// Most open files that one look examines. What holds more counts as hidden.
+/// At most this many open files are examined at a time. A process with more counts as hidden.
 const MOST_FILES: usize = 1 << 16;
 
 /// `statfs` of memory: <https://man7.org/linux/man-pages/man2/statfs.2.html>.
 const TMPFS: i64 = 0x0102_1994;
 const HUGETLBFS: i64 = 0x9584_58f6;
 
-/// Some processes, and `/proc` where they stand under their ids.
+/// Some processes, and the `/proc` that lists them.
 pub(crate) struct Processes {
     proc: OwnedFd,
     pids: Vec<i32>,
 }
 
-/// What some processes take.
+/// The bytes that some processes take.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Taken {
     pub(crate) bytes: u64,
-    /// A process did not let itself be examined (it called `prctl(PR_SET_DUMPABLE, 0)`), so there may be more.
+    /// A process could not be examined (it called `prctl(PR_SET_DUMPABLE, 0)`), so there may be more.
     pub(crate) hidden: bool,
 }
 
@@ -36,13 +36,13 @@ pub(crate) struct Taken {
 struct Nameless {
     /// Bytes in memory, by device and inode.
     memory: HashMap<(u64, u64), u64>,
-    /// Bytes on disk, by the same.
+    /// Bytes on disk, by device and inode.
     disk: HashMap<(u64, u64), u64>,
     hidden: bool,
 }
 
 impl Processes {
-    /// Those of a process namespace, whose `/proc` this is.
+    /// The processes of a namespace, by its `/proc`.
     pub(crate) fn of_namespace(proc: BorrowedFd<'_>) -> Option<Self> {
         // Opened again: reading a directory moves the position of its descriptor.
         let proc = directory(proc, ".")?;
@@ -51,7 +51,7 @@ impl Processes {
         Some(Self { proc, pids })
     }
 
-    /// Those below one process.
+    /// The descendants of a process.
     pub(crate) fn below(root: Pid) -> Option<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = rustix::fs::open("/proc", flags, Mode::empty()).ok()?;
@@ -63,15 +63,15 @@ impl Processes {
         self.pids.len() as u64
     }
 
-    /// Memory that is theirs: private pages, also swapped out; shared mappings without a file; files in memory without a name.
+    /// Their memory: private pages, also swapped out; shared mappings without a file; files in memory without a name.
     ///
-    /// Pages of a shared mapping that no process has in its view any more (`madvise`, `munmap` of a part) are not seen.
+    /// Pages of a shared mapping that no process maps any more (`madvise`, `munmap` of a part) are not counted.
     pub(crate) fn memory(&self, limit: u64) -> Taken {
         let status: Vec<_> = self.pids.iter().filter_map(|pid| Some((*pid, self.status(*pid)?))).collect();
         let private = status.iter().map(|(_, status)| status.private).sum::<u64>();
         let nameless = self.nameless(&[]);
         let files = nameless.memory.values().sum::<u64>();
-        // Each process counts the pages that it shares as its own, so this is too much where there are several.
+        // Each process counts shared pages as its own, so this is too much where there are several.
         let most = private + files + status.iter().map(|(_, status)| status.shared).sum::<u64>();
         if most <= limit {
             return Taken { bytes: most, hidden: nameless.hidden };
@@ -84,8 +84,8 @@ impl Processes {
         Taken { bytes: private + files + mapped.sum::<u64>(), hidden: nameless.hidden }
     }
 
-    /// Bytes of the files on disk that they hold open and that have no name any more. `disks` are the devices that count as a
-    /// disk even where they are memory.
+    /// Bytes of their open files on disk that have no name any more. `disks` are the devices that count as a disk even where
+    /// they are in memory.
     pub(crate) fn unlinked(&self, disks: &[u64]) -> Taken {
         let nameless = self.nameless(disks);
         Taken { bytes: nameless.disk.values().sum(), hidden: nameless.hidden }
@@ -138,7 +138,7 @@ impl Processes {
         rustix::fs::openat(&self.proc, format!("{pid}/{name}"), flags, Mode::empty()).ok().map(fs::File::from)
     }
 
-    /// Whether a process has not ended meanwhile: of one that has, nothing can be listed.
+    /// Whether a process still lives: nothing of a dead one can be listed.
     fn lives(&self, pid: i32) -> bool {
         let mut text = String::new();
         let read = self.read(pid, "stat").and_then(|mut file| file.read_to_string(&mut text).ok());
@@ -169,7 +169,7 @@ fn in_memory(dir: BorrowedFd<'_>, name: &std::ffi::CStr) -> bool {
     matches!(kind, Ok(TMPFS | HUGETLBFS))
 }
 
-/// Of `/proc/<pid>/status`, in bytes.
+/// Fields of `/proc/<pid>/status`, in bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Status {
     /// Anonymous pages, in memory and swapped out.
@@ -197,7 +197,7 @@ fn kibibytes(text: &str) -> u64 {
     text.split_ascii_whitespace().next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0) << 10
 }
 
-/// The device of memory that has no file: shared mappings and `memfd_create`.
+/// The kernel's device for memory without a file: shared mappings and `memfd_create`.
 fn own_memory_device() -> Option<u64> {
     let probe = rustix::fs::memfd_create("voe", MemfdFlags::CLOEXEC).ok()?;
     rustix::fs::fstat(probe).ok().map(|stat| stat.st_dev)
@@ -233,12 +233,12 @@ fn directory(at: BorrowedFd<'_>, path: &str) -> Option<OwnedFd> {
     rustix::fs::openat(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()
 }
 
-/// Of `/proc/meminfo`, in bytes.
+/// Fields of `/proc/meminfo`, in bytes.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Machine {
     pub(crate) total: u64,
     pub(crate) available: u64,
-    /// Shared memory and files in memory, whosever they are.
+    /// Shared memory and files in memory, of all processes.
     pub(crate) shared: u64,
 }
 
@@ -267,7 +267,7 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn a_file_in_memory_and_one_without_a_name_are_seen_with_their_bytes() {
+    fn a_file_in_memory_and_one_without_a_name_are_counted_in_bytes() {
         let mut memory = fs::File::from(rustix::fs::memfd_create("test", MemfdFlags::CLOEXEC).unwrap());
         memory.write_all(&[1; 3 << 20]).unwrap();
         let mut disk = tempfile::tempfile().unwrap();
@@ -277,7 +277,7 @@ mod tests {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = rustix::fs::open("/proc", flags, Mode::empty()).unwrap();
         let own = Processes { proc, pids: vec![rustix::process::getpid().as_raw_nonzero().get()] };
-        // Other tests of this process may hold files too.
+        // Other tests of this process may have open files, too.
         let (in_memory, on_disk) = (own.memory(u64::MAX), own.unlinked(&[device]));
         assert!(in_memory.bytes >= 3 << 20 && !in_memory.hidden, "{in_memory:?}");
         assert!(on_disk.bytes >= 2 << 20 && !on_disk.hidden, "{on_disk:?}");

@@ -1,5 +1,5 @@
-//! The file system as it is seen inside: built in a mount namespace of the supervisor's, entered by the toolbox in a copy of
-//! it that receives what the supervisor mounts later.
+//! The file system inside: built in the supervisor's mount namespace, and entered by the toolbox in a copy of that, which
+//! receives later mounts of the supervisor.
 
 use std::ffi::CString;
 use std::fs;
@@ -21,10 +21,10 @@ const NOT_SHOWN: [&str; 9] = ["proc", "dev", "tmp", "run", "home", "root", "mnt"
 /// Devices that commands may use.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
-/// Parts of `/proc` through which root could change the machine although it holds no capability.
+/// Parts of `/proc` through which root could change the machine even without capabilities.
 const PROC_READ_ONLY: [&str; 5] = ["bus", "fs", "irq", "sys", "sysrq-trigger"];
 
-/// Parts of `/proc` that tell about the host.
+/// Parts of `/proc` that reveal facts about the host.
 const PROC_MASKED: [&str; 11] = [
     "acpi",
     "kcore",
@@ -39,7 +39,7 @@ const PROC_MASKED: [&str; 11] = [
     "kallsyms",
 ];
 
-/// What is needed to change the view later.
+/// Handles for changing the view later.
 pub(super) struct Mounted {
     root: Root,
     home: PathBuf,
@@ -56,14 +56,14 @@ pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
     let stage = plan.home.join("stage");
     for (number, tree) in view.trees.iter().enumerate() {
         let to = plan.home.join(format!("lower/{number}"));
-        // Not recursive: an overlay does not look into what is mounted below its lower directory anyway.
+        // Not recursive: an overlay ignores mounts below its lower directory anyway.
         rustix::mount::mount_bind(&tree.lower, &to)
             .step(SetupStep::Mounts, || format!("bind {}", tree.lower.display()))?;
     }
     let root = Root::create(&stage)?;
     top(&root, &view.root)?;
     devices(&root, plan.bounds.shm_bytes)?;
-    // The deeper ones later: what is hidden in a directory that is shown stays hidden, and what is shown in a hidden one is seen.
+    // Deeper ones later, so that a hidden path in a shown directory stays hidden, and a shown one in a hidden directory is seen.
     let depth = |path: &Path| path.components().count();
     let mut parts: Vec<(usize, Result<&Bind, &PathBuf>)> =
         view.binds.iter().map(|bind| (depth(&bind.to), Ok(bind))).collect();
@@ -77,7 +77,7 @@ pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
                 root.tmpfs(hidden, 1 << 20, 0o755)?;
                 emptied.push(hidden);
             }
-            // Not there, or in another one that is hidden.
+            // Missing, or in another hidden directory.
             Err(_) => {}
         }
     }
@@ -117,7 +117,7 @@ pub(super) fn enter(plan: &Plan, _view: &View) -> Done {
     rustix::process::chdir("/").step(SetupStep::Mounts, || "enter".into())
 }
 
-/// Everything below the root of the host's that isn't kept back, read-only.
+/// Binds everything below the host's root that isn't left out, read-only.
 fn top(root: &Root, from: &Path) -> Done {
     let entries = fs::read_dir(from).step(SetupStep::Mounts, || format!("read {}", from.display()))?;
     for entry in entries {
@@ -133,7 +133,7 @@ fn top(root: &Root, from: &Path) -> Done {
         } else if kind.is_dir() {
             root.bind(&entry.path(), &inside, false)?;
         } else if kind.is_socket() || kind.is_fifo() {
-            // Somebody outside may listen.
+            // A process outside may listen there.
         } else if kind.is_file() {
             root.bind(&entry.path(), &inside, false)?;
         }
@@ -178,7 +178,7 @@ fn devices(root: &Root, shm_bytes: u64) -> Done {
 
 fn proc(at: &Path, user_namespace: bool) -> Done {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    // Kernels before 5.8 do not know the word.
+    // Kernels before 5.8 do not know the option.
     if rustix::mount::mount("proc", at, "proc", flags, c"hidepid=ptraceable").is_err() {
         rustix::mount::mount("proc", at, "proc", flags, None).step(SetupStep::Proc, || "/proc".into())?;
     }
@@ -212,7 +212,7 @@ fn proc(at: &Path, user_namespace: bool) -> Done {
 }
 
 impl Mounted {
-    /// Goes on in another layer: what is there now is read from then on, and written no more.
+    /// Continues in another layer: the present ones are only read from then on.
     pub(super) fn restack(&self, stack: &Stack) -> Done {
         for tree in self.trees.iter().rev() {
             let top = self.root.place(&tree.at, Kind::Dir)?;
@@ -242,14 +242,14 @@ impl Mounted {
         let frozen: String = stack.frozen.iter().map(|layer| format!("{layer}/{tree}/u:")).collect();
         let (upper, lower) = (stack.upper, self.lower(tree));
         let redirect = if self.user { "" } else { ",redirect_dir=on" };
-        // What is not synced is lost in a crash of the machine, and so is the attempt.
+        // Unsynced files are lost if the machine crashes, but so is the attempt.
         let options =
             format!("lowerdir={frozen}{lower},upperdir={upper}/{tree}/u,workdir={work},index=off,volatile{redirect}");
         self.overlay_at(target, MountFlags::empty(), &options)
     }
 
-    /// Shows the workspace as it was at the start. Not a bind: with an overlay nobody can connect to a socket or write into
-    /// a named pipe that lies in the user's tree.
+    /// Shows the workspace as it was at the start. Not by a bind: through an overlay no command can connect to a socket or write
+    /// to a named pipe in the user's tree.
     fn base(&self) -> Done {
         let target = self.root.place(Path::new(BASE_INSIDE), Kind::Dir)?;
         let target = mounts::through_fd(target.as_fd());
@@ -257,7 +257,7 @@ impl Mounted {
             .step(SetupStep::Overlay, || "overlay on the base".into())
     }
 
-    /// The user's tree, with what hides credentials in it.
+    /// The user's tree, with the layer that hides credentials in it.
     fn lower(&self, tree: usize) -> String {
         let place = format!("../boxes/{}", self.home.file_name().unwrap_or_default().to_string_lossy());
         format!("{place}/{}/{tree}:{place}/lower/{tree}", MASKS)
@@ -275,7 +275,7 @@ impl Mounted {
         Ok(mounted?)
     }
 
-    /// In a tree, a layer hides what is masked, and a command may have put something else there; then this fails.
+    /// In a tree a layer hides the path already, and a command may have put something else there, so a failure is ignored.
     fn mask(&self, path: &Path) -> Done {
         let masked = self.mask_by_mount(path);
         if self.trees.iter().any(|tree| path.starts_with(&tree.at)) { Ok(()) } else { masked }

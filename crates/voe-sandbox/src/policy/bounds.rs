@@ -1,4 +1,4 @@
-//! Bounds on what runs inside: control groups where there are any, and what a process can be given of its own.
+//! Limits on processes inside: control groups, where there are any, and resource limits of single processes.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use crate::plan::Bounds;
 use crate::setup::{Done, InStep, SetupStep};
 
-/// Puts this process, and with it all its children, into the control groups.
+/// Puts this process, and so all its children, into the control groups.
 pub(crate) fn join_groups(bounds: &Bounds) -> Done {
     for procs in &bounds.groups {
         fs::write(procs, "0").step(SetupStep::Limits, || format!("control group {}", procs.display()))?;
@@ -16,7 +16,7 @@ pub(crate) fn join_groups(bounds: &Bounds) -> Done {
     Ok(())
 }
 
-/// Sets the bounds of single processes.
+/// Sets the resource limits of single processes.
 pub(crate) fn set(bounds: &Bounds, user_namespace: bool) -> Done {
     let both = |value| Rlimit { current: Some(value), maximum: Some(value) };
     setrlimit(Resource::Fsize, both(bounds.file_bytes)).step(SetupStep::Limits, || "limit on file size".into())?;
@@ -24,8 +24,8 @@ pub(crate) fn set(bounds: &Bounds, user_namespace: bool) -> Done {
     if let Some(bytes) = bounds.data_bytes {
         setrlimit(Resource::Data, both(bytes)).step(SetupStep::Limits, || "limit on memory".into())?;
     }
-    // Counted by user: inside a user namespace (since Linux 5.14) only those in there, elsewhere all of the user's. There it only
-    // keeps a fork bomb from filling the machine before the supervisor, which counts what is below it, has seen and ended it.
+    // Counted by user: in a user namespace (since Linux 5.14) only the processes in it, elsewhere all of the user's. There it
+    // only keeps a fork bomb from filling the machine before the supervisor, which counts its descendants, has ended it.
     if let Some(processes) = bounds.watch_processes {
         let most = if user_namespace { processes } else { tasks_of_user() + 2 * processes };
         setrlimit(Resource::Nproc, both(most)).step(SetupStep::Limits, || "limit on processes".into())?;

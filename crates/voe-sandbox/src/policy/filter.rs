@@ -1,4 +1,4 @@
-//! seccomp: system calls that no build, test or tool needs, and through which one might get out.
+//! seccomp: system calls that no build, test or tool needs, and that could be a way out of the sandbox.
 
 use crate::setup::{Done, InStep, SetupStep};
 use crate::sys;
@@ -15,7 +15,7 @@ const RETURN: u16 = 0x06;
 const ALLOW: u32 = 0x7fff_0000;
 const KILL: u32 = 0x8000_0000;
 const ERRNO: u32 = 0x0005_0000;
-/// Another process is asked, and the call waits for its answer.
+/// The call waits for the answer of another process.
 const ASK: u32 = 0x7fc0_0000;
 
 // Offsets in struct seccomp_data; the low half of an argument comes first on the machines that are supported.
@@ -51,9 +51,9 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_swapon,
     libc::SYS_swapoff,
     libc::SYS_quotactl,
-    // Namespaces of others.
+    // Namespaces of other processes.
     libc::SYS_setns,
-    // Looking into other processes.
+    // Inspecting other processes.
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
@@ -80,18 +80,18 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_clock_adjtime,
     libc::SYS_sethostname,
     libc::SYS_setdomainname,
-    // Segments of 16-bit programs: a part of the kernel that nothing else reaches.
+    // Segments of 16-bit programs: kernel code that nothing else reaches.
     #[cfg(target_arch = "x86_64")]
     libc::SYS_modify_ldt,
-    // Memory that no limit counts as a file.
+    // Memory files that no limit counts.
     SYS_MEMFD_SECRET,
     // The mounts of the host's file system.
     SYS_STATMOUNT,
     SYS_LISTMOUNT,
 ];
 
-/// Calls that are as if the kernel did not have them, so that libraries take the older way, which is filtered: their
-/// arguments lie in memory, where a filter can't look.
+/// Calls that fail as on a kernel without them, so that libraries use the older ones, which are filtered: the arguments of
+/// these are in memory, which a filter can't read.
 const UNKNOWN: &[libc::c_long] = &[
     libc::SYS_clone3,
     libc::SYS_openat2,
@@ -106,14 +106,13 @@ const SYS_FCHMODAT2: libc::c_long = 452;
 const SYS_STATMOUNT: libc::c_long = 457;
 const SYS_LISTMOUNT: libc::c_long = 458;
 
-/// The bits of a mode that let a program run as somebody else. A file that has them would be a door for whoever can reach
-/// it on the host, and no build needs one.
+/// The set-id bits of a mode. A file with them would give others on the host the user's rights, and no build needs one.
 const SET_ID: u32 = libc::S_ISUID | libc::S_ISGID;
 
-/// The flags with which opening makes a file; without them the argument for the mode has no meaning.
+/// The flags with which `open` creates a file; without them the mode argument has no meaning.
 const MAKES_A_FILE: u32 = (libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY)) as u32;
 
-/// Calls that set a mode, and which of their arguments it is.
+/// Calls that set a mode, with the index of that argument.
 const SET_MODE: &[(libc::c_long, u32)] = &[
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_chmod, 1),
@@ -127,14 +126,14 @@ const SET_MODE: &[(libc::c_long, u32)] = &[
     (libc::SYS_mknodat, 2),
 ];
 
-/// Calls that open a file, and which of their arguments the flags are; the mode is the next one.
+/// Calls that open a file, with the index of the flags argument; the mode is the next one.
 const OPEN: &[(libc::c_long, u32)] = &[
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_open, 1),
     (libc::SYS_openat, 2),
 ];
 
-/// Installs the filter. `no_sockets`: there is no network namespace, so that making a socket is refused altogether.
+/// Installs the filter. `no_sockets`: there is no network namespace, so all sockets are refused.
 pub(crate) fn apply(no_sockets: bool) -> Done {
     sys::seccomp(&program(no_sockets)).step(SetupStep::Seccomp, || "seccomp".into())
 }
@@ -156,7 +155,7 @@ fn program(no_sockets: bool) -> Vec<libc::sock_filter> {
     for (call, flags) in OPEN {
         code.refuse_set_id_on_open(*call, *flags);
     }
-    // Typing into the terminal that voe was started from.
+    // Injecting input into the terminal that voe was started from.
     for request in [libc::TIOCSTI as u32, libc::TIOCLINUX as u32] {
         code.refuse_if(libc::SYS_ioctl, 1, JUMP_EQUAL, request, libc::EPERM);
     }
@@ -165,24 +164,24 @@ fn program(no_sockets: bool) -> Vec<libc::sock_filter> {
     } else {
         code.socket_families();
     }
-    // Limits of another process: those of the toolbox and of its supervisor, too, could be lowered until they end.
+    // Limits of another process: those of the toolbox and its supervisor could be lowered until they end.
     code.refuse_unless(libc::SYS_prlimit64, 0, 0, libc::EPERM);
     code.end()
 }
 
-/// A program under construction; the number of the call is loaded between its parts.
+/// A program under construction; the call's number is loaded between its parts.
 #[derive(Default)]
 pub(crate) struct Code(Vec<libc::sock_filter>);
 
 impl Code {
-    /// Ends what is of another architecture; its numbers mean other calls.
+    /// Ends programs of another architecture, whose numbers mean other calls.
     pub(crate) fn begin() -> Self {
         let mut code = Self::default();
         code.load(ARCHITECTURE);
         code.jump(JUMP_EQUAL, THIS_ARCHITECTURE, 1, 0);
         code.ret(KILL);
         code.load(NUMBER);
-        // The x32 numbers of x86-64 would pass by all that follows.
+        // The x32 numbers of x86-64 would bypass all that follows.
         code.jump(JUMP_AT_LEAST, 0x4000_0000, 0, 1);
         code.ret(ERRNO | libc::ENOSYS as u32);
         code
@@ -211,7 +210,7 @@ impl Code {
         self.ret(ERRNO | errno as u32);
     }
 
-    /// Leaves the call to the process that listens.
+    /// Lets the listening process answer the call.
     pub(crate) fn ask(&mut self, call: libc::c_long) {
         self.jump(JUMP_EQUAL, call as u32, 0, 1);
         self.ret(ASK);

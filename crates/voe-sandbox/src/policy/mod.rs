@@ -1,4 +1,4 @@
-//! What commands are held to: Landlock rules, filters of system calls, resource limits, privileges.
+//! The rules for commands: Landlock rules, filters of system calls, resource limits, privileges.
 
 pub(crate) mod bounds;
 pub(crate) mod filter;

@@ -1,6 +1,6 @@
-//! A second filter, for where no namespace stands between commands and the user's other processes and files: what Landlock
-//! does not cover. Modes and times of files are changed by the supervisor (see [`crate::init::modes`]), and only in the sandbox's
-//! own directories.
+//! A second filter, for a sandbox without namespaces between commands and the user's other processes and files: it covers
+//! what Landlock does not. Modes and times of files are changed by the supervisor (`init/modes.rs`), and only in the
+//! sandbox's own directories.
 
 use std::os::fd::OwnedFd;
 
@@ -8,7 +8,7 @@ use super::filter::{Code, JUMP_ANY, JUMP_EQUAL};
 use crate::setup::{Done, InStep, SetupStep};
 use crate::sys;
 
-/// Calls that the supervisor carries out, or not.
+/// Calls that the supervisor carries out or refuses.
 pub(crate) const ASKED: &[libc::c_long] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_chmod,
@@ -23,7 +23,7 @@ const SETXATTRAT: libc::c_long = 463;
 const REMOVEXATTRAT: libc::c_long = 466;
 const FILE_SETATTR: libc::c_long = 469;
 
-/// They change files wherever these are. An ordinary user could change a file's group at most.
+/// Calls that change owners of files anywhere. An ordinary user could change a file's group at most.
 const OWNERS: &[libc::c_long] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_chown,
@@ -34,7 +34,7 @@ const OWNERS: &[libc::c_long] = &[
     FILE_SETATTR,
 ];
 
-/// As on a file system that does not have them, which programs that copy files put up with.
+/// Refused as on a file system without attributes, which programs that copy files accept.
 const ATTRIBUTES: &[libc::c_long] = &[
     libc::SYS_setxattr,
     libc::SYS_lsetxattr,
@@ -52,7 +52,7 @@ const OLDER: &[libc::c_long] = &[libc::SYS_utime, libc::SYS_utimes, libc::SYS_fu
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER: &[libc::c_long] = &[];
 
-/// Shared by all processes of a user, or done to another process of theirs.
+/// Calls on objects that all processes of a user share, or on another process of theirs.
 const SHARED: &[libc::c_long] = &[
     libc::SYS_shmget,
     libc::SYS_shmat,
@@ -74,11 +74,11 @@ const SHARED: &[libc::c_long] = &[
     libc::SYS_process_madvise,
     libc::SYS_migrate_pages,
     libc::SYS_move_pages,
-    // Tells of every file below a directory that it may not read.
+    // Reports events of files below a directory that commands may not read.
     libc::SYS_inotify_add_watch,
 ];
 
-/// What `fcntl` may not ask: that others wait before they open a file, and to be told when they do.
+/// Requests of `fcntl` that are refused: leases, and notifications of changes.
 const F_SETLEASE: u32 = 1024;
 const F_NOTIFY: u32 = 1026;
 
@@ -86,8 +86,8 @@ const F_NOTIFY: u32 = 1026;
 const OF_A_PROCESS: &[libc::c_long] =
     &[libc::SYS_sched_setaffinity, libc::SYS_sched_setscheduler, libc::SYS_sched_setparam, libc::SYS_sched_setattr];
 
-/// What `ioctl` may ask of a file by one of the file systems' own numbers: to share blocks, which takes a descriptor that
-/// may be written, and to look.
+/// Requests of `ioctl` to file systems that are allowed: sharing blocks, which needs a writable descriptor, and reading
+/// flags and extents.
 const FILE_REQUESTS: &[u32] = &[
     0x4004_9409, // FICLONE
     0x4020_940d, // FICLONERANGE
@@ -98,15 +98,15 @@ const FILE_REQUESTS: &[u32] = &[
     0x801c_581f, // FS_IOC_FSGETXATTR
 ];
 
-/// Kinds of such requests: `f`, `v`, `X`, and Btrfs's. They set flags and make subvolumes through a descriptor that may only
-/// be read.
+/// Kinds of such requests: `f`, `v`, `X`, and Btrfs's. They set flags and make subvolumes even through a read-only
+/// descriptor.
 const FILE_KINDS: [u32; 4] = [0x6600, 0x7600, 0x5800, 0x9400];
 
 /// `PRIO_USER` and `IOPRIO_WHO_USER`: all of the user's processes, whatever the second argument.
 const PRIO_USER: u32 = 2;
 const IOPRIO_WHO_USER: u32 = 3;
 
-/// Installs the filter. The descriptor is where the supervisor hears of [`ASKED`].
+/// Installs the filter. On the returned descriptor the supervisor receives the calls in [`ASKED`].
 pub(crate) fn apply() -> Done<OwnedFd> {
     sys::seccomp_listener(&program())
         .step(SetupStep::Seccomp, || "seccomp: changes of modes (another program listens already?)".into())
@@ -133,11 +133,12 @@ fn program() -> Vec<libc::sock_filter> {
         code.refuse_if(call, 0, JUMP_EQUAL, user, libc::EPERM);
         code.refuse_unless(call, 1, 0, libc::EPERM);
     }
-    // A path is as good as an address to a socket of this kind, and Landlock does not look at it.
+    // A path is an address for such a socket, and Landlock does not check it.
     code.refuse_if(libc::SYS_socket, 0, JUMP_EQUAL, libc::AF_UNIX as u32, libc::EAFNOSUPPORT);
     // SOCK_DGRAM and SOCK_RAW: one of a pair could still send to any path.
     code.refuse_if(libc::SYS_socketpair, 1, JUMP_ANY, 0x2, libc::EAFNOSUPPORT);
-    // As if it were done: what hides from the supervisor can't be counted, and nobody else in here could look.
+    // Reported as done: memory of a process that the supervisor can't examine can't be counted, and no other process
+    // in here could inspect it.
     code.refuse_if(libc::SYS_prctl, 0, JUMP_EQUAL, libc::PR_SET_DUMPABLE as u32, 0);
     for request in [F_SETLEASE, F_NOTIFY] {
         code.refuse_if(libc::SYS_fcntl, 1, JUMP_EQUAL, request, libc::EPERM);

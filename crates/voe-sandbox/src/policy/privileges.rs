@@ -1,18 +1,18 @@
-//! Giving up what the set-up needed.
+//! Dropping the privileges that the set-up needed.
 
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use crate::setup::{Done, InStep, SetupStep};
 
-/// What root keeps inside namespaces: to work on files of other owners, as root would. Everywhere outside the workspace,
-/// `/tmp` and the private home, mounts are read-only and hold root as well.
+/// Capabilities that root keeps inside namespaces: those over files of other owners. Outside the workspace, `/tmp` and the
+/// private home, mounts are read-only for root as well.
 const KEPT_BY_ROOT: CapabilitySet =
     CapabilitySet::CHOWN.union(CapabilitySet::DAC_OVERRIDE).union(CapabilitySet::FOWNER).union(CapabilitySet::FSETID);
 
-/// Drops all capabilities for good (root keeps those over files where `mounts_hold`), and lets no program gain any.
-pub(crate) fn drop_all(mounts_hold: bool) -> Done {
+/// Drops all capabilities for good (where `mounts_confine`, root keeps those over files), and lets no program gain any.
+pub(crate) fn drop_all(mounts_confine: bool) -> Done {
     let root = rustix::process::geteuid().is_root();
-    let kept = if root && mounts_hold { KEPT_BY_ROOT } else { CapabilitySet::empty() };
+    let kept = if root && mounts_confine { KEPT_BY_ROOT } else { CapabilitySet::empty() };
     for number in 0..64 {
         let one = CapabilitySet::from_bits_retain(1 << number);
         if !kept.contains(one) {
@@ -26,7 +26,7 @@ pub(crate) fn drop_all(mounts_hold: bool) -> Done {
     let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
     rustix::thread::set_capabilities(None, sets).step(SetupStep::Privileges, || "drop capabilities".into())?;
     rustix::thread::set_no_new_privs(true).step(SetupStep::Privileges, || "no new privileges".into())?;
-    // Nothing may look into the toolbox's memory or its descriptors.
+    // No process may inspect the toolbox's memory or descriptors.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
         .step(SetupStep::Privileges, || "not dumpable".into())
 }

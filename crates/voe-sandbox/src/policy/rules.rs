@@ -1,4 +1,4 @@
-//! Landlock: a second fence around what may be written, and a wall against signals and abstract sockets of others.
+//! Landlock: restricts reading and writing, and keeps signals and abstract sockets inside.
 
 use std::path::{Path, PathBuf};
 
@@ -10,16 +10,16 @@ use landlock::{
 use crate::plan::Plan;
 use crate::setup::{Done, InStep, SetupFailure, SetupStep};
 
-/// The newest rules that are used where the kernel knows them; older kernels hold what they can.
+/// The newest rules that are used where the kernel knows them; older kernels enforce those that they know.
 const NEWEST: ABI = ABI::V6;
 
-/// Fences this process and its children in.
+/// Restricts this process and its children.
 pub(crate) fn apply(plan: &Plan) -> Done {
-    // A second fence inside a private file system may be missing; the only one may not.
+    // In a private file system Landlock is a second layer and may be missing; where it is the only one, it may not.
     fence(&plan.readable, &plan.writable, plan.view.is_none())
 }
 
-/// In a container: everything but voe's own directory may be written, for commands run as root there.
+/// In a container: everything but voe's own directory may be written, since commands run as root there.
 pub(crate) fn guard_own(own: &Path, scratch: &Path) -> Done {
     let entries = std::fs::read_dir("/").step(SetupStep::Landlock, || "read /".into())?;
     let mut writable: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path != own).collect();
@@ -29,7 +29,7 @@ pub(crate) fn guard_own(own: &Path, scratch: &Path) -> Done {
 
 /// `readable`: empty for everything.
 fn fence(readable: &[PathBuf], writable: &[PathBuf], required: bool) -> Done {
-    // Without it `truncate` empties any file by path: then Landlock can be a second fence, but not the only one.
+    // Without this right `truncate` empties any file by path: then Landlock can be a second layer, but not the only one.
     let truncation = if required { CompatLevel::HardRequirement } else { CompatLevel::BestEffort };
     let mut rules = Ruleset::default()
         .set_compatibility(truncation)
@@ -62,7 +62,7 @@ fn fence(readable: &[PathBuf], writable: &[PathBuf], required: bool) -> Done {
     Ok(())
 }
 
-/// Paths that aren't there need no rule.
+/// Adds rules for paths; missing ones need none.
 fn allow(
     rules: landlock::RulesetCreated,
     path: &Path,

@@ -1,14 +1,14 @@
 //! The table of hostile commands.
 
-/// What a case has to end like, beside that nothing got through and that the next call works.
+/// How a case has to end, besides that nothing got through and that the next call works.
 pub enum End {
     /// It is refused: an exit code other than 0.
     Refused,
-    /// It exits with 0 and prints this: things that must go on working.
+    /// It exits with 0 and prints this: things that must keep working.
     Works(&'static str),
-    /// A limit ended it, or the system call said no; the result holds one of these words.
-    Says(&'static [&'static str]),
-    /// Contained is enough.
+    /// A limit ended it, or the system call failed; the result contains one of these words.
+    Mentions(&'static [&'static str]),
+    /// Any way, as long as it is contained.
     Contained,
 }
 
@@ -19,7 +19,7 @@ pub struct Case {
     /// The command for `bash`; the path for file tools.
     pub input: &'static str,
     pub end: End,
-    /// Not to be expected without namespaces.
+    /// Can't be prevented without namespaces.
     pub needs_namespaces: bool,
 }
 
@@ -35,10 +35,10 @@ const fn tool(name: &'static str, tool: &'static str, input: &'static str) -> Ca
     Case { name, tool, input, end: End::Refused, needs_namespaces: false }
 }
 
-use End::{Contained, Refused, Says, Works};
+use End::{Contained, Mentions, Refused, Works};
 
 pub const CASES: &[Case] = &[
-    // Things that must go on working.
+    // Things that must keep working.
     case("tools of the trade work", "python3 -c 'print(6*7)' && git --version >/dev/null && echo ok", Works("42")),
     case("the workspace can be written", "echo x > new.txt && cat new.txt && rm new.txt", Works("x")),
     namespaced("/tmp can be written", "echo x > /tmp/mine && cat /tmp/mine", Works("x")),
@@ -149,7 +149,7 @@ pub const CASES: &[Case] = &[
     case(
         "opening a file by its inode number",
         "python3 -c 'import ctypes,os; l=ctypes.CDLL(None,use_errno=True); print(l.syscall(304,3,0,0), os.strerror(ctypes.get_errno()))'",
-        Says(&["not permitted", "Operation"]),
+        Mentions(&["not permitted", "Operation"]),
     ),
     // The network.
     case("TCP to the host", "exec 3<>/dev/tcp/127.0.0.1/{tcp}", Refused),
@@ -178,32 +178,32 @@ pub const CASES: &[Case] = &[
     case(
         "a fork bomb in Python",
         "python3 -c '\nimport os,time\nn=0\nwhile True:\n  try:\n    if os.fork()==0: time.sleep(60)\n    n+=1\n  except OSError as e: print(\"refused\",n,e); break\n'",
-        Says(&["process limit", "refused"]),
+        Mentions(&["process limit", "refused"]),
     ),
     case(
         "a memory bomb",
         "python3 -c 'x=[bytearray(b\"x\"*10**7) for i in range(10**4)]'",
-        Says(&["memory limit", "MemoryError", "out of memory"]),
+        Mentions(&["memory limit", "MemoryError", "out of memory"]),
     ),
     case(
         "a memory bomb of many processes",
         "for i in $(seq 12); do python3 -c 'x=bytearray(b\"x\"*60_000_000); import time; time.sleep(4)' & done; wait; echo over",
-        Says(&["memory limit"]),
+        Mentions(&["memory limit"]),
     ),
     case(
         "a memory bomb of shared mappings",
         "python3 -c '\nimport mmap,time\nx=[]\nfor i in range(100):\n  x.append(mmap.mmap(-1,10**7)); x[-1].write(b\"x\"*10**7); time.sleep(0.005)\ntime.sleep(2)\nprint(\"over\")\n'; echo over",
-        Says(&["memory limit", "Cannot allocate"]),
+        Mentions(&["memory limit", "Cannot allocate"]),
     ),
     case(
         "a memory bomb of files without a name",
         "python3 -c '\nimport os,time\nfor i in range(20):\n  os.write(os.memfd_create(\"x\"),b\"x\"*50_000_000); time.sleep(0.02)\ntime.sleep(2)\n'; echo over",
-        Says(&["memory limit", "Killed"]),
+        Mentions(&["memory limit", "Killed"]),
     ),
     case(
         "the same by a process that does not let itself be examined",
         "python3 -c '\nimport ctypes,os,time\nctypes.CDLL(None).prctl(4,0)\nfor i in range(20):\n  os.write(os.memfd_create(\"x\"),b\"x\"*50_000_000); time.sleep(0.02)\ntime.sleep(2)\n'; echo over",
-        Says(&["memory limit", "Killed"]),
+        Mentions(&["memory limit", "Killed"]),
     ),
     namespaced("memory in /dev/shm", "head -c 2G /dev/zero > /dev/shm/x; r=$?; rm -f /dev/shm/x; exit $r", Refused),
     namespaced(
@@ -214,23 +214,23 @@ pub const CASES: &[Case] = &[
     case(
         "a disk filler in the workspace",
         "for i in $(seq 200); do head -c 50M /dev/zero > fill$i || exit 1; sleep 0.05; done",
-        Says(&["disk limit"]),
+        Mentions(&["disk limit"]),
     ),
     case("cleaning up after it", "rm -f fill*; ls | grep -c fill", Contained),
     case(
         "a disk filler of files without a name",
         "python3 -c '\nimport os,time\nfor i in range(40):\n  f=os.open(\"fill\",os.O_CREAT|os.O_RDWR); os.unlink(\"fill\"); os.write(f,os.urandom(50_000_000)); os.fsync(f); time.sleep(0.02)\ntime.sleep(2)\n'; echo over",
-        Says(&["disk limit"]),
+        Mentions(&["disk limit"]),
     ),
     case(
         "the same by a process that does not let itself be examined either",
         "python3 -c '\nimport ctypes,os,time\nctypes.CDLL(None).prctl(4,0)\nfor i in range(40):\n  f=os.open(\"fill\",os.O_CREAT|os.O_RDWR); os.unlink(\"fill\"); os.write(f,os.urandom(50_000_000)); os.fsync(f); time.sleep(0.02)\ntime.sleep(2)\n'; echo over",
-        Says(&["disk limit"]),
+        Mentions(&["disk limit"]),
     ),
     namespaced(
         "a disk filler in /tmp",
         "for i in $(seq 200); do head -c 50M /dev/zero > /tmp/fill$i || exit 1; sleep 0.05; done",
-        Says(&["disk limit"]),
+        Mentions(&["disk limit"]),
     ),
     namespaced("cleaning up after that", "rm -f /tmp/fill*", Works("")),
     case("endless output", "timeout 3 yes | cat", Contained),
@@ -245,11 +245,11 @@ pub const CASES: &[Case] = &[
         "python3 -c '\nimport os\nfor i in range(3000):\n  os.mkdir(\"d\"); os.chdir(\"d\")\n'; rm -rf d; ls",
         Contained,
     ),
-    // Staying.
+    // Outliving the call.
     case(
         "ignoring SIGTERM",
         "trap '' TERM INT HUP; timeout -s TERM 1 sleep 0.1; while true; do sleep 1; done",
-        Says(&["time", "timeout", "seconds"]),
+        Mentions(&["time", "timeout", "seconds"]),
     ),
     case(
         "daemonising",

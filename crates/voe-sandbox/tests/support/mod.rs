@@ -1,4 +1,4 @@
-//! What the sandbox's tests share: being voe for themselves, and calling the toolbox.
+//! Shared by the sandbox's tests: standing in for the voe binary, and calling the toolbox.
 
 use std::process::ExitCode;
 use std::time::Duration;

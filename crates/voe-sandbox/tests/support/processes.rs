@@ -1,8 +1,8 @@
-//! Processes of the host's, as a test sees them.
+//! Processes on the host.
 
 use std::fs;
 
-/// Processes on the host whose command line holds `needle`.
+/// Processes on the host whose command line contains `needle`.
 pub fn with(needle: &str) -> Vec<u32> {
     fs::read_dir("/proc")
         .unwrap()

@@ -9,7 +9,7 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What no result may ever hold.
+/// Text that no result may contain.
 pub const SECRET: &str = "correct-horse-battery";
 
 /// A host worth attacking.
@@ -27,8 +27,8 @@ pub struct World {
 }
 
 impl World {
-    /// Sets it up in `/tmp`; the home is there, and the workspace in the home. Sets `HOME` and a secret variable, so it must be
-    /// called before any thread is started.
+    /// Makes it in `/tmp`, with a home and the workspace in it. Sets `HOME` and a secret variable, so it must be called before
+    /// any thread is started.
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -52,7 +52,7 @@ impl World {
         tcp.set_nonblocking(true).unwrap();
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         udp.set_nonblocking(true).unwrap();
-        // A place that is seen inside, if this user may write to one.
+        // A directory that is visible inside, if this user may write to one.
         let seen = std::env::current_exe().unwrap().with_file_name(format!("voe-test-{}.sock", std::process::id()));
         let unix_path = if fs::write(&seen, "").is_ok() { seen } else { outside.join("sock") };
         let _ = fs::remove_file(&unix_path);
@@ -70,7 +70,7 @@ impl World {
         Self { dir, work, outside, tcp, udp, unix, unix_path, abstract_socket, canaries, tree }
     }
 
-    /// Replaces the names of what is attacked in a command.
+    /// Replaces the names of targets in a command.
     pub fn fill(&self, command: &str) -> String {
         command
             .replace("{outside}", self.outside.to_str().unwrap())
@@ -80,9 +80,9 @@ impl World {
             .replace("{pid}", &std::process::id().to_string())
     }
 
-    /// What got through, if anything did.
+    /// The attack that got through, if one did.
     ///
-    /// `git` says whether the git directory must be as it was already, and not only when the sandbox is closed.
+    /// `git`: whether the git directory must be unchanged already now, and not only when the sandbox is closed.
     pub fn breach(&self, git: bool) -> Option<String> {
         for (path, content) in &self.canaries {
             if (git || !path.starts_with(&self.work)) && fs::read(path).ok().as_ref() != Some(content) {
@@ -116,7 +116,7 @@ impl World {
         self.abstract_socket.accept().is_ok().then(|| "an abstract socket was connected to".into())
     }
 
-    /// Whether the user's tree is as it was, to the byte.
+    /// Whether the user's tree is unchanged, to the byte.
     pub fn tree_is_untouched(&self) -> bool {
         tree(&self.work) == self.tree
     }

@@ -1,5 +1,5 @@
-//! A process outside that stands for the toolbox inside: what it reads goes in, what comes out it writes. voe's client then
-//! needs to know nothing of engines, and ends the toolbox as it ends any process.
+//! A process on the host that stands in for the toolbox in the container: it forwards standard input and output. So voe's
+//! client needs no knowledge of engines, and ends the toolbox like any other process.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ pub(crate) fn run(address: &str, container: &str, command: Vec<String>) -> ExitC
         return ExitCode::FAILURE;
     };
     let code = runtime.block_on(bridge(address, container, command));
-    // Not waited for: a thread may still be reading standard input.
+    // Not joined: a thread may still be reading standard input.
     runtime.shutdown_background();
     match code {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)),

@@ -1,4 +1,4 @@
-//! What containers are made of, and what they may take.
+//! The configuration of containers: options, capabilities and limits.
 
 use bollard::models::{ContainerCreateBody, HostConfig, ResourcesUlimits};
 
@@ -13,8 +13,8 @@ pub(super) fn named(sandbox: &str) -> bollard::query_parameters::CreateContainer
     bollard::query_parameters::CreateContainerOptionsBuilder::default().name(&names::new(sandbox)).build()
 }
 
-/// Parts of `/proc` and `/sys` that tell of the machine: what engines mask by default (a list given here replaces theirs), and
-/// the pages of its memory.
+/// Parts of `/proc` and `/sys` that reveal facts about the host: what engines mask by default (a list given here replaces
+/// theirs), and the pages of its memory.
 const MASKED: [&str; 15] = [
     "/proc/acpi",
     "/proc/asound",
@@ -33,7 +33,7 @@ const MASKED: [&str; 15] = [
     "/sys/firmware",
 ];
 
-/// What every container of voe's may take and do: few capabilities, no network unless it is asked for.
+/// Limits of every container that voe makes: few capabilities, no network unless requested.
 pub(super) fn bounds(limits: &voe_protocol::Limits, network: bool) -> HostConfig {
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let ulimit = |name: &str, value: u64| ResourcesUlimits {
@@ -56,7 +56,7 @@ pub(super) fn bounds(limits: &voe_protocol::Limits, network: bool) -> HostConfig
     }
 }
 
-/// What a container is made of.
+/// The request that creates a container.
 pub(super) fn body(spec: &Spec, image: &str) -> ContainerCreateBody {
     let limits = &spec.limits;
     ContainerCreateBody {

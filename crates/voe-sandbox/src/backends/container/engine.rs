@@ -1,4 +1,4 @@
-//! Reaching the engine, and what to do when it cannot be reached.
+//! Connecting to the engine, and what to do when that fails.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub(super) fn address(choice: Choice) -> String {
     set("DOCKER_HOST").unwrap_or_else(|| "unix:///var/run/docker.sock".into())
 }
 
-/// Connects and makes sure that somebody answers.
+/// Connects and checks that the engine answers.
 pub(super) async fn connect(choice: Choice, address: &str) -> Result<Docker, SandboxError> {
     let unavailable = |error: Error| SandboxError::Unavailable {
         choice,
@@ -56,8 +56,8 @@ pub(super) fn is_local(address: &str) -> bool {
     address.starts_with("unix://")
 }
 
-/// Removes containers, and images of snapshots, whose owners are dead, and those of sandboxes that the index knows to be
-/// `dead`. Only names decide: labels can be an image's.
+/// Removes containers and snapshot images whose owners are dead, and those of sandboxes that the index lists as `dead`.
+/// Only names decide: labels can come from an image.
 pub(super) async fn sweep(docker: &Docker, dead: &[String]) {
     let dead = |name: Option<Name>| name.is_some_and(|name| name.owner.is_dead() || dead.contains(&name.sandbox));
     let named = HashMap::from([("name", vec!["voe-"])]);
@@ -81,7 +81,7 @@ pub(super) async fn sweep(docker: &Docker, dead: &[String]) {
 
 pub(super) async fn remove(docker: &Docker, id: &str) {
     let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-    // It may be gone already; what stays is the next start's.
+    // It may be gone already; the next start removes what is left.
     let _ = docker.remove_container(id, Some(options)).await;
 }
 
@@ -90,7 +90,7 @@ pub(super) async fn remove_image(docker: &Docker, id: &str) {
     let _ = docker.remove_image(id, Some(options), None).await;
 }
 
-/// Does something with the engine where nobody can wait for it (a drop); gives up after a while.
+/// Runs a request to the engine where nothing can await it (a drop); gives up after a while.
 pub(super) fn apart<F: Future<Output = ()>>(act: impl FnOnce(Docker) -> F + Send + 'static, address: String) {
     const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
     let thread = std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! Images at an engine: fetched, looked into, changed, removed.
+//! Images of an engine: pulling, inspecting, changing and removing them.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ use super::upload;
 use crate::choice::Choice;
 use crate::error::SandboxError;
 
-/// What is taken out of an image at most.
+/// Limits on what is copied out of an image.
 const MOST_BYTES: u64 = 16 << 30;
 const MOST_ENTRIES: u64 = 2_000_000;
 
@@ -32,7 +32,7 @@ pub struct Images {
     choice: Choice,
 }
 
-/// An image that is there.
+/// An image that the engine has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Its id.
@@ -47,14 +47,14 @@ pub struct Found {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct PullError {
-    /// What the engine said, in one line.
+    /// The engine's message, in one line.
     pub why: String,
-    /// Whether it may go better later: a limit on fetching, a broken connection.
+    /// Whether a later try may succeed: a rate limit, a broken connection.
     pub passing: bool,
 }
 
 impl Images {
-    /// Those of Docker or Podman.
+    /// The images of Docker or Podman.
     ///
     /// # Errors
     /// No Docker or Podman answers, or it refuses.
@@ -63,15 +63,15 @@ impl Images {
         Ok(Self { docker, choice })
     }
 
-    /// Docker's or Podman's.
+    /// The engine: Docker or Podman.
     pub fn choice(&self) -> Choice {
         self.choice
     }
 
-    /// The image of this name or id, if it is there.
+    /// The image of this name or id, if the engine has it.
     ///
     /// # Errors
-    /// The engine could not look for the image; that there is none is not an error.
+    /// The engine could not be asked; a missing image is not an error.
     pub async fn find(&self, image: &str) -> Result<Option<Found>, SandboxError> {
         match self.docker.inspect_image(image).await {
             Ok(there) => Ok(Some(Found {
@@ -84,7 +84,7 @@ impl Images {
         }
     }
 
-    /// What tells this engine from others; empty if it doesn't say.
+    /// An id that distinguishes this engine from others; empty if the engine reports none.
     pub async fn engine(&self) -> String {
         self.docker.info().await.ok().and_then(|info| info.id).unwrap_or_default()
     }
@@ -113,7 +113,7 @@ impl Images {
         Ok(())
     }
 
-    /// Bytes that are free where the engine keeps its images, and that place, if it is on this machine.
+    /// Free bytes where the engine keeps its images, and that directory, if it is on this machine.
     pub async fn disk_left(&self) -> Option<(u64, PathBuf)> {
         let root = PathBuf::from(self.docker.info().await.ok()?.docker_root_dir?);
         let stat = rustix::fs::statvfs(&root).ok()?;
@@ -165,8 +165,8 @@ impl Images {
         file.flush().await.map_err(SandboxError::io("write", to))
     }
 
-    /// Makes the image `name` of `image`: `put` is copied to the path beside it, then `script` is run by a shell, without a
-    /// network.
+    /// Makes the image `name` from `image`: each file of `put` is copied to its path, then `script` is run by a shell, without
+    /// a network.
     ///
     /// # Errors
     /// The script failed, or the engine did.
@@ -176,8 +176,8 @@ impl Images {
             upload::send(&self.docker, &container, put.0, put.1).await?;
             match self.run_to_end(&container).await? {
                 (0, _) => {}
-                (code, said) => {
-                    return Err(SandboxError::Failed(format!("preparing {image} ended with {code}: {said}")));
+                (code, output) => {
+                    return Err(SandboxError::Failed(format!("preparing {image} ended with {code}: {output}")));
                 }
             }
             let (repo, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
@@ -224,21 +224,21 @@ impl Images {
         let ended: Result<Vec<_>, Error> = self.docker.wait_container(container, None).try_collect().await;
         let code = match ended {
             Ok(all) => all.last().map_or(0, |end| end.status_code),
-            // Any other exit code than 0 comes as an error.
+            // bollard reports exit codes other than 0 as errors.
             Err(Error::DockerContainerWaitError { code, .. }) => code,
             Err(error) => return Err(failed("waiting for the container")(error)),
         };
         let options = LogsOptionsBuilder::default().stdout(true).stderr(true).build();
-        let mut said = String::new();
+        let mut output = String::new();
         let mut log = self.docker.logs(container, Some(options));
         while let Some(Ok(piece)) = log.next().await {
             if let LogOutput::StdOut { message } | LogOutput::StdErr { message } | LogOutput::Console { message } =
                 piece
             {
-                said.push_str(&String::from_utf8_lossy(&message));
+                output.push_str(&String::from_utf8_lossy(&message));
             }
         }
-        Ok((code, said.trim().chars().take(2000).collect()))
+        Ok((code, output.trim().chars().take(2000).collect()))
     }
 
     /// Removes an image's name, and the image if that was its last; not while a container uses it.
@@ -257,7 +257,7 @@ impl Images {
 /// Whether the same try may succeed later.
 fn passes(why: &str, status: Option<u16>) -> bool {
     let why = why.to_lowercase();
-    // Without a network another try would only take time, for each of some hundred images.
+    // Without a network another try would only cost time, for each of some hundred images.
     let offline = ["no such host", "network is unreachable", "connection refused", "no route to host"];
     let wrong =
         ["not found", "manifest unknown", "denied", "unauthorized", "invalid reference", "no matching manifest"];

@@ -1,4 +1,4 @@
-//! What voe does in a container, where it is the first process and also the toolbox.
+//! voe inside a container, where it is the first process and also the toolbox.
 
 use std::fs;
 use std::io::Write;
@@ -16,17 +16,17 @@ use crate::home::copy;
 use crate::init;
 use crate::policy::{filter, privileges, rules};
 
-/// How often the first process looks at the disk.
+/// How often the first process checks the disk.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The toolbox in a container, which isolates nearly all of it already.
 pub(crate) fn contained() -> ExitCode {
     let scratch = Path::new(super::SCRATCH);
     let _ = fs::create_dir_all(scratch);
-    let held = privileges::drop_all(true)
+    let restricted = privileges::drop_all(true)
         .and_then(|()| rules::guard_own(Path::new(super::OWN), scratch))
         .and_then(|()| filter::apply(false));
-    match held {
+    match restricted {
         Ok(()) => voe_toolbox::server::run(),
         Err(failure) => {
             #[expect(clippy::print_stderr, reason = "read by voe, not by a terminal")]
@@ -36,10 +36,10 @@ pub(crate) fn contained() -> ExitCode {
     }
 }
 
-/// The first process: takes over orphans, and watches how much of the disk the container takes, and which bounds the engine
-/// had to hold. It says so on standard output, which voe reads.
+/// The first process: adopts orphans, and watches how much disk the container takes and which limits the engine enforced.
+/// It reports these on standard output, which voe reads.
 pub(crate) fn idle(disk_bytes: u64, memory_bytes: u64, processes: u64) -> ExitCode {
-    // Every program expects them, and not every image has them.
+    // Every program expects these, and not every image has them.
     let _ = fs::create_dir_all("/root");
     if fs::create_dir("/tmp").is_ok() {
         let _ = fs::set_permissions("/tmp", fs::Permissions::from_mode(0o1777));
@@ -60,7 +60,7 @@ pub(crate) fn idle(disk_bytes: u64, memory_bytes: u64, processes: u64) -> ExitCo
         if let Ok(stat) = rustix::fs::statvfs("/") {
             let free = stat.f_bfree * stat.f_frsize;
             let before = *baseline.get_or_insert(free);
-            // What others take of the same disk counts too, so it is looked at more closely before anything is ended.
+            // Others may fill the same disk, so the exact size is counted before anything is ended.
             if before.saturating_sub(free) > tolerated {
                 let used = taken() + unlinked();
                 if used > tolerated {
@@ -107,7 +107,7 @@ impl Counter {
     }
 }
 
-/// Bytes of what was written to since the container began: newer than its first process.
+/// Bytes of files written since the container began: newer than its first process.
 fn taken() -> u64 {
     let began = fs::metadata("/proc/1").and_then(|meta| meta.modified()).ok();
     let (mut bytes, mut open) = (0, vec![std::path::PathBuf::from("/")]);
@@ -134,7 +134,7 @@ fn unlinked() -> u64 {
     inside.map_or(0, |inside| inside.unlinked(&[]).bytes)
 }
 
-/// Processes that came in from outside: the toolboxes.
+/// Processes that were started from outside: the toolboxes.
 fn entered() -> Vec<Pid> {
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();
     all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
@@ -147,12 +147,12 @@ fn entered() -> Vec<Pid> {
         .collect()
 }
 
-/// Copies what is in one directory into another, which is emptied first.
+/// Copies the content of one directory into another, which is emptied first.
 pub(crate) fn reset(from: &Path, to: &Path) -> ExitCode {
     for entry in fs::read_dir(to).into_iter().flatten().flatten() {
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            crate::home::family::remove(&path);
+            crate::home::root::remove(&path);
         } else {
             let _ = fs::remove_file(&path);
         }

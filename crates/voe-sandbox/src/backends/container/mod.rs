@@ -33,8 +33,8 @@ use crate::choice::Choice;
 use crate::environment;
 use crate::error::SandboxError;
 use crate::groups::Groups;
-use crate::home::family::{self, Family};
 use crate::home::index::Record;
+use crate::home::root::{self, SandboxRoot};
 use crate::spec::Spec;
 use crate::watch::Meter;
 use config::{body, named};
@@ -48,7 +48,7 @@ pub(crate) const SCRATCH: &str = "/.voe/scratch";
 /// Where the workspace as it was at the start can be read inside.
 pub(crate) const BASE: &str = "/.voe/base";
 
-/// What it can do.
+/// Its capabilities.
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     isolates: true,
     fork: true,
@@ -66,7 +66,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 #[derive(Debug)]
 pub(crate) struct Container {
     spec: Spec,
-    family: Arc<Family>,
+    root: Arc<SandboxRoot>,
     place: PathBuf,
     docker: Docker,
     address: String,
@@ -121,13 +121,13 @@ impl Container {
         })?;
         let env = found.config.and_then(|config| config.env).unwrap_or_default();
         let env = env.iter().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect();
-        let family = Family::create(&spec.home, &spec, Some(&address))?;
-        let container = Self::start(spec, family, docker, address, &image, workspace, env, true).await?;
+        let root = SandboxRoot::create(&spec.home, &spec, Some(&address))?;
+        let container = Self::start(spec, root, docker, address, &image, workspace, env, true).await?;
         if !own_checkout {
             let from = container.spec.workspace.clone();
             upload::send(&container.docker, &container.id, &from, &container.workspace).await?;
         }
-        // Beside the workspace: what the patch is made against.
+        // A second copy, next to the workspace: the base of the patch.
         let workspace = container.workspace.to_string_lossy().into_owned();
         container.run(&[PROGRAM, "sandbox-init", "reset", &workspace, BASE]).await?;
         Ok(container)
@@ -136,7 +136,7 @@ impl Container {
     #[allow(clippy::too_many_arguments)]
     async fn start(
         spec: Spec,
-        family: Arc<Family>,
+        root: Arc<SandboxRoot>,
         docker: Docker,
         address: String,
         image: &str,
@@ -145,9 +145,9 @@ impl Container {
         fresh: bool,
     ) -> Result<Self, SandboxError> {
         let body = body(&spec, image);
-        let options = named(family.id());
+        let options = named(root.id());
         let created = docker.create_container(Some(options), body).await.map_err(failed("creating the container"))?;
-        let place = family.place(0)?;
+        let place = root.place(0)?;
         let meter = Meter::new(Groups::default(), place.join("events"), &spec);
         let detail = format!(
             "container of {image}: no new privileges, few capabilities, memory {}, {} processes; network {}",
@@ -156,7 +156,7 @@ impl Container {
             if spec.network { "on" } else { "off" }
         );
         // From here on its drop removes the container.
-        let container = Self { spec, family, place, docker, address, id: created.id, workspace, env, meter, detail };
+        let container = Self { spec, root, place, docker, address, id: created.id, workspace, env, meter, detail };
         if fresh {
             let program = container.spec.program.clone();
             upload::send(&container.docker, &container.id, &program, Path::new(PROGRAM)).await?;
@@ -166,10 +166,10 @@ impl Container {
         Ok(container)
     }
 
-    /// Writes down what the first process inside has to say.
+    /// Writes the reports of the first process inside to a file.
     async fn listen(&self) -> Result<(), SandboxError> {
         let options = AttachContainerOptionsBuilder::default().stream(true).stdout(true).build();
-        let mut said = self
+        let mut attached = self
             .docker
             .attach_container(&self.id, Some(options))
             .await
@@ -181,7 +181,7 @@ impl Container {
             .open(&events)
             .map_err(SandboxError::io("create", &events))?;
         tokio::spawn(async move {
-            while let Some(Ok(piece)) = said.output.next().await {
+            while let Some(Ok(piece)) = attached.output.next().await {
                 if let LogOutput::StdOut { message } | LogOutput::Console { message } = piece {
                     let _ = file.write_all(&message);
                 }
@@ -194,7 +194,7 @@ impl Container {
         let options = CommitContainerOptionsBuilder::default()
             .container(&self.id)
             .repo(names::SNAPSHOTS)
-            .tag(&names::new(self.family.id()))
+            .tag(&names::new(self.root.id()))
             .pause(true)
             .build();
         let image = self
@@ -205,7 +205,7 @@ impl Container {
         Ok(Image { id: image.id, address: self.address.clone() })
     }
 
-    /// Runs a command of voe's own inside.
+    /// Runs one of voe's own commands inside.
     async fn run(&self, command: &[&str]) -> Result<(), SandboxError> {
         let config = ExecConfig {
             attach_stdout: Some(true),
@@ -215,19 +215,19 @@ impl Container {
         };
         let failed = failed("preparing the container");
         let exec = self.docker.create_exec(&self.id, config).await.map_err(&failed)?;
-        let mut said = Vec::new();
+        let mut printed = Vec::new();
         if let StartExecResults::Attached { mut output, .. } =
             self.docker.start_exec(&exec.id, None).await.map_err(&failed)?
         {
             while let Some(Ok(piece)) = output.next().await {
-                said.extend_from_slice(&piece.into_bytes());
+                printed.extend_from_slice(&piece.into_bytes());
             }
         }
         match self.docker.inspect_exec(&exec.id).await.map_err(&failed)?.exit_code {
             Some(0) => Ok(()),
             code => Err(SandboxError::Failed(format!(
                 "preparing the container ended with {code:?}: {}",
-                String::from_utf8_lossy(&said).trim()
+                String::from_utf8_lossy(&printed).trim()
             ))),
         }
     }
@@ -244,7 +244,7 @@ impl Container {
         };
         let fork = Self::start(
             self.spec.clone(),
-            Arc::clone(&self.family),
+            Arc::clone(&self.root),
             self.docker.clone(),
             self.address.clone(),
             &image.id,
@@ -308,7 +308,7 @@ impl Backend for Container {
         self.meter.annotate(result);
     }
 
-    // The container as it is, as an image.
+    // An image of the container as it is now.
     fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, SandboxError>> {
         Box::pin(async move { Ok(Snapshot::of(self.commit().await?)) })
     }
@@ -334,12 +334,12 @@ impl Drop for Container {
         if !id.is_empty() {
             engine::apart(move |docker| async move { engine::remove(&docker, &id).await }, self.address.clone());
         }
-        family::remove(&self.place);
+        root::remove(&self.place);
     }
 }
 
-/// Removes what dead owners left at the engines that are usual here, and at those where `dead` sandboxes had their
-/// containers. Does nothing where none listens.
+/// Removes what dead owners left in the default engines, and in those where `dead` sandboxes had their containers. Does
+/// nothing where no engine listens.
 pub(crate) fn sweep(dead: &[(String, Record)]) {
     let mut addresses: Vec<String> = [Choice::Docker, Choice::Podman].map(engine::address).to_vec();
     addresses.retain(|address| engine::is_local(address));

@@ -1,5 +1,5 @@
-//! What containers and snapshots are called. An image's author can give every container of the image labels, but not a name:
-//! by its name alone voe knows what it made itself, and for which sandbox.
+//! Names of containers and snapshots. An image's author can give every container of the image labels, but not a name: by the
+//! name alone voe recognizes what it made itself, and for which sandbox.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,7 +10,7 @@ pub(super) const SNAPSHOTS: &str = "voe-snapshot";
 
 const PREFIX: &str = "voe-";
 
-/// What a name tells.
+/// The parts of a name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Name {
     /// The sandbox's id.
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_tells_its_sandbox_and_owner_and_names_of_other_programs_do_not() {
+    fn a_name_has_its_sandbox_and_owner_and_names_of_other_programs_are_not_read() {
         let id = crate::home::index::new_id();
         let name = new(&id);
         let own = || Some(Name { sandbox: id.clone(), owner: Owner::own() });

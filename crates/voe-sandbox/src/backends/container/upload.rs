@@ -30,7 +30,7 @@ pub(super) async fn send(docker: &Docker, container: &str, from: &Path, to: &Pat
     let body = bollard::body_try_stream(futures_util::StreamExt::map(stream, |piece| piece.map(Into::into)));
     let sent = docker.upload_to_container(container, Some(options), body).await;
     match writing.await {
-        // A broken pipe here only says that the engine stopped reading, and it says why.
+        // A broken pipe here only means that the engine stopped reading; its own error has the reason.
         Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(SandboxError::io("copy", from)(error)),
         _ => sent.map_err(failed("copying into the container")),
     }
@@ -58,7 +58,7 @@ fn archive(from: &Path, to: &Path, secrets: &BTreeSet<PathBuf>, out: Sender) -> 
     tar.into_inner()?.finish()
 }
 
-/// A directory without credentials, and without what has no content: sockets and the like.
+/// A directory without credentials, and without entries that have no content (sockets and the like).
 fn directory(tar: &mut tar::Builder<Sender>, from: &Path, to: &Path, secrets: &BTreeSet<PathBuf>) -> io::Result<()> {
     tar.append_dir(to, from)?;
     for entry in std::fs::read_dir(from)? {
@@ -71,7 +71,7 @@ fn directory(tar: &mut tar::Builder<Sender>, from: &Path, to: &Path, secrets: &B
             directory(tar, &entry.path(), &to.join(name), secrets)?;
         } else if kind.is_file() || kind.is_symlink() {
             match tar.append_path_with_name(entry.path(), to.join(name)) {
-                // It went away meanwhile, or may not be read: then it is not there inside either.
+                // It vanished meanwhile, or can't be read: then it is missing inside, too.
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {}
                 other => other?,
             }

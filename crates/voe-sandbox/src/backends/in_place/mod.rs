@@ -15,11 +15,11 @@ use voe_trace::event::SandboxFacts;
 use crate::backend::{Backend, BoxFuture, Capabilities, Snapshot};
 use crate::environment;
 use crate::error::SandboxError;
-use crate::home::family::{self, Family};
+use crate::home::root::{self, SandboxRoot};
 use crate::spec::Spec;
 use shadow::Shadow;
 
-/// What it can do.
+/// Its capabilities.
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     isolates: false,
     fork: true,
@@ -37,7 +37,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 #[derive(Debug)]
 pub(crate) struct InPlace {
     spec: Spec,
-    family: Arc<Family>,
+    root: Arc<SandboxRoot>,
     place: PathBuf,
     shadow: Arc<Shadow>,
     /// The user's tree as it was before the first command; forks share it.
@@ -46,7 +46,7 @@ pub(crate) struct InPlace {
     fork: bool,
 }
 
-/// A tree that was kept.
+/// A snapshot: a tree in the store.
 #[derive(Debug, Clone)]
 struct Kept {
     shadow: Arc<Shadow>,
@@ -63,21 +63,21 @@ impl InPlace {
         }
         spec.workspace =
             spec.workspace.canonicalize().map_err(SandboxError::io("open the workspace", &spec.workspace))?;
-        spec.home = family::home(&spec.home)?;
-        let family = Family::create(&spec.home, &spec, None)?;
-        let place = family.place(0)?;
-        Self::assemble(spec, family, place, Arc::default(), false).await
+        spec.home = root::home(&spec.home)?;
+        let root = SandboxRoot::create(&spec.home, &spec, None)?;
+        let place = root.place(0)?;
+        Self::assemble(spec, root, place, Arc::default(), false).await
     }
 
     async fn assemble(
         spec: Spec,
-        family: Arc<Family>,
+        root: Arc<SandboxRoot>,
         place: PathBuf,
         base: Arc<OnceCell<Kept>>,
         fork: bool,
     ) -> Result<Self, SandboxError> {
         let shadow = Arc::new(Shadow::create(place.join("shadow"), spec.workspace.clone()).await?);
-        Ok(Self { spec, family, place, shadow, base, fork })
+        Ok(Self { spec, root, place, shadow, base, fork })
     }
 
     async fn base(&self) -> Result<&Kept, SandboxError> {
@@ -93,17 +93,17 @@ impl InPlace {
             Some(kept) => kept,
             None => self.base().await?,
         };
-        let place = self.family.place(0)?;
+        let place = self.root.place(0)?;
         let copy = place.join("tree");
         kept.shadow.restore(&kept.tree, &copy).await?;
         let spec = Spec { workspace: copy, ..self.spec.clone() };
-        Self::assemble(spec, Arc::clone(&self.family), place, Arc::clone(&self.base), true).await
+        Self::assemble(spec, Arc::clone(&self.root), place, Arc::clone(&self.base), true).await
     }
 }
 
 impl Backend for InPlace {
     fn facts(&self) -> SandboxFacts {
-        let detail = "asked for by name; commands run as you, without isolation".into();
+        let detail = "requested by name; commands run as you, without isolation".into();
         SandboxFacts { backend: self.spec.choice.word().into(), detail }
     }
 
@@ -160,6 +160,6 @@ impl Backend for InPlace {
 
 impl Drop for InPlace {
     fn drop(&mut self) {
-        family::remove(&self.place);
+        root::remove(&self.place);
     }
 }

@@ -33,13 +33,13 @@ impl Shadow {
         }
         let index = shadow.workspace.join(".git/index");
         if index.is_file() {
-            // Spares reading what is committed and unchanged.
+            // Saves reading what is committed and unchanged.
             let _ = std::fs::copy(index, shadow.git_dir.join("index"));
         }
         Ok(shadow)
     }
 
-    /// The workspace by another name: where git notes whose objects it borrows, a path must not hold a newline.
+    /// The workspace under another name: in git's list of alternates a path must not contain a newline.
     fn link(&self) -> PathBuf {
         self.git_dir.join(LINK)
     }
@@ -50,7 +50,7 @@ impl Shadow {
         self.git(&["write-tree"]).await
     }
 
-    /// Writes a tree to `to`, and beside it a copy of what is ignored in the workspace, as it is now.
+    /// Writes a tree to `to`, together with a copy of the ignored files of the workspace as they are now.
     pub(crate) async fn restore(&self, tree: &str, to: &Path) -> Result<(), SandboxError> {
         std::fs::create_dir_all(to).map_err(SandboxError::io("create", to))?;
         if self.workspace.join(".git").exists() {
@@ -84,7 +84,7 @@ impl Shadow {
         run(command, "git").await
     }
 
-    /// git on this store. The repository's configuration and hooks, which commands can write to, have no say.
+    /// git on this store. The repository's configuration and hooks, which commands can change, have no effect.
     fn command(&self, work_tree: &Path) -> Command {
         let mut command = Command::new("git");
         command.env_clear().envs(environment::from_own(&Default::default())).env("PATH", voe_untrusted::search_path());
@@ -95,8 +95,8 @@ impl Shadow {
     }
 }
 
-/// Python takes a compiled file for its source if second and size agree, so one made of an edit would stand in for the
-/// source that was just written here.
+/// Python takes a compiled file as current if its source's second and size match, so one made from an edit could be used
+/// in place of the source that was just written here.
 fn python_cache(path: &str) -> bool {
     path.ends_with(".pyc") || path.split('/').next_back() == Some("__pycache__")
 }
@@ -104,7 +104,7 @@ fn python_cache(path: &str) -> bool {
 async fn run(mut command: Command, name: &str) -> Result<String, SandboxError> {
     let output = command
         .stdin(Stdio::null())
-        // Ctrl-C is voe's to answer.
+        // Ctrl-C is for voe to handle.
         .process_group(0)
         .output()
         .await
@@ -112,6 +112,6 @@ async fn run(mut command: Command, name: &str) -> Result<String, SandboxError> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(SandboxError::Failed(format!("{name}: {}", said.lines().last().unwrap_or("it failed and said nothing"))))
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(SandboxError::Failed(format!("{name}: {}", stderr.lines().last().unwrap_or("it failed without a message"))))
 }

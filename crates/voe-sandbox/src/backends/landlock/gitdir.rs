@@ -1,4 +1,4 @@
-//! The git directory of the copy: one that stands for itself, whatever the user's is. Read once, before anything ran.
+//! The git directory of the copy: independent of the user's, whatever form that has. Read once, before anything runs.
 
 use std::fs::File;
 use std::io::Write;
@@ -29,27 +29,27 @@ const OF_THE_MAIN_TREE: &[&str] = &[
     "sequencer",
 ];
 
-/// What leads from a work tree's own part to what it shares.
+/// Files that lead from a work tree's own part to what it shares.
 const OF_THE_LINK: &[&str] = &["commondir", "gitdir", "locked", "modules"];
 
-/// What a workspace has of git.
+/// The git directories of a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Git {
-    /// Where `.git` leads, if it is a file: a work tree or a submodule. Otherwise it is copied as it stands.
+    /// Where `.git` leads, if it is a file: a work tree or a submodule. Otherwise it is copied as it is.
     pub(super) dir: Option<GitDir>,
     /// Object directories of other repositories from which it borrows.
     pub(super) borrowed: Vec<PathBuf>,
 }
 
 impl Git {
-    /// Looks at the user's workspace.
+    /// Reads the user's workspace.
     pub(super) fn of(workspace: &Path) -> Self {
         let dir = gitdirs::elsewhere(workspace);
         let common = dir.as_ref().map_or_else(|| workspace.join(".git"), |dir| dir.common.clone());
         Self { dir, borrowed: gitdirs::borrowed(&common) }
     }
 
-    /// Makes the copy's `.git` stand for itself. `tree`: the copy, which has `.git` as the user's tree has it.
+    /// Makes the copy's `.git` independent. `tree`: the copy, whose `.git` is that of the user's tree.
     pub(super) fn settle(&self, tree: &Path) -> Result<(), SandboxError> {
         let git = tree.join(".git");
         let failed = |error: voe_untrusted::Error| SandboxError::Failed(error.to_string());
@@ -66,7 +66,7 @@ impl Git {
             }
         }
         if !self.borrowed.is_empty() {
-            // As absolute paths: what is relative led to somewhere else from here.
+            // As absolute paths: relative ones would lead elsewhere from here.
             let info = git.join("objects/info");
             let dir = UntrustedDir::open(&info).map_err(failed)?;
             dir.remove("alternates").map_err(failed)?;
@@ -78,7 +78,7 @@ impl Git {
     }
 }
 
-/// Adds to a configuration file that is there.
+/// Appends to a configuration file if it exists.
 fn append(git: &Path, name: &str, text: &str) -> Result<(), SandboxError> {
     let path = git.join(name);
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

@@ -1,7 +1,7 @@
 //! Landlock and seccomp on a copy of the tree: for where namespaces are not allowed.
 //!
-//! Commands work in `tree`, a copy in voe's own directory; the user's tree is the base, which they may read. What they may
-//! reach is decided once, from the user's tree, before the first of them runs.
+//! Commands work in `tree`, a copy in voe's own directory; the user's tree is the base, which they may read. The paths that they
+//! may reach are decided once, from the user's tree, before the first command runs.
 
 mod gitdir;
 mod reach;
@@ -22,7 +22,7 @@ use crate::error::SandboxError;
 use crate::groups::Groups;
 use crate::home::copy;
 use crate::home::credentials;
-use crate::home::family::{self, Family, Layer};
+use crate::home::root::{self, Layer, SandboxRoot};
 use crate::launch::{self, Control};
 use crate::plan::{AddedTo, Bounds, Plan};
 use crate::spec::Spec;
@@ -30,7 +30,7 @@ use crate::watch::Meter;
 use gitdir::Git;
 use tree::{Copier, Source};
 
-/// What it can do.
+/// Its capabilities.
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     isolates: true,
     fork: true,
@@ -44,14 +44,14 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     hides: true,
 };
 
-/// A sandbox that Landlock and seccomp fence in.
+/// A sandbox that Landlock and seccomp enforce.
 #[derive(Debug)]
 pub(crate) struct Landlock {
     /// Its workspace is the user's own tree.
     spec: Spec,
-    family: Arc<Family>,
+    root: Arc<SandboxRoot>,
     place: PathBuf,
-    /// What commands work in.
+    /// The copy in which commands work.
     tree: PathBuf,
     /// Bytes of disk that the tree took at the start.
     tree_bytes: u64,
@@ -64,14 +64,14 @@ pub(crate) struct Landlock {
     control: Mutex<Option<Control>>,
 }
 
-/// What was found out about the user's tree before anything ran. Never computed again: afterwards commands could decide it.
+/// What was found in the user's tree before anything ran. Never computed again: afterwards commands could influence it.
 #[derive(Debug)]
 struct Reach {
     git: Git,
     readable: Vec<PathBuf>,
 }
 
-/// A tree that was kept.
+/// A snapshot: a copy of the tree.
 type Kept = Arc<KeptTree>;
 
 /// A copy of a tree, with the disk that it takes.
@@ -93,7 +93,7 @@ impl Landlock {
             return Err(SandboxError::Unavailable {
                 choice: Choice::Landlock,
                 step: None,
-                problem: "it does not run as root, whose files are all over the machine".into(),
+                problem: "it does not run as root, who owns files everywhere".into(),
                 remedy: "run voe as an ordinary user, or use --sandbox local or a container".into(),
             });
         }
@@ -112,7 +112,7 @@ impl Landlock {
         if let Some(path) = homes.iter().chain(&secrets).find(inside) {
             return Err(SandboxError::Usage {
                 problem: format!(
-                    "{} has {} in it, a home directory or credentials, which landlock cannot hide",
+                    "{} contains {}, a home directory or credentials, which landlock cannot hide",
                     spec.workspace.display(),
                     path.display()
                 ),
@@ -123,38 +123,38 @@ impl Landlock {
         spec.home = spec.home.canonicalize().map_err(SandboxError::io("open", &spec.home))?;
         if spec.home.starts_with(&spec.workspace) {
             return Err(SandboxError::Usage {
-                problem: format!("voe's own directory {} lies inside the workspace", spec.home.display()),
-                remedy: "set another state directory".into(),
+                problem: format!("voe's own directory {} is inside the workspace", spec.home.display()),
+                remedy: "set VOE_STATE_DIR to a directory outside of it".into(),
             });
         }
         let git = Git::of(&spec.workspace);
         let readable = reach::readable(&spec, &git.borrowed);
-        let family = Family::create(&spec.home, &spec, None)?;
-        let sandbox = Self::with_tree(spec, family, Arc::new(Reach { git, readable }), Vec::new(), None).await?;
+        let root = SandboxRoot::create(&spec.home, &spec, None)?;
+        let sandbox = Self::with_tree(spec, root, Arc::new(Reach { git, readable }), Vec::new(), None).await?;
         launch::rehearse(&sandbox.spec.program, sandbox.plan(true), Choice::Landlock).await?;
         Ok(sandbox)
     }
 
-    /// A sandbox on a copy of the user's tree, or of one that was kept.
+    /// A sandbox on a copy of the user's tree, or of a snapshot.
     async fn with_tree(
         spec: Spec,
-        family: Arc<Family>,
+        root: Arc<SandboxRoot>,
         reach: Arc<Reach>,
         origins: Vec<PathBuf>,
         kept: Option<Kept>,
     ) -> Result<Self, SandboxError> {
-        let groups = Groups::create(&family.next().to_string(), spec.limits.memory_bytes, spec.limits.processes);
+        let groups = Groups::create(&root.next().to_string(), spec.limits.memory_bytes, spec.limits.processes);
         let detail = format!(
             "Landlock and seccomp, on a copy; {}; {}",
-            if groups.holds_memory() { "control groups" } else { "resource limits" },
+            if groups.limits_memory() { "control groups" } else { "resource limits" },
             if spec.network { "network on" } else { "no sockets, not even loopback" },
         );
-        let place = family.place(0)?;
+        let place = root.place(0)?;
         let tree = place.join("tree");
         std::fs::create_dir(&tree).map_err(SandboxError::io("create", &tree))?;
         let meter = Meter::new(groups, place.join("events"), &spec);
         let control = Mutex::new(None);
-        let mut sandbox = Self { spec, family, place, tree, tree_bytes: 0, reach, origins, meter, detail, control };
+        let mut sandbox = Self { spec, root, place, tree, tree_bytes: 0, reach, origins, meter, detail, control };
         let (user, to, reach) = (sandbox.spec.workspace.clone(), sandbox.tree.clone(), Arc::clone(&sandbox.reach));
         sandbox.tree_bytes = in_background(move || match kept {
             Some(kept) => {
@@ -171,13 +171,13 @@ impl Landlock {
         Ok(sandbox)
     }
 
-    /// What stands in for a private file system: a home and a place for temporary files.
+    /// The environment in place of a private file system: a home and a directory for temporary files.
     fn own_environment(&self) -> Vec<(String, String)> {
         let place = |name: &str| self.place.join(name).to_string_lossy().into_owned();
         let mut own = vec![
             ("HOME".into(), place("user")),
             ("TMPDIR".into(), place("tmp")),
-            // A repository around voe's own directory is none of the workspace's.
+            // A repository around voe's own directory is not the workspace's.
             ("GIT_CEILING_DIRECTORIES".into(), self.place.to_string_lossy().into_owned()),
         ];
         own.extend(environment::identity());
@@ -186,7 +186,7 @@ impl Landlock {
 
     fn plan(&self, rehearsal: bool) -> Plan {
         let limits = &self.spec.limits;
-        let (memory, processes) = self.meter.unheld(limits.memory_bytes, limits.processes);
+        let (memory, processes) = self.meter.unenforced(limits.memory_bytes, limits.processes);
         let own = ["tmp", "user", "scratch"].map(|name| self.place.join(name));
         let mut writable = reach::devices();
         writable.push(self.tree.clone());
@@ -195,7 +195,7 @@ impl Landlock {
         readable.extend(self.origins.iter().flat_map(|place| ["tree", "tmp"].map(|name| place.join(name))));
         Plan {
             home: self.place.clone(),
-            layers: self.family.layers(),
+            layers: self.root.layers(),
             user_namespace: false,
             network: self.spec.network,
             view: None,
@@ -224,8 +224,8 @@ impl Landlock {
         let kept = at.kept::<Kept>()?.cloned();
         let mut origins = self.origins.clone();
         origins.push(self.place.clone());
-        let (family, reach) = (Arc::clone(&self.family), Arc::clone(&self.reach));
-        let fork = Self::with_tree(self.spec.clone(), family, reach, origins, kept).await?;
+        let (root, reach) = (Arc::clone(&self.root), Arc::clone(&self.reach));
+        let fork = Self::with_tree(self.spec.clone(), root, reach, origins, kept).await?;
         let mut left = copy::MOST_BYTES;
         for name in ["tmp", "user"] {
             let (from, to) = (self.place.join(name), fork.place.join(name));
@@ -272,7 +272,7 @@ impl Backend for Landlock {
             }
             setup.env.extend(self.own_environment());
             setup.env.extend(added);
-            // Closed first: its helper ends what the one before has left.
+            // Closed first: its helper ends what the previous toolbox left running.
             self.lock_control(None);
             let (toolbox, hello, control) =
                 launch::toolbox(&self.spec.program, self.plan(false), &setup, Choice::Landlock).await?;
@@ -287,7 +287,7 @@ impl Backend for Landlock {
 
     fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, SandboxError>> {
         Box::pin(async move {
-            let layer = self.family.layer(1)?;
+            let layer = self.root.layer(1)?;
             let (tree, bytes) = (self.tree.clone(), self.tree_bytes);
             let kept = KeptTree { layer, bytes };
             let to = kept.dir();
@@ -315,7 +315,7 @@ impl Drop for Landlock {
     fn drop(&mut self) {
         self.lock_control(None);
         self.meter.close();
-        family::remove(&self.place);
+        root::remove(&self.place);
     }
 }
 
@@ -339,7 +339,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directories_of_the_workspace_in_path_are_those_of_the_copy() {
+    fn directories_of_the_workspace_in_path_become_those_of_the_copy() {
         let list = moved("/w/.venv/bin:/usr/bin:/wide/bin", Path::new("/w"), Path::new("/copy"));
         assert_eq!(list, "/copy/.venv/bin:/usr/bin:/wide/bin");
     }

@@ -1,4 +1,4 @@
-//! What Landlock lets commands reach. It is an allow-list: whatever is not named is out of reach.
+//! The paths that Landlock lets commands reach. An allow-list: a path that is not named is out of reach.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::home::{credentials, homes, sockets, tools};
 use crate::spec::Spec;
 
-/// Below the root and out of reach as a whole.
+/// Directories below the root that are out of reach as a whole.
 const CLOSED: [&str; 9] = ["home", "root", "tmp", "run", "mnt", "media", "lost+found", "proc", "dev"];
 
 /// All homes, the user's own among them.
@@ -16,8 +16,8 @@ pub(super) fn all_homes() -> BTreeSet<PathBuf> {
     homes::all(own.as_deref())
 }
 
-/// What may be read, apart from what may be written. To be computed once, before the first command: it depends on what is
-/// in the user's workspace. `borrowed`: object directories that the workspace's repository needs.
+/// Paths that may be read, apart from those that may be written. Computed once, before the first command, since it depends
+/// on the content of the user's workspace. `borrowed`: object directories that the workspace's repository needs.
 pub(super) fn readable(spec: &Spec, borrowed: &[PathBuf]) -> Vec<PathBuf> {
     let homes = all_homes();
     let asked: BTreeSet<PathBuf> = spec.read.iter().filter_map(|path| path.canonicalize().ok()).collect();
@@ -41,7 +41,7 @@ pub(super) fn readable(spec: &Spec, borrowed: &[PathBuf]) -> Vec<PathBuf> {
     // The base: the user's own tree, which is only read.
     without(&spec.workspace, &secrets, &mut open, 0);
     open.extend(borrowed.iter().cloned());
-    // Other processes' parts of it are out of reach all the same: Landlock forbids looking into processes outside.
+    // Other processes' entries are out of reach all the same: Landlock forbids inspecting processes outside.
     open.push("/proc".into());
     if spec.network {
         open.extend(Path::new("/etc/resolv.conf").canonicalize());
@@ -49,15 +49,15 @@ pub(super) fn readable(spec: &Spec, borrowed: &[PathBuf]) -> Vec<PathBuf> {
     open
 }
 
-/// Devices that may be written. No terminals: `/dev/pts` has those of the user's other windows.
+/// Devices that may be written. No terminals: `/dev/pts` contains those of the user's other windows.
 pub(super) fn devices() -> Vec<PathBuf> {
     ["null", "zero", "full", "random", "urandom"].iter().map(|name| Path::new("/dev").join(name)).collect()
 }
 
-/// The most entries of a directory that are named one by one.
+/// At most this many entries of a directory are named one by one.
 const MOST_ENTRIES: usize = 1000;
 
-/// `path`, if nothing in it is closed, else what in it isn't.
+/// `path` if nothing in it is closed, else those of its entries that are not closed.
 fn without(path: &Path, closed: &BTreeSet<PathBuf>, open: &mut Vec<PathBuf>, depth: usize) {
     if closed.contains(path) {
         return;
@@ -66,17 +66,17 @@ fn without(path: &Path, closed: &BTreeSet<PathBuf>, open: &mut Vec<PathBuf>, dep
         open.push(path.to_path_buf());
         return;
     }
-    // Closed paths lie a few directories deep; deeper, rather nothing than too much.
+    // Closed paths are a few directories deep; deeper than that, show nothing rather than too much.
     if depth > 12 {
         return;
     }
     let entries: Vec<_> = fs::read_dir(path).into_iter().flatten().flatten().take(MOST_ENTRIES + 1).collect();
-    // All must be named to the helper; of a crowded directory (a socket among scratch files), too, rather nothing.
+    // Every entry has to be named to the helper; of a crowded directory (a socket among scratch files) show nothing, too.
     if entries.len() > MOST_ENTRIES {
         return;
     }
     for entry in entries {
-        // A link is as open as what it leads to.
+        // A link is as open as its target.
         if !entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
             without(&entry.path(), closed, open, depth + 1);
         }
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_closed_is_left_out_and_its_neighbours_are_not() {
+    fn closed_paths_are_left_out_and_their_neighbours_are_not() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["a/secret", "a/tools/bin", "b"] {
             fs::create_dir_all(dir.path().join(name)).unwrap();
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_crowded_directory_with_something_closed_nothing_is_shown() {
+    fn nothing_is_shown_of_a_crowded_directory_with_something_closed() {
         let dir = tempfile::tempdir().unwrap();
         let crowded = dir.path().join("crowded");
         for number in 0..=MOST_ENTRIES {

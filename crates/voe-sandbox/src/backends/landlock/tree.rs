@@ -1,7 +1,7 @@
 //! Copies of whole trees: by reflink, else by bytes, never by hard link. A write to a hard link, or a change of its mode,
 //! would reach the file that it was made from.
 //!
-//! Everything is done by descriptor and no link is followed: a snapshot is taken of a tree that commands wrote.
+//! All work is done by descriptor and no link is followed: a snapshot is taken of a tree that commands wrote.
 
 use std::ffi::{CString, OsStr};
 use std::fs::File;
@@ -19,18 +19,18 @@ use crate::error::SandboxError;
 /// Deeper than any real tree; two descriptors are open for each level.
 const MOST_DEPTH: usize = 200;
 
-/// Bytes that stay free on the disk, whatever is copied.
+/// Bytes of the disk that a copy leaves free.
 const KEEP_FREE: u64 = 256 << 20;
 
-/// Mode bits that are copied. A file that runs as its owner has no place in a tree that commands work in.
+/// Mode bits that are copied. Set-id files have no place in a tree that commands work in.
 const MODE_BITS: u32 = 0o1777;
 
 /// Whose tree is copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
-    /// The user's: it is not changed in any way, and what cannot be read is an error.
+    /// The user's: it is not changed in any way, and an unreadable entry is an error.
     User,
-    /// One that commands wrote: what they made unreadable is read all the same.
+    /// A tree that commands wrote: entries that they made unreadable are read all the same.
     Commands,
 }
 
@@ -42,9 +42,9 @@ pub(super) struct Copier<'a> {
     reflink: bool,
     /// Bytes that may still be written.
     room: u64,
-    /// Where it is, for messages.
+    /// The current path, for messages.
     at: PathBuf,
-    /// Bytes of disk that the copy takes, as far as it shares nothing.
+    /// Bytes of disk that the copy takes, not counting shared blocks.
     bytes: u64,
 }
 
@@ -53,8 +53,8 @@ impl<'a> Copier<'a> {
         Self { source, without, reflink: true, room: 0, at: PathBuf::new(), bytes: 0 }
     }
 
-    /// Copies what is in the directory `from` into the directory `to`; what is in `to` already stays. Returns the bytes of
-    /// disk that it takes. All of it is copied or it is an error; sockets, pipes and devices are left out.
+    /// Copies the content of the directory `from` into the directory `to`; entries of `to` stay. Returns the bytes of disk
+    /// that the copy takes. A partial copy is an error; sockets, pipes and devices are left out.
     pub(super) fn contents(mut self, from: &Path, to: &Path) -> Result<u64, SandboxError> {
         let to_dir = open_dir(rustix::fs::CWD, to).map_err(|errno| SandboxError::io("open", to)(errno.into()))?;
         let disk = rustix::fs::fstatvfs(&to_dir).map_err(|errno| SandboxError::io("open", to)(errno.into()))?;
@@ -82,7 +82,7 @@ impl<'a> Copier<'a> {
             }
             self.at.push(OsStr::from_bytes(name.as_bytes()));
             match self.entry(from, to, &name, depth) {
-                // It vanished between the list and the look.
+                // It vanished after it was listed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 done => done?,
             }
@@ -150,7 +150,7 @@ impl<'a> Copier<'a> {
         match rustix::fs::ioctl_ficlone(target, source) {
             Ok(()) => Ok(true),
             Err(Errno::OPNOTSUPP | Errno::XDEV | Errno::NOTTY | Errno::NOSYS) => {
-                // So it is for all files of this tree, as far as it is worth asking.
+                // Assume the same for all other files of this tree.
                 self.reflink = false;
                 Ok(false)
             }
@@ -171,7 +171,7 @@ impl<'a> Copier<'a> {
             let mut limited = io::Read::take(&mut source, size);
             return io::copy(&mut limited, &mut target).map(drop);
         }
-        // A file with holes: they are not filled, or a small file could fill the disk.
+        // Holes are not filled, or a sparse file could fill the disk.
         target.set_len(size)?;
         let mut buffer = vec![0; 64 << 10];
         let mut at = 0;
@@ -196,12 +196,12 @@ impl<'a> Copier<'a> {
         Ok(())
     }
 
-    /// Opens for reading. What commands made unreadable is made readable meanwhile: the inode is held by a descriptor,
-    /// so that no other can be put in its place.
+    /// Opens for reading. An entry that commands made unreadable is made readable meanwhile: a descriptor refers to the
+    /// inode, so that no other can be put in its place.
     fn readable(&self, from: &OwnedFd, name: &CString, stat: &Stat, flags: OFlags) -> io::Result<OwnedFd> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let errno = match rustix::fs::openat(from, name, flags, Mode::empty()) {
-            // A directory that can be listed and not entered is of no use.
+            // A directory that can be listed but not entered is of no use.
             Ok(_) if self.source == Source::Commands && !enterable(stat) => Errno::ACCESS,
             Ok(fd) => return Ok(fd),
             Err(errno) => errno,
@@ -209,13 +209,13 @@ impl<'a> Copier<'a> {
         if errno != Errno::ACCESS || self.source == Source::User {
             return Err(errno.into());
         }
-        let held = rustix::fs::openat(from, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
-        let now = rustix::fs::fstat(&held)?;
+        let inode = rustix::fs::openat(from, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        let now = rustix::fs::fstat(&inode)?;
         let kind = FileType::from_raw_mode(now.st_mode);
         if kind != FileType::from_raw_mode(stat.st_mode) {
             return Err(io::Error::other("it was replaced while it was copied"));
         }
-        let through = format!("/proc/self/fd/{}", held.as_raw_fd());
+        let through = format!("/proc/self/fd/{}", inode.as_raw_fd());
         let before = Mode::from_raw_mode(now.st_mode & 0o7777);
         rustix::fs::chmod(&through, before | Mode::RUSR | if kind.is_dir() { Mode::XUSR } else { Mode::empty() })?;
         let opened = rustix::fs::open(&through, flags - OFlags::NOFOLLOW, Mode::empty());
@@ -226,7 +226,7 @@ impl<'a> Copier<'a> {
     }
 }
 
-/// Whether its owner can list and enter a directory; anything else needs no entering.
+/// Whether its owner can list and enter it, if it is a directory; true for anything else.
 fn enterable(stat: &Stat) -> bool {
     !FileType::from_raw_mode(stat.st_mode).is_dir() || stat.st_mode & 0o500 == 0o500
 }
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn holes_stay_holes_and_what_is_between_them_is_copied() {
+    fn holes_stay_holes_and_the_data_between_them_is_copied() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = two(dir.path());
         let file = File::create(from.join("sparse")).unwrap();
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_that_is_too_deep_is_an_error_and_no_smaller_copy() {
+    fn a_tree_that_is_too_deep_is_an_error_not_a_partial_copy() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = two(dir.path());
         fs::create_dir_all(from.join("d/".repeat(MOST_DEPTH + 2))).unwrap();

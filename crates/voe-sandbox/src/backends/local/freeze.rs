@@ -1,4 +1,4 @@
-//! Copying a layer of an overlay as what it is: what was written, what was deleted, what replaces a directory.
+//! Copying a layer of an overlay with its marks: written files, deletions, and directories that replace others.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -8,13 +8,13 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, XattrFlags};
 
-/// A layer with more in it is not copied but frozen as it is. An edit of some files is far below; a build is above.
+/// A layer with more entries than this is not copied but frozen in place. An edit of some files is far below; a build is above.
 const MOST_ENTRIES: u32 = 2000;
 const MOST_BYTES: u64 = 64 << 20;
 /// Two descriptors are open for each level.
 const MOST_DEPTH: u32 = 64;
 
-/// The marks of an overlay that tell what a directory is. What it notes for its own use (`origin`, `impure`) stays behind.
+/// The overlay's marks that say what a directory is. Those for its own use (`origin`, `impure`) are not copied.
 const MARKS: [&CStr; 4] =
     [c"trusted.overlay.opaque", c"trusted.overlay.redirect", c"user.overlay.opaque", c"user.overlay.redirect"];
 
@@ -24,8 +24,8 @@ struct Budget {
     depth: u32,
 }
 
-/// Copies what is in the layer `from` into the empty directory `to`. `false`: there is too much of it, or something that
-/// can't be copied; what was copied until then is of no use.
+/// Copies the content of the layer `from` into the empty directory `to`. `false`: it is too large, or has something that
+/// can't be copied; the partial copy is of no use.
 pub(super) fn copy(from: &Path, to: &Path) -> bool {
     let mut budget = Budget { entries: MOST_ENTRIES, bytes: MOST_BYTES, depth: MOST_DEPTH };
     let copied = open_dir(rustix::fs::CWD, from)
@@ -68,7 +68,7 @@ fn dir(from: &OwnedFd, to: &OwnedFd, budget: &mut Budget) -> io::Result<()> {
                 let target = rustix::fs::readlinkat(from, &name, Vec::new())?;
                 rustix::fs::symlinkat(&target, to, &name)?;
             }
-            // A deleted name is a device of number 0, which anybody may make.
+            // A whiteout is a character device of number 0, which any user may make.
             FileType::CharacterDevice if stat.st_rdev == 0 => {
                 rustix::fs::mknodat(to, &name, FileType::CharacterDevice, mode(&stat), 0)?;
             }
@@ -102,7 +102,7 @@ fn finish(to: &OwnedFd, name: &CString, stat: &Stat) -> io::Result<()> {
     if rustix::process::geteuid().is_root() {
         let (uid, gid) = (Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)));
         rustix::fs::chownat(to, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
-        // A change of owner takes the bit by which new files get a directory's group.
+        // A change of owner clears a directory's set-group-id bit.
         if stat.st_mode & 0o2000 != 0 && FileType::from_raw_mode(stat.st_mode).is_dir() {
             rustix::fs::chmodat(to, name, mode(stat), AtFlags::empty())?;
         }

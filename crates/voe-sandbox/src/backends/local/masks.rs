@@ -1,6 +1,6 @@
-//! Layers that hide credentials in the trees that are shown. A mount over a path hides what is there only as long as it is
-//! there: a command may rename a directory above it, and a snapshot then mounts the tree again. A layer below those that
-//! commands write hides it wherever it is moved to, in the workspace, in the base and in forks.
+//! Layers that hide credentials in the trees that are shown. A mount over a path hides only that path: a command may rename a
+//! directory above it, and a snapshot then mounts the tree again. A layer below those that commands write hides the
+//! credentials wherever they are moved to, in the workspace, in the base and in forks.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, CWD, Gid, Timespec, Timestamps, Uid, XattrFlags};
 use crate::error::SandboxError;
 use crate::plan::{MASKS, Tree};
 
-/// Where a path of the host's is in a tree, if it is below it.
+/// A host path relative to a tree, if it is below it.
 pub(super) fn below<'p>(path: &'p Path, tree: &Tree) -> Option<&'p Path> {
     path.strip_prefix(&tree.lower).ok().filter(|rest| !rest.as_os_str().is_empty())
 }
@@ -32,7 +32,7 @@ pub(super) fn make(place: &Path, trees: &[Tree], secrets: &BTreeSet<PathBuf>) ->
 fn fill(layer: &Path, lower: &Path, hidden: &[&Path]) -> io::Result<()> {
     let mut parents = BTreeSet::new();
     for path in hidden {
-        // One that lies in another is hidden with it.
+        // A path below another is hidden with it.
         if hidden.iter().any(|other| other != path && path.starts_with(other)) {
             continue;
         }
@@ -48,7 +48,7 @@ fn fill(layer: &Path, lower: &Path, hidden: &[&Path]) -> io::Result<()> {
             fs::set_permissions(&mask, fs::Permissions::from_mode(0o444))?;
         }
     }
-    // The upper one of two directories says what both look like. Deepest first: changing one changes the times above.
+    // In an overlay the upper directory sets mode, owner and times. Deepest first: a change updates the times above.
     for parent in parents.iter().rev() {
         look_like(&layer.join(parent), &lower.join(parent))?;
     }
@@ -60,7 +60,7 @@ fn opaque_dir(path: &Path) -> io::Result<()> {
     fs::create_dir(path)?;
     let name = if rustix::process::geteuid().is_root() { "trusted.overlay.opaque" } else { "user.overlay.opaque" };
     if let Err(error) = rustix::fs::setxattr(path, name, b"y", XattrFlags::empty()) {
-        // A file hides it as well.
+        // An empty file hides it as well.
         fs::remove_dir(path)?;
         return Err(error.into());
     }

@@ -1,4 +1,4 @@
-//! Namespaces and an overlay: the strongest isolation that needs nothing installed, and the one in which forks cost nothing.
+//! Namespaces and an overlay: the strongest isolation that needs nothing installed; forks cost next to nothing.
 
 mod freeze;
 mod masks;
@@ -18,10 +18,10 @@ use crate::choice::Choice;
 use crate::environment;
 use crate::error::SandboxError;
 use crate::groups::Groups;
-use crate::home::family::{self, Family, Layer};
+use crate::home::root::{self, Layer, SandboxRoot};
 use crate::home::{copy, gitdirs};
 use crate::launch::{self, Control};
-use crate::plan::{BASE_INSIDE, Bounds, Order, Plan, Stack, Tree};
+use crate::plan::{BASE_INSIDE, Bounds, HelperRequest, Plan, Stack, Tree};
 use crate::setup::SetupStep;
 use crate::spec::Spec;
 use crate::watch::Meter;
@@ -30,7 +30,7 @@ use view::Found;
 /// Where the toolbox keeps its own things inside.
 pub(crate) const SCRATCH_INSIDE: &str = "/run/voe/scratch";
 
-/// What it can do.
+/// Its capabilities.
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     isolates: true,
     fork: true,
@@ -48,7 +48,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 #[derive(Debug)]
 pub(crate) struct Local {
     spec: Spec,
-    family: Arc<Family>,
+    root: Arc<SandboxRoot>,
     place: PathBuf,
     /// The user's trees; the workspace first.
     trees: Vec<Tree>,
@@ -71,7 +71,7 @@ struct State {
 type Layers = Vec<Arc<Layer>>;
 
 impl Local {
-    /// Opens a sandbox; what doesn't work here is found out by setting it all up once.
+    /// Opens a sandbox. Whether it works here is found out by setting everything up once.
     pub(crate) async fn open(mut spec: Spec) -> Result<Self, SandboxError> {
         spec.workspace =
             spec.workspace.canonicalize().map_err(SandboxError::io("open the workspace", &spec.workspace))?;
@@ -103,11 +103,11 @@ impl Local {
     }
 
     fn in_home(spec: &Spec, home: &Path) -> Result<Self, SandboxError> {
-        let home = family::home(home)?;
+        let home = root::home(home)?;
         if home.starts_with(&spec.workspace) {
             return Err(SandboxError::Usage {
-                problem: format!("voe's own directory {} lies inside the workspace", home.display()),
-                remedy: "set another state directory".into(),
+                problem: format!("voe's own directory {} is inside the workspace", home.display()),
+                remedy: "set VOE_STATE_DIR to a directory outside of it".into(),
             });
         }
         let at = spec.mount_at.clone().unwrap_or_else(|| spec.workspace.clone());
@@ -116,28 +116,28 @@ impl Local {
             trees.push(Tree { lower: git.common.clone(), at: git.common });
         }
         trees.extend(spec.overlays.iter().map(|(lower, at)| Tree { lower: lower.clone(), at: at.clone() }));
-        let family = Family::create(&home, spec, None)?;
-        let place = family.place(trees.len())?;
-        let upper = family.layer(trees.len())?;
+        let root = SandboxRoot::create(&home, spec, None)?;
+        let place = root.place(trees.len())?;
+        let upper = root.layer(trees.len())?;
         let state = State { upper, frozen: Vec::new(), mounts: 0, control: None };
         let found = Arc::new(Found::look(spec, &trees));
-        Self::assemble(spec.clone(), family, place, trees, found, state)
+        Self::assemble(spec.clone(), root, place, trees, found, state)
     }
 
     fn assemble(
         spec: Spec,
-        family: Arc<Family>,
+        root: Arc<SandboxRoot>,
         place: PathBuf,
         trees: Vec<Tree>,
         found: Arc<Found>,
         state: State,
     ) -> Result<Self, SandboxError> {
-        let groups = Groups::create(&family.next().to_string(), spec.limits.memory_bytes, spec.limits.processes);
+        let groups = Groups::create(&root.next().to_string(), spec.limits.memory_bytes, spec.limits.processes);
         masks::make(&place, &trees, &found.credentials)?;
         if view::own_home(&spec).is_some() {
             write_gitconfig(&UntrustedDir::open(&place.join("user"))?)?;
         }
-        let held = match (groups.holds_memory(), groups.holds_processes()) {
+        let enforced_by = match (groups.limits_memory(), groups.limits_processes()) {
             (true, true) => "control groups for memory and processes",
             (true, false) => "a control group for memory",
             (false, true) => "a control group for processes",
@@ -147,7 +147,7 @@ impl Local {
             format!("; {name} leads to a directory that is not shown inside (add it to [sandbox] read)")
         });
         let detail = format!(
-            "namespaces, overlay, Landlock and seccomp; {held}; network {}{}{environment}",
+            "namespaces, overlay, Landlock and seccomp; {enforced_by}; network {}{}{environment}",
             if spec.network { "on" } else { "off" },
             if trees.len() > 1 + spec.overlays.len() {
                 "; git directory outside the workspace overlaid too"
@@ -156,7 +156,7 @@ impl Local {
             },
         );
         let meter = Meter::new(groups, place.join("events"), &spec);
-        Ok(Self { spec, family, place, trees, found, state: Mutex::new(state), meter, detail })
+        Ok(Self { spec, root, place, trees, found, state: Mutex::new(state), meter, detail })
     }
 
     /// Sets everything up, runs nothing.
@@ -167,11 +167,11 @@ impl Local {
 
     fn plan(&self, state: &mut State, pristine: Option<&BaseSource>, rehearsal: bool) -> Plan {
         let limits = &self.spec.limits;
-        let (memory, processes) = self.meter.unheld(limits.memory_bytes, limits.processes);
+        let (memory, processes) = self.meter.unenforced(limits.memory_bytes, limits.processes);
         let (view, writable) = view::of(&self.spec, &self.place, &self.trees, pristine, stack(state), &self.found);
         Plan {
             home: self.place.clone(),
-            layers: self.family.layers(),
+            layers: self.root.layers(),
             user_namespace: !rustix::process::geteuid().is_root(),
             network: self.spec.network,
             view: Some(view),
@@ -187,7 +187,7 @@ impl Local {
                 disk_of: ["tmp", "var-tmp", "user", "scratch"]
                     .map(|name| self.place.join(name))
                     .into_iter()
-                    .chain([self.family.layers()])
+                    .chain([self.root.layers()])
                     .chain(self.spec.tmp.clone())
                     .collect(),
                 disk_added_to: None,
@@ -203,7 +203,7 @@ impl Local {
 
     async fn forked(&self, at: &Snapshot) -> Result<Self, SandboxError> {
         let frozen = at.kept::<Layers>()?.cloned().unwrap_or_default();
-        let place = self.family.place(self.trees.len())?;
+        let place = self.root.place(self.trees.len())?;
         let mut left = copy::MOST_BYTES;
         for name in ["tmp", "var-tmp", "user"] {
             let (mut from, to) = (self.place.join(name), place.join(name));
@@ -212,10 +212,10 @@ impl Local {
             }
             left -= copy::contents(&from, &to, left).map_err(SandboxError::io("copy", &from))?;
         }
-        let upper = self.family.layer(self.trees.len())?;
+        let upper = self.root.layer(self.trees.len())?;
         let state = State { upper, frozen, mounts: 0, control: None };
         let spec = Spec { tmp: None, ..self.spec.clone() };
-        Self::assemble(spec, Arc::clone(&self.family), place, self.trees.clone(), Arc::clone(&self.found), state)
+        Self::assemble(spec, Arc::clone(&self.root), place, self.trees.clone(), Arc::clone(&self.found), state)
     }
 }
 
@@ -265,11 +265,11 @@ impl Backend for Local {
         self.meter.annotate(result);
     }
 
-    // Keeps what was written so far: a copy of the layer if little was written, which disturbs nobody, else the layer itself,
-    // and work goes on in a new one. Neither depends on the size of the tree.
+    // Keeps what was written so far: a copy of the layer if it is small, which does not disturb running commands; else the
+    // layer itself, and work continues in a new one. Neither depends on the size of the tree.
     fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, SandboxError>> {
         Box::pin(async move {
-            let upper = self.family.layer(self.trees.len())?;
+            let upper = self.root.layer(self.trees.len())?;
             let mut state = self.lock();
             let part = |layer: &Layer, tree: usize| layer.dir().join(format!("{tree}/u"));
             if (0..self.trees.len()).all(|tree| freeze::copy(&part(&state.upper, tree), &part(&upper, tree))) {
@@ -277,15 +277,15 @@ impl Backend for Local {
                 layers.extend(state.frozen.iter().cloned());
                 return Ok(Snapshot::of(layers));
             }
-            let upper = self.family.layer(self.trees.len())?;
+            let upper = self.root.layer(self.trees.len())?;
             let mut frozen = vec![Arc::clone(&state.upper)];
             frozen.extend(state.frozen.iter().cloned());
             let mounts = state.mounts + 1;
             let stack = Stack { upper: upper.number, frozen: numbers(&frozen), mount: mounts };
             if let Some(control) = &mut state.control
-                && let Err(error) = control.order(&Order::Restack(stack))
+                && let Err(error) = control.order(&HelperRequest::Restack(stack))
             {
-                // A toolbox that is gone needs no remounting; its successor starts on the new stack.
+                // A dead toolbox needs no remounting; the next one starts on the new stack.
                 if control.is_open() {
                     return Err(error);
                 }
@@ -315,17 +315,17 @@ impl Backend for Local {
 
 impl Drop for Local {
     fn drop(&mut self) {
-        // The supervisor ends everything when this end of the socket is closed; the groups wait for it.
+        // The supervisor ends everything when this end of the socket closes; the groups wait for that.
         self.lock().control = None;
         self.meter.close();
-        family::remove(&self.place);
+        root::remove(&self.place);
     }
 }
 
-/// Gives commands a configuration of git, unless something of theirs is there: in a fork they may have left a link.
+/// Writes a git configuration for commands, unless they left something at its path: in a fork that may be a link.
 fn write_gitconfig(user: &UntrustedDir) -> Result<(), SandboxError> {
     const NAME: &str = ".gitconfig";
-    // Models stash and commit; without a name git refuses, and the user's configuration may hold credentials.
+    // Models stash and commit; without a name git refuses, and the user's configuration may contain credentials.
     let text = "[user]\n\tname = voe\n\temail = voe@localhost\n[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n\
                 [init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n";
     if user.kind(NAME)?.is_none() {
@@ -344,7 +344,7 @@ fn numbers(layers: &[Arc<Layer>]) -> Vec<u64> {
     layers.iter().map(|layer| layer.number).collect()
 }
 
-/// Where layers may be kept: voe's own directory, else (if an overlay cannot be written there) places that every machine has.
+/// Where layers can be: voe's own directory, else (if an overlay can't be written there) directories that every machine has.
 fn homes_for_layers(spec: &Spec) -> Vec<PathBuf> {
     let name = format!("voe-{}", rustix::process::getuid().as_raw());
     vec![spec.home.clone(), Path::new("/var/tmp").join(&name), Path::new("/dev/shm").join(&name)]

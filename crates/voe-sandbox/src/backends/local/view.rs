@@ -1,4 +1,4 @@
-//! What is seen inside, derived from what is asked for and what is there.
+//! The view of the file system inside, derived from the spec and from what is on the machine.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -13,24 +13,24 @@ use crate::home::{credentials, gitdirs, homes};
 use crate::plan::{Bind, Stack, Tree, View};
 use crate::spec::Spec;
 
-/// The home directory that commands see as their own; empty and writable. `None` if the workspace holds it.
+/// The home directory that commands see as their own; empty and writable. `None` if the workspace contains it.
 pub(super) fn own_home(spec: &Spec) -> Option<PathBuf> {
     let home = homes::own()?;
     let at = spec.mount_at.as_deref().unwrap_or(&spec.workspace);
     (home.components().count() > 1 && !home.starts_with(at)).then_some(home)
 }
 
-/// What there is on the machine to be shown and to be hidden. Looked for once, before the first command runs.
+/// Paths on the machine to show and to hide. Collected once, before the first command runs.
 #[derive(Debug)]
 pub(super) struct Found {
     homes: BTreeSet<PathBuf>,
     /// Toolchains in homes, read-only.
     tools: BTreeSet<PathBuf>,
-    /// What the user asked to be shown.
+    /// Paths that the user wants shown.
     asked: BTreeSet<PathBuf>,
-    /// What holds credentials in homes.
+    /// Credentials in homes.
     pub(super) credentials: BTreeSet<PathBuf>,
-    /// Other secrets, for root more than for others.
+    /// Other secrets; more of them for root.
     secrets: BTreeSet<PathBuf>,
 }
 
@@ -58,7 +58,7 @@ impl Found {
         Self { homes, tools, asked, credentials, secrets }
     }
 
-    /// Whether a virtual environment of the workspace leads to a place that is hidden inside; which.
+    /// The virtual environment of the workspace that leads to a directory hidden inside, if there is one.
     pub(super) fn unseen_environment(&self, workspace: &Path) -> Option<&'static str> {
         let seen = |path: &Path| {
             !is_hidden(path, &self.homes) || self.tools.iter().chain(&self.asked).any(|shown| path.starts_with(shown))
@@ -70,14 +70,14 @@ impl Found {
     }
 }
 
-/// Tops of the file system that are not the host's inside.
+/// Top-level directories that are not the host's inside.
 const NOT_OF_THE_HOST: [&str; 8] = ["/tmp", "/run", "/mnt", "/media", "/home", "/root", "/dev", "/proc"];
 
-/// Where virtual environments are in a workspace.
+/// The usual paths of virtual environments in a workspace.
 const ENVIRONMENTS: [&str; 4] = [".venv", "venv", ".env", "env"];
 
-/// Where a virtual environment in the workspace, or its interpreter, is a link to. Read as it is written, not followed: the
-/// repository may have brought it.
+/// The target of a virtual environment in the workspace, or of its interpreter, if it is a link. Read, not followed: it may
+/// come from the repository.
 fn interpreter(workspace: &UntrustedDir, name: &str) -> Option<PathBuf> {
     if workspace.kind(name).ok()? == Some(Kind::Link) {
         return Some(lexical(&workspace.path().join(workspace.link_target(name).ok()?)));
@@ -108,13 +108,13 @@ fn lexical(path: &Path) -> PathBuf {
     out
 }
 
-/// Whether the host's content of a path is not seen inside unless it is shown by name.
+/// Whether the host's content at a path is hidden inside unless it is shown by name.
 fn is_hidden(path: &Path, homes: &BTreeSet<PathBuf>) -> bool {
     let tops = ["/tmp", "/run", "/mnt", "/media", "/home", "/root", "/var/tmp"];
     homes::lies_in(path, homes) || tops.iter().any(|top| path.starts_with(top))
 }
 
-/// The view, and the paths that Landlock leaves writable in it.
+/// The view, and the paths in it that Landlock leaves writable.
 pub(super) fn of(
     spec: &Spec,
     place: &Path,
@@ -154,15 +154,15 @@ pub(super) fn of(
     let hidden_place = |path: &Path| is_hidden(path, homes) || unseen.iter().any(|hidden| path.starts_with(hidden));
     let shown: Vec<PathBuf> = read
         .iter()
-        // What is seen anyway needs no bind; what the workspace shows is to be seen as it is in there.
+        // Visible paths need no bind; paths in the workspace are seen as the workspace has them.
         .filter(|path| asked.contains(*path) || hidden_place(path))
         .filter(|path| !in_tree(path))
-        // A bind that would lie over the workspace goes below it: overlays come later.
+        // A bind above the workspace does not cover it: overlays are mounted later.
         .filter(|path| !read.iter().any(|other| other != *path && path.starts_with(other)))
         .cloned()
         .collect();
-    // What must not be seen: an empty directory, into which what is needed from there is bound. Where a tree would show it, and
-    // of files, the mask over all.
+    // Hidden paths: an empty directory, into which the parts that are needed are bound. For files, and where a tree would show
+    // the path, the mask over everything.
     let seen = |path: &Path| !is_hidden(path, homes) || shown.iter().any(|shown| path.starts_with(shown));
     let (unseen, unseen_masked): (Vec<PathBuf>, Vec<PathBuf>) = unseen
         .iter()
@@ -178,7 +178,7 @@ pub(super) fn of(
         .cloned()
         .chain(unseen_masked)
         .collect();
-    // Layers hide the credentials of these already, wherever they are moved to; so they can't be written either.
+    // Layers hide the credentials of these already, wherever they are moved to; they can't be written either.
     for tree in trees {
         masked.extend(all().filter_map(|path| masks::below(path, tree)).map(|path| tree.at.join(path)));
     }
@@ -192,7 +192,7 @@ pub(super) fn of(
         .collect();
     let writable = trees
         .iter()
-        // The mount itself is replaced by a snapshot, and a rule holds on to a directory, not to a path.
+        // A snapshot replaces the mount itself, and a Landlock rule refers to a directory, not to a path.
         .filter_map(|tree| tree.at.parent().map(Path::to_path_buf))
         .chain(["/tmp", "/var/tmp", "/dev", "/proc", SCRATCH_INSIDE].map(PathBuf::from))
         .chain(own)

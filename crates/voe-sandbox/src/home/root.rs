@@ -1,4 +1,4 @@
-//! The directory that a sandbox and its forks share on the host: layers, and a place for each.
+//! The directory that a sandbox and its forks share on the host: layers, and a directory for each sandbox.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,9 +14,9 @@ use crate::error::SandboxError;
 use crate::home::index::{self, Entry, Record};
 use crate::spec::Spec;
 
-/// What a sandbox and its forks share. Removed with the last of them.
+/// The directory that a sandbox and its forks share. Removed with the last of them.
 #[derive(Debug)]
-pub(crate) struct Family {
+pub(crate) struct SandboxRoot {
     id: String,
     dir: PathBuf,
     numbers: AtomicU64,
@@ -24,26 +24,26 @@ pub(crate) struct Family {
     entry: Option<Entry>,
 }
 
-/// One layer: what was written between two snapshots. Removed when no sandbox and no snapshot needs it any more.
+/// One layer: the changes between two snapshots. Removed when no sandbox and no snapshot needs it any more.
 #[derive(Debug)]
 pub(crate) struct Layer {
-    family: Arc<Family>,
+    root: Arc<SandboxRoot>,
     pub(crate) number: u64,
 }
 
-/// What every family's directory is called, with its id.
+/// The start of each such directory's name, followed by its id.
 const PREFIX: &str = "sandbox-";
 
-/// A file in it with its id: the directory is the one that was made.
+/// A file in the directory with its id, by which it is recognized as the one that was made.
 const MARK: &str = "id";
 
-/// Makes the directory in which families are made, for this user alone, and gives its canonical path.
+/// Makes the parent of all these directories, for this user alone, and returns its canonical path.
 pub(crate) fn home(path: &Path) -> Result<PathBuf, SandboxError> {
     private::dir(path)?;
     path.canonicalize().map_err(SandboxError::io("open", path))
 }
 
-impl Family {
+impl SandboxRoot {
     /// Makes the directory in `home`; `engine` is where its containers will be.
     pub(crate) fn create(home: &Path, spec: &Spec, engine: Option<&str>) -> Result<Arc<Self>, SandboxError> {
         let path = self::home(home)?;
@@ -52,21 +52,21 @@ impl Family {
         let id = index::new_id();
         let name = format!("{PREFIX}{id}");
         let dir = path.join(&name);
-        // First the index: what is made is named there at any moment.
+        // The index first: it names everything that was made at any moment.
         let entry =
             spec.state.as_ref().map(|state| Entry::add(state, &id, &Record::new(dir.clone(), engine.map(Into::into))));
-        let family = Arc::new(Self { id, dir, numbers: AtomicU64::new(0), entry: entry.transpose()? });
+        let root = Arc::new(Self { id, dir, numbers: AtomicU64::new(0), entry: entry.transpose()? });
         let made = home.make_dir(&name)?;
         let mut mark = made.create_file(MARK)?;
-        mark.write_all(family.id.as_bytes()).map_err(SandboxError::io("write", family.dir.join(MARK)))?;
+        mark.write_all(root.id.as_bytes()).map_err(SandboxError::io("write", root.dir.join(MARK)))?;
         for name in ["layers", "boxes"] {
-            let dir = family.dir.join(name);
+            let dir = root.dir.join(name);
             fs::create_dir(&dir).map_err(SandboxError::io("create", &dir))?;
         }
-        Ok(family)
+        Ok(root)
     }
 
-    /// Names it in the index, and its containers at their engine.
+    /// Its name in the index, and that of its containers in their engine.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
@@ -79,17 +79,17 @@ impl Family {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A new, empty layer for as many trees.
+    /// A new, empty layer for this many trees.
     pub(crate) fn layer(self: &Arc<Self>, trees: usize) -> Result<Arc<Layer>, SandboxError> {
         let number = self.next();
         for tree in 0..trees {
             let upper = self.dir.join(format!("layers/{number}/{tree}/u"));
             fs::create_dir_all(&upper).map_err(SandboxError::io("create", &upper))?;
         }
-        Ok(Arc::new(Layer { family: Arc::clone(self), number }))
+        Ok(Arc::new(Layer { root: Arc::clone(self), number }))
     }
 
-    /// The directory of one sandbox, with what every sandbox has.
+    /// The directory of one sandbox, with the parts that every sandbox has.
     pub(crate) fn place(&self, trees: usize) -> Result<PathBuf, SandboxError> {
         let dir = self.dir.join(format!("boxes/{}", self.next()));
         let make = |name: &str| {
@@ -112,14 +112,14 @@ impl Family {
     }
 }
 
-impl Drop for Family {
+impl Drop for SandboxRoot {
     fn drop(&mut self) {
         if let (Some(parent), Some(name)) = (self.dir.parent(), self.dir.file_name())
             && let Ok(parent) = UntrustedDir::open(parent)
         {
             let _ = remove_marked(&parent, name);
         }
-        // What could not be removed stays in the index, and is tried again at the next start.
+        // A directory that can't be removed stays in the index, and the next start tries again.
         if let Some(entry) = self.entry.as_ref().filter(|_| fs::symlink_metadata(&self.dir).is_err()) {
             entry.forget();
         }
@@ -128,7 +128,7 @@ impl Drop for Family {
 
 impl Layer {
     pub(crate) fn dir(&self) -> PathBuf {
-        self.family.dir.join(format!("layers/{}", self.number))
+        self.root.dir.join(format!("layers/{}", self.number))
     }
 }
 
@@ -138,7 +138,7 @@ impl Drop for Layer {
     }
 }
 
-/// Removes a directory, whatever the commands left in it: closed permissions, trees of any depth. Its parent is voe's own.
+/// Removes a directory, whatever commands left in it: closed permissions, trees of any depth. Its parent is voe's own.
 pub(crate) fn remove(dir: &Path) {
     if let (Some(parent), Some(name)) = (dir.parent(), dir.file_name())
         && let Ok(parent) = UntrustedDir::open(parent)
@@ -147,14 +147,14 @@ pub(crate) fn remove(dir: &Path) {
     }
 }
 
-/// Removes the families in the index of `state` whose owners are dead.
+/// Removes the directories in the index of `state` whose owners are dead.
 pub(crate) fn sweep(state: &Path) -> Vec<(String, Record)> {
     let mut swept = Vec::new();
     for (entry, record) in index::dead(state) {
         match clear(entry.id(), &record) {
-            // Something else is at the path now: it is not voe's to remove.
+            // Something else is at the path now, which is not voe's to remove.
             Ok(()) | Err(Error::Link(_) | Error::Owner { .. } | Error::NotAFile(_)) => entry.forget(),
-            Err(error) => tracing::warn!("what a dead voe left stays: {error}"),
+            Err(error) => tracing::warn!("cannot remove what a dead voe left: {error}"),
         }
         swept.push((entry.id().to_owned(), record));
     }
@@ -181,7 +181,7 @@ fn clear(id: &str, record: &Record) -> Result<(), Error> {
     let dir = parent.dir(name)?;
     private::check_dir(&dir)?;
     if dir.read(MARK, id.len() as u64)?.as_deref() != Some(id.as_bytes()) {
-        // Its owner died before it had written the mark, so nothing else is in it but perhaps that file, unfinished.
+        // Its owner died before the mark was written, so it contains nothing but perhaps that file, unfinished.
         dir.remove(MARK)?;
         return match rustix::fs::unlinkat(&parent, name, rustix::fs::AtFlags::REMOVEDIR) {
             Ok(()) => Ok(()),
@@ -191,7 +191,7 @@ fn clear(id: &str, record: &Record) -> Result<(), Error> {
     remove_marked(&parent, name)
 }
 
-/// Removes a family's directory, its mark last: what is left if that ends half way is known at the next start.
+/// Removes a directory, its mark last: if that is interrupted, the next start still recognizes the rest.
 fn remove_marked(parent: &UntrustedDir, name: &OsStr) -> Result<(), Error> {
     let dir = parent.dir(name)?;
     let mut removed = Ok(());
