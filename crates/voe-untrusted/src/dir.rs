@@ -1,4 +1,4 @@
-//! A directory whose content others can change.
+//! A directory that others can change.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
@@ -17,12 +17,12 @@ use crate::{Error, remove, write};
 pub struct Entry {
     /// Its name, one component.
     pub name: OsString,
-    /// What it was when it was looked at.
+    /// Its kind when the directory was read.
     pub kind: Kind,
 }
 
-/// An open directory below which others can write. Paths given to it are relative, without `..`; a symbolic link on the
-/// way is an error ([`Error::Link`]), never followed.
+/// An open directory below which others can write. Its methods take relative paths without `..`; a symbolic link on the way is
+/// an error ([`Error::Link`]), never followed.
 #[derive(Debug)]
 pub struct UntrustedDir {
     fd: OwnedFd,
@@ -35,7 +35,7 @@ impl UntrustedDir {
     /// give a canonical path where it may.
     ///
     /// # Errors
-    /// It isn't there, is a link or no directory, or can't be opened.
+    /// It is missing, a link or not a directory, or can't be opened.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let fd = open_dir_at(CWD, path.as_os_str()).map_err(Error::io("open", path))?;
         Ok(Self { fd, path: path.to_owned() })
@@ -54,16 +54,16 @@ impl UntrustedDir {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         match self.at(path.as_ref(), flags, Mode::empty()) {
             Ok(fd) => Ok(Self { fd, path: full }),
-            // With DIRECTORY a link is "not a directory"; say which it is.
+            // With DIRECTORY a link is reported as "not a directory"; tell them apart.
             Err(Errno::NOTDIR) if self.kind(&path)? == Some(Kind::Link) => Err(Error::Link(full)),
             Err(errno) => Err(self.because(errno, "open", &path)),
         }
     }
 
-    /// The same directory, opened once more.
+    /// A second handle on the same directory.
     ///
     /// # Errors
-    /// The process has no file descriptor left.
+    /// The process is out of file descriptors.
     pub fn again(&self) -> Result<Self, Error> {
         Ok(Self { fd: self.fd.try_clone().map_err(cloned(&self.path))?, path: self.path.clone() })
     }
@@ -83,7 +83,7 @@ impl UntrustedDir {
     /// The content of a regular file, at most `most` bytes. `None` if nothing is there.
     ///
     /// # Errors
-    /// A link at the path or on the way, no regular file, larger than `most`, not readable.
+    /// A link at the path or on the way, not a regular file, larger than `most`, not readable.
     pub fn read(&self, path: impl AsRef<Path>, most: u64) -> Result<Option<Vec<u8>>, Error> {
         let full = self.path.join(&path);
         let Some(mut file) = self.open_file(&path)? else { return Ok(None) };
@@ -105,9 +105,9 @@ impl UntrustedDir {
     /// A regular file, open for reading. `None` if nothing is there.
     ///
     /// # Errors
-    /// A link at the path or on the way, no regular file, not readable.
+    /// A link at the path or on the way, not a regular file, not readable.
     pub fn open_file(&self, path: impl AsRef<Path>) -> Result<Option<File>, Error> {
-        // Without NONBLOCK a named pipe would block here until somebody writes to it.
+        // Without NONBLOCK a named pipe would block here until a process writes to it.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
         let fd = match self.at(path.as_ref(), flags, Mode::empty()) {
             Ok(fd) => fd,
@@ -123,7 +123,7 @@ impl UntrustedDir {
         Ok(Some(File::from(fd)))
     }
 
-    /// A new regular file (one component, mode 0600), open for writing; what is there is not touched.
+    /// A new regular file (one component, mode 0600), open for writing; an existing one is not touched.
     ///
     /// # Errors
     /// Something is there already (a dangling link counts), or the disk refuses.
@@ -135,10 +135,10 @@ impl UntrustedDir {
         fd.map(File::from).map_err(Error::io("create", &full))
     }
 
-    /// What stands at a path; `None` if nothing does. Links are not followed.
+    /// The kind of the entry at a path; `None` if nothing is there. Links are not followed.
     ///
     /// # Errors
-    /// A link lies on the way, or the directory can't be read.
+    /// A link is on the way, or the directory can't be read.
     pub fn kind(&self, path: impl AsRef<Path>) -> Result<Option<Kind>, Error> {
         match self.at(path.as_ref(), OFlags::PATH, Mode::empty()) {
             Ok(fd) => {
@@ -153,7 +153,7 @@ impl UntrustedDir {
     /// The target of a symbolic link, as it is written in it.
     ///
     /// # Errors
-    /// No link is there, or one lies on the way.
+    /// No link is there, or one is on the way.
     pub fn link_target(&self, path: impl AsRef<Path>) -> Result<PathBuf, Error> {
         let full = self.path.join(&path);
         let path = path.as_ref();
@@ -166,7 +166,7 @@ impl UntrustedDir {
         Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
     }
 
-    /// The entries, without `.` and `..`, in the order in which the system lists them; what vanishes meanwhile is left out.
+    /// The entries, without `.` and `..`, in the system's order; those that vanish meanwhile are left out.
     ///
     /// # Errors
     /// The directory can't be read.
@@ -187,11 +187,11 @@ impl UntrustedDir {
         read().map_err(Error::io("list", &self.path))
     }
 
-    /// Removes an entry (one component) with all that is below it, whatever permissions were left there and however deep it
-    /// is. Links are removed, not followed. Needs a constant number of descriptors. Nothing there is fine.
+    /// Removes an entry (one component) with everything below it, whatever its permissions and depth. Links are removed, not
+    /// followed. Needs a constant number of descriptors. A missing entry is not an error.
     ///
     /// # Errors
-    /// What can't be removed: files of another user, a mount, a directory to which somebody writes meanwhile.
+    /// Something can't be removed: files of another user, a mount, a directory to which others write meanwhile.
     pub fn remove(&self, name: impl AsRef<OsStr>) -> Result<(), Error> {
         let full = self.path.join(name.as_ref());
         let name = self.component(name.as_ref())?;

@@ -1,4 +1,4 @@
-//! What an entry of a directory is, and opening one that must be a directory.
+//! The kind of a directory entry, and opening one that must be a directory.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-/// What an entry of a directory is. Links are not followed.
+/// The kind of a directory entry. Links are not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file.

@@ -1,15 +1,15 @@
-//! File access where somebody else can write: a repository, a sandbox's layers, a shared directory such as `/var/tmp`.
+//! File access where others can write: a repository, a sandbox's layers, a shared directory such as `/var/tmp`.
 //!
-//! A path is a question that is answered anew each time it is used, and whoever can write to one of its directories
-//! chooses the answer. Here everything is done relative to an open directory, no symbolic link is followed below it, only
-//! regular files are read (a named pipe would block), and what is read has an upper size.
+//! A path is resolved again each time it is used, and whoever can write to one of its directories controls the result. So this
+//! crate works relative to an open directory, follows no symbolic link below it, reads regular files only (a named pipe would
+//! block), and limits the size of what it reads.
 //!
 //! - [`UntrustedDir`]: reading and writing below a directory that others can change.
 //! - [`atomic_write()`]: files of voe's own that are written whole or not at all.
 //! - [`private`]: directories that nobody else can change, and the check that they are.
-//! - [`program()`]: programs that are found by name, but never in the current directory.
+//! - [`program()`]: programs found by name, but never in the current directory.
 //! - [`user_dirs`]: the directories of settings, records and downloads.
-//! - [`text`]: text that others wrote, without the characters that a terminal obeys.
+//! - [`text`]: text that others wrote, without the characters that control a terminal.
 //!
 //! # Reading below a directory that others can write to
 //!

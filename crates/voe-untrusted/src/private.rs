@@ -1,4 +1,4 @@
-//! Directories of voe's own, which nobody else can read or change.
+//! voe's own directories, which nobody else can read or change.
 
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
@@ -8,8 +8,8 @@ use rustix::fs::{Mode, Stat};
 
 use crate::{Error, UntrustedDir};
 
-/// Opens voe's own directory at `path`, made (with missing parents, 0700) if nothing is there. One that others can read
-/// is closed to them; one that others own, or into which they can write, is refused: they may have prepared it.
+/// Opens voe's own directory at `path`, made (with missing parents, 0700) if nothing is there. If others can read it, it is
+/// closed to them; if others own it or can write to it, it is refused, since they may have prepared it.
 ///
 /// # Errors
 /// The last component is a link, belongs to another user, or can be written by others; the disk refuses.
@@ -19,8 +19,8 @@ pub fn dir(path: &Path) -> Result<UntrustedDir, Error> {
     Ok(dir)
 }
 
-/// The same for a directory that the user names, in a setting or as a flag: a link of the user's own (or root's) to it is
-/// followed, since people move caches to other disks. One of somebody else's is not.
+/// The same for a directory that the user names, in a setting or as a flag: a link to it that the user (or root) owns is
+/// followed, since people move caches to other disks. Another user's link is not.
 ///
 /// # Errors
 /// As [`dir`].
@@ -28,11 +28,11 @@ pub fn named(path: &Path) -> Result<UntrustedDir, Error> {
     dir(&resolved(path)?)
 }
 
-/// A directory that the user names for voe's output. One that is there already is closed to others if it is empty or
-/// contains one of `own` (an earlier output); a directory with other things in it stays as it is, so it has to be closed.
+/// A directory that the user names for voe's output. An existing one is closed to others if it is empty or contains one of
+/// `own` (an earlier output); a directory with other content stays as it is, so it has to be closed already.
 ///
 /// # Errors
-/// As [`named`]; others can read it and it has something else in it.
+/// As [`named`]; others can read it and it has other content.
 pub fn output(path: &Path, own: &[&str]) -> Result<UntrustedDir, Error> {
     let dir = made(&resolved(path)?)?;
     let stat = rustix::fs::fstat(dir.as_fd()).map_err(Error::io("read", dir.path()))?;
@@ -48,7 +48,7 @@ pub fn output(path: &Path, own: &[&str]) -> Result<UntrustedDir, Error> {
     Ok(dir)
 }
 
-/// The same as [`dir`] below a directory that is open; `name` is one component.
+/// As [`dir`], below an open directory; `name` is one component.
 ///
 /// # Errors
 /// As [`dir`].
@@ -65,16 +65,16 @@ pub fn dir_in(parent: &UntrustedDir, name: &str) -> Result<UntrustedDir, Error> 
     Ok(dir)
 }
 
-/// Whether the directory is this user's, and nobody else can write to it. It need not be closed to readers.
+/// Checks that the directory is this user's, and that nobody else can write to it. Others may be able to read it.
 ///
 /// # Errors
-/// Somebody else owns the directory or can write to it.
+/// Another user owns the directory or can write to it.
 pub fn check_dir(dir: &UntrustedDir) -> Result<(), Error> {
     let stat = rustix::fs::fstat(dir.as_fd()).map_err(Error::io("read", dir.path()))?;
     check(dir.path(), &stat)
 }
 
-/// Whether the directory is this user's, and its permission bits.
+/// Checks that the directory is this user's, and returns its permission bits.
 ///
 /// # Errors
 /// The directory belongs to another user.
@@ -83,17 +83,17 @@ pub fn check_owner(dir: &UntrustedDir) -> Result<u32, Error> {
     owner(dir.path(), &stat).map(|()| stat.st_mode & 0o7777)
 }
 
-/// Whether a file that is open is this user's, and nobody else can write to it.
+/// Checks that an open file is this user's, and that nobody else can write to it.
 ///
 /// # Errors
-/// Somebody else owns the file or can write to it.
+/// Another user owns the file or can write to it.
 pub fn check_file(path: &Path, file: &std::fs::File) -> Result<(), Error> {
     let stat = rustix::fs::fstat(file).map_err(Error::io("read", path))?;
     check(path, &stat)
 }
 
-/// Whether the directory is this user's; if others can write to it, that is taken from them. For one of voe's own below a
-/// directory that [`check_dir`] accepts, which an earlier voe made as the umask said.
+/// Checks that the directory is this user's, and takes write permission from others. For one of voe's own below a directory
+/// that [`check_dir`] accepts, which an earlier voe made with the umask's permissions.
 ///
 /// # Errors
 /// The directory belongs to another user.
@@ -119,7 +119,7 @@ fn check(path: &Path, stat: &Stat) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes the directory if nothing is there, and opens it; not checked yet.
+/// Makes the directory if nothing is there, and opens it, without checks.
 fn made(path: &Path) -> Result<UntrustedDir, Error> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         make_all(parent)?;
@@ -132,12 +132,12 @@ fn made(path: &Path) -> Result<UntrustedDir, Error> {
     UntrustedDir::open(path)
 }
 
-/// Whether nobody else can put another directory in the place of this one: each directory above is the user's or root's, and one
-/// that everybody can write has the sticky bit, as `/tmp` has. Directories above that a group can write are accepted: home
-/// directories and projects are often the group's, and who is in it was decided by whoever made it.
+/// Checks that nobody else can put another directory in the place of this one: each directory above is the user's or root's, and
+/// has the sticky bit (as `/tmp`) if every user can write to it. Directories above that a group can write are accepted: home
+/// directories and projects are often the group's, and whoever made the group decided who is in it.
 ///
 /// # Errors
-/// Says which directory above is the wrong one.
+/// Names the directory above that fails the check.
 pub fn check_way(path: &Path) -> Result<(), Error> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = |path: &Path| {
@@ -158,11 +158,11 @@ pub fn check_way(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// In a directory with this bit nobody but its owner renames or removes an entry.
+/// In a directory with this bit only an entry's owner can rename or remove it.
 const STICKY: u32 = 0o1000;
 
-/// Whether a user is one of the host's who has no number in this user namespace (a container): root's directories of the host are
-/// seen as theirs.
+/// Whether the id stands for users of the host without an id in this user namespace (a container): the host's root is shown as
+/// this user.
 fn is_unmapped(user: u32) -> bool {
     const WHOLE: &str = "4294967295";
     let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
@@ -170,7 +170,7 @@ fn is_unmapped(user: u32) -> bool {
     !all && read("/proc/sys/kernel/overflowuid").trim().parse() == Ok(user)
 }
 
-/// Checks whose the directory is, and closes it to everybody else.
+/// Checks the directory's owner, and closes it to all others.
 fn close(dir: &UntrustedDir) -> Result<(), Error> {
     let stat = rustix::fs::fstat(dir.as_fd()).map_err(Error::io("read", dir.path()))?;
     check(dir.path(), &stat)?;
@@ -180,7 +180,7 @@ fn close(dir: &UntrustedDir) -> Result<(), Error> {
     Ok(())
 }
 
-/// Where a link of the user's own leads; any other path as it is.
+/// The target of a link that the user owns; any other path as it is.
 fn resolved(path: &Path) -> Result<PathBuf, Error> {
     use std::os::unix::fs::MetadataExt;
     let own = rustix::process::geteuid().as_raw();

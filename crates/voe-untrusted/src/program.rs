@@ -1,16 +1,16 @@
-//! Starting programs of the user's.
+//! Starting the user's programs.
 
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
-/// Where programs are found if `PATH` says nothing.
+/// Where programs are found if `PATH` is not set.
 const USUAL: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// A program that is found by its name on `PATH`, without the entries that depend on the current directory (`.`, an empty one):
-/// that may be a repository with a program of this name in it.
+/// A program found by name on `PATH`, without entries that depend on the current directory (`.`, an empty one): that may be a
+/// repository with a program of this name.
 pub fn program(name: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(name);
-    // The program is looked for on the PATH that it gets.
+    // The program is searched on the PATH that it gets.
     command.env("PATH", search_path());
     command
 }

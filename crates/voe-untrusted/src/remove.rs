@@ -1,4 +1,4 @@
-//! Removing a tree that somebody else made: any depth, any permissions, no link followed, two descriptors.
+//! Removing a tree that others made: any depth, any permissions, no link followed, two descriptors.
 
 use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use crate::kind::open_dir_at;
 
-/// Rounds over one directory in which something new turned up each time: somebody is writing there.
+/// Rounds over one directory with new entries each time, after which it is given up: others are writing there.
 const MOST_ROUNDS: usize = 1 << 20;
 
 /// Removes `name` in `parent`. A directory's subdirectories are moved up to be its siblings and then removed in turn, so
@@ -92,7 +92,7 @@ fn open_writable(at: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<std::os
             Ok(dir)
         }
         Err(Errno::ACCESS) => {
-            // Not readable, so not to be opened but by PATH, and a PATH descriptor is changed through /proc.
+            // Not readable, so it can only be opened with O_PATH, and such a descriptor is changed through /proc.
             let flags = rustix::fs::OFlags::PATH
                 | rustix::fs::OFlags::DIRECTORY
                 | rustix::fs::OFlags::NOFOLLOW

@@ -1,17 +1,17 @@
-//! Characters that change how other text is shown, made visible.
+//! Replacing characters that change how other text is shown.
 //!
-//! File names, commit subjects, tool calls, output of commands and replies are foreign text. A terminal obeys what is in
-//! it: escape sequences set the clipboard or the title, a carriage return overwrites a line, bidirectional controls show a
-//! diff in another order than it has. Everything of this kind is replaced character by character, so that a sequence that
-//! arrives in two pieces is harmless too, and what follows it stays readable.
+//! File names, commit subjects, tool calls, output of commands and replies are foreign text. A terminal obeys control
+//! characters in it: escape sequences set the clipboard or the title, a carriage return overwrites a line, bidirectional controls
+//! show a diff in another order than it has. All of these are replaced one by one, so that a sequence that arrives in two
+//! pieces is harmless, too, and the text after it stays readable.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Stands where a character was that must not be printed.
+/// Replaces a character that must not be printed.
 const REPLACEMENT: char = '\u{fffd}';
 
-/// Whether a character is obeyed or hidden instead of shown. Line ends and tabs are not: they are layout.
+/// Whether a terminal obeys or hides a character instead of showing it. Line ends and tabs don't count: they are layout.
 ///
 /// Joiners (U+200C, U+200D) and variation selectors are kept: names, words and emoji need them.
 pub fn is_hazard(c: char) -> bool {
@@ -23,7 +23,7 @@ pub fn is_hazard(c: char) -> bool {
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
         // Line and paragraph separator.
         '\u{2028}' | '\u{2029}' => true,
-        // Takes no room: two names that look the same need not be.
+        // Zero width: two names that look the same may differ.
         '\u{ad}'
         | '\u{34f}'
         | '\u{180e}'
@@ -49,7 +49,7 @@ pub fn sanitize(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(|c| if is_hazard(c) { REPLACEMENT } else { c }).collect())
 }
 
-/// A name on one line, whatever is in it: a line end in it can't start a line that voe seems to have written.
+/// A name on one line: a line end in it can't start a line that seems to be voe's.
 pub fn one_line(text: &str) -> String {
     text.trim_matches('\n').replace('\n', "⏎")
 }

@@ -1,4 +1,4 @@
-//! Unpacking an archive that somebody else made, below a directory that somebody else filled.
+//! Unpacking an archive that others made, below a directory that others filled.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -17,7 +17,7 @@ use crate::{Error, Kind, UntrustedDir};
 /// Bytes of one header that carries a long name or extended attributes.
 const LONGEST_HEADER: u64 = 1 << 20;
 
-/// Directories that lie in each other. Deeper trees take long to remove.
+/// The deepest nesting of directories. Deeper trees take long to remove.
 const DEEPEST: usize = 200;
 
 /// The system's limit on a path, its end included. Bytes.
@@ -26,16 +26,16 @@ const LONGEST_PATH: usize = 4096;
 /// Permissions of a directory that is unpacked.
 const UNPACKED: Mode = Mode::from_raw_mode(0o755);
 
-/// What an archive may hold.
+/// Limits on an archive's content.
 #[derive(Debug, Clone, Copy)]
 pub struct Most {
-    /// Entries, and directories that are made for them.
+    /// Entries, including directories that are made for them.
     pub entries: u64,
     /// Bytes of all files together.
     pub bytes: u64,
 }
 
-/// Names that stand in the headers before an entry and replace those in its own.
+/// Names from the headers before an entry, which replace those in its own.
 #[derive(Default)]
 struct Names {
     path: Option<Vec<u8>>,
@@ -43,27 +43,27 @@ struct Names {
 }
 
 impl UntrustedDir {
-    /// Unpacks a tar archive below this directory: regular files, directories, symbolic links, and hard links to what lies
-    /// below it too; other entries are left out, and so is what `keep` refuses. A file replaces
-    /// what is there and is never written into it; nothing is written through a link, whether the archive or the directory
-    /// has it. Set-id bits and owners are dropped.
+    /// Unpacks a tar archive below this directory: regular files, directories, symbolic links, and hard links whose target is
+    /// below it, too; other entries are left out, and so are those that `keep` refuses. A file replaces an existing entry and
+    /// is never written into it; nothing is written through a link, whether the archive or the directory has it. Set-id bits
+    /// and owners are dropped.
     ///
     /// # Errors
-    /// A path that leads out, through a link or too deep, more than `most`, a damaged archive, or the disk. What was
-    /// unpacked until then stays.
+    /// A path that leads out, through a link or too deep; more content than `most`; a damaged archive; an I/O error. Entries
+    /// unpacked before stay.
     pub fn unpack(&self, archive: File, most: Most, keep: impl FnMut(&Path, Kind) -> bool) -> Result<(), Error> {
         self.unpack_from(io::BufReader::new(archive), Path::new(""), most, keep).map(drop)
     }
 
-    /// Unpacks an archive all of whose paths lie at or below `prefix`, which stands for this directory; targets of hard links
-    /// too. Directories that are made get their permissions from it, without set-id bits. Otherwise as
+    /// Unpacks an archive all of whose paths, including targets of hard links, are at or below `prefix`, which stands for this
+    /// directory. New directories get their permissions from the archive, without set-id bits. Otherwise as
     /// [`UntrustedDir::unpack`].
     ///
     /// # Errors
     /// As [`UntrustedDir::unpack`]; a path that is not below `prefix`.
     pub fn unpack_prefixed(&self, archive: impl Read, prefix: &Path, most: Most) -> Result<(), Error> {
         let made = self.unpack_from(archive, prefix, most, |_, _| true)?;
-        // The inner ones first: an outer one may then not be entered any more.
+        // Inner directories first: an outer one may become impossible to enter.
         for (path, mode) in made.iter().rev() {
             let mode = Mode::from_raw_mode(mode & 0o1777);
             rustix::fs::fchmod(self.dir(path)?, mode).map_err(Error::io("change", &self.path().join(path)))?;
@@ -71,7 +71,7 @@ impl UntrustedDir {
         Ok(())
     }
 
-    /// Unpacks, and gives the directories that were made for entries of their own with their modes.
+    /// Unpacks, and returns the directories that have entries of their own, with their modes.
     fn unpack_from(
         &self,
         archive: impl Read,
@@ -114,7 +114,7 @@ impl UntrustedDir {
             if is == Kind::Other {
                 continue;
             }
-            // What an archive names only in passing fills a disk as well.
+            // Directories made on the way to an entry fill a disk as well.
             let made = self.make_missing(dir, UNPACKED, entries)?.ok_or_else(too_many)?;
             entries -= made;
             match kind {
@@ -143,7 +143,7 @@ impl UntrustedDir {
         Ok(dirs)
     }
 
-    /// Removes a file or a link; `false` if nothing is there. The path may have several components.
+    /// Removes a file or link; `false` if nothing is there. The path may have several components.
     ///
     /// # Errors
     /// A directory, a link on the way, a path that leads out.
@@ -171,7 +171,7 @@ impl UntrustedDir {
         let (name, new) = (self.component(name.as_ref())?, to.component(new.as_ref())?);
         let flags = rustix::fs::RenameFlags::NOREPLACE;
         match rustix::fs::renameat_with(self, name, to, new, flags) {
-            // A file system that doesn't know the flag.
+            // The file system doesn't know the flag.
             Err(Errno::INVAL) if to.kind(new)?.is_none() => rustix::fs::renameat(self, name, to, new),
             done => done,
         }
@@ -182,7 +182,7 @@ impl UntrustedDir {
         Error::Outside(self.path().join(OsStr::from_bytes(path)))
     }
 
-    /// The directory that holds `path`, which is beneath.
+    /// The parent directory of `path`, which is below this one.
     pub(crate) fn parent(&self, path: &Path) -> Result<Self, Error> {
         match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             Some(parent) => self.dir(parent),
@@ -190,7 +190,7 @@ impl UntrustedDir {
         }
     }
 
-    /// Makes the directories of `path` that are missing, and says how many these were; `None` if they are more than `most`.
+    /// Makes the missing directories of `path` and returns their number; `None` if there are more than `most`.
     fn make_missing(&self, path: &Path, mode: Mode, most: u64) -> Result<Option<u64>, Error> {
         let (mut dir, mut made) = (self.again()?, 0);
         for name in path.iter() {
@@ -210,7 +210,7 @@ impl UntrustedDir {
         Ok(Some(made))
     }
 
-    /// Removes what is at `path` unless it is a directory, and gives the directory that it was in.
+    /// Removes the entry at `path` unless it is a directory, and returns its parent directory and name.
     fn clear<'p>(&self, path: &'p Path) -> Result<(Self, &'p OsStr), Error> {
         let full = self.path().join(path);
         let name = path.file_name().ok_or_else(|| Error::Outside(full.clone()))?;
@@ -240,7 +240,7 @@ impl UntrustedDir {
     fn hard_link(&self, path: &Path, prefix: &Path, target: &[u8]) -> Result<(), Error> {
         let to = below(target, prefix).ok_or_else(|| self.outside(target))?;
         let full = self.path().join(&to);
-        // A link to a link, or to a device, is worth nothing here.
+        // A hard link to a link, or to a device, is of no use here.
         if to == path || self.kind(&to)? != Some(Kind::File) {
             return Err(Error::NotAFile(full));
         }
@@ -252,7 +252,7 @@ impl UntrustedDir {
 }
 
 impl Names {
-    /// Reads a header that only tells about the entry after it; `false` if this is an entry of its own.
+    /// Reads a header that describes the entry after it; `false` if this is an entry of its own.
     fn read(&mut self, kind: EntryType, entry: &mut impl Read) -> io::Result<bool> {
         let mut text = || -> io::Result<Vec<u8>> {
             let mut text = Vec::new();
@@ -275,7 +275,7 @@ impl Names {
                     match record.key_bytes() {
                         b"path" => self.path = Some(record.value_bytes().to_vec()),
                         b"linkpath" => self.link = Some(record.value_bytes().to_vec()),
-                        // The header's own size would be wrong then, and what follows read at the wrong place.
+                        // The header's own size would be wrong, and the next entry would be read at the wrong offset.
                         b"size" => return Err(io::Error::other("a file in it is too large")),
                         _ => {}
                     }
@@ -288,12 +288,12 @@ impl Names {
     }
 }
 
-/// A path of an archive, relative to `prefix`. `None` if it is not there.
+/// A path of an archive, relative to `prefix`. `None` if it is not at or below that.
 fn below(path: &[u8], prefix: &Path) -> Option<PathBuf> {
     beneath(OsStr::from_bytes(path))?.strip_prefix(prefix).ok().map(Path::to_owned)
 }
 
-/// A relative path without `.` and `..`; empty for the directory itself. `None` if it is none.
+/// A relative path without `.` and `..`; empty for the directory itself. `None` if the path leads out.
 fn beneath(path: &OsStr) -> Option<PathBuf> {
     let mut plain = PathBuf::new();
     for part in Path::new(path).components() {

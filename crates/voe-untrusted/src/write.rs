@@ -9,26 +9,25 @@ use rustix::io::Errno;
 
 use crate::{Error, Kind, UntrustedDir};
 
-/// Permissions of what is made for a user, from which the umask is taken.
+/// Permissions of files made for the user, before the umask.
 const FILE: Mode = Mode::from_raw_mode(0o666);
 const DIR: Mode = Mode::from_raw_mode(0o755);
 
 impl UntrustedDir {
-    /// Opens a directory that the user names: links are followed up to it, and below it none.
+    /// Opens a directory that the user names: links on the way to it are followed, those below it are not.
     ///
     /// # Errors
-    /// It isn't there, is no directory, or can't be opened.
+    /// It is missing, not a directory, or can't be opened.
     pub fn named(path: &Path) -> Result<Self, Error> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(Error::io("open", path))?;
         Ok(Self::of(fd, path.to_owned()))
     }
 
-    /// The directory at a path of any number of components, made with its parents where they are missing (others can't write
-    /// to what is made).
+    /// Opens the directory at a path of any number of components, made with missing parents (others can't write to new ones).
     ///
     /// # Errors
-    /// As [`UntrustedDir::dir`]; the disk refuses.
+    /// As [`UntrustedDir::dir`]; an I/O error.
     pub fn make_dirs(&self, path: impl AsRef<Path>) -> Result<Self, Error> {
         let mut dir = self.again()?;
         for part in path.as_ref().components() {
@@ -42,11 +41,11 @@ impl UntrustedDir {
         Ok(dir)
     }
 
-    /// Writes a file whole or not at all. What is at its path is replaced, a link too, and never written into. Its directory
-    /// must be there; the name with `.new` after it must be free for voe.
+    /// Writes a file whole or not at all. An existing file or link is replaced, never written into. The directory must exist;
+    /// voe uses the name with `.new` appended meanwhile.
     ///
     /// # Errors
-    /// A link on the way, a directory at the path, or the disk.
+    /// A link on the way, a directory at the path, or an I/O error.
     pub fn replace(&self, path: impl AsRef<Path>, content: &[u8]) -> Result<(), Error> {
         let full = self.path().join(&path);
         let name = path.as_ref().file_name().ok_or_else(|| Error::Outside(full.clone()))?;
@@ -70,10 +69,10 @@ impl UntrustedDir {
         done
     }
 
-    /// A regular file, open for reading and for writing at its end, made if nothing is there.
+    /// A regular file, open for reading and appending, made if nothing is there.
     ///
     /// # Errors
-    /// A link at the path or on the way, no regular file, or the disk.
+    /// A link at the path or on the way, not a regular file, or an I/O error.
     pub fn append(&self, path: impl AsRef<Path>) -> Result<File, Error> {
         let full = self.path().join(&path);
         // Without NONBLOCK a named pipe could block.
@@ -87,7 +86,7 @@ impl UntrustedDir {
         regular(File::from(fd), full)
     }
 
-    /// Removes a directory that is empty, by one component; `false` if it is not, or not there.
+    /// Removes an empty directory (one component); `false` if it is not empty or missing.
     pub fn remove_empty(&self, name: &str) -> bool {
         self.component(name.as_ref()).is_ok_and(|name| rustix::fs::unlinkat(self, name, AtFlags::REMOVEDIR).is_ok())
     }
@@ -96,7 +95,7 @@ impl UntrustedDir {
 /// Opens a regular file that the user names; a link to it is followed, a pipe is refused.
 ///
 /// # Errors
-/// It isn't there, is no regular file, or can't be read.
+/// It is missing, not a regular file, or can't be read.
 pub fn named_file(path: &Path) -> Result<File, Error> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(Error::io("read", path))?;
@@ -122,12 +121,12 @@ pub(crate) fn content(file: &mut File, path: PathBuf, most: u64) -> Result<Vec<u
         let path = path.to_owned();
         move |source| Error::Io { action: "read", path, source }
     };
-    // A file with holes takes memory that it has no blocks for.
+    // A sparse file takes memory even for its holes.
     if file.metadata().map_err(io(&path))?.len() > most {
         return Err(Error::TooLarge { path, most });
     }
     let mut content = Vec::new();
-    // One byte more than allowed: the file may grow while it is read.
+    // Reads one byte more than allowed: the file may grow meanwhile.
     file.take(most.saturating_add(1)).read_to_end(&mut content).map_err(io(&path))?;
     if content.len() as u64 > most { Err(Error::TooLarge { path, most }) } else { Ok(content) }
 }

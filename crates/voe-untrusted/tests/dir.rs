@@ -1,4 +1,4 @@
-//! What others can do to a directory, and what comes of it.
+//! Attacks on a directory, and their results.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -65,7 +65,7 @@ fn paths_that_lead_out_are_refused() {
 }
 
 #[test]
-fn pipes_sockets_and_directories_are_no_files_and_block_nobody() {
+fn pipes_sockets_and_directories_are_not_files_and_do_not_block() {
     let (_dir, tree) = lab();
     assert!(Command::new("mkfifo").arg(tree.path().join("pipe")).status().unwrap().success());
     fs::create_dir(tree.path().join("sub")).unwrap();
@@ -76,7 +76,7 @@ fn pipes_sockets_and_directories_are_no_files_and_block_nobody() {
 }
 
 #[test]
-fn a_file_is_written_whole_and_what_stands_there_is_replaced_and_never_written_into() {
+fn a_file_is_written_whole_and_an_existing_entry_is_replaced_never_written_into() {
     let (dir, tree) = lab();
     let secret = dir.path().join("secret");
     for name in ["link", "next.new"] {
@@ -149,12 +149,12 @@ fn what_the_user_names_may_be_a_link_and_must_be_what_it_is_taken_for() {
 fn a_file_that_is_one_large_hole_is_refused_before_it_is_read() {
     let (_dir, tree) = lab();
     fs::File::create(tree.path().join("hole")).unwrap().set_len(1 << 40).unwrap();
-    // With more than the machine's memory allowed, reading it would show.
+    // The limit is above the machine's memory, so reading it would fail visibly.
     assert!(matches!(tree.read("hole", (1 << 40) - 1), Err(Error::TooLarge { .. })));
 }
 
 #[test]
-fn a_directory_of_ones_own_is_taken_from_others_who_could_write_to_it() {
+fn write_permission_of_others_on_an_own_directory_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let open = UntrustedDir::open(dir.path()).unwrap();
@@ -169,7 +169,7 @@ fn a_directory_of_ones_own_is_taken_from_others_who_could_write_to_it() {
 #[test]
 fn a_tree_is_removed_however_deep_and_whatever_its_permissions() {
     let (dir, tree) = lab();
-    // Deeper than a path may be long, and than descriptors are many.
+    // Deeper than the limits on path length and on descriptors.
     let mut at = UntrustedDir::open(tree.path()).unwrap().make_dir("deep").unwrap();
     for _ in 0..3000 {
         drop(at.create_file("file").unwrap());
@@ -221,7 +221,7 @@ fn a_private_directory_is_made_closed_and_one_that_others_can_write_is_refused()
 }
 
 #[test]
-fn a_directory_named_through_a_link_of_ones_own_is_used_and_through_one_of_anothers_it_is_not() {
+fn a_directory_named_through_an_own_link_is_used_and_through_another_users_it_is_not() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("target")).unwrap();
     let link = dir.path().join("link");
@@ -234,7 +234,7 @@ fn a_directory_named_through_a_link_of_ones_own_is_used_and_through_one_of_anoth
 }
 
 #[test]
-fn an_output_directory_is_closed_to_others_unless_it_has_other_things_in_it() {
+fn an_output_directory_is_closed_to_others_unless_it_has_other_content() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("out");
     let set = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();

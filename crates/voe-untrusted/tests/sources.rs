@@ -1,11 +1,11 @@
-//! Code that works in places where others can write goes by descriptors. What these files still do by path is counted here,
-//! with the reason why the path is trusted, so that one more is a decision and not an accident.
+//! Code that works where others can write uses descriptors. The lines of these files that still use a path are counted here,
+//! with the reason why the path is trusted, so that one more is a decision, not an accident.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
 use std::path::Path;
 
-/// Ways of `std` to the file system by a path.
+/// Functions of `std` that access the file system by path.
 const BY_PATH: &[&str] = &[
     "fs::read",
     "fs::write",
@@ -28,7 +28,7 @@ const BY_PATH: &[&str] = &[
     ".read_link()",
 ];
 
-/// A file, how many lines go by path, and why that is right.
+/// A file, how many of its lines use a path, and why that is safe.
 const FILES: &[(&str, usize, &str)] = &[
     ("voe-agent/src/notes.rs", 0, ""),
     ("voe-bench/src/grade/batch.rs", 0, ""),
@@ -73,10 +73,10 @@ const FILES: &[(&str, usize, &str)] = &[
     ("voe/src/bench/grade.rs", 4, "what the user named: the directory of the results, and the predictions"),
     ("voe/src/trust/config.rs", 0, ""),
     ("voe/src/trust/mod.rs", 0, ""),
-    ("voe/src/trust/record.rs", 2, "where the record lies, and the state directory"),
+    ("voe/src/trust/record.rs", 2, "the record's directory, and the state directory"),
 ];
 
-/// Lines of code, without tests and comments, that go by path.
+/// Lines of code, without tests and comments, that use a path.
 fn by_path(text: &str) -> Vec<&str> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//") && !line.contains("rustix::fs::"));
@@ -84,21 +84,24 @@ fn by_path(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn code_in_untrusted_places_goes_by_path_only_where_the_table_says_why() {
+fn code_in_untrusted_places_uses_paths_only_where_the_table_has_a_reason() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut wrong = String::new();
     for (file, allowed, _why) in FILES {
         let text = fs::read_to_string(crates.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
         let found = by_path(&text);
         if found.len() != *allowed {
-            wrong +=
-                &format!("{file}: {} lines go by path, the table says {allowed}:\n{}\n", found.len(), found.join("\n"));
+            wrong += &format!(
+                "{file}: {} lines use a path, the table allows {allowed}:\n{}\n",
+                found.len(),
+                found.join("\n")
+            );
         }
     }
-    assert!(wrong.is_empty(), "use voe_untrusted, or say in the table why the path is trusted\n{wrong}");
+    assert!(wrong.is_empty(), "use voe_untrusted, or add to the table why the path is trusted\n{wrong}");
 }
 
 #[test]
-fn a_line_that_goes_by_path_is_seen() {
+fn a_line_that_uses_a_path_is_found() {
     assert_eq!(by_path("let x = std::fs::read(&p)?;\n// fs::read\nlet y = p.exists();\nrustix::fs::open(p)").len(), 2);
 }

@@ -1,4 +1,4 @@
-//! Archives that somebody else made, unpacked below a directory that somebody else filled.
+//! Archives that others made, unpacked below a directory that others filled.
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, File};
@@ -33,7 +33,7 @@ impl Lab {
         self.tree.unpack(packed(archive), MOST, |_, _| true)
     }
 
-    /// What lies outside is as it was.
+    /// Whether the files outside are unchanged.
     fn is_unharmed(&self) -> bool {
         let outside: Vec<_> = fs::read_dir(self.at("outside")).unwrap().collect();
         let all = fs::read_dir(self.dir.path()).unwrap().count();
@@ -161,7 +161,7 @@ fn an_archive_with_too_much_in_it_is_refused_and_a_long_header_takes_no_memory()
 }
 
 #[test]
-fn directories_that_an_archive_names_only_in_passing_count_and_have_a_greatest_depth() {
+fn directories_made_on_the_way_to_entries_count_and_have_a_maximum_depth() {
     let file = |path: &str| {
         let record = |length: usize| format!("{length} path={path}\n");
         let length = (0..).find(|length| record(*length).len() == *length).unwrap();
@@ -188,7 +188,7 @@ fn directories_that_an_archive_names_only_in_passing_count_and_have_a_greatest_d
     // Two headers, and each directory.
     assert!(matches!(unpack(&("d/".repeat(20) + "f"), 21), Err(Error::TooMany { most: 21, .. })));
     unpack(&("e/".repeat(20) + "f"), 22).unwrap();
-    // What is there already is not made again.
+    // Existing directories don't count.
     unpack(&("e/".repeat(20) + "g"), 2).unwrap();
     unpack(&("f/".repeat(200) + "f"), 1000).unwrap();
     for deep in ["g/".repeat(201) + "f", "g/".repeat(100_000) + "f", format!("{}/", "g".repeat(200)).repeat(21) + "f"] {
@@ -199,7 +199,7 @@ fn directories_that_an_archive_names_only_in_passing_count_and_have_a_greatest_d
 }
 
 #[test]
-fn what_the_caller_does_not_want_is_left_out() {
+fn entries_that_the_caller_refuses_are_left_out() {
     let lab = Lab::new();
     let items = vec![Item::File("./.git/config", "x"), Item::File(".git/index", "x")];
     lab.tree.unpack(packed(items), MOST, |path, _| path != Path::new(".git/config")).unwrap();
