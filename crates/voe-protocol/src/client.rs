@@ -1,4 +1,4 @@
-//! voe's end of the pipe.
+//! voe's end of the pipe: a client of the toolbox.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use crate::files::{FileRead, FunctionExtent, Packed, PathList, SearchMatches};
 use crate::wire::{Answer, AnswerBody, CallResult, Export, FileState, Hello, Op, RawBytes, Request, Setup, State};
 
-/// Talking to the toolbox failed. After [`ClientError::Died`] and [`ClientError::Silent`] it must be started anew.
+/// A request to the toolbox failed. After [`ClientError::Died`] and [`ClientError::Silent`] it must be started again.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// It could not be started.
     #[error("cannot start the toolbox: {0}")]
     Start(std::io::Error),
-    /// It ended.
+    /// It exited.
     #[error("the toolbox exited unexpectedly ({0})")]
     Died(String),
     /// It did not answer in time.
     #[error("the toolbox did not answer within {0} s")]
     Silent(u64),
-    /// It answered with an error or with something that is no answer.
+    /// It answered with an error, or with something that is not an answer.
     #[error("the toolbox answered: {0}")]
     Answer(String),
 }
@@ -42,23 +42,23 @@ pub struct Toolbox {
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
     next: u64,
-    /// What is still to be written and what has been read of a line: a request whose future is dropped half-way must not
-    /// leave the pipe in the middle of one.
+    /// The bytes still to be written, and those read of a line: a request whose future is dropped half-way must not leave the
+    /// pipe in the middle of one.
     unsent: Vec<u8>,
     line: Vec<u8>,
 }
 
-/// Seconds that the toolbox may take beyond a command's own limit: a look at a large workspace on a busy machine.
+/// Seconds that the toolbox may take beyond a command's own limit: scanning a large workspace on a busy machine.
 const GRACE: Duration = Duration::from_secs(120);
 
 impl Toolbox {
-    /// Starts `command` (whatever puts `voe toolbox` in its place) and introduces `setup` to it.
+    /// Starts `command` (which runs `voe toolbox` where it belongs) and sends it `setup`.
     ///
     /// # Errors
     /// The process can't be started, died, or refused `setup`.
     pub async fn start(mut command: Command, setup: &Setup) -> Result<(Self, Hello), ClientError> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        // A Ctrl-C at the terminal is for voe: the toolbox lives on until the patch is taken.
+        // Ctrl-C in the terminal is for voe: the toolbox runs until the patch is taken.
         command.process_group(0);
         let mut child = command.spawn().map_err(ClientError::Start)?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
@@ -75,7 +75,7 @@ impl Toolbox {
         self.child.id()
     }
 
-    /// Runs a tool. `limit`: the longest that the call itself may take.
+    /// Runs a tool. `limit`: how long the call itself may take.
     ///
     /// # Errors
     /// The toolbox died or did not answer in time. A tool that fails is not an error: its result reports it.
@@ -83,7 +83,7 @@ impl Toolbox {
         self.ask(Op::Call { tool: tool.to_owned(), arguments }, limit + GRACE).await
     }
 
-    /// Runs a command of voe's own.
+    /// Runs one of voe's own commands.
     ///
     /// # Errors
     /// The toolbox died or did not answer in time. A command that fails is not an error: its result reports it.
@@ -100,7 +100,7 @@ impl Toolbox {
         self.ask(Op::State, GRACE).await
     }
 
-    /// The same with contents.
+    /// As [`Toolbox::state`], with contents.
     ///
     /// # Errors
     /// As [`Toolbox::state`].
@@ -116,10 +116,10 @@ impl Toolbox {
         self.ask(Op::Import { files }, GRACE).await
     }
 
-    /// Reads a file of at most `most_bytes`, where the file tools may read. The path is relative to the workspace or absolute.
+    /// Reads a file of at most `most_bytes` that the file tools may read. The path is relative to the workspace or absolute.
     ///
     /// # Errors
-    /// The toolbox died or did not answer. What is wrong with the file is in the answer.
+    /// The toolbox died or did not answer. Errors about the file are in the answer.
     pub async fn read_file(&mut self, path: &[u8], most_bytes: u64) -> Result<FileRead, ClientError> {
         self.ask(Op::ReadFile { path: RawBytes(path.to_vec()), most_bytes, whole: true }, GRACE).await
     }
@@ -132,10 +132,10 @@ impl Toolbox {
         self.ask(Op::ReadFile { path: RawBytes(path.to_vec()), most_bytes, whole: false }, GRACE).await
     }
 
-    /// Searches the workspace for lines that fit a regular expression, in files that fit `glob`.
+    /// Searches the workspace for lines that match a regular expression, in files that match `glob`.
     ///
     /// # Errors
-    /// `glob` is not a pattern; the toolbox died or did not answer.
+    /// `glob` is not a valid pattern; the toolbox died or did not answer.
     pub async fn search(&mut self, pattern: &str, glob: Option<&str>) -> Result<SearchMatches, ClientError> {
         let op = Op::Search { pattern: pattern.to_owned(), glob: glob.map(str::to_owned) };
         self.ask(op, GRACE).await
@@ -144,7 +144,7 @@ impl Toolbox {
     /// Lists the workspace's files by a pattern of their paths.
     ///
     /// # Errors
-    /// `pattern` is not a pattern; the toolbox died or did not answer.
+    /// `pattern` is not a valid pattern; the toolbox died or did not answer.
     pub async fn list_files(&mut self, pattern: &str) -> Result<PathList, ClientError> {
         self.ask(Op::ListFiles { pattern: pattern.to_owned() }, GRACE).await
     }
@@ -168,8 +168,8 @@ impl Toolbox {
     /// Puts packed files where they were.
     ///
     /// # Errors
-    /// An archive that is damaged, too large or leads out of `/tmp`, a file that cannot be written (files before it in the
-    /// archive are there then); the toolbox died or did not answer.
+    /// An archive that is damaged, too large or leads out of `/tmp`; a file that can't be written (files before it in the
+    /// archive are then in place); the toolbox died or did not answer.
     pub async fn unpack(&mut self, archive: RawBytes) -> Result<(), ClientError> {
         self.ask(Op::Unpack { archive }, GRACE).await
     }
@@ -204,8 +204,8 @@ impl Toolbox {
             }
             let line = std::mem::take(&mut self.line);
             let answer: Answer =
-                serde_json::from_slice(&line).map_err(|e| ClientError::Answer(format!("no answer but {e}")))?;
-            // The answer to a request that was given up on (its future was dropped) may still come.
+                serde_json::from_slice(&line).map_err(|e| ClientError::Answer(format!("an invalid line ({e})")))?;
+            // The answer to a canceled request (its future was dropped) may still come.
             if answer.id < self.next {
                 continue;
             }

@@ -1,10 +1,10 @@
-//! Answers about files: one that is read, those that a search finds, a function in one, and packs of scratch files.
+//! Answers about files: reading, searching, listing, the extent of a function, and packing.
 
 use serde::{Deserialize, Serialize};
 
 use crate::RawBytes;
 
-/// What became of [`crate::Op::ReadFile`].
+/// The answer to [`crate::Op::ReadFile`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileRead {
@@ -14,17 +14,17 @@ pub enum FileRead {
     Missing,
     /// A directory, a named pipe, a socket or a device.
     NotAFile,
-    /// Larger than asked for, where only the whole file was wanted.
+    /// Larger than the limit, where only the whole file was wanted.
     TooLarge {
         /// The file's size in bytes.
         size: u64,
     },
-    /// The path leads to where the file tools may not go, or is not a path.
+    /// The file tools may not read there, or the path is invalid.
     Refused {
         /// The reason, in one line.
         why: String,
     },
-    /// The system does not let it be read.
+    /// The system can't read it.
     Unreadable {
         /// The reason, in one line.
         why: String,
@@ -46,16 +46,16 @@ impl FileRead {
 pub struct FileContent {
     /// The content, or its first bytes.
     pub content: RawBytes,
-    /// The file's size in bytes; more than `content` has if that is only its begin.
+    /// The file's size in bytes; more than `content` has if that is only its beginning.
     pub size: u64,
 }
 
-/// What [`crate::Op::Search`] found.
+/// The answer to [`crate::Op::Search`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchMatches {
-    /// The lines, file after file in the order of their names.
+    /// The lines, by file in the order of names.
     pub matches: Vec<LineMatch>,
-    /// There may be more: a limit was reached.
+    /// Whether a limit was reached, so that there may be more.
     pub capped: bool,
 }
 
@@ -68,21 +68,21 @@ pub struct LineMatch {
     pub line: u64,
     /// The line without its end; U+FFFD stands for what is not UTF-8.
     pub text: String,
-    /// `text` is only the begin of a long line.
+    /// Whether `text` is only the beginning of a long line.
     #[serde(default)]
     pub cut: bool,
 }
 
-/// What [`crate::Op::ListFiles`] found.
+/// The answer to [`crate::Op::ListFiles`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathList {
     /// The files, relative to the workspace, in the order of their names.
     pub paths: Vec<RawBytes>,
-    /// How many fit the pattern; more than `paths` has if the limit was reached.
+    /// How many match the pattern; more than `paths` has if the limit was reached.
     pub total: u64,
 }
 
-/// What [`crate::Op::FunctionExtent`] found: lines, from 0, within the text.
+/// The answer to [`crate::Op::FunctionExtent`]: lines, from 0, within the text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionExtent {
     /// The first line, that of a decorator if there is one.
@@ -91,33 +91,33 @@ pub struct FunctionExtent {
     pub end: u64,
 }
 
-/// What became of [`crate::Op::Pack`].
+/// The answer to [`crate::Op::Pack`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Packed {
-    /// There is a pack. The same files give the same bytes.
+    /// A pack. The same files give the same bytes.
     Archive {
         /// A compressed tar archive (gzip); its paths are relative to `/`.
         archive: RawBytes,
-        /// What is not in it, the first hundred.
+        /// The first hundred entries that are not in it.
         skipped: Vec<SkippedPath>,
     },
-    /// There is no regular file to pack.
+    /// No regular file to pack.
     Nothing,
-    /// The files are above the limit, and nothing was packed.
+    /// The files exceed the limit, and nothing was packed.
     TooLarge,
 }
 
-/// Something that is not in a pack.
+/// An entry that is not in a pack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedPath {
     /// Relative to `/`.
     pub path: RawBytes,
-    /// Why it is left out.
+    /// Why it was left out.
     pub why: SkipReason,
 }
 
-/// Why something is not in a pack.
+/// Why an entry is not in a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SkipReason {
@@ -127,6 +127,6 @@ pub enum SkipReason {
     SpecialFile,
     /// It could not be read.
     Unreadable,
-    /// It lies in too many directories, or its path is too long.
+    /// It is too many directories deep, or its path is too long.
     TooDeep,
 }

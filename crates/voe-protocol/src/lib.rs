@@ -1,7 +1,7 @@
-//! What voe and its toolbox say to each other, one JSON object a line.
+//! The protocol between voe and its toolbox: one JSON object a line.
 //!
 //! - `wire`: requests and answers, and the types in them
-//! - `files`: answers about files that are read, searched for and packed
+//! - `files`: answers about reading, searching, listing and packing files
 //! - [`shown_path`]: a path for a line of text
 //! - [`client`]: voe's end of the pipe; the other end is `voe_toolbox::server`
 //!

@@ -1,4 +1,4 @@
-//! What is said between voe and its toolbox, one JSON object a line.
+//! Requests and answers between voe and its toolbox, one JSON object a line.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,18 +9,18 @@ use serde_json::Value;
 use voe_trace::result::{render, render_own};
 use voe_trace::{Change, EndedBy, Note};
 
-/// A request to the toolbox. Requests are answered one at a time, in order. One that comes while a command runs means that
-/// nobody waits for that command any more: it is ended, and both are answered.
+/// A request to the toolbox. Requests are answered one at a time, in order. A request that arrives while a command runs cancels
+/// that command: it is ended, and both are answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    /// Comes back in the answer.
+    /// Returned in the answer.
     pub id: u64,
-    /// What to do.
+    /// The operation.
     #[serde(flatten)]
     pub op: Op,
 }
 
-/// What to do.
+/// An operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum Op {
@@ -33,19 +33,19 @@ pub enum Op {
         /// Its arguments, an object.
         arguments: Value,
     },
-    /// Run a command that is voe's own (a check at the end, a re-run); like `bash` but with its own time limit, and
-    /// whatever it leaves behind is a by-product. Answered by [`CallResult`].
+    /// Run one of voe's own commands (a check at the end, a re-run): like `bash`, but with its own time limit, and files that it
+    /// leaves are by-products. Answered by [`CallResult`].
     Check {
         /// The command, for `bash -c`.
         command: String,
         /// Its time limit in seconds.
         timeout_s: f64,
     },
-    /// What differs from base, summed up. Answered by [`State`].
+    /// A summary of the differences from base. Answered by [`State`].
     State,
-    /// What differs from base, with contents, for making the patch. Answered by [`Export`].
+    /// The differences from base with contents, for making the patch. Answered by [`Export`].
     Export,
-    /// Write files (paths relative to the workspace), as [`FileState`]s that an `Export` gave; answered by [`State`].
+    /// Write files (paths relative to the workspace), as the [`FileState`]s of an `Export`. Answered by [`State`].
     Import {
         /// The files; `None` deletes.
         files: Vec<(RawBytes, Option<FileState>)>,
@@ -54,9 +54,9 @@ pub enum Op {
     ReadFile {
         /// The path, relative to the workspace or absolute.
         path: RawBytes,
-        /// Bytes of content that are given at most; the toolbox gives no more than 64 MiB.
+        /// Bytes of content at most; the toolbox returns no more than 64 MiB.
         most_bytes: u64,
-        /// A larger file is not wanted; otherwise its first bytes are given.
+        /// Refuse a larger file; otherwise its first bytes are returned.
         #[serde(default)]
         whole: bool,
     },
@@ -64,7 +64,7 @@ pub enum Op {
     Search {
         /// A regular expression.
         pattern: String,
-        /// Only files that fit this pattern.
+        /// Only files that match this pattern.
         #[serde(default)]
         glob: Option<String>,
     },
@@ -73,20 +73,20 @@ pub enum Op {
         /// A pattern such as `**/*.py`.
         pattern: String,
     },
-    /// Find where a function of a source text begins and ends: by the language's grammar, else by the form of the lines. Answered by
-    /// [`crate::FunctionExtent`].
+    /// Find where a function of a source text begins and ends: by the language's grammar, else by the layout of the lines. Answered
+    /// by [`crate::FunctionExtent`].
     FunctionExtent {
-        /// The file's path, which tells the language. It is not read.
+        /// The file's path, from which the language is derived. It is not read.
         path: String,
-        /// The text: the file's, or one that is to come into it.
+        /// The text: that of the file, or one that is to be written to it.
         text: String,
-        /// The line at which the function's name is, from 0.
+        /// The line with the function's name, from 0.
         line: u64,
     },
-    /// Pack regular files, directories and symbolic links in `/tmp`. Other mounts are not entered. Answered by
+    /// Pack regular files, directories and symbolic links in `/tmp`. Other mounts are skipped. Answered by
     /// [`crate::Packed`].
     Pack {
-        /// What to pack, as absolute paths: `/tmp` or below it. What is not there is left out.
+        /// Absolute paths to pack: `/tmp` or below it. Missing ones are left out.
         paths: Vec<RawBytes>,
         /// Bytes of the archive at most.
         most_bytes: u64,
@@ -94,7 +94,7 @@ pub enum Op {
     /// Put the files of a pack where they were. Set-id bits and owners are dropped, links are not followed, and an archive
     /// that leads out of `/tmp` is refused. Answered by `null`.
     Unpack {
-        /// What `Pack` gave.
+        /// The archive that `Pack` returned.
         archive: RawBytes,
     },
 }
@@ -104,27 +104,26 @@ pub enum Op {
 pub struct Setup {
     /// The workspace: the directory in which commands start and to which relative paths refer.
     pub workspace: PathBuf,
-    /// A directory of voe's own outside the workspace, kept as long as the attempt: full outputs, first contents of files.
+    /// voe's own directory outside the workspace, kept as long as the attempt: full outputs, original contents of files.
     pub scratch: PathBuf,
     /// Where the base's contents can be read.
     pub pristine: BaseSource,
-    /// Bounds on each call.
+    /// Limits on each call.
     #[serde(default)]
     pub limits: Limits,
-    /// The environment of the commands: these variables and no others.
+    /// The environment of commands: these variables and no others.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// What to do about an edit that breaks a file's syntax.
     #[serde(default)]
     pub syntax: Syntax,
-    /// More patterns (gitignore's syntax) of by-products, beside the shipped ones.
+    /// Patterns (gitignore's syntax) of by-products, in addition to the shipped ones.
     #[serde(default)]
     pub byproducts: Vec<String>,
-    /// The base is not the workspace as it stands but what [`BaseSource`] holds (an attempt that goes on).
+    /// The base is the content of [`BaseSource`], not the workspace as it is now (a resumed attempt).
     #[serde(default)]
     pub resumed: bool,
-    /// Nobody asks what calls change: a copy in which checks run. The tree is never walked, and every state says that nothing
-    /// differs.
+    /// Changes are not tracked: a copy in which checks run. The tree is never scanned, and every state reports no differences.
     #[serde(default)]
     pub unwatched: bool,
 }
@@ -133,7 +132,7 @@ pub struct Setup {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BaseSource {
-    /// A git directory that holds the tree (and its blobs, by itself or through alternates).
+    /// A git directory that contains the tree (and its blobs, directly or through alternates).
     Git {
         /// The git directory.
         git_dir: PathBuf,
@@ -144,25 +143,25 @@ pub enum BaseSource {
     Dir(PathBuf),
 }
 
-/// Bounds on each call.
+/// Limits on each call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
-    /// Seconds for a command that does not ask for another limit.
+    /// Seconds for a command that does not set its own limit.
     pub timeout_s: f64,
-    /// The most seconds that a command may ask for.
+    /// Seconds that a command may set at most.
     pub max_timeout_s: f64,
     /// Characters of output that the model sees; the rest is kept in a file.
     pub output_chars: usize,
     /// Bytes of output that are kept in that file.
     pub output_file_bytes: u64,
-    /// Processes at a time, where the sandbox can hold it.
+    /// Processes at a time, where the sandbox can enforce it.
     pub processes: u64,
-    /// Bytes of memory of all processes together, where the sandbox can hold it.
+    /// Bytes of memory of all processes together, where the sandbox can enforce it.
     pub memory_bytes: u64,
     /// Bytes of one file that a command may write.
     pub file_bytes: u64,
-    /// Lines of a file that `file_read` shows to a call that asks for no other number.
+    /// Lines of a file that `file_read` shows unless the call sets a number.
     pub read_lines: usize,
     /// Matching lines that `grep` shows.
     pub grep_matches: usize,
@@ -187,16 +186,16 @@ impl Default for Limits {
     }
 }
 
-/// What to do about an edit that turns a file which parsed into one that does not.
+/// What to do about an edit that breaks a file's syntax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Syntax {
-    /// No check of the syntax.
+    /// Don't check the syntax.
     Off,
-    /// Keep it and say where.
+    /// Keep the edit and report the place.
     #[default]
     Warn,
-    /// Undo it and say where.
+    /// Undo the edit and report the place.
     Rollback,
 }
 
@@ -205,7 +204,7 @@ pub enum Syntax {
 pub struct Answer {
     /// The request's id.
     pub id: u64,
-    /// The answer itself, or what went wrong with the toolbox (a tool's failure is a [`CallResult`] with `ok: false`).
+    /// The answer itself, or an error of the toolbox (a tool's failure is a [`CallResult`] with `ok: false`).
     #[serde(flatten)]
     pub body: AnswerBody,
 }
@@ -214,37 +213,37 @@ pub struct Answer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerBody {
-    /// What [`Op`] says of the request.
+    /// The answer that [`Op`] names for the request.
     Ok(Value),
-    /// What is wrong, in one line.
+    /// The error, in one line.
     Error(String),
 }
 
-/// What the toolbox found when it started.
+/// The toolbox's answer to its set-up.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hello {
-    /// voe's version in there.
+    /// voe's version inside.
     pub version: String,
     /// Files of the workspace that are not ignored.
     pub files: u64,
-    /// Milliseconds of CPU that the first look at the workspace took.
+    /// Milliseconds of CPU that the first scan of the workspace took.
     pub scan_ms: f64,
 }
 
-/// What a call did.
+/// The result of a call.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CallResult {
-    /// What the tool answered: a command's output, a file's lines, an error.
+    /// The tool's output: a command's output, a file's lines, an error.
     pub output: String,
     /// Whether the tool did what it was asked to (a command that ran counts, whatever its exit code).
     pub ok: bool,
     /// The command's exit code; a signal counts as 128 + its number.
     #[serde(default)]
     pub exit: Option<i32>,
-    /// What ended the command before its own end.
+    /// What ended the command early.
     #[serde(default)]
     pub ended_by: Option<EndedBy>,
-    /// What else there is to know about the call.
+    /// Further facts about the call.
     #[serde(default)]
     pub notes: Vec<Note>,
     /// The last lines of a command's output, for the record of a check.
@@ -252,7 +251,7 @@ pub struct CallResult {
     pub tail: String,
     /// Seconds of wall time.
     pub seconds: f64,
-    /// Files that this call changed, against the state before it.
+    /// Files that this call changed, compared with the state before it.
     #[serde(default)]
     pub changes: Vec<Change>,
     /// New files that are neither edits nor part of the patch.
@@ -266,12 +265,12 @@ pub struct CallResult {
 }
 
 impl CallResult {
-    /// What the model gets to see.
+    /// The text for the model.
     pub fn text(&self) -> String {
         render(&self.output, self.exit, self.ended_by, &self.notes)
     }
 
-    /// The same without what voe adds of its own accord.
+    /// The same without voe's own messages.
     pub fn own_text(&self) -> String {
         render_own(&self.output, self.exit, self.ended_by, &self.notes)
     }
@@ -299,9 +298,9 @@ pub struct RawBytes(pub Vec<u8>);
 /// What differs from base, with contents.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Export {
-    /// Each file that differs: its path, what it was at base, what it is now.
+    /// The files that differ.
     pub files: Vec<ExportedFile>,
-    /// What is left out and why (sockets, files above the limit), one line each.
+    /// Entries that are left out, with the reason (sockets, files above the limit), one line each.
     #[serde(default)]
     pub skipped: Vec<String>,
 }
@@ -311,9 +310,9 @@ pub struct Export {
 pub struct ExportedFile {
     /// Relative to the workspace.
     pub path: RawBytes,
-    /// The file at the base; `None` if it was not there.
+    /// The file at the base; `None` if it did not exist.
     pub base: Option<FileState>,
-    /// The file now; `None` if it is not there.
+    /// The file now; `None` if it does not exist.
     pub now: Option<FileState>,
     /// Whether it is a test, by the path rule.
     pub test: bool,
