@@ -1,8 +1,7 @@
 //! Running a passing check again without the edits.
 //!
-//! The check runs in a fork of the base that also holds the scratch files and the tests that the edits add or change, while other
-//! work continues. Whoever started it waits for the outcome at a fixed moment, always: what follows never depends on which of
-//! the two was faster.
+//! The check runs in a fork of the base that also has the scratch files and the tests that the edits add or change, while other
+//! work continues. The caller waits for the outcome at a fixed moment, so that the rest never depends on which was faster.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -24,7 +23,7 @@ pub struct Counterfactuals {
     skip_over: f64,
     /// (command, code) pairs that were run already.
     seen: HashSet<(String, String)>,
-    /// How each command came out without the edits the last time.
+    /// Each command's last outcome without the edits.
     passed: HashMap<String, bool>,
     pending: Vec<Pending>,
     stop: watch::Receiver<bool>,
@@ -33,36 +32,36 @@ pub struct Counterfactuals {
 #[derive(Debug)]
 struct Pending {
     check: Check,
-    /// Paths of the patch that the fork does not hold.
+    /// Paths of the patch that the fork does not have.
     absent: BTreeSet<String>,
     run: JoinHandle<Result<Outcome, Why>>,
 }
 
-/// What came of asking for a run without the edits.
+/// The result of requesting a run without the edits.
 #[derive(Debug)]
 pub enum Asked {
-    /// It runs, or was run before on the same code, or none are wanted: nothing is to be recorded now.
+    /// It runs, or ran before on the same code, or runs are off: nothing to record now.
     Nothing,
-    /// It is known without a run, or none can be made: the check as it now stands.
+    /// The outcome is known without a run, or no run is possible: the check as it is now.
     Known(Box<Check>),
-    /// This sandbox can't fork, so that no such run will be made: why.
+    /// This sandbox can't fork, so there will be no such run: the reason.
     NoForks(String),
 }
 
 impl Counterfactuals {
-    /// Runs each have `limit`; checks that took longer than `skip_over` seconds with the edits are not run without them. They are
-    /// given up when `stop` turns true. `on`: whether runs are made at all.
+    /// Each run has `limit`; checks that took longer than `skip_over` seconds with the edits are not run without them. Runs are
+    /// canceled when `stop` becomes true. `on`: whether there are runs at all.
     pub fn new(on: bool, limit: Duration, skip_over: f64, stop: watch::Receiver<bool>) -> Self {
         let (seen, passed, pending) = (HashSet::new(), HashMap::new(), Vec::new());
         Self { on, limit, skip_over, seen, passed, pending, stop }
     }
 
-    /// Takes note of checks that were run without the edits before the attempt was resumed.
+    /// Registers checks that were run without the edits before the attempt was resumed.
     pub fn were_run<'a>(&mut self, checks: impl Iterator<Item = &'a Check>) {
         self.seen.extend(checks.map(|check| (check.command.clone(), check.code_tree.clone())));
     }
 
-    /// Starts the run of `check` without the edits, whatever it showed with them.
+    /// Starts the run of `check` without the edits, whatever its outcome with them.
     ///
     /// # Errors
     /// The workspace can't be reached.
@@ -105,7 +104,7 @@ impl Counterfactuals {
         }
     }
 
-    /// Waits for the runs under way and returns the checks with what these show.
+    /// Waits for the runs under way and returns the checks with their new levels.
     pub async fn wait(&mut self) -> Vec<Check> {
         let mut judged = Vec::new();
         for pending in std::mem::take(&mut self.pending) {
@@ -126,8 +125,8 @@ impl Counterfactuals {
     }
 }
 
-/// Runs `command` in `fork`. `before`: whether it passed there the last time; a run that says otherwise is repeated once,
-/// since either the check was changed or chance decides.
+/// Runs `command` in `fork`. `before`: whether it passed there the last time; a run with a different outcome is repeated once,
+/// since either the check was changed or it is flaky.
 async fn run(
     mut fork: Workspace,
     command: String,
@@ -144,12 +143,12 @@ async fn run(
         fork.interrupt();
     }
     let sandbox = fork.close().await;
-    // What could not be cleaned up is swept at the next start.
+    // The next start sweeps what could not be cleaned up.
     let _ = sandbox.close().await;
     called.unwrap_or_else(|| Err(not_run("interrupted")))
 }
 
-/// Once, or twice where the outcome is another than `before`.
+/// Runs once, or twice if the outcome differs from `before`.
 async fn twice(fork: &mut Workspace, command: &str, limit: Duration, before: Option<bool>) -> Result<Outcome, Why> {
     let first = once(fork, command, limit).await?;
     let passes = |outcome: &Outcome| outcome.exit == Some(0);
@@ -173,7 +172,7 @@ fn not_run(error: impl std::fmt::Display) -> Why {
     Why::NotRun { error: error.to_string() }
 }
 
-/// Resolves when `stop` turns true; never if nobody can turn it any more.
+/// Resolves when `stop` becomes true; never if its sender is gone.
 pub async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;

@@ -10,7 +10,7 @@ use crate::workspace::{Called, Workspace, WorkspaceError};
 /// The limit of one run.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// A check with what it needs beside the code.
+/// A check with the files that it needs besides the code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortableCheck {
     /// The command.
@@ -21,7 +21,7 @@ pub struct PortableCheck {
     pub pack: String,
 }
 
-/// How a check ends on the base and with each change; `None`: it could not be started, or was not run.
+/// A check's outcome on the base and with each change; `None`: it could not be started, or was not run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CheckRow {
     /// Whether it passes on the base.
@@ -30,7 +30,7 @@ pub struct CheckRow {
     pub with: Vec<Option<bool>>,
 }
 
-/// Runs `checks` on the base of `workspace` and with each of the changes, whose code (without tests) is `changes`.
+/// Runs `checks` on the base of `workspace` and with each of `changes`, which are code without tests.
 ///
 /// # Errors
 /// The workspace can't be reached or forked.
@@ -66,8 +66,8 @@ pub async fn run(
     Ok(rows)
 }
 
-/// The repository's own tests that touch what `among` the changes change: on the base and, where they pass there, with each of
-/// these. The changes' own versions of tests are left out: a change must not pass by changing what it is asked.
+/// The repository's own tests that touch the files changed by `among`: on the base and, where they pass there, with each of
+/// these changes. The changes' own versions of tests are left out: a change must not pass by changing the test.
 ///
 /// # Errors
 /// The workspace can't be reached or forked.
@@ -117,6 +117,6 @@ async fn passes(workspace: &mut Workspace, command: &str) -> Result<Option<bool>
 
 async fn close(workspace: Workspace) {
     let sandbox = workspace.close().await;
-    // What could not be cleaned up is swept at the next start.
+    // The next start sweeps what could not be cleaned up.
     let _ = sandbox.close().await;
 }

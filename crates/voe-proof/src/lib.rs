@@ -1,5 +1,4 @@
-//! Runs checks with and without a change. What the outcomes mean is in `voe_evidence`; nothing here writes a record or talks to a
-//! model.
+//! Runs checks with and without a change. `voe_evidence` judges the outcomes; nothing here writes a record or talks to a model.
 //!
 //! - [`workspace`]: a toolbox in a sandbox that is started again when it dies; its forks
 //! - `scratch`: the scratch files of a workspace, packed for another
@@ -46,7 +45,7 @@ pub use workspace::{Called, Workspace, WorkspaceError};
 use voe_protocol::CallResult;
 use voe_trace::Outcome;
 
-/// Files as they are with a change, by their paths relative to the workspace; `None` for those that it deletes.
+/// The files of a change, by path relative to the workspace; `None` for those that it deletes.
 pub type Files = Vec<(voe_protocol::RawBytes, Option<voe_protocol::FileState>)>;
 
 /// How a command ended, for the record of a check.

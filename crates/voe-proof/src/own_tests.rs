@@ -1,5 +1,5 @@
-//! The repository's own tests that touch the changed files, against the same tests on the code as it was. Which tests there are is
-//! found from the workspace; nothing from outside it is ever run.
+//! The repository's own tests that touch the changed files, compared with the same tests on the code before. They are found in the
+//! workspace; nothing from outside it is ever run.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use voe_trace::{Check, Outcome};
 use crate::runners::{self, Found};
 use crate::workspace::{Called, Workspace, WorkspaceError};
 
-/// How long finding them may take.
+/// The time limit for finding them.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What the repository's own tests say of a change.
+/// The verdict of the repository's own tests on a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnTests {
-    /// `Some(false)`: a test fails that did not fail before. `None`: they say nothing.
+    /// `Some(false)`: a test fails that did not fail before. `None`: no verdict.
     pub passed: Option<bool>,
     /// The runs, a line each; the end of the output of those that fail.
     pub text: String,
@@ -25,14 +25,14 @@ pub struct OwnTests {
 /// The commands that run the tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Commands {
-    /// These; none: there are no tests that touch the changed files.
+    /// The commands; empty if no tests touch the changed files.
     Found(Vec<String>),
-    /// The toolbox died over looking for them: why.
+    /// The toolbox died while looking for them: the reason.
     Died(String),
 }
 
 impl Workspace {
-    /// The commands that run the repository's own tests which touch what differs from base now.
+    /// The commands that run the repository's own tests which touch the files that differ from base now.
     ///
     /// # Errors
     /// The workspace can't be reached.
@@ -61,7 +61,7 @@ impl Workspace {
     }
 }
 
-/// The verdict on all runs: a test that fails now and did not fail before is a failure; one that failed before is nobody's.
+/// The verdict on all runs: a test that fails now and did not fail before is a failure; one that failed before does not count.
 pub fn judge(checks: &[Check]) -> OwnTests {
     let (mut passed, mut broken, mut before) = (Vec::new(), Vec::new(), Vec::new());
     for check in checks {
@@ -91,7 +91,7 @@ pub fn judge(checks: &[Check]) -> OwnTests {
     OwnTests { passed: verdict, text: broken.join("\n") }
 }
 
-/// Names of tests that fail in `with` and not in `without`, where both say which tests fail.
+/// Names of tests that fail in `with` and not in `without`, where both outputs name failing tests.
 fn newly_failing(with: &Outcome, without: &Outcome) -> Vec<String> {
     let old = failing(&without.tail);
     if old.is_empty() {
@@ -109,13 +109,13 @@ fn failing(output: &str) -> BTreeSet<String> {
             .find_map(|mark| line.strip_prefix(mark))
             .map(|rest| rest.split(" - ").next().unwrap_or(rest).split(" (").next().unwrap_or(rest));
         let cargo = || line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"));
-        // "FAILED (failures=1)" is unittest's sum, not a name.
+        // "FAILED (failures=1)" is unittest's summary, not a name.
         marked.or_else(cargo).map(|name| name.trim().to_owned()).filter(|name| !name.starts_with('('))
     };
     output.lines().filter_map(name).collect()
 }
 
-/// A command in one short line.
+/// A command shortened to one line.
 pub fn short(command: &str) -> String {
     let line = command.lines().next().unwrap_or_default();
     let cut: String = line.chars().take(100).collect();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_passed_before_is_held_against_the_patch() {
+    fn only_tests_that_passed_before_count_against_the_patch() {
         let green = || check(ran(0, "ok"), Some(ran(0, "ok")));
         let broken = check(ran(1, "boom"), Some(ran(0, "ok")));
         let old = || check(ran(1, "FAILED t.py::a - x"), Some(ran(1, "FAILED t.py::a - y")));

@@ -1,4 +1,4 @@
-//! Which of the repository's tests touch the changed files, and the commands that run them.
+//! The repository's tests that touch the changed files, and the commands that run them.
 //!
 //! Python's tests are found by name (`test_NAME.py`) and by mention of the changed module; Jest and Vitest find their own; Cargo and
 //! Go run the tests of the changed package; elsewhere `make test` or `make check` is taken, where there is one.
@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use voe_evidence::is_test;
 
-/// Test files that are run at most.
+/// At most this many test files are run.
 const FILES: usize = 6;
 
-/// What the workspace holds.
+/// Facts about the workspace.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Facts by name: "pytest" (configured), "import pytest", "vitest" …
     has: BTreeSet<String>,
-    /// For a changed file and a marker (`Cargo.toml` …), the nearest directory above that holds it.
+    /// For a changed file and a marker (`Cargo.toml` …), the nearest directory above that has it.
     near: BTreeMap<(String, String), String>,
     /// Python test files that name a changed module.
     tests: Vec<String>,
@@ -69,7 +69,7 @@ near() {
 "#;
 
 impl Found {
-    /// Reads what [`script`] printed; other lines are passed over.
+    /// Parses the output of [`script`]; other lines are ignored.
     pub(super) fn read(output: &str) -> Self {
         let mut found = Self::default();
         for line in output.lines() {
@@ -147,7 +147,7 @@ pub(super) fn commands(found: &Found, changed: &[String], added: &BTreeSet<&str>
     commands
 }
 
-/// A command for each Python test file, so that one which failed before does not hide another.
+/// One command for each Python test file, so that a file which failed before does not hide another.
 fn python(found: &Found, changed: &[String], added: &BTreeSet<&str>) -> Vec<String> {
     let own = changed.iter().filter(|path| path.ends_with(".py") && is_test(path));
     let mut files: Vec<&String> =
@@ -182,7 +182,7 @@ fn python(found: &Found, changed: &[String], added: &BTreeSet<&str>) -> Vec<Stri
         .collect()
 }
 
-/// How far a test is from the changes: named after a changed file first, then by the folders that they share.
+/// How far a test is from the changes: those named after a changed file first, then by shared folders.
 fn distance(test: &str, changed: &[String]) -> (bool, i64) {
     let name = test.rsplit('/').next().unwrap_or(test);
     let named = changed.iter().filter_map(|path| module(path)).any(|module| {
@@ -207,7 +207,7 @@ fn dotted(path: &str) -> String {
     path.strip_suffix(".py").unwrap_or(path).replace('/', ".")
 }
 
-/// As one word of a shell.
+/// Quotes text as one word for the shell.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=+,@".contains(c);
     if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {

@@ -1,8 +1,8 @@
 //! The agent's scratch files, packed so that its checks can be run elsewhere and later.
 //!
-//! Where the sandbox has a `/tmp` of its own, all of it is packed; where it has not, those of its files that a command names.
-//! The pack is a compressed tar archive in base64. What is too large is left out: then a check that needs it fails elsewhere,
-//! which counts against nobody.
+//! Where the sandbox has a private `/tmp`, all of it is packed; elsewhere, those of its files that a command names. The pack is a
+//! compressed tar archive in base64. Too large files are left out: a check that needs them fails elsewhere, which does not count
+//! against the attempt.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,12 +13,12 @@ use voe_protocol::{ClientError, Packed, RawBytes};
 
 use crate::workspace::{Called, Workspace, WorkspaceError};
 
-/// Bytes of an archive at most: one is kept for each step of a search.
+/// Bytes of an archive at most: a search keeps one for each step.
 const MOST_BYTES: u64 = 360_000;
 
 impl Workspace {
-    /// Packs the scratch files. `commands`: those whose files are wanted, where `/tmp` is everybody's. Empty: there are none,
-    /// or they are too large.
+    /// Packs the scratch files. `commands`: those whose files are packed, where `/tmp` is shared. Empty: there are none, or they are
+    /// too large.
     ///
     /// # Errors
     /// The toolbox can't be reached any more.
@@ -29,7 +29,7 @@ impl Workspace {
         if paths.is_empty() {
             return Ok(String::new());
         }
-        // The workspace may lie in /tmp, and homes that are shown there: these are mounts of their own, and no scratch.
+        // The workspace, and homes that are shown, may be in /tmp: these are separate mounts, not scratch files.
         let paths = paths.into_iter().map(|path| RawBytes(path.into_bytes())).collect();
         match self.pack(paths, MOST_BYTES).await? {
             Called::Result(Packed::Archive { archive, .. }) => Ok(STANDARD.encode(archive.0)),
@@ -37,7 +37,7 @@ impl Workspace {
         }
     }
 
-    /// Puts packed files where they were. What can't be put there is missing, as it is where nothing could be packed.
+    /// Unpacks files to their places. Those that can't be unpacked are missing, as if they had not been packed.
     ///
     /// # Errors
     /// The toolbox can't be reached any more.
@@ -53,7 +53,7 @@ impl Workspace {
     }
 }
 
-/// Paths below `/tmp` that commands name; none that has to do with the workspace.
+/// Paths below `/tmp` that commands name, except those of the workspace.
 fn named(commands: &[&str], workspace: &str) -> Vec<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./+".contains(c);
     let words = commands.iter().flat_map(|command| command.split(|c: char| !plain(c)));

@@ -1,4 +1,4 @@
-//! The workspace as the loop sees it: a toolbox in a sandbox that is started again when it dies.
+//! The workspace: a toolbox in a sandbox that is started again when it dies.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,13 @@ use voe_sandbox::{Sandbox, SandboxError};
 /// Deaths of the toolbox in a row after which it is not started again.
 const RESTARTS: u32 = 3;
 
-/// The workspace cannot be reached any more.
+/// The workspace can't be reached any more.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkspaceError {
     /// The sandbox failed.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// The toolbox failed, again and again.
+    /// The toolbox failed repeatedly.
     #[error(transparent)]
     Toolbox(#[from] ClientError),
     /// The patch could not be made.
@@ -28,11 +28,11 @@ pub enum WorkspaceError {
     Patch(String),
 }
 
-/// What came of a call, or of another request.
+/// The result of a call, or of another request.
 pub enum Called<T = Box<CallResult>> {
     /// Its result.
     Result(T),
-    /// The toolbox died over it and was started again: why.
+    /// The toolbox died meanwhile and was started again: the reason.
     Died(String),
 }
 
@@ -40,17 +40,17 @@ pub enum Called<T = Box<CallResult>> {
 pub struct Workspace {
     sandbox: Sandbox,
     setup: Setup,
-    /// The base on the host, which nothing inside the sandbox can change.
+    /// The base on the host, which commands in the sandbox can't change.
     base: Option<Base>,
     toolbox: Option<Toolbox>,
     deaths: u32,
-    /// Absolute paths that commands name, and what they are here: not every backend can show a fork, or the workspace of an
-    /// attempt that is resumed, at the same path as before.
+    /// Absolute paths that commands name, and their replacements here: not every backend can show a fork, or the workspace of a
+    /// resumed attempt, at the same path as before.
     moved: Vec<(String, String)>,
 }
 
 impl Workspace {
-    /// Starts the toolbox. `base`: where the base's contents are on the host; patches are made against these.
+    /// Starts the toolbox. `base`: the base's contents on the host, against which patches are made.
     ///
     /// # Errors
     /// The toolbox can't be started in the sandbox.
@@ -67,15 +67,15 @@ impl Workspace {
         Ok(Self { sandbox, setup, base, toolbox: Some(toolbox), deaths: 0, moved: Vec::new() })
     }
 
-    /// Where it works.
+    /// Its sandbox.
     pub fn sandbox(&self) -> &Sandbox {
         &self.sandbox
     }
 
-    /// Lets calls name the workspace by the absolute path that it had earlier in the attempt.
+    /// Lets calls use the absolute path that the workspace had earlier in the attempt.
     pub fn known_as(&mut self, earlier: &str) {
         let now = self.sandbox.workspace().display().to_string();
-        // A short one could be part of another path.
+        // A short path could be part of another.
         if earlier.starts_with('/') && std::path::Path::new(earlier).components().count() > 2 && earlier != now {
             self.moved.push((earlier.to_owned(), now));
         }
@@ -98,7 +98,7 @@ impl Workspace {
         }
     }
 
-    /// Runs a command of voe's own.
+    /// Runs one of voe's own commands.
     ///
     /// # Errors
     /// The toolbox died and can't be started again.
@@ -117,7 +117,7 @@ impl Workspace {
         }
     }
 
-    /// Reads a file of at most `most_bytes`; the path is as the file tools take it.
+    /// Reads a file of at most `most_bytes`; the path is as for the file tools.
     ///
     /// # Errors
     /// The toolbox can't be reached any more.
@@ -127,10 +127,10 @@ impl Workspace {
         self.came_of(read).await
     }
 
-    /// Searches the workspace for lines that fit a regular expression, in files that fit `glob`.
+    /// Searches the workspace for lines that match a regular expression, in files that match `glob`.
     ///
     /// # Errors
-    /// `glob` is not a pattern; the toolbox can't be reached any more.
+    /// `glob` is not a valid pattern; the toolbox can't be reached any more.
     pub async fn search(&mut self, pattern: &str, glob: Option<&str>) -> Result<Called<SearchMatches>, WorkspaceError> {
         let found = self.toolbox().await?.search(pattern, glob).await;
         self.came_of(found).await
@@ -139,7 +139,7 @@ impl Workspace {
     /// Lists the workspace's files by a pattern of their paths.
     ///
     /// # Errors
-    /// `pattern` is not a pattern; the toolbox can't be reached any more.
+    /// `pattern` is not a valid pattern; the toolbox can't be reached any more.
     pub async fn list_files(&mut self, pattern: &str) -> Result<Called<PathList>, WorkspaceError> {
         let found = self.toolbox().await?.list_files(pattern).await;
         self.came_of(found).await
@@ -171,7 +171,7 @@ impl Workspace {
         }
     }
 
-    /// Puts packed files where they were, as [`Toolbox::unpack`].
+    /// Unpacks files to their places, as [`Toolbox::unpack`].
     pub(crate) async fn unpack(&mut self, archive: RawBytes) -> Result<Called<()>, WorkspaceError> {
         match self.toolbox().await?.unpack(archive).await {
             Err(error) if error.is_fatal() => self.revive(error).await.map(Called::Died),
@@ -187,7 +187,7 @@ impl Workspace {
         Ok(self.toolbox().await?.state().await?)
     }
 
-    /// The same with contents. A toolbox that died is started again for it: the patch must not be lost.
+    /// As [`Workspace::state`], with contents. Starts a dead toolbox again: the patch must not be lost.
     ///
     /// # Errors
     /// The toolbox can't be started again, or the workspace can't be read.
@@ -209,7 +209,7 @@ impl Workspace {
         Ok(self.toolbox().await?.import(files).await?)
     }
 
-    /// The patch as it stands, and what was exported for it.
+    /// The current patch, and the export that it was made from.
     ///
     /// # Errors
     /// The workspace can't be exported, or git could not make the patch.
@@ -218,14 +218,14 @@ impl Workspace {
         make_patch(export, self.base.clone()).await
     }
 
-    /// A second workspace that starts from the base, with `files` laid over it, for running checks: what differs in it is
-    /// not known.
+    /// A second workspace that starts from the base, with `files` written over it, for running checks. Its changes are not
+    /// tracked.
     ///
     /// # Errors
     /// The sandbox can't be forked, or the files can't be written into the fork.
     pub async fn fork_base(&mut self, mut files: Vec<(RawBytes, Option<FileState>)>) -> Result<Self, WorkspaceError> {
         if self.setup.resumed && self.sandbox.in_place() {
-            // The tree in place was edited before this sandbox was opened, so its base is not the attempt's.
+            // The tree was edited in place before this sandbox was opened, so the sandbox's base is not the attempt's.
             let (_, export) = self.patch().await?;
             files.extend(export.files.into_iter().filter(|file| !file.test).map(|file| (file.path, file.base)));
         }
@@ -234,7 +234,7 @@ impl Workspace {
         tracing::debug!(backend = fork.facts().backend, ms = begun.elapsed().as_millis(), "sandbox forked");
         let mut names = self.moved.clone();
         names.extend(moved(&self.sandbox, &fork));
-        // Only checks run in it. On a large tree, looking for what they change would cost more than all else.
+        // Only checks run in it. On a large tree, finding what they change would cost more than everything else.
         let setup = Setup { unwatched: true, ..self.setup.clone() };
         let mut fork = Self::open(fork, setup, &self.setup.pristine).await?;
         if !files.is_empty() {
@@ -244,14 +244,14 @@ impl Workspace {
         Ok(fork)
     }
 
-    /// Ends whatever runs in there; the workspace stays and the next call starts the toolbox again.
+    /// Ends everything that runs inside; the workspace stays, and the next call starts the toolbox again.
     pub fn interrupt(&mut self) {
         self.setup.resumed = true;
         // Dropping the client kills the process.
         self.toolbox = None;
     }
 
-    /// Ends the toolbox and gives the sandbox back.
+    /// Ends the toolbox and returns the sandbox.
     pub async fn close(mut self) -> Sandbox {
         if let Some(toolbox) = self.toolbox.take() {
             toolbox.close().await;

@@ -13,7 +13,7 @@ use voe_sandbox::{Backend, BoxFuture, Capabilities, SandboxError, Snapshot};
 use voe_trace::event::SandboxFacts;
 
 /// A sandbox without isolation: the toolbox (this test program, started again) works in a directory, and forks and snapshots
-/// are copies of it. What it can do is what the test says.
+/// are copies of it. The test sets its capabilities.
 #[derive(Debug)]
 pub struct TestBackend {
     shared: Arc<Shared>,
@@ -21,7 +21,7 @@ pub struct TestBackend {
     capabilities: Capabilities,
 }
 
-/// What a sandbox and its forks share.
+/// The state that a sandbox and its forks share.
 #[derive(Debug)]
 struct Shared {
     dir: TempDir,
@@ -33,7 +33,7 @@ struct Shared {
 struct Copied(PathBuf);
 
 impl TestBackend {
-    /// Works in the directory `tree`.
+    /// A sandbox that works in the directory `tree`.
     pub fn new(tree: &Path) -> Self {
         let shared = Shared { dir: tempfile::tempdir_in("/var/tmp").unwrap(), next: AtomicU32::new(0) };
         copy(tree, &shared.dir.path().join("base"));
@@ -52,7 +52,7 @@ impl TestBackend {
         Self { shared: Arc::new(shared), tree: tree.to_owned(), capabilities }
     }
 
-    /// The same with other capabilities. Without `fork` or `snapshot` the calls fail, too.
+    /// Changes its capabilities. Without `fork` or `snapshot` these calls fail.
     pub fn with(mut self, change: impl FnOnce(&mut Capabilities)) -> Self {
         change(&mut self.capabilities);
         self
@@ -105,7 +105,7 @@ impl Backend for TestBackend {
     fn snapshot(&self) -> BoxFuture<'_, Result<Snapshot, SandboxError>> {
         Box::pin(async move {
             if !self.capabilities.snapshot {
-                return Err(SandboxError::Failed("this sandbox has no snapshots".into()));
+                return Err(SandboxError::Failed("this sandbox can't take snapshots".into()));
             }
             let to = self.place();
             copy(&self.tree, &to);
@@ -116,7 +116,7 @@ impl Backend for TestBackend {
     fn fork<'a>(&'a self, at: &'a Snapshot) -> BoxFuture<'a, Result<Box<dyn Backend>, SandboxError>> {
         Box::pin(async move {
             if !self.capabilities.fork {
-                return Err(SandboxError::Failed("this sandbox has no forks".into()));
+                return Err(SandboxError::Failed("this sandbox can't fork".into()));
             }
             let base = self.shared.dir.path().join("base");
             let from = at.kept::<Copied>()?.map_or(base, |copied| copied.0.clone());

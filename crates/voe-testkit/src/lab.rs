@@ -18,16 +18,16 @@ use voe_trace::{Trajectory, Writer};
 use crate::backend::TestBackend;
 use crate::played::Played;
 
-/// The file with the error.
+/// The file with the bug.
 pub const STATS: (&str, &str) = ("stats.py", "def mean(xs):\n    return sum(xs) / len(xs)\n");
 
-/// A directory of files, in which an attempt works.
+/// A directory of files in which attempts work.
 pub struct Lab {
     dir: TempDir,
 }
 
 impl Lab {
-    /// With these files.
+    /// A directory with these files.
     pub fn new(files: &[(&str, &str)]) -> Self {
         // Not in /tmp, which the file tools may write.
         let lab = Self { dir: tempfile::tempdir_in("/var/tmp").unwrap() };
@@ -38,7 +38,7 @@ impl Lab {
         lab
     }
 
-    /// A small Python project with an error on an empty list, which [`crate::replies::cure`] cures, and a test that passes.
+    /// A small Python project with a bug on an empty list, which [`crate::replies::cure`] fixes, and a test that passes.
     pub fn python() -> Self {
         let test = "import unittest\nfrom stats import mean\n\n\nclass T(unittest.TestCase):\n    def test_two(self):\n        self.assertEqual(mean([1, 3]), 2)\n";
         Self::new(&[STATS, ("test_stats.py", test)])
@@ -61,7 +61,7 @@ impl Lab {
         fs::read_to_string(self.tree().join(path)).unwrap()
     }
 
-    /// The base as the host keeps it: the tree in a git directory outside the workspace.
+    /// The base on the host: the tree in a git directory outside the workspace.
     fn base(&self) -> BaseSource {
         let git_dir = self.dir.path().join("base.git");
         let git = |args: &[&str]| {

@@ -1,4 +1,4 @@
-//! What an attempt recorded.
+//! The record of an attempt.
 
 use serde_json::Value;
 use voe_trace::{Event, Trajectory};
@@ -11,12 +11,12 @@ impl Played {
         Self(trajectory)
     }
 
-    /// The events of a kind, as they are in the file; the result of a call with the text that the model got.
+    /// The events of a kind as in the file; results of calls also have the text that the model got.
     pub fn events_of(&self, kind: &str) -> Vec<Value> {
         self.0.records.iter().map(|record| as_json(&record.event)).filter(|event| event["event"] == kind).collect()
     }
 
-    /// What the model got for its tool calls.
+    /// The texts that the model got for its tool calls.
     pub fn texts(&self) -> Vec<String> {
         self.events_of("result").iter().map(|result| result["text"].as_str().unwrap().to_owned()).collect()
     }
@@ -27,7 +27,7 @@ impl Played {
         checks.into_iter().rfind(|check| check["command"] == command).unwrap_or_else(|| panic!("no {command}: {self}"))
     }
 
-    /// How it ended.
+    /// The finish event.
     pub fn finish(&self) -> Value {
         self.events_of("finish").pop().unwrap()
     }

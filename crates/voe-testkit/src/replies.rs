@@ -20,7 +20,7 @@ pub fn done() -> Value {
     json!({"content": "TASK_COMPLETE"})
 }
 
-/// The edit that cures [`crate::Lab::python`].
+/// The edit that fixes [`crate::Lab::python`].
 pub fn cure() -> Value {
     call(
         "file_edit",
