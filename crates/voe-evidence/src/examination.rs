@@ -3,16 +3,16 @@
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
-use voe_trace::event::{Candidate, Crossed, Examination};
+use voe_trace::event::{Candidate, CheckMatrixRow, Examination};
 use voe_trace::{Event, Level, Record};
 
 /// Whether a check tells patches apart: it fails on the base and passes with its own patch.
-fn counts(check: &Crossed, candidates: &[Candidate]) -> bool {
+fn counts(check: &CheckMatrixRow, candidates: &[Candidate]) -> bool {
     let own = candidates.iter().position(|candidate| by(check, candidate));
     check.base == Some(false) && own.is_some_and(|own| check.with.get(own) == Some(&Some(true)))
 }
 
-fn by(check: &Crossed, candidate: &Candidate) -> bool {
+fn by(check: &CheckMatrixRow, candidate: &Candidate) -> bool {
     check.authors.iter().any(|author| candidate.attempts.contains(author))
 }
 
@@ -66,7 +66,7 @@ impl Criteria for Examination {
                 continue;
             }
             let theirs =
-                |check: &&Crossed| by(check, author) && !by(check, candidate) && counts(check, &self.candidates);
+                |check: &&CheckMatrixRow| by(check, author) && !by(check, candidate) && counts(check, &self.candidates);
             let with: Vec<Option<bool>> =
                 self.checks.iter().filter(theirs).map(|check| check.with.get(at).copied().flatten()).collect();
             if !with.is_empty() {
@@ -79,7 +79,7 @@ impl Criteria for Examination {
 
     /// The number of the repository's own tests that pass on the base and fail with a candidate.
     fn broken(&self, at: usize) -> usize {
-        let breaks = |test: &&Crossed| test.base == Some(true) && test.with.get(at) == Some(&Some(false));
+        let breaks = |test: &&CheckMatrixRow| test.base == Some(true) && test.with.get(at) == Some(&Some(false));
         self.own_tests.iter().filter(breaks).count()
     }
 
@@ -202,9 +202,9 @@ mod tests {
         Candidate { attempts: vec![attempt], level, completed: true, lines, empty: false }
     }
 
-    fn check(author: u32, base: bool, with: &[bool]) -> Crossed {
+    fn check(author: u32, base: bool, with: &[bool]) -> CheckMatrixRow {
         let with = with.iter().map(|with| Some(*with)).collect();
-        Crossed { authors: vec![author], command: format!("check {author}"), base: Some(base), with }
+        CheckMatrixRow { authors: vec![author], command: format!("check {author}"), base: Some(base), with }
     }
 
     /// 1 is right; 2 is wrong with a check that asks for the wrong thing; 3 special-cases the example; 4 has a vacuous check.
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!((examination.choose(), examination.why.contains("smaller")), (Some(0), true));
         examination.candidates[1].attempts.push(3);
         assert_eq!((examination.choose(), examination.why.contains("agree")), (Some(1), true));
-        examination.own_tests = vec![Crossed { authors: Vec::new(), ..check(0, true, &[true, false]) }];
+        examination.own_tests = vec![CheckMatrixRow { authors: Vec::new(), ..check(0, true, &[true, false]) }];
         assert_eq!((examination.choose(), examination.why.contains("own tests")), (Some(0), true));
     }
 

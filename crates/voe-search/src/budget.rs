@@ -1,9 +1,9 @@
-//! One budget for the whole search, and what one attempt gets of it.
+//! One budget for the whole search, and the share of one attempt.
 
 use voe_agent::strategy::Limits;
 use voe_trace::Usage;
 
-/// What was spent.
+/// The amounts spent.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Spent {
     pub(crate) steps: u32,
@@ -12,8 +12,8 @@ pub(crate) struct Spent {
     pub(crate) seconds: f64,
 }
 
-/// What one attempt gets when `attempts` are still to come, itself included: an equal share of what is left of `whole`, but no more
-/// than `own`. Time is not shared out: attempts may run side by side. `None`: nothing is left.
+/// The share of one attempt when `attempts` are still to come, itself included: an equal part of what is left of `whole`, but no
+/// more than `own`. Time is not divided: attempts may run in parallel. `None`: nothing is left.
 pub(crate) fn share(whole: &Limits, own: &Limits, spent: &Spent, attempts: u32) -> Option<Limits> {
     let attempts = attempts.max(1);
     let left = |limit: u64, spent: u64| match limit {
@@ -42,7 +42,7 @@ pub(crate) fn share(whole: &Limits, own: &Limits, spent: &Spent, attempts: u32) 
     })
 }
 
-/// The smaller of two limits of which 0 means none.
+/// The smaller of two limits; 0 means unlimited.
 pub(crate) fn least(a: u64, b: u64) -> u64 {
     match (a, b) {
         (0, other) | (other, 0) => other,
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_attempts_own_limits_hold_too() {
+    fn an_attempts_own_limits_apply_too() {
         let share = |own: &Limits| share(&limits(40, 1000), own, &Spent::default(), 4).unwrap();
         assert_eq!((share(&limits(0, 0)).steps, share(&limits(5, 0)).steps, share(&limits(0, 0)).tokens), (10, 5, 250));
     }

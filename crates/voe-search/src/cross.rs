@@ -1,5 +1,5 @@
-//! The cross-examination of attempts: every attempt's proving checks with every attempt's patch, and on the base; and the choice
-//! by it.
+//! The cross-examination of attempts (every attempt's proving checks run with every attempt's patch, and on the base), and the
+//! choice by it.
 
 use std::sync::Arc;
 
@@ -7,16 +7,16 @@ use voe_evidence::examination::Examine;
 use voe_evidence::is_test;
 use voe_proof::Files;
 use voe_proof::cross::{self, CheckRow, PortableCheck};
-use voe_trace::event::{Candidate, Crossed, Examination};
+use voe_trace::event::{Candidate, CheckMatrixRow, Examination};
 use voe_trace::{Level, Reason};
 
-use crate::rollout::{Rolled, proofs};
+use crate::rollout::{RolloutResult, proofs};
 use crate::search::Search;
 use crate::shared::{SearchError, Shared};
 
-/// Patches that are examined at most, the best by level first.
+/// At most this many patches are examined, the best by level first.
 const CANDIDATES: usize = 8;
-/// Checks of one attempt that are run, the newest first.
+/// At most this many checks of one attempt are run, the newest first.
 const CHECKS: usize = 3;
 
 /// A patch with its files.
@@ -26,16 +26,16 @@ struct Patched {
     attempts: Vec<u32>,
 }
 
-/// Chooses among the rollouts; the number of the chosen one, and why. `None`: none changed anything.
+/// Chooses among the rollouts; returns the number of the chosen one, and the reason. `None`: none changed anything.
 pub(crate) async fn choose(search: &mut Search) -> Result<Option<(u32, Examination)>, SearchError> {
     let shared = Arc::clone(&search.shared);
-    let rolled: Vec<Rolled> = search.rolled.values().cloned().collect();
+    let rolled: Vec<RolloutResult> = search.rolled.values().cloned().collect();
     let patches = patches(&shared, rolled).await?;
     let mut examination = Examination {
         candidates: patches.iter().map(|patched| candidate(search, patched)).collect(),
         ..Examination::default()
     };
-    // A user who wants to stop does not wait for checks.
+    // After an interrupt the user should not wait for checks.
     let worth = patches.len() > 1 && !search.shared.stopped();
     if worth {
         examination.checks = crossed(search, &patches).await?;
@@ -48,11 +48,11 @@ pub(crate) async fn choose(search: &mut Search) -> Result<Option<(u32, Examinati
     Ok(chosen.and_then(|candidate| candidate.attempts.first().copied()).map(|id| (id, examination)))
 }
 
-/// The different patches. Those that change the code alike are one, whatever tests they bring.
-async fn patches(shared: &Shared, mut rolled: Vec<Rolled>) -> Result<Vec<Patched>, SearchError> {
+/// The different patches. Those that change the code in the same way count as one, whatever their tests.
+async fn patches(shared: &Shared, mut rolled: Vec<RolloutResult>) -> Result<Vec<Patched>, SearchError> {
     let mut patches: Vec<Patched> = Vec::new();
     rolled.retain(|rolled| !rolled.finish.patch.is_empty());
-    // The best stands for those that are alike.
+    // The best one represents those that are alike.
     rolled.sort_by_key(|rolled| {
         std::cmp::Reverse((rolled.finish.evidence.level, rolled.over, std::cmp::Reverse(rolled.id)))
     });
@@ -72,7 +72,7 @@ async fn patches(shared: &Shared, mut rolled: Vec<Rolled>) -> Result<Vec<Patched
 
 fn candidate(search: &Search, patched: &Patched) -> Candidate {
     let made = || patched.attempts.iter().filter_map(|id| search.rolled.get(id));
-    let lines = |rolled: &Rolled| rolled.finish.changes.iter().map(|change| change.added + change.removed).sum();
+    let lines = |rolled: &RolloutResult| rolled.finish.changes.iter().map(|change| change.added + change.removed).sum();
     Candidate {
         attempts: patched.attempts.clone(),
         level: made().map(|rolled| rolled.finish.evidence.level).max().unwrap_or(Level::None),
@@ -82,8 +82,8 @@ fn candidate(search: &Search, patched: &Patched) -> Candidate {
     }
 }
 
-/// The proving checks of all attempts, with the attempts whose they are. The same command with the same files is one.
-async fn proofs_of(shared: &Shared, rolled: &[Rolled]) -> Result<Vec<(PortableCheck, Vec<u32>)>, SearchError> {
+/// The proving checks of all attempts, with their authors. The same command with the same files counts as one.
+async fn proofs_of(shared: &Shared, rolled: &[RolloutResult]) -> Result<Vec<(PortableCheck, Vec<u32>)>, SearchError> {
     let mut found: Vec<(PortableCheck, Vec<u32>)> = Vec::new();
     for rolled in rolled {
         let mut commands = proofs(rolled);
@@ -94,7 +94,7 @@ async fn proofs_of(shared: &Shared, rolled: &[Rolled]) -> Result<Vec<(PortableCh
         let files = shared.files(&rolled.finish.patch).await?;
         let tests: Files = files.into_iter().filter(|(path, _)| is_test(&String::from_utf8_lossy(&path.0))).collect();
         for command in commands {
-            // Only what it names can matter to it, as far as that can be told from outside.
+            // As far as is visible from outside, only files that it names matter to it.
             let pack = if command.contains("/tmp") || command.contains("/var/tmp") {
                 rolled.pack.clone()
             } else {
@@ -110,9 +110,9 @@ async fn proofs_of(shared: &Shared, rolled: &[Rolled]) -> Result<Vec<(PortableCh
     Ok(found)
 }
 
-async fn crossed(search: &mut Search, patches: &[Patched]) -> Result<Vec<Crossed>, SearchError> {
+async fn crossed(search: &mut Search, patches: &[Patched]) -> Result<Vec<CheckMatrixRow>, SearchError> {
     let made = patches.iter().flat_map(|patched| &patched.attempts);
-    let made: Vec<Rolled> = made.filter_map(|id| search.rolled.get(id).cloned()).collect();
+    let made: Vec<RolloutResult> = made.filter_map(|id| search.rolled.get(id).cloned()).collect();
     let (checks, authors): (Vec<PortableCheck>, Vec<Vec<u32>>) =
         proofs_of(&Arc::clone(&search.shared), &made).await?.into_iter().unzip();
     let rows = cross::run(search.host.workspace(), &checks, &code(patches)).await?;
@@ -121,13 +121,17 @@ async fn crossed(search: &mut Search, patches: &[Patched]) -> Result<Vec<Crossed
 }
 
 /// The repository's own tests that touch what the undecided patches change, on the base and with each of them.
-async fn own_tests(search: &mut Search, patches: &[Patched], undecided: &[usize]) -> Result<Vec<Crossed>, SearchError> {
+async fn own_tests(
+    search: &mut Search,
+    patches: &[Patched],
+    undecided: &[usize],
+) -> Result<Vec<CheckMatrixRow>, SearchError> {
     let rows = cross::own_tests(search.host.workspace(), &code(patches), undecided).await?;
     Ok(rows.into_iter().map(|(command, row)| matrix_row(command, Vec::new(), row)).collect())
 }
 
-fn matrix_row(command: String, authors: Vec<u32>, CheckRow { base, with }: CheckRow) -> Crossed {
-    Crossed { authors, command, base, with }
+fn matrix_row(command: String, authors: Vec<u32>, CheckRow { base, with }: CheckRow) -> CheckMatrixRow {
+    CheckMatrixRow { authors, command, base, with }
 }
 
 fn code(patches: &[Patched]) -> Vec<&Files> {

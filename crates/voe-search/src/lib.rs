@@ -1,14 +1,14 @@
 //! Several attempts as one, chosen by evidence. [`Work`] is what callers run, whether a strategy makes one attempt or many.
 //!
 //! - [`work`]: one attempt or a search: the common entry point
-//! - `search`: what all searches share: a record of their own, one budget, rollouts side by side; `shared`: what each rollout needs
-//! - `rollout`, `steps`: one attempt of a search, from the beginning or from the middle of another; going on after a kill
-//! - `budget`: what is left, and what one attempt gets of it
+//! - `search`: common to all searches: a record of their own, one budget, parallel rollouts; `shared`: the context of rollouts
+//! - `rollout`, `steps`: one attempt of a search, from the beginning or from the middle of another; resuming after a kill
+//! - `budget`: what is left, and the share of one attempt
 //! - `ralph`, `best_of`, `bst`, `mcts`: the searches; `tree`: the tree of the last, as numbers
-//! - `value`: what a state is worth; `told`: what an attempt is told of others
+//! - `value`: the value of a state; `prior_attempts`: messages to an attempt about others
 //! - `cross`: the cross-examination of attempts, and the choice by it
 //!
-//! # Running a strategy, whatever it makes of a task
+//! # Running a strategy, be it one attempt or a search
 //!
 //! ```no_run
 //! use voe_agent::{Observer, Plan};
@@ -32,13 +32,13 @@ mod bst;
 mod budget;
 mod cross;
 mod mcts;
+mod prior_attempts;
 mod ralph;
 mod rollout;
 mod run;
 mod search;
 mod shared;
 mod steps;
-mod told;
 mod tree;
 mod value;
 pub mod work;

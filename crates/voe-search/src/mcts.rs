@@ -1,35 +1,35 @@
-//! `mcts`: a tree over steps. A node is the state after some steps; each rollout adds one. What is then left of the budget goes
-//! to the best branch, so that a tree of few and short nodes comes to an end at all.
+//! `mcts`: a tree over steps. A node is the state after some steps; each rollout adds one. The rest of the budget goes to the
+//! best branch, so that a tree of few and short nodes gets to the end of an attempt.
 
 use voe_agent::strategy::Limits;
 use voe_trace::event::NodeKind;
 
-use crate::rollout::Order;
+use crate::rollout::RolloutSpec;
 use crate::search::Search;
 use crate::shared::SearchError;
 use crate::steps::Begin;
 use crate::tree::Tree;
-use crate::{steps, told};
+use crate::{prior_attempts, steps};
 
 pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
     let n = search.keys.n;
     let mut tree = Tree::new(search.keys.explore);
     let mut settled = false;
     while !settled && !search.shared.stopped() {
-        let (mut orders, mut reserved) = (Vec::new(), Vec::new());
-        while orders.len() < search.keys.parallel.max(1) as usize {
-            let id = search.next_id() + orders.len() as u32;
+        let (mut specs, mut reserved) = (Vec::new(), Vec::new());
+        while specs.len() < search.keys.parallel.max(1) as usize {
+            let id = search.next_id() + specs.len() as u32;
             let Some(parent) = tree.select().filter(|_| id <= n) else { break };
-            let Some(order) = order(search, &tree, parent, id, &reserved, false)? else { break };
-            reserved.push(order.limits.clone());
+            let Some(spec) = next_rollout(search, &tree, parent, id, &reserved, false)? else { break };
+            reserved.push(spec.limits.clone());
             // Nodes of the tree and rollouts have the same numbers: both grow by one at a time.
             tree.begin(parent);
-            orders.push(order);
+            specs.push(spec);
         }
-        if orders.is_empty() {
+        if specs.is_empty() {
             break;
         }
-        for id in search.roll(orders).await? {
+        for id in search.roll(specs).await? {
             let Some(rolled) = search.rolled.get(&id) else { continue };
             tree.end(id as usize, rolled.value, rolled.over);
             settled |= search.settled(id);
@@ -38,34 +38,34 @@ pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
     let (visits, mean) = tree.stats(0);
     let text = format!("the tree has {} nodes; {visits} visits of the root, mean value {mean:.2}", search.rolled.len());
     search.host.write(voe_trace::Event::Note { text })?;
-    // Of equals the newest: it is further on.
+    // Of equals, the newest: it has come further.
     let open = search.rolled.values().filter(|rolled| !rolled.over);
     let best = open.max_by(|a, b| a.value.total_cmp(&b.value)).map(|rolled| rolled.id);
     if let Some(best) = best.filter(|_| !settled)
-        && let Some(order) = order(search, &tree, best as usize, search.next_id(), &[], true)?
+        && let Some(spec) = next_rollout(search, &tree, best as usize, search.next_id(), &[], true)?
     {
-        search.roll(vec![order]).await?;
+        search.roll(vec![spec]).await?;
     }
     Ok(())
 }
 
-/// The next child of a node, or what goes on from it to the end. `None`: nothing is left for it.
-fn order(
+/// The next child of a node, or the rollout from it to the end. `None`: no budget is left for it.
+fn next_rollout(
     search: &Search,
     tree: &Tree,
     parent: usize,
     id: u32,
     reserved: &[Limits],
     to_end: bool,
-) -> Result<Option<Order>, SearchError> {
+) -> Result<Option<RolloutSpec>, SearchError> {
     let elder = tree.children(parent);
-    // A strategy begins a branch; what comes after it goes on with that strategy.
+    // A branch keeps the strategy that began it.
     let turn = if parent == 0 { elder.len() } else { branch(search, parent as u32) };
     let mut strategy = search.strategy(turn);
     if !search.keys.temperatures.is_empty() {
         strategy.sampling.temperature = Some(search.keys.temperatures[elder.len() % search.keys.temperatures.len()]);
     }
-    // One share for the whole tree: a node takes its few steps of what is left.
+    // One share for the whole tree: a node takes its few steps from what is left.
     let Some(limits) = search.allot(&strategy, reserved, 1) else { return Ok(None) };
     let made = match limits.steps {
         0 => search.keys.width,
@@ -91,13 +91,13 @@ fn order(
         let records = records.map(|prefix| prefix.records.into_iter().skip(from).collect()).unwrap_or_default();
         siblings.push((records, sibling.finish.clone()));
     }
-    let tell = match search.keys.tell_siblings && !siblings.is_empty() {
-        true => told::of_siblings(&siblings),
+    let message = match search.keys.tell_siblings && !siblings.is_empty() {
+        true => prior_attempts::of_siblings(&siblings),
         false => String::new(),
     };
     let (kind, model) = (if to_end { NodeKind::Finish } else { NodeKind::Expand }, search.model(turn));
     let limits = Limits { steps: if to_end { limits.steps } else { made }, ..limits };
-    Ok(Some(Order {
+    Ok(Some(RolloutSpec {
         id,
         parent,
         kind,
@@ -105,7 +105,7 @@ fn order(
         model,
         limits,
         begin,
-        tell,
+        message,
         steps: (!to_end).then_some(made),
         keep: !to_end,
     }))

@@ -1,16 +1,16 @@
-//! What an attempt is told of others.
+//! Messages to an attempt about earlier ones and siblings.
 
 use voe_agent::prompt::HARNESS;
 use voe_trace::event::Finish;
 use voe_trace::{Event, Level, Record};
 
-/// Calls of an elder sibling that are told.
+/// At most this many calls of an elder sibling are listed.
 const CALLS: usize = 8;
-/// Characters of a call or of last words that are told.
+/// At most this many characters of a call or of last words are quoted.
 const CHARACTERS: usize = 300;
 
-/// What others did from the same state on, so that the next does something else. `records`: of each the events since then, and how
-/// it stood at the end.
+/// What siblings did from the same state, so that the next does something else. `siblings`: the events of each since then, and its
+/// end.
 pub(crate) fn of_siblings(siblings: &[(Vec<Record>, Finish)]) -> String {
     let parts: Vec<String> = siblings
         .iter()
@@ -28,7 +28,7 @@ pub(crate) fn of_siblings(siblings: &[(Vec<Record>, Finish)]) -> String {
     )
 }
 
-/// What was tried before, for an attempt that begins anew. `kept`: whether it works on in the workspace of the last.
+/// What was tried before, for a fresh attempt. `kept`: whether it continues in the workspace of the last.
 pub(crate) fn of_attempts(attempts: &[(Vec<Record>, Finish)], kept: bool) -> String {
     let parts: Vec<String> = attempts
         .iter()

@@ -1,4 +1,4 @@
-//! `ralph`: fresh attempts, one after another, until the gate holds; each is told what was tried.
+//! `ralph`: fresh attempts, one after another, until the gate accepts one; each gets a summary of those before.
 
 use voe_evidence::Require;
 use voe_trace::event::Finish;
@@ -7,14 +7,14 @@ use voe_trace::{Level, Reason, Trajectory};
 use crate::search::Search;
 use crate::shared::SearchError;
 use crate::steps::Begin;
-use crate::{steps, told};
+use crate::{prior_attempts, steps};
 
 pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
     let (n, keep) = (search.keys.n, search.keys.keep_workspace);
     for i in 0..n {
         let strategy = search.strategy(i as usize);
         let Some(limits) = search.allot(&strategy, &[], n - i) else { break };
-        let mut order = search.fresh(i + 1, i as usize, limits);
+        let mut spec = search.fresh(i + 1, i as usize, limits);
         let before: Vec<_> = search
             .rolled
             .values()
@@ -24,12 +24,12 @@ pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
             })
             .collect();
         if !before.is_empty() {
-            order.tell = told::of_attempts(&before, keep);
+            spec.message = prior_attempts::of_attempts(&before, keep);
         }
         if let Some(last) = search.rolled.values().next_back().filter(|_| keep) {
-            order.begin = Begin::Work { patch: last.finish.patch.clone(), pack: last.pack.clone() };
+            spec.begin = Begin::Work { patch: last.finish.patch.clone(), pack: last.pack.clone() };
         }
-        search.roll(vec![order]).await?;
+        search.roll(vec![spec]).await?;
         if search.rolled.get(&(i + 1)).is_some_and(|rolled| accepted(strategy.gate.require, &rolled.finish)) {
             break;
         }
@@ -37,8 +37,8 @@ pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
     Ok(())
 }
 
-/// Whether the gate accepts what an attempt left, now that it can't give way after some refusals. What breaks something is never
-/// accepted.
+/// Whether the gate accepts an attempt's result; unlike in the attempt, it never gives up after some refusals. A refuted result
+/// is not accepted.
 fn accepted(require: Require, finish: &Finish) -> bool {
     let level = finish.evidence.level;
     finish.reason == Reason::Completed && level != Level::Refuted && require.accepts(level)

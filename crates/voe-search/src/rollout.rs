@@ -1,4 +1,4 @@
-//! One attempt of a search: from the beginning, or from the middle of another; gone on with after a kill.
+//! One attempt of a search: from the beginning, or from the middle of another; resumed after a kill.
 
 use std::fs;
 use std::path::Path;
@@ -19,25 +19,25 @@ use crate::shared::{SearchError, Shared};
 use crate::steps::Begin;
 use crate::steps::{self, Prefix};
 
-/// What a rollout is to do.
-pub(crate) struct Order {
+/// The specification of a rollout.
+pub(crate) struct RolloutSpec {
     pub(crate) id: u32,
     pub(crate) parent: u32,
     pub(crate) kind: NodeKind,
     pub(crate) strategy: Strategy,
     pub(crate) model: Arc<dyn Model>,
-    /// What it may spend, beside what the attempt that it goes on from has spent.
+    /// Its budget, in addition to what the attempt that it continues has spent.
     pub(crate) limits: Limits,
     pub(crate) begin: Begin,
-    /// What it is told before it begins.
-    pub(crate) tell: String,
-    /// Stops after this many steps, to be gone on from; else it runs to its end.
+    /// A message to the model before it begins; may be empty.
+    pub(crate) message: String,
+    /// Stops after this many steps, so that others can continue from there; else it runs to its end.
     pub(crate) steps: Option<u32>,
-    /// Whether a snapshot of its end is wanted.
+    /// Whether to keep a snapshot of its end.
     pub(crate) keep: bool,
 }
 
-impl Order {
+impl RolloutSpec {
     pub(crate) fn snapshot(&self) -> Option<&Snapshot> {
         match &self.begin {
             Begin::Middle { snapshot, .. } => snapshot.as_ref(),
@@ -46,9 +46,9 @@ impl Order {
     }
 }
 
-/// What came of a rollout.
+/// The result of a rollout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Rolled {
+pub(crate) struct RolloutResult {
     pub(crate) id: u32,
     pub(crate) parent: u32,
     pub(crate) kind: NodeKind,
@@ -56,10 +56,10 @@ pub(crate) struct Rolled {
     #[serde(default)]
     pub(crate) model: String,
     pub(crate) temperature: Option<f64>,
-    /// It ended by itself or at a limit; else it could be gone on with.
+    /// Whether it completed or ended at a limit; else it can be continued.
     pub(crate) over: bool,
     pub(crate) finish: Finish,
-    /// Steps that it made itself.
+    /// Its own steps.
     pub(crate) steps: u32,
     pub(crate) usage: Usage,
     pub(crate) seconds: Seconds,
@@ -70,22 +70,22 @@ pub(crate) struct Rolled {
     pub(crate) value: f64,
 }
 
-impl Rolled {
-    /// One that ended, from its files.
+impl RolloutResult {
+    /// Reads one that ended from its files.
     pub(crate) fn read(dir: &Path) -> Option<Self> {
         serde_json::from_str(&fs::read_to_string(dir.join("end.json")).ok()?).ok()
     }
 }
 
-/// Runs a rollout in `sandbox`, a fork of the base or of the snapshot in `order`.
+/// Runs a rollout in `sandbox`, a fork of the base or of the snapshot in `spec`.
 pub(crate) async fn run(
     shared: Arc<Shared>,
-    order: Order,
+    spec: RolloutSpec,
     sandbox: Sandbox,
-) -> Result<(Rolled, Option<Snapshot>), SearchError> {
-    let dir = shared.dir(order.id);
-    let (origin, mut attempt) = open(&shared, &order, sandbox, &dir).await?;
-    let until = order.steps.map(|steps| origin.step + steps);
+) -> Result<(RolloutResult, Option<Snapshot>), SearchError> {
+    let dir = shared.dir(spec.id);
+    let (origin, mut attempt) = open(&shared, &spec, sandbox, &dir).await?;
+    let until = spec.steps.map(|steps| origin.step + steps);
     let (reason, error, over) = loop {
         if until.is_some_and(|until| attempt.log().conversation.step >= until) {
             break (Reason::MaxSteps, None, false);
@@ -95,9 +95,9 @@ pub(crate) async fn run(
             None => mark(&mut attempt, &dir).await?,
         }
     };
-    // Elsewhere a snapshot costs as much as making the workspace anew from the record, and may not outlive its sandbox.
+    // Elsewhere a snapshot costs as much as rebuilding the workspace from the record, and may not outlive its sandbox.
     let cheap = attempt.workspace().sandbox().capabilities().snapshot;
-    let snapshot = match order.keep && !over && cheap {
+    let snapshot = match spec.keep && !over && cheap {
         true => Some(attempt.workspace().sandbox().snapshot().await.map_err(WorkspaceError::from)?),
         false => None,
     };
@@ -106,13 +106,13 @@ pub(crate) async fn run(
     let pack = pack(&mut attempt).await?;
     let finish = ended.finish;
     let spent = Spent::minus(&finish, &origin);
-    let rolled = Rolled {
-        id: order.id,
-        parent: order.parent,
-        kind: order.kind,
-        strategy: order.strategy.name.clone(),
-        model: order.model.facts().name,
-        temperature: order.strategy.sampling.temperature,
+    let rolled = RolloutResult {
+        id: spec.id,
+        parent: spec.parent,
+        kind: spec.kind,
+        strategy: spec.strategy.name.clone(),
+        model: spec.model.facts().name,
+        temperature: spec.strategy.sampling.temperature,
         over,
         steps: spent.0,
         usage: spent.1,
@@ -121,7 +121,7 @@ pub(crate) async fn run(
         value: 0.0,
         finish: finish.clone(),
     };
-    // One that the user stopped is gone on with later.
+    // One that the user stopped is continued later.
     if reason != Reason::Interrupted {
         attempt.close(finish).await?;
         let text = serde_json::to_string(&rolled).map_err(|e| SearchError::Rollout(e.to_string()))?;
@@ -130,7 +130,7 @@ pub(crate) async fn run(
     Ok((rolled, snapshot))
 }
 
-/// What the attempt that a rollout goes on from had spent.
+/// What the attempt that a rollout continues had spent.
 #[derive(Debug, Clone, Copy, Default)]
 struct Spent {
     step: u32,
@@ -166,21 +166,26 @@ impl Spent {
     }
 }
 
-/// Begins an attempt, or goes on with it.
-async fn open(shared: &Shared, order: &Order, sandbox: Sandbox, dir: &Path) -> Result<(Spent, Attempt), SearchError> {
-    let origin = match &order.begin {
+/// Begins an attempt, or resumes it.
+async fn open(
+    shared: &Shared,
+    spec: &RolloutSpec,
+    sandbox: Sandbox,
+    dir: &Path,
+) -> Result<(Spent, Attempt), SearchError> {
+    let origin = match &spec.begin {
         Begin::Middle { prefix, .. } => Spent::of(prefix),
         _ => Spent::default(),
     };
     let path = steps::trajectory(dir);
-    let pipeline = order.strategy.pipeline.is_some();
-    let own = steps::own_mark(dir, &order.begin);
+    let pipeline = spec.strategy.pipeline.is_some();
+    let own = steps::own_mark(dir, &spec.begin);
     if pipeline && steps::begun(dir) {
-        // It finds its way by itself, wherever its record ends.
+        // It resumes from any end of its record.
         let records = Trajectory::read(&path).map_err(|error| SearchError::Rollout(error.to_string()))?.records;
         let before = records.last().map_or(0.0, |record| record.at);
         let writer = Writer::append(&path, before).map_err(voe_agent::AttemptError::from)?;
-        let plan = plan(shared, order, sandbox, &origin);
+        let plan = plan(shared, spec, sandbox, &origin);
         let attempt = Attempt::resume(plan, writer, Box::new(()), &records, Vec::new(), ResumedFrom::Record).await?;
         return Ok((origin, attempt));
     }
@@ -188,31 +193,31 @@ async fn open(shared: &Shared, order: &Order, sandbox: Sandbox, dir: &Path) -> R
         steps::cut(dir, &mark)?;
         let prefix = steps::prefix(dir, mark)?;
         let from = ResumedFrom::Record;
-        return Ok((origin, go_on(shared, order, sandbox, dir, &origin, &prefix, false, from).await?));
+        return Ok((origin, go_on(shared, spec, sandbox, dir, &origin, &prefix, false, from).await?));
     }
     let _ = fs::remove_dir_all(dir);
     steps::make_dir(dir)?;
-    let mut attempt = match &order.begin {
+    let mut attempt = match &spec.begin {
         Begin::Middle { from, prefix, snapshot } => {
             steps::copy(&shared.dir(*from), prefix, dir)?;
             let fork = ResumedFrom::Fork { attempt: *from, step: prefix.mark.step };
-            go_on(shared, order, sandbox, dir, &origin, prefix, snapshot.is_some(), fork).await?
+            go_on(shared, spec, sandbox, dir, &origin, prefix, snapshot.is_some(), fork).await?
         }
         Begin::Fresh | Begin::Work { .. } => {
-            let (patch, pack) = match &order.begin {
+            let (patch, pack) = match &spec.begin {
                 Begin::Work { patch, pack } => (patch.as_str(), pack.as_str()),
                 _ => ("", ""),
             };
             let files = shared.files(patch).await?;
             let sandbox = unpacked(shared, sandbox, pack).await?;
             let writer = Writer::create(&path).map_err(voe_agent::AttemptError::from)?;
-            let mut attempt = Attempt::start(plan(shared, order, sandbox, &origin), writer, Box::new(())).await?;
+            let mut attempt = Attempt::start(plan(shared, spec, sandbox, &origin), writer, Box::new(())).await?;
             attempt.lay(files).await?;
             attempt
         }
     };
-    if !order.tell.is_empty() {
-        attempt.tell(&order.tell)?;
+    if !spec.message.is_empty() {
+        attempt.tell(&spec.message)?;
     }
     if !pipeline {
         mark(&mut attempt, dir).await?;
@@ -220,11 +225,11 @@ async fn open(shared: &Shared, order: &Order, sandbox: Sandbox, dir: &Path) -> R
     Ok((origin, attempt))
 }
 
-/// Goes on from a prefix, of its own record or of one that was copied to its place.
+/// Continues from a prefix of its own record, or of one copied to its directory.
 #[allow(clippy::too_many_arguments)]
 async fn go_on(
     shared: &Shared,
-    order: &Order,
+    spec: &RolloutSpec,
     sandbox: Sandbox,
     dir: &Path,
     origin: &Spent,
@@ -235,25 +240,25 @@ async fn go_on(
     let files = if in_snapshot { Vec::new() } else { shared.files(&prefix.patch).await? };
     let sandbox = unpacked(shared, sandbox, &prefix.pack).await?;
     let writer = Writer::append(&steps::trajectory(dir), prefix.seconds).map_err(voe_agent::AttemptError::from)?;
-    let plan = plan(shared, order, sandbox, origin);
+    let plan = plan(shared, spec, sandbox, origin);
     Ok(Attempt::resume(plan, writer, Box::new(()), &prefix.records, files, from).await?)
 }
 
-fn plan(shared: &Shared, order: &Order, sandbox: Sandbox, origin: &Spent) -> Plan {
-    let mut strategy = order.strategy.clone();
+fn plan(shared: &Shared, spec: &RolloutSpec, sandbox: Sandbox, origin: &Spent) -> Plan {
+    let mut strategy = spec.strategy.clone();
     let spent = origin.usage.prompt + origin.usage.output;
     let beyond = |limit: u64, before: u64| if limit == 0 { 0 } else { limit + before };
-    let steps = beyond(order.limits.steps.into(), origin.step.into());
+    let steps = beyond(spec.limits.steps.into(), origin.step.into());
     strategy.limits.steps = u32::try_from(least(strategy.limits.steps.into(), steps)).unwrap_or(u32::MAX);
-    strategy.limits.tokens = beyond(order.limits.tokens, spent);
-    if order.limits.wall_s > 0.0 {
-        strategy.limits.wall_s = order.limits.wall_s + origin.seconds.total;
+    strategy.limits.tokens = beyond(spec.limits.tokens, spent);
+    if spec.limits.wall_s > 0.0 {
+        strategy.limits.wall_s = spec.limits.wall_s + origin.seconds.total;
     }
-    if order.limits.cost > 0.0 {
-        strategy.limits.cost = order.limits.cost + origin.usage.cost.unwrap_or(0.0);
+    if spec.limits.cost > 0.0 {
+        strategy.limits.cost = spec.limits.cost + origin.usage.cost.unwrap_or(0.0);
     }
     let mut task = shared.task.clone();
-    // Where forks lie elsewhere, a path would be wrong in all but one of them.
+    // Where forks have different paths, an absolute path would be wrong in all but one of them.
     task.workspace = match sandbox.workspace().display().to_string() {
         same if same == task.workspace => same,
         _ => ".".into(),
@@ -261,7 +266,7 @@ fn plan(shared: &Shared, order: &Order, sandbox: Sandbox, origin: &Spent) -> Pla
     Plan {
         task,
         strategy,
-        model: Arc::clone(&order.model),
+        model: Arc::clone(&spec.model),
         sandbox,
         pristine: shared.pristine.clone(),
         user_tree: shared.user_tree.clone(),
@@ -272,7 +277,7 @@ fn plan(shared: &Shared, order: &Order, sandbox: Sandbox, origin: &Spent) -> Pla
     }
 }
 
-/// A sandbox with scratch files put where they were.
+/// Unpacks scratch files into a sandbox.
 async fn unpacked(shared: &Shared, sandbox: Sandbox, pack: &str) -> Result<Sandbox, SearchError> {
     if pack.is_empty() {
         return Ok(sandbox);
@@ -294,7 +299,7 @@ async fn unpacked(shared: &Shared, sandbox: Sandbox, pack: &str) -> Result<Sandb
     Ok(workspace.close().await)
 }
 
-/// Marks the end of a step.
+/// Records the end of a step.
 async fn mark(attempt: &mut Attempt, dir: &Path) -> Result<(), SearchError> {
     let pack = pack(attempt).await?;
     let log = attempt.log();
@@ -307,14 +312,14 @@ async fn pack(attempt: &mut Attempt) -> Result<String, SearchError> {
     let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
     match attempt.workspace().pack_scratch(&commands).await {
         Ok(pack) => Ok(pack),
-        // The tools' process may have died; what it had in /tmp is then not known, and that costs a check at most.
+        // The toolbox may have died; its files in /tmp are then unknown, which costs a check at most.
         Err(WorkspaceError::Toolbox(_)) => Ok(String::new()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The commands that an attempt's patch is proven by.
-pub(crate) fn proofs(rolled: &Rolled) -> Vec<String> {
+/// The commands that prove an attempt's patch.
+pub(crate) fn proofs(rolled: &RolloutResult) -> Vec<String> {
     let checks = rolled.finish.evidence.checks.iter().rev();
     checks.filter(|check| check.level == Level::Proven).map(|check| check.command.clone()).collect()
 }

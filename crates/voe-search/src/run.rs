@@ -4,13 +4,13 @@ use voe_agent::strategy::SearchKind;
 use voe_trace::Reason;
 use voe_trace::event::{Examination, Node, NodeKind};
 
-use crate::rollout::Rolled;
+use crate::rollout::RolloutResult;
 use crate::search::{Search, node, record_of};
 use crate::shared::SearchError;
 use crate::{best_of, bst, cross, mcts, ralph};
 
 impl Search {
-    /// Runs the search, chooses, and takes over what was chosen.
+    /// Runs the search, chooses a rollout, and adopts its patch.
     pub(crate) async fn run(&mut self) -> (Reason, Option<String>) {
         match self.go().await {
             Ok(reason) => (reason, self.error.take()),
@@ -41,19 +41,19 @@ impl Search {
         let step = finish.steps;
         let chosen = node(number, NodeKind::Choose);
         let choice = Some(examination.clone());
-        self.tell(Node { parent: Some(id), trajectory, step, value, choice, ..chosen })?;
+        self.record_node(Node { parent: Some(id), trajectory, step, value, choice, ..chosen })?;
         let files = self.shared.files(&finish.patch).await?;
         let text = format!("Attempt {id} ({kind}) was chosen: {}", examination.why);
         self.host.adopt(files, &finish.evidence.checks, text).await?;
         Ok(())
     }
 
-    /// Why the search ended, as the chosen attempt did; a server's failure counts only if nothing else came of it.
+    /// Why the search ended: the chosen attempt's reason; a server's failure counts only if all attempts failed so.
     fn reason(&mut self, chosen: Option<u32>) -> Reason {
         if self.shared.stopped() {
             return Reason::Interrupted;
         }
-        let failed = |rolled: &&Rolled| matches!(rolled.finish.reason, Reason::ModelError | Reason::Internal);
+        let failed = |rolled: &&RolloutResult| matches!(rolled.finish.reason, Reason::ModelError | Reason::Internal);
         if let Some(first) = self.rolled.values().find(failed).filter(|_| self.rolled.values().all(|r| failed(&r))) {
             self.error.clone_from(&first.finish.error);
             return first.finish.reason;

@@ -1,4 +1,4 @@
-//! What all searches share: a record of their own, one budget, rollouts side by side.
+//! Common to all searches: a record of their own, one budget, parallel rollouts.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -16,7 +16,7 @@ use voe_trace::layout::{ATTEMPTS, TRAJECTORY};
 use voe_trace::{Event, Reason, Record, Usage, Writer};
 
 use crate::budget::{self, Spent};
-use crate::rollout::{self, Order, Rolled};
+use crate::rollout::{self, RolloutResult, RolloutSpec};
 use crate::shared::{SearchError, Shared};
 use crate::steps::Begin;
 use crate::{steps, value};
@@ -33,11 +33,11 @@ pub struct Search {
     /// The models that take turns.
     models: Vec<Arc<dyn Model>>,
     /// The rollouts that ended, by number.
-    pub(crate) rolled: BTreeMap<u32, Rolled>,
+    pub(crate) rolled: BTreeMap<u32, RolloutResult>,
     pub(crate) snapshots: BTreeMap<u32, Snapshot>,
-    /// Values and usage of nodes that the record has already.
+    /// Values and usage of nodes that are already in the record.
     known: BTreeMap<u32, (Option<f64>, Usage)>,
-    /// Tokens of questions of the search's own, and seconds.
+    /// Tokens and seconds of the search's own requests.
     asked: (Usage, f64),
     pub(crate) error: Option<String>,
 }
@@ -77,7 +77,7 @@ impl Search {
         let models = models(&plan.model, &keys).await?;
         let whole = plan.strategy.limits.clone();
         let known = records.iter().filter_map(|record| match &record.event {
-            // One that the user stopped is continued, and what it is worth is not known yet; a choice is made again.
+            // One that the user stopped is continued, and its value is not known yet; a choice is made again.
             Event::Node(node) if node.kind == NodeKind::Root || node.rollout.as_ref().is_some_and(ended) => {
                 let judgement = node.rollout.as_ref().and_then(|rollout| rollout.judgement.as_ref());
                 Some((node.id, (node.value, judgement.map(|judgement| judgement.usage).unwrap_or_default())))
@@ -99,7 +99,7 @@ impl Search {
             asked: (Usage::default(), 0.0),
             error: None,
         };
-        search.tell(node(0, NodeKind::Root))?;
+        search.record_node(node(0, NodeKind::Root))?;
         Ok(search)
     }
 
@@ -117,7 +117,7 @@ impl Search {
         Arc::clone(&self.models[turn % self.models.len()])
     }
 
-    /// What was spent so far.
+    /// The amounts spent so far.
     pub(crate) fn spent(&self) -> Spent {
         let mut spent = Spent { seconds: self.host.log().elapsed(), usage: self.asked.0, ..Spent::default() };
         for rolled in self.rolled.values() {
@@ -127,7 +127,7 @@ impl Search {
         spent
     }
 
-    /// What the next of `attempts` attempts may spend, with `reserved` given to others that are about to begin. `None`: nothing is
+    /// The budget of the next of `attempts` attempts, with `reserved` given to others that are about to begin. `None`: nothing is
     /// left, or the user stopped the search.
     pub(crate) fn allot(&self, strategy: &Strategy, reserved: &[Limits], attempts: u32) -> Option<Limits> {
         if self.shared.stopped() {
@@ -154,23 +154,22 @@ impl Search {
         self.rolled.keys().last().copied().unwrap_or(0) + 1
     }
 
-    /// Runs rollouts, `parallel` at a time, to their ends, and puts them into the record. In the order of their numbers, so that
-    /// what follows does not depend on which was faster.
-    pub(crate) async fn roll(&mut self, orders: Vec<Order>) -> Result<Vec<u32>, SearchError> {
-        let mut ids: Vec<u32> = orders.iter().map(|order| order.id).collect();
-        let mut waiting = VecDeque::from(orders);
-        let mut running: JoinSet<Result<(Rolled, Option<Snapshot>), SearchError>> = JoinSet::new();
-        let mut done: BTreeMap<u32, Rolled> = BTreeMap::new();
+    /// Runs rollouts, `parallel` at a time, to their ends, and records them in the order of their numbers, so that the rest of the
+    /// search does not depend on which was faster.
+    pub(crate) async fn roll(&mut self, specs: Vec<RolloutSpec>) -> Result<Vec<u32>, SearchError> {
+        let mut ids: Vec<u32> = specs.iter().map(|spec| spec.id).collect();
+        let mut waiting = VecDeque::from(specs);
+        let mut running: JoinSet<Result<(RolloutResult, Option<Snapshot>), SearchError>> = JoinSet::new();
+        let mut done: BTreeMap<u32, RolloutResult> = BTreeMap::new();
         loop {
             while running.len() < self.keys.parallel.max(1) as usize
-                && let Some(order) = waiting.pop_front()
+                && let Some(spec) = waiting.pop_front()
             {
-                if let Some(rolled) = Rolled::read(&self.shared.dir(order.id)) {
-                    done.insert(order.id, rolled);
+                if let Some(rolled) = RolloutResult::read(&self.shared.dir(spec.id)) {
+                    done.insert(spec.id, rolled);
                     continue;
                 }
-                let at =
-                    order.snapshot().filter(|_| steps::own_mark(&self.shared.dir(order.id), &order.begin).is_none());
+                let at = spec.snapshot().filter(|_| steps::own_mark(&self.shared.dir(spec.id), &spec.begin).is_none());
                 let sandbox = self.host.workspace().sandbox();
                 let at = at.cloned().unwrap_or_else(|| sandbox.base());
                 let begun = std::time::Instant::now();
@@ -199,8 +198,8 @@ impl Search {
         Ok(ids)
     }
 
-    /// Values a rollout and puts it into the record.
-    async fn ended(&mut self, mut rolled: Rolled) -> Result<(), SearchError> {
+    /// Values a rollout and records it.
+    async fn ended(&mut self, mut rolled: RolloutResult) -> Result<(), SearchError> {
         let mut judgement = None;
         match self.known.get(&rolled.id).copied() {
             Some((value, asked)) => {
@@ -233,7 +232,7 @@ impl Search {
             rollout: Some(rollout),
             ..node(rolled.id, rolled.kind)
         };
-        self.tell(node)?;
+        self.record_node(node)?;
         self.rolled.insert(rolled.id, rolled);
         Ok(())
     }
@@ -242,8 +241,8 @@ impl Search {
         self.keys.value == ValueFrom::Judge && matches!(self.keys.kind, SearchKind::Bst | SearchKind::Mcts)
     }
 
-    /// Asks a model what the state is worth. An answer that can't be read leaves the value to the evidence.
-    async fn judge(&mut self, rolled: &mut Rolled) -> Judgement {
+    /// Asks a model to value the state. If its answer can't be read, the value is that of the evidence.
+    async fn judge(&mut self, rolled: &mut RolloutResult) -> Judgement {
         let question = value::question(&self.shared.task.statement, &rolled.finish.patch);
         let messages = [Message::user(question)];
         let sampling = self.strategy(0).sampling;
@@ -258,7 +257,7 @@ impl Search {
                 }
                 Judgement { text: reply.message.content, usage: reply.usage }
             }
-            Err(error) => Judgement { text: format!("it could not be asked: {error}"), usage: Usage::default() },
+            Err(error) => Judgement { text: format!("the request failed: {error}"), usage: Usage::default() },
         }
     }
 
@@ -270,7 +269,7 @@ impl Search {
         }
         self.host.write(Event::Node(Box::new(node)))?;
         match kind {
-            // What is taken over from the chosen attempt belongs to the same step: it is chosen again after a kill.
+            // Adopting the chosen patch belongs to the same step: after a kill the choice is made again.
             NodeKind::Choose => Ok(()),
             _ => Ok(self.host.end_step()?),
         }
@@ -294,14 +293,14 @@ impl Search {
 
     /// Writes the end of the record.
     pub(crate) async fn close(self, finish: voe_trace::event::Finish) -> Result<(), SearchError> {
-        // Forks share their family's place with the host: they go first.
+        // Forks share a directory with the host's sandbox, so they are dropped first.
         drop(self.snapshots);
         Ok(self.host.close(finish).await?)
     }
 
-    /// An order for an attempt from the beginning.
-    pub(crate) fn fresh(&self, id: u32, turn: usize, limits: Limits) -> Order {
-        Order {
+    /// The specification of an attempt from the beginning.
+    pub(crate) fn fresh(&self, id: u32, turn: usize, limits: Limits) -> RolloutSpec {
+        RolloutSpec {
             id,
             parent: 0,
             kind: NodeKind::Rollout,
@@ -309,14 +308,14 @@ impl Search {
             model: self.model(turn),
             limits,
             begin: Begin::Fresh,
-            tell: String::new(),
+            message: String::new(),
             steps: None,
             keep: false,
         }
     }
 }
 
-/// Whether an attempt of the search ended by itself or at a limit.
+/// Whether an attempt of the search completed or ended at a limit.
 fn ended(rollout: &RolloutFacts) -> bool {
     rollout.reason != Reason::Interrupted
 }

@@ -1,4 +1,4 @@
-//! What every rollout of a search needs, and how a search fails.
+//! The context that all rollouts of a search share, and the errors of a search.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,39 +11,39 @@ use voe_protocol::BaseSource;
 use voe_repo::{Base, RepoError};
 use voe_trace::event::Task;
 
-/// A search failed; what is known is in its record.
+/// A search failed; its record has everything up to then.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
-    /// An attempt, or the record.
+    /// An attempt or the record failed.
     #[error(transparent)]
     Attempt(#[from] AttemptError),
-    /// A strategy that the search names.
+    /// A strategy that the search names can't be loaded.
     #[error("search.strategies: {0}")]
     Strategy(#[from] LoadError),
-    /// A model that the search names.
+    /// A model that the search names can't be used.
     #[error("search.models: {0}")]
     Model(#[from] ModelError),
     /// A strategy that the search names is a search itself.
     #[error("search.strategies: {0} is a search itself; name strategies of one attempt")]
     Nested(String),
-    /// The base.
+    /// The base can't be used.
     #[error(transparent)]
     Repo(#[from] RepoError),
-    /// A file of the search's own.
+    /// One of the search's own files can't be used.
     #[error("cannot {what} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The action, as a verb.
         what: &'static str,
-        /// With which path.
+        /// The path.
         path: PathBuf,
-        /// What the system reported.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A rollout ended badly.
+    /// A rollout's task panicked or was canceled.
     #[error("a rollout exited unexpectedly: {0}")]
     Rollout(String),
-    /// The base is not where a search can read it.
-    #[error("a search needs the base in a git directory; run it through voe fix or voe bench")]
+    /// The base is not in a git directory.
+    #[error("a search needs its base in a git directory; run it with voe fix or voe bench")]
     NoBase,
 }
 
@@ -59,7 +59,7 @@ impl From<voe_proof::WorkspaceError> for SearchError {
     }
 }
 
-/// What every rollout needs.
+/// The context of every rollout.
 pub(crate) struct Shared {
     pub(crate) task: Task,
     pub(crate) model: Arc<dyn Model>,
@@ -69,7 +69,7 @@ pub(crate) struct Shared {
     pub(crate) notes: String,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) time: String,
-    /// Where the attempts are.
+    /// The directory of the attempts.
     pub(crate) attempts: PathBuf,
 }
 

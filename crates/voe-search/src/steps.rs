@@ -1,7 +1,7 @@
-//! Where each step of an attempt ends in its record, so that others can start from there, and itself after a kill.
+//! The ends of an attempt's steps in its record, from which others can start, and the attempt itself after a kill.
 //!
-//! The record says where a step ends ([`Event::StepEnd`]) and which file has the scratch files as they were. What was written since the
-//! last of these events is a part of a step, and is done again.
+//! The record marks the end of a step ([`Event::StepEnd`]) and names the file with the scratch files at that moment. Lines after the
+//! last of these events are a part of a step, which is done again.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -17,7 +17,7 @@ use crate::shared::SearchError;
 
 /// The end of a step.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Mark {
+pub(crate) struct StepCheckpoint {
     pub(crate) step: u32,
     /// Length of the record in bytes.
     pub(crate) bytes: u64,
@@ -38,14 +38,14 @@ pub(crate) enum Begin {
 /// The record of an attempt up to the end of a step.
 #[derive(Debug, Clone)]
 pub(crate) struct Prefix {
-    pub(crate) mark: Mark,
+    pub(crate) mark: StepCheckpoint,
     pub(crate) records: Vec<Record>,
     pub(crate) conversation: Conversation,
-    /// Seconds that it lasted.
+    /// Its duration in seconds.
     pub(crate) seconds: f64,
-    /// The workspace there, as a patch on the base.
+    /// The workspace at that point, as a patch on the base.
     pub(crate) patch: String,
-    /// The scratch files there.
+    /// The scratch files at that point.
     pub(crate) pack: String,
 }
 
@@ -54,18 +54,18 @@ pub(crate) fn trajectory(dir: &Path) -> PathBuf {
 }
 
 /// The ends of an attempt's steps, oldest first: those of the attempt that it was forked from, too.
-pub(crate) fn marks(dir: &Path) -> Vec<Mark> {
+pub(crate) fn marks(dir: &Path) -> Vec<StepCheckpoint> {
     marks_after(dir, |_| true)
 }
 
-/// The last complete step of an attempt that began as `begin` says; `None`: it has not come so far.
-pub(crate) fn own_mark(dir: &Path, begin: &Begin) -> Option<Mark> {
+/// The last complete step of its own of an attempt that began as `begin`; `None`: it has none yet.
+pub(crate) fn own_mark(dir: &Path, begin: &Begin) -> Option<StepCheckpoint> {
     let mut begun = !matches!(begin, Begin::Middle { .. });
     let own = |event: &Event| {
         if let (Event::Resume { from: ResumedFrom::Fork { attempt, .. }, .. }, Begin::Middle { from, .. }) =
             (event, begin)
         {
-            // What stands above was copied.
+            // Lines above were copied.
             begun |= attempt == from;
         }
         begun
@@ -73,17 +73,17 @@ pub(crate) fn own_mark(dir: &Path, begin: &Begin) -> Option<Mark> {
     marks_after(dir, own).pop()
 }
 
-/// The ends of the steps in a record for which `counts`, which is shown each event, is true.
-fn marks_after(dir: &Path, mut counts: impl FnMut(&Event) -> bool) -> Vec<Mark> {
+/// The ends of the steps in a record for which `counts`, which gets each event, is true.
+fn marks_after(dir: &Path, mut counts: impl FnMut(&Event) -> bool) -> Vec<StepCheckpoint> {
     let path = trajectory(dir);
-    let mut marks: Vec<Mark> = Vec::new();
+    let mut marks: Vec<StepCheckpoint> = Vec::new();
     let Ok(file) = fs::File::open(&path) else { return marks };
-    // A record that can't be read has no steps to go on from.
+    // A record that can't be read has no steps to continue from.
     let _ = Trajectory::scan(file, &path, |record, bytes, _| {
         if counts(&record.event)
             && let Event::StepEnd { step, scratch } = record.event
         {
-            let mark = Mark { step, bytes, scratch };
+            let mark = StepCheckpoint { step, bytes, scratch };
             match marks.last_mut() {
                 Some(last) if last.step == step => *last = mark,
                 _ => marks.push(mark),
@@ -93,8 +93,8 @@ fn marks_after(dir: &Path, mut counts: impl FnMut(&Event) -> bool) -> Vec<Mark> 
     marks
 }
 
-/// Keeps the scratch files as they are after `step`, and returns the path for the record. `last`: the path of those that were
-/// kept before, which serve again as long as they stay the same.
+/// Saves the scratch files after `step`, and returns the path for the record. `last`: the path of those saved before, which is
+/// used again if they did not change.
 pub(crate) fn keep_scratch(
     dir: &Path,
     step: u32,
@@ -118,7 +118,7 @@ pub(crate) fn keep_scratch(
 }
 
 /// The record of the attempt in `dir` up to `mark`.
-pub(crate) fn prefix(dir: &Path, mark: Mark) -> Result<Prefix, SearchError> {
+pub(crate) fn prefix(dir: &Path, mark: StepCheckpoint) -> Result<Prefix, SearchError> {
     let path = trajectory(dir);
     let mut bytes = fs::read(&path).map_err(SearchError::io("read", path.clone()))?;
     bytes.truncate(usize::try_from(mark.bytes).unwrap_or(usize::MAX));
@@ -138,7 +138,7 @@ pub(crate) fn prefix(dir: &Path, mark: Mark) -> Result<Prefix, SearchError> {
     })
 }
 
-/// The scratch file that a record names. Nothing but a file of one of the attempts: a record may be anybody's.
+/// The scratch file that a record names. Only a file of one of the attempts: a record may be foreign.
 fn scratch_file(all: &Path, name: &str) -> Option<PathBuf> {
     let (attempt, file) = name.split_once('/')?;
     let step = file.strip_prefix("scratch-")?.strip_suffix(".b64")?;
@@ -158,19 +158,19 @@ pub(crate) fn copy(from: &Path, prefix: &Prefix, to: &Path) -> Result<(), Search
     let mut bytes = fs::read(&source).map_err(SearchError::io("read", source))?;
     bytes.truncate(usize::try_from(prefix.mark.bytes).unwrap_or(usize::MAX));
     let path = trajectory(to);
-    // For the user alone, as every record: one that others could have written is not believed.
+    // For the user alone, like every record: one that others could have written is not trusted.
     let create = || OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path);
     create().and_then(|mut file| file.write_all(&bytes)).map_err(SearchError::io("write", path))
 }
 
-/// Cuts the record back to a mark.
-pub(crate) fn cut(dir: &Path, mark: &Mark) -> Result<(), SearchError> {
+/// Cuts the record back to the end of a step.
+pub(crate) fn cut(dir: &Path, mark: &StepCheckpoint) -> Result<(), SearchError> {
     let path = trajectory(dir);
     let file = OpenOptions::new().write(true).open(&path).map_err(SearchError::io("open", path.clone()))?;
     file.set_len(mark.bytes).map_err(SearchError::io("cut", path))
 }
 
-/// Whether there is a record to go on from.
+/// Whether there is a record to continue.
 pub(crate) fn begun(dir: &Path) -> bool {
     Trajectory::read(&trajectory(dir)).is_ok()
 }

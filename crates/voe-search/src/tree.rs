@@ -1,4 +1,4 @@
-//! The tree of a search, as numbers: visits, values, and where to go on.
+//! The tree of a search, as numbers: visits, values, and the next node to expand.
 
 /// A node.
 #[derive(Debug, Clone)]
@@ -7,7 +7,7 @@ struct Node {
     children: Vec<usize>,
     visits: u32,
     total: f64,
-    /// Nothing can come after it: it ended by itself, or is under way.
+    /// It can't be expanded: it ended, or is under way.
     closed: bool,
 }
 
@@ -24,7 +24,7 @@ impl Tree {
         Self { nodes: vec![root], explore }
     }
 
-    /// The node that gets the next child: down by UCT, until one may be widened. `None`: everything ended.
+    /// The node that gets the next child: descends by UCT to one that may be widened. `None`: all have ended.
     pub(crate) fn select(&self) -> Option<usize> {
         let mut at = 0;
         loop {
@@ -33,7 +33,7 @@ impl Tree {
                 return Some(at);
             }
             let open = node.children.iter().copied().filter(|child| self.open(*child));
-            // Of equals the elder: no chance is needed, and the search goes the same way each time.
+            // Of equals, the elder, so that the search is deterministic.
             let best = open.fold(None, |best: Option<(f64, usize)>, child| {
                 let uct = self.uct(child, node.visits);
                 match best {
@@ -54,15 +54,15 @@ impl Tree {
         self.nodes.get(at).is_some_and(|node| !node.closed || node.children.iter().any(|child| self.open(*child)))
     }
 
-    /// UCB1 for trees: the mean value, and what speaks for a node that was visited little.
+    /// UCB1 for trees: the mean value plus a bonus for rarely visited nodes.
     fn uct(&self, at: usize, above: u32) -> f64 {
         let node = &self.nodes[at];
         let visits = f64::from(node.visits.max(1));
         node.total / visits + self.explore * (f64::from(above.max(1)).ln() / visits).sqrt()
     }
 
-    /// Adds a child that is under way. Until its value is known it counts as a visit worth nothing, so that others that begin
-    /// meanwhile go elsewhere.
+    /// Adds a child that is under way. Until its value is known it counts as a visit of value 0, so that others that begin
+    /// meanwhile take other nodes.
     pub(crate) fn begin(&mut self, parent: usize) -> usize {
         let child = self.nodes.len();
         self.nodes.push(Node { parent: Some(parent), children: Vec::new(), visits: 0, total: 0.0, closed: true });
@@ -75,7 +75,7 @@ impl Tree {
         child
     }
 
-    /// The child's value is known. `over`: it ended by itself.
+    /// Sets the child's value. `over`: the attempt ended.
     pub(crate) fn end(&mut self, child: usize, value: f64, over: bool) {
         self.nodes[child].closed = over;
         let mut at = Some(child);
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_good_branch_is_followed_and_a_bad_one_is_left_but_not_for_ever() {
+    fn a_good_branch_is_followed_and_a_bad_one_is_left_but_not_forever() {
         let mut tree = Tree::new(0.7);
         let mut depth_of_good = 0;
         let mut widened = 0;

@@ -1,4 +1,4 @@
-//! What a state is worth, between 0 and 1.
+//! The value of a state, between 0 and 1.
 
 use voe_agent::strategy::SearchKind;
 use voe_trace::event::Finish;
@@ -9,7 +9,7 @@ pub(crate) fn settles(kind: SearchKind, finish: &Finish) -> bool {
     kind != SearchKind::BestOfN && finish.reason == Reason::Completed && finish.evidence.level == Level::Proven
 }
 
-/// What the judging model is asked.
+/// The question to the judging model.
 pub(crate) fn question(statement: &str, patch: &str) -> String {
     let patch = if patch.is_empty() { "(nothing is changed yet)" } else { patch };
     format!(
@@ -21,7 +21,7 @@ pub(crate) fn question(statement: &str, patch: &str) -> String {
     )
 }
 
-/// The score in a judge's answer, from 0 to 1; strictly: one that has to be guessed at is none.
+/// The score in a judge's answer, from 0 to 1. Parsed strictly: an ambiguous one is ignored.
 pub(crate) fn score(answer: &str) -> Option<f64> {
     let line = answer.lines().rev().find(|line| !line.trim().is_empty())?;
     let bare: String = line.chars().filter(|c| !matches!(c, '*' | '`')).collect();

@@ -8,7 +8,7 @@ use voe_trace::{Reason, Record, Writer};
 use crate::search::Search;
 use crate::shared::SearchError;
 
-/// What a strategy makes of a task: one attempt, or several as one. Either way there is one record, one patch and one end.
+/// The work of a strategy on a task: one attempt, or several as one. Either way there is one record, one patch and one end.
 pub enum Work {
     /// One attempt.
     One(Box<Attempt>),
@@ -20,7 +20,7 @@ impl Work {
     /// Starts the tools and writes the beginning of the record.
     ///
     /// # Errors
-    /// The record can't be written, the workspace can't be reached, or a strategy that a search names can't be had.
+    /// The record can't be written, the workspace can't be reached, or a strategy that a search names can't be loaded.
     pub async fn start(plan: Plan, writer: Writer, observer: Box<dyn Observer>) -> Result<Self, SearchError> {
         match plan.strategy.search.clone() {
             None => Ok(Self::One(Box::new(Attempt::start(plan, writer, observer).await?))),
@@ -28,8 +28,8 @@ impl Work {
         }
     }
 
-    /// Goes on from `records`, which `writer`'s file holds. For one attempt, `files` brings the workspace in `plan` to where they
-    /// left it; a search finds its attempts beside its record.
+    /// Resumes from `records`, the content of `writer`'s file. For one attempt, `files` brings the workspace in `plan` to the state
+    /// that they describe; a search finds its attempts next to its record.
     ///
     /// # Errors
     /// As with [`Work::start`].
@@ -50,7 +50,7 @@ impl Work {
         }
     }
 
-    /// Runs to the end and says why it ended. What comes next is [`Work::finish`].
+    /// Runs to the end and returns the reason. [`Work::finish`] comes next.
     pub async fn run(&mut self) -> (Reason, Option<String>) {
         match self {
             Self::One(attempt) => attempt.run().await,
@@ -66,7 +66,7 @@ impl Work {
         }
     }
 
-    /// The last look at the evidence, the patch, and the finish event for the caller to complete.
+    /// Settles the evidence, takes the patch, and returns the finish event for the caller to complete.
     ///
     /// # Errors
     /// The record can't be written, or the workspace can't be reached.
@@ -90,7 +90,7 @@ impl Work {
         }
     }
 
-    /// Writes the end of the record. Nothing comes after it.
+    /// Writes the end of the record.
     ///
     /// # Errors
     /// The record can't be written, or the sandbox can't be closed.

@@ -1,4 +1,4 @@
-//! Searches from start to end, without the binary, in sandboxes that can and can't do what a search would like.
+//! Searches from start to end, without the binary, in sandboxes with and without the capabilities that a search uses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::ExitCode;
@@ -13,14 +13,14 @@ fn edit(new: &str) -> Value {
     call("file_edit", json!({"path": "stats.py", "old_string": "    return sum(xs) / len(xs)\n", "new_string": new}))
 }
 
-/// A reply that is given each time that the last message has these words.
+/// A reply that is given each time the last message contains these words.
 fn when(words: &str, mut reply: Value) -> Value {
     reply["when"] = words.into();
     reply["repeat"] = true.into();
     reply
 }
 
-/// A tree whose first branch is wrong; one that is told of it goes the right way.
+/// A tree whose first branch is wrong; a sibling that reads about it takes the right way.
 fn branches() -> Vec<Value> {
     vec![
         when("Go another way", edit(RIGHT)),
@@ -47,7 +47,7 @@ fn mcts_finds_the_right_branch_whether_snapshots_are_cheap_or_not() {
         let finish = played.finish();
         assert_eq!(finish["evidence"]["level"], "proven", "cheap snapshots: {cheap}: {played}");
         assert!(finish["patch"].as_str().unwrap().contains("if xs else 0"), "{finish}");
-        // A node's steps are its own: those before it were not made again.
+        // A node counts its own steps only: those before it were not made again.
         assert_eq!(finish["steps"].as_u64().unwrap(), steps_of_nodes(&played));
     }
 }

@@ -55,7 +55,7 @@ fn append(c: &mut Criterion) {
                     for n in 0..before {
                         step(n).into_iter().for_each(|event| drop(writer.write(event).unwrap()));
                     }
-                    // A few at a time, so that the file stays about as long as is claimed.
+                    // A few at a time, so that the file keeps about the stated length.
                     let now = left.min(10);
                     let steps: Vec<_> = (0..now as u32).map(step).collect();
                     let begin = Instant::now();

@@ -10,7 +10,7 @@ use serde_json::Value;
 pub enum Role {
     /// The standing instructions; only ever the first message.
     System,
-    /// The task, and what voe says on the user's behalf.
+    /// The task, and voe's messages on the user's behalf.
     User,
     /// The model.
     Assistant,
@@ -32,10 +32,10 @@ pub struct Message {
     /// The calls the model made in this message.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
-    /// For [`Role::Tool`]: which call this answers.
+    /// For [`Role::Tool`]: the id of the call that this answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_call_id: Option<String>,
-    /// What one provider needs back unchanged and others never see (Anthropic's signed thinking blocks).
+    /// Data that one provider needs back unchanged and others never see (Anthropic's signed thinking blocks).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<Value>,
 }
@@ -84,7 +84,7 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
-/// Tokens of one reply or of many. `None`: the server did not say.
+/// Tokens of one reply or of many. `None`: not reported by the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     /// Tokens of the prompt, cached ones included.
@@ -120,7 +120,7 @@ impl std::ops::AddAssign for Usage {
                 (a, b) => a.or(b),
             }
         }
-        // A server or a foreign record may say any number.
+        // A server or a foreign record may contain any number.
         self.prompt = self.prompt.saturating_add(other.prompt);
         self.output = self.output.saturating_add(other.output);
         self.cached = sum(self.cached, other.cached, u64::saturating_add);

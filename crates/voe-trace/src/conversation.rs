@@ -10,14 +10,14 @@ use crate::chat::{Message, Usage};
 pub struct Reply {
     /// The step it begins, from 1.
     pub step: u32,
-    /// What the conversation keeps.
+    /// The message that the conversation keeps.
     pub message: Message,
-    /// The server's word on why it stopped; says nothing of completeness.
+    /// The server's reason for stopping; it does not show whether the reply is complete.
     pub finish_reason: String,
     /// Tokens.
     #[serde(default)]
     pub usage: Usage,
-    /// Whether the counts in `usage` are voe's own estimate, for want of the server's.
+    /// Whether the counts in `usage` are voe's own estimate, because the server reported none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub estimated: bool,
     /// Seconds from request to the last token.
@@ -25,10 +25,10 @@ pub struct Reply {
     /// Seconds to the first token, when streamed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_token: Option<f64>,
-    /// What voe had to repair to read it, one line each.
+    /// Repairs that voe made to read it, one line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repairs: Vec<String>,
-    /// Set when a call was meant but could not be read: what is wrong, for the model.
+    /// Set if a call was meant but could not be read: the error, for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub malformed: Option<String>,
     /// Messages in the request.
@@ -44,7 +44,7 @@ pub struct Reply {
 pub struct ConversationRewritten {
     /// The step it followed.
     pub step: u32,
-    /// How, and what for.
+    /// How, and why.
     pub kind: RewriteKind,
     /// Tokens before, estimated.
     pub before: u64,
@@ -79,12 +79,12 @@ pub enum RewriteKind {
 }
 
 impl RewriteKind {
-    /// Whether the conversation was rewritten because it grew long or was thrown away: what people call compaction.
+    /// Whether this counts as a compaction: the conversation grew too long or was discarded.
     pub fn is_compaction(self) -> bool {
         !matches!(self, Self::Question | Self::Extend)
     }
 
-    /// The word used in records and shown to people.
+    /// The name in records and messages.
     pub fn word(self) -> &'static str {
         match self {
             Self::Shorten => "shorten",

@@ -1,13 +1,13 @@
-//! What ended a command before its own end.
+//! What ended a command early.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What ended a command, or a part of it, before its own end.
+/// What ended a command, or a part of it, early.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum EndedBy {
-    /// It ran longer than it may.
+    /// It ran longer than allowed.
     TimeLimit {
         /// The limit in seconds.
         seconds: f64,
@@ -17,27 +17,27 @@ pub enum EndedBy {
         /// The limit in bytes.
         bytes: u64,
     },
-    /// Its processes took more memory than they may.
+    /// Its processes took more memory than allowed.
     MemoryLimit {
         /// The limit in bytes.
         bytes: u64,
     },
-    /// The sandbox wrote more than it may.
+    /// The sandbox wrote more than allowed.
     DiskLimit {
         /// The limit in bytes.
         bytes: u64,
     },
-    /// It wrote a file larger than it may.
+    /// It wrote a larger file than allowed.
     FileSizeLimit {
         /// The limit in bytes.
         bytes: u64,
     },
-    /// It started more processes than it may.
+    /// It started more processes than allowed.
     ProcessLimit {
         /// The limit, processes at a time.
         processes: u64,
     },
-    /// It got SIGKILL from somebody who left no word: mostly the kernel, for want of memory.
+    /// It got SIGKILL from an unknown sender: mostly the kernel, out of memory.
     Killed {
         /// The limit on memory in bytes.
         memory_bytes: u64,

@@ -1,4 +1,4 @@
-//! What can happen in an attempt.
+//! The events of an attempt.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,20 +9,20 @@ use crate::evidence::{Check, Level};
 pub use crate::conversation::{ConversationRewritten, Reply, RewriteKind};
 pub use crate::finish::{Applied, Evidence, Finish, Reason, Seconds};
 pub use crate::result::{Change, ChangeKind, Note, ToolResult};
-pub use crate::search::{Candidate, Crossed, Examination, Judgement, Node, NodeKind, RolloutFacts};
+pub use crate::search::{Candidate, CheckMatrixRow, Examination, Judgement, Node, NodeKind, RolloutFacts};
 pub use crate::start::{ModelFacts, SandboxFacts, Start, Task};
 
 /// One line of a trajectory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
-    /// Seconds since the attempt began (a resumed one goes on counting).
+    /// Seconds since the attempt began (a resumed one continues counting).
     pub at: f64,
     /// The event.
     #[serde(flatten)]
     pub event: Event,
 }
 
-/// What happened. A reader passes over kinds that it does not know ([`Event::Unknown`]).
+/// An event. A reader ignores kinds that it does not know ([`Event::Unknown`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
@@ -32,10 +32,10 @@ pub enum Event {
     Resume {
         /// The last complete step in the record.
         step: u32,
-        /// From what.
+        /// What it continues from.
         from: ResumedFrom,
     },
-    /// Something that voe put into the conversation.
+    /// A message that voe added to the conversation.
     Message {
         /// The step after which it was added; 0 before the first.
         step: u32,
@@ -44,9 +44,9 @@ pub enum Event {
         /// The message.
         message: Message,
     },
-    /// A request that failed and is made again.
+    /// A request that failed and is retried.
     Retry {
-        /// The step whose reply is being asked for.
+        /// The step whose reply was requested.
         step: u32,
         /// The class of the error.
         kind: RetryKind,
@@ -68,12 +68,12 @@ pub enum Event {
         /// As `git apply` takes it.
         patch: String,
     },
-    /// A remark of voe's to the user that the model does not see.
+    /// A remark to the user that the model does not see.
     Note {
         /// The remark, in one line.
         text: String,
     },
-    /// voe messaged the model of its own accord. The text is in the message or tool result that it went with, too.
+    /// voe messaged the model on its own. The text is also in the message or tool result that carried it.
     Nudge {
         /// The step it followed.
         step: u32,
@@ -82,18 +82,18 @@ pub enum Event {
         /// The text.
         text: String,
     },
-    /// A command counted as evidence; the same command with the same tree replaces what it showed before.
+    /// A command that counts as evidence; an event with the same command and the same code replaces the earlier one.
     Check(Box<Check>),
-    /// Evidence is void from here on: what it rests on was changed by somebody else.
+    /// Evidence is void from here on: others changed the tree that it rests on.
     Void {
         /// The step after which it was noticed.
         step: u32,
-        /// What was seen, one line.
+        /// The reason, in one line.
         why: String,
     },
     /// The model declared that it is done and the gate answered.
     Gate {
-        /// The step in which it did.
+        /// The step in which it declared that.
         step: u32,
         /// Whether the attempt may end.
         accepted: bool,
@@ -103,23 +103,23 @@ pub enum Event {
         #[serde(default)]
         text: String,
     },
-    /// A verification of the strategy's and its outcome.
+    /// A verification by the strategy, and its outcome.
     Verify {
         /// The step it followed.
         step: u32,
         /// The method.
         method: VerifyMethod,
-        /// `Some(true)` passed, `Some(false)` failed, `None` unclear (kept apart from both).
+        /// `Some(true)` passed, `Some(false)` failed, `None` unclear (neither of both).
         passed: Option<bool>,
-        /// What it reported.
+        /// Its report.
         text: String,
-        /// Hash over all files that differed from base: what was verified.
+        /// Hash over all files that differed from base: the verified state.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         tree: String,
-        /// Tokens of a question of its own; a review in the conversation counts as a reply.
+        /// Tokens, if it was a separate question; a review in the conversation counts as a reply.
         #[serde(default)]
         usage: Usage,
-        /// Seconds that such a question took.
+        /// Seconds, if it was a separate question.
         #[serde(default)]
         seconds: f64,
     },
@@ -129,11 +129,11 @@ pub enum Event {
     ToolboxRestarted {
         /// The step in which it happened.
         step: u32,
-        /// What was seen.
+        /// The reason.
         why: String,
     },
-    /// A step is complete: everything that follows from it is above this line. A record that was cut off is cut back to the
-    /// last of these, and continues from there.
+    /// A step is complete: all its events are above this line. A record that was cut off is cut back to the last of these, and
+    /// continues from there.
     StepEnd {
         /// The step; 0 for the beginning, before the first.
         step: u32,
@@ -158,25 +158,25 @@ pub enum Origin {
     System,
     /// The task.
     Task,
-    /// A nudge; its event says of which kind.
+    /// A nudge; its event has the kind.
     Nudge,
     /// The gate's refusal.
     Gate,
     /// The reply had neither a call nor the completion marker.
     Reminder,
-    /// A call could not be understood; shows the model its own text.
+    /// A call could not be parsed; shows the model its own text.
     Malformed,
-    /// What a verification showed, or a strategy's own question.
+    /// The result of a verification, or a strategy's own question.
     Strategy,
 }
 
-/// From what an attempt continues.
+/// What an attempt continues from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "source", rename_all = "snake_case")]
 pub enum ResumedFrom {
     /// The workspace as the cut-off attempt left it.
     InPlace,
-    /// The record: the workspace was made again as it was after the last complete step.
+    /// The record: the workspace was rebuilt as it was after the last complete step.
     Record,
     /// Another attempt of a search, in the middle.
     Fork {
@@ -210,31 +210,31 @@ pub enum RetryKind {
     Auth,
     /// The server does not know the model.
     NotFound,
-    /// Nothing of the kind is at that address.
+    /// No such API at that address.
     Gone,
     /// Nothing listens there.
     Unreachable,
-    /// The server refused the request for what is in it.
+    /// The server refused the request's content.
     BadRequest,
-    /// The server has too much to do.
+    /// The server is overloaded.
     Overloaded,
-    /// The account has asked too much.
+    /// The account's rate limit was reached.
     RateLimited,
     /// The server is loading the model.
     Loading,
     /// The server failed.
     Server,
-    /// The reply stopped in the middle.
+    /// The reply was cut off.
     BrokenStream,
-    /// The server sent more than any reply has.
+    /// The server sent more than a reply may have.
     TooMuch,
-    /// Nothing came for too long.
+    /// The server sent nothing for too long.
     IdleTimeout,
     /// The reply took too long.
     ReplyTimeout,
     /// A recorded or scripted model has no more replies.
     OutOfReplies,
-    /// The setup is wrong.
+    /// The configuration is invalid.
     Setup,
     /// The streamed reply was empty.
     Empty,
@@ -271,13 +271,13 @@ impl std::fmt::Display for RetryKind {
     }
 }
 
-/// Why voe messaged the model of its own accord.
+/// Why voe messaged the model on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NudgeKind {
-    /// An edit is to be verified.
+    /// Asks to verify an edit.
     Verify,
-    /// The same calls with the same results again and again.
+    /// The same calls with the same results repeat.
     Stuck,
     /// A reply without a call and without the completion marker.
     Reminder,
@@ -289,7 +289,7 @@ pub enum NudgeKind {
     Recovery,
     /// The source was edited before a check had failed.
     RedFirst,
-    /// What a check showed that should fail, or should pass by now, under red-first.
+    /// Under red-first: what a check showed that should fail, or should pass by now.
     Red,
 }
 

@@ -9,13 +9,13 @@ use crate::ended_by::EndedBy;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// It exits non-zero with the edits; or a check that passed at base fails now.
+    /// It exits non-zero with the edits; or a check that passed at the base fails now.
     Refuted,
     /// Nothing was run since the edit.
     #[default]
     None,
     /// It shows nothing either way: without the edits it could not start, found nothing to test, or lacked a path of the
-    /// patch; it only reads source text; or chance decides.
+    /// patch; it only reads source text; or it is flaky.
     Inconclusive,
     /// It exits 0 without the edits too: it shows nothing about them.
     Vacuous,
@@ -26,7 +26,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The word used in records, tables and messages.
+    /// The name in records, tables and messages.
     pub fn word(self) -> &'static str {
         match self {
             Self::Refuted => "refuted",
@@ -50,7 +50,7 @@ impl std::fmt::Display for Level {
 pub struct Outcome {
     /// The exit code; a signal counts as 128 + its number, as in a shell. `None`: it never started, or was ended at a limit.
     pub exit: Option<i32>,
-    /// What ended it before its own end.
+    /// What ended it early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<EndedBy>,
     /// Wall time in seconds.
@@ -76,23 +76,23 @@ impl std::fmt::Display for Outcome {
 pub struct Check {
     /// The command, as it was run.
     pub command: String,
-    /// The step in which it ran last.
+    /// The step in which it last ran.
     pub step: u32,
     /// Hash of the changed files at that time, tests left out; the same hash means the same code.
     pub code_tree: String,
-    /// What it showed.
+    /// Its level.
     pub level: Level,
     /// How it ended with the edits.
     pub with: Outcome,
     /// How it ended without the edits, where that was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without: Option<Outcome>,
-    /// Why the level is what it is, where the two outcomes don't say it.
+    /// The reason for the level, where the two outcomes don't show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Why>,
 }
 
-/// Why a check has the level that it has. [`std::fmt::Display`] gives it in one line, for people and models.
+/// The reason for a check's level. [`std::fmt::Display`] gives it in one line, for people and models.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Why {
@@ -106,9 +106,9 @@ pub enum Why {
         /// The limit in seconds.
         seconds: u64,
     },
-    /// Inconclusive: without the edits it was ended before its own end.
+    /// Inconclusive: without the edits it was ended early.
     Ended {
-        /// By what, where that is known.
+        /// What ended it, where that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<EndedBy>,
     },
@@ -121,7 +121,7 @@ pub enum Why {
     },
     /// Inconclusive: without the edits the runner reported that it tested nothing.
     NothingTested {
-        /// The runner's words.
+        /// The runner's message.
         words: String,
     },
     /// Inconclusive: without the edits it lacked a path that the edits add.
@@ -129,20 +129,20 @@ pub enum Why {
         /// The path, relative to the workspace.
         path: String,
     },
-    /// Inconclusive: it reads source text and runs none of it.
+    /// Inconclusive: it reads source text and does not run it.
     ReadsSourceOnly,
-    /// Inconclusive: it passes and fails on the same code.
+    /// Inconclusive: it is flaky, passing and failing on the same code.
     Chance,
-    /// It passes and fails by chance without the edits, so that run counts for nothing.
+    /// It is flaky without the edits, so that run does not count.
     ChanceWithout,
     /// It was not run without the edits.
     NotRun {
-        /// What kept it from running, one line.
+        /// The reason, in one line.
         error: String,
     },
     /// Evidence of this attempt is void.
     Void {
-        /// Why, one line.
+        /// The reason, in one line.
         why: String,
     },
 }

@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use crate::event::{Event, Record};
 
-/// The version written: `major.minor`. A new kind of event or field is a new minor; readers pass over what they don't know.
+/// The version written: `major.minor`. A new kind of event or field is a new minor; readers ignore those that they don't know.
 pub const FORMAT: &str = "2.0";
 
-/// A line longer than this is not one of ours: reading refuses it instead of filling the memory. Bytes.
+/// Bytes. A longer line is not one of ours, and is refused instead of filling the memory.
 pub const LONGEST_LINE: u64 = 256 << 20;
 
 /// A trajectory could not be written.
@@ -21,7 +21,7 @@ pub const LONGEST_LINE: u64 = 256 << 20;
 pub struct WriteError {
     /// The file.
     pub path: PathBuf,
-    /// What the system said.
+    /// The system's error.
     pub source: io::Error,
 }
 
@@ -33,7 +33,7 @@ pub enum ReadError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// Its first line is not the start of a trajectory.
@@ -91,7 +91,7 @@ impl Writer {
         Self { file, path: path.to_owned(), began: Instant::now(), before: 0.0, line: Vec::new() }
     }
 
-    /// Goes on with a trajectory that was cut off: drops a torn last line, and counts time on from `before` seconds.
+    /// Continues a trajectory that was cut off: drops a torn last line, and counts time from `before` seconds on.
     ///
     /// # Errors
     /// The file can't be opened, read or cut to its whole lines.
@@ -120,10 +120,10 @@ impl Writer {
         self.before + self.began.elapsed().as_secs_f64()
     }
 
-    /// Appends one event and hands back the record as written.
+    /// Appends one event and returns the record as written.
     ///
     /// # Errors
-    /// The event can't be written: a full disk, say.
+    /// The event can't be written, such as on a full disk.
     pub fn write(&mut self, event: Event) -> Result<Record, WriteError> {
         let record = Record { at: (self.elapsed() * 1e3).round() / 1e3, event };
         self.line.clear();
@@ -135,10 +135,10 @@ impl Writer {
         Ok(record)
     }
 
-    /// Asks the disk to keep what was written: at the end of an attempt, not at each step.
+    /// Syncs the file to disk: at the end of an attempt, not at each step.
     ///
     /// # Errors
-    /// The disk reports that it could not keep what was written.
+    /// The sync fails.
     pub fn sync(&self) -> Result<(), WriteError> {
         self.file.sync_data().map_err(|source| WriteError { path: self.path.clone(), source })
     }
@@ -161,18 +161,18 @@ fn whole_lines(file: &mut File) -> io::Result<u64> {
     Ok(0)
 }
 
-/// A trajectory read whole. For attempts too many to hold, stream them with [`Trajectory::stream`].
+/// A trajectory read whole. Where memory does not suffice, use [`Trajectory::stream`].
 #[derive(Debug, Clone)]
 pub struct Trajectory {
     /// Where it was read from.
     pub path: PathBuf,
     /// Its events, in order.
     pub records: Vec<Record>,
-    /// Lines that could not be read (a torn last one, damage) and were passed over.
+    /// Lines that could not be read (a torn last one, damage) and were skipped.
     pub skipped: usize,
 }
 
-/// Opens a regular file for reading. A pipe in its place would be waited for, and a device has no end.
+/// Opens a regular file for reading. A pipe in its place would block, and a device has no end.
 fn open(path: &Path) -> io::Result<File> {
     // O_NONBLOCK, which files ignore.
     let file = File::options().read(true).custom_flags(0o4000).open(path)?;
@@ -183,7 +183,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 impl Trajectory {
-    /// Reads a trajectory. A torn last line, damaged lines and unknown events are passed over.
+    /// Reads a trajectory. A torn last line, damaged lines and unknown events are skipped.
     ///
     /// # Errors
     /// There is no regular file at `path`, it can't be read, or it is not a trajectory of a format that this build
@@ -203,10 +203,10 @@ impl Trajectory {
         Ok(Self { path: path.to_owned(), records, skipped })
     }
 
-    /// Reads a trajectory one record at a time and returns the number of lines passed over.
+    /// Reads a trajectory one record at a time and returns the number of skipped lines.
     ///
     /// # Errors
-    /// As [`Trajectory::read`]; `each` has then seen the records before the fault.
+    /// As [`Trajectory::read`]; `each` has then seen the records before the error.
     pub fn stream(path: &Path, each: impl FnMut(Record)) -> Result<usize, ReadError> {
         let file = open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
         Self::stream_from(file, path, each)
@@ -215,12 +215,12 @@ impl Trajectory {
     /// The same from a file that is open; `path` is for messages.
     ///
     /// # Errors
-    /// As [`Trajectory::read_from`]; `each` has then seen the records before the fault.
+    /// As [`Trajectory::read_from`]; `each` has then seen the records before the error.
     pub fn stream_from(file: File, path: &Path, mut each: impl FnMut(Record)) -> Result<usize, ReadError> {
         Self::scan(file, path, |record, _, _| each(record))
     }
 
-    /// Hands each record over with the offset in bytes at which its line ends and the number of lines passed over so far, which
+    /// Passes each record to `each`, with the offset in bytes at which its line ends and the number of lines skipped so far, which
     /// is returned at the end. `path` is for messages.
     ///
     /// # Errors
@@ -235,7 +235,7 @@ impl Trajectory {
                 break;
             }
             offset += line.len() as u64;
-            // A line without its end was being written when voe died, even if what is there happens to parse.
+            // A line without its end was being written when voe died, even if the part happens to parse.
             let whole = line.last() == Some(&b'\n');
             let record = if whole { serde_json::from_slice::<Record>(&line).ok() } else { None };
             if first {
@@ -249,7 +249,7 @@ impl Trajectory {
                 Some(record) => each(record, offset, skipped),
                 None => skipped += 1,
             }
-            // What follows is the rest of a line that is none of ours, perhaps a hole of any size.
+            // The rest of a line that is not ours, perhaps a hole of any size.
             if !whole && line.len() as u64 == LONGEST_LINE {
                 break;
             }
@@ -260,8 +260,8 @@ impl Trajectory {
         Ok(skipped)
     }
 
-    /// The part up to the last complete step, and the length in bytes of that part of the file. `None`: no step was completed,
-    /// not even the beginning. To continue an attempt, cut its file to that length.
+    /// The part up to the last complete step, and the length in bytes of that part of the file. `None`: no step is complete, not
+    /// even the beginning. To continue an attempt, cut its file to that length.
     ///
     /// # Errors
     /// The file can't be read or is not a trajectory of this version.
@@ -287,7 +287,7 @@ impl Trajectory {
         })
     }
 
-    /// The last finish event, if the attempt ended in order.
+    /// The last finish event, if the attempt ended properly.
     pub fn finish(&self) -> Option<&crate::event::Finish> {
         self.records.iter().rev().find_map(|r| match &r.event {
             Event::Finish(finish) => Some(&**finish),

@@ -11,7 +11,7 @@ use crate::result::Change;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// The model said that it is done, and the gate held or gave way.
+    /// The model declared that it is done, and the gate accepted or gave up.
     Completed,
     /// The limit on steps.
     MaxSteps,
@@ -21,9 +21,9 @@ pub enum Reason {
     MaxWall,
     /// The window was too small even after compaction.
     Context,
-    /// The model went round in circles or stopped calling tools.
+    /// The model was stuck in a loop or stopped calling tools.
     Stuck,
-    /// The model or its server failed for good.
+    /// The model or its server failed permanently.
     ModelError,
     /// The user stopped it.
     Interrupted,
@@ -32,7 +32,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The word used in records.
+    /// The name in records.
     pub fn word(self) -> &'static str {
         match self {
             Self::Completed => "completed",
@@ -60,13 +60,13 @@ impl std::fmt::Display for Reason {
 pub enum Applied {
     /// The patch was applied.
     Yes,
-    /// It is not: not wanted, refused, or empty.
+    /// The patch was not applied: not wanted, refused, or empty.
     No,
-    /// The tree had changed and the patch did not go in.
+    /// The tree had changed, and the patch did not apply.
     Conflict,
 }
 
-/// Seconds, by what they were spent on.
+/// Seconds, by use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Seconds {
     /// Waiting for the model.
@@ -82,12 +82,12 @@ pub struct Seconds {
 pub struct Evidence {
     /// The patch's level.
     pub level: Level,
-    /// The checks it rests on, newest last.
+    /// The checks that it rests on, newest last.
     pub checks: Vec<Check>,
-    /// Edited files after whose last edit nothing was run.
+    /// Edited files without a run after their last edit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unchecked: Vec<String>,
-    /// Set when the evidence is void: why.
+    /// Set if the evidence is void: the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub void: Option<String>,
 }
@@ -118,10 +118,10 @@ pub struct Finish {
     /// Files changed.
     #[serde(default)]
     pub changes: Vec<Change>,
-    /// What was left behind and is not in the patch.
+    /// By-products, which are not in the patch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub byproducts: Vec<String>,
-    /// Whether the task's own tests pass now, where there are any to decide it.
+    /// Whether the task's own tests pass now, if it has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved: Option<bool>,
     /// Where the record is.

@@ -3,8 +3,8 @@
 use crate::chat::{Message, ToolCall, Usage};
 use crate::event::{Event, Record};
 
-/// What the next request to the model holds, and what has been spent. The loop and a reader of its record fold the same
-/// events, so they cannot disagree.
+/// The content of the next request to the model, and the totals so far. The loop and a reader of its record fold the same
+/// events, so they can't disagree.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Conversation {
     /// The messages, in order.
@@ -31,7 +31,7 @@ impl Conversation {
         conversation
     }
 
-    /// Takes one more event into account.
+    /// Applies one more event.
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Message { message, .. } => self.messages.push(message.clone()),

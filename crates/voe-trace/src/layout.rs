@@ -1,5 +1,4 @@
-//! The names of files and directories in an attempt's directory and in a run's. What is in a run directory, and where, is in
-//! docs/bench.md.
+//! The names of files and directories in an attempt's directory and in a run's. docs/bench.md describes a run directory.
 
 /// An attempt's record.
 pub const TRAJECTORY: &str = "trajectory.jsonl";
@@ -10,7 +9,7 @@ pub const PATCH: &str = "patch.diff";
 /// The attempts of a search, next to its own record.
 pub const ATTEMPTS: &str = "attempts";
 
-/// What a run runs, resolved.
+/// A run's configuration, resolved.
 pub const RUN: &str = "run.toml";
 
 /// The rows of a run's tasks.
@@ -19,7 +18,7 @@ pub const SUITE: &str = "suite.jsonl";
 /// A run's attempts, in directories `<task>/<arm>-<trial>`.
 pub const TASKS: &str = "tasks";
 
-/// Tries of an attempt that ended by no fault of the model's.
+/// Tries of an attempt that ended with an infrastructure error.
 pub const FAULTS: &str = "faults.jsonl";
 
 /// A run's predictions, in files `<arm>-<trial>.jsonl`.

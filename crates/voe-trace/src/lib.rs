@@ -1,13 +1,13 @@
 //! The record of an attempt.
 //!
-//! A trajectory is an append-only file of [`Event`]s, one JSON object a line. Everything that voe shows, resumes, replays
-//! or reports is a fold of that file: what is not in it did not happen.
+//! A trajectory is an append-only file of [`Event`]s, one JSON object a line. Everything that voe shows, resumes, replays or
+//! reports is a fold of that file: a fact that is not in it did not happen.
 //!
 //! - [`chat`]: messages, tool calls and token counts, in the form in which they are recorded
-//! - [`event`]: what can happen in an attempt; `start`, `conversation`, `search` and `finish` hold its larger parts
-//! - [`result`](mod@result): the result of a tool call, and the one function that makes the model's text of it
-//! - [`ended_by`]: what ended a command before its own end
-//! - [`evidence`]: what a check showed
+//! - [`event`]: the events of an attempt; `start`, `conversation`, `search` and `finish` have the larger ones
+//! - [`result`](mod@result): the result of a tool call, and the one function that renders it for the model
+//! - [`ended_by`]: what ended a command early
+//! - [`evidence`]: checks, their outcomes and levels
 //! - [`file`](mod@file): appending to a trajectory and reading it back, torn lines and newer versions included
 //! - [`fold`]: the conversation and the totals of an attempt, folded from its events; [`skim`]: events without their texts
 //! - [`layout`]: the names of files in the directories of attempts and runs

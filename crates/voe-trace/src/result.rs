@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::ended_by::EndedBy;
 use crate::event::NudgeKind;
 
-/// How one file of the workspace differs.
+/// A change of one file of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// Relative to the workspace, `/` between parts; bytes that are not UTF-8 are shown as U+FFFD.
@@ -29,11 +29,11 @@ pub struct Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// It was not there.
+    /// The file is new.
     Added,
-    /// Its content, mode or target is another.
+    /// Its content, mode or target changed.
     Modified,
-    /// It is gone.
+    /// The file was deleted.
     Deleted,
 }
 
@@ -48,17 +48,17 @@ pub struct ToolResult {
     pub tool: String,
     /// The arguments, as they were run (after coercion).
     pub arguments: Value,
-    /// What the tool answered: a command's output, a file's lines, an error. The conversation gets [`ToolResult::text`].
+    /// The tool's output: a command's output, a file's lines, an error. The conversation gets [`ToolResult::text`].
     pub output: String,
     /// Whether the tool did what it was asked to (a command that ran counts, whatever its exit code).
     pub ok: bool,
     /// The command's exit code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<i32>,
-    /// What ended the command before its own end.
+    /// What ended the command early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<EndedBy>,
-    /// What the model gets to know beside the output.
+    /// Facts and messages for the model, besides the output.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
     /// Seconds it took.
@@ -66,7 +66,7 @@ pub struct ToolResult {
     /// Files of the workspace that it changed, by whatever means.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
-    /// What it left behind that is neither an edit nor part of the patch.
+    /// New files that are neither edits nor part of the patch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub byproducts: Vec<String>,
     /// The changes as a unified diff, shortened; for showing.
@@ -75,24 +75,24 @@ pub struct ToolResult {
     /// Hash over all files that differ from base.
     #[serde(default)]
     pub tree: String,
-    /// The same without tests: what evidence is keyed by.
+    /// The same without tests: the key of evidence.
     #[serde(default)]
     pub code_tree: String,
 }
 
 impl ToolResult {
-    /// What the conversation gets.
+    /// The text for the conversation.
     pub fn text(&self) -> String {
         render(&self.output, self.exit, self.ended_by, &self.notes)
     }
 
-    /// The same without what voe adds of its own accord: what the call itself showed.
+    /// The same without voe's own messages: what the call itself showed.
     pub fn own_text(&self) -> String {
         render_own(&self.output, self.exit, self.ended_by, &self.notes)
     }
 }
 
-/// Something that the model gets to know with a tool's result, beside the output.
+/// A fact or message for the model that comes with a tool's result, besides the output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "note", rename_all = "snake_case")]
 pub enum Note {
@@ -103,9 +103,9 @@ pub enum Note {
     },
     /// Some processes of the command could not be ended.
     UnendedProcesses,
-    /// The workspace could not be looked at after the call, so its changes are not known.
+    /// The workspace could not be read after the call, so its changes are not known.
     WorkspaceUnread {
-        /// What the system reported, one line.
+        /// The system's error, in one line.
         error: String,
     },
     /// The command ended by changing the directory, which has no effect on the next one.
@@ -122,20 +122,20 @@ pub enum Note {
     },
     /// What a check showed.
     Evidence {
-        /// In words for the model.
+        /// The text for the model.
         text: String,
     },
     /// A message of the harness.
     Nudge {
         /// The kind of the nudge.
         kind: NudgeKind,
-        /// In words for the model.
+        /// The text for the model.
         text: String,
     },
 }
 
 impl Note {
-    /// A line of its own on the call; `None` for what stands elsewhere.
+    /// The note as a line about the call; `None` for notes that are rendered elsewhere.
     fn line(&self) -> Option<String> {
         Some(match self {
             Self::EndedProcesses { names } => format!("ended background processes: {}", names.join(", ")),
@@ -147,12 +147,12 @@ impl Note {
             Self::ProcessesRefused { limit } => {
                 format!("process limit {limit} reached: no more processes could be started")
             }
-            // Stands with what ended the command first.
+            // Rendered with the first limit that ended the command.
             Self::AlsoEndedBy { .. } | Self::Evidence { .. } | Self::Nudge { .. } => return None,
         })
     }
 
-    /// What voe adds of its own accord.
+    /// The note as a message of voe.
     fn paragraph(&self) -> Option<&str> {
         match self {
             Self::Evidence { text } | Self::Nudge { text, .. } => Some(text),
@@ -161,8 +161,8 @@ impl Note {
     }
 }
 
-/// The text of a tool's result as the model sees it: output, exit code, what ended it, lines on the call, and what voe adds.
-/// The only place where it is put together.
+/// The text of a tool's result as the model sees it: output, exit code, what ended it, lines about the call, and voe's messages.
+/// The only place where it is made.
 pub fn render(output: &str, exit: Option<i32>, ended_by: Option<EndedBy>, notes: &[Note]) -> String {
     let mut text = render_own(output, exit, ended_by, notes);
     for paragraph in notes.iter().filter_map(Note::paragraph) {
@@ -173,7 +173,7 @@ pub fn render(output: &str, exit: Option<i32>, ended_by: Option<EndedBy>, notes:
     text
 }
 
-/// The same without what voe adds of its own accord.
+/// The same without voe's messages.
 pub fn render_own(output: &str, exit: Option<i32>, ended_by: Option<EndedBy>, notes: &[Note]) -> String {
     let mut text = output.to_owned();
     let exit = exit.map(|exit| format!("exit code: {exit}"));

@@ -15,9 +15,9 @@ pub struct Node {
     /// Its parent.
     #[serde(default)]
     pub parent: Option<u32>,
-    /// What was done there.
+    /// What the search did there.
     pub kind: NodeKind,
-    /// The record of the attempt that it holds, relative to this file.
+    /// The record of its attempt, relative to this file.
     #[serde(default)]
     pub trajectory: Option<String>,
     /// The step of that attempt.
@@ -26,10 +26,10 @@ pub struct Node {
     /// Its value, between 0 and 1.
     #[serde(default)]
     pub value: Option<f64>,
-    /// What came of the attempt that it holds.
+    /// The result of its attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutFacts>,
-    /// What the choice rests on, for [`NodeKind::Choose`].
+    /// The basis of the choice, for [`NodeKind::Choose`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<Examination>,
 }
@@ -42,18 +42,18 @@ pub enum NodeKind {
     Root,
     /// A whole attempt.
     Rollout,
-    /// A short attempt from the middle of another, to see what that state is worth.
+    /// A short attempt from the middle of another, to find the value of that state.
     Probe,
     /// An attempt from the middle of another.
     Expand,
-    /// The same, run to its end.
+    /// An attempt from the middle of another, run to its end.
     Finish,
     /// The choice among the attempts that ended.
     Choose,
 }
 
 impl NodeKind {
-    /// The word used in records and shown to people.
+    /// The name in records and messages.
     pub fn word(self) -> &'static str {
         match self {
             Self::Root => "root",
@@ -72,7 +72,7 @@ impl std::fmt::Display for NodeKind {
     }
 }
 
-/// What came of an attempt of a search.
+/// The result of an attempt of a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RolloutFacts {
     /// Its strategy.
@@ -87,53 +87,53 @@ pub struct RolloutFacts {
     pub reason: Reason,
     /// The level of its patch.
     pub level: Level,
-    /// The steps that it made itself, those left out that it began with.
+    /// Its own steps, without those that it began with.
     pub steps: u32,
-    /// The tokens of these.
+    /// Tokens of these steps.
     pub usage: Usage,
     /// Whether it ended; else it can be continued.
     pub over: bool,
-    /// What a model judged its state to be worth.
+    /// A model's judgement of its state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judgement: Option<Judgement>,
 }
 
-/// What a model judged a state to be worth.
+/// A model's judgement of a state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Judgement {
-    /// Its answer, or why it could not be asked.
+    /// Its answer, or the error of the request.
     pub text: String,
     /// Tokens of the question.
     #[serde(default)]
     pub usage: Usage,
 }
 
-/// All that a choice between patches rests on.
+/// The basis of a choice between patches.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Examination {
     /// The patches.
     pub candidates: Vec<Candidate>,
     /// Each attempt's proving checks, run with each patch and on the base.
-    pub checks: Vec<Crossed>,
-    /// The repository's own tests, where they had to decide.
+    pub checks: Vec<CheckMatrixRow>,
+    /// The repository's own tests, if they had to decide.
     #[serde(default)]
-    pub own_tests: Vec<Crossed>,
+    pub own_tests: Vec<CheckMatrixRow>,
     /// The candidate that was chosen.
     #[serde(default)]
     pub chosen: Option<usize>,
-    /// Why, in one line.
+    /// The reason, in one line.
     #[serde(default)]
     pub why: String,
 }
 
-/// A patch, made by one attempt or by several alike.
+/// A patch, made by one attempt, or by several in the same way.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
-    /// The attempts that made it; the one that stands for them first.
+    /// The attempts that made it; the one that represents them first.
     pub attempts: Vec<u32>,
-    /// The level of its evidence, as its own attempt left it; the best of them.
+    /// The level of its evidence in its own attempt; the best of them.
     pub level: Level,
-    /// Whether an attempt that made it ended by itself.
+    /// Whether an attempt that made it completed.
     pub completed: bool,
     /// Lines that it adds and removes.
     pub lines: u64,
@@ -141,10 +141,10 @@ pub struct Candidate {
     pub empty: bool,
 }
 
-/// A command, run with every patch.
+/// A row of the check matrix: a command, run with every patch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Crossed {
-    /// The attempts whose check it is; none for the repository's own tests.
+pub struct CheckMatrixRow {
+    /// The attempts that made the check; none for the repository's own tests.
     pub authors: Vec<u32>,
     /// The command.
     pub command: String,

@@ -1,4 +1,4 @@
-//! Events without their texts: what facts are folded from, read several times as fast as whole records.
+//! Events without their texts, for folding facts: read several times as fast as whole records.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::chat::{Message, Usage};
 use crate::event::{Change, ConversationRewritten, Event, Record, Reply, RewriteKind, ToolResult};
 
-/// The fields that facts need, of the events that hold most of a trajectory's bytes.
+/// The fields that facts need, of the events with most of a trajectory's bytes.
 #[derive(Deserialize)]
 struct Skimmed<'a> {
     at: f64,

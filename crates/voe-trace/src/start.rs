@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// All that is known when an attempt begins.
+/// The facts that are known when an attempt begins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Start {
     /// Version of the format, `major.minor`; a reader of the same major reads every minor.
@@ -13,21 +13,21 @@ pub struct Start {
     pub voe: String,
     /// UTC time, RFC 3339.
     pub time: String,
-    /// What is to be done, where.
+    /// The task.
     pub task: Task,
     /// The strategy's name.
     pub strategy: String,
     /// The strategy, resolved, as TOML.
     pub strategy_text: String,
-    /// Which model answers.
+    /// The model.
     pub model: ModelFacts,
-    /// Where the tools run.
+    /// The sandbox in which the tools run.
     pub sandbox: SandboxFacts,
     /// The tools offered, as sent to the model.
     pub tools: Vec<Value>,
 }
 
-/// A task, as far as the agent may know it.
+/// The facts of a task that the agent may know.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Task {
     /// Its id in the suite, or empty.
@@ -58,7 +58,7 @@ pub struct ModelFacts {
     /// The server's address.
     #[serde(default)]
     pub base_url: String,
-    /// The server's own name, where it gives itself away ("vllm 0.32").
+    /// The server's name and version, where it reports them ("vllm 0.32").
     #[serde(default)]
     pub server: Option<String>,
     /// The context window in tokens.
@@ -66,12 +66,12 @@ pub struct ModelFacts {
     pub window: Option<u64>,
 }
 
-/// Where the tools run.
+/// The sandbox in which the tools run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SandboxFacts {
     /// "none", "local", "landlock", "docker", "podman".
     pub backend: String,
-    /// Why this one, and what it holds.
+    /// What it enforces, in one line.
     #[serde(default)]
     pub detail: String,
 }

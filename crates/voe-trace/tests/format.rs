@@ -1,4 +1,4 @@
-//! The format as documented, damaged, and from other versions.
+//! The format: as documented, damaged, and of other versions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ fn kinds() -> BTreeSet<String> {
     kinds.into_iter().filter(|kind| kind != "unknown").collect()
 }
 
-/// Whether all that `part` has is in `whole`, too.
+/// Whether everything in `part` is in `whole`, too.
 fn within(part: &Value, whole: &Value) -> bool {
     match (part, whole) {
         (Value::Object(part), Value::Object(whole)) => {
@@ -99,7 +99,7 @@ fn file_with(text: &str) -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
-fn a_torn_last_line_is_dropped_and_appending_goes_on_after_the_last_whole_one() {
+fn a_torn_last_line_is_dropped_and_appending_continues_after_the_last_whole_one() {
     let whole = examples().join("\n") + "\n";
     let (_dir, path) = file_with(&format!("{whole}{{\"at\":1.0,\"event\":\"no"));
     let read = Trajectory::read(&path).unwrap();
@@ -130,7 +130,7 @@ fn an_unknown_event_and_a_newer_minor_version_are_read_and_a_newer_major_is_refu
 }
 
 #[test]
-fn a_pipe_is_no_record_and_is_not_waited_for() {
+fn a_pipe_is_refused_as_a_record_without_blocking() {
     let dir = tempfile::tempdir().unwrap();
     let pipe = dir.path().join("trajectory.jsonl");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -153,7 +153,7 @@ fn the_conversation_is_replaced_when_it_is_rewritten_and_grows_otherwise() {
     for line in examples() {
         conversation.apply(&serde_json::from_str::<Record>(&line).unwrap().event);
     }
-    // The rewritten one in the book leaves one message; what follows it there adds none.
+    // The rewritten one in the docs leaves one message, and the events after it add none.
     assert_eq!(conversation.messages.len(), 1);
     assert_eq!(conversation.usage.prompt, 2100 + 180_000);
 }
@@ -185,7 +185,7 @@ proptest! {
     }
 }
 
-/// What the schema of a line says against `value`.
+/// The schema's errors about `value`.
 fn refusals(schema: &jsonschema::Validator, value: &Value) -> Vec<String> {
     schema.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
