@@ -48,7 +48,7 @@ use voe_trace::Outcome;
 /// The files of a change, by path relative to the workspace; `None` for those that it deletes.
 pub type Files = Vec<(voe_protocol::RawBytes, Option<voe_protocol::FileState>)>;
 
-/// How a command ended, for the record of a check.
+/// A command's outcome, for the record of a check.
 pub fn outcome(result: &CallResult) -> Outcome {
     Outcome { exit: result.exit, ended_by: result.ended_by, seconds: result.seconds, tail: result.tail.clone() }
 }

@@ -179,7 +179,7 @@ impl Workspace {
         }
     }
 
-    /// How the workspace differs from base.
+    /// The differences of the workspace from base.
     ///
     /// # Errors
     /// The toolbox can't be reached any more, or the workspace can't be read.

@@ -92,7 +92,7 @@ impl Toolbox {
         self.ask(op, limit + GRACE).await
     }
 
-    /// How the workspace differs from base.
+    /// The differences of the workspace from base.
     ///
     /// # Errors
     /// The toolbox died or did not answer, or the workspace can't be read.

@@ -99,14 +99,14 @@ pub enum Op {
     },
 }
 
-/// Where to work and within which limits.
+/// The toolbox's configuration: where it works and within which limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Setup {
     /// The workspace: the directory in which commands start and to which relative paths refer.
     pub workspace: PathBuf,
     /// voe's own directory outside the workspace, kept as long as the attempt: full outputs, original contents of files.
     pub scratch: PathBuf,
-    /// Where the base's contents can be read.
+    /// The source of the base's contents.
     pub pristine: BaseSource,
     /// Limits on each call.
     #[serde(default)]
@@ -128,7 +128,7 @@ pub struct Setup {
     pub unwatched: bool,
 }
 
-/// Where the base's contents can be read: for counting changed lines and for the patch.
+/// The source of the base's contents, for counting changed lines and for the patch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BaseSource {
@@ -276,7 +276,7 @@ impl CallResult {
     }
 }
 
-/// How the workspace differs from base.
+/// The differences of the workspace from base.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// Hash over all files that differ from base (path, mode, content); the empty string if none does.
@@ -295,7 +295,7 @@ pub struct State {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RawBytes(pub Vec<u8>);
 
-/// What differs from base, with contents.
+/// The differences from base, with contents.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Export {
     /// The files that differ.

@@ -14,7 +14,7 @@ use crate::error::SandboxError;
 /// A future that a backend returns.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What a backend can do. Callers decide by these, never by a backend's name.
+/// The capabilities of a backend. Callers decide by these, never by a backend's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
     /// Commands can't write outside the workspace and their own directories.
@@ -23,7 +23,7 @@ pub struct Capabilities {
     pub fork: bool,
     /// A snapshot costs the same whatever the size of the tree, and outlives its sandbox. Elsewhere a snapshot is a copy.
     pub snapshot: bool,
-    /// What commands leave in `/tmp` outlives the sandbox if the caller names a directory for it ([`crate::Spec::tmp`]).
+    /// Files in `/tmp` outlive the sandbox if the caller names a directory for it ([`crate::Spec::tmp`]).
     pub keeps_tmp: bool,
     /// Commands have a directory for temporary files that nobody else uses.
     pub private_tmp: bool,
@@ -55,7 +55,7 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// The workspace's path inside.
     fn workspace(&self) -> &Path;
 
-    /// Where the workspace as it was at the start can be read from inside, if there is such a place.
+    /// The path inside of the workspace as it was at the start, if there is one.
     fn base_inside(&self) -> Option<PathBuf>;
 
     /// The private directory for temporary files inside, if there is one.

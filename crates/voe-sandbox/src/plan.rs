@@ -12,7 +12,7 @@ pub(crate) const MOST_BYTES: usize = 200 * 1024;
 /// The subdirectory of a sandbox's directory with the layers that hide credentials, one for each tree.
 pub(crate) const MASKS: &str = "masks";
 
-/// Where the workspace as it was at the start can be read, in backends with a file system of their own.
+/// The path inside of the workspace as it was at the start, in backends with a file system of their own.
 pub(crate) const BASE_INSIDE: &str = "/run/voe/base";
 
 /// Everything that the helper sets up, in that order.

@@ -55,7 +55,7 @@ impl Sandbox {
         self.0.capabilities().in_place
     }
 
-    /// Where the workspace as it was at the start can be read from inside, if there is such a place.
+    /// The path inside of the workspace as it was at the start, if there is one.
     pub fn base_inside(&self) -> Option<PathBuf> {
         self.0.base_inside()
     }

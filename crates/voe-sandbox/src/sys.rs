@@ -37,7 +37,7 @@ pub(crate) fn unshare(flags: UnshareFlags) -> io::Result<()> {
     Ok(unsafe { rustix::thread::unshare_unsafe(flags) }?)
 }
 
-/// What a fork returned.
+/// The two sides of a fork.
 pub(crate) enum Fork {
     Child,
     Parent(ChildProcess),

@@ -1,4 +1,4 @@
-//! Which limits were reached, as facts in a call's result.
+//! Reporting reached limits in a call's result.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;

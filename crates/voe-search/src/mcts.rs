@@ -111,7 +111,7 @@ fn next_rollout(
     }))
 }
 
-/// Which of the root's children a node descends from, counted from 0.
+/// The root's child from which a node descends, counted from 0.
 fn branch(search: &Search, mut at: u32) -> usize {
     while let Some(rolled) = search.rolled.get(&at).filter(|rolled| rolled.parent != 0) {
         at = rolled.parent;

@@ -262,7 +262,7 @@ impl Search {
     }
 
     /// Puts a node into the record, once.
-    pub(crate) fn tell(&mut self, node: Node) -> Result<(), SearchError> {
+    pub(crate) fn record_node(&mut self, node: Node) -> Result<(), SearchError> {
         let kind = node.kind;
         if kind != NodeKind::Choose && self.known.contains_key(&node.id) {
             return Ok(());
@@ -320,7 +320,7 @@ fn ended(rollout: &RolloutFacts) -> bool {
     rollout.reason != Reason::Interrupted
 }
 
-/// Where the record of an attempt is, relative to the search's own.
+/// The path of an attempt's record, relative to the search's own.
 pub(crate) fn record_of(id: u32) -> String {
     format!("{ATTEMPTS}/{id}/{TRAJECTORY}")
 }

@@ -44,7 +44,7 @@ pub struct Reply {
 pub struct ConversationRewritten {
     /// The step it followed.
     pub step: u32,
-    /// How, and why.
+    /// The kind of rewrite.
     pub kind: RewriteKind,
     /// Tokens before, estimated.
     pub before: u64,
@@ -60,7 +60,7 @@ pub struct ConversationRewritten {
     pub messages: Vec<Message>,
 }
 
-/// How the conversation was rewritten.
+/// A kind of rewrite of the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RewriteKind {

@@ -59,7 +59,7 @@ pub enum Event {
     Reply(Box<Reply>),
     /// A tool call's result; the conversation gets [`ToolResult::text`].
     Result(Box<ToolResult>),
-    /// The patch as it stands after a call that edited: what is left of the work if everything else is lost.
+    /// The patch after a call that edited, from which the work can be recovered.
     Patch {
         /// The step.
         step: u32,

@@ -1,4 +1,4 @@
-//! What a check showed, with the edits and without them.
+//! Checks, and their outcomes with and without the edits.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ impl std::fmt::Display for Level {
     }
 }
 
-/// How one run of a command ended.
+/// The outcome of one run of a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
     /// The exit code; a signal counts as 128 + its number, as in a shell. `None`: it never started, or was ended at a limit.
@@ -82,9 +82,9 @@ pub struct Check {
     pub code_tree: String,
     /// Its level.
     pub level: Level,
-    /// How it ended with the edits.
+    /// The outcome with the edits.
     pub with: Outcome,
-    /// How it ended without the edits, where that was tried.
+    /// The outcome without the edits, if that was run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without: Option<Outcome>,
     /// The reason for the level, where the two outcomes don't show it.

@@ -110,7 +110,7 @@ impl Writer {
         Ok(Self { before, ..Self::begin(file, path) })
     }
 
-    /// Where the trajectory is.
+    /// The path of the trajectory.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -164,7 +164,7 @@ fn whole_lines(file: &mut File) -> io::Result<u64> {
 /// A trajectory read whole. Where memory does not suffice, use [`Trajectory::stream`].
 #[derive(Debug, Clone)]
 pub struct Trajectory {
-    /// Where it was read from.
+    /// The file that it was read from.
     pub path: PathBuf,
     /// Its events, in order.
     pub records: Vec<Record>,

@@ -1,4 +1,4 @@
-//! How an attempt ends: its reason, patch, evidence and totals.
+//! The end of an attempt: its reason, patch, evidence and totals.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ pub struct Evidence {
     pub void: Option<String>,
 }
 
-/// How an attempt ended.
+/// The end of an attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finish {
     /// Why the attempt ended.
@@ -112,7 +112,7 @@ pub struct Finish {
     pub seconds: Seconds,
     /// The patch's evidence.
     pub evidence: Evidence,
-    /// How the user's own check ended at the end, if one was given.
+    /// The last outcome of the user's own check, if one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
     /// Files changed.
@@ -124,7 +124,7 @@ pub struct Finish {
     /// Whether the task's own tests pass now, if it has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved: Option<bool>,
-    /// Where the record is.
+    /// The path of the record.
     #[serde(default)]
     pub trajectory: String,
 }

@@ -12,7 +12,7 @@ use crate::event::NudgeKind;
 pub struct Change {
     /// Relative to the workspace, `/` between parts; bytes that are not UTF-8 are shown as U+FFFD.
     pub path: String,
-    /// What happened to the file.
+    /// The kind of change.
     pub kind: ChangeKind,
     /// Lines added; 0 for binary files.
     #[serde(default)]
@@ -25,7 +25,7 @@ pub struct Change {
     pub binary: bool,
 }
 
-/// How a file differs.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {

@@ -15,7 +15,7 @@ pub struct Node {
     /// Its parent.
     #[serde(default)]
     pub parent: Option<u32>,
-    /// What the search did there.
+    /// The kind of node.
     pub kind: NodeKind,
     /// The record of its attempt, relative to this file.
     #[serde(default)]
@@ -34,7 +34,7 @@ pub struct Node {
     pub choice: Option<Examination>,
 }
 
-/// What a search did at a node.
+/// The kind of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeKind {

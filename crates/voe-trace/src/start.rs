@@ -1,4 +1,4 @@
-//! How an attempt begins: the task, the model, the sandbox.
+//! The beginning of an attempt: the task, the model, the sandbox.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

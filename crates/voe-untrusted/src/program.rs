@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
-/// Where programs are found if `PATH` is not set.
+/// The search path if `PATH` is not set.
 const USUAL: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// A program found by name on `PATH`, without entries that depend on the current directory (`.`, an empty one): that may be a

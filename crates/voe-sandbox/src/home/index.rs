@@ -18,7 +18,7 @@ const DIR: &str = "sandboxes";
 /// Bytes. More than any such file, which has a few paths.
 const MOST_BYTES: u64 = 64 << 10;
 
-/// What a sandbox has on the machine, to be cleaned up.
+/// The things of a sandbox that have to be cleaned up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
     /// The id of the machine's boot.

@@ -122,7 +122,7 @@ fn inside(plan: &Plan, supervisor: Option<&OwnedFd>, tell: &OwnedFd) -> Done {
     Ok(())
 }
 
-/// Which of two processes this is.
+/// The two processes of the helper.
 enum Apart {
     /// The one that voe started; it only passes on how the other ended.
     Keeper(ExitCode),

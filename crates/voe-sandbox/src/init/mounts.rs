@@ -100,7 +100,7 @@ impl Root {
             rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&tree).step(SetupStep::Mounts, named)?.st_mode)
                 .is_char_device();
         let set = NOSUID | if write { 0 } else { RDONLY } | if device { 0 } else { NODEV };
-        // A device below a directory that is bound can't be used: only those that voe binds itself can.
+        // Devices below a bound directory can't be used, only those that voe binds itself.
         sys::mount_attributes(tree.as_fd(), set, 0, 0, true)
             .step(SetupStep::Mounts, || format!("{}: attributes", named()))?;
         attach(tree.as_fd(), target.as_fd()).step(SetupStep::Mounts, named)

@@ -13,7 +13,7 @@ use super::names::{self, Name};
 use crate::choice::Choice;
 use crate::error::SandboxError;
 
-/// Where the engine listens: `DOCKER_HOST` (`CONTAINER_HOST` for Podman), else its usual socket.
+/// The engine's address: `DOCKER_HOST` (`CONTAINER_HOST` for Podman), else its usual socket.
 pub(super) fn address(choice: Choice) -> String {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     if choice == Choice::Podman {

@@ -43,9 +43,9 @@ use engine::failed;
 /// voe's own directory inside.
 pub(crate) const OWN: &str = "/.voe";
 const PROGRAM: &str = "/.voe/voe";
-/// Where the toolbox keeps its own things inside.
+/// The toolbox's own directory inside.
 pub(crate) const SCRATCH: &str = "/.voe/scratch";
-/// Where the workspace as it was at the start can be read inside.
+/// The path inside of the workspace as it was at the start.
 pub(crate) const BASE: &str = "/.voe/base";
 
 /// Its capabilities.

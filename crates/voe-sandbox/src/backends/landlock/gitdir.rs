@@ -11,7 +11,7 @@ use super::tree::{Copier, Source};
 use crate::error::SandboxError;
 use crate::home::gitdirs::{self, GitDir};
 
-/// What belongs to the main work tree and not to one that shares its git directory.
+/// Files of the main work tree, not of one that shares its git directory.
 const OF_THE_MAIN_TREE: &[&str] = &[
     "worktrees",
     "modules",

@@ -64,7 +64,7 @@ pub(crate) struct Landlock {
     control: Mutex<Option<Control>>,
 }
 
-/// What was found in the user's tree before anything ran. Never computed again: afterwards commands could influence it.
+/// Facts about the user's tree from before anything ran. Never computed again: afterwards commands could influence them.
 #[derive(Debug)]
 struct Reach {
     git: Git,

@@ -25,7 +25,7 @@ const KEEP_FREE: u64 = 256 << 20;
 /// Mode bits that are copied. Set-id files have no place in a tree that commands work in.
 const MODE_BITS: u32 = 0o1777;
 
-/// Whose tree is copied.
+/// The kind of tree that is copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
     /// The user's: it is not changed in any way, and an unreadable entry is an error.

@@ -27,7 +27,7 @@ use crate::spec::Spec;
 use crate::watch::Meter;
 use view::Found;
 
-/// Where the toolbox keeps its own things inside.
+/// The toolbox's own directory inside.
 pub(crate) const SCRATCH_INSIDE: &str = "/run/voe/scratch";
 
 /// Its capabilities.
@@ -344,7 +344,7 @@ fn numbers(layers: &[Arc<Layer>]) -> Vec<u64> {
     layers.iter().map(|layer| layer.number).collect()
 }
 
-/// Where layers can be: voe's own directory, else (if an overlay can't be written there) directories that every machine has.
+/// Directories for layers: voe's own, else (if an overlay can't be written there) some that every machine has.
 fn homes_for_layers(spec: &Spec) -> Vec<PathBuf> {
     let name = format!("voe-{}", rustix::process::getuid().as_raw());
     vec![spec.home.clone(), Path::new("/var/tmp").join(&name), Path::new("/dev/shm").join(&name)]
