@@ -175,7 +175,7 @@ impl Search {
                 let begun = std::time::Instant::now();
                 let sandbox = sandbox.fork(&at).await.map_err(voe_proof::WorkspaceError::from)?;
                 tracing::debug!(backend = sandbox.facts().backend, ms = begun.elapsed().as_millis(), "sandbox forked");
-                running.spawn(rollout::run(Arc::clone(&self.shared), order, sandbox));
+                running.spawn(rollout::run(Arc::clone(&self.shared), spec, sandbox));
             }
             match running.join_next().await {
                 None if waiting.is_empty() => break,
