@@ -1,4 +1,4 @@
-//! Puts the suite `mini` into the library: its files as they lie in `suites/mini`.
+//! Embeds the suite `mini` in the library: the files of `suites/mini`, unchanged.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ fn env(name: &str) -> std::io::Result<String> {
 fn walk(dir: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
-        // What a test run left behind in the sources is no part of the suite.
+        // Leftovers of a test run in the sources are not part of the suite.
         if path.ends_with("__pycache__") || path.ends_with("target") {
             continue;
         }

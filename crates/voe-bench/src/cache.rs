@@ -6,10 +6,10 @@ use voe_untrusted::{Error, private};
 
 pub use voe_untrusted::user_dirs::cache as dir;
 
-/// [`dir`], made if it isn't there, and for this user alone: what is in it is run, and private code may be in it.
+/// Opens [`dir`], created if missing, for this user alone: its files are executed, and private code may be among them.
 ///
 /// # Errors
-/// Somebody else owns it or can write to it; the disk.
+/// Another user owns it or can write to it, or it can't be created.
 pub fn open() -> Result<Option<PathBuf>, Error> {
     let dir = dir();
     if let Some(dir) = &dir {

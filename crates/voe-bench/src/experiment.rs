@@ -1,4 +1,4 @@
-//! What is to be run: an experiment file, or the same from flags; resolved into arms.
+//! What to run: an experiment file, or the same from flags, resolved into arms.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -11,51 +11,51 @@ use voe_agent::{LoadError, Strategy};
 use crate::name::{self, slug};
 use crate::suite::filter::Filter;
 
-/// An experiment as a file says it. Strategies × models × trials, and arms of their own beside them.
+/// An experiment file: strategies × models × trials, and further arms.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Experiment {
-    /// Its name; the file's stem if left out. The run directory is called so. See [`name::RULE`].
+    /// Name of the experiment and its run directory; the file's stem if left out. See [`name::RULE`].
     pub name: String,
-    /// What it is, in a few lines.
+    /// Description, a few lines.
     pub about: String,
-    /// For experiments that repeat others: in what they are known to differ.
+    /// For an experiment that repeats another: the known differences.
     pub deviations: Vec<String>,
     /// The suite: a name or a file.
     pub suite: String,
-    /// Which of its tasks.
+    /// Which tasks of the suite.
     pub filter: Filter,
     /// Strategies, by name or file, each an arm with each model.
     pub strategies: Vec<String>,
-    /// Models, as `--model` takes them. Empty: the one that voe finds.
+    /// Models, as `--model` takes them. Empty: the model that voe finds.
     pub models: Vec<String>,
     /// Attempts at each task in each arm.
     pub trials: Option<u32>,
-    /// Attempts at a time.
+    /// Attempts that run at the same time.
     pub parallel: Option<usize>,
-    /// Chooses the order of the attempts.
+    /// Seed of the order of the attempts.
     pub seed: u64,
     /// Whether the agent sees the row's `hints_text` too.
     pub hints: bool,
-    /// Keys of every strategy that are set differently here.
+    /// Keys to change in every strategy.
     #[schemars(with = "Strategy")]
     pub set: Table,
-    /// Arms of their own.
+    /// Further arms.
     #[serde(rename = "arm")]
     pub arms: Vec<ArmSpec>,
 }
 
-/// An arm as a file says it.
+/// An arm in an experiment file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ArmSpec {
-    /// Its name.
+    /// Name of the arm.
     pub name: String,
-    /// Its strategy, by name or file.
+    /// Strategy of the arm, by name or file.
     pub strategy: String,
-    /// Its model; empty: each of the experiment's.
+    /// Model of the arm; empty: each model of the experiment.
     pub model: String,
-    /// Keys of the strategy that are set differently in this arm.
+    /// Keys to change in this arm's strategy.
     #[schemars(with = "Strategy")]
     pub set: Table,
 }
@@ -63,11 +63,11 @@ pub struct ArmSpec {
 /// One condition, resolved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arm {
-    /// Its name: what attempts and predictions are called after. Letters, digits, `.`, `_` and `-`.
+    /// Name of the arm, used for attempts and predictions. Letters, digits, `.`, `_` and `-`.
     pub name: String,
-    /// The model, as `--model` takes it; empty: the one that voe finds.
+    /// The model, as `--model` takes it; empty: the model that voe finds.
     pub model: String,
-    /// The strategy with everything that is set.
+    /// The strategy with all changes applied.
     pub strategy: Strategy,
 }
 
@@ -82,30 +82,30 @@ pub enum ExperimentError {
         /// The reason, in one line.
         why: String,
     },
-    /// It can't be called so.
-    #[error("the experiment {path} is called {name:?}; a name has {}", name::RULE)]
+    /// Its name is invalid.
+    #[error("the experiment {path} has the invalid name {name:?}: a name has {}", name::RULE)]
     Name {
         /// The file.
         path: PathBuf,
         /// The name.
         name: String,
     },
-    /// Something is missing.
-    #[error("the experiment names no {what}; give {how}")]
+    /// A required part is missing.
+    #[error("the experiment has no {what}; give {how}")]
     Missing {
         /// What is missing.
         what: &'static str,
         /// How to give it.
         how: &'static str,
     },
-    /// Two arms are called the same.
-    #[error("two arms are called {name:?}; give each [[arm]] a name of its own")]
+    /// Two arms have the same name.
+    #[error("two arms have the name {name:?}; give each [[arm]] its own name")]
     SameName {
         /// The name.
         name: String,
     },
-    /// A key under `set` doesn't fit the strategy.
-    #[error("{strategy} with the keys under `set`: {why}")]
+    /// A key under `set` is not valid in the strategy.
+    #[error("invalid keys under `set` for {strategy}: {why}")]
     Set {
         /// The strategy.
         strategy: String,
@@ -130,7 +130,7 @@ impl Experiment {
             let why = unknown_key(&text).unwrap_or_else(|| error.message().to_owned());
             fail(format!("{why}{}", line.map(|line| format!(" (line {line})")).unwrap_or_default()))
         })?;
-        // Keys under `set` are read with the strategy, which is not this file.
+        // Keys under `set` are validated with the strategy, which is not in this file.
         if let Some(why) = unknown_key(&text) {
             return Err(fail(why));
         }
@@ -143,10 +143,10 @@ impl Experiment {
         Ok(read)
     }
 
-    /// The arms. `dir`: where relative paths of strategies start.
+    /// Resolves the arms. `dir`: the directory that relative paths of strategies start from.
     ///
     /// # Errors
-    /// A strategy can't be read, nothing is to be run, or two arms are called the same.
+    /// A strategy can't be read, there is nothing to run, or two arms have the same name.
     pub fn arms(&self, dir: &Path) -> Result<Vec<Arm>, ExperimentError> {
         let models: Vec<String> = if self.models.is_empty() { vec![String::new()] } else { self.models.clone() };
         let mut specs: Vec<(String, &str, &str, &Table)> = Vec::new();
@@ -183,13 +183,13 @@ impl Experiment {
     }
 }
 
-/// The key of an experiment file that it can't have, and the one that was meant.
+/// An unknown key of an experiment file, and the most similar valid one.
 fn unknown_key(text: &str) -> Option<String> {
     static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(|| schemars::schema_for!(Experiment).to_value());
     Some(voe_agent::keys::unknown(&text.parse().ok()?, &SCHEMA)?.to_string())
 }
 
-/// The strategy with some keys set differently.
+/// The strategy with some keys changed.
 fn with(strategy: &Strategy, set: &Table) -> Result<Strategy, String> {
     if set.is_empty() {
         return Ok(strategy.clone());
@@ -260,8 +260,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_run_is_named() {
-        insta::assert_snapshot!(names("suite = \"mini\"").unwrap_err(), @"the experiment names no strategy; give --strategy NAME (`voe strategies` lists them)");
-        insta::assert_snapshot!(names("strategies = [\"baseline\", \"baseline\"]").unwrap_err(), @r#"two arms are called "baseline"; give each [[arm]] a name of its own"#);
+        insta::assert_snapshot!(names("suite = \"mini\"").unwrap_err(), @"the experiment has no strategy; give --strategy NAME (`voe strategies` lists them)");
+        insta::assert_snapshot!(names("strategies = [\"baseline\", \"baseline\"]").unwrap_err(), @r#"two arms have the name "baseline"; give each [[arm]] its own name"#);
         let error = names("strategies = [\"baseline\"]\n[set.limits]\nsetps = 7").unwrap_err().to_string();
         assert!(error.contains("setps"), "{error}");
     }

@@ -1,13 +1,13 @@
 //! Suites, workspaces for tasks, the run queue, resuming, predictions and grading.
 //!
-//! - [`mini`]: the suite that ships with voe
+//! - [`mini`]: the built-in suite
 //! - [`suite`]: suites by name and from files, filtered
-//! - [`experiment`]: what is to be run, resolved into arms
-//! - [`name`]: names that become names of directories
-//! - [`models`], [`script`]: who answers
-//! - [`workspace`]: where tasks are worked on; [`native`]: those of the official suites without Docker; [`docker`]: in containers
-//! - [`run`]: running and going on
-//! - [`grade`]: patches, logs and predictions
+//! - [`experiment`]: what to run, resolved into arms
+//! - [`name`]: names that are used as directory names
+//! - [`models`], [`script`]: the models that answer
+//! - [`workspace`]: workspaces of tasks; [`native`]: those of official suites without Docker; [`docker`]: in containers
+//! - [`run`]: running and resuming
+//! - [`grade`]: grading of patches, logs and predictions
 //! - [`cache`]: where downloads, checkouts and environments are kept
 //!
 //! # Reading a suite

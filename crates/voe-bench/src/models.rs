@@ -1,4 +1,4 @@
-//! Who answers: a model for each name that an experiment gives.
+//! The models that answer: one for each name that an experiment gives.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use crate::script::{ScriptError, Scripts};
 
 /// A model that attempts are made with.
 pub enum Answers {
-    /// A server's, shared by all attempts.
+    /// A model on a server, shared by all attempts.
     Shared(Arc<dyn Model>),
-    /// From a file, by task, strategy, trial and step.
+    /// Replies from a file, by task, strategy, trial and step.
     Scripted(Scripts),
 }
 
-/// The models of a run, by the names that its arms have for them.
+/// The models of a run, by the names that its arms use.
 pub type Models = BTreeMap<String, Answers>;
 
 impl Answers {
-    /// The model for one attempt, of which `served` replies are in its record. The attempts of a search share it, so a scripted one
-    /// then goes by how many replies are in the conversation that it is asked about.
+    /// The model for one attempt whose record has `served` replies. The attempts of a search share it, so a scripted model
+    /// then counts the replies in the conversation of each request.
     ///
     /// # Errors
-    /// The script has nothing for it.
+    /// The script has no replies for it.
     pub fn open(
         &self,
         task: &Instance,

@@ -1,25 +1,25 @@
-//! Names that become names of directories and files.
+//! Names that are used as names of directories and files.
 
-/// The longest name that is accepted. Bytes.
+/// Longest accepted name, in bytes.
 const LONGEST: usize = 100;
 
-/// What a name of an experiment may be, for messages.
-pub const RULE: &str = "1 to 100 letters, digits, `.`, `_` and `-`, not beginning with `.`";
+/// What a valid name of an experiment is, for messages.
+pub const RULE: &str = "1 to 100 letters, digits, `.`, `_` and `-`, not starting with `.`";
 
-/// Whether an experiment may be called so: its run directory is.
+/// Whether it is a valid name for an experiment, and so for its run directory.
 pub fn is_valid(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     (1..=LONGEST).contains(&name.len()) && !name.starts_with('.') && name.chars().all(fits)
 }
 
-/// The name with what could trouble a file system replaced; `instead` if nothing is left of it.
+/// The name with characters that could trouble a file system replaced; `instead` if nothing is left.
 pub fn slug(name: &str, instead: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+');
     let slug: String = name.chars().map(|c| if fits(c) { c } else { '_' }).collect();
     if slug.trim_matches('.').is_empty() { instead.to_owned() } else { slug }
 }
 
-/// A name for an experiment that has none of its own, from what it is made of.
+/// A name for an experiment without one, made from its parts.
 pub fn of_experiment(parts: &str) -> String {
     let slug = slug(parts, "run").replace(['@', '+'], "_");
     slug.trim_start_matches('.').chars().take(LONGEST).collect()

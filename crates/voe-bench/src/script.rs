@@ -1,8 +1,8 @@
-//! Scripted models for runs: replies by task, strategy and trial, from a file. A script answers by the number of the step, so
-//! that an attempt that is gone on with gets the replies that it would have got.
+//! Scripted models for runs: replies by task, strategy and trial, from a file. A script answers by step number, so
+//! that a resumed attempt gets the same replies as an uninterrupted one.
 //!
-//! The file is TOML. Either `[[reply]]` tables, which every attempt gets, or `[[script]]` tables of this form, of which an
-//! attempt gets the first that fits:
+//! The file is TOML: either `[[reply]]` tables, which every attempt gets, or `[[script]]` tables of this form, of which an
+//! attempt gets the first that matches:
 //!
 //! ```toml
 //! [[script]]
@@ -24,14 +24,14 @@ use voe_grade::Instance;
 use voe_model::{Delta, Message, Model, ModelError, Reply, ReplyFuture, Request, Role, ToolCall, Usage};
 use voe_trace::event::ModelFacts;
 
-/// The most that is read of a file of scripts. Bytes.
+/// Most bytes read of a file of scripts.
 const LARGEST: u64 = 64 << 20;
 
 /// A file of scripts.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scripts {
-    /// The form for every attempt.
+    /// Replies for every attempt.
     reply: Vec<Said>,
     script: Vec<Script>,
 }
@@ -48,7 +48,7 @@ struct Script {
     reply: Vec<Said>,
 }
 
-/// Whose solution a script begins with.
+/// The solution that a script begins with.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Answer {
@@ -62,7 +62,7 @@ struct Said {
     content: String,
     reasoning: Option<String>,
     tool_calls: Vec<Called>,
-    /// In place of a reply: the request fails as an overloaded server's would.
+    /// In place of a reply: the request fails as if the server were overloaded.
     overloaded: bool,
     /// In place of a reply: voe itself fails.
     panics: bool,
@@ -87,7 +87,7 @@ pub enum ScriptError {
         /// The reason, in one line.
         why: String,
     },
-    /// No script of the file fits an attempt.
+    /// No script of the file matches an attempt.
     #[error("the script has no replies for {task} with {strategy}, trial {trial}; add a [[script]] for it")]
     NoneFits {
         /// The task.
@@ -111,7 +111,7 @@ impl Scripts {
         toml::from_str(&text).map_err(|error: toml::de::Error| fail(error.message().to_owned()))
     }
 
-    /// The model of one attempt, of which `served` replies are in its record; `None`: of several, told apart by what they ask.
+    /// The model of one attempt whose record has `served` replies; `None`: of several attempts, told apart by their requests.
     ///
     /// # Errors
     /// No script of the file is for this attempt.
@@ -157,7 +157,7 @@ fn applies(patch: &str) -> Said {
 pub struct ScriptedAttempt {
     replies: Vec<Said>,
     wait: Duration,
-    /// The reply that comes next; `None`: as many as the conversation holds are behind.
+    /// Number of the next reply; `None`: counted from the replies in the conversation.
     next: Option<AtomicUsize>,
 }
 
@@ -166,7 +166,7 @@ impl Model for ScriptedAttempt {
         Box::pin(async move {
             tokio::time::sleep(self.wait).await;
             if request.tools.is_empty() {
-                // A summary or a question of voe's own, which is no step.
+                // A summary or a question from voe itself, which is not a step.
                 return Ok(reply(Message::assistant("Nothing of note so far."), request.messages.len()));
             }
             let step = match &self.next {
@@ -178,7 +178,7 @@ impl Model for ScriptedAttempt {
                 return Err(ModelError::OutOfReplies { what: "script", served: step });
             };
             if said.overloaded {
-                // The next try gets the next reply.
+                // A retry gets the next reply.
                 go_on();
                 return Err(ModelError::Overloaded { status: 503, message: "as the script says".to_owned() });
             }

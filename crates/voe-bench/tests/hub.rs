@@ -1,4 +1,4 @@
-//! Downloads from a hub on this machine: whole, broken off, refused, damaged.
+//! Downloads from a hub on this machine: complete, interrupted, refused, damaged.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,20 +13,20 @@ use voe_bench::{Hub, Suite};
 
 const ROW: &str = r#"{"repo":"a/b","instance_id":"a__b-1","base_commit":"c","patch":"p","test_patch":"t","problem_statement":"s","version":"1","FAIL_TO_PASS":[],"PASS_TO_PASS":[],"eval_script":"x"}"#;
 
-/// How the server behaves.
+/// Behavior of the server.
 #[derive(Clone, Copy, Default)]
 struct Manner {
-    /// Bytes of the file after which each answer breaks off.
+    /// Bytes of the file after which each response breaks off.
     breaks_after: Option<usize>,
-    /// Answers to the file with 429 before it behaves.
+    /// Number of 429 responses before the file is sent.
     busy: usize,
-    /// Promises a checksum that is wrong.
+    /// Lists a wrong checksum.
     lies: bool,
     /// Refuses without a token.
     wants_token: bool,
-    /// Sends a list of files that is longer than any.
+    /// Sends a list of files that is too long.
     long_list: bool,
-    /// Sends a file of this many bytes without saying how many they are.
+    /// Sends a file of this many bytes without a content length.
     large: usize,
 }
 
@@ -136,7 +136,7 @@ async fn a_mirror_that_sends_too_much_is_given_up_and_nothing_of_it_stays() {
     assert!(error.contains("is larger than 1048576 bytes"), "{error}");
     let suites = server.hub.cache.join("suites/SWE-bench__SWE-bench_Verified");
     assert_eq!(std::fs::read_dir(suites).unwrap().count(), 0);
-    // One that says how large its file is.
+    // A server that sends a content length.
     let small = Hub { most: 10, ..serve(Manner::default()).await.hub };
     assert!(Suite::open("verified", &small).await.unwrap_err().to_string().contains("is larger than 10 bytes"));
 }

@@ -1,4 +1,4 @@
-//! The schema of an experiment file: it takes what is read and refuses what is not.
+//! The schema of an experiment file accepts and refuses the same files as the reader.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
@@ -12,7 +12,7 @@ fn schema() -> Validator {
     jsonschema::validator_for(schema_for!(Experiment).as_value()).unwrap()
 }
 
-/// What the schema says against a text in TOML.
+/// The schema's errors about a text in TOML.
 fn refusals(schema: &Validator, text: &str) -> Vec<String> {
     let value = serde_json::to_value(text.parse::<toml::Table>().unwrap()).unwrap();
     schema.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect()

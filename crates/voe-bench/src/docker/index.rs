@@ -1,4 +1,4 @@
-//! Which images voe made and fetched, in a file of its own. What an image says of itself (its labels) is its author's word.
+//! Records in a file which images voe made and fetched. An image's labels can't be trusted: its author chooses them.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -8,27 +8,27 @@ use serde::{Deserialize, Serialize};
 
 use voe_untrusted::atomic_write;
 
-/// The file, as far as it is about one engine.
+/// The part of the file about one engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Index {
     path: PathBuf,
     engine: String,
 }
 
-/// An image that voe made of an official one.
+/// An image that voe made from an official one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
     /// The engine that has it.
     pub(super) engine: String,
-    /// Its name.
+    /// The image's name.
     pub(super) name: String,
-    /// Its id.
+    /// The image's id.
     pub(super) id: String,
-    /// The official one's name.
+    /// The official image's name.
     pub(super) of: String,
-    /// The official one's id.
+    /// The official image's id.
     pub(super) of_id: String,
-    /// Whether voe fetched that: only then is it voe's to remove.
+    /// Whether voe fetched the official image; voe removes only those.
     pub(super) fetched: bool,
 }
 
@@ -37,7 +37,7 @@ impl Index {
         Self { path: cache.join("images.json"), engine }
     }
 
-    /// What voe knows of this engine, the oldest first. Without a file that can be read, nothing.
+    /// The images that voe recorded for this engine, the oldest first; empty if the file can't be read.
     pub(super) fn entries(&self) -> Vec<Entry> {
         self.all().into_iter().filter(|entry| entry.engine == self.engine).collect()
     }
@@ -46,7 +46,7 @@ impl Index {
         self.entries().into_iter().find(|entry| entry.name == name)
     }
 
-    /// Writes an image down, in place of one of the same name.
+    /// Records an image; replaces one of the same name.
     pub(super) fn put(&self, entry: Entry) -> std::io::Result<()> {
         let entry = Entry { engine: self.engine.clone(), ..entry };
         self.change(|all| {
@@ -55,7 +55,7 @@ impl Index {
         })
     }
 
-    /// Forgets an image.
+    /// Removes an image's entry.
     pub(super) fn forget(&self, name: &str) -> std::io::Result<()> {
         self.change(|all| all.retain(|entry| entry.engine != self.engine || entry.name != name))
     }

@@ -1,11 +1,11 @@
-//! Tasks in containers: the row's official image, fetched once, its repository sealed, and removed again when room is needed.
+//! Tasks in containers: each row's official image, fetched once, its repository sealed, and removed when space is needed.
 //!
-//! - [`keep`]: how many images stay; `index`: which are voe's
-//! - `pull`: fetching one; `seal`: its repository without what came after the base
+//! - [`retention`]: how many images are kept; `index`: which of them voe made or fetched
+//! - `pull`: fetches an image; `seal`: removes from its repository everything after the base commit
 
 mod index;
-pub mod keep;
 mod pull;
+pub mod retention;
 mod seal;
 
 use std::collections::HashMap;
@@ -19,57 +19,57 @@ use crate::mini;
 use crate::native;
 use crate::workspace::{Prepared, Remedy, WorkspaceError};
 use index::{Entry, Index};
-pub use keep::Keep;
+pub use retention::Retention;
 
-/// What is needed for tasks in containers.
+/// Prepares tasks in containers.
 #[derive(Debug)]
 pub struct Docker {
     images: Images,
     /// The image of all tasks, instead of each row's own.
     image: Option<String>,
-    keep: Keep,
-    /// Which images are in use here, and when each was last.
+    retention: Retention,
+    /// Which images this process uses, and when each was last used.
     used: Mutex<HashMap<String, Use>>,
-    /// One image is fetched or sealed at a time: the disk and the registry are the narrow places.
+    /// One image is fetched or sealed at a time: the disk and the registry are the bottlenecks.
     one: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct Use {
-    /// Given away with each [`Prepared`]; images whose count is one are used by nobody.
+    /// Cloned into each [`Prepared`]; an image whose count is one is unused.
     held: Arc<()>,
     last: u64,
 }
 
-/// An image that won't be removed while this lives.
+/// Keeps an image from being removed while it lives.
 #[derive(Debug, Clone)]
-pub struct Held {
-    /// Its name.
+pub struct ImageLease {
+    /// The image's name.
     pub image: String,
     _held: Arc<()>,
 }
 
 impl Docker {
-    /// With the engine of `choice`. `image`: one for all tasks, instead of each row's own.
+    /// Connects to the engine of `choice`. `image`: one image for all tasks, instead of each row's own.
     ///
     /// # Errors
-    /// No Docker or Podman answers, or it refuses.
-    pub async fn connect(choice: Choice, image: Option<String>, keep: Keep) -> Result<Self, SandboxError> {
+    /// No Docker or Podman engine answers, or it refuses the connection.
+    pub async fn connect(choice: Choice, image: Option<String>, retention: Retention) -> Result<Self, SandboxError> {
         let images = Images::connect(choice).await?;
-        Ok(Self { images, image, keep, used: Mutex::default(), one: tokio::sync::Mutex::default() })
+        Ok(Self { images, image, retention, used: Mutex::default(), one: tokio::sync::Mutex::default() })
     }
 
-    /// The task's workspace. Images can be removed between two calls, so it is looked for each time.
+    /// Prepares the task's workspace. Images can be removed between two calls, so each call looks for the image again.
     pub(crate) async fn prepare(&self, task: &Instance, cache: &Path) -> Result<Prepared, WorkspaceError> {
         if mini::is_of(task) { self.mini(task, cache).await } else { self.official(task, cache).await }
     }
 
-    /// A small task: its repository is put into the image that the user names.
+    /// Prepares a task of `mini`: its repository is copied into the image that the user names.
     async fn mini(&self, task: &Instance, cache: &Path) -> Result<Prepared, WorkspaceError> {
         let id = &task.instance_id;
         let failed = |why: String| WorkspaceError::Environment { id: id.clone(), why, remedy: Remedy::Image };
         let image = self.image.clone().ok_or_else(|| {
-            failed("small tasks have no image of their own; name one with git, bash and python3 with --image".into())
+            failed("tasks of the suite mini have no image of their own; give one that has git, bash and python3 with --image".into())
         })?;
         let held = {
             let _one = self.one.lock().await;
@@ -86,7 +86,7 @@ impl Docker {
         let (exit, missing) = self.images.run(&image, &script).await?;
         if exit != 0 {
             let said = missing.trim();
-            return Err(failed(format!("the image {image} cannot run a shell: {said}; name another with --image")));
+            return Err(failed(format!("the image {image} cannot run a shell: {said}; give another one with --image")));
         }
         if !missing.is_empty() {
             let what = format!("{} (in {image})", missing.split_whitespace().collect::<Vec<_>>().join(", "));
@@ -109,7 +109,7 @@ impl Docker {
         let mut original = self.images.find(&image).await?;
         let index = Index::new(cache, self.images.engine().await);
         let known = index.find(&name);
-        // Only what voe wrote down itself is taken for sealed, and not if the official image is another one by now.
+        // Only an image in voe's own index counts as sealed, and only while the official image is unchanged.
         let sealed = self.images.find(&name).await?.filter(|found| {
             known.as_ref().is_some_and(|known| {
                 known.id == found.id && original.as_ref().is_none_or(|original| original.id == known.of_id)
@@ -117,7 +117,7 @@ impl Docker {
         });
         let mut fetched = sealed.is_none() && original.is_none();
         if fetched {
-            keep::make_room(self, &index).await.map_err(failed)?;
+            retention::make_room(self, &index).await.map_err(failed)?;
             pull::pull(&self.images, &image).await.map_err(failed)?;
             original = self.images.find(&image).await?;
         }
@@ -141,7 +141,7 @@ impl Docker {
         }
         Ok(Prepared {
             image: Some(held),
-            // The image's own checkout: what was built in it is no part of the repository.
+            // The image's own checkout; files built in it are not part of the repository.
             checkout_in_image: true,
             env: native::variables(),
             origin: format!("the image {of_id}"),
@@ -149,22 +149,22 @@ impl Docker {
         })
     }
 
-    fn hold(&self, image: &str) -> Held {
+    fn hold(&self, image: &str) -> ImageLease {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let now = used.values().map(|one| one.last).max().unwrap_or(0) + 1;
         let one = used.entry(image.to_owned()).or_default();
         one.last = now;
-        Held { image: image.to_owned(), _held: Arc::clone(&one.held) }
+        ImageLease { image: image.to_owned(), _held: Arc::clone(&one.held) }
     }
 
-    /// Whether an image is used here now, and when it was last (0: not since voe began).
+    /// Whether this process uses an image now, and when it last did (0: never).
     fn use_of(&self, image: &str) -> (bool, u64) {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.get(image).map_or((false, 0), |one| (Arc::strong_count(&one.held) > 1, one.last))
     }
 }
 
-/// The official image's name, for rows that don't say it.
+/// The official image's name, for rows without one.
 fn official_name(id: &str) -> String {
     format!("swebench/sweb.eval.x86_64.{}:latest", id.replace("__", "_1776_").to_lowercase())
 }

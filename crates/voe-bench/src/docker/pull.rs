@@ -1,15 +1,15 @@
-//! Fetching an image, with patience.
+//! Fetches an image, with retries.
 
 use std::time::Duration;
 
 use voe_sandbox::Images;
 
-/// How often an image is asked for.
+/// How many times fetching an image is tried.
 const TRIES: u32 = 6;
-/// The wait before the second try; before each further one it is twice as long.
+/// The wait before the second try; it doubles before each further one.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 
-/// Fetches `image`; the error says what to do.
+/// Fetches `image`. The error includes a remedy.
 pub(super) async fn pull(images: &Images, image: &str) -> Result<(), String> {
     let mut wait = FIRST_WAIT;
     for attempt in 1.. {
@@ -18,11 +18,11 @@ pub(super) async fn pull(images: &Images, image: &str) -> Result<(), String> {
             Err(error) => error,
         };
         if !error.passing {
-            return Err(format!("the image {image} can't be fetched ({}); {}", error.why, remedy(&error.why)));
+            return Err(format!("cannot fetch the image {image}: {}; {}", error.why, remedy(&error.why)));
         }
         if attempt == TRIES {
             return Err(format!(
-                "the image {image} can't be fetched ({}; tried {TRIES} times); log in (docker login) or run the same command later",
+                "cannot fetch the image {image}: {} (tried {TRIES} times); log in (docker login) or run the same command later",
                 error.why
             ));
         }
@@ -34,10 +34,10 @@ pub(super) async fn pull(images: &Images, image: &str) -> Result<(), String> {
 
 fn remedy(why: &str) -> &'static str {
     if why.contains("no space left") {
-        return "free some of the engine's disk (voe bench prune --free images, docker system prune) or keep fewer (--keep-images N)";
+        return "free space on the engine's disk (voe bench prune --free images, docker system prune) or keep fewer (--keep-images N)";
     }
     if ["no such host", "unreachable", "refused", "no route"].iter().any(|word| why.contains(word)) {
         return "connect to its registry, load it (docker load), or run without Docker (--backend native)";
     }
-    "check its name, or name another with --image"
+    "check its name, or give another one with --image"
 }

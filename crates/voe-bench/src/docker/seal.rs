@@ -1,5 +1,5 @@
-//! The repository of an official image without what came after the task's base: a checkout of it on this machine, and an image
-//! with it in place of its own.
+//! Removes from an official image's repository everything after the task's base: makes a checkout of it on this machine, and
+//! an image with that checkout in place of its own.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -12,7 +12,7 @@ use voe_untrusted::Kind;
 use crate::workspace::checkout::{self, Checkout};
 use crate::workspace::{Remedy, TESTBED, WorkspaceError};
 
-/// Where the sealed repository passes through.
+/// Temporary path of the sealed repository in the image.
 const PASSAGE: &str = "/voe-sealed-git";
 
 /// The sealed image's name.
@@ -23,8 +23,8 @@ pub(super) fn name(image: &str) -> String {
     format!("voe-sealed:{}-{:.8}", short.trim_matches('-'), blake3::hash(image.as_bytes()).to_hex())
 }
 
-/// The checkout called `key` of what `image` has at `/testbed`: its commit (the base, or the one that the official images
-/// have on top of it), its ancestors and the tags among them.
+/// Makes the checkout called `key` of the repository that `image` has at `/testbed`: its commit (the base, or the commit that official images
+/// add on top of it), its ancestors and the tags among them.
 pub(super) async fn checkout(
     images: &Images,
     image: &str,
@@ -38,7 +38,7 @@ pub(super) async fn checkout(
     std::fs::create_dir_all(cache).map_err(WorkspaceError::io("make", cache))?;
     let out = tempfile::tempdir_in(cache).map_err(WorkspaceError::io("make", cache))?;
     images.take_out(image, &format!("{TESTBED}/.git"), out.path(), belongs).await.map_err(|error| {
-        let why = format!("{error}; name one that is laid out like the official ones with --image");
+        let why = format!("{error}; give an image with the layout of the official ones with --image");
         WorkspaceError::Environment { id: String::new(), why, remedy: Remedy::Image }
     })?;
     let (place, key, source) = (cache.to_owned(), key.to_owned(), out.path().join(".git"));
@@ -53,8 +53,8 @@ pub(super) async fn checkout(
     Ok(made)
 }
 
-/// What of an image's repository is looked at on this machine: objects and names of commits. Its configuration, hooks and
-/// links to other objects are the image's author's.
+/// Which files of an image's repository are read on this machine: objects and refs. Its configuration, hooks and
+/// alternates come from the image's author and can't be trusted.
 fn belongs(path: &Path, kind: Kind) -> bool {
     let names: Vec<&[u8]> = path.iter().map(OsStrExt::as_bytes).collect();
     match (&names[..], kind) {
@@ -66,7 +66,7 @@ fn belongs(path: &Path, kind: Kind) -> bool {
     }
 }
 
-/// Whether a checkout stands at `base`, or one commit later.
+/// Checks that a checkout is at `base`, or one commit later.
 async fn stands_at(dir: &Path, base: &str) -> Result<(), String> {
     let mut command = Command::from(voe_untrusted::program("git"));
     command.arg("-C").arg(dir).args(["rev-list", "--max-count=2", "--first-parent", "HEAD"]);
@@ -76,9 +76,7 @@ async fn stands_at(dir: &Path, base: &str) -> Result<(), String> {
         return Ok(());
     }
     let head = said.split_whitespace().next().unwrap_or("nothing");
-    Err(format!(
-        "its {TESTBED} stands at {head:.12}, not at the task's base {base:.12}; name the right image with --image"
-    ))
+    Err(format!("its {TESTBED} is at {head:.12}, not at the task's base {base:.12}; give the right image with --image"))
 }
 
 /// Makes the sealed image.

@@ -1,4 +1,4 @@
-//! Many patches graded, in parallel, with the official files and reports.
+//! Grades many patches in parallel and writes the official files and reports.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,10 +20,10 @@ use crate::workspace::{Remedy, Workspaces};
 /// The official report on a task.
 const REPORT: &str = "report.json";
 
-/// Whose matter it is that the task is not resolved; voe's own.
+/// The cause of a failure, as voe classifies it.
 const CAUSE: &str = "cause.json";
 
-/// The most that is read of a file of an earlier grading. Bytes.
+/// Most bytes read from a file of an earlier grading.
 const LARGEST: u64 = 256 << 20;
 
 /// A patch to grade.
@@ -31,18 +31,18 @@ const LARGEST: u64 = 256 << 20;
 pub struct Entry {
     /// The task.
     pub task: Arc<Instance>,
-    /// Which patch, where a task has several.
+    /// Which of the task's patches, where there are several.
     pub name: Option<String>,
-    /// The patch; `None` or empty: there is none.
+    /// The patch; `None` or empty if there is none.
     pub patch: Option<String>,
 }
 
-/// What grading said of one patch, as a line of JSON.
+/// The result of grading one patch, a line of JSON.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Row {
     /// The task.
     pub instance_id: String,
-    /// Which patch, where a task has several.
+    /// Which of the task's patches, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// "resolved", "unresolved", "empty_patch", "error" or "skipped".
@@ -50,7 +50,7 @@ pub struct Row {
     /// Why there is no verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Whose matter it is, and what shows it, if the task is neither resolved nor skipped and there was a patch.
+    /// The cause of the failure, and its sign, if the task is neither resolved nor skipped and there was a patch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
     /// Seconds that the tests took.
@@ -58,44 +58,44 @@ pub struct Row {
     /// The official report on the task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<InstanceReport>,
-    /// What lets the task run here, if it was skipped.
+    /// How to make the task run here, if it was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<Remedy>,
-    /// What the task's environment was, by content, where that is known.
+    /// The task's environment, by content, where known.
     #[serde(skip)]
     pub origin: Option<String>,
-    /// What the run's report makes of it.
+    /// The outcome for the run's report.
     #[serde(skip)]
     outcome: Option<Outcome>,
 }
 
-/// How a batch is graded.
+/// Settings of a batch.
 #[derive(Debug)]
 pub struct Batch {
     /// Where the tests run.
     pub workspaces: Workspaces,
-    /// Patches at a time.
+    /// Patches graded at the same time.
     pub parallel: usize,
-    /// The limit on a task's tests.
+    /// Time limit of a task's tests.
     pub limit: Duration,
-    /// The name of the grading; the official harness's `run_id`.
+    /// Name of the grading: the official harness's `run_id`.
     pub run_id: String,
     /// Who made the patches.
     pub model: String,
-    /// Where the official files go: `logs/run_evaluation/…` and the run's report. Nobody else may write to it; what is in it
-    /// may be from anybody (a repository that was cloned).
+    /// Directory of the official files: `logs/run_evaluation/…` and the run's report. Nobody else may write to it, but its files
+    /// may come from anybody (a cloned repository).
     pub out: UntrustedDir,
-    /// Whether the untouched base is run where there is no patch.
+    /// Whether the unchanged base is graded where there is no patch.
     pub run_empty: bool,
-    /// What must come out, if that is known: a self-test. A verdict of an earlier grading that says otherwise, or that was made
-    /// in another setting, is found again.
+    /// The expected verdict in a self-test. An earlier verdict that differs from it, or that was made
+    /// with other settings, is not reused.
     pub expected: Option<bool>,
     /// Where and how the tests run.
     pub setting: Setting,
 }
 
 impl Batch {
-    /// Grades `entries` and gives each row as it comes; then the run's report over the tasks of the entries and `others`
+    /// Grades `entries` and passes on each row as it is ready; then writes the run's report on the tasks of the entries and `others`
     /// (the tasks of the suite without a prediction).
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl Batch {
         others: &[String],
         mut each: impl FnMut(&Row),
     ) -> std::io::Result<RunReport> {
-        // A directory of this process's own: another one may grade beside it.
+        // A directory for this process: another one may be grading at the same time.
         if let Some(state) = &self.workspaces.native.state {
             voe_sandbox::sweep(state);
         }
@@ -122,7 +122,7 @@ impl Batch {
             rows.push(row);
         }
         let _ = own.remove(&name);
-        // Stays while another one's is in it.
+        // Kept while another process uses it.
         self.out.remove_empty("work");
         let report = report(&rows, others);
         let name = RunReport::file_name(&self.model, &self.run_id);
@@ -137,7 +137,7 @@ impl Batch {
         (self.out.path().join(RunReport::file_name(&self.model, &self.run_id)), self.out.path().join(tasks))
     }
 
-    /// Where an entry's official files lie below `out`.
+    /// Path of an entry's official files below `out`.
     fn directory(&self, entry: &Entry) -> PathBuf {
         let id = &entry.task.instance_id;
         let model = match &entry.name {
@@ -200,7 +200,7 @@ impl Batch {
         Ok(row)
     }
 
-    /// The official files of one task. `report.json` last: with it the grading is whole.
+    /// The official files of one task. `report.json` is written last: it marks the grading as complete.
     fn write(&self, dir: &Path, patch: &str, cell: &Cell, row: &Row) -> Result<(), voe_untrusted::Error> {
         let dir = self.out.make_dirs(dir)?;
         dir.remove_file(REPORT)?;
@@ -220,7 +220,7 @@ impl Batch {
         Ok(())
     }
 
-    /// What an earlier grading of the same patch said.
+    /// The result of an earlier grading of the same patch.
     fn before(&self, entry: &Entry, dir: &Path, patch: &str) -> Option<Row> {
         let dir = self.out.dir(dir).ok()?;
         let read = |name: &str| dir.read_text(name, LARGEST).ok().flatten();
@@ -236,7 +236,7 @@ impl Batch {
         if self.expected.is_some() && ran.as_ref().is_none_or(|ran| ran.setting != self.setting) {
             return None;
         }
-        // By the rules of today, whatever an earlier voe said.
+        // By today's rules, whatever an earlier voe recorded.
         let cause = grade(&entry.task, &log).ok().and_then(|graded| Cause::of(&entry.task, patch, &log, &graded));
         Some(Row {
             instance_id: entry.task.instance_id.clone(),
@@ -253,7 +253,7 @@ impl Batch {
     }
 }
 
-/// Keeps a row's cause at `at` in `dir`, or removes an earlier one.
+/// Writes a row's cause to `at` in `dir`, or removes an earlier one.
 ///
 /// # Errors
 /// `cause.json` can't be written.
@@ -264,7 +264,7 @@ pub fn write_cause(dir: &UntrustedDir, at: &Path, row: &Row) -> Result<(), voe_u
     }
 }
 
-/// The run's report. Of several patches for a task, the best counts: for wrong ones that is the one that is not rejected.
+/// The run's report. Of several patches for a task, the best counts: among wrong patches the one that is not rejected.
 fn report(rows: &[Row], others: &[String]) -> RunReport {
     let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
     let mut skipped: Vec<&str> = Vec::new();

@@ -1,4 +1,4 @@
-//! One patch graded.
+//! Grades one patch.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,21 +15,21 @@ use super::script::{NOT_APPLIED, script};
 use crate::workspace::reason::Lacks;
 use crate::workspace::{Opened, Remedy, WorkspaceError, Workspaces};
 
-/// The official limit on a task's tests.
+/// The official time limit of a task's tests.
 pub const TIME_LIMIT: Duration = Duration::from_secs(1800);
 
-/// The most that is kept of a log, bytes.
+/// Most bytes kept of a log.
 const LONGEST_LOG: u64 = 64 << 20;
 
-/// Where files pass through into the workspace, before anything runs, and out of it, when everything has run.
+/// Directory through which files are copied into the workspace before anything runs, and out of it afterwards.
 const PASSAGE: &str = ".voe-grading";
 
-/// A patch that was run.
+/// A graded patch.
 #[derive(Debug)]
 pub struct Cell {
     /// The eval script as it ran.
     pub eval: String,
-    /// What came out of it.
+    /// The log of the tests.
     pub log: String,
     /// How the patch was applied, or why it was not.
     pub apply_log: String,
@@ -37,18 +37,18 @@ pub struct Cell {
     pub verdict: Result<Graded, CellError>,
     /// Seconds of wall time.
     pub seconds: f64,
-    /// What the task's environment was, by content; empty if there was none.
+    /// The task's environment, by content; empty if there was none.
     pub origin: String,
 }
 
-/// There is no verdict on a patch.
+/// A patch could not be graded.
 #[derive(Debug, thiserror::Error)]
 pub enum CellError {
     /// The task can't run on this machine.
     #[error("{0}")]
     Environment(WorkspaceError),
     /// The row can't be graded here.
-    #[error("{id}: the row has no eval_script (a copy from before 2026); download the suite anew")]
+    #[error("{id}: the row has no eval_script (a copy from before 2026); download the suite again")]
     NoEvalScript {
         /// The task.
         id: String,
@@ -58,11 +58,11 @@ pub enum CellError {
     PatchDoesNotApply {
         /// The task.
         id: String,
-        /// What was said.
+        /// The message of git or patch.
         why: String,
     },
     /// The tests took too long.
-    #[error("{id}: the tests ran longer than {} s and were ended", .limit.as_secs())]
+    #[error("{id}: the tests exceeded the time limit of {} s", .limit.as_secs())]
     TimedOut {
         /// The task.
         id: String,
@@ -74,7 +74,7 @@ pub enum CellError {
     Ended {
         /// The task.
         id: String,
-        /// By which limit.
+        /// What ended them.
         by: EndedBy,
     },
     /// The log can't be graded.
@@ -85,18 +85,18 @@ pub enum CellError {
     Harness {
         /// The task.
         id: String,
-        /// What happened, in one line.
+        /// The error, in one line.
         why: String,
     },
 }
 
 impl CellError {
-    /// Whether the task can't run here, whatever the patch.
+    /// Whether the task can't run here, whatever the patch is.
     pub fn is_environment(&self) -> bool {
         self.remedy().is_some()
     }
 
-    /// Whose matter it is; `None` where the task can't run here, so that nothing was tried.
+    /// The cause of the failure; `None` where the task can't run here, so nothing was tried.
     pub fn cause(&self) -> Option<Cause> {
         let sign = match self {
             Self::Environment(_) | Self::NoEvalScript { .. } | Self::Grade(GradeError::UnsupportedParser(_)) => {
@@ -111,7 +111,7 @@ impl CellError {
         Some(sign.into())
     }
 
-    /// What lets the task run here, where it can't, whatever the patch.
+    /// How to make the task run here, where it can't, whatever the patch is.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Environment(error) => Some(error.remedy().unwrap_or(Remedy::Reason)),
@@ -122,7 +122,7 @@ impl CellError {
     }
 }
 
-/// Runs `patch` (empty: the untouched base) against the task's tests. `home`: a directory of voe's own.
+/// Runs the task's tests on `patch` (empty: the unchanged base). `home`: a directory for voe's own files.
 pub async fn run(workspaces: &Workspaces, task: &Instance, patch: &str, home: &Path, limit: Duration) -> Cell {
     let mut cell = Cell {
         eval: String::new(),
@@ -159,7 +159,7 @@ pub async fn run(workspaces: &Workspaces, task: &Instance, patch: &str, home: &P
     cell
 }
 
-/// Removes a directory that commands wrote to.
+/// Removes a directory that commands could write to.
 fn remove(home: &Path) {
     if let (Some(parent), Some(name)) = (home.parent(), home.file_name()) {
         let _ = voe_untrusted::UntrustedDir::open(parent).and_then(|parent| parent.remove(name));
@@ -176,7 +176,7 @@ enum Failed {
     Sandbox(#[from] SandboxError),
     #[error(transparent)]
     Toolbox(#[from] ClientError),
-    #[error("the log can't be read: {0}")]
+    #[error("cannot read the log: {0}")]
     Log(String),
 }
 
@@ -218,21 +218,21 @@ async fn inside(
         Ended::NotApplied => Err(CellError::PatchDoesNotApply { id: id(), why: shortened(&cell.apply_log) }.into()),
         Ended::Killed(by) => Err(CellError::Ended { id: id(), by }.into()),
         Ended::TimedOut => {
-            // What the official runner adds.
+            // The official runner adds this line.
             cell.log.push_str(&format!("\n\nTimeout error: {} seconds exceeded.", limit.as_secs()));
             Err(CellError::TimedOut { id: id(), limit }.into())
         }
     }
 }
 
-/// Why a verdict shows nothing: the environment lacks something, so that a failure may be its own, and the right solution has
+/// Why a failed verdict proves nothing: the environment lacks something that may have caused it, and the gold patch has
 /// not passed in it either.
 fn doubt(graded: &Graded, lacks: &Lacks, gold_passed: impl FnOnce() -> bool) -> Option<String> {
     if graded.report.resolved || lacks.is_empty() || gold_passed() {
         return None;
     }
     Some(format!(
-        "it lacks {lacks}, and its tests show nothing until gold passes here; install what building that needs, or use \
+        "it lacks {lacks}, so a failed test shows nothing until gold passes here; install what building that needs, or use \
          --backend docker"
     ))
 }
@@ -274,11 +274,11 @@ async fn drive(
     }
 }
 
-/// A file's text, whatever bytes are in it; empty if it isn't there.
+/// A file's text, invalid UTF-8 replaced; empty if the file is missing.
 async fn fetch(toolbox: &mut Toolbox, path: &str, limit: Duration) -> Result<String, Failed> {
     let mut read = toolbox.read_start(path.as_bytes(), LONGEST_LOG).await?;
     if let FileRead::Refused { .. } = read {
-        // It lies where only commands can go: a command takes it to where the toolbox reads.
+        // Only commands can reach it: one copies it to where the toolbox can read.
         let command = format!(
             "rm -rf {PASSAGE} && {{ [ ! -f '{path}' ] || [ ! -r '{path}' ] || \
              {{ mkdir {PASSAGE} && head -c {LONGEST_LOG} '{path}' > {PASSAGE}/out; }}; }}"
@@ -295,7 +295,7 @@ async fn fetch(toolbox: &mut Toolbox, path: &str, limit: Duration) -> Result<Str
 
 fn shortened(text: &str) -> String {
     let line = text.lines().rfind(|line| line.contains("error") || line.contains("FAILED"));
-    let line = line.or(text.lines().next_back()).unwrap_or("nothing was said");
+    let line = line.or(text.lines().next_back()).unwrap_or("no output");
     line.chars().take(200).collect()
 }
 

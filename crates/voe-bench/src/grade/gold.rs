@@ -1,4 +1,4 @@
-//! Which gold patches pass on this machine: not all do, so a result is told against all tasks and against these.
+//! Which gold patches pass on this machine: not all do, so results are reported against all tasks and against these.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -8,29 +8,29 @@ use serde::{Deserialize, Serialize};
 use voe_grade::RunReport;
 use voe_untrusted::atomic_write;
 
-/// What gold came out as here.
+/// Results of grading gold patches on this machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gold {
     /// Tasks whose gold patch resolves.
     pub passes: BTreeSet<String>,
     /// Tasks whose gold patch does not.
     pub fails: BTreeSet<String>,
-    /// The environments that gold passed in, by task; files of earlier builds don't say.
+    /// The environments that gold passed in, by task; missing in files of earlier builds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     origins: BTreeMap<String, String>,
 }
 
 impl Gold {
-    /// What earlier gradings of gold found, of any suite.
+    /// Reads the results of earlier gradings of gold, of any suite.
     pub fn read(cache: &Path) -> Self {
         let text = std::fs::read(file(cache)).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    /// Takes a grading of gold into account and keeps it. `origins`: the environments it ran in, by task.
+    /// Adds a grading of gold and saves it. `origins`: the environments it ran in, by task.
     ///
     /// # Errors
-    /// The note can't be written.
+    /// The file can't be written.
     pub fn note(mut self, report: &RunReport, origins: &BTreeMap<String, String>, cache: &Path) -> std::io::Result<()> {
         for id in &report.resolved_ids {
             self.fails.remove(id);
@@ -52,12 +52,12 @@ impl Gold {
         atomic_write(&path, |file| file.write_all(&serde_json::to_vec_pretty(&self)?))
     }
 
-    /// Whether the task's gold patch passed in this very environment.
+    /// Whether the task's gold patch passed in exactly this environment.
     pub(crate) fn passed_in(&self, id: &str, origin: &str) -> bool {
         self.passes.contains(id) && self.origins.get(id).is_some_and(|there| there == origin)
     }
 
-    /// Resolved tasks and tasks in all, of those in `report` whose gold patch passes here; `None` if gold was never graded
+    /// Resolved tasks and all tasks, of those in `report` whose gold patch passes here; `None` if gold was never graded
     /// for any of them.
     pub fn against(&self, report: &RunReport) -> Option<(usize, usize)> {
         let ids = || report.submitted_ids.iter().chain(&report.incomplete_ids);
@@ -96,7 +96,7 @@ mod tests {
         Gold::default().note(&gold, &of("the image 1"), dir.path()).unwrap();
         let read = Gold::read(dir.path());
         assert!(read.passed_in("a", "the image 1") && !read.passed_in("a", "Python 3.9.1, packages 2 at 3"));
-        // Of an earlier build: it counts, and says nothing of an environment.
+        // From an earlier build: it counts, but names no environment.
         std::fs::write(file(dir.path()), r#"{"passes": ["a"], "fails": []}"#).unwrap();
         let older = Gold::read(dir.path());
         assert!(older.passes.contains("a") && !older.passed_in("a", "the image 1"));

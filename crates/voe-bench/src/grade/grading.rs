@@ -1,4 +1,4 @@
-//! How the grades of a run are made: `grading.toml` next to the official files, so that they are added to as they were begun.
+//! How the grades of a run are made: `grading.toml` next to the official files, so that later grades use the same settings.
 
 use std::path::Path;
 
@@ -8,23 +8,23 @@ use voe_untrusted::UntrustedDir;
 /// The file's name.
 const FILE: &str = "grading.toml";
 
-/// The most that is read of it. Bytes.
+/// Most bytes read from it.
 const LONGEST: u64 = 1 << 16;
 
-/// What decides over verdicts besides the place and the patches.
+/// Settings that affect verdicts, besides the place and the patches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grading {
-    /// Seconds for a task's tests.
+    /// Time limit of a task's tests, in seconds.
     pub timeout_s: u64,
     /// Whether tests may use the network.
     pub network: bool,
 }
 
 impl Grading {
-    /// How the grades in the directory `dir` of `grades` are made; `None` where nothing says so.
+    /// Reads the settings of the grades in the directory `dir` of `grades`; `None` if there is no such file.
     ///
     /// # Errors
-    /// The line: the file can't be read, or is not a grading.
+    /// A message: the file can't be read, or is not a valid `grading.toml`.
     pub fn read(grades: &UntrustedDir, dir: &str) -> Result<Option<Self>, String> {
         let at = Path::new(dir).join(FILE);
         let fail = |why: &str| format!("cannot read {}: {why}", grades.path().join(&at).display());
@@ -34,7 +34,7 @@ impl Grading {
         }
     }
 
-    /// Keeps it in `dir`.
+    /// Writes it to `dir`.
     ///
     /// # Errors
     /// The file can't be written.

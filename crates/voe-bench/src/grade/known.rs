@@ -1,11 +1,11 @@
-//! Which of a run's tasks have a solution that is known not to pass where the run is graded.
+//! Tasks of a run whose gold patch is known not to pass where the run is graded.
 
 use voe_grade::known::{self, Conditions};
 pub use voe_grade::known::{Known, of};
 
 use crate::run::place::{Backend, Place};
 
-/// What is known of a task there.
+/// Why a task's gold patch is known not to pass there.
 pub fn here(id: &str, place: &Place, network: bool) -> Option<&'static Known> {
     known::here(id, Conditions { native: place.backend == Backend::Native, offline: !network })
 }

@@ -1,4 +1,4 @@
-//! Grading logs that are there already.
+//! Grades existing logs.
 
 use std::path::{Path, PathBuf};
 
@@ -7,19 +7,19 @@ use voe_untrusted::{Kind, UntrustedDir};
 
 use crate::suite::Suite;
 
-/// A log that is larger is none. Bytes.
+/// Larger files are not logs. Bytes.
 const LARGEST: u64 = 256 << 20;
 
-/// How deep logs may lie.
+/// How deep logs may be nested.
 const DEEPEST: usize = 32;
 
-/// Logs can't be looked for.
+/// No logs could be found.
 #[derive(Debug, thiserror::Error)]
 pub enum LogsError {
     /// The directory can't be read.
     #[error(transparent)]
     Read(#[from] voe_untrusted::Error),
-    /// None of its files is a log of a task of the suite.
+    /// No file in it is a log of a task of the suite.
     #[error(
         "no log of a task of {suite} in {dir}: logs are named <id>.txt, <id>_test_output.txt, <id>-<anything>.txt or <id>/…/test_output.txt"
     )]
@@ -31,18 +31,18 @@ pub enum LogsError {
     },
 }
 
-/// What came of one file.
+/// The result for one file.
 pub enum Found<'a> {
     /// A verdict.
     Graded(GradedLog<'a>),
-    /// None: why.
+    /// Why there is no verdict.
     Problem(String),
 }
 
 /// Grades the logs below `dir`, in the order of their paths.
 ///
 /// # Errors
-/// The directory can't be read, or holds no log of the suite.
+/// The directory can't be read, or contains no log of the suite.
 pub fn grade_all(dir: &Path, suite: &Suite, mut each: impl FnMut(Found<'_>)) -> Result<usize, LogsError> {
     let names = LogNames::new(suite.tasks.iter().map(|task| task.instance_id.as_str()));
     let mut files = Vec::new();
@@ -75,7 +75,7 @@ pub fn grade_all(dir: &Path, suite: &Suite, mut each: impl FnMut(Found<'_>)) -> 
     Ok(count)
 }
 
-/// All that is no directory, by its path from the top. What is no regular file is found out when it is read.
+/// Everything except directories, by its path from the top. Files that are not regular are refused when they are read.
 fn walk(dir: &UntrustedDir, at: &Path, files: &mut Vec<PathBuf>) -> Result<(), LogsError> {
     for entry in dir.entries()? {
         let path = at.join(&entry.name);

@@ -1,11 +1,11 @@
 //! Grading: a patch on a fresh workspace, the eval script, the verdict.
 //!
-//! - [`cell`]: one patch graded; [`script`]: what runs inside for it
-//! - [`batch`]: many, in parallel, with the official files and reports
-//! - [`run`]: the predictions of a run; [`grading`]: how its grades are made
-//! - `ran`: where a patch was graded, next to its official files
-//! - [`logs`]: logs that are there already
-//! - [`official`]: the installed official package, for whoever wants its word
+//! - [`cell`]: grades one patch; [`script`]: what runs inside the sandbox for it
+//! - [`batch`]: grades many in parallel and writes the official files and reports
+//! - [`run`]: grades the predictions of a run; [`grading`]: with which settings
+//! - `ran`: records where a patch was graded, next to its official files
+//! - [`logs`]: grades existing logs
+//! - [`official`]: calls the installed official package
 //! - [`gold`]: which gold patches pass on this machine; [`known`]: which are known not to, and why
 
 pub mod batch;

@@ -1,4 +1,4 @@
-//! The installed official package on the same predictions, for whoever wants its word.
+//! Calls the installed official package on the same predictions, for comparison.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,21 +12,21 @@ use crate::run::{DirError, plain};
 /// The official package can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OfficialError {
-    /// It is not installed.
+    /// The package is not installed.
     #[error("the official package is not installed ({0}); pip install swebench, and start Docker")]
     Missing(String),
     /// The official package failed.
-    #[error("the official package ended with {0}; what it said stands above")]
+    #[error("the official package failed with {0}; its output is above")]
     Failed(std::process::ExitStatus),
-    /// It would write through a link that is in its directory already.
+    /// It would write through a link that already exists in its directory.
     #[error(transparent)]
     Foreign(#[from] DirError),
 }
 
-/// The longest piece of its output without a line end that is kept whole. Bytes.
+/// Longest line of its output that is kept whole, in bytes.
 const LINE: usize = 1 << 16;
 
-/// Python that runs a module of what is installed: not of the directory that it is started in, which may be a repository
+/// Python code that runs an installed module, not one of the current directory, which may be a repository
 /// with a directory called `swebench`.
 const MODULE: &str = "import sys
 sys.path[:] = [path for path in sys.path if path not in ('', '.')]
@@ -34,8 +34,8 @@ import runpy
 runpy.run_module('swebench.harness.run_evaluation', run_name=sys.argv.pop(1), alter_sys=True)
 ";
 
-/// Runs it in `out`, where its logs and its report land. `suite` and `predictions` are files. `said` gets what it prints,
-/// a line at a time: it quotes predictions and logs, so that it must not reach a terminal as it is.
+/// Runs it in `out`, where it writes its logs and its report. `suite` and `predictions` are files. `said` gets its output,
+/// line by line: it quotes predictions and logs, so it must be filtered before it reaches a terminal.
 ///
 /// # Errors
 /// The official package is not installed, or it failed.
@@ -49,7 +49,7 @@ pub async fn run(
 ) -> Result<(), OfficialError> {
     let python = std::env::var("VOE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     check(out, run_id)?;
-    // Python would import what lies in the current directory, too.
+    // Python would also import modules from the current directory.
     let asked = Command::from(voe_untrusted::program(&python))
         .env("PYTHONSAFEPATH", "1")
         .args(["-c", MODULE, "asked"])
@@ -80,7 +80,7 @@ pub async fn run(
     if status.success() { Ok(()) } else { Err(OfficialError::Failed(status)) }
 }
 
-/// The package goes by paths and follows links: where it writes, none may be.
+/// The package follows links, so there must be none where it writes.
 fn check(out: &UntrustedDir, run_id: &str) -> Result<(), DirError> {
     let report = format!(".{run_id}.json");
     for entry in out.entries()? {
@@ -94,7 +94,7 @@ fn check(out: &UntrustedDir, run_id: &str) -> Result<(), DirError> {
     Ok(())
 }
 
-/// Hands on each line; a progress bar, which overwrites itself by carriage returns, is a line each time.
+/// Passes on each line; a progress bar, which overwrites itself with carriage returns, is a new line each time.
 async fn lines(from: Option<impl AsyncRead + Unpin>, said: &impl Fn(&str)) {
     let Some(from) = from else { return };
     let mut reader = BufReader::new(from);

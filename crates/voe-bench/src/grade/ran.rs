@@ -1,5 +1,5 @@
-//! Where a patch was graded: `ran.json` next to a task's official files, so that a self-test believes an earlier verdict only
-//! where it was made in the same way.
+//! Where a patch was graded: `ran.json` next to a task's official files, so that a self-test reuses an earlier verdict only
+//! if it was made with the same settings.
 
 use std::path::Path;
 
@@ -12,22 +12,22 @@ use crate::run::place::{Backend, Place};
 /// The file's name.
 const FILE: &str = "ran.json";
 
-/// The most that is read of it. Bytes.
+/// Most bytes read from it.
 const LONGEST: u64 = 1 << 16;
 
-/// What decides over verdicts besides task and patch, as far as it is known before a task is prepared.
+/// What affects verdicts besides task and patch, as far as it is known before a task is prepared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     backend: Backend,
     sandbox: Choice,
     network: bool,
     image: Option<String>,
-    /// Content of the file of environments and of the `specs*.json` next to it.
+    /// Hashes of the environments file and of the `specs*.json` next to it.
     environments: Option<(String, Option<String>)>,
 }
 
 impl Setting {
-    /// Of gradings in `place`; `network`: whether tests may use the network.
+    /// For gradings in `place`; `network`: whether tests may use the network.
     pub fn new(place: &Place, network: bool) -> Self {
         let content = |file: &crate::run::place::Environments| (file.sha256.clone(), file.specs_sha256.clone());
         Self {
@@ -44,18 +44,18 @@ impl Setting {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ran {
     pub(super) setting: Setting,
-    /// What the task's environment was, by content.
+    /// The task's environment, by content.
     pub(super) origin: String,
 }
 
 impl Ran {
-    /// What is said of the files in `dir`; `None` where nothing is.
+    /// Reads the record in `dir`; `None` if there is none.
     pub(super) fn read(dir: &UntrustedDir) -> Option<Self> {
         let text = dir.read_text(Path::new(FILE), LONGEST).ok().flatten()?;
         serde_json::from_str(&text).ok()
     }
 
-    /// Keeps it in `dir`.
+    /// Writes it to `dir`.
     pub(super) fn write(&self, dir: &UntrustedDir) -> Result<(), voe_untrusted::Error> {
         let text = serde_json::to_string(self).unwrap_or_default() + "\n";
         dir.replace(FILE, text.as_bytes())

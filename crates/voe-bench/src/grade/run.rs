@@ -1,9 +1,9 @@
-//! Grading the predictions of a run: each arm's trials, with what is kept for the other commands.
+//! Grades the predictions of a run, each arm and trial, and writes what the other commands read.
 //!
 //! ```text
 //! grades/<arm>-<trial>.json             the report on an arm's trial
 //! grades/<arm>-<trial>/<id>.json        the official report on one task
-//! grades/<arm>-<trial>/<id>.cause.json  whose matter a failure is
+//! grades/<arm>-<trial>/<id>.cause.json  the cause of a failure
 //! grades/official/…                     the official files of the gradings
 //! ```
 
@@ -23,31 +23,31 @@ use crate::suite::Suite;
 pub struct RunGrades(UntrustedDir);
 
 impl RunGrades {
-    /// The grades in `dir`, which nobody else can write to.
+    /// Opens the grades in `dir`, which nobody else can write to.
     pub fn new(dir: UntrustedDir) -> Self {
         Self(dir)
     }
 
-    /// How they were made so far; `None` where nothing tells.
+    /// The settings that they were made with; `None` if not recorded.
     ///
     /// # Errors
-    /// The line: the file can't be read, or is not a grading.
+    /// A message: the file can't be read, or is not a valid `grading.toml`.
     pub fn grading(&self) -> Result<Option<Grading>, String> {
         Grading::read(&self.0, OFFICIAL)
     }
 
-    /// Where the official files go; made if it is not there.
+    /// Directory of the official files, created if missing.
     ///
     /// # Errors
-    /// It can't be made, or others could write to it.
+    /// It can't be created, or others could write to it.
     pub fn official(&self) -> Result<UntrustedDir, Error> {
         let dir = self.0.make_dirs(OFFICIAL)?;
         private::take(&dir)?;
         Ok(dir)
     }
 
-    /// Grades an arm's trial, called `name` (`<arm>-<trial>`), and keeps its report and those on its tasks. `others`: tasks
-    /// without a prediction. `each` gets every row, and why it could not be kept, if so.
+    /// Grades an arm's trial, called `name` (`<arm>-<trial>`), and writes its report and those on its tasks. `others`: tasks
+    /// without a prediction. `each` gets every row, and the error if it could not be written.
     ///
     /// # Errors
     /// The official files or the report can't be written.
@@ -60,7 +60,7 @@ impl RunGrades {
         mut each: impl FnMut(&Row, Option<std::io::Error>),
     ) -> std::io::Result<RunReport> {
         let report = batch.grade(entries, others, |row| each(row, self.keep(name, row).err())).await?;
-        // Where the other commands look for it.
+        // The other commands read it here.
         self.0.replace(format!("{name}.json"), report.to_file()?.as_bytes()).map_err(std::io::Error::other)?;
         Ok(report)
     }

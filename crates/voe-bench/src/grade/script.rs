@@ -1,4 +1,4 @@
-//! What runs inside to grade a patch.
+//! What runs inside the sandbox to grade a patch.
 
 use std::path::Path;
 
@@ -16,20 +16,20 @@ pub(super) struct Script {
     pub(super) eval: String,
 }
 
-/// Whether `eval` is what runs for the task, wherever its checkout was: the row may have changed since.
+/// Whether `eval` is the task's eval script, wherever its checkout was: the row may have changed since.
 pub(super) fn is_of(task: &Instance, eval: &str) -> bool {
     let own = task.eval_script.as_deref().map(record_exit_code).unwrap_or_default();
     let Some(at) = eval.lines().find_map(|line| line.strip_prefix("cd ")) else { return own == eval };
     own == eval || own.replace(TESTBED, at) == eval
 }
 
-/// The driver for a task whose checkout is `at` inside, with its files in `work`.
+/// The driver for a task whose checkout is at `at` inside the sandbox, with its files in `work`.
 ///
-/// The ways of applying are the official ones, in their order, with a clean tree before each further one.
+/// Tries the official ways of applying a patch in their order, with a clean tree before each further one.
 pub(super) fn script(task: &Instance, before: &str, at: &Path, work: &Path) -> Option<Script> {
     let eval = record_exit_code(task.eval_script.as_deref()?);
     let (at, work) = (at.display().to_string(), work.display().to_string());
-    // Without a file system of their own, commands see the checkout where it is.
+    // Without their own file system, commands see the checkout at its path on the host.
     let eval = if at == TESTBED { eval } else { eval.replace(TESTBED, &at) };
     let drive = format!(
         r#"W='{work}'

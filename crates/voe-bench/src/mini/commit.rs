@@ -1,14 +1,14 @@
-//! The id that git gives a commit of given files, without running git.
+//! Computes the id that git gives a commit of given files, without running git.
 
 use std::collections::BTreeMap;
 
 use sha1::{Digest, Sha1};
 use voe_protocol::{FileState, RawBytes};
 
-/// What a repository made of given files is committed as; the same as in [`voe_repo::throw_away_copy`], which a test holds.
+/// Author and committer of the commit; a test checks that [`voe_repo::throw_away_copy`] uses the same.
 const WHO: &str = "voe <voe@localhost> 1735689600 +0000";
 
-/// The id of the one commit that a repository made of `files` holds.
+/// The id of the only commit of a repository made from `files`.
 pub(super) fn id(files: &[(RawBytes, FileState)]) -> String {
     let mut top = Dir::default();
     for (path, state) in files {

@@ -1,4 +1,4 @@
-//! The suite that ships with voe: small tasks that run anywhere.
+//! The built-in suite: small tasks that run anywhere.
 
 mod commit;
 mod rows;
@@ -17,15 +17,15 @@ static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/mini.rs"));
 /// A task of the suite `mini`.
 #[derive(Debug, Clone)]
 pub struct MiniTask {
-    /// What `task.toml` says.
+    /// The content of `task.toml`.
     pub about: About,
-    /// What the user wrote; all that an agent sees besides the repository.
+    /// The problem statement; all that an agent sees besides the repository.
     pub statement: String,
     /// The files of the base commit.
     pub files: Vec<(RawBytes, FileState)>,
-    /// A right solution.
+    /// A correct solution.
     pub gold: String,
-    /// The tests that decide.
+    /// The tests that decide the verdict.
     pub test_patch: String,
     /// Wrong solutions, by name.
     pub wrong: BTreeMap<String, String>,
@@ -37,13 +37,13 @@ pub struct MiniTask {
 pub struct About {
     /// `mini__<name>-1`.
     pub id: String,
-    /// In SWE-bench's labels.
+    /// One of SWE-bench's difficulty labels.
     pub difficulty: String,
     /// "python", "node" …
     pub language: String,
-    /// Commands that have to be there.
+    /// Commands that must be installed.
     pub needs: Vec<String>,
-    /// What is run once the tests are in place; exits 0 if and only if all pass.
+    /// Command that runs the tests; exits 0 if and only if all pass.
     pub test_command: String,
     /// "unittest", "node", "cargo" or "shell".
     pub log_parser: String,
@@ -52,14 +52,14 @@ pub struct About {
     /// Tests that fail at base and must pass.
     #[serde(rename = "FAIL_TO_PASS")]
     pub fail_to_pass: Vec<String>,
-    /// Tests that pass at base and must go on passing.
+    /// Tests that pass at base and must still pass.
     #[serde(rename = "PASS_TO_PASS")]
     pub pass_to_pass: Vec<String>,
     /// For each wrong patch the tests that reject it.
     pub wrong: BTreeMap<String, Vec<String>>,
 }
 
-/// Whether a row is of this suite: such tasks need no environment but programs of the machine.
+/// Whether a row is from this suite: such tasks need programs of the machine, but no environment.
 pub fn is_of(row: &Instance) -> bool {
     row.repo.starts_with("mini/")
 }
@@ -67,7 +67,7 @@ pub fn is_of(row: &Instance) -> bool {
 /// All tasks, by id.
 ///
 /// # Errors
-/// A `task.toml` that does not parse, which the tests rule out.
+/// A `task.toml` is invalid, which the tests rule out.
 pub fn tasks() -> Result<Vec<MiniTask>, toml::de::Error> {
     let mut folders: BTreeMap<&str, Vec<(&str, &[u8])>> = BTreeMap::new();
     for (path, content) in FILES {

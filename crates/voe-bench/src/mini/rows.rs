@@ -8,7 +8,7 @@ use super::{MiniTask, commit};
 const HERE: &str = "EOF_114329324912";
 
 impl MiniTask {
-    /// The row.
+    /// The task as a row.
     pub fn row(&self) -> Instance {
         let base = commit::id(&self.files);
         let name = self.about.id.trim_start_matches("mini__").trim_end_matches("-1");
@@ -34,7 +34,7 @@ impl MiniTask {
         }
     }
 
-    /// The commands that the task needs and that are not on `PATH`.
+    /// The commands that the task needs and `PATH` lacks.
     pub fn missing(&self) -> Vec<&str> {
         self.about.needs.iter().map(String::as_str).filter(|name| !on_path(name)).collect()
     }

@@ -1,4 +1,4 @@
-//! The workspaces of the small tasks.
+//! Workspaces of the tasks of `mini`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,19 +21,21 @@ pub(crate) fn prepare(cache: &Path, row: &Instance) -> Result<Prepared, Workspac
     Ok(Prepared { env: variables(), origin, ..Prepared::new(checkout(cache, id, &task)?) })
 }
 
-/// The task that ships for a row.
+/// The built-in task for a row.
 pub(crate) fn shipped(row: &Instance) -> Result<MiniTask, WorkspaceError> {
     let id = &row.instance_id;
     let unknown = |why: &str| WorkspaceError::Environment { id: id.clone(), why: why.to_owned(), remedy: Remedy::Voe };
     let found = super::find(id).map_err(|error| unknown(&error.to_string()))?;
-    let task = found.ok_or_else(|| unknown("this voe has no such task in its suite mini"))?;
+    let task = found.ok_or_else(|| unknown("the suite mini of this voe has no such task"))?;
     if task.row().base_commit != row.base_commit {
-        return Err(unknown("this voe's suite mini has it with other files; use the voe that the row is from"));
+        return Err(unknown(
+            "the suite mini of this voe has other files for this task; use the voe that the row is from",
+        ));
     }
     Ok(task)
 }
 
-/// What its environment is: programs of the machine, and its files.
+/// Name of its environment: programs of the machine, and its files.
 pub(crate) fn origin(row: &Instance) -> String {
     format!("mini at {:.12}", row.base_commit)
 }

@@ -1,4 +1,4 @@
-//! What is known of a task before anything is fetched or built for it: whether it can be prepared here at all.
+//! What is known about a task before anything is fetched or built: whether it can be prepared here at all.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -33,10 +33,10 @@ const NOT_PYTHON: [&str; 19] = [
     "parse_log_vitest",
 ];
 
-/// Why a task can't be prepared here. The same reason is the same for all tasks that it concerns.
+/// Why a task can't be prepared here. Equal for all tasks with the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// Why, and what to do.
+    /// The reason, and what to do.
     pub why: String,
     /// What removes the reason.
     pub remedy: Remedy,
@@ -53,13 +53,13 @@ impl Refusal {
 pub enum Ahead {
     /// No environment has to be built.
     Built,
-    /// This environment has to be.
+    /// This environment has to be built.
     Builds(PathBuf),
-    /// Its list has to be fetched first.
+    /// The list of its packages has to be fetched first.
     Fetches,
 }
 
-/// What preparing some tasks will take, as far as that is known.
+/// What preparing some tasks will take, as far as known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Environments that have to be built.
@@ -69,10 +69,10 @@ pub struct Plan {
 }
 
 impl Native {
-    /// What preparing `task` will take, found out without a network and without building anything.
+    /// What preparing `task` will take; uses no network and builds nothing.
     ///
     /// # Errors
-    /// The task can't be prepared on this machine; the refusal says why and what to do.
+    /// The task can't be prepared on this machine; the error says why and what to do.
     pub async fn ahead(&self, task: &Instance, cache: &Path) -> Result<Ahead, Refusal> {
         if mini::is_of(task) {
             return Ok(Ahead::Built);
@@ -86,7 +86,7 @@ impl Native {
         }
     }
 
-    /// The same of several, without those that can't be prepared.
+    /// The same for several tasks, without those that can't be prepared.
     pub async fn plan(&self, tasks: &[Instance], cache: &Path) -> Plan {
         let (mut builds, mut open) = (BTreeSet::new(), false);
         for task in tasks {
@@ -105,10 +105,10 @@ impl Native {
         (official().filter(|task| self.known(task, cache).is_ok()).count(), official().count())
     }
 
-    /// The pinned environment of a task, as far as it is on this machine; `None` if it can be fetched.
+    /// The pinned environment of a task, if it is on this machine; `None` if it can be fetched.
     pub(super) fn known(&self, task: &Instance, cache: &Path) -> Result<Option<Environment>, Refusal> {
         if task.log_parser.as_deref().is_some_and(|parser| NOT_PYTHON.contains(&parser)) {
-            let why = "not a task in Python, and only those have environments without containers; use --backend docker";
+            let why = "not a Python task, and without containers only those have environments; use --backend docker";
             return Err(Refusal::new(Remedy::Docker)(why.into()));
         }
         let (repo, id) = (&task.repo, &task.instance_id);
@@ -125,7 +125,7 @@ impl Native {
         }
     }
 
-    /// The environment of a task that has a list in the official repository; of the user's file, if the list can't be fetched.
+    /// The environment of a task with a list in the official repository; from the user's file, if the list can't be fetched.
     pub(super) async fn fetched(&self, task: &Instance, cache: &Path) -> Result<Environment, String> {
         let given = self.pins.as_ref().and_then(|pins| pins.of(&task.instance_id));
         match (self.lists.get(cache, &task.repo, &task.instance_id).await, given) {
@@ -134,7 +134,7 @@ impl Native {
         }
     }
 
-    /// The Python of an environment, looked for once.
+    /// The Python of an environment, searched for once.
     pub(super) async fn python(&self, version: &str) -> Result<interpreter::Python, Refusal> {
         let mut known = self.pythons.lock().await;
         let found = match known.get(version) {
@@ -182,7 +182,7 @@ mod tests {
         let mut native = Native::new(Some(pins().for_the_rest()), None);
         let known = |native: &Native, task| native.known(task, dir.path()).unwrap().map(|pins| pins.python);
         assert_eq!(tasks.each_ref().map(|task| known(&native, task)), [Some("3.1".into()), None]);
-        // Nothing answers there.
+        // Nothing listens there.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);

@@ -1,9 +1,9 @@
-//! Which of conda's pins are Python packages, and under which names PyPI has them.
+//! Which of conda's pins are Python packages, and their names on PyPI.
 
 use std::borrow::Cow;
 
-/// What PyPI calls a package that conda calls otherwise, by conda's name. Some are parts of a package (`numpy-base`), of which
-/// PyPI has the whole.
+/// Names on PyPI of packages that have another name in conda, by conda's name. Some are parts of a package (`numpy-base`) that
+/// PyPI has as a whole.
 const NAMES: [(&str, &str); 17] = [
     ("antlr-python-runtime", "antlr4-python3-runtime"),
     ("brotli-python", "brotli"),
@@ -24,7 +24,7 @@ const NAMES: [(&str, &str); 17] = [
     ("seaborn-base", "seaborn"),
 ];
 
-/// Packages that only conda has, by conda's name, each with why. They are left out, and nothing counts as lacking for it.
+/// Packages that only conda has, by conda's name, each with the reason. They are left out and not reported as missing.
 const ONLY_CONDA: [(&str, &str); 10] = [
     ("backports.zoneinfo", "empty in conda for Pythons that have zoneinfo, and not built for these on PyPI"),
     ("cdat_info", "not on PyPI"),
@@ -38,13 +38,13 @@ const ONLY_CONDA: [(&str, &str); 10] = [
     ("wxpython", "no wheels on PyPI; without a display its tests are skipped"),
 ];
 
-/// What Python and its installers are made of.
+/// Packages that are part of Python and its installers.
 const TOOLS: [&str; 4] = ["python", "pip", "setuptools", "wheel"];
 
 /// One of conda's pins, `name=version=build`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pin<'a> {
-    /// The name that conda has for it.
+    /// Its name in conda.
     pub(super) name: &'a str,
     version: &'a str,
     build: &'a str,
@@ -57,8 +57,8 @@ impl<'a> Pin<'a> {
         Some(Self { name: parts.next()?, version: parts.next()?, build: parts.next().unwrap_or_default() })
     }
 
-    /// Whether it is a Python package that PyPI should have, too: its build is one for a version of Python
-    /// (`py39h06a4308_1`, `nompi_py310h9f0ad05_102`) or for all of them (`pyhd8ed1ab_0`).
+    /// Whether it is a Python package that PyPI should have, too: its build is for one version of Python
+    /// (`py39h06a4308_1`, `nompi_py310h9f0ad05_102`) or for all versions (`pyhd8ed1ab_0`).
     pub(super) fn is_package(&self) -> bool {
         let python = |part: &str| match part.strip_prefix("py") {
             Some(rest) => rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit() || c == 'h'),
@@ -67,17 +67,17 @@ impl<'a> Pin<'a> {
         self.build.split('_').any(python) && !TOOLS.contains(&self.name) && self.only_conda().is_none()
     }
 
-    /// Why PyPI doesn't have it, where that is known.
+    /// Why PyPI doesn't have it, if known.
     pub(super) fn only_conda(&self) -> Option<&'static str> {
         ONLY_CONDA.iter().find(|(name, _)| *name == self.name).map(|(_, why)| *why)
     }
 
-    /// The name that PyPI has for it.
+    /// Its name on PyPI.
     pub(super) fn name_on_pypi(&self) -> &'a str {
         NAMES.iter().find(|(conda, _)| *conda == self.name).map_or(self.name, |(_, pypi)| pypi)
     }
 
-    /// As pip writes it.
+    /// The pin in pip's form.
     pub(super) fn as_pip(&self) -> String {
         format!("{}=={}", self.name_on_pypi(), self.version)
     }

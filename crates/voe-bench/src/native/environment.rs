@@ -1,5 +1,5 @@
-//! Building an environment from its pins with uv: once, cached by content. Source distributions run their own programs while
-//! they are built, so all of it happens in a sandbox.
+//! Builds an environment from its pins with uv: once, cached by content. Source distributions run their own programs while
+//! they are built, so the build runs in a sandbox.
 
 use std::collections::HashSet;
 use std::fs;
@@ -20,12 +20,12 @@ use crate::run::memory::no_room;
 use crate::workspace::WorkspaceError;
 use crate::workspace::reason::{Lacks, reason};
 
-/// The longest that one step of a build may take.
+/// Time limit of one step of a build.
 const LIMIT: Duration = Duration::from_secs(1800);
-/// Bytes that a build may take, with the packages that uv keeps for later ones.
+/// Bytes that a build may take, including uv's package cache.
 const DISK: u64 = 64 << 30;
 
-/// What `source /opt/miniconda3/bin/activate` finds: just enough of conda for the eval scripts.
+/// The script that `source /opt/miniconda3/bin/activate` finds: just enough of conda for the eval scripts.
 const ACTIVATE: &str = r#"# A stand-in for conda's: `conda activate NAME` puts the environment's programs first, and that is all.
 conda() {
     if [ "${1-}" = activate ]; then
@@ -36,26 +36,26 @@ conda() {
 }
 "#;
 
-/// Where the environment is built, inside: in a directory that is kept.
+/// Where the environment is built inside the sandbox: in a directory that is kept.
 const BUILT_AT: &str = "/tmp/opt/miniconda3/envs/testbed";
-/// Where uv keeps packages, inside: in the same directory, so that environments can share their blocks.
+/// uv's package cache inside the sandbox: in the same directory, so that environments can share disk blocks.
 const UV_CACHE: &str = "uv";
 /// The directory of all environments, in the cache.
 const ALL: &str = "environments";
-/// In an environment's directory: written last, with the pins that could not be had.
+/// In an environment's directory: written last, lists the missing pins.
 const DONE: &str = "done";
-/// Packages that are installed together where not all of them can be.
+/// Packages that are installed together after installing all of them at once failed.
 const AT_A_TIME: usize = 16;
-/// In an environment's directory: what uv said.
+/// In an environment's directory: uv's log.
 const LOG: &str = "build.log";
 
-/// An environment that was built.
+/// A built environment.
 pub(super) struct Built {
-    /// The directory that is `/opt` inside, with the environment in it.
+    /// The directory that becomes `/opt` inside the sandbox, with the environment in it.
     pub(super) opt: PathBuf,
-    /// Pins that could not be had.
+    /// Missing pins.
     pub(super) lacks: Lacks,
-    /// What it is, by content: the same on every machine for the same pins, of which the same could be had.
+    /// Its name by content: the same on every machine for the same pins with the same ones missing.
     pub(super) name: String,
 }
 
@@ -71,28 +71,28 @@ impl Built {
 
     fn there(opt: &Path, done: &Path, pins: &Environment) -> Option<Self> {
         let lacks = fs::read_to_string(done).ok()?;
-        // An empty file was left by a full disk; it does not say that nothing lacks.
+        // An empty file is left by a full disk; it does not mean that nothing is missing.
         let lacks = lacks.strip_suffix('\n')?.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
         Some(Self::new(opt, lacks, pins))
     }
 }
 
-/// What builds need.
+/// Settings of builds.
 pub(super) struct Builder<'a> {
     pub(super) cache: &'a Path,
     /// The voe binary.
     pub(super) program: &'a Path,
-    /// Not to be seen inside.
+    /// Paths that are hidden inside the sandbox.
     pub(super) hidden: &'a [PathBuf],
     /// voe's state directory.
     pub(super) state: Option<PathBuf>,
-    /// Gets the progress.
+    /// Receives the progress.
     pub(super) watch: &'a Watch,
-    /// Environments that lack something are built again, once each: what was missing may be there now.
+    /// Whether environments with missing packages are built again, once each: the packages may be available now.
     pub(super) again: Option<&'a Tried>,
 }
 
-/// Environments that were built in this process.
+/// Environments built by this process.
 #[derive(Debug, Default)]
 pub struct Tried(Mutex<HashSet<PathBuf>>);
 
@@ -106,7 +106,7 @@ impl Tried {
     }
 }
 
-/// The directory of an environment in `cache`, by its content.
+/// Directory of an environment in `cache`, by content.
 fn place(cache: &Path, pins: &Environment, python: &Python) -> PathBuf {
     let content = format!("3\n{}\n{:?}\n{:?}\n{ACTIVATE}", python.program.display(), pins.tools(), pins.packages());
     let name: String = pins.name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
@@ -114,14 +114,14 @@ fn place(cache: &Path, pins: &Environment, python: &Python) -> PathBuf {
     cache.join(ALL).join(key)
 }
 
-/// The directory of an environment if it is still to be built.
+/// Directory of an environment that still has to be built.
 pub(super) fn to_build(cache: &Path, pins: &Environment, python: &Python) -> Option<PathBuf> {
     let place = place(cache, pins, python);
     (!place.join(DONE).is_file()).then_some(place)
 }
 
 impl Builder<'_> {
-    /// The environment, if it is there: with all of its pins, if what lacks is to be tried again.
+    /// The environment, if it exists; with all of its pins, if missing ones are tried again.
     pub(super) fn there(&self, pins: &Environment, python: &Python) -> Option<Built> {
         let place = place(self.cache, pins, python);
         let there = Built::there(&place.join("opt"), &place.join(DONE), pins)?;
@@ -129,7 +129,7 @@ impl Builder<'_> {
         (!again).then_some(there)
     }
 
-    /// The environment, built if it isn't there yet.
+    /// The environment, built if missing.
     pub(super) async fn build(&self, pins: &Environment, python: &Python) -> Result<Built, Unbuilt> {
         if let Some(there) = self.there(pins, python) {
             tracing::debug!(environment = ?pins.name, "environment is in the cache");
@@ -142,7 +142,7 @@ impl Builder<'_> {
         let io = |error: std::io::Error| format!("cannot write {}: {error}", place.display());
         let lock = {
             fs::create_dir_all(&place).map_err(io)?;
-            // One build at a time, also of other processes: they share uv's packages.
+            // One build at a time across processes: they share uv's cache.
             let file = fs::File::create(all.join("lock")).map_err(io)?;
             tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await.map_err(|error| error.to_string())?
         };
@@ -155,7 +155,7 @@ impl Builder<'_> {
         }
         let untrusted = |error: voe_untrusted::Error| error.to_string();
         let all = all.canonicalize().map_err(io)?;
-        // Of voe's own: `all` and `place`. Everything below `build` was written by what ran inside.
+        // voe wrote `all` and `place`. Everything below `build` was written by programs in the sandbox.
         let (build, work) = (all.join("build"), all.join("build-work"));
         for dir in [&build, &work] {
             fs::create_dir_all(dir).map_err(io)?;
@@ -176,8 +176,8 @@ impl Builder<'_> {
         }
         place.replace(LOG, log.as_bytes()).map_err(untrusted)?;
         let lacks = lacks.map_err(|error| match log.is_empty() {
-            true => reason("it can't be built", &error, None),
-            false => reason("it can't be built", &error, Some(&place.path().join(LOG))),
+            true => reason("the build failed", &error, None),
+            false => reason("the build failed", &error, Some(&place.path().join(LOG))),
         });
         let kept = lacks.and_then(|lacks| {
             keep(&tmp, &place).map_err(untrusted)?;
@@ -190,7 +190,7 @@ impl Builder<'_> {
         Ok(Built::new(&opt, lacks, pins))
     }
 
-    /// Runs uv in a sandbox whose `/tmp` is `build` in `all`; gives what could not be had.
+    /// Runs uv in a sandbox whose `/tmp` is `build` in `all`; returns the missing pins.
     async fn inside(
         &self,
         all: &Path,
@@ -225,7 +225,7 @@ impl Builder<'_> {
     }
 }
 
-/// Removes what an earlier build left, except for uv's packages.
+/// Removes leftovers of an earlier build, except uv's cache.
 fn clean(tmp: &UntrustedDir) -> Result<(), voe_untrusted::Error> {
     for entry in tmp.entries()? {
         if entry.name != UV_CACHE || entry.kind != Kind::Dir {
@@ -235,10 +235,10 @@ fn clean(tmp: &UntrustedDir) -> Result<(), voe_untrusted::Error> {
     Ok(())
 }
 
-/// Takes what was built out of `tmp`.
+/// Moves the built environment out of `tmp`.
 fn keep(tmp: &UntrustedDir, place: &UntrustedDir) -> Result<(), voe_untrusted::Error> {
     let conda = tmp.dir("opt/miniconda3")?;
-    // Whatever stands there.
+    // Whatever is there now.
     conda.remove("bin")?;
     let bin = conda.make_dir("bin")?;
     let mut activate = bin.create_file("activate")?;
@@ -253,9 +253,9 @@ fn keep(tmp: &UntrustedDir, place: &UntrustedDir) -> Result<(), voe_untrusted::E
 /// Why an environment was not built.
 #[derive(Debug)]
 pub(super) enum Unbuilt {
-    /// What is wrong with it, or here.
+    /// The environment or this machine is at fault.
     Why(String),
-    /// The disk is full: nothing else goes well either.
+    /// The disk is full: nothing else can work either.
     Full(std::io::Error),
 }
 
@@ -267,9 +267,9 @@ impl From<String> for Unbuilt {
 
 /// Why a run of uv failed.
 enum Failed {
-    /// The sandbox or the disk.
+    /// The sandbox or the disk failed.
     Machine(String),
-    /// uv says so.
+    /// uv reported an error.
     Uv(String),
 }
 
@@ -283,11 +283,11 @@ impl From<Failed> for String {
 
 /// uv in a sandbox.
 struct Uv<'a> {
-    /// A directory on the disk that it fills.
+    /// A directory on the disk that it writes to.
     place: &'a Path,
     inside: Inside,
     program: String,
-    /// What was run, and what it said.
+    /// Log of what ran, with its output.
     log: &'a mut String,
 }
 
@@ -302,18 +302,18 @@ impl Uv<'_> {
         if let [first, _, ..] = &gone[..]
             && gone.len() == packages.len()
         {
-            // No network, rather than pins that are gone.
-            return Err(format!("none of its packages can be had: {first}"));
+            // More likely there is no network than that all pins are gone.
+            return Err(format!("none of its packages can be installed: {first}"));
         }
         lacks.extend(gone);
         Ok(lacks)
     }
 
-    /// Installs as many of `packages` as can be had; gives the others, each with why. One pin that is gone, or that can't be
-    /// built here, should not cost the others: all are tried, then some at a time, then each.
+    /// Installs as many of `packages` as possible; returns the others, each with the reason. One pin that is gone, or that can't be
+    /// built here, should not affect the others: all are tried at once, then in groups, then one by one.
     ///
     /// # Errors
-    /// The machine failed, and no pin.
+    /// The machine failed, not a pin.
     async fn as_many(&mut self, packages: &[String]) -> Result<Vec<String>, String> {
         let (mut left, mut lacks) = (vec![packages], Vec::new());
         while let Some(some) = left.pop() {
@@ -322,7 +322,7 @@ impl Uv<'_> {
                 (Err(Failed::Machine(error)), _) => return Err(error),
                 (Err(error), [package]) => {
                     let error = String::from(error);
-                    lacks.push(format!("{package} ({})", reason("it can't be installed", &error, None)));
+                    lacks.push(format!("{package} ({})", reason("the installation failed", &error, None)));
                 }
                 (Err(_), _) => left.extend(some.chunks(if some.len() > AT_A_TIME { AT_A_TIME } else { 1 }).rev()),
             }

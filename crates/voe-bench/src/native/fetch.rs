@@ -1,4 +1,4 @@
-//! The pinned environment of a task from the official repository, for whoever gives no lists: fetched once, at a fixed commit.
+//! The pinned environment of a task from the official repository, used without `--environments`: fetched once, at a fixed commit.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,26 +9,26 @@ use super::pinned;
 use super::pins::Environment;
 use crate::suite::hub::{bounded, client};
 
-/// The most that is read of a list of packages. Bytes.
+/// Most bytes read of a list of packages.
 const LONGEST: usize = 1 << 20;
 
 /// The commit of the official repository that the lists are taken from.
 const COMMIT: &str = "7a21e05772954cc81471ae19d56f436cecf43c54";
-/// How often a list is asked for.
+/// How many times fetching a list is tried.
 const TRIES: u32 = 3;
-/// For how long a place that can't be reached is not asked again.
+/// How long an unreachable server is not asked again.
 const REST: Duration = Duration::from_secs(60);
 
 /// Where the lists come from and are kept.
 #[derive(Debug, Clone)]
 pub struct Lists {
-    /// The address below which the official repository's files are.
+    /// Base URL of the official repository's files.
     pub endpoint: String,
-    /// The wait before the second try; before the third it is twice as long.
+    /// The wait before the second try; it doubles before the third.
     pub wait: Duration,
-    /// Why the place can't be reached, and when that was found out: for a while the other tasks need not wait for it.
+    /// Why the server can't be reached, and since when: for a while other tasks don't wait for it.
     unreachable: Arc<Mutex<Option<(Instant, String)>>>,
-    /// For how long that is believed: an outage ends, and a run takes hours.
+    /// How long that is reused: an outage ends, and a run takes hours.
     rest: Duration,
 }
 
@@ -44,26 +44,26 @@ fn official() -> String {
     format!("https://raw.githubusercontent.com/SWE-bench/SWE-bench/{COMMIT}")
 }
 
-/// Where a list is kept.
+/// Path of a list in the cache.
 fn kept(cache: &Path, id: &str) -> PathBuf {
     cache.join("suites/environments").join(format!("{COMMIT:.8}")).join(format!("{id}.yml"))
 }
 
 impl Lists {
-    /// Lists below `endpoint`, with this wait before the second try.
+    /// Lists below `endpoint`; `wait`: the wait before the second try.
     pub fn new(endpoint: String, wait: Duration) -> Self {
         Self { endpoint, wait, unreachable: Arc::default(), rest: REST }
     }
 
-    /// The environment of the task `id` of `repo`, if it was fetched before; `None` if it is still to be.
+    /// The environment of the task `id` of `repo`, if it was fetched before; `None` if it has to be fetched.
     ///
     /// # Errors
-    /// There is none to be fetched, or what was fetched is no such list; what to do is said.
+    /// There is none to fetch, or the fetched file is not a list of packages; the message includes a remedy.
     pub fn known(&self, cache: &Path, repo: &str, id: &str) -> Result<Option<Environment>, String> {
         let path = kept(cache, id);
         match std::fs::read_to_string(&path) {
             Ok(text) => parsed(repo, &text, &path).map(Some),
-            // Another place may have others.
+            // Another server may have others.
             Err(_) if self.endpoint != official() || pinned::is_pinned(repo, id) => Ok(None),
             Err(_) => {
                 Err("it has no pinned environment (the official repository has those of SWE-bench Verified); give one \
@@ -73,10 +73,10 @@ impl Lists {
         }
     }
 
-    /// The environment of the task `id` of `repo`, fetched if it wasn't yet.
+    /// The environment of the task `id` of `repo`, fetched if missing.
     ///
     /// # Errors
-    /// It can't be fetched, or it is no such list; what to do is said.
+    /// It can't be fetched, or it is not a list of packages; the message includes a remedy.
     pub async fn get(&self, cache: &Path, repo: &str, id: &str) -> Result<Environment, String> {
         if let Some(known) = self.known(cache, repo, id)? {
             return Ok(known);
@@ -91,7 +91,7 @@ impl Lists {
         parsed(repo, &text, &path)
     }
 
-    /// Why the place can't be reached, if that was found out a short time ago.
+    /// Why the server can't be reached, if that was found a short time ago.
     fn unreachable(&self) -> Option<String> {
         let found = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
         found.as_ref().filter(|(at, _)| at.elapsed() < self.rest).map(|(_, why)| why.clone())
@@ -118,10 +118,10 @@ impl Lists {
                 Ok(mut answer) if answer.status().is_success() => {
                     bounded(&mut answer, LONGEST).await.map(|text| String::from_utf8_lossy(&text).into_owned())
                 }
-                Ok(answer) if answer.status().as_u16() == 404 => return Err(format!("{url} is not there")),
+                Ok(answer) if answer.status().as_u16() == 404 => return Err(format!("{url} not found")),
                 Ok(answer) => {
                     reached = true;
-                    why = format!("{url} answers {}", answer.status());
+                    why = format!("{url} answered {}", answer.status());
                     continue;
                 }
                 Err(error) => {
@@ -148,7 +148,7 @@ impl Lists {
 }
 
 fn parsed(repo: &str, text: &str, path: &Path) -> Result<Environment, String> {
-    read(repo, text).map_err(|why| format!("{} is no list of an environment: {why}; remove it", path.display()))
+    read(repo, text).map_err(|why| format!("{} is not a list of packages: {why}; remove it", path.display()))
 }
 
 /// Reads what `conda env export` writes: a list under `dependencies`, in it one of pip's.
@@ -170,7 +170,7 @@ fn read(repo: &str, text: &str) -> Result<Environment, String> {
         }
     }
     let python = conda.iter().find_map(|pin| pin.strip_prefix("python="));
-    let python = python.and_then(|pin| pin.split('=').next()).ok_or("it names no python")?.to_owned();
+    let python = python.and_then(|pin| pin.split('=').next()).ok_or("it has no entry for python")?.to_owned();
     // Tasks whose lists are the same share one environment.
     let hash = blake3::hash(format!("{conda:?}{pip:?}").as_bytes()).to_hex();
     let name = format!("{}-{hash:.10}", repo.rsplit('/').next().unwrap_or(repo));
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(read.conda, ["python=3.9.20=he870216_1", "pip=24.2=py39_0"]);
         assert_eq!(read.pip, ["attrs==23.1.0", "numpy==1.25.2"]);
         assert!(read.name.starts_with("requests-"));
-        assert!(super::read("psf/requests", "<html>").unwrap_err().contains("no python"));
+        assert!(super::read("psf/requests", "<html>").unwrap_err().contains("no entry for python"));
     }
 
     /// Answers each request with the next of `answers`.
@@ -231,7 +231,7 @@ mod tests {
     #[tokio::test]
     async fn a_task_without_a_pinned_environment_is_refused_without_asking() {
         let cache = tempfile::tempdir().unwrap();
-        // The default's address is never asked: this test has no network.
+        // The default server is never asked: this test has no network.
         let lists = Lists::new(official(), Duration::ZERO);
         let why = lists.get(cache.path(), "acme/stats", "acme__stats-1").await.unwrap_err();
         assert!(why.starts_with("it has no pinned environment") && why.contains("--environments FILE"), "{why}");
@@ -245,10 +245,10 @@ mod tests {
         drop(listener);
         let (lists, cache) = (Lists::new(endpoint, Duration::ZERO), tempfile::tempdir().unwrap());
         let first = lists.get(cache.path(), "psf/requests", "psf__requests-1").await.unwrap_err();
-        // A wait would show that it is asked again.
+        // A second request would show as a wait.
         let lists = Lists { wait: Duration::from_secs(3600), ..lists };
         assert_eq!(lists.get(cache.path(), "psf/requests", "psf__requests-2").await.unwrap_err(), first);
-        // The outage and the while are over.
+        // The outage and the waiting time are over.
         let (endpoint, served) = serve(vec![("200 OK", LIST)]);
         let lists = Lists { endpoint, rest: Duration::ZERO, ..lists };
         assert!(lists.get(cache.path(), "psf/requests", "psf__requests-2").await.is_ok());
@@ -260,7 +260,7 @@ mod tests {
         let (endpoint, served) = serve(vec![("404 Not Found", "")]);
         let (lists, cache) = (Lists::new(endpoint, Duration::ZERO), tempfile::tempdir().unwrap());
         let error = lists.get(cache.path(), "psf/requests", "psf__requests-1").await.unwrap_err();
-        assert!(error.contains("/psf__requests/1/environment.yml is not there"), "{error}");
+        assert!(error.contains("/psf__requests/1/environment.yml not found"), "{error}");
         assert!(error.ends_with("give the lists with --environments FILE, or use --backend docker"), "{error}");
         served.join().unwrap();
     }

@@ -1,4 +1,4 @@
-//! Where environments are built and installations are run: a sandbox with a network and nothing of the user's. A package's
+//! The sandbox in which environments are built and installations run: with a network, without the user's files. A package's
 //! `setup.py` and a row's install command are other people's programs.
 
 use std::collections::BTreeMap;
@@ -11,18 +11,18 @@ use voe_sandbox::{Choice, Sandbox, Spec};
 use super::no_other_sandbox;
 use crate::workspace::WorkspaceError;
 
-/// Bytes of memory that a build may take; compilers take more than most tests.
+/// Memory limit of a build, in bytes; compilers take more than most tests.
 const MEMORY: u64 = 8 << 30;
 
-/// A sandbox that was started, with its toolbox.
+/// A running sandbox with its toolbox.
 pub(super) struct Inside {
     sandbox: Sandbox,
-    /// Runs what is to be run.
+    /// The toolbox that runs commands.
     pub(super) toolbox: Toolbox,
 }
 
 impl Inside {
-    /// Starts one. `spec` says what differs from a sandbox with a network.
+    /// Starts one. `spec`: the settings that differ from a sandbox with a network.
     pub(super) async fn start(mut spec: Spec, limit: std::time::Duration) -> Result<Self, WorkspaceError> {
         spec.choice = Choice::Local;
         spec.network = true;
@@ -46,15 +46,15 @@ impl Inside {
         Ok(Self { sandbox, toolbox })
     }
 
-    /// Ends it. Nothing that ran inside runs on.
+    /// Stops it and everything that runs inside.
     pub(super) async fn end(self) -> Result<(), WorkspaceError> {
         self.toolbox.close().await;
         Ok(self.sandbox.close().await?)
     }
 }
 
-/// What of `own` tells installers where packages come from: indexes, proxies, certificates. Directories of the host are not
-/// there inside, and tokens for publishing are nobody's business there.
+/// The variables of `own` that configure where installers get packages: indexes, proxies, certificates. Directories of the host are not
+/// available inside, and tokens for publishing must not be.
 fn installers(own: impl Iterator<Item = (String, String)>) -> impl Iterator<Item = (String, String)> {
     const NAMES: [&str; 17] = [
         "PIP_CERT",
@@ -83,13 +83,13 @@ fn installers(own: impl Iterator<Item = (String, String)>) -> impl Iterator<Item
     })
 }
 
-/// Certificates that the user's environment names, wherever they lie.
+/// Certificates that the user's environment names, wherever they are.
 fn certificates() -> impl Iterator<Item = PathBuf> {
     let named = ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "PIP_CERT"].into_iter();
     named.filter_map(std::env::var_os).map(PathBuf::from).filter(|path| path.is_absolute() && path != Path::new("/"))
 }
 
-/// A word for a shell.
+/// Quotes a word for a shell.
 pub(super) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }

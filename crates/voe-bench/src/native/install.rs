@@ -1,5 +1,5 @@
-//! The task's own install command, run once with a network: what it adds to checkout and environment is kept. What it left
-//! (archives, lists) is its own word, and is applied below copies that were made for it and nowhere else.
+//! Runs the task's own install command once, with a network, and keeps what it adds to checkout and environment. Its output
+//! (archives, lists) is untrusted, and is applied only below copies that were made for it.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -25,24 +25,24 @@ use crate::workspace::checkout::{self, Checkout};
 use crate::workspace::reason::reason;
 use crate::workspace::{Remedy, TESTBED, WorkspaceError};
 
-/// The longest that an installation may take.
+/// Time limit of an installation.
 const LIMIT: Duration = Duration::from_secs(3600);
 
-/// What an installation may add.
+/// Bytes that an installation may add.
 const MOST: Most = Most { entries: 1_000_000, bytes: 8 << 30 };
-/// What an installation that was interrupted leaves.
+/// Directories left by an interrupted installation.
 const LEFT: [&str; 4] = ["tmp", "opt", "tree", "new-tree"];
-/// Bytes of the list of files that are gone.
+/// Most bytes read of the list of deleted files.
 const LONGEST_LIST: u64 = 64 << 20;
-/// Bytes of the log's end that are kept.
+/// Bytes kept of the end of the log.
 const LOG_END: u64 = 1 << 20;
-/// What the install command said, in the checkout's directory.
+/// Log of the install command, in the checkout's directory.
 const LOG: &str = "install.log";
 
-/// Makes a task's repository at its base in a directory that is missing.
+/// Makes a task's repository at its base in a directory that doesn't exist yet.
 pub(super) type CheckOut = Arc<dyn Fn(&Path) -> Result<(), WorkspaceError> + Send + Sync>;
 
-/// An installation to be made.
+/// An installation to run.
 pub(super) struct Install<'a> {
     pub(super) task: &'a Instance,
     /// Makes the checkout as the repository has it.
@@ -55,7 +55,7 @@ pub(super) struct Install<'a> {
     pub(super) program: &'a Path,
     /// voe's state directory.
     pub(super) state: Option<PathBuf>,
-    /// Not to be seen inside.
+    /// Paths that are hidden inside the sandbox.
     pub(super) hidden: &'a [PathBuf],
 }
 
@@ -81,7 +81,7 @@ impl Install<'_> {
             return Ok((there, opt));
         }
         let own = UntrustedDir::open(&place)?;
-        // Of an installation that was interrupted.
+        // Left by an interrupted installation.
         for left in LEFT {
             own.remove(left)?;
         }
@@ -92,7 +92,7 @@ impl Install<'_> {
             Ok(()) => self.keep(&own).await,
             Err(error) => Err(error),
         };
-        // On a full disk a failure says nothing of the task.
+        // On a full disk a failure says nothing about the task.
         let kept = kept.map_err(|error| match no_room(&place) {
             Some(full) => WorkspaceError::io("install in", &place)(full),
             None => error,
@@ -107,10 +107,10 @@ impl Install<'_> {
         Ok((made, place.join("opt")))
     }
 
-    /// Puts what the installation left in `tmp` into the checkout, and makes the `/opt` of this task.
+    /// Applies the result of the installation in `tmp` to the checkout, and makes the `/opt` of this task.
     async fn keep(&self, place: &UntrustedDir) -> Result<(), WorkspaceError> {
         let opt = place.path().join("opt");
-        // Shared files are never written to in place: what is there is removed before anything is written.
+        // Shared files are never written in place: existing ones are removed first.
         command("cp", &["-al", "--", &text(&self.environment.opt), &text(&opt)]).await?;
         let (place, id, base) = (place.again()?, self.task.instance_id.clone(), self.task.base_commit.clone());
         let applied = blocking(&opt, move || {
@@ -119,18 +119,18 @@ impl Install<'_> {
         });
         applied.await?.map_err(|error| WorkspaceError::Environment {
             id,
-            why: format!("what its installation left can't be used: {error}"),
+            why: format!("the result of its installation can't be used: {error}"),
             remedy: Remedy::Reason,
         })
     }
 
-    /// What is run inside: the preparations of the official images, the install command of the eval script, and the packing
-    /// of what they changed.
+    /// The script that runs inside: the preparations of the official images, the install command of the eval script, and packing
+    /// what they changed.
     fn script(&self) -> String {
         let prepare: String = self
             .prepare
             .iter()
-            // Packages of the system are the machine's matter.
+            // System packages have to be installed on the machine.
             .filter(|line| !line.contains("apt-get") && !line.contains("apt ") && !line.contains("locale"))
             .map(|line| format!("{line}\n"))
             .collect();
@@ -185,9 +185,9 @@ tar -cf /tmp/out/tree.tar --ignore-failed-read -T /tmp/out/files
         let result = inside.toolbox.check(script, LIMIT).await;
         inside.end().await?;
         let result = result.map_err(|error| failed(error.to_string()))?;
-        let out = place
-            .dir("tmp/out")
-            .map_err(|error| failed(reason(&format!("the installation left nothing ({error})"), &result.tail, None)))?;
+        let out = place.dir("tmp/out").map_err(|error| {
+            failed(reason(&format!("the installation produced no result ({error})"), &result.tail, None))
+        })?;
         let log = end(&out, "log").unwrap_or_default();
         place.replace(LOG, log.as_bytes())?;
         let exit = out.read_text("exit", 100).ok().flatten().unwrap_or_default();
@@ -201,7 +201,7 @@ tar -cf /tmp/out/tree.tar --ignore-failed-read -T /tmp/out/files
     }
 }
 
-/// The lines of an installer's log that are likeliest to say what went wrong: what git or a compiler ended with, else the end.
+/// The lines of an installer's log that most likely show what went wrong: the last error of git or a compiler, else the end.
 /// Only people read them.
 fn telling(log: &str) -> String {
     const STARTS: [&str; 3] = ["fatal:", "error:", "E: "];
@@ -211,12 +211,12 @@ fn telling(log: &str) -> String {
     shown.join(" | ")
 }
 
-/// Applies what lies in `tmp/out` to `opt` and `new-tree`, all in `place`.
+/// Applies the files in `tmp/out` to `opt` and `new-tree`, all in `place`.
 fn apply(place: &UntrustedDir) -> Result<(), voe_untrusted::Error> {
     let out = place.dir("tmp/out")?;
     let (env, tree) = (place.dir("opt/miniconda3/envs/testbed")?, place.dir("new-tree")?);
     for path in out.read("gone", LONGEST_LIST)?.unwrap_or_default().split(|byte| *byte == b'\n') {
-        // A path that leads elsewhere names nothing that is gone here.
+        // A path that leads elsewhere is not a deleted file of this directory.
         let _ = env.remove_file(Path::new(std::ffi::OsStr::from_bytes(path)));
     }
     for (archive, dir) in [("env.tar", &env), ("tree.tar", &tree)] {
@@ -226,10 +226,10 @@ fn apply(place: &UntrustedDir) -> Result<(), voe_untrusted::Error> {
     Ok(())
 }
 
-/// Whether a file belongs to a checkout that git is run in here afterwards. Of the repository itself only what a commit
+/// Whether a file may be added to a checkout in which git runs here afterwards. Of the repository itself only what a commit
 /// writes: no configuration, hooks, attributes or links to elsewhere, which make git run programs; no repository in it. No
-/// packs and other branches, which bring what was fetched, and might be newer than the base: git touches the packs that there
-/// are, which tasks share.
+/// packs and other branches, which contain fetched commits that may be newer than the base: git touches the existing
+/// packs, which tasks share.
 fn belongs(path: &Path, kind: Kind) -> bool {
     let names: Vec<&[u8]> = path.iter().map(OsStrExt::as_bytes).collect();
     let git = |name: &&[u8]| name.eq_ignore_ascii_case(b".git");
@@ -258,14 +258,14 @@ fn end(dir: &UntrustedDir, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Waits until no other process makes an installation in `place`.
+/// Waits until no other process runs an installation in `place`.
 async fn locked(place: &Path) -> Result<File, WorkspaceError> {
     let lock = place.join("installing");
     let file = File::create(&lock).map_err(WorkspaceError::io("open", &lock))?;
     blocking(place, move || file.lock().map(|()| file)).await?.map_err(WorkspaceError::io("lock", lock))
 }
 
-/// What blocks, on a thread where it may.
+/// Runs blocking code on a thread for it.
 async fn blocking<T: Send + 'static>(
     at: &Path,
     work: impl FnOnce() -> T + Send + 'static,

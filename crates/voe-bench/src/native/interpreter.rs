@@ -1,4 +1,4 @@
-//! Finding the Python that an environment is made from.
+//! Finds the Python that an environment is made from.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -11,16 +11,16 @@ use tokio::process::Command;
 pub(super) struct Python {
     /// The program.
     pub(super) program: PathBuf,
-    /// The directory that it and its library lie in.
+    /// The directory that contains it and its library.
     pub(super) prefix: PathBuf,
     /// Its version, with the patch level.
     pub(super) version: String,
 }
 
-/// A Python of the same minor version as `wanted`: pyenv's, on `PATH`, or uv's.
+/// Finds a Python of the same minor version as `wanted`: pyenv's, on `PATH`, or uv's.
 pub(super) async fn find(wanted: &str) -> Result<Python, String> {
     let minor: String = wanted.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
-    // It becomes part of paths.
+    // It is used in paths.
     if minor.is_empty() || !minor.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return Err(format!("{wanted:?} is not a version of Python"));
     }

@@ -1,4 +1,4 @@
-//! What this machine has that environments are built with, for `voe doctor`.
+//! What this machine has for building environments, for `voe doctor`.
 
 use std::path::PathBuf;
 
@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 
 use super::interpreter;
 
-/// The Pythons that tasks of the official suites and their like need.
+/// The Pythons that tasks of the official and similar suites need.
 const PYTHONS: [&str; 9] = ["3.5", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13"];
 
-/// uv's path and version, if it is there and runs.
+/// uv's path and version, if it is installed and runs.
 pub async fn uv() -> Option<(PathBuf, String)> {
     let program = interpreter::on_path("uv")?;
     let version = interpreter::output(&program.to_string_lossy(), &["--version"]).await?;
@@ -21,7 +21,7 @@ pub fn install(versions: &[&str]) -> String {
     interpreter::install(versions)
 }
 
-/// The Pythons that environments can be made from, as minor versions: those found, and those missing.
+/// The Pythons that environments can be made from, as minor versions: found ones and missing ones.
 pub async fn pythons() -> (Vec<&'static str>, Vec<&'static str>) {
     let found = join_all(PYTHONS.map(interpreter::find)).await;
     let (mut there, mut missing) = (Vec::new(), Vec::new());

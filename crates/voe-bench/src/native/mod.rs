@@ -1,13 +1,13 @@
-//! Tasks of the official suites without Docker: the row's pinned environment, built once by uv, the checkout at `/testbed`,
-//! and a stand-in for conda, so that the eval script runs as it is.
+//! Tasks of the official suites without Docker: the row's pinned environment, built once by uv, the checkout at `/testbed`
+//! and a stand-in for conda, so that the eval script runs unchanged.
 //!
-//! - [`pins`]: the pinned environments, from a file; [`fetch`]: from the official repository; `pinned`: of which tasks it has
+//! - [`pins`]: pinned environments from a file; [`fetch`]: from the official repository; `pinned`: for which tasks it has
 //!   them; `conda`: the Python packages among conda's pins
-//! - [`ahead`]: what is known of a task before anything is built; [`watch`]: what is built, as it begins; [`machine`]: what
+//! - [`ahead`]: what is known about a task before anything is built; [`watch`]: progress of builds; [`machine`]: what
 //!   the machine has
-//! - `environment`: building one; `interpreter`: finding its Python; `inside`: the sandbox in which it is built
+//! - `environment`: builds one; `interpreter`: finds its Python; `inside`: the sandbox in which it is built
 //! - `repos`: the task's repository, cloned once
-//! - `install`: the task's own install command, run once; `prepare`: what goes before it
+//! - `install`: runs the task's own install command once; `prepare`: the steps before it
 
 pub mod ahead;
 mod conda;
@@ -40,28 +40,28 @@ use pins::Pins;
 /// Where the official images have conda.
 pub(crate) const CONDA: &str = "/opt/miniconda3";
 
-/// The most checkouts and installations at a time: each may take gigabytes of memory while it compiles.
+/// Most checkouts and installations at the same time: each may take gigabytes of memory while it compiles.
 const MOST_AT_ONCE: usize = 8;
 
-/// What is needed for tasks of the official suites without Docker.
+/// Prepares tasks of the official suites without Docker.
 #[derive(Debug)]
 pub struct Native {
-    /// The pinned environments; without them each is fetched.
+    /// The pinned environments; without them each one is fetched.
     pub pins: Option<Pins>,
     lists: fetch::Lists,
-    /// A directory of clones or mirrors; what isn't in it is cloned.
+    /// A directory of clones or mirrors; missing ones are cloned.
     pub repos: Option<PathBuf>,
     /// voe's state directory, with the index of open sandboxes.
     pub state: Option<PathBuf>,
-    /// Whether environments that lack packages are built again, once each.
+    /// Whether environments with missing packages are built again, once each.
     pub again: Option<environment::Tried>,
     /// Called when a build begins and ends.
     pub watch: watch::Watch,
-    /// The Pythons that were looked for, by version.
+    /// Results of searching for Pythons, by version.
     pythons: Mutex<HashMap<String, Result<interpreter::Python, String>>>,
     /// One environment is built at a time: builds are heavy, and tasks share them.
     building: Mutex<()>,
-    /// Checkouts and installs at a time.
+    /// Limits checkouts and installations at the same time.
     preparing: Semaphore,
 }
 
@@ -123,7 +123,7 @@ impl Native {
         let history = History::new(cache.join("history").join(repo.replace('/', "__")));
         let check_out = move |dir: &Path| match sealed_checkout(&mirror.dir, &commit, dir, Some(&history)) {
             Ok(_) => Ok(()),
-            // What git says of the clone; a full disk is nothing that another clone would help.
+            // git's error about the clone; for a full disk another clone would not help.
             Err(
                 error @ (RepoError::Git { .. }
                 | RepoError::GitAnswer { .. }
@@ -170,7 +170,7 @@ impl Native {
     }
 }
 
-/// Why `local` does not work, with a remedy that holds for tasks with an environment: other sandboxes without containers would
+/// Why `local` does not work, with a remedy that is right for tasks with an environment: other sandboxes without containers would
 /// run them without it.
 pub(crate) fn no_other_sandbox(error: SandboxError) -> SandboxError {
     match error {
@@ -178,7 +178,7 @@ pub(crate) fn no_other_sandbox(error: SandboxError) -> SandboxError {
             choice: Choice::Local,
             step,
             problem,
-            remedy: "the environments of tasks need it: run as root, or allow unprivileged user namespaces (`voe doctor` says \
+            remedy: "tasks with an environment need it: run as root, or allow unprivileged user namespaces (`voe doctor` says \
                      how), or use --backend docker"
                 .into(),
         },
@@ -186,7 +186,7 @@ pub(crate) fn no_other_sandbox(error: SandboxError) -> SandboxError {
     }
 }
 
-/// The environment of commands: as after `conda activate testbed`.
+/// Variables of commands: as after `conda activate testbed`.
 pub(crate) fn variables() -> BTreeMap<String, String> {
     let env = format!("{CONDA}/envs/testbed");
     let path = format!("{env}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -207,6 +207,6 @@ mod tests {
             problem: "user namespace: Operation not permitted".into(),
             remedy: "use --sandbox landlock as an ordinary user".into(),
         };
-        insta::assert_snapshot!(no_other_sandbox(error), @"sandbox local: user namespace: Operation not permitted; the environments of tasks need it: run as root, or allow unprivileged user namespaces (`voe doctor` says how), or use --backend docker");
+        insta::assert_snapshot!(no_other_sandbox(error), @"sandbox local: user namespace: Operation not permitted; tasks with an environment need it: run as root, or allow unprivileged user namespaces (`voe doctor` says how), or use --backend docker");
     }
 }

@@ -1,7 +1,7 @@
-//! Which tasks have a pinned environment in the official repository: those of SWE-bench Verified. So a task that has none is
-//! known without asking.
+//! Which tasks have a pinned environment in the official repository: those of SWE-bench Verified. So a task without one is
+//! known without a request.
 
-/// A repository a line, with the numbers of its tasks; from the rows of SWE-bench Verified, whose folders
+/// One repository per line, with the numbers of its tasks; from the rows of SWE-bench Verified, whose folders
 /// `swebench/resources/swebench-og/<repository>/<number>` are in the official repository.
 const LIST: &str = include_str!("pinned.txt");
 

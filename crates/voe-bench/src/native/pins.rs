@@ -1,4 +1,4 @@
-//! The pinned environments of tasks, from a file that the user gives.
+//! Pinned environments of tasks, from a file that the user gives.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -19,20 +19,20 @@ pub struct Pins {
     specs: HashMap<String, Spec>,
     #[serde(skip)]
     content: Content,
-    /// The file, as it was named.
+    /// The file, as the user named it.
     #[serde(skip)]
     file: PathBuf,
-    /// Whether it is for tasks without a list in the official repository only.
+    /// Whether it is used only for tasks without a list in the official repository.
     #[serde(skip)]
     rest: bool,
 }
 
-/// Which content the files have: SHA-256, hexadecimal.
+/// Hashes of the files: SHA-256, hexadecimal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Content {
-    /// Of the file of environments.
+    /// Hash of the environments file.
     pub sha256: String,
-    /// Of the file `specs*.json` beside it, if there is one.
+    /// Hash of the file `specs*.json` next to it, if there is one.
     pub specs_sha256: Option<String>,
 }
 
@@ -52,7 +52,7 @@ pub struct Environment {
     pub pip: Vec<String>,
 }
 
-/// What the older official package does to build an environment of a repository at a version.
+/// How the older official package builds an environment of a repository at a version.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Spec {
@@ -67,11 +67,11 @@ fn or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D:
 }
 
 impl Pins {
-    /// Reads the file `{"environments": {name: {python, conda, pip}}, "instances": {id: name}}`. If a file `specs*.json` lies
-    /// beside it (`repo@version` → `pre_install`, of the older official package), its commands are used too.
+    /// Reads the file `{"environments": {name: {python, conda, pip}}, "instances": {id: name}}`. If a file `specs*.json` is
+    /// next to it (`repo@version` → `pre_install`, of the older official package), its commands are used too.
     ///
     /// # Errors
-    /// The line: the file can't be read, or is not a list of environments.
+    /// A message: the file can't be read, or is not a list of environments.
     pub fn read(path: &Path) -> Result<Self, String> {
         let fail = |why: String| format!("cannot read the environments {}: {why}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
@@ -90,7 +90,7 @@ impl Pins {
         Ok(pins)
     }
 
-    /// Which content the files have.
+    /// Hashes of the files.
     pub fn content(&self) -> &Content {
         &self.content
     }
@@ -100,7 +100,7 @@ impl Pins {
         self.environments.get(self.instances.get(id)?)
     }
 
-    /// The same, but the official lists go before it, and tasks that have one are prepared as without a file.
+    /// The same, but official lists take precedence: tasks that have one are prepared as without a file.
     pub fn for_the_rest(mut self) -> Self {
         self.rest = true;
         self.specs.clear();
@@ -108,18 +108,18 @@ impl Pins {
         self
     }
 
-    /// Whether the official lists go before it.
+    /// Whether official lists take precedence.
     pub fn is_for_the_rest(&self) -> bool {
         self.rest
     }
 
-    /// Which content the environment of a task has, if it has one: the beginning of a hash, hexadecimal.
+    /// Hash of the environment of a task, if it has one: the first digits, hexadecimal.
     pub fn digest(&self, id: &str) -> Option<String> {
         let Environment { python, conda, pip, .. } = self.of(id)?;
         Some(format!("{:.16}", blake3::hash(format!("{python}\n{conda:?}\n{pip:?}").as_bytes()).to_hex()))
     }
 
-    /// What to do for a task that has none.
+    /// The error for a task without an environment.
     pub(crate) fn lacks(&self) -> String {
         format!(
             "{} has no environment for it; add its id to \"instances\", with the name of one of \"environments\" ({{\"python\", \
@@ -128,7 +128,7 @@ impl Pins {
         )
     }
 
-    /// What the older package did for a repository at a version.
+    /// What the older package does for a repository at a version.
     pub(crate) fn spec(&self, repo: &str, version: &str) -> Option<&Spec> {
         self.specs.get(&format!("{repo}@{version}"))
     }
@@ -148,7 +148,7 @@ impl Environment {
         self.python.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
     }
 
-    /// What installers need first: pip, setuptools and wheel as conda pins them; those that nobody pins as they are now.
+    /// Packages that are installed first: pip, setuptools and wheel as conda pins them; the latest version of those not pinned.
     pub(crate) fn tools(&self) -> Vec<String> {
         let tools = ["pip", "setuptools", "wheel"];
         let pinned = self.of_conda().filter(|pin| tools.contains(&pin.name));
@@ -165,7 +165,7 @@ impl Environment {
     /// Everything else, to be installed without its dependencies: the Python packages among conda's pins that pip's lack, and
     /// pip's.
     pub(crate) fn packages(&self) -> Vec<String> {
-        // A line of another form is the repository itself, or something local to the machine it was made on.
+        // Lines of another form are the repository itself, or local to the machine where the list was made.
         let of_pip = || self.pip.iter().filter(|pin| pin.contains("==") && !pin.contains([' ', '/', '@']));
         let mut there: BTreeSet<Cow<'_, str>> =
             of_pip().filter_map(|pin| pin.split_once("==")).map(|(name, _)| conda::normal(name)).collect();
@@ -227,7 +227,7 @@ mod tests {
     fn the_official_environments_have_the_python_packages_of_conda() {
         let Some(data) = std::env::var_os("VOE_TEST_DATA") else {
             assert!(std::env::var_os("VOE_REQUIRE_DATA").is_none(), "VOE_REQUIRE_DATA is set and VOE_TEST_DATA is not");
-            println!("skipped 1 case for want of VOE_TEST_DATA");
+            println!("skipped 1 case: VOE_TEST_DATA is not set");
             return;
         };
         let pins = Pins::read(&Path::new(&data).join("swe-bench/environments.json")).unwrap();
@@ -236,7 +236,7 @@ mod tests {
             let own = packages - environment.pip.iter().filter(|pin| of_conda.contains(pin)).count();
             let from_conda = ["matplotlib", "requests", "scikit-learn", "sympy", "xarray"];
             if !from_conda.iter().any(|repo| environment.name.starts_with(repo)) {
-                // The older Pythons of conda bring certifi, and nothing else is added where pip has all.
+                // conda's older Pythons include certifi; nothing else is added where pip has all.
                 assert!(
                     own <= 1 && (own == 0 || of_conda[0].starts_with("certifi==")),
                     "{}: {of_conda:?}",

@@ -1,9 +1,9 @@
-//! What the official images do to a checkout before the installation, for whoever gives no `specs*.json`.
+//! What the official images do to a checkout before the installation, used without a `specs*.json`.
 
-/// pytest's summary of all tests, which the log is read from.
+/// Makes pytest print a summary of all tests, which the log parser reads.
 const SPHINX: [&str; 1] = ["sed -i 's/pytest/pytest -rA/' tox.ini"];
 
-/// Bounds on packages whose later versions the older Sphinx does not work with.
+/// Upper bounds on packages whose later versions don't work with older versions of Sphinx.
 const OLD_SPHINX: [&str; 8] = [
     "sed -i 's/Jinja2>=2.3/Jinja2<3.0/' setup.py",
     "sed -i 's/sphinxcontrib-applehelp/sphinxcontrib-applehelp<=1.0.7/' setup.py",

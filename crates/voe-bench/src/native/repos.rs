@@ -1,4 +1,4 @@
-//! The task's repository: a clone that is given, or one that voe makes once.
+//! The task's repository: a clone that the user gives, or one that voe makes once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,22 +8,22 @@ use std::time::Duration;
 use tokio::process::Command;
 use voe_repo::RepoError;
 
-/// How often a clone is tried.
+/// How many times cloning is tried.
 const TRIES: u32 = 3;
-/// The longest that a clone may take.
+/// Time limit of cloning.
 const LIMIT: Duration = Duration::from_secs(3600);
 
 /// A clone or mirror of a repository.
 #[derive(Debug, Clone)]
 pub(super) struct Mirror {
-    /// Where it is.
+    /// Directory of the clone.
     pub(super) dir: PathBuf,
-    /// Whether the user gave it; else it is voe's own.
+    /// Whether the user gave it; otherwise voe made it.
     given: bool,
 }
 
 impl Mirror {
-    /// Why the base of a task of `repo` can't be taken from it, and what to do.
+    /// Why the base of a task of `repo` can't be taken from it, with a remedy.
     pub(super) fn unusable(&self, repo: &str, error: &RepoError) -> String {
         let dir = self.dir.display();
         let remedy = if self.given {
@@ -31,13 +31,13 @@ impl Mirror {
                 "clone it again (git clone --mirror https://github.com/{repo}.git), or give another directory with --repos DIR"
             )
         } else {
-            format!("remove {dir}, and run the same command: it is cloned again")
+            format!("remove {dir} and run the same command: it is cloned again")
         };
         format!("the clone of {repo} in {dir} can't be used ({error}); {remedy}")
     }
 }
 
-/// A clone or mirror of `repo` (`owner/name`).
+/// Finds or makes a clone or mirror of `repo` (`owner/name`).
 pub(super) async fn mirror(given: Option<&Path>, cache: &Path, repo: &str) -> Result<Mirror, String> {
     let flat = repo.replace('/', "__");
     let name = repo.rsplit('/').next().unwrap_or(repo);
@@ -80,7 +80,7 @@ pub(super) async fn mirror(given: Option<&Path>, cache: &Path, repo: &str) -> Re
 
 async fn clone(repo: &str, to: &Path) -> Result<(), String> {
     let mut command = Command::from(voe_untrusted::program("git"));
-    // The user's own configuration may know a proxy; the environment, of a hook say, is about another repository.
+    // The user's own git configuration may set a proxy; git's variables (of a hook, for example) are about another repository.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("GIT_") && !text.starts_with("GIT_SSL") && !text.starts_with("GIT_SSH") {

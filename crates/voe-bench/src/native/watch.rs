@@ -1,28 +1,28 @@
-//! What is made for tasks, told as it begins, for whoever watches: it takes minutes.
+//! Progress of builds, which take minutes.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Something that begins or ends.
+/// A build that begins or ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// An environment is built.
+    /// The build of an environment begins.
     Builds {
-        /// Its name.
+        /// Name of the environment.
         environment: String,
     },
-    /// That has ended, however.
+    /// The build ended, successfully or not.
     Built,
 }
 
 type Each = dyn Fn(&Step) + Send + Sync;
 
-/// The function that is called at each step.
+/// The function to call at each step.
 #[derive(Clone, Default)]
 pub struct Watch(Option<Arc<Each>>);
 
 impl Watch {
-    /// Tells `each` of every step.
+    /// Calls `each` at every step.
     pub fn new(each: impl Fn(&Step) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(each)))
     }

@@ -1,4 +1,4 @@
-//! One attempt of a run: begun, gone on with, brought to its end.
+//! One attempt of a run: started or resumed, and run to its end.
 
 use std::io::Write;
 use std::path::Path;
@@ -17,21 +17,21 @@ use voe_untrusted::UntrustedDir;
 use super::Context;
 use super::dir::DirError;
 use super::memory;
-use super::pace::{LastError, Paced};
-use super::policy::{self, Fate};
+use super::pace::{LastError, ThrottledModel};
+use super::policy::{self, Disposition};
 use super::progress::{Key, Watching};
 use super::record;
 use crate::experiment::Arm;
 use crate::script::ScriptError;
 use crate::workspace::{Prepared, Remedy, WorkspaceError};
 
-/// The most that is read of them. Bytes.
+/// Most bytes read of them.
 const MOST_FAULTS: u64 = 16 << 20;
 
-/// Where commands of an attempt have their temporary files, in its directory.
+/// Directory of temporary files of an attempt's commands, in its own directory.
 const TMP: &str = "tmp";
 
-/// An attempt that is to be made.
+/// An attempt to make.
 #[derive(Debug, Clone)]
 pub(super) struct Job {
     pub(super) task: Arc<Instance>,
@@ -39,44 +39,45 @@ pub(super) struct Job {
     pub(super) trial: u32,
 }
 
-/// How far an attempt is, by its files.
+/// The state of an attempt, by its files.
 #[derive(Debug, PartialEq)]
-pub(super) enum Standing {
-    /// It counts; nothing is to be done.
+pub(super) enum JobState {
+    /// It ended and counts; nothing is left to do.
     Done,
-    /// It has been given up: its tries are used up, or another would end the same way.
+    /// It was given up: its tries are used up, or another one would end the same way.
     GivenUp,
-    /// It is to be made, or gone on with.
+    /// It has to be started or resumed.
     Open,
 }
 
-/// A try that ended by no fault of the model's: a line in `faults.jsonl`.
+/// A try that failed through no fault of the model: a line in `faults.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
     /// When, UTC, RFC 3339.
     pub time: String,
-    /// What happened, in one line.
+    /// The error, in one line.
     pub why: String,
-    /// What becomes of the attempt.
-    pub fate: Fate,
+    /// What happens to the attempt.
+    #[serde(rename = "fate")]
+    pub disposition: Disposition,
 }
 
-/// What came of working on an attempt.
-pub(super) enum Came {
+/// The outcome of working on an attempt.
+pub(super) enum JobOutcome {
     /// It ended and counts.
     Ended(Box<Finish>),
-    /// It stands between two steps, and the run is to pause.
+    /// It stopped between two steps because the run pauses.
     Paused,
-    /// It ended by no fault of the model's.
-    Fault(String, Fate),
+    /// It failed through no fault of the model.
+    Fault(String, Disposition),
     /// The disk is full, so that no other attempt can be made either.
     NoRoom(String),
     /// The task can't run here.
     Skipped(String, Remedy),
 }
 
-impl Came {
-    /// What came, for the log.
+impl JobOutcome {
+    /// A word for the log.
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Ended(_) => "ended",
@@ -103,7 +104,7 @@ enum Failed {
     Files(#[from] voe_untrusted::Error),
     #[error(transparent)]
     Record(#[from] voe_trace::ReadError),
-    #[error("no model is called {0:?}")]
+    #[error("no model has the name {0:?}")]
     NoModel(String),
     #[error("{0}")]
     Task(#[from] tokio::task::JoinError),
@@ -115,10 +116,10 @@ impl From<voe_trace::WriteError> for Failed {
     }
 }
 
-/// Removes a directory that commands wrote to, whatever they left there.
+/// Removes a directory that commands could write to, whatever they left there.
 fn remove(dir: &Path) {
     if let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) {
-        // What stays is in the way of nobody; the next one to need the place says so.
+        // Leftovers do no harm here; whoever needs the path next reports the error.
         let _ = UntrustedDir::open(parent).and_then(|parent| parent.remove(name));
     }
 }
@@ -128,72 +129,74 @@ impl Job {
         Key { task: self.task.instance_id.clone(), arm: self.arm.name.clone(), trial: self.trial }
     }
 
-    /// How far it is. A try that ended by a fault and was not yet put aside is put aside.
-    pub(super) fn standing(&self, context: &Context) -> Result<Standing, DirError> {
+    /// Its state. Moves a failed try aside if that was not yet done.
+    pub(super) fn state(&self, context: &Context) -> Result<JobState, DirError> {
         let Some(dir) = context.dir.begun(&self.task.instance_id, &self.arm.name, self.trial)? else {
-            return Ok(Standing::Open);
+            return Ok(JobState::Open);
         };
         if let Some(finish) = record::finish(&dir) {
-            if policy::fate(finish.reason, None) == Fate::Counts {
-                return Ok(Standing::Done);
+            if policy::disposition(finish.reason, None) == Disposition::Counts {
+                return Ok(JobState::Done);
             }
             let why = finish.error.unwrap_or_else(|| finish.reason.to_string());
-            self.put_aside(context, &why, policy::fate(finish.reason, None))?;
+            self.put_aside(context, &why, policy::disposition(finish.reason, None))?;
         }
         let faults = faults(&dir);
-        let last = faults.last().map(|fault| fault.fate);
-        let used_up = faults.len() >= context.tries as usize || last == Some(Fate::Fault);
-        Ok(if used_up { Standing::GivenUp } else { Standing::Open })
+        let last = faults.last().map(|fault| fault.disposition);
+        let used_up = faults.len() >= context.tries as usize || last == Some(Disposition::Fault);
+        Ok(if used_up { JobState::GivenUp } else { JobState::Open })
     }
 
-    /// Makes the attempt, or goes on with it, to its end.
-    pub(super) async fn work(&self, context: &Arc<Context>) -> Came {
+    /// Starts or resumes the attempt and runs it to its end.
+    pub(super) async fn work(&self, context: &Arc<Context>) -> JobOutcome {
         let prepared = match context.workspaces.prepare(&self.task).await {
             Ok(prepared) => prepared,
             Err(error) => match error.remedy() {
-                Some(remedy) => return Came::Skipped(error.to_string(), remedy),
-                None if policy::is_no_room(&error) => return Came::NoRoom(error.to_string()),
-                None => return self.fault(context, &error.to_string(), Fate::Again),
+                Some(remedy) => return JobOutcome::Skipped(error.to_string(), remedy),
+                None if policy::is_no_room(&error) => return JobOutcome::NoRoom(error.to_string()),
+                None => return self.fault(context, &error.to_string(), Disposition::Again),
             },
         };
         if !prepared.lacks.is_empty() {
             let text = format!(
-                "{}: its environment lacks {}; what its tests say may be due to that (grade gold to find out)",
+                "{}: its environment lacks {}; its tests may fail because of that (grade gold to find out)",
                 self.key(),
                 prepared.lacks
             );
             context.progress.note(text);
         }
         match self.attempt(context, &prepared).await {
-            Ok(Done::Ended(finish)) => Came::Ended(finish),
-            Ok(Done::Paused) => Came::Paused,
-            Ok(Done::Fault(why, fate)) => self.fault(context, &why, fate),
-            Err(error @ (Failed::Script(_) | Failed::Record(_))) => Came::Fault(error.to_string(), Fate::Stops),
-            Err(error) if policy::is_no_room(&error) => Came::NoRoom(error.to_string()),
-            Err(error) => self.fault(context, &error.to_string(), Fate::Again),
+            Ok(Done::Ended(finish)) => JobOutcome::Ended(finish),
+            Ok(Done::Paused) => JobOutcome::Paused,
+            Ok(Done::Fault(why, disposition)) => self.fault(context, &why, disposition),
+            Err(error @ (Failed::Script(_) | Failed::Record(_))) => {
+                JobOutcome::Fault(error.to_string(), Disposition::Stops)
+            }
+            Err(error) if policy::is_no_room(&error) => JobOutcome::NoRoom(error.to_string()),
+            Err(error) => self.fault(context, &error.to_string(), Disposition::Again),
         }
     }
 
-    /// Notes that a try ended by a fault.
-    pub(super) fn fault(&self, context: &Context, why: &str, fate: Fate) -> Came {
-        // What the model's server or the strategy is at fault for has nothing to do with the disk.
-        if fate == Fate::Again && memory::no_room(&context.dir.path).is_some() {
-            return Came::NoRoom(why.to_owned());
+    /// Records that a try ended in a fault.
+    pub(super) fn fault(&self, context: &Context, why: &str, disposition: Disposition) -> JobOutcome {
+        // A fault of the model's server or of the strategy has nothing to do with the disk.
+        if disposition == Disposition::Again && memory::no_room(&context.dir.path).is_some() {
+            return JobOutcome::NoRoom(why.to_owned());
         }
-        // A run that stops for all is no try of this attempt's.
-        if fate != Fate::Stops
-            && let Err(error) = self.put_aside(context, why, fate)
+        // If the whole run stops, that is not a try of this attempt.
+        if disposition != Disposition::Stops
+            && let Err(error) = self.put_aside(context, why, disposition)
         {
-            return Came::Fault(format!("{why}; {error}"), Fate::Stops);
+            return JobOutcome::Fault(format!("{why}; {error}"), Disposition::Stops);
         }
-        Came::Fault(why.to_owned(), fate)
+        JobOutcome::Fault(why.to_owned(), disposition)
     }
 
-    fn put_aside(&self, context: &Context, why: &str, fate: Fate) -> Result<(), DirError> {
+    fn put_aside(&self, context: &Context, why: &str, disposition: Disposition) -> Result<(), DirError> {
         let dir = self.dir(context)?;
         let io = |source| DirError::Io { path: dir.path().join(FAULTS), source };
         let number = faults(&dir).len() + 1;
-        let fault = Fault { time: jiff::Timestamp::now().to_string(), why: why.to_owned(), fate };
+        let fault = Fault { time: jiff::Timestamp::now().to_string(), why: why.to_owned(), disposition };
         let line = serde_json::to_string(&fault).map_err(|error| io(error.into()))?;
         writeln!(dir.append(FAULTS)?, "{line}").map_err(io)?;
         if dir.kind(TRAJECTORY)?.is_some() {
@@ -202,12 +205,12 @@ impl Job {
             dir.move_to(TRAJECTORY, &dir, &failed)?;
         }
         let _ = dir.remove_file(PATCH);
-        // What stays is in the way of nobody; the next one to need the place says so.
+        // Leftovers do no harm here; whoever needs the path next reports the error.
         let _ = dir.remove(TMP);
         Ok(())
     }
 
-    /// The attempt's directory, made if it is not there.
+    /// The attempt's directory, created if missing.
     fn dir(&self, context: &Context) -> Result<UntrustedDir, DirError> {
         context.dir.begin(&self.task.instance_id, &self.arm.name, self.trial)
     }
@@ -221,7 +224,7 @@ impl Job {
         let served = record.as_ref().map_or(0, |record| steps(&record.records));
         let source = context.models.get(&self.arm.model).ok_or_else(|| Failed::NoModel(self.arm.model.clone()))?;
         let model = source.open(&self.task, &self.arm.strategy, self.trial, served)?;
-        let paced = Paced::new(model, context.pacer(&self.arm.model));
+        let paced = ThrottledModel::new(model, context.pacer(&self.arm.model));
         let (at_rest, last_error) = (paced.at_rest(), paced.last_error());
 
         let home = context.dir.path.join("work").join(format!("{}-{}-{}", key.task, key.arm, key.trial));
@@ -240,7 +243,7 @@ impl Job {
                 String::new()
             },
             stream: context.stream,
-            // A run pauses between steps, and needs no more than that.
+            // A run pauses between steps; no other signal is needed.
             stop: watch::channel(false).1,
             time: jiff::Timestamp::now().to_string(),
         };
@@ -272,12 +275,12 @@ impl Job {
             }
         };
         let last = last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let came = self.finish(context, attempt, reason, error, last.as_ref(), &dir).await;
+        let outcome = self.finish(context, attempt, reason, error, last.as_ref(), &dir).await;
         remove(&home);
-        came
+        outcome
     }
 
-    /// The record to go on with, cut after its last complete step; `None` to begin.
+    /// The record to resume, cut after its last complete step; `None` to start over.
     fn begun(&self, context: &Context, dir: &UntrustedDir) -> Result<Option<Trajectory>, Failed> {
         if dir.kind(TRAJECTORY)?.is_none() {
             let _ = dir.remove(TMP);
@@ -290,11 +293,11 @@ impl Job {
         }
         if record::has_reply(dir) {
             let why = if keeps {
-                "its record has no complete step to go on from"
+                "its record has no complete step to resume from"
             } else {
-                "what it had in /tmp went with its sandbox"
+                "its /tmp was lost with its sandbox"
             };
-            context.progress.note(format!("{}: {why}; it begins anew", self.key()));
+            context.progress.note(format!("{}: {why}; starting over", self.key()));
         }
         dir.remove_file(TRAJECTORY)?;
         let _ = dir.remove_file(PATCH);
@@ -302,7 +305,7 @@ impl Job {
         Ok(None)
     }
 
-    /// What the agent may know: the statement, and the hints if they were asked for.
+    /// What the agent is given: the statement, and the hints if they were asked for.
     fn task(&self, context: &Context, prepared: &Prepared, at: &Path) -> Task {
         let mut statement = self.task.problem_statement.clone();
         if context.dir.file.experiment.hints && !self.task.hints_text.trim().is_empty() {
@@ -328,15 +331,15 @@ impl Job {
         last: Option<&LastError>,
         dir: &UntrustedDir,
     ) -> Result<Done, Failed> {
-        let fate = policy::fate(reason, last);
+        let disposition = policy::disposition(reason, last);
         let ended = attempt.finish(reason, error.clone(), TRAJECTORY.to_owned()).await?;
-        // Before the record's end: what counts has its patch.
+        // Before the record's end: an attempt that counts must have its patch.
         dir.replace(PATCH, ended.patch.text.as_bytes())?;
         let finish = ended.finish.clone();
         attempt.close(ended.finish).await?;
         let _ = dir.remove(TMP);
-        if fate != Fate::Counts {
-            return Ok(Done::Fault(error.unwrap_or_else(|| reason.to_string()), fate));
+        if disposition != Disposition::Counts {
+            return Ok(Done::Fault(error.unwrap_or_else(|| reason.to_string()), disposition));
         }
         context.dir.add_prediction(&self.arm.name, self.trial, &self.task.instance_id, &finish.patch)?;
         Ok(Done::Ended(Box::new(finish)))
@@ -346,10 +349,10 @@ impl Job {
 enum Done {
     Ended(Box<Finish>),
     Paused,
-    Fault(String, Fate),
+    Fault(String, Disposition),
 }
 
-/// The tries of an attempt that ended by faults.
+/// The failed tries of an attempt.
 pub fn faults(attempt: &UntrustedDir) -> Vec<Fault> {
     let text = attempt.read_text(FAULTS, MOST_FAULTS).ok().flatten().unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()

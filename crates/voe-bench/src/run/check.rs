@@ -1,4 +1,4 @@
-//! Whether a run directory is one that voe can have made: somebody else may have sent it.
+//! Checks that voe can have made a run directory: it may come from somebody else.
 
 use std::ffi::{OsStr, OsString};
 
@@ -7,13 +7,13 @@ use voe_untrusted::{Kind, UntrustedDir, private};
 use super::dir::DirError;
 use super::file::RunFile;
 
-/// How deep files of voe's own lie: `grades/official/logs/run_evaluation/<run>/<model>/<id>/…`.
+/// Depth of voe's own files: `grades/official/logs/run_evaluation/<run>/<model>/<id>/…`.
 const DEPTH: usize = 8;
 
-/// Attempts that a run may have in all. Each is looked for on the disk.
+/// Most attempts that a run may have. Each is looked up on the disk.
 const MOST_ATTEMPTS: u64 = 1_000_000;
 
-/// Who could have changed what is in a run directory.
+/// Who may have changed a run directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
     /// Anybody: it is only read.
@@ -22,7 +22,7 @@ pub(super) enum Whose {
     Own,
 }
 
-/// Looks at the kinds of files; names are looked at where `run.toml` is read.
+/// Checks the kinds of files; names are checked where `run.toml` is read.
 ///
 /// # Errors
 /// A link or a special file among what voe reads and writes; for [`Whose::Own`] a directory of another user's.
@@ -30,7 +30,7 @@ pub(super) fn run(dir: &UntrustedDir, whose: Whose) -> Result<(), DirError> {
     walk(dir, whose, &mut Vec::new())
 }
 
-/// Whether nothing but files and directories is in a directory called `name`, however deep.
+/// Checks that a directory called `name` contains only files and directories, at any depth.
 ///
 /// # Errors
 /// A link or a special file; too deep.
@@ -38,7 +38,7 @@ pub(crate) fn plain(dir: &UntrustedDir, name: &str) -> Result<(), DirError> {
     walk(dir, Whose::Anybodys, &mut vec![name.into()])
 }
 
-/// Whether nothing but files and directories is in the directory that is `at` in the run directory.
+/// Checks that the directory at `at` in the run directory contains only files and directories.
 fn walk(dir: &UntrustedDir, whose: Whose, at: &mut Vec<OsString>) -> Result<(), DirError> {
     if whose == Whose::Own {
         private::check_owner(dir)?;
@@ -49,7 +49,7 @@ fn walk(dir: &UntrustedDir, whose: Whose, at: &mut Vec<OsString>) -> Result<(), 
             Kind::File => {}
             Kind::Dir if is_of_commands(at) => {}
             Kind::Dir if at.len() <= DEPTH => {
-                // A directory that goes away meanwhile belonged to an attempt under way.
+                // A directory that disappears meanwhile belongs to a running attempt.
                 match dir.dir(&entry.name) {
                     Err(error) if error.is_not_found() => {}
                     inner => walk(&inner?, whose, at)?,
@@ -62,7 +62,7 @@ fn walk(dir: &UntrustedDir, whose: Whose, at: &mut Vec<OsString>) -> Result<(), 
     Ok(())
 }
 
-/// Whether commands write to a directory of a run, of which nothing is said here: those who use it know that. The whole
+/// Whether commands write to a directory of a run. Such directories are not checked: their users expect anything there. The whole
 /// path decides, since tasks and arms may have any name.
 fn is_of_commands(at: &[OsString]) -> bool {
     let is = |part: &OsString, name: &str| part == OsStr::new(name);
@@ -74,7 +74,7 @@ fn is_of_commands(at: &[OsString]) -> bool {
     }
 }
 
-/// Whether the numbers in a `run.toml` are those of a run that somebody could make.
+/// Checks that the numbers in a `run.toml` are within the limits of a run.
 pub(super) fn is_bounded(run: &RunFile) -> bool {
     let attempts = [run.trials.into(), run.tasks.len().max(1) as u64, run.arms.len().max(1) as u64];
     attempts.into_iter().try_fold(1_u64, u64::checked_mul).is_some_and(|all| all <= MOST_ATTEMPTS)

@@ -1,14 +1,14 @@
-//! The run directory: the whole truth about a run, in plain files.
+//! The run directory: everything about a run, in plain files.
 //!
 //! ```text
 //! run.toml                                what is run, resolved
 //! suite.jsonl                             the rows of its tasks
 //! environments/<id>.toml                  which environment the attempts at a task have
-//! lock                                    held while a voe works on it
+//! lock                                    locked while a voe works on the run
 //! tasks/<id>/<arm>-<trial>/               an attempt
 //!     trajectory.jsonl                    its record
 //!     patch.diff                          its patch, once it has ended
-//!     failed-<n>.jsonl  faults.jsonl      tries that ended by no fault of the model's, and why
+//!     failed-<n>.jsonl  faults.jsonl      tries that failed through no fault of the model, and why
 //! predictions/<arm>-<trial>.jsonl         in the official format
 //! grades/…                                see `grade`
 //! ```
@@ -34,10 +34,10 @@ use crate::suite::{Suite, is_file_name};
 /// The version of the directory's layout that this voe writes.
 pub const FORMAT: u32 = 2;
 
-/// Held while a voe works on it.
+/// Locked while a voe works on the run.
 const LOCK: &str = "lock";
 
-/// The most that is read of a file. Bytes.
+/// Most bytes read of a file.
 mod most {
     pub(super) const RUN_FILE: u64 = 16 << 20;
     pub(super) const SUITE: u64 = 1 << 30;
@@ -49,48 +49,48 @@ mod most {
 #[derive(Debug, thiserror::Error)]
 pub enum DirError {
     /// The directory is not a run directory.
-    #[error("{0} is no run directory (no run.toml in it)")]
+    #[error("{0} is not a run directory: missing run.toml")]
     NotARun(PathBuf),
-    /// Other things are in it, which a run could harm.
-    #[error("{0} has other things in it and is no run directory (no run.toml in it); name a new directory")]
+    /// The directory contains other files, which a run could damage.
+    #[error("{0} contains other files and is not a run directory: missing run.toml; give a new directory")]
     Occupied(PathBuf),
-    /// Another voe works on it.
-    #[error("another voe works on {0}; wait for it, or end it (`voe bench status {0}` shows what it does)")]
+    /// Another voe is working on it.
+    #[error("another voe is working on {0}; wait for it or stop it (`voe bench status {0}` shows its progress)")]
     Locked(PathBuf),
     /// A later voe made it.
-    #[error("{path} was made by a newer voe (format {found}, this one knows {FORMAT}); use that voe")]
+    #[error("{path} was made by a newer voe (format {found}; this one reads up to {FORMAT}); use that voe")]
     TooNew {
         /// The directory.
         path: PathBuf,
-        /// Its format.
+        /// The format of the directory.
         found: u32,
     },
     /// Others could read what is written into it, or could have prepared it.
     #[error(transparent)]
     Untrusted(#[from] voe_untrusted::Error),
-    /// It holds another run.
-    #[error("{path} holds another run (it differs in {what}); give another directory with --out, or the same settings")]
+    /// It contains another run.
+    #[error("{path} contains another run (different: {what}); give another directory with --out, or the same settings")]
     Another {
         /// The directory.
         path: PathBuf,
-        /// In what it differs.
+        /// The difference.
         what: String,
     },
-    /// Something stands in it that voe never puts there.
+    /// It contains something that voe never puts there.
     #[error("{path} is a {kind}, which voe does not put into a run directory; remove it, or use another run")]
     Foreign {
-        /// The path.
+        /// Path of that entry.
         path: PathBuf,
-        /// What it is.
+        /// Kind of the entry.
         kind: Kind,
     },
-    /// What it has of its tasks is no longer what it was begun with.
-    #[error("{0} was changed since the run was begun; put it back as it was, or begin another run")]
+    /// The rows of its tasks have changed since the run was started.
+    #[error("{0} has changed since the run was started; restore it, or start another run")]
     Changed(PathBuf),
-    /// Its numbers are none that anybody could run.
+    /// It has more attempts than a run may have.
     #[error("{0} would have more than 1,000,000 attempts (tasks × arms × trials); choose fewer")]
     TooMany(PathBuf),
-    /// A file of it can't be read.
+    /// A file in it can't be read.
     #[error("cannot read {path}: {why}")]
     Damaged {
         /// The file.
@@ -98,34 +98,34 @@ pub enum DirError {
         /// The reason, in one line.
         why: String,
     },
-    /// A file of it can't be written.
+    /// A file in it can't be written.
     #[error("cannot write {path}: {source}")]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 }
 
-/// An open run directory, held against other voes.
+/// An open run directory, locked against other voe processes.
 #[derive(Debug)]
 pub struct RunDir {
-    /// Where it is.
+    /// Path of the directory.
     pub path: PathBuf,
     /// What is run.
     pub file: RunFile,
-    /// The directory itself: all that is read and written in it goes by this.
+    /// The open directory: all reads and writes in it go through this.
     files: UntrustedDir,
     _lock: Option<File>,
     own: bool,
 }
 
 impl RunDir {
-    /// Opens the directory for the run that `file` describes, or begins it there.
+    /// Opens the directory for the run that `file` describes, or starts the run there.
     ///
     /// # Errors
-    /// Another voe works on it, it holds another run, or the disk.
+    /// Another voe is working on it, it contains another run, or a file can't be read or written.
     pub fn open(path: &Path, file: RunFile, suite: &Suite) -> Result<Self, DirError> {
         let io = |at: &Path| {
             let path = at.to_owned();
@@ -178,12 +178,12 @@ impl RunDir {
         Ok(run)
     }
 
-    /// Reads a run without holding it: for looking at it while another voe works on it.
+    /// Reads a run without locking it, also while another voe is working on it.
     ///
     /// # Errors
-    /// There is no run in the directory, or its description can't be read.
+    /// The directory contains no run, or its `run.toml` can't be read.
     pub fn look(path: &Path) -> Result<Self, DirError> {
-        // As the user named it, links of theirs included; below it none is followed.
+        // Links in the path that the user gave are followed; none below it.
         let there = path.canonicalize().map_err(|_| DirError::NotARun(path.to_owned()))?;
         let files = UntrustedDir::named(&there)?;
         let file = read(&files, path)?;
@@ -192,27 +192,27 @@ impl RunDir {
         Ok(Self { path: path.to_owned(), file, files, _lock: None, own })
     }
 
-    /// The directory, for files in it.
+    /// The directory, for access to its files.
     pub fn files(&self) -> &UntrustedDir {
         &self.files
     }
 
-    /// Asks for what writing in it needs: that nobody else can write in it.
+    /// Checks what writing in it requires: that nobody else can write to it.
     ///
     /// # Errors
-    /// It is another user's, others can write to it, or a directory in it is another user's.
+    /// It belongs to another user, others can write to it, or a directory in it belongs to another user.
     pub fn check_own(&self) -> Result<(), DirError> {
         private::check_way(self.files.path())?;
         private::check_dir(&self.files)?;
         check::run(&self.files, Whose::Own)
     }
 
-    /// Where its tasks are worked on, and with what, as it says itself: believed only where nobody but the user can write it.
+    /// The recorded place of the run's tasks; used only if nobody but the user can have written it.
     pub fn place(&self) -> Option<&Place> {
         self.file.place.as_ref().filter(|_| self.own)
     }
 
-    /// Whether nobody but the user can have written what it says.
+    /// Whether nobody but the user can have written it.
     pub fn is_own(&self) -> bool {
         self.own
     }
@@ -224,14 +224,14 @@ impl RunDir {
 
     /// The rows of its tasks, as bytes.
     fn rows(&self) -> Result<Vec<u8>, DirError> {
-        let missing = || DirError::Damaged { path: self.path.join(SUITE), why: "it is not there".to_owned() };
+        let missing = || DirError::Damaged { path: self.path.join(SUITE), why: "file not found".to_owned() };
         self.files.read(SUITE, most::SUITE)?.ok_or_else(missing)
     }
 
-    /// The suite as the run has it: its own rows, under the name and source that it was begun with.
+    /// The suite as stored in the run: its own rows, with the name and source that it was started with.
     ///
     /// # Errors
-    /// They can't be read, or are no longer those that the run was begun with.
+    /// The rows can't be read, or have changed since the run was started.
     pub fn suite(&self) -> Result<Suite, DirError> {
         let path = self.path.join(SUITE);
         let mut suite = Suite::of_bytes(&path, self.rows()?)
@@ -244,10 +244,10 @@ impl RunDir {
         Ok(suite)
     }
 
-    /// The arms, resolved as they were when the run was begun.
+    /// The arms, as they were resolved when the run was started.
     ///
     /// # Errors
-    /// A strategy's text can't be read.
+    /// A strategy's text is invalid.
     pub fn arms(&self) -> Result<Vec<Arm>, DirError> {
         let arm = |arm: &super::file::ArmFile| {
             let strategy = voe_agent::load::parse(&arm.strategy)
@@ -257,7 +257,7 @@ impl RunDir {
         self.file.arms.iter().map(arm).collect()
     }
 
-    /// Where an attempt lies.
+    /// Path of an attempt's directory.
     pub fn attempt(&self, task: &str, arm: &str, trial: u32) -> PathBuf {
         self.path.join(at(task, arm, trial))
     }
@@ -270,7 +270,7 @@ impl RunDir {
         }
     }
 
-    /// An attempt's directory, made if it is not there.
+    /// An attempt's directory, created if missing.
     pub(super) fn begin(&self, task: &str, arm: &str, trial: u32) -> Result<UntrustedDir, DirError> {
         Ok(self.files.make_dirs(at(task, arm, trial))?)
     }
@@ -283,7 +283,7 @@ impl RunDir {
         Ok(self.files.read_text(predictions(arm, trial), most::PREDICTIONS)?)
     }
 
-    /// Writes an arm's predictions from the attempts that count: those that have ended. In the order of the suite.
+    /// Writes an arm's predictions from the attempts that ended and count, in the order of the suite.
     ///
     /// # Errors
     /// A record can't be read, or the predictions can't be written.
@@ -315,12 +315,12 @@ impl RunDir {
     }
 }
 
-/// Where an attempt lies in a run.
+/// Path of an attempt in a run.
 fn at(task: &str, arm: &str, trial: u32) -> PathBuf {
     Path::new(TASKS).join(task).join(format!("{arm}-{trial}"))
 }
 
-/// Where the predictions of an arm's trial lie in a run.
+/// Path of the predictions of an arm's trial in a run.
 fn predictions(arm: &str, trial: u32) -> PathBuf {
     Path::new(PREDICTIONS).join(format!("{arm}-{trial}.jsonl"))
 }
@@ -340,12 +340,12 @@ fn read(files: &UntrustedDir, path: &Path) -> Result<RunFile, DirError> {
         return Err(DirError::TooNew { path: path.to_owned(), found });
     }
     let run: RunFile = table.try_into().map_err(|error: toml::de::Error| damaged(error.message().to_owned()))?;
-    // All of them become names of directories below this one.
+    // All of them are used as names of directories below this one.
     if let Some(arm) = run.arms.iter().find(|arm| slug(&arm.name, "") != arm.name || arm.name.is_empty()) {
-        return Err(damaged(format!("{:?} is not a name for an arm", arm.name)));
+        return Err(damaged(format!("{:?} is not a valid name of an arm", arm.name)));
     }
     if let Some(task) = run.tasks.iter().find(|task| !is_file_name(task)) {
-        return Err(damaged(format!("{task:?} is not an id of a task")));
+        return Err(damaged(format!("{task:?} is not a valid id of a task")));
     }
     if !check::is_bounded(&run) {
         return Err(DirError::TooMany(path.to_owned()));
@@ -353,7 +353,7 @@ fn read(files: &UntrustedDir, path: &Path) -> Result<RunFile, DirError> {
     Ok(run)
 }
 
-/// Whether a run directory and what it says are the user's, and nobody else can write them.
+/// Whether a run directory and its files belong to the user, and nobody else can write them.
 fn is_own(dir: &UntrustedDir) -> bool {
     let look = || -> Option<()> {
         private::check_way(dir.path()).ok()?;
@@ -364,7 +364,7 @@ fn is_own(dir: &UntrustedDir) -> bool {
     look().is_some()
 }
 
-/// Whether an entry can be what a voe left that was killed before it wrote what is run.
+/// Whether an entry can be left over from a voe that was killed before it wrote `run.toml`.
 fn is_left_of_a_beginning(entry: &Entry) -> bool {
     [LOCK, SUITE].iter().any(|name| entry.name == *name) || entry.name.as_encoded_bytes().ends_with(b".new")
 }

@@ -1,4 +1,4 @@
-//! `run.toml`: what a run is, resolved.
+//! `run.toml`: the description of a run, resolved.
 
 use std::path::PathBuf;
 
@@ -14,49 +14,49 @@ use crate::suite::Source;
 pub struct RunFile {
     /// The version of the layout.
     pub format: u32,
-    /// The version of voe that began it.
+    /// The version of voe that started the run.
     pub voe: String,
     /// Other versions that worked on it later.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub later: Vec<String>,
-    /// When it was begun, UTC, RFC 3339.
+    /// Start time of the run, UTC, RFC 3339.
     pub began: String,
     /// Attempts at each task in each arm.
     pub trials: u32,
-    /// The isolation that was asked for, which may be "auto": in format 1 only. See [`RunFile::place`].
+    /// The requested isolation, which may be "auto". Format 1 only; see [`RunFile::place`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<String>,
-    /// Whether some of its attempts ran without isolation, where the suite's solutions could be read.
+    /// Whether some of its attempts ran without isolation and could read the suite's solutions.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub readable_solutions: bool,
-    /// Whether replies are streamed, which some servers read calls worse with.
+    /// Whether replies are streamed; some servers parse tool calls worse when they stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<bool>,
     /// The suite's name.
     pub suite: String,
-    /// Its tasks.
+    /// Ids of its tasks.
     pub tasks: Vec<String>,
     /// SHA-256 of `suite.jsonl`, hexadecimal. Since format 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows_sha256: Option<String>,
-    /// Where the experiment's file was, if there was one: hidden from commands, as what lies next to it.
+    /// Path of the experiment's file, if there was one: hidden from commands, with its neighbors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experiment_file: Option<PathBuf>,
-    /// Where it was read from.
+    /// The source of the suite.
     pub source: Source,
-    /// Where its tasks are worked on, and with what. Since format 2.
+    /// The place where its tasks are worked on. Since format 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
     /// The machine.
     pub machine: Machine,
-    /// The experiment as it was given.
+    /// The experiment as given.
     pub experiment: Experiment,
     /// The arms, resolved.
     pub arms: Vec<ArmFile>,
 }
 
 impl RunFile {
-    /// The same run, resumed as `now` says: with more trials, other paths, and what an older voe did not write down.
+    /// The same run, resumed with the settings of `now`: more trials, other paths, and facts that an older voe did not record.
     pub(super) fn resumed(self, now: Self, rows_sha256: String) -> Self {
         let mut later = self.later;
         if now.voe != self.voe && !later.contains(&now.voe) {
@@ -84,28 +84,28 @@ impl RunFile {
 pub struct ArmFile {
     /// Its name.
     pub name: String,
-    /// Its model, as it was asked for.
+    /// Its model, as requested.
     pub model: String,
-    /// What is known of the model and its server.
+    /// What is known about the model and its server.
     #[serde(default)]
     pub server: String,
     /// Its strategy with every key.
     pub strategy: String,
-    /// Who answers. Since format 2; a script has none.
+    /// The model and server that answer. Since format 2; `None` for a script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers: Option<Server>,
 }
 
-/// The model that answers in an arm, and its server.
+/// The model of an arm, and its server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
-    /// The model's name, as it is sent.
+    /// The model's name, as sent to the server.
     pub model: String,
-    /// How the server is spoken to.
+    /// API protocol of the server.
     pub provider: String,
-    /// Its address, without credentials.
+    /// Address of the server, without credentials.
     pub base_url: String,
-    /// The context window in tokens, where it is known.
+    /// Context window in tokens, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<u64>,
 }
@@ -114,16 +114,16 @@ impl ArmFile {
     /// The arm.
     ///
     /// # Errors
-    /// The strategy is none that this voe can read.
+    /// This voe can't read the strategy.
     pub fn resolved(self) -> Result<Arm, LoadError> {
         Ok(Arm { name: self.name, model: self.model, strategy: voe_agent::load::parse(&self.strategy)? })
     }
 }
 
-/// The machine that a run was begun on.
+/// The machine that a run was started on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
-    /// Processors.
+    /// Number of processors.
     pub processors: usize,
     /// Memory in MiB.
     pub memory_mib: u64,
@@ -132,7 +132,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// This one.
+    /// This machine.
     pub fn this() -> Self {
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -1,14 +1,14 @@
-//! What the machine has: memory and open files.
+//! Resources of the machine: memory, disk and open files.
 
-/// Bytes that the machine should have left before another attempt begins.
+/// Bytes of memory that must be free before another attempt begins.
 const LEFT: u64 = 1 << 30;
 
-/// The machine's memory in bytes; 0 where it can't be found out.
+/// The machine's memory in bytes; 0 if unknown.
 pub(super) fn total() -> u64 {
     field("MemTotal:").unwrap_or(0)
 }
 
-/// Whether so little is left that no further attempt should begin beside others.
+/// Whether memory is so short that no further attempt should begin while others run.
 pub(super) fn is_short() -> bool {
     field("MemAvailable:").is_some_and(|available| available < LEFT.min(total() / 8))
 }
@@ -19,22 +19,22 @@ fn field(name: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-/// Free bytes on the disk that holds `path`; `None` where it can't be found out.
+/// Free bytes on the disk of `path`; `None` if unknown.
 fn disk_left(path: &std::path::Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(path).ok()?;
     Some(stat.f_bavail * stat.f_frsize)
 }
 
-/// The free bytes on a disk below which nothing further begins.
+/// Free bytes on a disk below which no further attempt begins.
 const DISK_LEFT: u64 = 1 << 30;
 
-/// The error of a disk that is full, or nearly, where `path` is on one: what failed there says nothing else.
+/// The error for a full, or nearly full, disk of `path`: it explains any other failure there.
 pub(crate) fn no_room(path: &std::path::Path) -> Option<std::io::Error> {
     let full = disk_left(path).is_some_and(|left| left < DISK_LEFT);
     full.then(|| rustix::io::Errno::NOSPC.into())
 }
 
-/// Asks for as many open files as the system allows: each attempt needs about a dozen.
+/// Raises the limit of open files as far as the system allows: each attempt needs about a dozen.
 pub(super) fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let now = getrlimit(Resource::Nofile);

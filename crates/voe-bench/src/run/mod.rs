@@ -1,10 +1,10 @@
-//! Running an experiment: every task in every arm, trial by trial, gone on with where it was stopped.
+//! Runs an experiment: every task in every arm, trial by trial, resumed where it was stopped.
 //!
-//! - [`dir`]: the run directory; [`file`](mod@file): its `run.toml`; `check`: whether voe can have made it
-//! - [`place`]: where its tasks are worked on, and with what; `same`: whether it is the same run
-//! - `attempt`: one attempt; [`record`]: where its record can be gone on with
-//! - [`policy`]: what becomes of an attempt, by why it ended
-//! - [`pace`]: how many requests go to the server at a time
+//! - [`dir`]: the run directory; [`file`](mod@file): its `run.toml`; `check`: checks that voe can have made it
+//! - [`place`]: where its tasks are worked on; `same`: whether it is the same run
+//! - `attempt`: one attempt; [`record`]: where its record can be resumed
+//! - [`policy`]: retry policy, by the reason that an attempt ended
+//! - [`pace`]: how many requests the server gets at the same time
 //! - [`progress`]: what a run is doing; [`status`]: the same from its files
 
 mod attempt;
@@ -28,32 +28,32 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use attempt::{Came, Job, Standing};
 pub use attempt::{Fault, faults};
+use attempt::{Job, JobOutcome, JobState};
 pub(crate) use check::plain;
 pub use dir::{DirError, RunDir};
 pub use file::{ArmFile, Machine, RunFile, Server};
 use pace::Pacer;
-use policy::Fate;
+use policy::Disposition;
 use progress::Progress;
 
 use crate::models::Models;
 use crate::suite::filter::draw;
 use crate::workspace::Workspaces;
 
-/// What a run needs.
+/// Settings of a run.
 pub struct Settings {
-    /// Attempts at a time.
+    /// Attempts that run at the same time.
     pub parallel: usize,
-    /// Tries of an attempt that ends by no fault of the model's.
+    /// Most tries of an attempt that fails through no fault of the model.
     pub tries: u32,
     /// Whether replies are streamed (needed for times to the first token).
     pub stream: bool,
     /// The models, by arm.
     pub models: Models,
-    /// Where tasks are worked on.
+    /// Workspaces of the tasks.
     pub workspaces: Workspaces,
-    /// Set to true to let the steps under way end and then stop.
+    /// Set to true to finish the running steps and then stop.
     pub pause: watch::Receiver<bool>,
 }
 
@@ -82,17 +82,17 @@ impl Context {
 pub enum Outcome {
     /// Nothing is left to do.
     Done,
-    /// All was tried, and some of it was skipped or given up; see the totals.
+    /// Everything was tried, and some of it was skipped or given up; see the totals.
     Partly,
-    /// It was to pause, and did; the same command goes on.
+    /// It was asked to pause, and did; the same command resumes it.
     Paused,
-    /// The model can't be asked: why. Going on would be of no use.
+    /// The model can't be reached, with the reason. Continuing would not help.
     Stopped(String),
-    /// The disk is full: why.
+    /// The disk is full, with the reason.
     NoRoom(String),
 }
 
-/// Runs what is left of a run.
+/// Runs the remaining attempts of a run.
 ///
 /// # Errors
 /// The run directory can't be read or written.
@@ -101,7 +101,7 @@ pub async fn run(dir: RunDir, settings: Settings, progress: Arc<Progress>) -> Re
     if let Some(state) = &settings.workspaces.native.state {
         voe_sandbox::sweep(state);
     }
-    // What a voe that was killed left; this one holds the directory.
+    // Leftovers of a killed voe; this process has locked the directory.
     dir.files().remove("work")?;
     let suite = dir.suite()?;
     let tasks: BTreeMap<&str, Arc<voe_grade::Instance>> =
@@ -116,7 +116,7 @@ pub async fn run(dir: RunDir, settings: Settings, progress: Arc<Progress>) -> Re
             }
         }
     }
-    // Shuffled, so that a server that changes over hours treats all arms alike.
+    // Shuffled, so that a server that changes over hours affects all arms equally.
     let seed = dir.file.experiment.seed;
     jobs.sort_by_key(|job| draw(seed, &[&job.task.instance_id, &job.arm.name, &job.trial.to_string()]));
     let pacer = || Arc::new(Pacer::new(settings.parallel, settings.pause.clone()));
@@ -127,14 +127,14 @@ pub async fn run(dir: RunDir, settings: Settings, progress: Arc<Progress>) -> Re
     let planned = jobs.len();
     let (mut open, mut done) = (Vec::new(), 0);
     for job in jobs {
-        match job.standing(&context)? {
-            Standing::Done => done += 1,
-            Standing::GivenUp => {
+        match job.state(&context)? {
+            JobState::Done => done += 1,
+            JobState::GivenUp => {
                 let dir = context.dir.begun(&job.task.instance_id, &job.arm.name, job.trial)?;
                 let last = dir.and_then(|dir| faults(&dir).pop());
                 context.progress.fault(&job.key(), &last.map(|fault| fault.why).unwrap_or_default(), false);
             }
-            Standing::Open => open.push(job),
+            JobState::Open => open.push(job),
         }
     }
     context.progress.plan(planned, done);
@@ -158,7 +158,7 @@ fn write_all_predictions(dir: &RunDir, arms: &[Arc<crate::experiment::Arm>]) -> 
 
 struct Queue {
     open: std::collections::VecDeque<Job>,
-    running: JoinSet<(Job, Came)>,
+    running: JoinSet<(Job, JobOutcome)>,
     parallel: usize,
     /// Why no further attempt begins.
     stop: Option<String>,
@@ -176,32 +176,31 @@ impl Queue {
             {
                 if !self.running.is_empty() && memory::is_short() {
                     if !std::mem::replace(&mut told_memory, true) {
-                        context.progress.note("memory is short: fewer attempts at a time for now");
+                        context.progress.note("memory is short: running fewer attempts for now");
                     }
                     break;
                 }
                 if memory::no_room(&context.dir.path).is_some() {
-                    let text =
-                        "the disk has less than 1 GiB left; free some (`voe bench prune`), then run the same command";
+                    let text = "the disk has less than 1 GiB left; free some space (`voe bench prune`), then run the same command";
                     (self.stop, self.no_room) = (Some(text.to_owned()), true);
                     break;
                 }
                 let Some(job) = self.open.pop_front() else { break };
                 let (shared, own) = (Arc::clone(context), job.clone());
-                // A task of its own each: a panic ends one attempt.
+                // One tokio task each: a panic ends one attempt only.
                 let key = job.key();
                 tracing::info!(attempt = %key, running = self.running.len() + 1, open = self.open.len(), "attempt begins");
                 let span = tracing::info_span!("attempt", task = %key.task, arm = %key.arm, trial = key.trial);
                 let work = async move {
-                    let came = own.work(&shared).await;
-                    (own, came)
+                    let outcome = own.work(&shared).await;
+                    (own, outcome)
                 };
                 let handle = self.running.spawn(work.instrument(span));
                 jobs.insert(handle.id(), job);
             }
-            // With memory short, wait a little and look again.
+            // Memory is short: wait a little and check again.
             let ended = tokio::time::timeout(Duration::from_secs(2), self.running.join_next_with_id()).await;
-            let (job, came) = match ended {
+            let (job, outcome) = match ended {
                 Err(_) => continue,
                 Ok(None) => break,
                 Ok(Some(Ok((id, ended)))) => {
@@ -210,11 +209,11 @@ impl Queue {
                 }
                 Ok(Some(Err(error))) => {
                     let Some(job) = jobs.remove(&error.id()) else { continue };
-                    let came = job.fault(context, &panicked(error), Fate::Again);
-                    (job, came)
+                    let outcome = job.fault(context, &panicked(error), Disposition::Again);
+                    (job, outcome)
                 }
             };
-            self.take(context, job, came, &mut skipped);
+            self.take(context, job, outcome, &mut skipped);
         }
         match (self.stop, *pause.borrow()) {
             (Some(why), _) if self.no_room => Outcome::NoRoom(why),
@@ -227,29 +226,29 @@ impl Queue {
         }
     }
 
-    fn take(&mut self, context: &Arc<Context>, job: Job, came: Came, skipped: &mut BTreeSet<String>) {
+    fn take(&mut self, context: &Arc<Context>, job: Job, outcome: JobOutcome, skipped: &mut BTreeSet<String>) {
         let key = job.key();
-        tracing::info!(attempt = %key, how = came.word(), "attempt ends");
-        match came {
-            Came::Ended(finish) => context.progress.ended(&key, &finish),
-            Came::Paused => {
+        tracing::info!(attempt = %key, how = outcome.word(), "attempt ends");
+        match outcome {
+            JobOutcome::Ended(finish) => context.progress.ended(&key, &finish),
+            JobOutcome::Paused => {
                 context.progress.paused(&key);
                 self.open.push_front(job);
             }
-            Came::Skipped(why, remedy) => {
+            JobOutcome::Skipped(why, remedy) => {
                 let first = skipped.insert(key.task.clone());
                 context.progress.skipped(&key, first.then_some(why.as_str()), remedy);
             }
-            Came::NoRoom(why) => {
+            JobOutcome::NoRoom(why) => {
                 self.no_room |= self.stop.is_none();
                 self.stop_for(context, job, &key, why);
             }
-            Came::Fault(why, Fate::Stops) => self.stop_for(context, job, &key, why),
-            Came::Fault(why, _) => {
-                let again = matches!(job.standing(context), Ok(Standing::Open));
+            JobOutcome::Fault(why, Disposition::Stops) => self.stop_for(context, job, &key, why),
+            JobOutcome::Fault(why, _) => {
+                let again = matches!(job.state(context), Ok(JobState::Open));
                 context.progress.fault(&key, &why, again);
                 if again {
-                    // Last: what was wrong may have passed by then.
+                    // At the end of the queue: the problem may be gone by then.
                     self.open.push_back(job);
                 }
             }
@@ -258,7 +257,7 @@ impl Queue {
 }
 
 impl Queue {
-    /// Begins no further attempt, for a reason that concerns all of them. `job`'s is made when the run continues.
+    /// Stops starting attempts, for a reason that concerns all of them. `job` is made when the run is resumed.
     fn stop_for(&mut self, context: &Context, job: Job, key: &progress::Key, why: String) {
         context.progress.fault(key, &why, true);
         self.stop.get_or_insert(why);

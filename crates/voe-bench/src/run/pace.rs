@@ -1,4 +1,4 @@
-//! How many requests go to the server at a time: fewer when it is overloaded or grows slow, then more again.
+//! Limits how many requests the server gets at the same time: fewer when it is overloaded or slow, then more again.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,22 +8,22 @@ use tokio::sync::{Notify, watch};
 use voe_model::{Delta, Model, ModelError, ModelFuture, ReplyFuture, Request};
 use voe_trace::event::{ModelFacts, RetryKind};
 
-/// Replies in a row without a sign of overload after which one more request at a time is tried.
+/// Replies in a row without a sign of overload after which the limit is raised by one.
 const CALM: u32 = 8;
-/// A first token that takes this many times as long as the best of the run is a sign of overload …
+/// A first token that takes this many times as long as the fastest of the run is a sign of overload …
 const SLOWER: f64 = 4.0;
 /// … if it takes this many seconds at least.
 const SLOW_S: f64 = 5.0;
-/// Seconds after a reduction in which no further one is made: the requests under way tell of the time before it.
+/// Seconds after a reduction without a further one: replies to earlier requests reflect the old limit.
 const SETTLE_S: f64 = 10.0;
 
-/// Bounds the requests to one server.
+/// Limits the concurrent requests to one server.
 #[derive(Debug)]
 pub struct Pacer {
     most: usize,
     state: Mutex<State>,
     freed: Notify,
-    /// Set to true when no new step is to begin.
+    /// Set to true when no new step may begin.
     pause: watch::Receiver<bool>,
 }
 
@@ -38,19 +38,19 @@ struct State {
 }
 
 impl Pacer {
-    /// At most `most` requests at a time.
+    /// Allows at most `most` concurrent requests.
     pub fn new(most: usize, pause: watch::Receiver<bool>) -> Self {
         let most = most.max(1);
         let state = State { limit: most, under_way: 0, calm: 0, best_first_token: None, reduced: None, reductions: 0 };
         Self { most, state: Mutex::new(state), freed: Notify::new(), pause }
     }
 
-    /// Requests allowed at a time now.
+    /// The current limit of concurrent requests.
     pub fn limit(&self) -> usize {
         self.lock().limit
     }
 
-    /// How often the limit was reduced.
+    /// How many times the limit was reduced.
     pub fn reductions(&self) -> u32 {
         self.lock().reductions
     }
@@ -76,7 +76,7 @@ impl Pacer {
         self.freed.notify_one();
     }
 
-    /// The server shows that it has too much to do.
+    /// The server shows a sign of overload.
     pub fn overloaded(&self) {
         let mut state = self.lock();
         state.calm = 0;
@@ -91,7 +91,7 @@ impl Pacer {
         }
     }
 
-    /// A reply came; `first_token`: seconds to its first token, where known.
+    /// A reply arrived; `first_token`: seconds to its first token, where known.
     pub fn replied(&self, first_token: Option<f64>) {
         let slow = {
             let mut state = self.lock();
@@ -120,42 +120,42 @@ impl Pacer {
     }
 }
 
-/// What the last request of an attempt ended with, kept for deciding whether the attempt is tried again.
+/// The error of the last request of an attempt, kept to decide whether the attempt is retried.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LastError {
     /// The class, see [`ModelError::kind`].
     pub kind: RetryKind,
-    /// Whether the same request may go well later.
+    /// Whether the same request may succeed later.
     pub transient: bool,
 }
 
-/// One attempt's way to the model: waits for its turn, and begins no new request once the run is to pause.
+/// One attempt's access to the model: waits for its turn, and starts no new request once the run pauses.
 #[derive(Clone)]
-pub struct Paced {
+pub struct ThrottledModel {
     inner: Arc<dyn Model>,
     pacer: Arc<Pacer>,
     last_error: Arc<Mutex<Option<LastError>>>,
     at_rest: Arc<Notify>,
 }
 
-impl Paced {
+impl ThrottledModel {
     /// The model `inner`, for one attempt.
     pub fn new(inner: Arc<dyn Model>, pacer: Arc<Pacer>) -> Self {
         Self { inner, pacer, last_error: Arc::default(), at_rest: Arc::default() }
     }
 
-    /// Tells when the attempt stands between two steps of a run that is to pause.
+    /// Reports when the attempt has stopped between two steps because the run pauses.
     pub fn at_rest(&self) -> Arc<Notify> {
         Arc::clone(&self.at_rest)
     }
 
-    /// The last error that came out of the model.
+    /// The last error of the model.
     pub fn last_error(&self) -> Arc<Mutex<Option<LastError>>> {
         Arc::clone(&self.last_error)
     }
 }
 
-/// Gives the place of a request back, also when its future is dropped.
+/// Frees the slot of a request, also when its future is dropped.
 struct Turn<'a>(&'a Pacer);
 
 impl Drop for Turn<'_> {
@@ -164,7 +164,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-impl Model for Paced {
+impl Model for ThrottledModel {
     fn complete<'a>(&'a self, request: Request<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
         Box::pin(async move {
             if *self.pacer.pause.borrow() {
@@ -212,7 +212,7 @@ impl Model for Paced {
         self.inner.facts()
     }
 
-    /// It waits for the same turns: it is the same server.
+    /// Shares the limit: it is the same server.
     fn another<'a>(&'a self, name: &'a str) -> ModelFuture<'a> {
         Box::pin(async move {
             let inner = self.inner.another(name).await?;
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     fn pacer(most: usize) -> Pacer {
-        // The sender is gone: such a run never pauses.
+        // The sender is gone: this run never pauses.
         Pacer::new(most, watch::channel(false).1)
     }
 
@@ -235,7 +235,7 @@ mod tests {
         let pacer = pacer(8);
         pacer.overloaded();
         pacer.overloaded();
-        assert_eq!(pacer.limit(), 4, "requests under way tell of the time before");
+        assert_eq!(pacer.limit(), 4, "replies to earlier requests reflect the old limit");
         for _ in 0..CALM {
             pacer.replied(None);
         }

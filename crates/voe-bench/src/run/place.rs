@@ -1,5 +1,5 @@
-//! Where the tasks of a run are worked on, and with what: what decides over attempts besides suite, arms and models. Kept in
-//! `run.toml`, so that a run goes on as it was begun. Paths may change between two sessions; content may not.
+//! Where the tasks of a run are worked on: what affects attempts besides suite, arms and models. Kept in
+//! `run.toml`, so that a run is resumed with the settings it was started with. Paths may change between sessions; content may not.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use voe_sandbox::{Choice, Spec};
 
-/// How tasks get their environment.
+/// How tasks get their environments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
@@ -19,7 +19,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// The one that a sandbox belongs to.
+    /// The backend that a sandbox belongs to.
     pub fn of(sandbox: Choice) -> Self {
         if voe_sandbox::capabilities(sandbox).image { Self::Docker } else { Self::Native }
     }
@@ -42,63 +42,63 @@ impl fmt::Display for Backend {
 /// `[place]` of `run.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Place {
-    /// Native or in containers; never "auto": what that came to.
+    /// Native or in containers; never "auto", but what it resolved to.
     pub backend: Backend,
     /// The isolation of commands; never "auto".
     pub sandbox: Choice,
     /// Whether commands of attempts may use the network.
     pub network: bool,
-    /// The image of all tasks, if one was named.
+    /// The image of all tasks, if one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// The directory of clones that was given.
+    /// The directory of clones, if given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repos: Option<PathBuf>,
     /// Further paths of this machine that commands may read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub read: Vec<PathBuf>,
-    /// Further variables that commands get, by name: their values are not kept.
+    /// Further variables that commands get, by name: values are not stored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
-    /// The environments that were given; without them each is fetched.
+    /// The environments file, if given; without one each list is fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environments: Option<Environments>,
-    /// The bounds on commands.
+    /// The limits on commands.
     pub limits: Bounds,
 }
 
-/// A file of environments, by its content.
+/// An environments file, by its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environments {
-    /// Where it was.
+    /// Its path.
     pub file: PathBuf,
     /// SHA-256 of the file, hexadecimal.
     pub sha256: String,
-    /// SHA-256 of the `specs*.json` beside it, if there is one.
+    /// SHA-256 of the `specs*.json` next to it, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub specs_sha256: Option<String>,
-    /// Whether it was given to a run that was begun without one: then official lists go before it.
+    /// Whether it was added to a run that was started without one: then official lists take precedence.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rest: bool,
-    /// Which content the environments of the run's tasks have in it, by task: these may not change. Runs of earlier builds don't
-    /// say.
+    /// Hashes of the environments of the run's tasks, by task: these may not change. Missing in runs of earlier
+    /// builds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tasks: BTreeMap<String, String>,
 }
 
-/// What of a file of environments is not as a run had it.
+/// What has changed in an environments file since a run was started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Differs {
     /// The environment of this task.
     Task(String),
-    /// The `specs*.json` beside the file.
+    /// The `specs*.json` next to the file.
     Specs,
-    /// The file; what of it is not known.
+    /// The file; which part is not known.
     File,
 }
 
 impl Environments {
-    /// What of it is not as it was `then`, wherever both are; `None` if all that tasks of the run had is: others may be added.
+    /// What has changed since `then`, wherever the files are; `None` if the environments of the run's tasks are the same: others may be added.
     pub fn differs(&self, then: &Self) -> Option<Differs> {
         if self.specs_sha256 != then.specs_sha256 || self.rest != then.rest {
             return Some(Differs::Specs);
@@ -114,14 +114,14 @@ impl Environments {
     }
 }
 
-/// What the commands of an attempt may take, where the sandbox can hold it.
+/// Limits on the commands of an attempt, where the sandbox can enforce them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bounds {
-    /// Bytes of memory of a command with all that it starts.
+    /// Memory of a command and its child processes, in bytes.
     pub memory_bytes: u64,
-    /// Processes at a time.
+    /// Processes that may run at the same time.
     pub processes: u64,
-    /// Bytes that commands may write altogether.
+    /// Bytes that all commands together may write.
     pub disk_bytes: u64,
 }
 
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(of("2", &[("a-2", "y")]).differs(&then), Some(Differs::Task("a-1".into())));
         let specs = Environments { specs_sha256: Some("3".into()), ..then.clone() };
         assert_eq!(specs.differs(&then), Some(Differs::Specs));
-        // Of an earlier build.
+        // From an earlier build.
         assert_eq!(then.differs(&of("2", &[])), Some(Differs::File));
         assert_eq!(then.differs(&of("1", &[])), None);
     }

@@ -1,4 +1,4 @@
-//! What a run is doing: for the live view, for plain lines and for scripts.
+//! Progress of a run: for the live view, for plain lines and for scripts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use voe_trace::{Event, Level, Reason, Record, Usage};
 
 use crate::workspace::Remedy;
 
-/// Names an attempt of a run: task, arm and trial.
+/// Identifies an attempt of a run: task, arm and trial.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Key {
     /// The task.
@@ -30,16 +30,16 @@ impl std::fmt::Display for Key {
     }
 }
 
-/// News of a run for whoever watches: a line of `voe bench run --json`.
+/// A progress event of a run: a line of `voe bench run --json`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "news", rename_all = "snake_case")]
 pub enum News {
-    /// An attempt began, or was gone on with after `resumed` steps.
+    /// An attempt began, or was resumed after `resumed` steps.
     Began {
         /// The attempt.
         #[serde(flatten)]
         key: Key,
-        /// The step that its record ends with, if it was gone on with.
+        /// The last step of its record, if it was resumed.
         resumed: Option<u32>,
     },
     /// An attempt ended and counts.
@@ -49,25 +49,25 @@ pub enum News {
         key: Key,
         /// Why it ended.
         reason: Reason,
-        /// The error, for the reasons that have one.
+        /// The error, for reasons that have one.
         error: Option<String>,
-        /// Model replies.
+        /// Number of model replies.
         steps: u32,
         /// Seconds from start to end.
         seconds: f64,
-        /// The patch's evidence.
+        /// Evidence level of the patch.
         level: Level,
         /// Whether the patch is empty.
         empty: bool,
     },
-    /// A try ended by no fault of the model's.
+    /// A try failed through no fault of the model.
     Fault {
         /// The attempt.
         #[serde(flatten)]
         key: Key,
-        /// What happened, in one line.
+        /// The error, in one line.
         why: String,
-        /// Whether it is tried again.
+        /// Whether it is retried.
         again: bool,
     },
     /// A task can't run on this machine.
@@ -79,9 +79,9 @@ pub enum News {
         /// What removes the reason.
         remedy: Remedy,
     },
-    /// Anything else.
+    /// Any other message.
     Note {
-        /// The remark, in one line.
+        /// The message, in one line.
         text: String,
     },
 }
@@ -95,7 +95,7 @@ pub struct Running {
     pub edits: u32,
     /// The best level that a check has shown.
     pub level: Level,
-    /// When this voe took it up.
+    /// When this process started or resumed it.
     #[serde(skip)]
     pub since: Instant,
 }
@@ -103,13 +103,13 @@ pub struct Running {
 /// Counts of a run.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Totals {
-    /// Attempts that are to be made in all.
+    /// Number of attempts in the run.
     pub planned: usize,
     /// Attempts that have ended and count.
     pub done: usize,
-    /// Of these, those ended in this session.
+    /// Of these, those that ended in this session.
     pub done_now: usize,
-    /// Attempts given up by no fault of the model's.
+    /// Attempts given up through no fault of the model.
     pub faults: usize,
     /// Attempts at tasks that can't run here.
     pub skipped: usize,
@@ -121,7 +121,7 @@ pub struct Totals {
     pub usage: Usage,
 }
 
-/// What a run is doing.
+/// Progress of a run.
 #[derive(Debug)]
 pub struct Progress {
     state: Mutex<State>,
@@ -136,19 +136,19 @@ struct State {
 }
 
 impl Progress {
-    /// A progress whose news come out of the other end.
+    /// Creates a progress, and the channel that receives its events.
     pub fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<News>) {
         let (news, heard) = mpsc::unbounded_channel();
         (Arc::new(Self { state: Mutex::default(), news, began: Instant::now() }), heard)
     }
 
-    /// What is running, and the totals.
+    /// The running attempts, and the totals.
     pub fn now(&self) -> (BTreeMap<Key, Running>, Totals) {
         let state = self.lock();
         (state.running.clone(), state.totals.clone())
     }
 
-    /// Seconds until all is done, by the pace of this session; `None` while too little has been seen.
+    /// Estimated seconds until the run is done, by the pace of this session; `None` while too few attempts have ended.
     pub fn seconds_left(&self) -> Option<f64> {
         let totals = &self.lock().totals;
         let left = totals.planned.saturating_sub(totals.done + totals.faults + totals.skipped);
@@ -209,13 +209,13 @@ impl Progress {
         self.lock().running.remove(key);
     }
 
-    /// Says something.
+    /// Sends a message.
     pub fn note(&self, text: impl Into<String>) {
         self.tell(News::Note { text: text.into() });
     }
 
     fn tell(&self, news: News) {
-        // Nobody may be watching.
+        // The receiver may be gone.
         let _ = self.news.send(news);
     }
 
@@ -229,7 +229,7 @@ impl Progress {
                     running.step = reply.step;
                 }
             }
-            // A search's own record has no replies: its attempts' steps come with the nodes.
+            // A search's own record has no replies: the steps of its attempts come with the nodes.
             Event::Node(node) => {
                 let (steps, usage) =
                     node.rollout.as_ref().map(|rollout| (rollout.steps, rollout.usage)).unwrap_or_default();
@@ -259,7 +259,7 @@ impl Progress {
     }
 }
 
-/// Watches one attempt.
+/// Observes one attempt.
 pub(super) struct Watching(pub(super) Arc<Progress>, pub(super) Key);
 
 impl Observer for Watching {

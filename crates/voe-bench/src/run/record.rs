@@ -1,7 +1,7 @@
-//! Where a record can be continued.
+//! Where a record can be resumed.
 //!
-//! The record itself notes where each step ends. A kill leaves a step in pieces after the last of these notes, which are dropped: the
-//! step is done again, whole.
+//! The record marks where each step ends. A kill leaves an incomplete step after the last of these marks; it is dropped, and the
+//! step is done again as a whole.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -11,7 +11,7 @@ use voe_trace::layout::TRAJECTORY;
 use voe_trace::{Event, LONGEST_LINE, ReadError, Record, Trajectory};
 use voe_untrusted::{Error, UntrustedDir};
 
-/// Refuses a record of another version, which can't be continued and must not be removed as if it were damaged.
+/// Refuses a record of another version, which can't be resumed and must not be removed as if it were damaged.
 ///
 /// # Errors
 /// The attempt has a record of a format that this build does not read.
@@ -19,12 +19,12 @@ pub(super) fn check_version(attempt: &UntrustedDir) -> Result<(), ReadError> {
     let Ok(Some(file)) = attempt.open_file(TRAJECTORY) else { return Ok(()) };
     match Trajectory::stream_from(file, &attempt.path().join(TRAJECTORY), |_| {}) {
         Err(error @ (ReadError::TooOld { .. } | ReadError::TooNew { .. })) => Err(error),
-        // What is damaged has no step to continue from.
+        // A damaged record has no step to resume from.
         _ => Ok(()),
     }
 }
 
-/// Cuts the record after its last complete step and reads it. `None`: there is no complete beginning to continue from.
+/// Cuts the record after its last complete step and reads it. `None`: it has no complete step to resume from.
 pub(super) fn cut(attempt: &UntrustedDir) -> Result<Option<Trajectory>, Error> {
     let path = attempt.path().join(TRAJECTORY);
     let io = |source| Error::Io { action: "cut", path: path.clone(), source };
@@ -55,7 +55,7 @@ pub fn finish(attempt: &UntrustedDir) -> Option<Finish> {
     }
 }
 
-/// Whether a record has a reply in it.
+/// Whether a record contains a reply.
 pub(super) fn has_reply(attempt: &UntrustedDir) -> bool {
     let mut found = false;
     if let Ok(Some(file)) = attempt.open_file(TRAJECTORY) {

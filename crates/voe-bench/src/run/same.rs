@@ -1,4 +1,4 @@
-//! Whether two descriptions are of the same run: what decides over attempts must be the same. Paths may differ.
+//! Whether two descriptions are of the same run: whatever affects attempts must be the same. Paths may differ.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +8,12 @@ use voe_grade::Instance;
 use super::file::{ArmFile, RunFile};
 use super::place::Place;
 
-/// Names at most this many of what differs.
+/// Most differences that are listed.
 const MOST_NAMED: usize = 3;
 
-/// What differs between the run that is `there` and what is asked for `here`, in words; `None` if nothing that decides does.
+/// The difference between the run that is `there` and the settings given `here`, in words; `None` if nothing relevant differs.
 pub(super) fn difference(there: &RunFile, here: &RunFile) -> Option<String> {
-    // A suite's file may be called differently by now, or be a larger one: its rows are compared apart.
+    // The suite's file may have been renamed or extended since: its rows are compared separately.
     if there.tasks != here.tasks {
         let named =
             (there.suite != here.suite).then(|| format!(": the suite is {} there, {} here", there.suite, here.suite));
@@ -92,7 +92,7 @@ fn place(there: &Place, here: &Place) -> Option<String> {
     match (&there.environments, &here.environments) {
         (Some(there), Some(here)) if here.differs(there).is_none() => {}
         (None, None) => {}
-        // For tasks that had none.
+        // For tasks without one.
         (None, Some(here)) if here.rest => {}
         _ => return Some("the content of its environments".to_owned()),
     }

@@ -1,4 +1,4 @@
-//! What a run has done so far, from its files alone: also while another voe works on it.
+//! The status of a run, from its files alone: also while another voe is working on it.
 
 use std::time::SystemTime;
 
@@ -12,14 +12,14 @@ use super::dir::{DirError, RunDir};
 use super::progress::Key;
 use super::{faults, policy, record};
 
-/// What a run has done so far: what `voe bench status --json` prints.
+/// The status of a run, as `voe bench status --json` prints it.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Status {
     /// Whether some attempts could read the suite's solutions.
     pub readable_solutions: bool,
-    /// Attempts in all.
+    /// Number of attempts in the run.
     pub planned: usize,
-    /// Attempts that have ended and count, by the word for why they ended.
+    /// Attempts that have ended and count, by the reason that they ended.
     pub ended: std::collections::BTreeMap<String, usize>,
     /// Of these, those with an empty patch.
     pub empty: usize,
@@ -27,7 +27,7 @@ pub struct Status {
     pub open: Vec<Open>,
     /// Attempts that have not begun.
     pub left: usize,
-    /// Attempts whose tries ended by no fault of the model's, with the last fault.
+    /// Attempts whose tries failed through no fault of the model, with the last fault.
     pub faults: Vec<(Key, String)>,
     /// Steps of the attempts that have ended.
     pub steps: u64,
@@ -35,9 +35,9 @@ pub struct Status {
     pub usage: Usage,
     /// Seconds that these took together.
     pub seconds: f64,
-    /// Attempts that ended an hour, by the latest of them; `None` while too few have.
+    /// Attempts that ended per hour, by the latest ones; `None` while too few have.
     pub an_hour: Option<f64>,
-    /// Seconds until all is done at that rate.
+    /// Estimated seconds until the run is done at that rate.
     pub seconds_left: Option<f64>,
     /// Their patches, by level of evidence.
     pub levels: std::collections::BTreeMap<&'static str, usize>,
@@ -53,7 +53,7 @@ pub struct Open {
     pub step: u32,
     /// Its edits.
     pub edits: u32,
-    /// The best that a check has shown since the last edit.
+    /// The best level that a check has shown since the last edit.
     pub level: Level,
     /// Seconds since it began, at its last event.
     pub seconds: f64,
@@ -92,7 +92,7 @@ pub fn read(dir: &RunDir) -> Result<Status, DirError> {
                     continue;
                 };
                 let finish = record::finish(&at);
-                match finish.filter(|f| policy::fate(f.reason, None) == policy::Fate::Counts) {
+                match finish.filter(|f| policy::disposition(f.reason, None) == policy::Disposition::Counts) {
                     Some(finish) => {
                         status.take(&finish);
                         let file = at.open_file(voe_trace::layout::TRAJECTORY)?;
@@ -113,7 +113,7 @@ pub fn read(dir: &RunDir) -> Result<Status, DirError> {
     Ok(status)
 }
 
-/// Ends an hour over the last of them, so that a pause long ago doesn't count.
+/// Ended attempts per hour, over the latest ones, so that a pause long ago doesn't count.
 fn rate(mut ends: Vec<SystemTime>) -> Option<f64> {
     const LAST: usize = 20;
     ends.sort();
@@ -125,7 +125,7 @@ fn rate(mut ends: Vec<SystemTime>) -> Option<f64> {
 
 fn open(key: Key, attempt: &UntrustedDir) -> Open {
     let mut open = Open { key, step: 0, edits: 0, level: Level::None, seconds: 0.0 };
-    // An unreadable record shows as one that has just begun; going on with the run says what is wrong with it.
+    // An unreadable record is shown as one that has just begun; resuming the run reports what is wrong with it.
     let Ok(Some(file)) = attempt.open_file(voe_trace::layout::TRAJECTORY) else { return open };
     let _ = Trajectory::stream_from(file, &attempt.path().join(voe_trace::layout::TRAJECTORY), |record| {
         open.seconds = record.at;

@@ -1,4 +1,4 @@
-//! Taking a part of a suite's tasks.
+//! Selects a part of a suite's tasks.
 
 use std::collections::BTreeSet;
 
@@ -9,32 +9,32 @@ use voe_grade::Instance;
 
 use super::Suite;
 
-/// Which tasks of a suite. What is empty or `None` takes all.
+/// Which tasks of a suite to take. Empty or `None` means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Filter {
     /// Repositories: `owner/name`, or either of the two.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub repos: Vec<String>,
-    /// Difficulties, as the suite words them.
+    /// Difficulties, as the suite spells them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub difficulty: Vec<String>,
     /// Ids.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ids: Vec<String>,
-    /// This many, chosen by `seed`.
+    /// Sample size; the tasks are chosen by `seed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample: Option<usize>,
-    /// Chooses the sample; the same everywhere.
+    /// Seed of the sample; gives the same tasks on every machine.
     pub seed: u64,
-    /// The k-th of n parts, as (k, n), k from 1: for running one experiment on several machines.
+    /// The k-th of n parts, as (k, n), k from 1: to run one experiment on several machines.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read_shard")]
     #[schemars(with = "Option<(usize, usize)>")]
     pub shard: Option<(usize, usize)>,
 }
 
 impl Filter {
-    /// Keeps the tasks that the filter takes, in the suite's order, and says which ids and words matched nothing.
+    /// Keeps the matching tasks, in the suite's order, and returns a message for each id and word that matched nothing.
     pub fn apply(&self, suite: &mut Suite) -> Vec<String> {
         let problems = self.unmatched(suite);
         suite.tasks.retain(|task| self.takes(task));
@@ -87,7 +87,7 @@ fn is_repo(task: &Instance, wanted: &str) -> bool {
     task.repo == wanted || task.repo.split('/').any(|part| part == wanted)
 }
 
-/// A number drawn for `words` by `seed`: the same on every machine, whatever else is drawn.
+/// A pseudorandom number for `words` and `seed`: the same on every machine, whatever else is drawn.
 pub(crate) fn draw(seed: u64, words: &[&str]) -> [u8; 32] {
     let mut hash = blake3::Hasher::new();
     hash.update(&seed.to_le_bytes());
@@ -98,7 +98,7 @@ pub(crate) fn draw(seed: u64, words: &[&str]) -> [u8; 32] {
     *hash.finalize().as_bytes()
 }
 
-/// Reads `[K, N]`. A list of another length would pass as its beginning.
+/// Reads `[K, N]`. By default serde would accept a longer list and ignore its end.
 fn read_shard<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(usize, usize)>, D::Error> {
     match Vec::deserialize(deserializer)?[..] {
         [k, n] if k >= 1 && k <= n => Ok(Some((k, n))),
@@ -109,7 +109,7 @@ fn read_shard<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(usiz
 /// Reads `K/N`.
 ///
 /// # Errors
-/// The line: not of the form `K/N`, or K is not between 1 and N.
+/// A message: not of the form `K/N`, or K is not between 1 and N.
 pub fn shard(text: &str) -> Result<(usize, usize), String> {
     let numbers = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
     match numbers {

@@ -1,4 +1,4 @@
-//! Downloading data sets from the Hugging Face hub: once, resumed where it broke off, checked.
+//! Downloads data sets from the Hugging Face hub: once, resumed after interruptions, verified by checksum.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,51 +12,51 @@ use voe_model::Secret;
 
 use super::read::hex;
 
-/// How often a download that broke off is gone on with, without a byte more, before voe gives up.
+/// How many times an interrupted download is resumed without receiving a byte before voe gives up.
 const TRIES: u32 = 5;
 
-/// The most that is read of the hub's list of files. Bytes.
+/// Most bytes read of the hub's list of files.
 const LONGEST_LIST: usize = 4 << 20;
 
-/// The largest data set that is taken. Bytes.
+/// Size of the largest accepted data set, in bytes.
 const LARGEST: u64 = 4 << 30;
 
-/// Where data sets come from and where they are kept.
+/// Where data sets come from and where they are stored.
 #[derive(Debug, Clone)]
 pub struct Hub {
-    /// The hub's address.
+    /// Base URL of the hub.
     pub endpoint: String,
-    /// For data sets that need one.
+    /// Token for data sets that need one.
     pub token: Option<Secret>,
-    /// The hub's own cache on this machine, which is looked into first.
+    /// Cache of the hub's own tools on this machine, searched first.
     pub home: Option<PathBuf>,
-    /// Where voe keeps what it downloads.
+    /// Directory of voe's downloads.
     pub cache: PathBuf,
-    /// Never ask the network.
+    /// Whether to stay offline.
     pub offline: bool,
-    /// The largest file that is taken. Bytes.
+    /// Size of the largest accepted file, in bytes.
     pub most: u64,
-    /// The wait before the second try; each further one waits twice as long.
+    /// The wait before the second try; it doubles before each further one.
     pub wait: Duration,
 }
 
-/// A data set can't be had.
+/// A data set is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
-    /// The hub can't be reached, or must not be.
+    /// The hub can't be reached, or voe is offline.
     #[error(
-        "cannot download {dataset} from {endpoint}: {why}; download it on another machine and give the file (.parquet, .jsonl) in place of the suite's name, or set HF_ENDPOINT to a mirror"
+        "cannot download {dataset} from {endpoint}: {why}; download it on another machine and give the file (.parquet, .jsonl) instead of the suite's name, or set HF_ENDPOINT to a mirror"
     )]
     Offline {
         /// The data set.
         dataset: String,
         /// The hub.
         endpoint: String,
-        /// What was seen.
+        /// The reason, in one line.
         why: String,
     },
-    /// The hub refuses.
-    #[error("{endpoint} refuses {dataset} ({status}); if the data set needs an account, put a token into HF_TOKEN")]
+    /// The hub refused the request.
+    #[error("{endpoint} refused {dataset} ({status}); if the data set needs an account, set HF_TOKEN to a token")]
     Refused {
         /// The data set.
         dataset: String,
@@ -66,7 +66,7 @@ pub enum HubError {
         status: u16,
     },
     /// The hub has no such file.
-    #[error("{dataset} on {endpoint} has no file for the split {split}; give a file in place of the suite's name")]
+    #[error("{dataset} on {endpoint} has no file for the split {split}; give a file instead of the suite's name")]
     NoSplit {
         /// The data set.
         dataset: String,
@@ -75,29 +75,27 @@ pub enum HubError {
         /// The split.
         split: String,
     },
-    /// What came is not what the hub promised.
-    #[error(
-        "{file}: what was downloaded has the SHA-256 {found}, and the hub says {promised}; it was removed, try again"
-    )]
+    /// The checksum of the downloaded file is wrong.
+    #[error("{file}: the download has the SHA-256 {found}, but the hub lists {promised}; it was removed, try again")]
     Checksum {
         /// The file on the hub.
         file: String,
-        /// The hub's word.
+        /// The checksum that the hub lists.
         promised: String,
-        /// What arrived.
+        /// The checksum of the download.
         found: String,
     },
     /// The cache can't be written.
-    #[error("cannot write {path}: {source}; is the disk full? VOE_CACHE_DIR names another place")]
+    #[error("cannot write {path}: {source}; free disk space, or set VOE_CACHE_DIR to another directory")]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 }
 
-/// A file as the hub lists it.
+/// A file in the hub's list.
 #[derive(Debug, Clone, Deserialize)]
 struct Listed {
     path: String,
@@ -107,14 +105,14 @@ struct Listed {
     lfs: Option<Lfs>,
 }
 
-/// What the hub knows of a large file.
+/// The hub's data about a large file.
 #[derive(Debug, Clone, Deserialize)]
 struct Lfs {
     oid: String,
 }
 
 impl Hub {
-    /// As the environment says: `HF_ENDPOINT`, `HF_TOKEN` (or the token that the hub's own tools saved), `HF_HOME`,
+    /// Configured by the environment: `HF_ENDPOINT`, `HF_TOKEN` (or the token that the hub's own tools saved), `HF_HOME`,
     /// `HF_HUB_OFFLINE`.
     pub fn from_env(cache: &Path) -> Self {
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -136,17 +134,17 @@ impl Hub {
         }
     }
 
-    /// Where the hub's own tools keep data sets on this machine, with their solutions.
+    /// Where the hub's own tools store data sets on this machine, solutions included.
     pub fn kept(&self) -> impl Iterator<Item = PathBuf> + use<> {
         let named =
             ["HF_HUB_CACHE", "HF_DATASETS_CACHE"].map(|name| std::env::var_os(name).filter(|dir| !dir.is_empty()));
         self.home.clone().into_iter().chain(named.into_iter().flatten().map(PathBuf::from))
     }
 
-    /// The file that holds a split of a data set, downloaded if it isn't here yet.
+    /// The file with a split of a data set, downloaded if missing.
     ///
     /// # Errors
-    /// It can't be downloaded, or what came is damaged.
+    /// It can't be downloaded, or the download is damaged.
     pub async fn split(&self, dataset: &str, split: &str) -> Result<PathBuf, HubError> {
         let dir = self.cache.join("suites").join(dataset.replace('/', "__"));
         if let Some(file) = downloaded(&dir, split).or_else(|| self.in_hub_cache(dataset, split)) {
@@ -164,7 +162,7 @@ impl Hub {
         Ok(to)
     }
 
-    /// A file that the hub's own tools have downloaded.
+    /// Finds a file that the hub's own tools have downloaded.
     fn in_hub_cache(&self, dataset: &str, split: &str) -> Option<PathBuf> {
         let snapshots =
             self.home.as_ref()?.join("hub").join(format!("datasets--{}", dataset.replace('/', "--"))).join("snapshots");
@@ -201,8 +199,8 @@ impl Hub {
         }
     }
 
-    /// Downloads into a file beside `to`, going on where an earlier download broke off, and moves it there when it is
-    /// whole.
+    /// Downloads into a file next to `to`, resuming an interrupted download, and moves it there when it is
+    /// complete.
     async fn download(
         &self,
         client: &reqwest::Client,
@@ -228,7 +226,7 @@ impl Hub {
             }
             let why = match self.piece(client, &url, had, &part).await? {
                 Ok(()) if listed.size == 0 => break,
-                Ok(()) => "it broke off".to_owned(),
+                Ok(()) => "the connection broke".to_owned(),
                 Err(Broken::Refused(status)) => return Err(self.refused(dataset, status)),
                 Err(Broken::Passing(why)) => why,
             };
@@ -257,7 +255,7 @@ impl Hub {
         std::fs::rename(&part, to).map_err(io)
     }
 
-    /// One request for what is missing, appended to `part` as it comes.
+    /// Requests the missing part and appends it to `part` as it arrives.
     async fn piece(
         &self,
         client: &reqwest::Client,
@@ -272,14 +270,14 @@ impl Hub {
         };
         let status = response.status();
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-            return Ok(Err(Broken::Passing(format!("it answers {status}"))));
+            return Ok(Err(Broken::Passing(format!("it answered {status}"))));
         }
         if !status.is_success() {
             return Ok(Err(Broken::Refused(status)));
         }
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(part).map_err(io)?;
         if status != StatusCode::PARTIAL_CONTENT {
-            // A server that can't go on in the middle sends all of it again.
+            // A server that can't resume a download sends all of it again.
             file.set_len(0).map_err(io)?;
         }
         let mut length = file.metadata().map_err(io)?.len();
@@ -319,7 +317,7 @@ impl Hub {
             let (dataset, endpoint) = (dataset.to_owned(), self.endpoint.clone());
             return HubError::Refused { dataset, endpoint, status: status.as_u16() };
         }
-        self.unreachable(dataset, &format!("it answers {status}"))
+        self.unreachable(dataset, &format!("it answered {status}"))
     }
 }
 
@@ -335,7 +333,7 @@ pub(crate) async fn bounded(response: &mut reqwest::Response, most: usize) -> Re
     Ok(body)
 }
 
-/// For downloads, with the system's certificates where there are any.
+/// A client for downloads, with the system's certificates where there are any.
 pub(crate) fn client() -> Result<reqwest::Client, String> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -356,11 +354,11 @@ pub(crate) fn client() -> Result<reqwest::Client, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Why a piece of a download did not come.
+/// Why a piece of a download failed.
 enum Broken {
-    /// Another try may go well.
+    /// Another try may succeed.
     Passing(String),
-    /// It won't.
+    /// Another try won't succeed.
     Refused(StatusCode),
 }
 
@@ -372,7 +370,7 @@ fn is_split(path: &str, split: &str) -> bool {
     stem_fits && matches!(extension, "parquet" | "jsonl" | "json")
 }
 
-/// What was downloaded before and is still what it was.
+/// An earlier download, if it is unchanged.
 fn downloaded(dir: &Path, split: &str) -> Option<PathBuf> {
     let file = ["parquet", "jsonl", "json"].map(|extension| dir.join(format!("{split}.{extension}")));
     let file = file.into_iter().find(|file| file.is_file())?;

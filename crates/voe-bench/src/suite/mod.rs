@@ -1,8 +1,8 @@
 //! Suites: sets of tasks, known by name or read from a file.
 //!
 //! - [`read`]: rows from JSON lines, JSON and parquet
-//! - [`hub`]: downloading the known suites once
-//! - [`filter`]: taking a part of the tasks
+//! - [`hub`]: downloads known suites once
+//! - [`filter`]: selects a part of the tasks
 
 pub mod filter;
 pub mod hub;
@@ -18,19 +18,19 @@ use voe_grade::Instance;
 use crate::mini;
 use hub::{Hub, HubError};
 
-/// The most that is read of a suite's file. Bytes.
+/// Most bytes read of a suite's file.
 pub(crate) const LARGEST: u64 = 1 << 30;
 
 /// A set of tasks.
 #[derive(Debug, Clone, Default)]
 pub struct Suite {
-    /// Its name, or its file's stem.
+    /// Name of the suite, or its file's stem.
     pub name: String,
-    /// Where it was read from.
+    /// The source of the suite.
     pub source: Source,
     /// The tasks, in the order of the file; each id once.
     pub tasks: Vec<Instance>,
-    /// What was left out and what a person should know, a line each.
+    /// Messages about rows that were left out and other problems, one line each.
     pub notes: Vec<String>,
 }
 
@@ -39,19 +39,19 @@ pub struct Suite {
 pub struct Source {
     /// The file, or "shipped".
     pub file: String,
-    /// SHA-256 of the file, hexadecimal; empty for the suite that ships.
+    /// SHA-256 of the file, hexadecimal; empty for the built-in suite.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sha256: String,
 }
 
-/// A suite that is known by name.
+/// A suite with a known name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
-    /// Its name.
+    /// Name of the suite.
     pub name: &'static str,
-    /// What it is.
+    /// Description, in one line.
     pub about: &'static str,
-    /// The data set on the hub and its split; `None` for the one that ships.
+    /// The data set on the hub and its split; `None` for the built-in suite.
     pub dataset: Option<(&'static str, &'static str)>,
 }
 
@@ -65,7 +65,7 @@ pub const KNOWN: [Known; 6] = [
     },
     Known {
         name: "verified-hard",
-        about: "the 45 tasks of Verified that were thought to take more than an hour",
+        about: "the 45 tasks of Verified that were estimated to take more than an hour",
         dataset: Some(("SWE-bench/SWE-bench_Verified", "test")),
     },
     Known { name: "lite", about: "SWE-bench Lite, 300 tasks", dataset: Some(("SWE-bench/SWE-bench_Lite", "test")) },
@@ -81,16 +81,16 @@ pub const KNOWN: [Known; 6] = [
     },
 ];
 
-/// The difficulties that make a task of Verified hard.
+/// The difficulties of the hard tasks of Verified.
 const HARD: [&str; 2] = ["1-4 hours", ">4 hours"];
 
-/// A suite can't be had.
+/// A suite is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
-    /// No such name, no such file.
+    /// Neither a known name nor a file.
     #[error("no suite {name:?}: it is neither a file (.jsonl, .json, .parquet) nor one of {}", KNOWN.map(|known| known.name).join(", "))]
     Unknown {
-        /// What was asked for.
+        /// The name that was given.
         name: String,
     },
     /// The file can't be read.
@@ -101,8 +101,8 @@ pub enum SuiteError {
         /// The reason, in one line.
         why: String,
     },
-    /// It holds no task that can be used.
-    #[error("the suite {path} holds no usable task; the first of {count} problems: {first}")]
+    /// It contains no usable task.
+    #[error("the suite {path} contains no usable task; the first of {count} problems: {first}")]
     NoTasks {
         /// The file.
         path: PathBuf,
@@ -111,7 +111,7 @@ pub enum SuiteError {
         /// What is wrong with the first.
         first: String,
     },
-    /// The shipped suite is damaged, which the tests rule out.
+    /// The built-in suite is damaged, which the tests rule out.
     #[error("the shipped suite: {0}")]
     Mini(#[from] toml::de::Error),
     /// It could not be downloaded.
@@ -120,10 +120,10 @@ pub enum SuiteError {
 }
 
 impl Suite {
-    /// The suite `what`: a known name, or a path to a file. Names are downloaded on first use.
+    /// Opens the suite `what`: a known name, or a path to a file. Known suites are downloaded on first use.
     ///
     /// # Errors
-    /// There is no such suite, it can't be read or downloaded, or no row of it is a task.
+    /// There is no such suite, it can't be read or downloaded, or none of its rows is a task.
     pub async fn open(what: &str, hub: &Hub) -> Result<Self, SuiteError> {
         let Some(known) = KNOWN.iter().find(|known| known.name == what) else {
             let path = Path::new(what);
@@ -141,18 +141,18 @@ impl Suite {
         Ok(suite)
     }
 
-    /// Keeps the tasks that the suite called `name` takes of the data set that it is a part of; all, if it is no part of one. So a
-    /// file with the whole data set can stand in for it.
+    /// Keeps the tasks that the suite `name` takes from its data set; all, if it is not part of a larger one. So a
+    /// file with the whole data set can replace it.
     pub fn keep_part(&mut self, name: &str) {
         if name == "verified-hard" {
             self.tasks.retain(|task| task.difficulty.as_deref().is_some_and(|d| HARD.contains(&d)));
         }
     }
 
-    /// Reads a file. Rows that are no tasks are left out and named in the notes.
+    /// Reads a file. Rows that are not tasks are left out and listed in the notes.
     ///
     /// # Errors
-    /// The file can't be read, or no row of it is a task.
+    /// The file can't be read, or none of its rows is a task.
     pub fn read(path: &Path) -> Result<Self, SuiteError> {
         let fail = |error: voe_untrusted::Error| SuiteError::Read { path: path.to_owned(), why: error.to_string() };
         Self::of_bytes(path, voe_untrusted::read_named(path, LARGEST).map_err(fail)?)
@@ -161,7 +161,7 @@ impl Suite {
     /// The same from the file's content.
     ///
     /// # Errors
-    /// No row of the file is a task.
+    /// None of the file's rows is a task.
     pub fn of_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, SuiteError> {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let rows = read::rows(path, bytes)?;
@@ -174,13 +174,13 @@ impl Suite {
                 }
                 Ok(task) if !is_file_name(&task.instance_id) => {
                     suite.notes.push(format!(
-                        "{:?}: no id that a directory could be called; the row is left out",
+                        "{:?}: the id is not valid as a directory name; the row is left out",
                         task.instance_id
                     ));
                 }
                 Ok(task) if !is_commit(&task.base_commit) || !is_repo(&task.repo) => {
                     suite.notes.push(format!(
-                        "{}: its repo is not owner/name or its base_commit not a commit; the row is left out",
+                        "{}: its repo is not owner/name, or its base_commit is not a commit; the row is left out",
                         task.instance_id
                     ));
                 }
@@ -196,17 +196,17 @@ impl Suite {
         if old > 0 {
             suite.notes.push(format!(
                 "{old} of {} rows have no eval_script (a copy from before 2026): these can be attempted but not graded here; \
-                 download the suite anew",
+                 download the suite again",
                 suite.tasks.len()
             ));
         }
         Ok(suite)
     }
 
-    /// The suite that ships.
+    /// The built-in suite.
     ///
     /// # Errors
-    /// Never in a sound build: the suite is compiled in.
+    /// Never in a correct build: the suite is compiled in.
     pub fn mini() -> Result<Self, SuiteError> {
         let tasks = mini::tasks()?.iter().map(mini::MiniTask::row).collect();
         let source = Source { file: "shipped".to_owned(), sha256: String::new() };
@@ -219,12 +219,12 @@ impl Suite {
     }
 }
 
-/// Whether a text can be the id of a commit, which becomes part of paths.
+/// Whether a text is a valid commit id, which is used in paths.
 fn is_commit(text: &str) -> bool {
     !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Whether a text is `owner/name`, which becomes part of paths and of an address.
+/// Whether a text has the form `owner/name`, which is used in paths and in a URL.
 fn is_repo(text: &str) -> bool {
     let part = |part: &str| {
         let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);

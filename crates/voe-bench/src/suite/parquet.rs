@@ -1,4 +1,4 @@
-//! Rows from parquet, the form in which the hub has the data sets.
+//! Rows from parquet, the format of data sets on the hub.
 
 use parquet::data_type::AsBytes;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// All rows as JSON objects.
 pub(super) fn rows(bytes: Vec<u8>) -> Result<Vec<Value>, String> {
     let damaged = |error: String| format!("damaged parquet: {error}");
-    // The reader is made for files that are whole; it has panicked on damaged ones before.
+    // The reader expects intact files and has panicked on damaged ones.
     let read = std::panic::catch_unwind(|| -> Result<Vec<Value>, String> {
         let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).map_err(|e| damaged(e.to_string()))?;
         let rows = reader.get_row_iter(None).map_err(|e| damaged(e.to_string()))?;
@@ -19,7 +19,7 @@ pub(super) fn rows(bytes: Vec<u8>) -> Result<Vec<Value>, String> {
         })
         .collect()
     });
-    read.unwrap_or_else(|_| Err(damaged("it can't be read".to_owned())))
+    read.unwrap_or_else(|_| Err(damaged("the reader failed".to_owned())))
 }
 
 fn value(field: &Field) -> Value {
@@ -47,7 +47,7 @@ mod tests {
     use parquet::schema::parser::parse_message_type;
     use serde_json::json;
 
-    /// A file as the hub has them: text and lists of text, compressed with snappy.
+    /// A file like those on the hub: text and lists of text, compressed with snappy.
     fn file() -> Vec<u8> {
         let schema = "message row {
             OPTIONAL BYTE_ARRAY instance_id (UTF8);
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_told_and_not_panicked_over() {
+    fn a_damaged_file_is_reported_without_a_panic() {
         let whole = file();
         for cut in [10, whole.len() / 2, whole.len() - 9] {
             let error = super::rows([&whole[..cut], b"PAR1"].concat()).unwrap_err();

@@ -8,10 +8,10 @@ use voe_grade::Instance;
 
 use super::SuiteError;
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug)]
 pub struct Rows {
-    /// The rows in order; those that are no tasks with what is wrong.
+    /// The rows in order; an error message for those that are not tasks.
     pub rows: Vec<Result<Instance, String>>,
     /// SHA-256 of the file, hexadecimal.
     pub sha256: String,
@@ -33,7 +33,7 @@ pub fn rows(path: &Path, bytes: Vec<u8>) -> Result<Rows, SuiteError> {
     Ok(Rows { rows: values.into_iter().map(row).collect(), sha256 })
 }
 
-/// Values and where they stand.
+/// Values and their positions in the file.
 type Placed = Vec<(String, Result<Value, String>)>;
 
 #[cfg(feature = "parquet")]
@@ -48,7 +48,7 @@ fn parquet(_bytes: Vec<u8>) -> Result<Placed, String> {
 }
 
 fn json(bytes: &[u8]) -> Result<Placed, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "it is neither text in UTF-8 nor parquet".to_owned())?;
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is neither UTF-8 text nor parquet".to_owned())?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match serde_json::from_str(text) {
         Ok(Value::Array(list)) => {
@@ -60,7 +60,7 @@ fn json(bytes: &[u8]) -> Result<Placed, String> {
         _ => {}
     }
     let line = |(n, line): (u32, &str)| {
-        let value = serde_json::from_str(line).map_err(|error| format!("no JSON ({error})"));
+        let value = serde_json::from_str(line).map_err(|error| format!("invalid JSON ({error})"));
         (format!("line {n}"), value)
     };
     Ok((1..).zip(text.split('\n')).filter(|(_, line)| !line.trim().is_empty()).map(line).collect())
@@ -110,16 +110,16 @@ mod tests {
         assert_eq!(ids(&suite), ["a"]);
         insta::assert_snapshot!(suite.notes.join("\n"), @r"
         line 2: b: missing field `base_commit`; every row of a suite needs it; the row is left out
-        line 3: no JSON (EOF while parsing an object at line 1 column 1); the row is left out
+        line 3: invalid JSON (EOF while parsing an object at line 1 column 1); the row is left out
         a: twice in the suite; the first one counts
-        1 of 1 rows have no eval_script (a copy from before 2026): these can be attempted but not graded here; download the suite anew
+        1 of 1 rows have no eval_script (a copy from before 2026): these can be attempted but not graded here; download the suite again
         ");
     }
 
     #[test]
     fn a_file_without_any_task_is_refused_with_its_first_problem() {
         let error = read("s.jsonl", "<html>").unwrap_err().to_string();
-        assert!(error.contains("holds no usable task") && error.contains("line 1: no JSON"), "{error}");
+        assert!(error.contains("contains no usable task") && error.contains("line 1: invalid JSON"), "{error}");
         let error = Suite::read(Path::new("nowhere.jsonl")).unwrap_err().to_string();
         assert!(error.starts_with("cannot read the suite nowhere.jsonl"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! Many tasks' workspaces prepared ahead.
+//! Prepares the workspaces of many tasks ahead of time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use voe_grade::Instance;
 use super::{Prepared, WorkspaceError, Workspaces};
 
 impl Workspaces {
-    /// Prepares the workspaces of `tasks`, `parallel` at a time, and gives each with the time it took as it comes.
+    /// Prepares the workspaces of `tasks`, `parallel` at the same time, and yields each result with the time it took.
     pub async fn prepare_all(
         &self,
         tasks: &[Instance],

@@ -1,4 +1,4 @@
-//! Checkouts of tasks at their base: made once, kept in the cache, only read from then on.
+//! Checkouts of tasks at their base: made once, kept in the cache, read-only from then on.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -14,14 +14,14 @@ use super::WorkspaceError;
 pub struct Checkout {
     /// The work tree. Nothing may write to it.
     pub dir: PathBuf,
-    /// Its contents, recorded beside it.
+    /// Its contents, recorded next to it.
     pub base: Base,
 }
 
-/// The file that is written last, by which a checkout is known to be whole.
+/// The file that is written last; it marks a checkout as complete.
 const DONE: &str = "base.json";
 
-/// The checkout called `key`, if it is there.
+/// The checkout called `key`, if it exists.
 pub(crate) fn there(cache: &Path, key: &str) -> Option<Checkout> {
     let place = cache.join("checkouts").join(key).canonicalize().ok()?;
     read(&place)
@@ -32,7 +32,7 @@ fn read(place: &Path) -> Option<Checkout> {
     Some(Checkout { dir: place.join("tree"), base })
 }
 
-/// The checkout called `key`, made by `make` if it isn't there yet. Other processes wait meanwhile.
+/// The checkout called `key`, made by `make` if missing. Other processes wait meanwhile.
 pub(crate) fn get(
     cache: &Path,
     key: &str,

@@ -1,9 +1,9 @@
 //! Workspaces for tasks: where an attempt works, and where a patch is graded.
 //!
-//! - `all`: many prepared ahead; `open`: parts of opening a sandbox on one
+//! - `all`: prepares many ahead of time; `open`: parts of opening a sandbox on one
 //! - [`checkout`]: repositories at their base, shared read-only
 //! - [`origins`]: which environment each task of a run has
-//! - [`reason`]: why something can't be had, in one line
+//! - [`reason`]: messages about what failed, in one line
 
 mod all;
 pub mod checkout;
@@ -23,7 +23,7 @@ use voe_grade::Instance;
 use voe_repo::RepoError;
 use voe_sandbox::{Choice, Sandbox, SandboxError, Spec};
 
-use crate::docker::{Docker, Held};
+use crate::docker::{Docker, ImageLease};
 use crate::mini;
 use crate::native::ahead::{Ahead, Plan, Refusal};
 use crate::native::{Native, no_other_sandbox};
@@ -36,10 +36,10 @@ use reason::Lacks;
 /// Where the official eval scripts expect the checkout.
 pub const TESTBED: &str = "/testbed";
 
-/// A task's workspace can't be had.
+/// A task's workspace could not be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkspaceError {
-    /// A program that the task's tests need is not there.
+    /// A program that the task's tests need is missing.
     #[error("{id}: needs {what}, which is not on PATH; install it, or leave the task out")]
     Missing {
         /// The task.
@@ -52,34 +52,34 @@ pub enum WorkspaceError {
     Environment {
         /// The task.
         id: String,
-        /// Why, and what to do.
+        /// The reason, and what to do.
         why: String,
         /// What removes the reason.
         remedy: Remedy,
     },
-    /// The repository.
+    /// The repository failed.
     #[error(transparent)]
     Repo(#[from] RepoError),
-    /// The sandbox.
+    /// The sandbox failed.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// A directory that commands wrote to.
+    /// A directory that commands could write to was refused.
     #[error(transparent)]
     Untrusted(#[from] voe_untrusted::Error),
-    /// A file of voe's own.
+    /// A file of voe's own could not be read or written.
     #[error("cannot {what} {path}: {source}")]
     Io {
         /// What was tried.
         what: &'static str,
-        /// With which path.
+        /// The path.
         path: PathBuf,
-        /// What the system reported.
+        /// The system's error.
         source: io::Error,
     },
     /// Another attempt at the same task found this out.
     #[error("{why}")]
     Before {
-        /// What it found.
+        /// The error that it found.
         why: String,
         /// What removes the reason.
         remedy: Remedy,
@@ -90,7 +90,7 @@ pub enum WorkspaceError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Remedy {
-    /// Lists that have its environment.
+    /// An environments file that includes it.
     Environments,
     /// A clone of its repository.
     Repos,
@@ -102,7 +102,7 @@ pub enum Remedy {
     Install,
     /// Another voe.
     Voe,
-    /// What the reason says.
+    /// The remedy that the reason contains.
     Reason,
 }
 
@@ -120,16 +120,16 @@ impl Remedy {
         }
     }
 
-    /// Whether it can be had in a run that was begun: its backend and its image stay.
+    /// Whether it can be applied to an existing run, which keeps its backend and its image.
     pub fn is_in_run(self) -> bool {
         !matches!(self, Self::Image | Self::Docker)
     }
 
-    /// The words for a run that was begun, which keeps its backend and its image.
+    /// The words for an existing run, which keeps its backend and its image.
     pub fn words_in_run(self) -> &'static str {
         match self {
-            Self::Image => "begin another run with --image IMAGE --out DIR",
-            Self::Docker => "begin another run with --backend docker --out DIR",
+            Self::Image => "start another run with --image IMAGE --out DIR",
+            Self::Docker => "start another run with --backend docker --out DIR",
             other => other.words(),
         }
     }
@@ -141,7 +141,7 @@ impl WorkspaceError {
         move |source| Self::Io { what, path, source }
     }
 
-    /// Why, without the name of the task: the same for all tasks that the same reason concerns.
+    /// The reason without the name of the task: equal for all tasks with the same reason.
     pub fn why(&self) -> String {
         match self {
             Self::Missing { what, .. } => {
@@ -152,12 +152,12 @@ impl WorkspaceError {
         }
     }
 
-    /// Whether the task can't run on this machine as it is set up: it is skipped, and that is said.
+    /// Whether the task can't run on this machine as it is set up: it is skipped, and that is reported.
     pub fn is_environment(&self) -> bool {
         self.remedy().is_some()
     }
 
-    /// What removes the reason, where the task can't run on this machine as it is set up.
+    /// How to make the task run, if it can't run on this machine as it is set up.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Missing { .. } => Some(Remedy::Install),
@@ -172,26 +172,26 @@ impl WorkspaceError {
 pub struct Prepared {
     /// The repository at its base.
     pub checkout: Checkout,
-    /// The environment of commands, beside what the sandbox gives them.
+    /// Variables of commands, besides those that the sandbox sets.
     pub env: BTreeMap<String, String>,
-    /// Directories that commands may change without changing them for others, with their paths inside.
+    /// Directories that commands may change in a private copy, with their paths inside the sandbox.
     pub overlays: Vec<(PathBuf, PathBuf)>,
     /// Directories that commands may read.
     pub read: Vec<PathBuf>,
-    /// What is run before the eval script where the official image has something that the host hasn't.
+    /// Commands to run before the eval script, for what the official image has and the host lacks.
     pub before: String,
-    /// What of its environment could not be had.
+    /// What its environment lacks.
     pub lacks: Lacks,
-    /// The image that it is worked on in, for containers.
-    pub image: Option<Held>,
-    /// Whether the image has the checkout already.
+    /// The image, for containers.
+    pub image: Option<ImageLease>,
+    /// Whether the image already contains the checkout.
     pub checkout_in_image: bool,
-    /// What its environment is, by content: the same text wherever and whenever it is the same.
+    /// Name of its environment by content: equal if and only if the environment is the same.
     pub origin: String,
 }
 
 impl Prepared {
-    /// A checkout, and nothing beside it.
+    /// A checkout and nothing else.
     pub(crate) fn new(checkout: Checkout) -> Self {
         Self {
             checkout,
@@ -210,36 +210,36 @@ impl Prepared {
 /// A sandbox on a task's workspace.
 #[derive(Debug)]
 pub struct Opened {
-    /// The sandbox.
+    /// The sandbox failed.
     pub sandbox: Sandbox,
-    /// The workspace's path inside.
+    /// The workspace's path inside the sandbox.
     pub at: PathBuf,
 }
 
 /// Prepares workspaces, each once.
 #[derive(Debug)]
 pub struct Workspaces {
-    /// Where checkouts and environments are kept.
+    /// Cache of checkouts and environments.
     pub cache: PathBuf,
     /// The voe binary.
     pub program: PathBuf,
     /// The isolation of commands.
     pub choice: Choice,
-    /// What is needed for tasks of the official suites without Docker.
+    /// Prepares tasks of the official suites without Docker.
     pub native: Native,
-    /// What is needed for tasks in containers; then all of them run in containers.
+    /// Prepares tasks in containers; if set, all of them run in containers.
     pub docker: Option<Docker>,
-    /// Whether what runs in them may use the network; only the official harness's tests may.
+    /// Whether commands in them may use the network; only the official harness's tests may.
     pub network: bool,
-    /// The bounds on commands.
+    /// The limits on commands.
     pub limits: Bounds,
     /// Further paths of this machine that commands may read.
     pub read: Vec<PathBuf>,
-    /// Further variables that commands get. Those of a task's own environment go before them.
+    /// Further variables that commands get. Those of a task's own environment take precedence.
     pub env: BTreeMap<String, String>,
-    /// Where it is kept which environment each task of a run has.
+    /// The record of which environment each task of a run has.
     pub origins: Option<Origins>,
-    /// Directories and files of the host that commands must not see, whatever else would show them: solutions, tests, other
+    /// Directories and files of the host that are hidden from commands in any case: solutions, tests, other
     /// attempts' records, commits after the base.
     pub hidden: Vec<PathBuf>,
     ready: Mutex<HashMap<String, Cell>>,
@@ -248,7 +248,7 @@ pub struct Workspaces {
 type Cell = Arc<OnceCell<Result<Arc<Prepared>, (String, Remedy)>>>;
 
 impl Workspaces {
-    /// Workspaces kept in `cache`, with `program` (the voe binary) inside of sandboxes of the kind `choice`.
+    /// Workspaces kept in `cache`; `program` (the voe binary) runs inside sandboxes of the kind `choice`.
     pub fn new(cache: PathBuf, program: PathBuf, choice: Choice, native: Native) -> Self {
         Self {
             cache,
@@ -266,15 +266,15 @@ impl Workspaces {
         }
     }
 
-    /// Whether an attempt that voe was killed in can be gone on with: only where `/tmp` outlives the sandbox.
+    /// Whether an attempt can be resumed after voe was killed: only where `/tmp` outlives the sandbox.
     pub fn keeps_tmp(&self) -> bool {
         voe_sandbox::capabilities(self.choice).keeps_tmp
     }
 
-    /// The task's workspace, made if this is the first time that it is asked for.
+    /// The task's workspace, prepared on the first call.
     ///
     /// # Errors
-    /// It can't be made here (what is wrong is found out once), or its environment is another one than the run began with.
+    /// It can't be prepared here (which is tried only once), or its environment differs from the one that the run started with.
     pub async fn prepare(&self, task: &Instance) -> Result<Arc<Prepared>, WorkspaceError> {
         let begun = std::time::Instant::now();
         let prepared = self.prepared(task).await?;
@@ -291,7 +291,7 @@ impl Workspaces {
             Arc::clone(ready.entry(task.instance_id.clone()).or_default())
         };
         if let (Some(docker), None) = (&self.docker, cell.get()) {
-            // An image may be gone by the next time; only what can't be had here is found out once.
+            // An image may be removed before the next call; only a lasting failure is remembered.
             let made = docker.prepare(task, &self.cache).await;
             if let Err(error) = &made
                 && let Some(remedy) = error.remedy()
@@ -326,21 +326,21 @@ impl Workspaces {
         tokio::task::spawn_blocking(move || mini::prepare(&cache, &row)).await.map_err(io)?
     }
 
-    /// What preparing `task` will take, found out without a network and without building anything.
+    /// What preparing `task` will take; uses no network and builds nothing.
     ///
     /// # Errors
-    /// The task can't be prepared on this machine; the refusal says why and what to do.
+    /// The task can't be prepared on this machine; the error says why and what to do.
     pub async fn ahead(&self, task: &Instance) -> Result<Ahead, Refusal> {
         if self.docker.is_some() { Ok(Ahead::Built) } else { self.native.ahead(task, &self.cache).await }
     }
 
-    /// The same of several tasks.
+    /// The same for several tasks.
     pub async fn plan(&self, tasks: &[Instance]) -> Plan {
         if self.docker.is_some() { Plan::default() } else { self.native.plan(tasks, &self.cache).await }
     }
 
-    /// Opens a sandbox on the task's workspace. `home`: a directory of the sandbox's own; `tmp`: what is `/tmp` inside,
-    /// where the backend can do that.
+    /// Opens a sandbox on the task's workspace. `home`: a directory for the sandbox; `tmp`: the directory that becomes `/tmp` inside,
+    /// if the backend supports that.
     ///
     /// # Errors
     /// No isolation of the kind asked for works here.

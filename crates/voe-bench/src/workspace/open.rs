@@ -7,7 +7,7 @@ use voe_sandbox::{Sandbox, SandboxError, Spec};
 
 use super::WorkspaceError;
 
-/// Opens a sandbox, which the log shows.
+/// Opens a sandbox and logs it.
 pub(super) async fn opened(spec: Spec) -> Result<Sandbox, SandboxError> {
     let begun = std::time::Instant::now();
     let sandbox = Sandbox::open(spec).await?;

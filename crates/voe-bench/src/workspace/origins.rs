@@ -1,5 +1,5 @@
-//! Which environment each task of a run has: `environments/<id>.toml`. An image or a list of packages can change under the
-//! same name between two sessions; attempts before and after could not be compared.
+//! Records which environment each task of a run has: `environments/<id>.toml`. An image or a list of packages can change under the
+//! same name between two sessions; then attempts before and after could not be compared.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -12,15 +12,15 @@ use super::{Remedy, WorkspaceError};
 /// The directory of the files.
 const DIR: &str = "environments";
 
-/// The most that is read of one. Bytes.
+/// Most bytes read of one.
 const LONGEST: u64 = 1 << 20;
 
-/// Where the files of a run are.
+/// Directory of the files of a run.
 #[derive(Debug)]
 pub struct Origins {
     run: PathBuf,
     writes: bool,
-    /// Several attempts at a task may be the first at the same time.
+    /// The first attempts at a task may run at the same time.
     one: Mutex<()>,
 }
 
@@ -30,15 +30,15 @@ struct Written {
 }
 
 impl Origins {
-    /// Those of the run in `run`. `writes`: whether what is not there yet is written, by the voe that holds the run.
+    /// Opens those of the run in `run`. `writes`: whether missing ones are written, by the voe that has locked the run.
     pub fn new(run: PathBuf, writes: bool) -> Self {
         Self { run, writes, one: Mutex::default() }
     }
 
-    /// Compares a task's environment with the one that its first attempt had, or keeps it if this is the first.
+    /// Compares a task's environment with the one of its first attempt, or records it if this is the first.
     ///
     /// # Errors
-    /// The task had another environment before, or the note of it can't be read or written.
+    /// The task had another environment before, or its record can't be read or written.
     pub(super) fn check(&self, id: &str, now: &str) -> Result<(), WorkspaceError> {
         let _one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
         let run = UntrustedDir::named(&self.run)?;
@@ -49,7 +49,7 @@ impl Origins {
             Some(text) => match toml::from_str::<Written>(&text) {
                 Ok(then) if then.environment == now => Ok(()),
                 Ok(then) => Err(different(format!(
-                    "it is another one than this run began with ({} then, {now} now); put it back as it was, or begin \
+                    "it differs from the one that this run started with ({} then, {now} now); restore it, or start \
                      another run",
                     then.environment
                 ))),
@@ -77,7 +77,7 @@ mod tests {
         reads.check("a__b-1", "image sha256:0").unwrap();
         origins.check("a__b-1", "image sha256:1").unwrap();
         origins.check("a__b-1", "image sha256:1").unwrap();
-        // Several at once.
+        // Several at the same time.
         std::thread::scope(|scope| {
             for n in 0..40 {
                 let id = format!("a__b-{}", 2 + n / 8);
@@ -87,6 +87,6 @@ mod tests {
         });
         let error = reads.check("a__b-1", "image sha256:2").unwrap_err();
         assert!(error.is_environment());
-        insta::assert_snapshot!(error, @"a__b-1: environment: it is another one than this run began with (image sha256:1 then, image sha256:2 now); put it back as it was, or begin another run");
+        insta::assert_snapshot!(error, @"a__b-1: environment: it differs from the one that this run started with (image sha256:1 then, image sha256:2 now); restore it, or start another run");
     }
 }

@@ -1,4 +1,4 @@
-//! How many fetched images stay: all official ones together take some 280 GB.
+//! Limits how many fetched images are kept: all official ones together take some 280 GB.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -11,23 +11,23 @@ use super::index::{Entry, Index};
 /// Free bytes that the engine's disk must have before an image is fetched; the largest official ones take about as much.
 const NEEDED: u64 = 8 << 30;
 
-/// How many fetched images stay when another is needed.
+/// How many fetched images are kept when another one is needed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Keep {
-    /// As many as the disk holds.
+pub enum Retention {
+    /// As many as fit on the disk.
     #[default]
     All,
-    /// This many.
+    /// At most this many images.
     Number(usize),
-    /// As many as take this many bytes together.
+    /// As many images as fit in this many bytes.
     Bytes(u64),
 }
 
-impl FromStr for Keep {
+impl FromStr for Retention {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no number of images and no size; e.g. 10, or 50GB");
+        let wrong = || format!("{text:?} is neither a number of images nor a size; give e.g. 10 or 50GB");
         let lower = text.trim().to_lowercase();
         if lower == "all" {
             return Ok(Self::All);
@@ -47,40 +47,40 @@ impl FromStr for Keep {
     }
 }
 
-/// An image that voe made of an official one.
+/// An image that voe made from an official one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// Its name.
+    /// The image's name.
     pub name: String,
-    /// Bytes that both take.
+    /// Bytes that both images take.
     pub bytes: u64,
     entry: Entry,
     index: Index,
 }
 
 impl Kept {
-    /// Removes it, and what it was made of if voe fetched that.
+    /// Removes it, and the official image if voe fetched that.
     ///
     /// # Errors
     /// A container uses it, or the engine or the disk failed.
     pub async fn remove(&self, images: &Images) -> Result<(), SandboxError> {
         images.remove(&self.name).await?;
         let of = &self.entry;
-        // The user may have fetched another one under the same name since.
+        // The user may have fetched another image under the same name since.
         if of.fetched && images.find(&of.of).await?.is_some_and(|there| there.id == of.of_id) {
             images.remove(&of.of).await?;
         }
         self.index
             .forget(&self.name)
-            .map_err(|error| SandboxError::Failed(format!("cannot write down that {} is gone: {error}", self.name)))
+            .map_err(|error| SandboxError::Failed(format!("cannot record the removal of {}: {error}", self.name)))
     }
 }
 
-/// The images that voe made of official ones, the oldest first: those that its own file in `cache` names and that are still
-/// the same at the engine.
+/// The images that voe made from official ones, the oldest first: those that its own file in `cache` names and that the
+/// engine still has unchanged.
 ///
 /// # Errors
-/// The engine could not look for an image.
+/// The engine could not inspect an image.
 pub async fn kept(images: &Images, cache: &Path) -> Result<Vec<Kept>, SandboxError> {
     of_index(images, &Index::new(cache, images.engine().await)).await
 }
@@ -95,24 +95,24 @@ async fn of_index(images: &Images, index: &Index) -> Result<Vec<Kept>, SandboxEr
     Ok(kept)
 }
 
-/// Removes images that nobody uses, those that were not used for longest first, until another may come.
+/// Removes unused images, the least recently used first, until there is room for another one.
 pub(super) async fn make_room(docker: &Docker, index: &Index) -> Result<(), String> {
     let mut all: Vec<Kept> = of_index(&docker.images, index).await.map_err(|error| error.to_string())?;
     all.retain(|image| image.entry.fetched);
-    // Last comes the one to go first.
+    // The last one is removed first.
     all.reverse();
     all.sort_by_key(|image| std::cmp::Reverse(docker.use_of(&image.name).1));
     loop {
         let left = docker.images.disk_left().await;
         let short = left.as_ref().is_some_and(|(free, _)| *free < NEEDED);
-        if !short && within(docker.keep, &all) {
+        if !short && within(docker.retention, &all) {
             return Ok(());
         }
         let Some(at) = all.iter().rposition(|image| !docker.use_of(&image.name).0) else {
-            // More than asked for is better than none at all, unless the disk says otherwise.
+            // Keeping more than asked for is better than failing, unless the disk is too full.
             return match left {
                 Some((free, place)) if short => Err(format!(
-                    "the engine's disk ({}) has {} GB left, and an image may take {}; free some (voe bench prune --free images, docker system prune)",
+                    "the engine's disk ({}) has {} GB left, and an image may take {}; free some space (voe bench prune --free images, docker system prune)",
                     place.display(),
                     free / 1_000_000_000,
                     NEEDED / 1_000_000_000
@@ -121,17 +121,17 @@ pub(super) async fn make_room(docker: &Docker, index: &Index) -> Result<(), Stri
             };
         };
         let image = all.remove(at);
-        // Another voe's container may use it: then it stays.
+        // A container of another voe may use it; then it is kept.
         let _ = image.remove(&docker.images).await;
     }
 }
 
-/// Whether one more image may come.
-fn within(keep: Keep, all: &[Kept]) -> bool {
-    match keep {
-        Keep::All => true,
-        Keep::Number(most) => all.len() < most.max(1),
-        Keep::Bytes(most) => all.iter().map(|image| image.bytes).sum::<u64>() < most,
+/// Whether there is room for one more image.
+fn within(retention: Retention, all: &[Kept]) -> bool {
+    match retention {
+        Retention::All => true,
+        Retention::Number(most) => all.len() < most.max(1),
+        Retention::Bytes(most) => all.iter().map(|image| image.bytes).sum::<u64>() < most,
     }
 }
 
@@ -141,12 +141,12 @@ mod tests {
 
     #[test]
     fn a_policy_is_a_number_of_images_or_a_size() {
-        assert_eq!("10".parse(), Ok(Keep::Number(10)));
-        assert_eq!("50GB".parse(), Ok(Keep::Bytes(50_000_000_000)));
-        assert_eq!("4 GiB".parse(), Ok(Keep::Bytes(4 << 30)));
-        assert_eq!("all".parse(), Ok(Keep::All));
-        assert!("many".parse::<Keep>().unwrap_err().contains("e.g. 10, or 50GB"));
-        assert!("99999999999TB".parse::<Keep>().is_err());
+        assert_eq!("10".parse(), Ok(Retention::Number(10)));
+        assert_eq!("50GB".parse(), Ok(Retention::Bytes(50_000_000_000)));
+        assert_eq!("4 GiB".parse(), Ok(Retention::Bytes(4 << 30)));
+        assert_eq!("all".parse(), Ok(Retention::All));
+        assert!("many".parse::<Retention>().unwrap_err().contains("e.g. 10 or 50GB"));
+        assert!("99999999999TB".parse::<Retention>().is_err());
     }
 
     #[test]
@@ -156,9 +156,11 @@ mod tests {
         let index = Index::new(Path::new("/nowhere"), text());
         let image = |bytes| Kept { name: text(), bytes, entry: entry.clone(), index: index.clone() };
         let two = [image(3), image(4)];
-        assert!(within(Keep::All, &two) && within(Keep::Number(3), &two) && within(Keep::Bytes(8), &two));
-        assert!(!within(Keep::Number(2), &two) && !within(Keep::Bytes(7), &two));
-        // Keeping none still leaves the one that is worked with.
-        assert!(within(Keep::Number(0), &[]));
+        assert!(
+            within(Retention::All, &two) && within(Retention::Number(3), &two) && within(Retention::Bytes(8), &two)
+        );
+        assert!(!within(Retention::Number(2), &two) && !within(Retention::Bytes(7), &two));
+        // With a limit of 0 the image in use is still kept.
+        assert!(within(Retention::Number(0), &[]));
     }
 }
