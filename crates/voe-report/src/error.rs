@@ -1,4 +1,4 @@
-//! What can go wrong, one line each. What the system said stands in the line, so that a chain of causes does not say it twice.
+//! Errors, one line each. The system's error is part of the line, so that a chain of causes does not repeat it.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ pub enum ReportError {
     Read {
         /// The path.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
     /// A file or directory could not be written.
@@ -19,37 +19,37 @@ pub enum ReportError {
     Write {
         /// The path.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
-    /// What is at a path was refused, or the system refused.
+    /// A path was refused, or the system refused access.
     #[error(transparent)]
     Untrusted(#[from] voe_untrusted::Error),
     /// A trajectory could not be read.
     #[error(transparent)]
     Record(#[from] voe_trace::ReadError),
-    /// Something stands in a run directory that voe never puts there.
-    #[error("{path} is a {kind}, which voe does not put into a run directory; remove it, or name another run")]
+    /// A run directory contains something that voe never puts there.
+    #[error("{path} is a {kind}, which voe does not put into a run directory; remove it, or use another run")]
     Foreign {
         /// The path.
         path: PathBuf,
-        /// What it is.
+        /// Kind of the entry.
         kind: voe_untrusted::Kind,
     },
-    /// Something else than a file is where a file is to be written.
+    /// The output path is not a regular file.
     #[error(
         "{path} is a {kind}, and a report is written to files only; remove it, or leave out --out and redirect the output"
     )]
     Taken {
         /// The path.
         path: PathBuf,
-        /// What is there.
+        /// Kind of the entry there.
         kind: voe_untrusted::Kind,
     },
-    /// What was named is not there.
-    #[error("there is no {path}: name a run directory (runs/NAME), an arm of one (runs/NAME:ARM), or a file")]
+    /// The input does not exist.
+    #[error("{path} not found; give a run directory (runs/NAME), an arm of one (runs/NAME:ARM) or a file")]
     Missing {
-        /// What was named.
+        /// The input as given.
         path: PathBuf,
     },
     /// Neither a run directory nor a report.
@@ -62,56 +62,56 @@ pub enum ReportError {
     },
     /// One attempt's record where a run is needed.
     #[error(
-        "{path} is the record of one attempt, and a report needs a run directory (to look at the attempt: voe view {path})"
+        "{path} is the record of one attempt, but a report needs a run directory; to see the attempt: voe view {path}"
     )]
     OneRecord {
-        /// Which.
+        /// Path of the record.
         path: PathBuf,
     },
-    /// No attempt to look at.
+    /// There is no attempt to view.
     #[error(
-        "{path} holds no trajectory to view: name a run directory (runs/NAME), a trajectory.jsonl or an official run report (.json)"
+        "{path} contains no trajectory; give a run directory (runs/NAME), a trajectory.jsonl or an official run report (.json)"
     )]
     NothingToView {
-        /// What was named.
+        /// The input as given.
         path: PathBuf,
     },
-    /// The run has no arm of that name.
+    /// The run has no arm with that name.
     #[error("{path} has no arm \"{arm}\"; it has: {known}")]
     NoSuchArm {
         /// The run.
         path: PathBuf,
-        /// The arm asked for.
+        /// The requested arm.
         arm: String,
-        /// Those there are.
+        /// Its arms.
         known: String,
     },
     /// One arm is needed and there are several.
-    #[error("{path} holds several arms; name one as {path}:ARM, of: {known}")]
+    #[error("{path} has several arms; give one as {path}:ARM: {known}")]
     SeveralArms {
         /// The run.
         path: PathBuf,
-        /// Those there are.
+        /// Its arms.
         known: String,
     },
     /// Two runs are parts of one experiment.
     #[error(
-        "{a} and {b} {why}: side by side each would count as unresolved what only the other attempted, and a p-value would mean nothing; name one of them alone"
+        "{a} and {b} {why}: compared, each would count as unresolved what only the other attempted, and a p-value would be meaningless; give only one of them"
     )]
     Parts {
         /// A run.
         a: PathBuf,
-        /// Another one.
+        /// Another run.
         b: PathBuf,
-        /// How they belong together.
+        /// How they are related.
         why: String,
     },
-    /// A suite file does not hold tasks.
+    /// A suite file contains no valid tasks.
     #[error("cannot read tasks from {path}: {why}")]
     TaskSet {
         /// The path.
         path: PathBuf,
-        /// What is wrong, and in which row.
+        /// The error, with the row.
         why: String,
     },
     /// An option is out of its range.
@@ -120,24 +120,24 @@ pub enum ReportError {
     /// A page could not be made from its template.
     #[error("cannot make the page: {0}")]
     Template(#[from] minijinja::Error),
-    /// The viewer's port could not be had.
-    #[error("cannot listen on {address}: {cause} (choose another port with --port, or let one be found with --port 0)")]
+    /// The viewer's port is not available.
+    #[error("cannot listen on {address}: {cause}; choose another port with --port, or any free one with --port 0")]
     Listen {
         /// The address, with its port.
         address: String,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
 }
 
 impl ReportError {
-    /// For `map_err` where a path is at hand.
+    /// For `map_err` where a path is known.
     pub(crate) fn read(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |cause| Self::Read { path, cause }
     }
 
-    /// The same for what a user named.
+    /// The same for a path that the user gave.
     pub(crate) fn input(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |cause| match cause.kind() {
@@ -146,7 +146,7 @@ impl ReportError {
         }
     }
 
-    /// For `map_err` where a path is at hand.
+    /// For `map_err` where a path is known.
     pub(crate) fn write(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |cause| Self::Write { path, cause }

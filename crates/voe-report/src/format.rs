@@ -1,4 +1,4 @@
-//! Numbers as a reader meets them.
+//! Formats numbers for readers.
 
 use voe_untrusted::text::is_hazard;
 
@@ -27,7 +27,7 @@ pub(crate) fn mean_count(value: f64) -> String {
     if (value - value.round()).abs() < 1e-9 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
-/// So many of a thing: `1 attempt`, `3 attempts`.
+/// A number with its noun: `1 attempt`, `3 attempts`.
 pub(crate) fn count(n: usize, of: &str) -> String {
     format!("{n} {of}{}", if n == 1 { "" } else { "s" })
 }
@@ -44,7 +44,7 @@ pub(crate) fn short(value: f64) -> String {
     format!("{scaled:.decimals$}{unit}")
 }
 
-/// Seconds as a person says them: `42 s`, `3 min 05 s`, `2 h 10 min`.
+/// Seconds for people: `42 s`, `3 min 05 s`, `2 h 10 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.round().max(0.0) as u64;
     match whole {
@@ -55,7 +55,7 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
-/// Whole numbers in groups of three, apart by a no-break space.
+/// Whole numbers in groups of three digits, separated by a no-break space.
 pub(crate) fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::new();
@@ -68,7 +68,7 @@ pub(crate) fn grouped(value: u64) -> String {
     out
 }
 
-/// Text for HTML and SVG, in elements and in quoted attributes.
+/// Escapes text for HTML and SVG, in elements and in quoted attributes.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -78,8 +78,8 @@ pub(crate) fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // Neither HTML nor XML can hold control characters, and a browser obeys the bidirectional ones: a diff would
-            // be shown in another order than it has.
+            // Neither HTML nor XML can contain control characters, and a browser obeys the bidirectional ones: a diff would
+            // be shown in the wrong order.
             c if is_hazard(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
@@ -87,7 +87,7 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
-/// Text for Markdown, on one line: nothing in it is markup, HTML, a link or an image.
+/// Escapes text for Markdown, on one line: it can't contain markup, HTML, links or images.
 pub(crate) fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -102,7 +102,7 @@ pub(crate) fn markdown(text: &str) -> String {
     out.replace("://", "\\://").replace("www.", "www\\.")
 }
 
-/// One field of a CSV line. A leading character that spreadsheets take for a formula gets an apostrophe, numbers excepted.
+/// One field of a CSV line. A leading character that spreadsheets treat as a formula gets an apostrophe, except in numbers.
 pub(crate) fn csv_field(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
     let text: String =
@@ -111,7 +111,7 @@ pub(crate) fn csv_field(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
-/// A CSV line, its end included.
+/// A CSV line with its line end.
 pub(crate) fn csv_line<S: AsRef<str>>(fields: impl IntoIterator<Item = S>) -> String {
     let fields: Vec<String> = fields.into_iter().map(|f| csv_field(f.as_ref())).collect();
     fields.join(",") + "\n"

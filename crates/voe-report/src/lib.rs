@@ -1,12 +1,12 @@
 //! Reports, comparisons and the viewer: folds of trajectories and grades.
 //!
-//! - [`data`]: suites, official reports, attempts, and the arms made of them
-//! - [`figure`]: SVG that stands in a paper
-//! - [`metric`]: the table of metrics: each number of an attempt, what it means, how it is shown
-//! - [`report`]: arms side by side
+//! - [`data`]: suites, official reports, attempts, and the arms made from them
+//! - [`figure`]: SVG figures, ready for a paper
+//! - [`metric`]: the table of metrics: each number of an attempt, its meaning and format
+//! - [`report`]: comparison of arms
 //! - [`stats`]: intervals, tests, power
-//! - [`viewer`]: one attempt among thousands, served or exported
-//! - [`commands`]: what the commands of the same names do, without a command line
+//! - [`viewer`]: shows attempts in the browser, served or exported
+//! - [`commands`]: the functions behind the commands of the same names
 //!
 //! # Statistics
 //!

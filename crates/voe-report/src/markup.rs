@@ -1,4 +1,4 @@
-//! HTML from templates. What a template puts out is escaped, unless it is markup of voe's own that was marked as such here.
+//! HTML from templates. Everything that a template outputs is escaped, except voe's own markup that is marked as such here.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value};
@@ -6,10 +6,10 @@ use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value
 use crate::ReportError;
 use crate::format::escape;
 
-/// Fills a template.
+/// Renders a template.
 ///
 /// # Errors
-/// The template is at fault.
+/// The template is invalid.
 pub(crate) fn render(template: &str, values: Value) -> Result<String, ReportError> {
     let mut environment = Environment::empty();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -21,12 +21,12 @@ pub(crate) fn render(template: &str, values: Value) -> Result<String, ReportErro
     Ok(environment.render_str(template, values)?)
 }
 
-/// Markup of voe's own, which a template puts out as it is. Foreign text in it must be escaped by now.
+/// Markup of voe's own, which a template outputs unchanged. Foreign text in it must already be escaped.
 pub(crate) fn own(markup: impl Into<String>) -> Value {
     Value::from_safe_string(markup.into())
 }
 
-/// Ours in place of minijinja's: it also replaces what a browser obeys or hides.
+/// Replaces minijinja's formatter: it also replaces characters that a browser obeys or hides.
 fn escaped(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), minijinja::Error> {
     let text = value.to_string();
     Ok(out.write_str(&if value.is_safe() { text } else { escape(&text) })?)

@@ -1,8 +1,8 @@
-//! The table of metrics: each number of an attempt that is reported, what it means, and how it is shown.
+//! The table of metrics: each reported number of an attempt, its meaning and its format.
 //!
-//! The report's tables of work, the figures of what is resolved within so much of it, the columns of `attempts.csv`, the numbers of the
-//! viewer and the list in `docs/statistics.md` are made from [`METRICS`]. A number that [`AttemptFacts`] already has becomes one by one
-//! entry here; what a trajectory must be read for is counted in [`Fold`](crate::data::attempt::Fold) first.
+//! The report's tables of work, the cumulative figures, the columns of `attempts.csv`, the numbers of the
+//! viewer and the list in `docs/statistics.md` are made from [`METRICS`]. A number that [`AttemptFacts`] already has becomes a metric by one
+//! entry here; one that has to be read from trajectories is first counted in [`Fold`](crate::data::attempt::Fold).
 
 mod combine;
 
@@ -19,26 +19,26 @@ use crate::format::{duration, grouped, short};
 /// A number of an attempt.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
-    /// The column of `attempts.csv`, and the key in `voe report --format json`.
+    /// Column of `attempts.csv`, and key in `voe report --format json`.
     pub name: &'static str,
-    /// What people read next to the number of one attempt.
+    /// Label of the number of one attempt.
     pub label: &'static str,
-    /// What it is counted in.
+    /// Unit of the number.
     pub unit: MetricUnit,
-    /// What it means, for the documentation.
+    /// Meaning, for the documentation.
     pub about: &'static str,
-    /// The number of an attempt; `None` where it is not known.
+    /// The number of an attempt; `None` if unknown.
     pub of: fn(&AttemptFacts) -> Option<f64>,
     /// The rows of the report's tables that show it for a whole arm.
     pub rows: &'static [MetricRow],
-    /// The figure of what is resolved within so much of it, if there is one.
+    /// The cumulative figure, if there is one.
     pub curve: Option<MetricCurve>,
 }
 
-/// What a metric is counted in.
+/// The unit of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricUnit {
-    /// Things.
+    /// A count.
     Count,
     /// Tokens of a model.
     Tokens,
@@ -55,9 +55,9 @@ pub enum MetricUnit {
 pub struct MetricRow {
     /// The table.
     pub table: MetricTable,
-    /// What stands in the row's first column.
+    /// The text in the row's first column.
     pub label: &'static str,
-    /// How the numbers of an arm's attempts become one.
+    /// How the numbers of an arm's attempts are combined.
     pub combine: MetricCombination,
 }
 
@@ -70,19 +70,19 @@ pub enum MetricTable {
     Edits,
 }
 
-/// A figure of what is resolved within so much of a metric.
+/// A cumulative figure: the share resolved within an amount of a metric.
 #[derive(Debug, Clone, Copy)]
 pub struct MetricCurve {
     /// For file names and anchors.
     pub id: &'static str,
-    /// Its title.
+    /// Title of the figure.
     pub title: &'static str,
-    /// What stands at the horizontal axis.
+    /// Label of the horizontal axis.
     pub axis: &'static str,
 }
 
 impl MetricUnit {
-    /// Its name.
+    /// Name of the unit.
     pub fn word(self) -> &'static str {
         match self {
             Count => "count",
@@ -93,7 +93,7 @@ impl MetricUnit {
         }
     }
 
-    /// A number of one attempt, as people read it.
+    /// Formats a number of one attempt for people.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
             Count => grouped(value.max(0.0) as u64),
@@ -134,43 +134,43 @@ fn n(count: u32) -> Option<f64> {
     Some(count.into())
 }
 
-/// Tokens, where they are known.
+/// Tokens, if known.
 fn tokens(count: impl Into<Option<u64>>) -> Option<f64> {
     count.into().map(|count| count as f64)
 }
 
 /// All of them, in the order in which tables and the viewer show them.
 pub const METRICS: &[Metric] = &[
-    Metric::new("steps", "steps", Count, "replies of the model", |a| n(a.steps))
+    Metric::new("steps", "steps", Count, "model replies", |a| n(a.steps))
         .rows(&[row(ArmWork, "steps, mean", Mean), row(ArmWork, "steps, median", Median)])
-        .curve("resolved-by-steps", "Resolved within so many steps", "steps"),
+        .curve("resolved-by-steps", "Resolved by number of steps", "steps"),
     Metric::new("tokens", "tokens", Tokens, "prompt and output tokens", |a| tokens(a.usage.total())).curve(
         "resolved-by-tokens",
-        "Resolved within so many tokens",
+        "Resolved by number of tokens",
         "prompt and output tokens of the attempt",
     ),
-    Metric::new("prompt_tokens", "prompt tokens", Tokens, "tokens sent to the model, those of all requests", |a| {
+    Metric::new("prompt_tokens", "prompt tokens", Tokens, "tokens sent to the model, all requests together", |a| {
         tokens(a.usage.prompt)
     })
-    .rows(&[row(ArmWork, "prompt tokens an attempt", Mean)]),
+    .rows(&[row(ArmWork, "prompt tokens per attempt", Mean)]),
     Metric::new("cached_tokens", "of these cached", Tokens, "prompt tokens that the server had in its cache", |a| {
         tokens(a.usage.cached)
     })
     .rows(&[row(ArmWork, "of these cached", ShareOf("prompt_tokens"))]),
-    Metric::new("output_tokens", "output tokens", Tokens, "tokens that the model wrote, reasoning included", |a| {
+    Metric::new("output_tokens", "output tokens", Tokens, "tokens generated by the model, reasoning included", |a| {
         tokens(a.usage.output)
     })
-    .rows(&[row(ArmWork, "output tokens an attempt", Mean)]),
+    .rows(&[row(ArmWork, "output tokens per attempt", Mean)]),
     Metric::new("reasoning_tokens", "of these reasoning", Tokens, "output tokens that are reasoning", |a| {
         tokens(a.usage.reasoning)
     })
     .rows(&[row(ArmWork, "of these reasoning", ShareOf("output_tokens"))]),
-    Metric::new("cost_usd", "cost", Dollars, "what the tokens cost, where the prices are known", |a| a.usage.cost)
-        .rows(&[row(ArmWork, "cost, all", Sum), row(ArmWork, "cost a resolved task", PerResolved)])
-        .curve("resolved-by-cost", "Resolved within so many dollars", "US dollars of the attempt"),
-    Metric::new("total_seconds", "time", Seconds, "from the start to the end", |a| Some(a.seconds.total))
-        .rows(&[row(ArmWork, "time an attempt", Mean)])
-        .curve("resolved-by-time", "Resolved within so much time", "seconds of the attempt"),
+    Metric::new("cost_usd", "cost", Dollars, "cost of the tokens, if the prices are known", |a| a.usage.cost)
+        .rows(&[row(ArmWork, "cost, total", Sum), row(ArmWork, "cost per resolved task", PerResolved)])
+        .curve("resolved-by-cost", "Resolved by cost", "US dollars of the attempt"),
+    Metric::new("total_seconds", "time", Seconds, "wall time from start to end", |a| Some(a.seconds.total))
+        .rows(&[row(ArmWork, "time per attempt", Mean)])
+        .curve("resolved-by-time", "Resolved by time", "seconds of the attempt"),
     Metric::new("model_seconds", "model time", Seconds, "waiting for the model", |a| Some(a.seconds.model))
         .rows(&[row(ArmWork, "waiting for the model", Mean)]),
     Metric::new("tool_seconds", "tool time", Seconds, "running tools", |a| Some(a.seconds.tools)).rows(&[row(
@@ -178,54 +178,47 @@ pub const METRICS: &[Metric] = &[
         "running tools",
         Mean,
     )]),
-    Metric::new("compactions", "compactions", Count, "times that the conversation was shortened to fit", |a| {
+    Metric::new("compactions", "compactions", Count, "number of times that the conversation was compacted", |a| {
         n(a.compactions)
     })
     .rows(&[row(ArmWork, "compactions", Sum)]),
-    Metric::new(
-        "retries",
-        "requests made again",
-        Count,
-        "requests to the model that were made again",
-        |a| n(a.retries),
-    )
-    .rows(&[row(ArmWork, "requests made again", Sum)]),
-    Metric::new("replies_repaired", "replies repaired", Count, "replies that were repaired to be read", |a| {
+    Metric::new("retries", "requests retried", Count, "requests to the model that were retried", |a| n(a.retries))
+        .rows(&[row(ArmWork, "requests retried", Sum)]),
+    Metric::new("replies_repaired", "replies repaired", Count, "replies that were repaired before parsing", |a| {
         n(a.repaired)
     })
     .rows(&[row(ArmWork, "replies repaired", Sum)]),
-    Metric::new("replies_malformed", "calls not readable", Count, "replies with a call that could not be read", |a| {
+    Metric::new("replies_malformed", "malformed calls", Count, "replies with a call that could not be parsed", |a| {
         n(a.malformed)
     })
-    .rows(&[row(ArmWork, "calls that could not be read", Sum)]),
-    Metric::new("refusals", "refused by the gate", Count, "times that the gate refused a \"done\"", |a| n(a.refusals))
-        .rows(&[row(ArmWork, "\"done\" refused by the gate", Sum)]),
-    Metric::new("resumes", "resumed", Count, "times that a cut-off attempt was resumed", |a| n(a.resumes)),
-    Metric::new("edits", "edits", Count, "tool calls that changed the workspace", |a| n(a.edit_count())).rows(&[row(
-        Edits,
-        "edits seen",
-        Sum,
-    )]),
+    .rows(&[row(ArmWork, "malformed calls", Sum)]),
+    Metric::new("refusals", "refused by the gate", Count, "number of times that the gate refused a \"done\"", |a| {
+        n(a.refusals)
+    })
+    .rows(&[row(ArmWork, "\"done\" refused by the gate", Sum)]),
+    Metric::new("resumes", "resumed", Count, "number of times that the attempt was resumed", |a| n(a.resumes)),
+    Metric::new("edits", "edits", Count, "tool calls that changed the workspace", |a| n(a.edit_count()))
+        .rows(&[row(Edits, "edits", Sum)]),
     Metric::new(
         "edits_checked_at_once",
         "checked at once",
         Count,
-        "edits on exactly whose code a check was recorded",
+        "edits whose exact code has a recorded check",
         |a| n(a.checked_at_once),
     )
     .rows(&[row(Edits, "edits checked at once", PartOf("edits"))]),
-    Metric::new("edits_checked", "checked at all", Count, "edits after which any check was recorded", |a| n(a.checked))
+    Metric::new("edits_checked", "checked at all", Count, "edits with any recorded check after them", |a| n(a.checked))
         .rows(&[row(Edits, "edits checked at all", PartOf("edits"))]),
-    Metric::new("nudges", "nudges", Count, "messages of voe's own to the model", |a| {
+    Metric::new("nudges", "nudges", Count, "messages from voe to the model", |a| {
         n(a.nudges.values().map(|kind| kind.given).sum())
     }),
-    Metric::new("nudges_heeded", "nudges heeded", Count, "nudges for a check that a check followed", |a| {
+    Metric::new("nudges_heeded", "nudges heeded", Count, "nudges for a check that were followed by one", |a| {
         n(a.nudges.values().filter_map(|kind| kind.heeded).sum())
     }),
-    Metric::new("patch_bytes", "patch", Bytes, "the size of the patch", |a| Some(a.patch_bytes as f64)),
+    Metric::new("patch_bytes", "patch", Bytes, "size of the patch", |a| Some(a.patch_bytes as f64)),
 ];
 
-/// The columns of `attempts.csv` that came first, in the order that programs may rely on.
+/// The first columns of `attempts.csv`, in the order that programs may rely on.
 const FIRST_COLUMNS: [&str; 17] = [
     "steps",
     "prompt_tokens",
@@ -246,7 +239,7 @@ const FIRST_COLUMNS: [&str; 17] = [
     "patch_bytes",
 ];
 
-/// All metrics in the order of the columns of `attempts.csv`: what was added later comes last.
+/// All metrics in the order of the columns of `attempts.csv`: later additions come last.
 pub fn columns() -> Vec<&'static Metric> {
     let mut columns: Vec<&Metric> = METRICS.iter().collect();
     let place = |metric: &&Metric| FIRST_COLUMNS.iter().position(|name| *name == metric.name);

@@ -1,4 +1,4 @@
-//! Files in a folder that the user named. Others may have prepared what is in it: a clone, an unpacked archive.
+//! Writes files in a folder that the user named. Others may control its contents: a clone, an unpacked archive.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,19 +7,19 @@ use voe_untrusted::{Kind, UntrustedDir};
 
 use crate::ReportError;
 
-/// A folder to write to. Links are followed up to it, and below it none.
+/// A folder to write to. Links are followed up to it but not below it.
 #[derive(Debug)]
 pub(crate) struct Folder(UntrustedDir);
 
 impl Folder {
-    /// Opens the folder, made with its parents where they are missing.
+    /// Opens the folder; creates it and its parents if missing.
     pub(crate) fn named(path: &Path) -> Result<Self, ReportError> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         fs::create_dir_all(path).map_err(ReportError::write(path))?;
         Ok(Self(UntrustedDir::named(path)?))
     }
 
-    /// Puts a file in the place of what is at `name`, a path below the folder. Returns its path.
+    /// Writes a file at `name`, a path below the folder, and replaces what is there. Returns its path.
     pub(crate) fn write(&self, name: impl AsRef<Path>, content: &str) -> Result<PathBuf, ReportError> {
         let name = name.as_ref();
         if let Some(above) = name.parent() {
@@ -30,11 +30,11 @@ impl Folder {
     }
 }
 
-/// Writes the one file that the user named, whose folder is `folder`. A link, a device or a pipe at its path is refused: the
-/// first may be somebody else's, and none of them is to be replaced by a file.
+/// Writes the file that the user named, whose folder is `folder`. A link, a device or a pipe at its path is refused: the
+/// first may be somebody else's, and none of them should be replaced by a file.
 pub(crate) fn file(folder: &Folder, path: &Path, content: &str) -> Result<PathBuf, ReportError> {
     let Some(name) = path.file_name() else {
-        return Err(ReportError::Usage(format!("{} is no name of a file", path.display())));
+        return Err(ReportError::Usage(format!("{} is not a valid file name", path.display())));
     };
     match folder.0.kind(name)? {
         None | Some(Kind::File) => folder.write(name, content)?,

@@ -41,7 +41,7 @@ fn two_reports_are_told_apart_or_not_in_plain_words() {
     difference +12.5 points, 95 % interval −2.6 to +28.3 (tango)
     exact McNemar, two-sided: p = 0.180
 
-    7 won, 2 lost of 40: this data can't tell the two apart (+12.5 points, 95 % interval −2.6 to +28.3; p = 0.180); to see a gain of 12.5 points you need about 130 tasks.
+    7 won, 2 lost of 40: this data does not show a difference (+12.5 points, 95 % interval −2.6 to +28.3; p = 0.180); to detect a gain of 12.5 points you need about 130 tasks.
 
                    tasks   won  lost  both  neither  difference  p (Holm)
     django/django     20     3     1     9        7       +10.0     0.750
@@ -78,7 +78,7 @@ fn several_trials_are_compared_task_by_task_with_an_interval_from_repositories()
     // 0 and 1: 2 of 3 each way; 2 and 3: 3 against 2; 4 and 5: 3 and 3; 6 and 7: 3 against 2; 8 to 11: 3 or 2 against 0.
     assert_eq!((found.won, found.lost, found.both, found.neither), (8, 0, 4, 8));
     assert!((found.difference - (32.0 - 18.0) / 60.0).abs() < 1e-9, "{}", found.difference);
-    assert!(found.notes.iter().any(|n| n.contains("rests on 2 repositories")), "{:?}", found.notes);
+    assert!(found.notes.iter().any(|n| n.contains("is based on 2 repositories")), "{:?}", found.notes);
 }
 
 #[test]
@@ -114,11 +114,11 @@ fn mistakes_are_answered_with_what_would_be_right() {
         place(compare(&CompareOptions { b: a.clone(), a, ..CompareOptions::default() }).unwrap_err().to_string())
     };
     insta::assert_snapshot!([refused("run"), refused("run:z"), refused("junk.json"), refused("later.json"), refused("nothing"), refused(".")].join("\n"), @r#"
-    DIR/run holds several arms; name one as DIR/run:ARM, of: x, y
+    DIR/run has several arms; give one as DIR/run:ARM: x, y
     DIR/run has no arm "z"; it has: x, y
     DIR/junk.json is neither a run directory nor an official run report (schema 2): missing field `resolved_ids`
     DIR/later.json is neither a run directory nor an official run report (schema 2): its schema_version is 3, and this voe reads 2; grade the predictions again with voe bench grade --predictions
-    there is no DIR/nothing: name a run directory (runs/NAME), an arm of one (runs/NAME:ARM), or a file
-    DIR/. is neither a run directory nor an official run report (schema 2): no tasks/*/ARM-TRIAL, predictions or grades in it
+    DIR/nothing not found; give a run directory (runs/NAME), an arm of one (runs/NAME:ARM) or a file
+    DIR/. is neither a run directory nor an official run report (schema 2): it has no tasks/*/ARM-TRIAL, predictions or grades
     "#);
 }

@@ -90,7 +90,7 @@ fn the_reasons_are_under_the_table_in_the_csv_and_on_the_attempts_page() {
     let table = tables.iter().find(|table| table.id == "failures").unwrap();
     assert_eq!(
         table.note,
-        "What is not resolved, by the first class that fits. Gold fails here: 3 attempts (gold fails in the official harness, \
+        "Unresolved tasks, by the first class that applies. Gold fails here: 3 attempts (gold fails in the official harness, \
          too: django__django-10097; its tests need packages that only conda has (cdms2) (without containers): \
          pydata__xarray-4695; its tests need the internet (httpbin.org) (without a network): psf__requests-1766)."
     );

@@ -33,7 +33,7 @@ fn a_small_run_reads_well_in_a_terminal() {
     prove-on-edit          8         10     10  80.0 %    49.0–94.3 %           2      0       0        0         0
     verify-at-last         5         10     10  50.0 %    23.7–76.3 %           5      0       0        0         0
     verify-on-edit         6         10     10  60.0 %    31.3–83.2 %           4      0       0        0         0
-    Resolved of all tasks of the suite, with the Wilson interval at 95 %.
+    Resolved of all tasks of the suite, with the 95 % Wilson interval.
 
     Pairs
     A               B               won  lost  both  neither  difference   95 % interval      p  p (Holm)
@@ -52,14 +52,14 @@ fn a_small_run_reads_well_in_a_terminal() {
     verify-at-last  refuted         1         0    0.0 %     0.0–79.3 %
     verify-on-edit  ran             5         5  100.0 %   56.6–100.0 %
     verify-on-edit  none            5         1   20.0 %     3.6–62.4 %
-    Of the graded attempts that ended with each level of evidence, the share resolved. A proven patch that is not resolved is a false proof.
+    Share resolved of the graded attempts that ended with each level of evidence. A proven patch that is not resolved is a false proof.
 
-    Why not
+    Failure classes
     class                  prove-on-edit  verify-at-last  verify-on-edit
     ─────────────────────  ─────────────  ──────────────  ──────────────
     right file, wrong fix              2               3               3
     limit                              0               2               1
-    What is not resolved, by the first class that fits.
+    Unresolved tasks, by the first class that applies.
 
     Finish reasons
     reason     prove-on-edit  verify-at-last  verify-on-edit
@@ -68,31 +68,31 @@ fn a_small_run_reads_well_in_a_terminal() {
     max_steps              0               2               1
 
     Work
-    measure                       prove-on-edit  verify-at-last  verify-on-edit
-    ────────────────────────────  ─────────────  ──────────────  ──────────────
-    attempts                                 10              10              10
-    steps, mean                             9.3             9.7             9.6
-    steps, median                           9.5             9.5              10
-    prompt tokens an attempt              48.9k           53.3k           52.0k
-    of these cached                      66.7 %          66.7 %          66.7 %
-    output tokens an attempt               2.0k            2.0k            2.0k
-    of these reasoning                   57.1 %          57.1 %          57.1 %
-    cost, all                            $ 0.01          $ 0.01          $ 0.01
-    cost a resolved task                $ 0.001         $ 0.002         $ 0.002
-    time an attempt                        50 s            58 s            53 s
-    waiting for the model                  40 s            47 s            42 s
-    running tools                         5.0 s           5.8 s           5.3 s
-    compactions                               0               0               0
-    requests made again                       0               0               0
-    replies repaired                          0               0               0
-    calls that could not be read              0               0               0
-    "done" refused by the gate               10               8               9
+    measure                     prove-on-edit  verify-at-last  verify-on-edit
+    ──────────────────────────  ─────────────  ──────────────  ──────────────
+    attempts                               10              10              10
+    steps, mean                           9.3             9.7             9.6
+    steps, median                         9.5             9.5              10
+    prompt tokens per attempt           48.9k           53.3k           52.0k
+    of these cached                    66.7 %          66.7 %          66.7 %
+    output tokens per attempt            2.0k            2.0k            2.0k
+    of these reasoning                 57.1 %          57.1 %          57.1 %
+    cost, total                        $ 0.01          $ 0.01          $ 0.01
+    cost per resolved task            $ 0.001         $ 0.002         $ 0.002
+    time per attempt                     50 s            58 s            53 s
+    waiting for the model                40 s            47 s            42 s
+    running tools                       5.0 s           5.8 s           5.3 s
+    compactions                             0               0               0
+    requests retried                        0               0               0
+    replies repaired                        0               0               0
+    malformed calls                         0               0               0
+    "done" refused by the gate             10               8               9
     Means over attempts with a trajectory.
 
     Edits, checks and nudges
     measure                prove-on-edit  verify-at-last  verify-on-edit
     ─────────────────────  ─────────────  ──────────────  ──────────────
-    edits seen                        32              22              28
+    edits                             32              22              28
     edits checked at once       9 (28 %)        9 (41 %)       11 (39 %)
     edits checked at all       17 (53 %)       11 (50 %)       15 (54 %)
     false proofs                       2               0               0
@@ -132,9 +132,9 @@ fn a_small_run_reads_well_in_a_terminal() {
     prove-on-edit               8           4 / 9           5 / 9      1
     verify-at-last          4 / 9               5           3 / 8      0
     verify-on-edit          5 / 9           3 / 8               6      0
-    Tasks resolved by both / by at least one of both; alone: by no other arm. At least one arm resolves 9 of 10, all arms 2.
+    Tasks resolved by both / by at least one of the two; alone: by no other arm. At least one arm resolves 9 of 10, all arms 2.
 
-    Task by task
+    Tasks
     task                     repository         difficulty       prove-on-edit  verify-at-last  verify-on-edit
     ───────────────────────  ─────────────────  ───────────────  ─────────────  ──────────────  ──────────────
     django__django-1000      django/django      <15 min fix                  ✓               ·               ✓
@@ -147,7 +147,7 @@ fn a_small_run_reads_well_in_a_terminal() {
     sphinx-doc__sphinx-1007  sphinx-doc/sphinx  1-4 hours                    ✓               ·               ✓
     sympy__sympy-1001        sympy/sympy        <15 min fix                  ✓               ·               ·
     sympy__sympy-1006        sympy/sympy        1-4 hours                    ·               ·               ·
-    ✓ resolved, · not resolved, – not submitted; with several trials: trials that resolved it.
+    ✓ resolved, · not resolved, – not submitted; with several trials: the number of trials that resolved it.
     "#);
 }
 

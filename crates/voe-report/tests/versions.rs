@@ -59,6 +59,6 @@ fn a_record_of_another_version_is_refused_with_what_to_do_about_it() {
 fn a_report_on_one_record_points_to_the_viewer() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), NOW);
-    insta::assert_snapshot!(reported(dir.path(), "record.jsonl"), @"DIR/record.jsonl is the record of one attempt, and a report needs a run directory (to look at the attempt: voe view DIR/record.jsonl)");
+    insta::assert_snapshot!(reported(dir.path(), "record.jsonl"), @"DIR/record.jsonl is the record of one attempt, but a report needs a run directory; to see the attempt: voe view DIR/record.jsonl");
     assert!(reported(dir.path(), "attempt").contains("voe view DIR/attempt/trajectory.jsonl"));
 }

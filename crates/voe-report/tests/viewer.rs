@@ -324,10 +324,10 @@ fn what_cannot_be_viewed_is_named() {
         error.replace(dir.path().to_str().unwrap(), "DIR")
     };
     insta::assert_snapshot!(["empty", "notes.txt", "run:c", "nothing"].map(refused).join("\n"), @r#"
-    DIR/empty holds no trajectory to view: name a run directory (runs/NAME), a trajectory.jsonl or an official run report (.json)
-    DIR/notes.txt holds no trajectory to view: name a run directory (runs/NAME), a trajectory.jsonl or an official run report (.json)
+    DIR/empty contains no trajectory; give a run directory (runs/NAME), a trajectory.jsonl or an official run report (.json)
+    DIR/notes.txt contains no trajectory; give a run directory (runs/NAME), a trajectory.jsonl or an official run report (.json)
     DIR/run has no arm "c"; it has: a, b
-    there is no DIR/nothing: name a run directory (runs/NAME), an arm of one (runs/NAME:ARM), or a file
+    DIR/nothing not found; give a run directory (runs/NAME), an arm of one (runs/NAME:ARM) or a file
     "#);
 }
 

@@ -17,16 +17,16 @@ use crate::format::{mean_count, p_value, percent, points};
 use crate::stats::bootstrap::{self, FEW_CLUSTERS};
 use crate::stats::{ALPHA, CONFIDENCE, Interval, multiple::holm, paired, power::PowerPlan};
 
-/// What is compared.
+/// Settings of a comparison.
 #[derive(Debug, Clone, Default)]
 pub struct CompareOptions {
     /// The first arm: a run's arm or a report.
     pub a: String,
-    /// The second.
+    /// The second arm.
     pub b: String,
-    /// The tasks that count; without it, the union of what both submitted.
+    /// The tasks that count; without it, the union of the tasks that both submitted.
     pub suite: Option<TaskSet>,
-    /// Whether to compare group by group too.
+    /// Whether to compare by group, too.
     pub by: Option<GroupBy>,
 }
 
@@ -52,7 +52,7 @@ impl GroupBy {
         }
     }
 
-    /// The group that a task belongs to.
+    /// The group of a task.
     pub(crate) fn group(self, task: &TaskFacts) -> String {
         let (name, unknown) = match self {
             Self::Repo => (&task.repo, "unknown"),
@@ -79,7 +79,7 @@ pub struct Comparison {
     pub b: String,
     /// The number of tasks.
     pub tasks: usize,
-    /// What they are.
+    /// The source of the tasks.
     pub denominator: String,
     /// Trials of each arm.
     pub trials: [usize; 2],
@@ -87,39 +87,39 @@ pub struct Comparison {
     pub resolved: [f64; 2],
     /// Tasks that A resolved and B did not (with several trials: A more often than B).
     pub won: usize,
-    /// The reverse.
+    /// Tasks that B resolved and A did not.
     pub lost: usize,
-    /// Resolved by both (as often, at least half of the time).
+    /// Tasks that both resolved (with several trials: equally often, in at least half of them).
     pub both: usize,
-    /// Resolved by neither (as often, less than half of the time).
+    /// Tasks that neither resolved (with several trials: equally often, in less than half of them).
     pub neither: usize,
     /// Exact McNemar, two-sided.
     pub p: f64,
     /// A's rate minus B's.
     pub difference: f64,
-    /// Its interval.
+    /// The interval of the difference.
     pub interval: Interval,
-    /// How the interval was made: "tango" or "bootstrap clustered by repository".
+    /// Method of the interval: "tango" or "bootstrap clustered by repository".
     pub interval_method: &'static str,
     /// The interval from resampling repositories.
     pub interval_clustered: Interval,
     /// The number of repositories resampled.
     pub clusters: usize,
-    /// Of both intervals.
+    /// Confidence of both intervals.
     pub confidence: f64,
     /// The share of tasks won or lost.
     pub discordance: f64,
-    /// Tasks needed to see such a difference at this discordance with power 0.8.
+    /// Tasks needed to detect such a difference at this discordance with power 0.8.
     pub tasks_for_80: Option<u64>,
-    /// What the numbers say, in plain words.
+    /// The result in plain words.
     pub sentence: String,
-    /// What a reader should know.
+    /// Notes for readers.
     pub notes: Vec<String>,
     /// The tasks won.
     pub won_tasks: Vec<String>,
     /// The tasks lost.
     pub lost_tasks: Vec<String>,
-    /// Group by group, if asked for.
+    /// The comparison by group, if asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<Vec<GroupComparison>>,
 }
@@ -127,9 +127,9 @@ pub struct Comparison {
 /// One group of tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct GroupComparison {
-    /// Its name.
+    /// Name of the group.
     pub group: String,
-    /// Its tasks.
+    /// Number of its tasks.
     pub tasks: usize,
     /// As in [`Comparison`].
     pub won: usize,
@@ -141,11 +141,11 @@ pub struct GroupComparison {
     pub neither: usize,
     /// Exact McNemar within the group.
     pub p: f64,
-    /// The same after Holm's correction over the groups.
+    /// The p-value after Holm's correction over the groups.
     pub p_holm: f64,
     /// A's rate minus B's.
     pub difference: f64,
-    /// Its interval, made as that of the whole; within one repository tasks are drawn.
+    /// The interval of the difference, by the same method as for all tasks; within one repository tasks are drawn.
     pub interval: Interval,
 }
 
@@ -161,7 +161,7 @@ pub fn compare(options: &CompareOptions) -> Result<Comparison, ReportError> {
     }
     let (suite, note) = denominator(options.suite.as_ref(), &[&a, &b]);
     let mut comparison = of_arms(&a, &b, &suite)
-        .ok_or_else(|| ReportError::Usage("there is nothing to compare: the suite has no tasks".to_owned()))?;
+        .ok_or_else(|| ReportError::Usage("nothing to compare: the suite has no tasks".to_owned()))?;
     comparison.notes.extend(note);
     if let Some(by) = options.by {
         comparison.by = Some(groups(&a, &b, &suite, by));
@@ -169,7 +169,7 @@ pub fn compare(options: &CompareOptions) -> Result<Comparison, ReportError> {
     Ok(comparison)
 }
 
-/// Won, lost, both and neither among some tasks.
+/// Counts won, lost, both and neither among some tasks.
 struct PairTable<'a> {
     won: Vec<&'a str>,
     lost: Vec<&'a str>,
@@ -200,8 +200,8 @@ fn table<'a>(
     table
 }
 
-/// Whether the interval comes from resampling: with several trials, unless no task tells the arms apart. Resampling those gives an
-/// interval without width, however few they are.
+/// Whether the interval comes from resampling: with several trials, unless no task differs between the arms. Resampling then gives an
+/// interval of width zero, however few tasks there are.
 fn resampled(a: &ArmResults, b: &ArmResults, clustered: &bootstrap::Clustered) -> bool {
     a.trials.len().max(b.trials.len()) > 1 && (clustered.mean != 0.0 || clustered.interval.0 < clustered.interval.1)
 }
@@ -219,13 +219,13 @@ pub fn of_arms(a: &ArmResults, b: &ArmResults, suite: &TaskSet) -> Option<Compar
     };
     let discordance = (won.len() + lost.len()) as f64 / n as f64;
     let gain = if clustered.mean == 0.0 { 0.04 } else { clustered.mean.abs() };
-    // Where no task told the arms apart, more tasks would: as often as between other arms.
+    // Where no task differs, assume the discordance of other arms for more tasks.
     let expected = if discordance > 0.0 { discordance } else { PUBLISHED_DISCORDANCE };
     let plan = PowerPlan { pairs: 1, discordance: expected.max(gain), gain, alpha: ALPHA };
     let mut notes = Vec::new();
     if resampled && clustered.clusters < FEW_CLUSTERS {
         notes.push(format!(
-            "the interval rests on {} repositories; with fewer than {FEW_CLUSTERS} it tends to be too narrow",
+            "the interval is based on {} repositories; with fewer than {FEW_CLUSTERS} it tends to be too narrow",
             clustered.clusters
         ));
     }
@@ -259,7 +259,7 @@ pub fn of_arms(a: &ArmResults, b: &ArmResults, suite: &TaskSet) -> Option<Compar
     Some(comparison)
 }
 
-/// The same group by group, with Holm's correction over the groups.
+/// Compares by group, with Holm's correction over the groups.
 pub(crate) fn groups(a: &ArmResults, b: &ArmResults, suite: &TaskSet, by: GroupBy) -> Vec<GroupComparison> {
     let mut members: BTreeMap<String, Vec<(&String, &TaskFacts)>> = BTreeMap::new();
     for (task, facts) in &suite.tasks {
@@ -295,7 +295,7 @@ pub(crate) fn groups(a: &ArmResults, b: &ArmResults, suite: &TaskSet, by: GroupB
 }
 
 impl Comparison {
-    /// What the numbers say, by a p-value that may have been corrected for so many pairs.
+    /// The result in words, by a p-value that may be corrected for several pairs.
     pub(crate) fn in_words(&self, p: f64, pairs: usize) -> String {
         let Interval(low, high) = self.interval;
         let effect = format!("{} points, 95 % interval {} to {}", points(self.difference), points(low), points(high));
@@ -311,12 +311,12 @@ impl Comparison {
         let size =
             if self.difference == 0.0 { "4".to_owned() } else { format!("{:.1}", 100.0 * self.difference.abs()) };
         format!(
-            "{head}: this data can't tell the two apart ({effect}; {chance}); to see a gain of {size} points you need {}.",
+            "{head}: this data does not show a difference ({effect}; {chance}); to detect a gain of {size} points you need {}.",
             pairs_in_words(self.tasks_for_80)
         )
     }
 
-    /// For a terminal.
+    /// The text for a terminal.
     pub fn text(&self) -> String {
         let mut out = String::new();
         let width = self.a.chars().count().max(self.b.chars().count());

@@ -1,11 +1,11 @@
-//! The tasks that rates are shares of.
+//! The denominator of rates.
 
 use std::collections::BTreeSet;
 
 use crate::data::arm::ArmResults;
 use crate::data::suite::TaskSet;
 
-/// The suite given, or the union of what the arms submitted; and what is to be said about it.
+/// The given suite, or the union of the tasks that the arms submitted, with notes about it.
 pub(crate) fn denominator(suite: Option<&TaskSet>, arms: &[&ArmResults]) -> (TaskSet, Vec<String>) {
     let submitted: BTreeSet<String> = arms.iter().flat_map(|arm| arm.submitted()).collect();
     let mut notes: Vec<String> = Vec::new();
@@ -22,7 +22,7 @@ pub(crate) fn denominator(suite: Option<&TaskSet>, arms: &[&ArmResults]) -> (Tas
             }
             if inside < own.len() {
                 notes.push(format!(
-                    "{} submitted {} tasks outside the suite, which are left out",
+                    "{} submitted {} tasks outside the suite; they are left out",
                     arm.name,
                     own.len() - inside
                 ));
@@ -37,7 +37,7 @@ pub(crate) fn denominator(suite: Option<&TaskSet>, arms: &[&ArmResults]) -> (Tas
             _ => String::new(),
         };
         notes.push(format!(
-            "no suite given: the tasks are the union of what was submitted, {n}{more} (--suite sets the denominator)"
+            "no suite given: the tasks are the union of those submitted, {n}{more} (--suite sets the denominator)"
         ));
         let mut suite = TaskSet::of_ids("the union of those submitted", submitted);
         for (task, facts) in arms.iter().flat_map(|arm| arm.known.iter()) {
@@ -46,7 +46,7 @@ pub(crate) fn denominator(suite: Option<&TaskSet>, arms: &[&ArmResults]) -> (Tas
         suite
     };
     for note in arms.iter().flat_map(|arm| &arm.notes) {
-        // What is true of a whole run stands with each of its arms.
+        // Notes about a whole run are stored with each of its arms.
         if !notes.contains(note) {
             notes.push(note.clone());
         }

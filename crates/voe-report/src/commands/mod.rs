@@ -1,8 +1,8 @@
-//! What `voe report`, `voe compare`, `voe power` do, without a command line: options in, a value or text out.
+//! The functions behind `voe report`, `voe compare` and `voe power`: options in, a value or text out.
 //!
 //! - [`compare`]: two arms, paired
-//! - [`power`]: what a planned experiment can and can't show
-//! - [`report`]: arms side by side
+//! - [`power`]: power analysis for a planned experiment
+//! - [`report`]: summarizes and compares runs
 
 pub mod compare;
 pub mod power;

@@ -1,4 +1,4 @@
-//! `voe power`: what a planned experiment can and can't show.
+//! `voe power`: power analysis for a planned experiment.
 
 use std::fmt::Write as _;
 
@@ -20,7 +20,7 @@ const VERIFIED: u64 = 500;
 pub struct PowerOptions {
     /// The rate of the first arm.
     pub baseline: f64,
-    /// The difference that is to be seen, as a rate (0.04 is four points).
+    /// The minimum detectable effect, as a rate (0.04 is four points).
     pub gain: f64,
     /// The share of tasks on which the arms differ; [`PUBLISHED_DISCORDANCE`] if not given (or the gain, if that is larger).
     pub discordance: Option<f64>,
@@ -30,7 +30,7 @@ pub struct PowerOptions {
     pub trials: u64,
 }
 
-/// What a planned experiment can show.
+/// The power of a planned experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "Power")]
 pub struct PowerAnalysis {
@@ -38,9 +38,9 @@ pub struct PowerAnalysis {
     pub baseline: f64,
     /// The planned gain: the difference of the rates.
     pub gain: f64,
-    /// As planned, or the default.
+    /// The given discordance, or the default.
     pub discordance: f64,
-    /// Whether it is the default.
+    /// Whether the discordance is the default.
     pub discordance_assumed: bool,
     /// Two-sided level of the test.
     pub alpha: f64,
@@ -50,21 +50,21 @@ pub struct PowerAnalysis {
     pub trials: u64,
     /// The power of the plan, if trials of one task are independent; `None` without a number of tasks.
     pub power: Option<f64>,
-    /// The power if further trials add nothing; the same as `power` for one trial.
+    /// The power if further trials add no information; equal to `power` for one trial.
     pub power_if_trials_agree: Option<f64>,
-    /// The smallest gain that the plan shows with power 0.8.
+    /// The smallest gain that the plan detects with power 0.8.
     pub gain_at_80: Option<f64>,
     /// Pairs needed for power 0.8; `None` above 100 000.
     pub pairs_for_80: Option<u64>,
     /// Pairs needed for power 0.9.
     pub pairs_for_90: Option<u64>,
-    /// Power at usual numbers of pairs.
+    /// Power for common numbers of pairs.
     pub table: Vec<PowerRow>,
     /// The plan in plain words.
     pub sentence: String,
 }
 
-/// One line of the table.
+/// A row of the table.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PowerRow {
     /// Paired outcomes.
@@ -75,7 +75,7 @@ pub struct PowerRow {
     pub power: f64,
 }
 
-/// Calculates it. Refuses rates that no pair of arms can have.
+/// Calculates the power. Refuses rates that no pair of arms can have.
 ///
 /// # Errors
 /// A rate that is not between 0 and 1, no gain, or no tasks or trials.
@@ -83,16 +83,18 @@ pub fn power(options: &PowerOptions) -> Result<PowerAnalysis, ReportError> {
     let PowerOptions { baseline, gain, tasks, trials, .. } = *options;
     let usage = |text: String| Err(ReportError::Usage(text));
     if !(0.0..=1.0).contains(&baseline) {
-        return usage(format!("--baseline {baseline} is no rate: give a number between 0 and 1, such as 0.33"));
+        return usage(format!("invalid --baseline {baseline}: give a rate between 0 and 1, such as 0.33"));
     }
     if !gain.is_finite() || gain == 0.0 || !(0.0..=1.0).contains(&(baseline + gain)) {
-        return usage(format!("--gain {gain} on a baseline of {baseline} is no rate: give a difference such as 0.04"));
+        return usage(format!(
+            "invalid --gain {gain} on a baseline of {baseline}: give a difference of rates, such as 0.04"
+        ));
     }
     if trials == 0 || tasks == Some(0) {
         return usage("--tasks and --trials must be at least 1".to_owned());
     }
     let discordance = options.discordance.unwrap_or(PUBLISHED_DISCORDANCE.max(gain.abs()));
-    // Discordant are the tasks only one arm resolves: at most the first's rate on one side and the rest on the other.
+    // Discordant tasks are those that only one arm resolves: at most the first's rate on one side and the rest on the other.
     let most = (baseline + (baseline + gain)).min(2.0 - baseline - (baseline + gain));
     if discordance.is_nan() || discordance < gain.abs() - 1e-12 || discordance > most + 1e-12 {
         let (least, most) = (percent(gain.abs()), percent(most));
@@ -135,12 +137,12 @@ pub fn power(options: &PowerOptions) -> Result<PowerAnalysis, ReportError> {
     Ok(power)
 }
 
-/// "about 920 tasks", and what that is in trials of Verified.
+/// "about 920 tasks", and the same in trials of Verified.
 pub(crate) fn pairs_in_words(pairs: Option<u64>) -> String {
     match pairs {
         None => "more than 100 000 tasks".to_owned(),
         Some(pairs) => {
-            // No more than two digits: the number rests on an assumed discordance.
+            // No more than two digits: the discordance is an assumption.
             let unit = 10_u64.pow(pairs.max(1).ilog10().saturating_sub(1));
             let rounded = pairs.div_ceil(unit) * unit;
             let trials = pairs.div_ceil(VERIFIED);
@@ -158,9 +160,9 @@ pub(crate) fn pairs_in_words(pairs: Option<u64>) -> String {
 impl PowerAnalysis {
     fn in_words(&self) -> String {
         let gain = format!("{} points", points(self.gain));
-        let needed = format!("for power 0.8 it takes {}", pairs_in_words(self.pairs_for_80));
+        let needed = format!("power 0.8 needs {}", pairs_in_words(self.pairs_for_80));
         let (Some(tasks), Some(power)) = (self.tasks, self.power) else {
-            return format!("To see a gain of {gain} on {}: {needed}.", percent(self.baseline));
+            return format!("To detect a gain of {gain} on {}: {needed}.", percent(self.baseline));
         };
         let plan = if self.trials == 1 {
             format!("{tasks} tasks")
@@ -174,10 +176,10 @@ impl PowerAnalysis {
             _ => String::new(),
         };
         let smallest = match self.gain_at_80 {
-            Some(gain) => format!("the smallest gain they show with power 0.8 is about {:.1} points", 100.0 * gain),
-            None => "at this discordance they show no gain with power 0.8".to_owned(),
+            Some(gain) => format!("the smallest gain detected with power 0.8 is about {:.1} points", 100.0 * gain),
+            None => "at this discordance no gain is detected with power 0.8".to_owned(),
         };
-        format!("With {plan} a gain of {gain} is seen in {}{least}; {smallest}; {needed}.", in_hundred(power))
+        format!("With {plan} a gain of {gain} is detected in {}{least}; {smallest}; {needed}.", in_hundred(power))
     }
 
     /// As one JSON object.
@@ -185,7 +187,7 @@ impl PowerAnalysis {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// For a terminal.
+    /// The text for a terminal.
     pub fn text(&self) -> String {
         let mut out = String::new();
         let assumed =
@@ -238,7 +240,7 @@ mod tests {
           1000   0.83  Verified, 2 trials
           1500   0.95  Verified, 3 trials
 
-        With 45 tasks a gain of +4.0 points is seen in 4 of 100 such experiments; the smallest gain they show with power 0.8 is about 17.5 points; for power 0.8 it takes about 930 tasks (500 tasks twice).
+        With 45 tasks a gain of +4.0 points is detected in 4 of 100 such experiments; the smallest gain detected with power 0.8 is about 17.5 points; power 0.8 needs about 930 tasks (500 tasks twice).
         ");
     }
 
@@ -248,7 +250,7 @@ mod tests {
         assert!(
             (found.power.unwrap() - 0.83).abs() < 0.01 && (found.power_if_trials_agree.unwrap() - 0.52).abs() < 0.01
         );
-        insta::assert_snapshot!(found.sentence, @"With 500 tasks, 2 trials each, a gain of +4.0 points is seen in 83 of 100 such experiments if trials are independent, in 52 if they always agree; the smallest gain they show with power 0.8 is about 3.9 points; for power 0.8 it takes about 930 tasks (500 tasks twice).");
+        insta::assert_snapshot!(found.sentence, @"With 500 tasks, 2 trials each, a gain of +4.0 points is detected in 83 of 100 such experiments if trials are independent, in 52 if they always agree; the smallest gain detected with power 0.8 is about 3.9 points; power 0.8 needs about 930 tasks (500 tasks twice).");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `voe report`: arms side by side.
+//! `voe report`: summarizes and compares runs.
 
 use std::path::{Path, PathBuf};
 
@@ -13,36 +13,36 @@ use crate::report::attempts_csv::attempts_csv;
 use crate::report::build::ArmsReport;
 use crate::report::html;
 
-/// Longer tables are left out of a terminal.
+/// Longer tables are left out on a terminal.
 const MOST_ROWS_IN_TERMINAL: usize = 60;
 
-/// What is reported, and how.
+/// Settings of a report.
 #[derive(Debug, Clone, Default)]
 pub struct ReportOptions {
     /// Run directories, arms of them, or report files.
     pub inputs: Vec<String>,
-    /// The tasks that count; without it, the union of what was submitted.
+    /// The tasks that count; without it, the union of the submitted tasks.
     pub suite: Option<TaskSet>,
-    /// The form.
+    /// Output format.
     pub format: ReportFormat,
-    /// A file to write to (or, for [`ReportFormat::Csv`], a folder if the name has no extension or a folder is there); without it
-    /// the caller prints the text. Figures go beside Markdown, and into the folder of CSV.
+    /// A file to write to (for [`ReportFormat::Csv`] a folder, if the name has no extension or is an existing folder); without it
+    /// the caller prints the text. Figures are written next to Markdown, and into the folder of CSV.
     pub out: Option<PathBuf>,
 }
 
-/// The form of a report.
+/// Output format of a report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ReportFormat {
-    /// For a terminal.
+    /// Text for a terminal.
     #[default]
     Table,
     /// Markdown.
     Md,
-    /// One object with everything.
+    /// One JSON object with everything.
     Json,
-    /// One line an attempt; into a folder, every table and figure too.
+    /// One line per attempt; in a folder, also every table and figure.
     Csv,
-    /// One self-contained page.
+    /// One self-contained HTML page.
     Html,
 }
 
@@ -62,33 +62,33 @@ impl ReportFormat {
     }
 }
 
-/// A report that can be shown in any form.
+/// A report that can be rendered in any format.
 #[derive(Debug, Clone)]
 pub struct Made {
-    /// As data.
+    /// The report as data.
     pub report: ArmsReport,
     /// Its figures.
     pub figures: Vec<Figure>,
-    /// One line an attempt.
+    /// One CSV line per attempt.
     pub attempts: String,
 }
 
-/// What became of the report.
+/// The result of writing a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReportOutput {
-    /// To be printed.
+    /// Text for the caller to print.
     Text(String),
-    /// Written to these files.
+    /// The files that were written.
     Files(Vec<PathBuf>),
 }
 
-/// Makes the report and writes it where it is wanted.
+/// Makes the report and writes it to the given place.
 ///
 /// # Errors
 /// No input, an arm that can't be loaded, shards of one experiment as two arms, or a file that can't be written.
 pub fn report(options: &ReportOptions) -> Result<ReportOutput, ReportError> {
     if options.inputs.is_empty() {
-        return Err(ReportError::Usage("name at least one run directory or report".to_owned()));
+        return Err(ReportError::Usage("no input; give at least one run directory or report".to_owned()));
     }
     let arms = load::all(&options.inputs)?;
     parts::check(&arms)?;
@@ -124,10 +124,10 @@ impl Made {
         Self { figures: figures(&report, arms, &suite), attempts: attempts_csv(arms, &suite), report }
     }
 
-    /// In one of the forms, as text.
+    /// Renders it as text in one of the formats.
     ///
     /// # Errors
-    /// A template of the page is at fault.
+    /// A template of the page is invalid.
     pub fn text(&self, format: ReportFormat) -> Result<String, ReportError> {
         Ok(match format {
             ReportFormat::Table => self.terminal(),
@@ -142,7 +142,8 @@ impl Made {
         let mut out = format!("{} tasks: {}\n\n", self.report.tasks, self.report.denominator);
         for table in self.report.tables() {
             if table.rows.len() > MOST_ROWS_IN_TERMINAL {
-                out += &format!("{}: {} rows, in the other formats (md, csv, html)\n\n", table.title, table.rows.len());
+                out +=
+                    &format!("{}: {} rows; see the other formats (md, csv, html)\n\n", table.title, table.rows.len());
             } else {
                 out += &(table.text() + "\n");
             }

@@ -13,38 +13,38 @@ use super::suite::{TaskFacts, TaskSet};
 /// One condition of an experiment: a strategy with a model, tried once or several times on each task.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ArmResults {
-    /// Its name.
+    /// Name of the arm.
     pub name: String,
     /// The report or run directory it came from.
     pub source: PathBuf,
     /// Its trials, lowest number first.
     pub trials: Vec<Trial>,
-    /// What a reader of its numbers should know.
+    /// Notes for readers.
     pub notes: Vec<String>,
-    /// What its run knows of its tasks (`suite.jsonl`); empty for a report alone.
+    /// Its run's rows (`suite.jsonl`); empty for a report alone.
     pub known: Arc<BTreeMap<String, TaskFacts>>,
 }
 
 /// One trial of all tasks.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Trial {
-    /// Its number.
+    /// Number of the trial.
     pub number: u32,
-    /// What was submitted, by task.
+    /// Submitted predictions, by task.
     pub cells: BTreeMap<String, TrialCell>,
-    /// Attempts that the model's server or the machine ended for good, and that are no predictions.
+    /// Attempts that were given up after faults of the model's server or the machine; they are not predictions.
     pub faults: BTreeMap<String, FailureClass>,
-    /// How its tasks were graded, as far as its run says so.
+    /// How its tasks were graded, as far as its run records that.
     pub graded: Conditions,
 }
 
 impl ArmResults {
-    /// Every task submitted in any trial.
+    /// All tasks submitted in any trial.
     pub fn submitted(&self) -> BTreeSet<String> {
         self.trials.iter().flat_map(|trial| trial.cells.keys().cloned()).collect()
     }
 
-    /// In how many trials the task was resolved.
+    /// Number of trials in which the task was resolved.
     pub fn resolved_trials(&self, task: &str) -> usize {
         self.trials.iter().filter(|trial| trial.is_resolved(task)).count()
     }
@@ -75,7 +75,7 @@ impl ArmResults {
 }
 
 impl Trial {
-    /// Why the task was not resolved in this trial; `None` if it was, or is not graded yet.
+    /// Why the task was not resolved in this trial; `None` if it was resolved, or is not graded yet.
     pub fn failure(&self, task: &str, facts: &TaskFacts) -> Option<FailureClass> {
         match self.cells.get(task) {
             None => Some(self.faults.get(task).copied().unwrap_or(FailureClass::NotSubmitted)),
@@ -83,7 +83,7 @@ impl Trial {
         }
     }
 
-    /// What is known of a task whose own solution doesn't pass where this trial was graded.
+    /// Why the task's gold patch is known not to pass where this trial was graded, if so.
     pub fn gold_fails(&self, task: &str) -> Option<&'static Known> {
         known::here(task, self.graded)
     }

@@ -9,13 +9,13 @@ use voe_trace::{Event, Level, Reason, Record, Usage};
 
 use super::paths;
 
-/// Nudges of these kinds ask for something other than a check, so that no check can heed them.
+/// Nudges of these kinds don't ask for a check, so no check can heed them.
 const NOT_FOR_CHECKS: [NudgeKind; 2] = [NudgeKind::Stuck, NudgeKind::Reminder];
 
-/// How many steps after a nudge a check still answers it, whatever was edited in between (a test written, then run).
+/// Steps after a nudge within which a check heeds it, whatever was edited in between (a test written, then run).
 const HEED_WITHIN: u32 = 2;
 
-/// What a report needs to know of an attempt. A few hundred bytes, whatever the trajectory's size.
+/// The facts of an attempt that a report needs. A few hundred bytes, whatever the trajectory's size.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct AttemptFacts {
     /// The task's id.
@@ -24,25 +24,25 @@ pub struct AttemptFacts {
     pub strategy: String,
     /// The model's name.
     pub model: String,
-    /// When it began, RFC 3339.
+    /// Start time, RFC 3339.
     pub began: String,
-    /// Why it ended; `None` while it runs or when it was cut off.
+    /// Why it ended; `None` if it is running or was cut off.
     pub reason: Option<Reason>,
     /// The error that ended it.
     pub error: Option<String>,
-    /// The patch's level at the end.
+    /// Evidence level of the patch at the end.
     pub level: Option<Level>,
     /// Model replies.
     pub steps: u32,
     /// Tokens and dollars.
     pub usage: Usage,
-    /// Seconds.
+    /// Durations in seconds.
     pub seconds: SecondsSpent,
     /// Tool calls, by tool.
     pub calls: BTreeMap<String, u32>,
     /// Edits, by the tool that made them.
     pub edits: BTreeMap<String, u32>,
-    /// Edits on exactly whose code a check was recorded.
+    /// Edits whose exact code has a recorded check.
     pub checked_at_once: u32,
     /// Edits after which any check was recorded.
     pub checked: u32,
@@ -50,27 +50,27 @@ pub struct AttemptFacts {
     pub checks: BTreeMap<&'static str, u32>,
     /// Nudges, by kind.
     pub nudges: BTreeMap<&'static str, Nudges>,
-    /// "Done" that the gate refused.
+    /// Number of "done" that the gate refused.
     pub refusals: u32,
-    /// Compactions.
+    /// Number of compactions.
     pub compactions: u32,
-    /// Requests made again.
+    /// Number of retried requests.
     pub retries: u32,
-    /// Replies that had to be repaired to be read.
+    /// Replies that had to be repaired before parsing.
     pub repaired: u32,
-    /// Replies with a call that could not be read.
+    /// Replies with a call that could not be parsed.
     pub malformed: u32,
-    /// Times that voe went on with it.
+    /// Number of times that it was resumed.
     pub resumes: u32,
     /// Files of the patch.
     pub files: Vec<String>,
-    /// Bytes of the patch.
+    /// Size of the patch in bytes.
     pub patch_bytes: usize,
-    /// The verdict of the task's tests, where voe knew them.
+    /// The verdict of the task's tests, if voe had them.
     pub resolved: Option<bool>,
 }
 
-/// Seconds, by what they were spent on.
+/// Durations in seconds, by activity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct SecondsSpent {
     /// Waiting for the model.
@@ -90,19 +90,19 @@ impl From<Seconds> for SecondsSpent {
 /// Nudges of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Nudges {
-    /// How often.
+    /// Number of nudges.
     pub given: u32,
-    /// How often a check followed; `None` for kinds that do not ask for one.
+    /// Number followed by a check; `None` for kinds that do not ask for one.
     pub heeded: Option<u32>,
 }
 
 impl AttemptFacts {
-    /// Edits by whatever tool.
+    /// Number of edits by all tools.
     pub fn edit_count(&self) -> u32 {
         self.edits.values().sum()
     }
 
-    /// Takes what was done in an attempt within a search into account; steps, tokens and time of all are in the search's own end.
+    /// Adds the counts of an attempt within a search; steps, tokens and time of all of them are in the search's own finish event.
     pub(crate) fn add_part(&mut self, part: &Fold) {
         let own = part.own();
         if self.reason.is_none() {
@@ -114,7 +114,7 @@ impl AttemptFacts {
         self.count(&own, u32::saturating_add);
     }
 
-    /// Applies `with` to each count and the other's.
+    /// Applies `with` to each pair of counts.
     fn count(&mut self, other: &Self, with: fn(u32, u32) -> u32) {
         fn maps<K: Clone + Ord>(own: &mut BTreeMap<K, u32>, other: &BTreeMap<K, u32>, with: fn(u32, u32) -> u32) {
             for (key, n) in other {
@@ -145,14 +145,14 @@ impl AttemptFacts {
         }
     }
 
-    /// Whether it ended by a limit, or went round in circles.
+    /// Whether it hit a limit or was stuck in a loop.
     pub fn hit_limit(&self) -> bool {
         use Reason::{Context, MaxSteps, MaxTokens, MaxWall, Stuck};
         matches!(self.reason, Some(MaxSteps | MaxTokens | MaxWall | Context | Stuck))
     }
 }
 
-/// One edit, while the fold runs.
+/// An edit, during the fold.
 #[derive(Debug, Clone)]
 struct FoldedEdit {
     step: u32,
@@ -161,7 +161,7 @@ struct FoldedEdit {
     later: bool,
 }
 
-/// One nudge, while the fold runs.
+/// A nudge, during the fold.
 #[derive(Debug, Clone)]
 struct FoldedNudge {
     step: u32,
@@ -170,20 +170,20 @@ struct FoldedNudge {
     heeded: bool,
 }
 
-/// Folds an attempt's records as they come; [`Fold::facts`] may be asked at any time, so that a running attempt is shown too.
+/// Folds an attempt's records as they come; [`Fold::facts`] can be called at any time, also for a running attempt.
 #[derive(Debug, Clone, Default)]
 pub struct Fold {
     facts: AttemptFacts,
     edits: Vec<FoldedEdit>,
     nudges: Vec<FoldedNudge>,
-    /// The hash of the code as it is now.
+    /// Hash of the current code.
     tree: String,
-    /// What a fork took over from the attempt that it goes on from.
+    /// Counts that a fork inherited from its parent.
     taken: Option<Box<AttemptFacts>>,
 }
 
 impl Fold {
-    /// Takes one more record into account.
+    /// Adds a record.
     pub fn apply(&mut self, record: &Record) {
         self.facts.seconds.total = self.facts.seconds.total.max(record.at);
         let facts = &mut self.facts;
@@ -259,12 +259,12 @@ impl Fold {
         facts.resolved = finish.resolved;
     }
 
-    /// What needs no counting: names, reason, verdict, steps, tokens and seconds.
+    /// Facts that need no counting: names, reason, verdict, steps, tokens and seconds.
     pub(crate) fn known(&self) -> &AttemptFacts {
         &self.facts
     }
 
-    /// The attempt without what it took over as a fork.
+    /// The attempt without what it inherited as a fork.
     fn own(&self) -> AttemptFacts {
         let mut facts = self.facts();
         if let Some(taken) = &self.taken {
@@ -274,10 +274,10 @@ impl Fold {
         facts
     }
 
-    /// The attempt, as far as it has come.
+    /// The attempt so far.
     pub fn facts(&self) -> AttemptFacts {
         let mut facts = self.facts.clone();
-        // Of several edits in one step only the last left code that a check could have run on; it speaks for the step.
+        // Of several edits in one step, only the last one leaves code that a check can run on; it counts for the step.
         let at_once = |edit: &FoldedEdit| self.edits.iter().any(|other| other.step == edit.step && other.at_once);
         facts.checked_at_once = self.edits.iter().filter(|edit| at_once(edit)).count() as u32;
         facts.checked = self.edits.iter().filter(|edit| edit.later).count() as u32;

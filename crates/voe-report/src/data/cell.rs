@@ -8,18 +8,18 @@ use super::attempt::AttemptFacts;
 /// One task in one trial.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrialCell {
-    /// What grading said.
+    /// Verdict of the grading.
     pub verdict: GradeVerdict,
-    /// The attempt, where its trajectory is at hand.
+    /// The attempt, if its trajectory is available.
     pub attempt: Option<Box<AttemptFacts>>,
-    /// What else grading knows of it, if it is not resolved.
+    /// Details from grading, if it is not resolved.
     pub failed: FailedGrade,
 }
 
-/// What grading knows of a prediction that is not resolved.
+/// Details from grading of a prediction that is not resolved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FailedGrade {
-    /// Whose matter it is; `None` where nothing says so.
+    /// Cause of the failure; `None` if not recorded.
     pub cause: Option<Cause>,
     /// All of FAIL_TO_PASS succeed and some of PASS_TO_PASS fail.
     pub regression: bool,
@@ -27,27 +27,27 @@ pub struct FailedGrade {
     pub suspected: bool,
 }
 
-/// What grading said of a prediction.
+/// Verdict on a prediction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GradeVerdict {
-    /// All tests are as wanted.
+    /// All tests have the required results.
     Resolved,
-    /// Some are not.
+    /// Some tests don't.
     Unresolved,
-    /// There was nothing to grade.
+    /// The patch is empty.
     EmptyPatch,
-    /// The patch did not apply, or grading broke off.
+    /// The patch did not apply, or grading failed.
     Error,
-    /// The task can't run on the machine that graded.
+    /// The task can't run on the grading machine.
     Skipped,
-    /// Not graded (yet).
+    /// Not graded yet.
     #[default]
     Ungraded,
 }
 
 impl GradeVerdict {
-    /// The word used in tables.
+    /// Word for tables.
     pub fn word(self) -> &'static str {
         match self {
             Self::Resolved => "resolved",

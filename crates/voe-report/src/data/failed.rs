@@ -1,4 +1,4 @@
-//! What grading knows of a trial's failures: the official reports on its tasks, and the causes next to them.
+//! Details from grading of a trial's failures: the official reports on its tasks, and the causes next to them.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use super::cell::{FailedGrade, GradeVerdict};
 use super::place::{LONGEST_TEXT, RunPlace};
 use crate::ReportError;
 
-/// Ends the name of a cause's file, before its extension.
+/// Suffix of a cause's file name, before its extension.
 const CAUSE: &str = ".cause";
 
-/// Where a run keeps the official files of its gradings, by the name of each grading.
+/// Directory of the official files of a run's gradings, by name of the grading.
 const OFFICIAL: &str = "grades/official/logs/run_evaluation";
 
-/// Takes what `grades/<arm>-<trial>` in a run says: `<id>.json` and `<id>.cause.json`. `name` is `<arm>-<trial>`.
+/// Reads `<id>.json` and `<id>.cause.json` in `grades/<arm>-<trial>` of a run. `name` is `<arm>-<trial>`.
 pub(crate) fn take(trial: &mut Trial, run: &RunPlace, name: &str) -> Result<(), ReportError> {
     let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
     for (file, place) in run.join(layout::GRADES).join(name).files("json")? {
@@ -39,7 +39,7 @@ pub(crate) fn take(trial: &mut Trial, run: &RunPlace, name: &str) -> Result<(), 
             GradeVerdict::Unresolved | GradeVerdict::Error => causes.remove(id),
             _ => None,
         };
-        // Graded by a voe that kept no causes. Why there was an error is not in the log.
+        // Graded by a voe that recorded no causes. The log does not show the reason of an error.
         if cell.verdict == GradeVerdict::Unresolved && cell.failed.cause.is_none() {
             let rows = rows.get_or_insert_with(|| rows_of(run));
             cell.failed.cause = rows.get(id).and_then(|row| from_log(run, name, row));
@@ -48,14 +48,14 @@ pub(crate) fn take(trial: &mut Trial, run: &RunPlace, name: &str) -> Result<(), 
     Ok(())
 }
 
-/// The rows of a run's tasks; none where there are none, or none that can be graded.
+/// The rows of a run's tasks; empty if there are none, or none that can be graded.
 fn rows_of(run: &RunPlace) -> BTreeMap<String, Instance> {
     let text = run.join(layout::SUITE).text(LONGEST_TEXT).ok().flatten().unwrap_or_default();
     let rows = text.lines().filter_map(|line| serde_json::from_str::<Instance>(line).ok());
     rows.map(|row| (row.instance_id.clone(), row)).collect()
 }
 
-/// The cause that the log of the one grading shows that the run keeps of this task.
+/// The cause that the log shows, if the run has exactly one grading of this task.
 fn from_log(run: &RunPlace, name: &str, row: &Instance) -> Option<Cause> {
     let gradings = run.join(OFFICIAL).folders().ok()?;
     let mut logs = gradings.iter().filter_map(|(_, grading)| {

@@ -10,17 +10,17 @@ use voe_trace::Reason;
 use super::cell::{GradeVerdict, TrialCell};
 use super::suite::TaskFacts;
 
-/// The class of a failure; the first that fits. Their order and meaning are in `docs/statistics.md`.
+/// The class of a failure: the first that applies. Their order and meaning are in `docs/statistics.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureClass {
-    /// The model or its server failed for good.
+    /// The model or its server failed permanently.
     Server,
-    /// The attempt ended by voe's own fault or the user's.
+    /// The attempt ended through a fault of voe or the user.
     Fault,
-    /// The task can't run on the machine that graded.
+    /// The task can't run on the grading machine.
     Skipped,
-    /// The task's own solution is known not to pass where the patch was graded.
+    /// The task's gold patch is known not to pass where the patch was graded.
     GoldFails,
     /// The environment broke while the patch was graded.
     Environment,
@@ -28,19 +28,19 @@ pub enum FailureClass {
     Unclear,
     /// The patch does not apply.
     NotApplied,
-    /// A limit ended it, or it was stuck.
+    /// It hit a limit or was stuck.
     Limit,
-    /// There is no patch.
+    /// The patch is empty.
     NoPatch,
-    /// The patch touches tests only.
+    /// The patch changes only tests.
     TestsOnly,
-    /// The fix is there, and it broke something else.
+    /// The fix works but broke something else.
     Regression,
     /// The patch touches none of the gold patch's files.
     WrongFile,
-    /// It touches at least one of them.
+    /// The patch touches at least one of the gold patch's files.
     WrongFix,
-    /// Nothing more is known.
+    /// None of the classes above could be determined.
     Unclassified,
     /// There is no prediction.
     NotSubmitted,
@@ -66,7 +66,7 @@ impl FailureClass {
         Self::NotSubmitted,
     ];
 
-    /// The words used in tables.
+    /// Words for tables.
     pub fn words(self) -> &'static str {
         match self {
             Self::Server => "server",
@@ -87,8 +87,8 @@ impl FailureClass {
         }
     }
 
-    /// The class of one task in one trial; `None` if it was resolved, is not graded yet, or still runs. `gold_fails`: what is
-    /// known of a task whose own solution doesn't pass there.
+    /// The class of one task in one trial; `None` if it was resolved, is not graded yet, or still runs. `gold_fails`: why
+    /// the task's gold patch is known not to pass there, if so.
     pub fn of(cell: Option<&TrialCell>, task: &TaskFacts, gold_fails: Option<&Known>) -> Option<Self> {
         let Some(cell) = cell else { return Some(Self::NotSubmitted) };
         let attempt = cell.attempt.as_deref();
@@ -104,7 +104,7 @@ impl FailureClass {
         }
         let failed = &cell.failed;
         let blame = failed.cause.map(|cause| cause.blame);
-        // Where nothing says whose matter it is.
+        // If no cause is recorded.
         let unknown = blame.is_none() && (cell.verdict == GradeVerdict::Error || failed.suspected);
         let no_patch = cell.verdict == GradeVerdict::EmptyPatch
             || reason.is_some() && attempt.is_some_and(|attempt| attempt.patch_bytes == 0);

@@ -1,4 +1,4 @@
-//! Reading a trajectory that is perhaps still being written, without its texts.
+//! Reads a trajectory, perhaps while it is still being written, without its texts.
 
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
@@ -8,7 +8,7 @@ use voe_trace::{Event, LONGEST_LINE, ReadError, Record, Trajectory, check_format
 use super::place::RunPlace;
 use crate::ReportError;
 
-/// Reads the whole lines from `from` on, hands each record over with its offset (`None` for a line that is no record), and
+/// Reads the complete lines from `from` on, passes on each record with its offset (`None` for a line that is not a record), and
 /// returns where the next one begins.
 /// From 0 on, the first line must be the start of a trajectory that this version reads.
 pub(crate) fn stream(
@@ -25,14 +25,14 @@ pub(crate) fn stream(
         line.clear();
         let read = (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(ReportError::read(&path))?;
         if line.last() != Some(&b'\n') {
-            // Still being written, or torn: it is read when it is whole.
+            // Still being written, or torn: it is read once it is complete.
             return if at == 0 { Err(ReadError::NotATrajectory(path).into()) } else { Ok(at) };
         }
         let record = record(&line);
         if at == 0 {
             match record.as_ref().map(|record| &record.event) {
                 Some(Event::Start(start)) => check_format(&path, &start.format)?,
-                // Whoever reads records whole knows what else it may be.
+                // The full reader of records reports what else it may be.
                 _ => {
                     let why = Trajectory::stream_from(place.open()?, &path, |_| {}).err();
                     return Err(why.unwrap_or(ReadError::NotATrajectory(path)).into());
@@ -44,7 +44,7 @@ pub(crate) fn stream(
     }
 }
 
-/// Why a file that may be a record can't stand for a run; `None` where it isn't a record of any version.
+/// Why a file that may be a record can't be used as a run; `None` if it isn't a record of any version.
 pub(crate) fn refusal(place: &RunPlace) -> Option<ReportError> {
     match stream(place, 0, |_, _| {}) {
         Ok(_) => Some(ReportError::OneRecord { path: place.path() }),

@@ -1,4 +1,4 @@
-//! Arms from run directories and report files.
+//! Loads arms from run directories and report files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use voe_grade::RunReport;
 /// verdicts (a JSON list with an `instance_id` and true or false for each arm in every row; `table.json:arm` for one).
 ///
 /// # Errors
-/// Nothing readable of these kinds is there, or it has no such arm.
+/// There is none of these at the path, it can't be read, or it has no such arm.
 pub fn arms(spec: &str) -> Result<Vec<ArmResults>, ReportError> {
     let (path, wanted) = split(spec);
     let arms = if path.is_dir() { of_run(&RunPlace::dir(&path)?)? } else { of_file(&path)? };
@@ -55,7 +55,7 @@ pub fn arm(spec: &str) -> Result<ArmResults, ReportError> {
     }
 }
 
-/// Several specs, in order; arms of the same name get their source's in front.
+/// The arms of several specs, in order; arms of the same name get a prefix with their source.
 ///
 /// # Errors
 /// As [`arms`].
@@ -116,7 +116,7 @@ fn of_file(path: &Path) -> Result<Vec<ArmResults>, ReportError> {
     Ok(vec![ArmResults { name, source: path.to_owned(), trials: vec![trial_of(report)], ..ArmResults::default() }])
 }
 
-/// The one trial that a run's report tells of.
+/// The single trial of a run's report.
 pub(crate) fn trial_of(report: RunReport) -> Trial {
     let mut trial = Trial { number: 1, ..Trial::default() };
     trial.take_report(report);
@@ -124,7 +124,7 @@ pub(crate) fn trial_of(report: RunReport) -> Trial {
 }
 
 impl Trial {
-    /// The verdicts of a run's report; the later lists are the more telling ones.
+    /// The verdicts of a run's report; later lists are more specific and win.
     fn take_report(&mut self, report: RunReport) {
         let RunReport { resolved_ids, submitted_ids, unresolved_ids, empty_patch_ids, error_ids, skipped_ids, .. } =
             report;
@@ -147,7 +147,7 @@ impl Trial {
 fn of_run(place: &RunPlace) -> Result<Vec<ArmResults>, ReportError> {
     let path = place.path();
     let mut run: BTreeMap<String, BTreeMap<u32, Trial>> = BTreeMap::new();
-    // What is to be said, by arm.
+    // Notes by arm.
     let mut notes: BTreeSet<(String, String)> = BTreeSet::new();
     for (task, name, dir) in attempts(place)? {
         let Some((arm, number)) = arm_and_trial(&name) else { continue };
@@ -166,7 +166,7 @@ fn of_run(place: &RunPlace) -> Result<Vec<ArmResults>, ReportError> {
                 let mut facts = fold.facts();
                 for (_, part) in parts(&file)? {
                     let mut fold = Fold::default();
-                    // A part that can't be read adds nothing.
+                    // An unreadable part adds nothing.
                     let _ = light::stream(&part, 0, |_, record| record.iter().for_each(|record| fold.apply(record)));
                     facts.add_part(&fold);
                 }
@@ -208,18 +208,21 @@ fn of_run(place: &RunPlace) -> Result<Vec<ArmResults>, ReportError> {
             Err(why) => {
                 let (file, run) = (file.path(), path.display());
                 let file = file.display();
-                let note = format!("cannot read the grades {file}: {why} (remove it, then: voe bench grade {run})");
+                let note = format!("cannot read the grades {file}: {why}; remove it, then run: voe bench grade {run}");
                 notes.insert((arm.to_owned(), note));
             }
         }
         failed::take(trial, place, &name)?;
     }
     if run.is_empty() {
-        // Somebody named an attempt's directory.
+        // The user named an attempt's directory.
         if let Some(refusal) = light::refusal(&place.join(layout::TRAJECTORY)) {
             return Err(refusal);
         }
-        return Err(ReportError::NotARun { path, why: "no tasks/*/ARM-TRIAL, predictions or grades in it".to_owned() });
+        return Err(ReportError::NotARun {
+            path,
+            why: "it has no tasks/*/ARM-TRIAL, predictions or grades".to_owned(),
+        });
     }
     let (known, graded) = (Arc::new(suite_of_run(place)?), graded(place));
     let arms = run.into_iter().map(|(name, trials)| {
@@ -232,7 +235,7 @@ fn of_run(place: &RunPlace) -> Result<Vec<ArmResults>, ReportError> {
     Ok(arms.collect())
 }
 
-/// What of a run's arm is no verdict, each with what to do about it.
+/// Notes on attempts of a run's arm without a verdict, each with a remedy.
 pub(crate) fn uncounted(name: &str, trials: &[Trial], place: &RunPlace) -> Vec<String> {
     let (mut notes, run) = (Vec::new(), place.path());
     let run = run.display();
@@ -245,7 +248,7 @@ pub(crate) fn uncounted(name: &str, trials: &[Trial], place: &RunPlace) -> Vec<S
     if faults > 0 {
         let attempts = count(faults, "attempt");
         notes.push(format!(
-            "{name}: {attempts} given up after faults of the server or the machine, so no prediction (voe bench status {run})"
+            "{name}: {attempts} given up after faults of the server or the machine, so without a prediction (voe bench status {run})"
         ));
     }
     if solutions_were_readable(place) {

@@ -1,5 +1,5 @@
-//! Whether runs are parts of one experiment (shards): side by side as arms, each would count as unresolved what only the other
-//! attempted, and the statistics over both would mean nothing.
+//! Whether runs are parts of one experiment (shards): compared as arms, each would count as unresolved the tasks that only the other
+//! attempted, and the statistics over both would be meaningless.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::arm::ArmResults;
 use super::place::{LONGEST_RUN, RunPlace};
 use crate::ReportError;
 
-/// What of `run.toml` matters here.
+/// The relevant part of `run.toml`.
 #[derive(Debug, Deserialize)]
 struct RunToml {
     suite: String,
@@ -22,12 +22,12 @@ struct RunToml {
 
 impl RunToml {
     fn read(dir: &Path) -> Option<Self> {
-        // Without it, or with one of another form, nothing is known that could be compared.
+        // Without it, or with one of another form, there is nothing to compare.
         let text = RunPlace::dir(dir).ok()?.join(voe_trace::layout::RUN).text(LONGEST_RUN).ok()??;
         toml::from_str(&text).ok()
     }
 
-    /// Which part it is, as "2/4".
+    /// The part, as "2/4".
     fn shard(&self) -> Option<String> {
         match self.experiment.get("filter")?.get("shard")?.as_array()?.as_slice() {
             [k, n] => Some(format!("{}/{}", k.as_integer()?, n.as_integer()?)),
@@ -35,7 +35,7 @@ impl RunToml {
         }
     }
 
-    /// The experiment without what differs between its parts and between machines.
+    /// The experiment without settings that differ between its parts and between machines.
     fn whole(&self) -> toml::Table {
         let mut whole = self.experiment.clone();
         for key in ["name", "about", "parallel", "trials"] {
@@ -48,7 +48,7 @@ impl RunToml {
     }
 }
 
-/// Whether arms can be laid side by side.
+/// Checks that arms can be compared.
 ///
 /// # Errors
 /// Two of them come from runs that are parts of one experiment.

@@ -1,4 +1,4 @@
-//! Files of a run directory, which somebody else may have sent.
+//! Files of a run directory, which may come from somebody else.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -9,35 +9,35 @@ use voe_untrusted::{Kind, UntrustedDir, named_file};
 
 use crate::ReportError;
 
-/// A list of verdicts, a suite, predictions: no longer than this. Bytes.
+/// Most bytes read of a list of verdicts, a suite or predictions.
 pub(crate) const LONGEST_TEXT: u64 = 256 << 20;
 
-/// `run.toml`, which voe writes: no longer than this. Bytes.
+/// Most bytes read of `run.toml`, which voe writes.
 pub(crate) const LONGEST_RUN: u64 = 1 << 20;
 
-/// A file or folder below a directory that the user named. Links are followed up to that directory and below it none, and
-/// only regular files are read. The directory stays open: what is later put at its path is another one.
+/// A file or folder below a directory that the user named. Links are followed up to that directory but not below it, and
+/// only regular files are read. The directory stays open, so replacing it later has no effect.
 #[derive(Debug, Clone)]
 pub struct RunPlace {
     root: Arc<UntrustedDir>,
-    /// From the root; empty for the root itself.
+    /// Path from the root; empty for the root itself.
     below: PathBuf,
 }
 
 impl RunPlace {
-    /// A directory that the user names.
+    /// Opens a directory that the user named.
     ///
     /// # Errors
-    /// It isn't there, or can't be opened.
+    /// It doesn't exist or can't be opened.
     pub fn dir(path: &Path) -> Result<Self, ReportError> {
         let root = UntrustedDir::named(path).map_err(|error| named(path, error))?;
         Ok(Self { root: Arc::new(root), below: PathBuf::new() })
     }
 
-    /// A file that the user names, with what belongs to it in the same folder. A link to it is followed.
+    /// Opens a file that the user named, with related files in the same folder. A link to it is followed.
     ///
     /// # Errors
-    /// Its folder isn't there, or can't be opened.
+    /// Its folder doesn't exist or can't be opened.
     pub fn file(path: &Path) -> Result<Self, ReportError> {
         let path =
             if path.is_symlink() { path.canonicalize().map_err(ReportError::input(path))? } else { path.to_owned() };
@@ -46,20 +46,20 @@ impl RunPlace {
         Ok(Self::dir(folder)?.join(name))
     }
 
-    /// What is at a path below.
+    /// The entry at a path below.
     #[must_use]
     pub fn join(&self, path: impl AsRef<Path>) -> Self {
         Self { root: self.root.clone(), below: self.below.join(path) }
     }
 
-    /// The file of the same name with something after it.
+    /// The file with the same name and a suffix.
     pub(crate) fn with(&self, ending: &str) -> Self {
         let mut below = self.below.clone().into_os_string();
         below.push(ending);
         Self { root: self.root.clone(), below: below.into() }
     }
 
-    /// The folder that it is in, below the same root; none for the root itself.
+    /// Its folder, below the same root; `None` for the root itself.
     pub(crate) fn folder(&self) -> Option<Self> {
         self.below.parent().map(|below| Self { root: self.root.clone(), below: below.to_owned() })
     }
@@ -75,10 +75,10 @@ impl RunPlace {
         if self.below.as_os_str().is_empty() { root.to_owned() } else { root.join(&self.below) }
     }
 
-    /// Whether a regular file is there.
+    /// Whether a regular file exists there.
     ///
     /// # Errors
-    /// Something else is: a link, also on the way to it, a pipe, a directory.
+    /// Something else exists there: a link, also in the path, a pipe or a directory.
     pub(crate) fn is_file(&self) -> Result<bool, ReportError> {
         match self.root.kind(&self.below)? {
             None => Ok(false),
@@ -90,29 +90,29 @@ impl RunPlace {
     /// The file, open for reading.
     ///
     /// # Errors
-    /// It isn't there; as [`RunPlace::is_file`].
+    /// It doesn't exist; as [`RunPlace::is_file`].
     pub fn open(&self) -> Result<File, ReportError> {
         let gone = || ReportError::read(&self.path())(std::io::ErrorKind::NotFound.into());
         self.root.open_file(&self.below)?.ok_or_else(gone)
     }
 
-    /// The file's text of at most `most` bytes; none if nothing is there.
+    /// The file's text of at most `most` bytes; `None` if it doesn't exist.
     ///
     /// # Errors
-    /// As [`RunPlace::is_file`]; larger, or no text.
+    /// As [`RunPlace::is_file`]; it is larger, or not text.
     pub(crate) fn text(&self, most: u64) -> Result<Option<String>, ReportError> {
         Ok(self.root.read_text(&self.below, most)?)
     }
 
-    /// The folders in this one, sorted; none if it is not there.
+    /// The folders in this one, sorted; empty if it doesn't exist.
     ///
     /// # Errors
-    /// A link or a special file is among them: it could lead to what the reader of a run must not see. It can't be listed.
+    /// It contains a link or a special file, which could lead to files that the reader of a run must not see. It can't be listed.
     pub(crate) fn folders(&self) -> Result<Vec<(String, Self)>, ReportError> {
         self.listed(Kind::Dir, |name| Some(name.to_string_lossy().into_owned()))
     }
 
-    /// The files with an extension in this folder, by what is before it, sorted; none if the folder is not there.
+    /// The files with an extension in this folder, by stem, sorted; empty if the folder doesn't exist.
     ///
     /// # Errors
     /// As [`RunPlace::folders`].
@@ -146,7 +146,7 @@ impl RunPlace {
     }
 }
 
-/// The text of a file that the user names; a link to it is followed.
+/// The text of a file that the user named; a link to it is followed.
 pub(crate) fn named_text(path: &Path) -> Result<String, ReportError> {
     use std::io::Read as _;
     let file = named_file(path).map_err(|error| named(path, error))?;

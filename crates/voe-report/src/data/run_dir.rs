@@ -1,4 +1,4 @@
-//! What lies where in a run's directory.
+//! The layout of a run's directory.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(crate) fn arm_and_trial(name: &str) -> Option<(&str, u32)> {
     (!arm.is_empty()).then_some((arm, trial.parse().ok()?))
 }
 
-/// The tasks of a run as its own `suite.jsonl` has them; none where there is no such file.
+/// The tasks of a run from its own `suite.jsonl`; empty if there is no such file.
 pub(crate) fn suite_of_run(run: &RunPlace) -> Result<BTreeMap<String, TaskFacts>, ReportError> {
     let file = run.join(layout::SUITE);
     let Some(text) = file.text(LONGEST_TEXT)? else { return Ok(BTreeMap::new()) };
@@ -27,9 +27,9 @@ pub(crate) fn suite_of_run(run: &RunPlace) -> Result<BTreeMap<String, TaskFacts>
     Ok(suite.tasks)
 }
 
-/// Whether attempts of a run could read the solutions of its tasks, as its `run.toml` has it.
+/// Whether attempts of a run could read the solutions of its tasks, according to its `run.toml`.
 pub(crate) fn solutions_were_readable(run: &RunPlace) -> bool {
-    /// What of `run.toml` matters here.
+    /// The relevant part of `run.toml`.
     #[derive(serde::Deserialize)]
     struct Marks {
         #[serde(default)]
@@ -39,9 +39,9 @@ pub(crate) fn solutions_were_readable(run: &RunPlace) -> bool {
     toml::from_str(&text).is_ok_and(|marks: Marks| marks.readable_solutions)
 }
 
-/// How the tasks of a run were graded, as far as `run.toml` and `grading.toml` say so.
+/// How the tasks of a run were graded, as far as `run.toml` and `grading.toml` record it.
 pub(crate) fn graded(run: &RunPlace) -> Conditions {
-    /// What of `run.toml` matters here.
+    /// The relevant part of `run.toml`.
     #[derive(serde::Deserialize)]
     struct Begun {
         place: RunBackend,
@@ -50,7 +50,7 @@ pub(crate) fn graded(run: &RunPlace) -> Conditions {
     struct RunBackend {
         backend: String,
     }
-    /// What of `grading.toml` does.
+    /// The relevant part of `grading.toml`.
     #[derive(serde::Deserialize)]
     struct GradingFile {
         network: bool,
@@ -75,7 +75,7 @@ pub(crate) fn attempts(run: &RunPlace) -> Result<Vec<(String, String, RunPlace)>
     Ok(found)
 }
 
-/// Attempts of a run that were given up, or wait to be tried again, as (task, `<arm>-<trial>`, whose fault it was).
+/// Attempts of a run that were given up or wait for a retry, as (task, `<arm>-<trial>`, class of the fault).
 pub(crate) fn faults(run: &RunPlace) -> Result<Vec<(String, String, FailureClass)>, ReportError> {
     let mut found = Vec::new();
     for (task, folder) in run.join(layout::TASKS).folders()? {
@@ -84,7 +84,7 @@ pub(crate) fn faults(run: &RunPlace) -> Result<Vec<(String, String, FailureClass
                 let failed = attempt.files("jsonl")?.into_iter().rfind(|(file, _)| file.starts_with("failed-"));
                 let mut fold = Fold::default();
                 if let Some((_, file)) = failed {
-                    // Without its record the fault is taken for the machine's.
+                    // Without its record the fault is attributed to the machine.
                     let _ = light::stream(&file, 0, |_, record| record.iter().for_each(|record| fold.apply(record)));
                 }
                 let server = fold.known().reason == Some(voe_trace::Reason::ModelError);
@@ -95,7 +95,7 @@ pub(crate) fn faults(run: &RunPlace) -> Result<Vec<(String, String, FailureClass
     Ok(found)
 }
 
-/// The attempts within a search, as (name from the search's folder, file); none for a plain attempt.
+/// The attempts within a search, as (path below the search's folder, file); empty for a plain attempt.
 pub(crate) fn parts(trajectory: &RunPlace) -> Result<Vec<(String, RunPlace)>, ReportError> {
     let Some(folder) = trajectory.folder() else { return Ok(Vec::new()) };
     let mut found = Vec::new();

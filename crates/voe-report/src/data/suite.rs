@@ -1,4 +1,4 @@
-//! The tasks that make the denominator.
+//! The tasks of the denominator.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,10 +9,10 @@ use super::paths;
 use super::place::named_text;
 use crate::ReportError;
 
-/// A suite, as far as a report needs it.
+/// The facts of a suite that a report needs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TaskSet {
-    /// Its name, or its file's.
+    /// Name of the suite or its file.
     pub name: String,
     /// Its tasks by id.
     pub tasks: BTreeMap<String, TaskFacts>,
@@ -23,13 +23,13 @@ pub struct TaskSet {
 pub struct TaskFacts {
     /// `owner/name`.
     pub repo: String,
-    /// As the suite words it ("1-4 hours"); empty where it does not say.
+    /// Difficulty as the suite spells it ("1-4 hours"); empty if it has none.
     pub difficulty: String,
-    /// The files that the gold patch touches; empty where the suite has none.
+    /// The files that the gold patch touches; empty if the suite has no gold patch.
     pub gold_files: BTreeSet<String>,
 }
 
-/// A row in SWE-bench's shape; other fields are passed over.
+/// A row in SWE-bench's format; other fields are ignored.
 #[derive(Debug, Deserialize)]
 struct SuiteRow {
     instance_id: String,
@@ -42,7 +42,7 @@ struct SuiteRow {
 }
 
 impl TaskSet {
-    /// Reads a `.jsonl` file (one row a line) or a `.json` file (a list of rows) with SWE-bench's fields.
+    /// Reads a `.jsonl` file (one row per line) or a `.json` file (a list of rows) with SWE-bench's fields.
     ///
     /// # Errors
     /// The file can't be read, or is not a suite.
@@ -52,7 +52,7 @@ impl TaskSet {
         Self::parse(name, &text).map_err(|why| ReportError::TaskSet { path: path.to_owned(), why })
     }
 
-    /// The same from text. The error says what is wrong, and in which row.
+    /// The same from text. The error names the row.
     ///
     /// # Errors
     /// The text is not a suite, or has no rows.
@@ -68,12 +68,12 @@ impl TaskSet {
             }
         }
         if suite.tasks.is_empty() {
-            return Err("it holds no rows with an instance_id".to_owned());
+            return Err("it contains no rows with an instance_id".to_owned());
         }
         Ok(suite)
     }
 
-    /// A suite of tasks of which only the ids are known.
+    /// A suite with only the ids of its tasks.
     pub fn of_ids(name: impl Into<String>, ids: impl IntoIterator<Item = String>) -> Self {
         let tasks = ids.into_iter().map(|id| (id.clone(), TaskFacts::of_id(&id))).collect();
         Self { name: name.into(), tasks }
@@ -84,7 +84,7 @@ impl TaskSet {
         self.add_task(&instance_id, repo.as_deref(), difficulty.as_deref(), patch.as_deref());
     }
 
-    /// Adds a task: its id, its repository (`owner/name`; else the id's), its difficulty as the suite words it, its gold patch.
+    /// Adds a task: id, repository (`owner/name`; else from the id), difficulty as the suite spells it, gold patch.
     pub fn add_task(&mut self, id: &str, repo: Option<&str>, stated: Option<&str>, patch: Option<&str>) {
         let facts = TaskFacts {
             repo: repo.filter(|repo| !repo.is_empty()).map_or_else(|| repo_of(id), str::to_owned),
@@ -96,7 +96,7 @@ impl TaskSet {
 }
 
 impl TaskFacts {
-    /// What an id alone says.
+    /// The facts that follow from an id alone.
     pub fn of_id(id: &str) -> Self {
         Self { repo: repo_of(id), ..Self::default() }
     }
@@ -108,7 +108,7 @@ pub(crate) fn repo_of(id: &str) -> String {
     stem.replacen("__", "/", 1)
 }
 
-/// One spelling for each difficulty of Verified; short forms are found in per-task tables.
+/// One spelling for each difficulty of Verified; published tables per task use short forms.
 fn difficulty(text: &str) -> &str {
     match text.trim() {
         "<15 min" | "<15min" => "<15 min fix",
@@ -119,7 +119,7 @@ fn difficulty(text: &str) -> &str {
     }
 }
 
-/// Where a difficulty stands among the others: easiest first, unknown ones after, none last.
+/// Sort key of a difficulty: easiest first, then unknown ones, missing ones last.
 pub(crate) fn difficulty_rank(text: &str) -> (usize, &str) {
     const ORDER: [&str; 4] = ["<15 min fix", "15 min - 1 hour", "1-4 hours", ">4 hours"];
     let rank = ORDER.iter().position(|&d| d == text).unwrap_or(if text.is_empty() { 9 } else { 8 });

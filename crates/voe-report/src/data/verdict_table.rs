@@ -1,13 +1,13 @@
-//! Verdicts as published in papers: one row a task, one column an arm.
+//! Verdicts as published in papers: one row per task, one column per arm.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// An arm's name, and its verdict by task.
+/// An arm's name, and its verdicts by task.
 type Column = (String, BTreeMap<String, bool>);
 
-/// In the order in which they first appear, the columns of a JSON list of rows with an `instance_id` and true or false for each arm; `None` if it is no such list.
+/// In the order in which they first appear, the columns of a JSON list of rows with an `instance_id` and true or false for each arm; `None` if it is not such a list.
 pub(super) fn columns(value: &Value) -> Option<Vec<Column>> {
     let mut columns: Vec<Column> = Vec::new();
     for row in value.as_array()? {

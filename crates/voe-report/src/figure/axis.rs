@@ -1,9 +1,9 @@
-//! Axes, legends and what all charts share.
+//! Axes, legends and other parts that all charts share.
 
 use super::svg::{Anchor, Svg};
 use crate::format::short;
 
-/// The width of all figures: what a page of text holds.
+/// Width of all figures: that of a page of text.
 pub(super) const WIDTH: f64 = 720.0;
 
 /// Round numbers from 0 up to at least `most`, about `count` of them.
@@ -17,7 +17,7 @@ pub(super) fn ticks(most: f64, count: usize) -> Vec<f64> {
     (0..=(most / step - 1e-9).ceil() as usize).map(|i| i as f64 * step).collect()
 }
 
-/// The part of a drawing that data is drawn in, and the values at its ends.
+/// The data area of a chart, with the values at its ends.
 pub(super) struct Frame {
     pub(super) left: f64,
     pub(super) right: f64,
@@ -87,12 +87,12 @@ pub(super) fn legend(svg: &mut Svg, names: &[(usize, &str)], sample: Sample, lef
     y - top + 20.0
 }
 
-/// About how wide a text is at the figures' size; fonts differ.
+/// Approximate width of a text at the figures' font size; fonts differ.
 pub(super) fn text_width(text: &str) -> f64 {
     6.4 * text.chars().count() as f64
 }
 
-/// At most so many characters, the middle left out.
+/// Shortens a text to at most so many characters by cutting its middle.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     let chars: Vec<char> = text.chars().collect();
     if chars.len() <= most {
@@ -102,7 +102,7 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     chars[..head].iter().chain(['…'].iter()).chain(&chars[chars.len() - tail..]).collect()
 }
 
-/// Numbers for an axis: large ones short, small ones with as many decimals as its steps need.
+/// A number for an axis: large ones shortened, small ones with as many decimals as the axis steps need.
 pub(super) fn plain(ticks: &[f64]) -> impl Fn(f64) -> String {
     let step = ticks.get(1).copied().unwrap_or(1.0);
     // 2.5 and 0.25 need one decimal more than their magnitude says.

@@ -1,4 +1,4 @@
-//! Whether a level of evidence is worth what it says.
+//! Calibration of evidence levels.
 
 use voe_trace::Level;
 
@@ -58,8 +58,9 @@ pub(super) fn figure(report: &ArmsReport) -> Option<Figure> {
             ]);
         }
     }
-    let caption = "Of the attempts that ended with each level of evidence, the share resolved, with the Wilson interval at 95 %; the \
-                   number above is that of the attempts."
-        .to_owned();
+    let caption =
+        "Share resolved of the attempts that ended with each level of evidence, with the 95 % Wilson interval; the \
+                   number above is the number of attempts."
+            .to_owned();
     Some(Figure { id: "evidence", title: title.to_owned(), caption, svg: svg.finish(), csv })
 }

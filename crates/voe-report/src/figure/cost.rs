@@ -1,4 +1,4 @@
-//! What an arm costs against what it resolves.
+//! Cost of an arm against its share of resolved tasks.
 
 use super::Figure;
 use super::axis::{Frame, Sample, WIDTH, legend, percent, plain, ticks};
@@ -18,7 +18,7 @@ pub(super) fn figure(report: &ArmsReport) -> Option<Figure> {
     let cost = |work: &crate::report::arm_facts::ArmWork| {
         work.sum(if priced { "cost_usd" } else { "tokens" }).unwrap_or(0.0) / f64::from(work.attempts.max(1))
     };
-    let axis = if priced { "US dollars an attempt, mean" } else { "prompt and output tokens an attempt, mean" };
+    let axis = if priced { "US dollars per attempt, mean" } else { "prompt and output tokens per attempt, mean" };
     let title = "Cost against performance";
     let across = ticks(worked.iter().map(|(_, _, work)| cost(work)).fold(0.0, f64::max) * 1.05, 6);
     let highest = worked.iter().map(|(_, arm, _)| arm.interval.map_or(arm.rate, |i| i.1)).fold(0.05, f64::max);
@@ -41,6 +41,6 @@ pub(super) fn figure(report: &ArmsReport) -> Option<Figure> {
     }
     frame.draw_x(&mut svg, axis, &across, plain(&across));
     let caption =
-        "Mean cost of an attempt against the share of tasks resolved, with the Wilson interval at 95 %.".to_owned();
+        "Mean cost of an attempt against the share of tasks resolved, with the 95 % Wilson interval.".to_owned();
     Some(Figure { id: "cost", title: title.to_owned(), caption, svg: svg.finish(), csv })
 }

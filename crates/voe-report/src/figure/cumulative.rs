@@ -1,4 +1,4 @@
-//! How many tasks are resolved within so many steps, tokens, dollars or minutes.
+//! Share of tasks resolved within a number of steps, tokens, dollars or minutes.
 
 use super::Figure;
 use super::axis::{Frame, Sample, WIDTH, legend, percent, plain, ticks};
@@ -10,7 +10,7 @@ use crate::data::suite::TaskSet;
 use crate::format::csv_line;
 use crate::metric::{Metric, MetricCurve, MetricUnit};
 
-/// The figure of one metric, if the table of metrics wants one.
+/// The figure of one metric, if the table of metrics has one for it.
 pub(super) fn figure(metric: &Metric, arms: &[ArmResults], suite: &TaskSet) -> Option<Figure> {
     let MetricCurve { id, title, mut axis } = metric.curve?;
     let mut curves: Vec<(usize, &str, Vec<f64>, f64)> = Vec::new();
@@ -66,6 +66,6 @@ pub(super) fn figure(metric: &Metric, arms: &[ArmResults], suite: &TaskSet) -> O
         svg.marker(*i, frame.x(most), frame.y(last));
     }
     frame.draw_x(&mut svg, axis, &across, plain(&across));
-    let caption = "Share of all attempts at the suite's tasks that were resolved and had ended by then.".to_owned();
+    let caption = "Share of all attempts at the suite's tasks that had ended by then and were resolved.".to_owned();
     Some(Figure { id, title: title.to_owned(), caption, svg: svg.finish(), csv })
 }

@@ -6,10 +6,10 @@ use super::svg::{Anchor, Svg};
 use crate::format::csv_line;
 use crate::report::build::{ArmsReport, GroupRow};
 
-/// More arms than this would make bars too thin to tell apart.
+/// Most arms: with more, bars would be too thin to tell apart.
 const MOST_ARMS: usize = 8;
 
-/// More groups than this (a suite of many repositories) would make a figure longer than a page.
+/// Most groups: with more (a suite with many repositories), a figure would be longer than a page.
 const MOST_GROUPS: usize = 24;
 
 pub(super) fn figure(id: &'static str, title: &str, groups: &[GroupRow], report: &ArmsReport) -> Option<Figure> {
@@ -52,7 +52,7 @@ pub(super) fn figure(id: &'static str, title: &str, groups: &[GroupRow], report:
     Some(Figure { id, title: title.to_owned(), caption, svg: svg.finish(), csv })
 }
 
-/// The lines that the legend will take, with a little to spare.
+/// Estimated number of lines of the legend.
 fn legend_rows<'a>(names: impl Iterator<Item = &'a str>) -> f64 {
     let width: f64 = names.map(|name| 64.0 + text_width(&shortened(name, 42))).sum();
     (width / (WIDTH - 140.0)).ceil()

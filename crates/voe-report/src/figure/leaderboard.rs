@@ -1,4 +1,4 @@
-//! The rate of each arm, with its interval, the best first.
+//! The rate of each arm with its interval, best first.
 
 use super::Figure;
 use super::axis::{Frame, WIDTH, percent, shortened, text_width, ticks};
@@ -49,6 +49,6 @@ pub(super) fn figure(report: &ArmsReport) -> Option<Figure> {
         ]);
     }
     frame.draw_x(&mut svg, "share of tasks resolved", &shown, percent);
-    let caption = "Share of the suite's tasks resolved, with the Wilson interval at 95 %.".to_owned();
+    let caption = "Share of the suite's tasks resolved, with the 95 % Wilson interval.".to_owned();
     Some(Figure { id: "leaderboard", title: title.to_owned(), caption, svg: svg.finish(), csv })
 }

@@ -1,7 +1,7 @@
-//! Figures as SVG that stand in a paper, each with its data as CSV.
+//! Figures as SVG, ready for a paper, each with its data as CSV.
 //!
-//! Colours carry plain attributes for light paper, and a style for dark screens: programs that know no CSS still show them.
-//! Series differ by dash, marker and hatch too, so that they are told apart in greyscale.
+//! Colors are set as plain attributes for white paper, with a style for dark screens: programs without CSS still show them.
+//! Series differ by dash, marker and hatch too, so that they can be told apart in grayscale.
 
 mod axis;
 mod calibration;
@@ -25,15 +25,15 @@ pub struct Figure {
     pub id: &'static str,
     /// Its heading.
     pub title: String,
-    /// What is shown, in a sentence or two.
+    /// Description, in a sentence or two.
     pub caption: String,
-    /// The drawing.
+    /// The SVG.
     pub svg: String,
-    /// Its data.
+    /// Its data as CSV.
     pub csv: String,
 }
 
-/// All figures that the data can fill.
+/// All figures for which there is data.
 pub fn figures(report: &ArmsReport, arms: &[ArmResults], suite: &TaskSet) -> Vec<Figure> {
     let mut figures = Vec::new();
     figures.extend(leaderboard::figure(report));

@@ -31,7 +31,7 @@ pub(super) fn figure(report: &ArmsReport) -> Option<Figure> {
             let x = left + size * j as f64;
             svg.cell(share, x, y, size - 2.0, height - 2.0);
             let (cx, cy) = (x + size / 2.0 - 1.0, y + height / 2.0 + 3.0);
-            // Where each of ink and ground is the better read; on dark screens the cells are lighter sooner.
+            // Chooses the text color with better contrast; on dark screens cells get light earlier.
             let (class, colour) = match share {
                 s if s > 0.88 => ("on", "#ffffff"),
                 s if s > 0.55 => ("on", INK),
@@ -43,7 +43,7 @@ pub(super) fn figure(report: &ArmsReport) -> Option<Figure> {
         }
     }
     let caption = format!(
-        "Tasks that both arms resolve; the darker, the larger their share of the tasks that either resolves. All arms together resolve {} of {}.",
+        "Tasks that both arms resolve; darker cells mean a larger share of the tasks that either resolves. All arms together resolve {} of {}.",
         report.overlap.union_of_all, report.tasks
     );
     Some(Figure { id: "overlap", title: title.to_owned(), caption, svg: svg.finish(), csv })

@@ -1,4 +1,4 @@
-//! How series look, on paper and on dark screens.
+//! Styles of series, on paper and on dark screens.
 
 use std::fmt::Write as _;
 
@@ -9,21 +9,21 @@ pub(super) const QUIET: &str = "#595959";
 /// Faint lines, on paper.
 pub(super) const GRID: &str = "#e3e3e3";
 
-/// One series' look.
+/// The style of a series.
 pub(super) struct SeriesLook {
-    /// On paper.
+    /// Color on paper.
     pub(super) light: &'static str,
-    /// On dark screens.
+    /// Color on dark screens.
     pub(super) dark: &'static str,
-    /// Of a curve.
+    /// Dash pattern of a curve.
     pub(super) dash: &'static str,
-    /// A path around the origin.
+    /// Marker: a path around the origin.
     pub(super) marker: &'static str,
-    /// Of a bar: what is drawn in a square of eight; empty for a full bar.
+    /// Hatch of a bar: a path in a square of eight; empty for a solid bar.
     hatch: &'static str,
 }
 
-/// Okabe and Ito's colours ("Color universal design", 2008), ordered so that neighbours differ in lightness too; the pale ones
+/// Okabe and Ito's colors ("Color universal design", 2008), ordered so that neighbours differ in lightness too; the pale ones
 /// are darkened for white paper.
 pub(super) const SERIES: [SeriesLook; 8] = [
     SeriesLook {
@@ -78,12 +78,12 @@ pub(super) const SERIES: [SeriesLook; 8] = [
     },
 ];
 
-/// The look of the i-th series; after eight they begin again.
+/// The style of the i-th series; they repeat after eight.
 pub(super) fn series(i: usize) -> &'static SeriesLook {
     &SERIES[i % SERIES.len()]
 }
 
-/// The colours on dark screens. Paper keeps the attributes, and so does a program without CSS.
+/// The colors on dark screens. Paper and programs without CSS use the attributes.
 pub(super) fn sheet() -> String {
     let mut dark = String::from(
         ".voe .ink{fill:#ececec}.voe .quiet{fill:#b0b0b0}.voe .rule{stroke:#8a8a8a}.voe .grid{stroke:#3a3a3a}.voe .whisker{stroke:#ececec}.voe .on{fill:#101418}",
@@ -95,12 +95,12 @@ pub(super) fn sheet() -> String {
     format!("<style>svg.voe{{color-scheme:light dark}}@media screen and (prefers-color-scheme:dark){{{dark}}}</style>")
 }
 
-/// The hatches that a drawing uses, under names of its own.
+/// The hatches that a figure uses, with ids that are unique to it.
 pub(super) fn hatches(id: &str, body: &str) -> String {
     let mut out = String::new();
     for (i, look) in SERIES.iter().enumerate().filter(|(i, _)| body.contains(&format!("#{id}-h{i})"))) {
         let colour = look.light;
-        // A full bar gets its colour, a hatched one a tint of it below the lines.
+        // A solid bar gets its color, a hatched one a tint of it below the lines.
         let tint = if look.hatch.is_empty() { 1.0 } else { 0.22 };
         let _ = write!(
             out,

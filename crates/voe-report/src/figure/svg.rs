@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::style;
 use crate::format::escape;
 
-/// A drawing under way. Lengths are in CSS pixels.
+/// An SVG in progress. Lengths are in CSS pixels.
 pub(super) struct Svg {
     width: f64,
     height: f64,
@@ -14,7 +14,7 @@ pub(super) struct Svg {
     body: String,
 }
 
-/// Where a text's given point is.
+/// Position of a text relative to its point.
 #[derive(Clone, Copy)]
 pub(super) enum Anchor {
     Start,
@@ -27,17 +27,17 @@ impl Svg {
         Self { width, height, id, title: title.to_owned(), body: String::new() }
     }
 
-    /// Text in the ink's colour, its base line at `y`.
+    /// Text in the main color, its baseline at `y`.
     pub(super) fn text(&mut self, x: f64, y: f64, anchor: Anchor, text: &str) {
         self.text_of("ink", style::INK, x, y, anchor, text);
     }
 
-    /// Text in the quieter colour, for axes.
+    /// Text in the lighter color, for axes.
     pub(super) fn quiet(&mut self, x: f64, y: f64, anchor: Anchor, text: &str) {
         self.text_of("quiet", style::QUIET, x, y, anchor, text);
     }
 
-    /// Text of a class, with the colour that it has on paper.
+    /// Text of a class, with its color on paper.
     pub(super) fn text_of(&mut self, class: &str, colour: &str, x: f64, y: f64, anchor: Anchor, text: &str) {
         let anchor = match anchor {
             Anchor::Start => "start",
@@ -51,7 +51,7 @@ impl Svg {
         );
     }
 
-    /// A text turned to read upwards, for a vertical axis.
+    /// Text rotated to read upwards, for a vertical axis.
     pub(super) fn upwards(&mut self, x: f64, y: f64, text: &str) {
         let text = escape(text);
         let _ = write!(
@@ -88,7 +88,7 @@ impl Svg {
         );
     }
 
-    /// A filled bar in a series' colour and hatch.
+    /// A filled bar in a series' color and hatch.
     pub(super) fn bar(&mut self, series: usize, x: f64, y: f64, width: f64, height: f64) {
         let (s, colour) = (series % style::SERIES.len(), style::series(series).light);
         let _ = write!(
@@ -98,7 +98,7 @@ impl Svg {
         );
     }
 
-    /// The same as a tint, on which a whisker is seen.
+    /// A tinted bar, on which a whisker is visible.
     pub(super) fn pale_bar(&mut self, series: usize, x: f64, y: f64, width: f64, height: f64) {
         let (s, colour) = (series % style::SERIES.len(), style::series(series).light);
         let _ = write!(
@@ -117,7 +117,7 @@ impl Svg {
         );
     }
 
-    /// A line through points, in a series' colour and dash.
+    /// A line through points, in a series' color and dash.
     pub(super) fn curve(&mut self, series: usize, points: &[(f64, f64)]) {
         let mut d = String::new();
         for (i, (x, y)) in points.iter().enumerate() {

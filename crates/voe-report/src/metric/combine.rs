@@ -1,4 +1,4 @@
-//! How the numbers of an arm's attempts become one.
+//! Combines the numbers of an arm's attempts.
 
 use std::collections::BTreeMap;
 
@@ -11,43 +11,43 @@ use crate::format::{duration, mean_count, percent, short};
 use crate::report::table::Value;
 use crate::stats::bootstrap::quantile;
 
-/// How the numbers of an arm's attempts become one.
+/// Combines the numbers of an arm's attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricCombination {
-    /// All together.
+    /// The sum.
     Sum,
     /// The mean.
     Mean,
-    /// The number that half of the attempts stay below.
+    /// The median.
     Median,
-    /// All together, as a share of another metric's sum.
+    /// The sum, as a share of another metric's sum.
     ShareOf(&'static str),
-    /// The same with the number before the share.
+    /// The same, with the sum before the share.
     PartOf(&'static str),
-    /// All together, divided by the tasks resolved in all trials.
+    /// The sum, divided by the tasks resolved in all trials.
     PerResolved,
 }
 
-/// One metric over the attempts of an arm that know it.
+/// One metric over the attempts of an arm for which it is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct MetricSummary {
-    /// Attempts that know it.
+    /// Attempts for which it is known.
     pub attempts: u32,
-    /// All together.
+    /// The sum.
     pub sum: f64,
     /// The mean.
     pub mean: f64,
-    /// A quarter lies below.
+    /// The first quartile.
     pub lower: f64,
-    /// Half lies below.
+    /// The median.
     pub median: f64,
-    /// Three quarters lie below.
+    /// The third quartile.
     pub upper: f64,
-    /// The largest.
+    /// The maximum.
     pub most: f64,
 }
 
-/// What an arm's attempts have of each metric; one that none of them knows is left out.
+/// Each metric over an arm's attempts; metrics unknown for all of them are left out.
 pub(crate) fn summaries(attempts: &[&AttemptFacts]) -> BTreeMap<&'static str, MetricSummary> {
     let known = |metric: &Metric| {
         let values = attempts.iter().filter_map(|attempt| (metric.of)(attempt)).collect();
@@ -77,7 +77,7 @@ impl MetricSummary {
 }
 
 impl MetricCombination {
-    /// The cell of an arm. `all`: its metrics. `resolved`: tasks resolved in all trials. `None` where it is not known.
+    /// The cell of an arm. `all`: its metrics. `resolved`: tasks resolved in all trials. `None` if unknown.
     pub(crate) fn cell(
         self,
         metric: &Metric,
@@ -100,7 +100,7 @@ impl MetricCombination {
                 let share = own.sum / whole(name);
                 (share, format!("{} ({:.0} %)", own.sum, 100.0 * share))
             }
-            // Nothing of nothing.
+            // A share of zero is undefined.
             Self::PartOf(_) => return None,
         };
         Some(Value::number(number, text))

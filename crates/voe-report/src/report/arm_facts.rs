@@ -1,4 +1,4 @@
-//! What is counted of one arm.
+//! Counts of one arm.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,40 +18,40 @@ use crate::stats::Interval;
 use crate::stats::proportion::{wilson, wilson_of};
 use crate::stats::trials::{Spread, pass_at, pass_hat, spread};
 
-/// One arm on a suite. Counts are over all trials unless said otherwise.
+/// The counts of one arm on a suite, over all trials unless noted otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct ArmFacts {
-    /// Its name.
+    /// Name of the arm.
     pub name: String,
     /// The strategies of its attempts.
     pub strategies: Vec<String>,
     /// The models of its attempts.
     pub models: Vec<String>,
-    /// When the first of its attempts began, RFC 3339.
+    /// Start time of its first attempt, RFC 3339.
     pub began: Option<String>,
-    /// Its trials.
+    /// Number of its trials.
     pub trials: usize,
-    /// Tasks of the suite.
+    /// Number of tasks of the suite.
     pub total: usize,
     /// Tasks resolved, mean over trials.
     pub resolved: f64,
-    /// The same as a rate.
+    /// The rate of resolved tasks.
     pub rate: f64,
-    /// Its Wilson interval.
+    /// The Wilson interval of the rate.
     pub interval: Option<Interval>,
-    /// The rate between trials.
+    /// Spread of the rate between trials.
     pub spread: Option<Spread>,
-    /// For k from 1 to the number of trials, where there are several.
+    /// pass@k for k from 1 to the number of trials, if there are several.
     pub pass: Vec<Pass>,
     /// Tasks submitted, mean over trials.
     pub submitted: f64,
-    /// Verdicts.
+    /// Number of each verdict.
     pub verdicts: BTreeMap<&'static str, u32>,
-    /// Failure classes of what was not resolved.
+    /// Failure classes of unresolved tasks.
     pub failures: BTreeMap<FailureClass, u32>,
-    /// Tasks of the class "gold fails here", by the reason.
+    /// Tasks of the class "gold fails here", by reason.
     pub gold_fails: BTreeMap<String, BTreeSet<String>>,
-    /// What its trajectories say; `None` where there are none (an official report alone).
+    /// Counts from its trajectories; `None` if there are none (an official report alone).
     pub work: Option<ArmWork>,
 }
 
@@ -60,26 +60,26 @@ pub struct ArmFacts {
 pub struct Pass {
     /// Trials drawn.
     pub k: u64,
-    /// At least one resolves the task.
+    /// Rate of at least one resolving the task.
     pub at: f64,
-    /// All do.
+    /// Rate of all resolving the task.
     pub hat: f64,
 }
 
-/// What trajectories say.
+/// Counts from trajectories.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct ArmWork {
     /// Attempts with a trajectory.
     pub attempts: u32,
-    /// Of these, not ended: running or cut off.
+    /// Of these, unfinished ones: running or cut off.
     pub unfinished: u32,
     /// Finish reasons.
     pub reasons: BTreeMap<&'static str, u32>,
     /// Evidence levels, from the most to the least, and how often each was resolved.
     pub calibration: Vec<Calibration>,
-    /// Attempts whose patch is proven and which the suite's tests reject.
+    /// Attempts whose patch is proven but rejected by the suite's tests.
     pub false_proofs: u32,
-    /// Each metric that any of the attempts knows, by its name.
+    /// Each metric that is known for any of the attempts, by name.
     pub metrics: BTreeMap<&'static str, MetricSummary>,
     /// Edits, by tool.
     pub edits: BTreeMap<String, u32>,
@@ -89,7 +89,7 @@ pub struct ArmWork {
     pub nudges: BTreeMap<&'static str, Nudges>,
 }
 
-/// One level of evidence: is it worth what it says?
+/// Calibration of one level of evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Calibration {
     /// The level.
@@ -149,13 +149,13 @@ impl ArmFacts {
         facts
     }
 
-    /// How often a verdict was given.
+    /// Number of cells with a verdict.
     pub fn verdict(&self, verdict: GradeVerdict) -> u32 {
         self.verdicts.get(verdict.word()).copied().unwrap_or(0)
     }
 }
 
-/// How often the tasks' own solutions are known not to pass where they were graded, and why; nothing where none is.
+/// How many gold patches are known not to pass where the tasks were graded, and why; empty if none.
 pub(super) fn gold_fails(arms: &[ArmFacts]) -> String {
     let mut reasons: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (why, tasks) in arms.iter().flat_map(|arm| &arm.gold_fails) {
@@ -218,13 +218,13 @@ impl ArmWork {
         work
     }
 
-    /// All attempts' numbers of a metric together; `None` where none of them knows it.
+    /// Sum of a metric over all attempts; `None` if unknown for all of them.
     pub fn sum(&self, metric: &str) -> Option<f64> {
         self.metrics.get(metric).map(|known| known.sum)
     }
 }
 
-/// Whether grading judged the patch: not where the task can't run, and not where the environment broke.
+/// Whether grading gave a verdict on the patch: not if the task can't run or the environment broke.
 fn is_judged(cell: &TrialCell) -> bool {
     let broke = cell.failed.cause.is_some_and(|cause| cause.blame == Blame::Environment);
     !broke && !matches!(cell.verdict, GradeVerdict::Skipped | GradeVerdict::Ungraded)

@@ -1,4 +1,4 @@
-//! One line an attempt, for other programs.
+//! One CSV line per attempt, for other programs.
 
 use crate::data::arm::ArmResults;
 use crate::data::failure::FailureClass;
@@ -6,7 +6,7 @@ use crate::data::suite::TaskSet;
 use crate::format::csv_line;
 use crate::metric::{Metric, columns};
 
-/// What comes before the metrics.
+/// The columns before the metrics.
 const COLUMNS: [&str; 12] = [
     "arm",
     "trial",
@@ -22,7 +22,7 @@ const COLUMNS: [&str; 12] = [
     "evidence",
 ];
 
-/// A line for each task of the suite, each trial and each arm; what is not known is empty.
+/// A line for each task of the suite, each trial and each arm; unknown values are empty.
 pub fn attempts_csv(arms: &[ArmResults], suite: &TaskSet) -> String {
     let metrics = columns();
     let names: Vec<&str> = COLUMNS.into_iter().chain(metrics.iter().map(|metric| metric.name)).collect();

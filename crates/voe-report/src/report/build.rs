@@ -10,30 +10,30 @@ use crate::data::arm::ArmResults;
 use crate::data::suite::TaskSet;
 use crate::stats::multiple::holm;
 
-/// More arms than this are not compared pair by pair unasked: the table would be longer than anyone reads.
+/// Most arms that are compared pairwise by default: with more, the table would be too long to read.
 const MOST_ARMS_IN_PAIRS: usize = 12;
 
-/// Everything that a report shows.
+/// The data of a report.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "Report")]
 pub struct ArmsReport {
-    /// What the tasks are.
+    /// The source of the tasks.
     pub denominator: String,
-    /// How many there are.
+    /// Number of tasks.
     pub tasks: usize,
-    /// What a reader should know.
+    /// Notes for readers.
     pub notes: Vec<String>,
     /// The arms, in the order given.
     pub arms: Vec<ArmFacts>,
     /// Every pair of arms.
     pub pairs: Vec<Pair>,
-    /// By difficulty; empty where the suite does not say.
+    /// By difficulty; empty if the suite has none.
     pub by_difficulty: Vec<GroupRow>,
     /// By repository.
     pub by_repo: Vec<GroupRow>,
-    /// What the arms resolve together and alone.
+    /// Overlap of the tasks that the arms resolve.
     pub overlap: Overlap,
-    /// Task by task.
+    /// The results of each task.
     pub matrix: Vec<TaskRow>,
 }
 
@@ -42,7 +42,7 @@ pub struct ArmsReport {
 pub struct Pair {
     /// The p-value after Holm's correction over all pairs.
     pub p_holm: f64,
-    /// The rest.
+    /// The comparison.
     #[serde(flatten)]
     pub comparison: Comparison,
 }
@@ -50,9 +50,9 @@ pub struct Pair {
 /// A repository or a difficulty.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct GroupRow {
-    /// Its name.
+    /// Name of the group.
     pub group: String,
-    /// Its tasks.
+    /// Number of its tasks.
     pub tasks: usize,
     /// Tasks resolved by each arm, mean over trials.
     pub resolved: Vec<f64>,
@@ -60,18 +60,18 @@ pub struct GroupRow {
     pub by_any: usize,
 }
 
-/// What the arms resolve together. With several trials "resolved" means in at least half of them.
+/// Overlap of the arms. With several trials "resolved" means in at least half of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Overlap {
-    /// Tasks that both arms resolve, arm by arm; the diagonal is the arm's own number.
+    /// Tasks that both arms resolve, by pair; the diagonal is each arm's own number.
     pub both: Vec<Vec<usize>>,
-    /// Tasks that at least one of both resolves.
+    /// Tasks that at least one of the two arms resolves.
     pub union: Vec<Vec<usize>>,
     /// Tasks that at least one arm resolves.
     pub union_of_all: usize,
     /// Tasks that every arm resolves.
     pub all: usize,
-    /// For each arm, the tasks that it alone resolves.
+    /// For each arm, the number of tasks that only it resolves.
     pub exclusive: Vec<Vec<String>>,
 }
 
@@ -84,12 +84,12 @@ pub struct TaskRow {
     pub repo: String,
     /// Its difficulty, or empty.
     pub difficulty: String,
-    /// By arm: trials that resolved it and trials that submitted it.
+    /// By arm: number of trials that resolved it, and that submitted it.
     pub outcomes: Vec<[usize; 2]>,
 }
 
 impl ArmsReport {
-    /// Counts everything. Without a suite the tasks are the union of those submitted, and a note says so.
+    /// Builds the report. Without a suite the tasks are the union of those submitted, and a note says so.
     pub fn of(arms: &[ArmResults], suite: Option<&TaskSet>) -> (Self, TaskSet) {
         let (suite, notes) = denominator(suite, &arms.iter().collect::<Vec<_>>());
         let mut pairs = Vec::new();

@@ -1,4 +1,4 @@
-//! All of it in one page that opens from disk, without a network.
+//! The report as one page that opens from disk, without a network.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,16 +17,16 @@ const FIGURE: &str = include_str!("templates/figure.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Pairs whose sentence is shown at the top; beyond, the table says it better.
+/// Most pairs whose result is shown as a sentence at the top; for more, see the table.
 const SENTENCES: usize = 3;
 
-/// Longer tables scroll, and have a filter.
+/// Longer tables scroll and have a filter.
 const ROWS_IN_SIGHT: usize = 24;
 
-/// The page. Its policy lets nothing run but its own script, whatever stands in names and notes.
+/// The page. Its content security policy runs only its own script, whatever is in names and notes.
 ///
 /// # Errors
-/// A template is at fault.
+/// A template is invalid.
 pub fn page(report: &ArmsReport, figures: &[Figure], attempts_csv: &str) -> Result<String, ReportError> {
     let tables = report.tables().iter().map(table).collect::<Result<Vec<_>, _>>()?;
     let (first, others): (Vec<&Figure>, Vec<&Figure>) = figures.iter().partition(|figure| figure.id == "leaderboard");
@@ -66,7 +66,7 @@ fn title(report: &ArmsReport) -> String {
     }
 }
 
-/// Which model, and when: what a reader who was not there asks first.
+/// Models and start date, for the head of the page.
 fn made_with(report: &ArmsReport) -> String {
     let named: Vec<&ArmFacts> = report.arms.iter().filter(|arm| !arm.models.is_empty()).collect();
     let mut models: Vec<String> = named.iter().map(|arm| arm.models.join(", ")).collect();
@@ -80,9 +80,9 @@ fn made_with(report: &ArmsReport) -> String {
             .map(|(a, m)| format!("{}: {m}", a.name))
             .collect(),
     };
-    // Days are enough, and the same in every time zone's reading.
+    // The date is enough, and time zones don't matter.
     said.extend(
-        report.arms.iter().filter_map(|arm| arm.began.as_deref()?.get(..10)).min().map(|day| format!("begun {day}")),
+        report.arms.iter().filter_map(|arm| arm.began.as_deref()?.get(..10)).min().map(|day| format!("started {day}")),
     );
     said.join("; ")
 }

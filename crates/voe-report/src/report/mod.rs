@@ -1,11 +1,11 @@
-//! Arms side by side: what is counted, and how it is laid out.
+//! Comparison of arms: counts and layout.
 //!
 //! - [`build`]: the report as data
-//! - [`arm_facts`]: what is counted of one arm
+//! - [`arm_facts`]: counts of one arm
 //! - [`table`]: rows and columns, in any format
 //! - [`tables`]: the report's tables
-//! - [`attempts_csv`]: one line an attempt, for other programs
-//! - [`html`]: all of it in one page
+//! - [`attempts_csv`]: one line per attempt, for other programs
+//! - [`html`]: the report as one page
 
 pub mod arm_facts;
 pub mod attempts_csv;

@@ -1,5 +1,5 @@
 "use strict";
-// Sorts a table by a column when its heading is pressed, and filters the long one. The page reads the same without it.
+// Sorts a table by a column when its heading is pressed, and filters the long one. The page is readable without it.
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
   const key = (row, column) => {

@@ -17,7 +17,7 @@ pub struct ReportTable {
     pub id: &'static str,
     /// Its heading.
     pub title: String,
-    /// What the numbers mean, one or two sentences; may be empty.
+    /// Explanation of the numbers, one or two sentences; may be empty.
     pub note: String,
     /// Headings of the columns.
     pub columns: Vec<String>,
@@ -25,10 +25,10 @@ pub struct ReportTable {
     pub rows: Vec<Vec<Value>>,
 }
 
-/// One field: what is shown, and what is sorted by and exported.
+/// One field: the shown text, and the number to sort by and export.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Value {
-    /// As shown.
+    /// The shown text.
     pub text: String,
     /// The number behind it, for a numeric field.
     pub number: Option<f64>,
@@ -65,12 +65,12 @@ impl From<u32> for Value {
 }
 
 impl Value {
-    /// A number shown in some way.
+    /// A number with its shown text.
     pub fn number(number: f64, text: impl Into<String>) -> Self {
         Self { text: text.into(), number: Some(number) }
     }
 
-    /// A field with nothing in it, in a column of numbers.
+    /// An empty field in a column of numbers.
     pub fn missing() -> Self {
         Self { text: "–".to_owned(), number: Some(f64::NEG_INFINITY) }
     }
@@ -89,7 +89,7 @@ impl ReportTable {
         !self.rows.is_empty() && self.rows.iter().all(|row| row.get(column).is_none_or(|v| v.number.is_some()))
     }
 
-    /// For a terminal: columns apart by two spaces, numbers to the right.
+    /// Text for a terminal: columns separated by two spaces, numbers right-aligned.
     pub fn text(&self) -> String {
         let cell = |row: &[Value], c: usize| row.get(c).map(|v| one_line(&v.text)).unwrap_or_default();
         let widths: Vec<usize> = (0..self.columns.len())
@@ -130,7 +130,7 @@ impl ReportTable {
         out
     }
 
-    /// As CSV, numbers in full.
+    /// As CSV, with full numbers.
     pub fn csv(&self) -> String {
         let mut out = csv_line(&self.columns);
         for row in &self.rows {
@@ -139,14 +139,14 @@ impl ReportTable {
         out
     }
 
-    /// As an HTML table; sortable by the page's script, readable without it.
+    /// As an HTML table; sortable by the page's script, but readable without it.
     ///
     /// # Errors
-    /// The template is at fault.
+    /// The template is invalid.
     pub fn html(&self) -> Result<String, ReportError> {
         let column = |(c, name): (usize, &String)| context! { name, numeric => self.is_numeric(c) };
         let cell = |value: &Value| {
-            // As text: the number in full, as in the CSV.
+            // As text: the full number, as in the CSV.
             let number = value.number.filter(|number| number.is_finite()).map(|number| number.to_string());
             context! { text => &value.text, numeric => value.number.is_some(), number }
         };
@@ -156,7 +156,7 @@ impl ReportTable {
     }
 }
 
-/// A part as a number and a percentage; nothing of nothing.
+/// A part as a number and a percentage; empty for a total of zero.
 pub(super) fn some_share(part: u32, whole: u32) -> Option<Value> {
     (whole > 0).then(|| {
         let share = f64::from(part) / f64::from(whole);
@@ -164,7 +164,7 @@ pub(super) fn some_share(part: u32, whole: u32) -> Option<Value> {
     })
 }
 
-/// Names come from files: a line break or an escape sequence in one must not reach a terminal.
+/// Removes line breaks and escape sequences: names come from files, and these must not reach a terminal.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

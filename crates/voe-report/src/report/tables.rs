@@ -10,7 +10,7 @@ use crate::metric::{METRICS, Metric, MetricRow, MetricTable};
 use crate::stats::Interval;
 
 impl ArmsReport {
-    /// All tables that have something to show, in reading order; the one of all tasks last.
+    /// All non-empty tables, in reading order; the table of all tasks is last.
     pub fn tables(&self) -> Vec<ReportTable> {
         let tables = [
             self.arms_table(),
@@ -29,7 +29,7 @@ impl ArmsReport {
         tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
     }
 
-    /// Where each repository has one task, the table of tasks says the same.
+    /// The repositories; empty if each has one task, since the table of tasks shows the same.
     pub(crate) fn repositories(&self) -> &[GroupRow] {
         if self.by_repo.len() < self.tasks { &self.by_repo } else { &[] }
     }
@@ -53,7 +53,7 @@ impl ArmsReport {
         ReportTable {
             id: "arms",
             title: "Arms".into(),
-            note: "Resolved of all tasks of the suite, with the Wilson interval at 95 %.".to_owned()
+            note: "Resolved of all tasks of the suite, with the 95 % Wilson interval.".to_owned()
                 + if self.arms.iter().any(|a| a.trials > 1) {
                     " With several trials: the mean over trials."
                 } else {
@@ -153,7 +153,7 @@ impl ArmsReport {
         ReportTable {
             id: "evidence",
             title: "Evidence".into(),
-            note: "Of the graded attempts that ended with each level of evidence, the share resolved. A proven patch that is not \
+            note: "Share resolved of the graded attempts that ended with each level of evidence. A proven patch that is not \
                    resolved is a false proof."
                 .into(),
             columns: owned(&["arm", "level", "attempts", "resolved", "rate", "95 % interval"]),
@@ -161,7 +161,7 @@ impl ArmsReport {
         }
     }
 
-    /// Rows of a name and a count for each arm; rows of zeros are left out.
+    /// Rows with a name and a count for each arm; rows of zeros are left out.
     fn by_arm(&self, names: &[(String, Vec<u32>)]) -> Vec<Vec<Value>> {
         let shown = names.iter().filter(|(_, counts)| counts.iter().any(|&n| n > 0));
         shown
@@ -178,8 +178,8 @@ impl ArmsReport {
         let names: Vec<_> = FailureClass::ALL.iter().map(|&f| (f.words().to_owned(), count(f))).collect();
         ReportTable {
             id: "failures",
-            title: "Why not".into(),
-            note: "What is not resolved, by the first class that fits.".to_owned() + &gold_fails(&self.arms),
+            title: "Failure classes".into(),
+            note: "Unresolved tasks, by the first class that applies.".to_owned() + &gold_fails(&self.arms),
             columns: self.headed("class"),
             rows: self.by_arm(&names),
         }
@@ -253,13 +253,13 @@ impl ArmsReport {
         table
     }
 
-    /// A row of what each arm's attempts did.
+    /// A row of a count from each arm's trajectories.
     fn work_row(&self, label: &str, of: impl Fn(&ArmWork) -> Option<Value>) -> Vec<Value> {
         let cell = |arm: &ArmFacts| arm.work.as_ref().and_then(&of).unwrap_or_else(Value::missing);
         [Value::from(label)].into_iter().chain(self.arms.iter().map(cell)).collect()
     }
 
-    /// The rows of a table that come from the table of metrics; what no arm knows is left out.
+    /// The rows of a table that come from the table of metrics; rows unknown for all arms are left out.
     fn metric_table(&self, wanted: MetricTable, id: &'static str, title: &str, note: &str) -> ReportTable {
         let row = |metric: &Metric, MetricRow { label, combine, .. }: &MetricRow| {
             let cell = |arm: &ArmFacts| {
@@ -328,7 +328,7 @@ impl ArmsReport {
             id: "overlap",
             title: "Overlap".into(),
             note: format!(
-                "Tasks resolved by both / by at least one of both; alone: by no other arm. At least one arm resolves {} of {}, all arms {}.",
+                "Tasks resolved by both / by at least one of the two; alone: by no other arm. At least one arm resolves {} of {}, all arms {}.",
                 self.overlap.union_of_all, self.tasks, self.overlap.all
             ),
             columns,
@@ -352,8 +352,8 @@ impl ArmsReport {
         columns.splice(1..1, owned(&["repository", "difficulty"]));
         ReportTable {
             id: "tasks",
-            title: "Task by task".into(),
-            note: "✓ resolved, · not resolved, – not submitted; with several trials: trials that resolved it.".into(),
+            title: "Tasks".into(),
+            note: "✓ resolved, · not resolved, – not submitted; with several trials: the number of trials that resolved it.".into(),
             columns,
             rows: self.matrix.iter().map(row).collect(),
         }

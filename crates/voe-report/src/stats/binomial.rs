@@ -39,8 +39,8 @@ pub(super) fn pmf(n: u64, k: u64, p: f64) -> f64 {
     (ln_choose(n, k) + k as f64 * p.ln() + (n - k) as f64 * (1.0 - p).ln()).exp()
 }
 
-/// The probability of at most `k` successes: summed downwards from `k`, each term from the one above it, until nothing is
-/// added any more.
+/// The probability of at most `k` successes: summed downwards from `k`, each term from the one above it, until terms are
+/// negligible.
 pub(super) fn cdf(n: u64, k: u64, p: f64) -> f64 {
     if k >= n || p <= 0.0 {
         return 1.0;
@@ -59,7 +59,7 @@ pub(super) fn cdf(n: u64, k: u64, p: f64) -> f64 {
     sum.min(1.0)
 }
 
-/// The counts that hold all but a share below 1e-20 of the probability: ten standard deviations and some.
+/// The range of counts outside which the probability is below 1e-20: ten standard deviations and some more.
 pub(super) fn bulk(n: u64, p: f64) -> std::ops::RangeInclusive<u64> {
     let (mean, reach) = (n as f64 * p, 10.0 * (n as f64 * p * (1.0 - p)).sqrt() + 20.0);
     let low = (mean - reach).floor().max(0.0) as u64;

@@ -1,4 +1,4 @@
-//! Resampling tasks by repository, which keeps what tasks of one repository have in common.
+//! Resamples tasks by repository, which preserves the correlation of tasks within a repository.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +6,19 @@ use serde::Serialize;
 
 use super::{Interval, random::Random};
 
-/// Resamples drawn. The Monte-Carlo error of an end of the interval is then about a tenth of a standard error's hundredth.
+/// Number of resamples. The Monte Carlo error of an end of the interval is then a few percent of a standard error.
 const RESAMPLES: usize = 10_000;
 
 /// Below this many clusters an interval from resampling them tends to be too narrow (Cameron, Gelbach and Miller,
 /// Rev. Econ. Stat. 90 (2008) 414–427).
 pub const FEW_CLUSTERS: usize = 30;
 
-/// A mean over tasks, with what resampling says of it.
+/// A mean over tasks, with its interval from resampling.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Clustered {
     /// The mean over all tasks.
     pub mean: f64,
-    /// The percentile interval at 95 %.
+    /// The 95 % percentile interval.
     pub interval: Interval,
     /// The cluster-robust standard error in closed form.
     pub error: f64,

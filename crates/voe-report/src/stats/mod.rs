@@ -2,8 +2,8 @@
 //!
 //! - [`proportion`]: the Wilson interval of one rate
 //! - [`paired`]: exact McNemar and the Tango interval of a paired difference
-//! - [`power`]: what a planned paired experiment can show
-//! - [`bootstrap`]: resampling tasks by repository, for several trials
+//! - [`power`]: power of a planned paired experiment
+//! - [`bootstrap`]: resamples tasks by repository, for several trials
 //! - [`trials`]: spread between trials, pass@k, pass^k
 //! - [`multiple`]: Holm's correction
 
@@ -20,14 +20,14 @@ mod random;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// An interval, lower end first, in the unit of what it is an interval of.
+/// An interval, lower end first, in the unit of its quantity.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Interval(pub f64, pub f64);
 
-/// The confidence of all intervals that are shown.
+/// The confidence level of all intervals.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// The two-sided level of all tests that are shown.
+/// The two-sided significance level of all tests.
 pub const ALPHA: f64 = 0.05;
 
 /// The quantile of the standard normal distribution that leaves half of `1 - CONFIDENCE` above it.

@@ -1,4 +1,4 @@
-//! Several tests at once.
+//! Corrections for multiple tests.
 
 /// Holm's adjusted p-values, in the order given (Holm, Scand. J. Stat. 6 (1979) 65–70).
 pub fn holm(p: &[f64]) -> Vec<f64> {

@@ -3,7 +3,7 @@
 use super::{Interval, Z, binomial};
 
 /// The exact two-sided p-value of McNemar's test: `won` tasks that only the first arm resolved against `lost` that only the
-/// second did, under "each is as likely as the other". 1 without any such task.
+/// second did, under the hypothesis that both are equally likely. 1 without any such task.
 ///
 /// McNemar, Psychometrika 12 (1947) 153–157; the exact form is the sign test, twice the smaller binomial tail.
 pub fn mcnemar(won: usize, lost: usize) -> f64 {
@@ -11,7 +11,7 @@ pub fn mcnemar(won: usize, lost: usize) -> f64 {
     (2.0 * binomial::cdf(discordant, fewer, 0.5)).min(1.0)
 }
 
-/// The score interval at 95 % of the difference of two paired rates, (`won` − `lost`) / `tasks`; `None` without tasks.
+/// The 95 % score interval of the difference of two paired rates, (`won` − `lost`) / `tasks`; `None` without tasks.
 ///
 /// Tango, Stat. Med. 17 (1998) 891–908. It keeps its coverage at small numbers and at the edges, where the Wald interval
 /// does not (Fagerland, Lydersen and Laake, Stat. Med. 33 (2014) 2850–2875).

@@ -1,4 +1,4 @@
-//! What a planned paired experiment can show.
+//! Power of a planned paired experiment.
 
 use super::Z;
 use super::binomial::{bulk, cdf, pmf};
@@ -8,11 +8,11 @@ use super::binomial::{bulk, cdf, pmf};
 pub struct PowerPlan {
     /// Paired outcomes: tasks, or tasks times trials.
     pub pairs: u64,
-    /// The share of pairs on which the arms differ, either way.
+    /// The share of pairs on which the arms differ, in either direction.
     pub discordance: f64,
-    /// The difference of the arms' rates that is to be seen.
+    /// The minimum detectable difference of the arms' rates.
     pub gain: f64,
-    /// The two-sided level of the test.
+    /// The two-sided significance level of the test.
     pub alpha: f64,
 }
 
@@ -67,7 +67,7 @@ impl PowerPlan {
         Some(high)
     }
 
-    /// The smallest gain that this many pairs show with at least this power, to 0.0005; `None` if none does.
+    /// The smallest gain that this many pairs detect with at least this power, to 0.0005; `None` if there is none.
     pub fn gain_for(&self, power: f64) -> Option<f64> {
         let reaches = |gain: f64| Self { gain, ..*self }.power() >= power;
         if !reaches(self.discordance) {
@@ -93,7 +93,7 @@ fn next_critical(discordant: u64, before: Option<u64>, alpha: f64) -> Option<u64
         Some(c) if rejects(c) => c,
         Some(c) => return c.checked_sub(1).filter(|&c| rejects(c)),
         None if rejects(0) => {
-            // Where the normal approximation puts it, and a little below, to begin with.
+            // Starts a little below the normal approximation.
             let guess = (discordant as f64 - Z * (discordant as f64).sqrt()) / 2.0 - 3.0;
             Some(guess.max(0.0) as u64).filter(|&c| rejects(c)).unwrap_or(0)
         }

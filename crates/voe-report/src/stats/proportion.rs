@@ -2,7 +2,7 @@
 
 use super::{Interval, Z};
 
-/// The Wilson score interval at 95 % of `successes` of `total`; `None` without any tasks.
+/// The 95 % Wilson score interval of `successes` of `total`; `None` without any tasks.
 ///
 /// Wilson, J. Am. Stat. Assoc. 22 (1927) 209–212; recommended by Brown, Cai and DasGupta, Stat. Sci. 16 (2001) 101–133.
 pub fn wilson(successes: usize, total: usize) -> Option<Interval> {

@@ -1,4 +1,4 @@
-//! A small generator of random numbers, so that a report made twice is the same report.
+//! A small pseudorandom number generator, so that reports are reproducible.
 
 /// xoshiro256++ (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2021), seeded by splitmix64.
 #[derive(Debug, Clone)]

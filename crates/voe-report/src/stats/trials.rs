@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::binomial::ln_choose;
 
-/// How a number differs between trials.
+/// The spread of a number between trials.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Spread {
     /// The mean over trials.
@@ -34,7 +34,7 @@ pub fn spread(values: &[f64]) -> Option<Spread> {
     })
 }
 
-/// The chance that at least one of `k` trials resolves a task of which `resolved` of `trials` did, without bias:
+/// Unbiased estimate of the probability that at least one of `k` trials resolves a task that `resolved` of `trials` did:
 /// 1 − C(n − c, k) / C(n, k). `None` where there are fewer than `k` trials.
 ///
 /// Chen et al., "Evaluating large language models trained on code", arXiv:2107.03374 (2021), equation 1.
@@ -48,7 +48,7 @@ pub fn pass_at(k: u64, trials: u64, resolved: u64) -> Option<f64> {
     Some(1.0 - (ln_choose(trials - resolved, k) - ln_choose(trials, k)).exp())
 }
 
-/// The chance that all of `k` trials resolve it: C(c, k) / C(n, k).
+/// Unbiased estimate of the probability that all of `k` trials resolve it: C(c, k) / C(n, k).
 ///
 /// Yao et al., "τ-bench", arXiv:2406.12045 (2024), section 3.
 pub fn pass_hat(k: u64, trials: u64, resolved: u64) -> Option<f64> {

@@ -8,7 +8,7 @@ use voe_untrusted::text::is_hazard;
 
 use crate::{ReportError, markup};
 
-/// Name, content type and content as they are in the source.
+/// Name, content type and content, as in the source.
 const FILES: [(&str, &str, &str); 9] = [
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
     ("style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
@@ -25,7 +25,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 const PAGE: &str = include_str!("assets/index.html");
 
-/// Stands in a script for the characters that are not shown.
+/// Placeholder in a script for the characters that are not shown.
 const HAZARDS: &str = "{{hazards}}";
 
 /// Name, content type and content of each file.
@@ -36,7 +36,7 @@ pub(super) fn files() -> impl Iterator<Item = (&'static str, &'static str, Cow<'
     })
 }
 
-/// The ranges of a regular expression that fit what a terminal is not given either, so that there is one list.
+/// The regular expression ranges of the characters that are also removed on a terminal, so that there is one list.
 fn hazards() -> String {
     let (mut ranges, mut open) = (String::new(), None);
     for c in ('\0'..=char::MAX).map(Some).chain([None]) {
@@ -53,18 +53,18 @@ fn hazards() -> String {
     ranges
 }
 
-/// The page, as served or for opening from disk. In a page, unlike in a header, a policy can't say who may frame it.
+/// The page, as served or for opening from disk. In a page, unlike in a header, a policy can't restrict framing.
 ///
 /// # Errors
-/// The template is at fault.
+/// The template is invalid.
 pub(super) fn page(exported: bool) -> Result<String, ReportError> {
     let mode = if exported { "export" } else { "served" };
     let policy = policy(exported).trim_end_matches("; frame-ancestors 'none'");
     markup::render(PAGE, context! { mode, policy })
 }
 
-/// What the page may do: run its own scripts, ask its own server, nothing else. From disk there is no server to ask, and a
-/// script's address begins with `file:`.
+/// Content security policy: the page may run its own scripts and request from its own server, nothing else. From disk there is no server, and a
+/// script's URL starts with `file:`.
 pub(super) fn policy(exported: bool) -> &'static str {
     if exported {
         "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; base-uri 'none'; form-action 'none'"

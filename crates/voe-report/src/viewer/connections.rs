@@ -1,4 +1,4 @@
-//! The viewer's connections. Any user of the machine can connect; whoever does not have the token keeps nobody out.
+//! The viewer's connections. Any user of the machine can connect, but those without the token can't block others.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-/// Connections that are open at a time. A browser has six to one server.
+/// Most open connections. A browser opens six to one server.
 const MOST: usize = 32;
 
 /// A listener that closes the oldest connection without the token when there are too many.
@@ -45,7 +45,7 @@ impl Listener for Connections {
     }
 }
 
-/// What is open, oldest first.
+/// The open connections, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct ConnectionTable(Mutex<OpenConnections>);
 
@@ -70,7 +70,7 @@ impl ConnectionTable {
         if open.by_age.len() >= MOST {
             let unknown = open.by_age.iter().find(|(_, (known, _))| !known.is_set()).map(|(id, _)| *id);
             if let Some(oldest) = unknown.or_else(|| open.by_age.keys().next().copied()) {
-                // Its sender goes, and with that it is closed.
+                // Dropping its sender closes it.
                 open.by_age.remove(&oldest);
             }
         }
@@ -81,7 +81,7 @@ impl ConnectionTable {
         Connection { id, stream, known, closed, table: Arc::clone(table) }
     }
 
-    /// Closes what never showed the token, now and from now on: nobody waits for it at the end.
+    /// Closes connections that never sent the token, now and in the future, so that shutdown does not wait for them.
     pub(super) fn end(&self) {
         let mut open = self.open();
         open.is_ending = true;
@@ -89,7 +89,7 @@ impl ConnectionTable {
     }
 }
 
-/// Whether a request with the token came on a connection.
+/// Whether a connection has sent a request with the token.
 #[derive(Debug, Clone, Default)]
 pub(super) struct KnownConnection(Arc<AtomicBool>);
 
@@ -109,7 +109,7 @@ impl Connected<IncomingStream<'_, Connections>> for KnownConnection {
     }
 }
 
-/// A connection that ends when the table says so.
+/// A connection that the table can close.
 #[derive(Debug)]
 pub(super) struct Connection {
     id: u64,

@@ -9,9 +9,9 @@ use super::{ViewOptions, assets, pages};
 use crate::ReportError;
 use crate::output::Folder;
 
-/// Writes the viewer and all attempts to a folder; one attempt at a time is held. Returns the number of attempts.
+/// Writes the viewer and all attempts to a folder, with one attempt in memory at a time. Returns the number of attempts.
 ///
-/// A page from disk may not fetch, so that data comes as scripts which call `voeData(key, value)` with a JSON value.
+/// A page from disk may not fetch, so data is written as scripts that call `voeData(key, value)` with a JSON value.
 ///
 /// # Errors
 /// An input can't be read, or a file can't be written.

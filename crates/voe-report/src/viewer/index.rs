@@ -1,4 +1,4 @@
-//! Where each step of each attempt is: read once, then kept up with as files grow.
+//! Index of the steps of all attempts: read once, then updated as files grow.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -18,30 +18,30 @@ use crate::data::{failed, light, load, run_dir};
 use crate::format::count;
 use voe_grade::{InstanceFile, InstanceReport, RunReport};
 
-/// Attempts that are being read at the same time while the index is built.
+/// Attempts that are read at the same time while the index is built.
 const READERS: usize = 4;
 
-/// Everything that is viewed. Some hundred bytes an attempt and sixteen a step, whatever the size of the files.
+/// Everything that is viewed. Some hundred bytes per attempt and sixteen per step, whatever the size of the files.
 #[derive(Debug, Default)]
 pub struct ViewerIndex {
     sources: Vec<ViewSource>,
-    /// The attempts; their place is their id and never changes.
+    /// The attempts; their position is their id and never changes.
     pub entries: Vec<IndexEntry>,
     known: HashMap<PathBuf, usize>,
     grades: BTreeMap<PathBuf, (SystemTime, Grades)>,
-    /// Grows whenever anything changes.
+    /// Increases whenever anything changes.
     pub version: u64,
 }
 
-/// What a report and what is next to it say, by task.
+/// Verdicts and details from a report and the files next to it, by task.
 type Grades = BTreeMap<String, (GradeVerdict, FailedGrade)>;
 
 /// One attempt.
 #[derive(Debug)]
 pub struct IndexEntry {
-    /// Its arm; the strategy's name for a single file.
+    /// Its arm; for a single file, the strategy's name.
     pub arm: String,
-    /// Its trial; for single files, which of those of the same task and strategy.
+    /// Its trial; for single files, a number among those of the same task and strategy.
     pub trial: u32,
     /// Its task.
     pub task: String,
@@ -49,21 +49,21 @@ pub struct IndexEntry {
     pub place: RunPlace,
     /// Its run's grades, if it belongs to a run: `grades/<arm>-<trial>`, without the extension.
     pub grades: Option<RunPlace>,
-    /// The search that it is a part of, and its record as the search's nodes name it.
+    /// The search that it is part of, and the name of its record in the search's nodes.
     pub part_of: Option<(usize, String)>,
     /// The facts so far.
     pub fold: Fold,
-    /// Where each reply begins in the file, with its step.
+    /// Offset of each reply in the file, with its step.
     pub steps: Vec<(u32, u64)>,
-    /// Bytes read.
+    /// Bytes read so far.
     pub read: u64,
-    /// What grading said.
+    /// Verdict of the grading.
     pub verdict: GradeVerdict,
-    /// What else it knows of a failure.
+    /// Details of a failure from grading.
     pub failed: FailedGrade,
-    /// Lines that are no records.
+    /// Number of lines that are not records.
     unread: usize,
-    /// Why it could not be read, or not whole.
+    /// Why it could not be read, or only in part.
     pub damage: Option<String>,
     /// The index's version when it last changed.
     pub version: u64,
@@ -71,7 +71,7 @@ pub struct IndexEntry {
 }
 
 impl ViewerIndex {
-    /// Reads everything that `inputs` name.
+    /// Reads all `inputs`.
     ///
     /// # Errors
     /// An input can't be read, or has nothing to view.
@@ -102,7 +102,7 @@ impl ViewerIndex {
         self.entries.get(*self.known.get(path)?)
     }
 
-    /// Arms of which only verdicts are known.
+    /// Arms with verdicts only.
     pub(super) fn reports(&self) -> impl Iterator<Item = &ArmResults> {
         self.sources.iter().flat_map(|source| match source {
             ViewSource::Report(arms) => arms.as_slice(),
@@ -110,12 +110,12 @@ impl ViewerIndex {
         })
     }
 
-    /// The number of attempts; those within a search are parts of one.
+    /// The number of attempts; those within a search count as parts of one.
     pub fn attempts(&self) -> usize {
         self.entries.iter().filter(|entry| entry.part_of.is_none()).count()
     }
 
-    /// Reads what is new. Returns whether anything changed.
+    /// Reads new data. Returns whether anything changed.
     ///
     /// # Errors
     /// A run directory can't be listed. An attempt that can't be read is not an error: its entry reports the damage.
@@ -172,7 +172,7 @@ impl ViewerIndex {
         Ok(())
     }
 
-    /// The place of an entry, which is new or known by its path.
+    /// The position of an entry with this path, added if new.
     fn add(&mut self, entry: IndexEntry) -> usize {
         let path = entry.place.path();
         if let Some(id) = self.known.get(&path) {
@@ -183,7 +183,7 @@ impl ViewerIndex {
         self.entries.len() - 1
     }
 
-    /// Single files of the same task and strategy are told apart as trials are.
+    /// Numbers single files of the same task and strategy like trials.
     fn number_files(&mut self) {
         let mut seen: HashMap<(String, String), u32> = HashMap::new();
         for entry in self.entries.iter_mut().filter(|e| e.grades.is_none() && e.part_of.is_none()) {
@@ -193,7 +193,7 @@ impl ViewerIndex {
         }
     }
 
-    /// Verdicts of run reports that are new or were written again.
+    /// Reads verdicts of run reports that are new or have changed.
     fn read_grades(&mut self) -> Result<(), ReportError> {
         let reports = self.entries.iter().filter_map(IndexEntry::report).map(|place| (place.path(), place));
         let files: BTreeMap<PathBuf, RunPlace> = reports.collect();
@@ -206,7 +206,7 @@ impl ViewerIndex {
                 continue;
             }
             let text = place.text(LONGEST_TEXT)?.unwrap_or_default();
-            // A report that is just being written is read the next time.
+            // A report that is being written is read the next time.
             let Ok(report) = serde_json::from_str::<RunReport>(&text) else { continue };
             let mut trial = load::trial_of(report);
             let name = file.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -233,7 +233,7 @@ impl ViewerIndex {
         Ok(())
     }
 
-    /// By the search that they are parts of.
+    /// Entries by the search that they are part of.
     fn parts(&self) -> HashMap<usize, Vec<&IndexEntry>> {
         let mut parts: HashMap<usize, Vec<&IndexEntry>> = HashMap::new();
         for entry in &self.entries {
@@ -244,7 +244,7 @@ impl ViewerIndex {
         parts
     }
 
-    /// The facts of an attempt, those of its parts included.
+    /// The facts of an attempt, including those of its parts.
     pub(super) fn facts(&self, id: usize) -> AttemptFacts {
         let parts = self.parts().remove(&id).unwrap_or_default();
         self.entries.get(id).map(|entry| entry.facts(parts.into_iter())).unwrap_or_default()
@@ -273,7 +273,7 @@ impl ViewerIndex {
         }
         for source in &self.sources {
             let ViewSource::Run { place, arm: wanted, label, .. } = source else { continue };
-            // What can't be read now is looked at again at the next beat.
+            // A file that can't be read now is tried again at the next interval.
             for (task, name, failure) in run_dir::faults(place).unwrap_or_default() {
                 let Some((arm, number)) = run_dir::arm_and_trial(&name) else { continue };
                 if wanted.as_deref().is_none_or(|w| w == arm) {
@@ -334,7 +334,7 @@ impl IndexEntry {
         self.version = version;
         let size = self.len().unwrap_or(0);
         if size < self.read {
-            // Written anew, or a torn line was cut off together with whole ones.
+            // The file was rewritten, or a torn line was cut off together with complete ones.
             (self.fold, self.read, self.unread) = (Fold::default(), 0, 0);
             self.steps.clear();
         }
@@ -367,7 +367,7 @@ impl IndexEntry {
         }
     }
 
-    /// Grading test by test, where it is at hand.
+    /// Results of each test, if available.
     pub fn grade(&self) -> Option<InstanceReport> {
         let file = self.grades.as_ref()?.join(format!("{}.json", self.task));
         let text = file.text(LONGEST_TEXT).ok()??;
@@ -375,7 +375,7 @@ impl IndexEntry {
     }
 }
 
-/// What an attempt without a task's id is called: its file, or that file's folder where the file is named as all are.
+/// Name of an attempt without a task id: its file, or the file's folder if the file has the usual name.
 fn name_of(path: &Path) -> String {
     let own = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = path.parent().and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());

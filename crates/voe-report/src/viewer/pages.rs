@@ -1,4 +1,4 @@
-//! What the browser is told, as JSON.
+//! The data for the browser, as JSON.
 
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
@@ -17,16 +17,16 @@ use crate::data::suite::TaskSet;
 use crate::figure::Figure;
 use crate::metric::{METRICS, Metric};
 
-/// Steps handed out together.
+/// Steps per chunk.
 pub const STEPS_IN_CHUNK: usize = 25;
 
-/// Longer texts are cut in the browser's copy. Bytes.
+/// Most bytes of a text in the browser's copy.
 const LONGEST_TEXT: usize = 100_000;
 
-/// Characters of a line that stands for a text.
+/// Most characters of a text's one-line summary.
 const LINE: usize = 180;
 
-/// The overview, and the figures that it shows.
+/// The overview with its figures.
 pub fn overview(index: &ViewerIndex, suite: Option<&TaskSet>) -> (Value, Vec<Figure>) {
     let made = Made::of(&index.arms(), suite);
     let tables: Vec<Value> = made
@@ -65,7 +65,7 @@ pub fn overview(index: &ViewerIndex, suite: Option<&TaskSet>) -> (Value, Vec<Fig
     (value, made.figures)
 }
 
-/// What a report alone says of an arm's tasks: nothing that could be opened.
+/// Cells of an arm's tasks from a report alone: there is nothing to open.
 fn verdicts(arm: &ArmResults) -> impl Iterator<Item = Value> {
     let of = |trial: &Trial| -> Vec<Value> {
         let (arm, trial, cells) = (&arm.name, trial.number, &trial.cells);
@@ -84,7 +84,7 @@ fn row(id: usize, entry: &IndexEntry) -> Value {
     })
 }
 
-/// One attempt: its facts, a line for each step, and how it ended. Streams the file. `None` if there is no such attempt.
+/// One attempt: its facts, a line for each step, and its finish. Streams the file. `None` if there is no such attempt.
 pub fn attempt(index: &ViewerIndex, id: usize) -> Option<Value> {
     let entry = index.entries.get(id)?;
     let (mut steps, mut before) = (Vec::<Value>::new(), json!({"marks": []}));
@@ -176,18 +176,18 @@ pub fn attempt(index: &ViewerIndex, id: usize) -> Option<Value> {
     Some(value)
 }
 
-/// A metric as the viewer shows it; nothing where it is not known.
+/// A metric as the viewer shows it; `None` if unknown.
 fn shown(metric: &Metric, facts: &AttemptFacts) -> Option<Value> {
     let text = metric.unit.show((metric.of)(facts)?);
     Some(json!({"name": metric.name, "label": metric.label, "text": text, "about": metric.about}))
 }
 
-/// The number of chunks that an attempt's steps fill, what came before them included in the first.
+/// Number of chunks of an attempt's steps; the first includes the records before them.
 pub fn chunks(entry: &IndexEntry) -> usize {
     entry.steps.len().div_ceil(STEPS_IN_CHUNK).max(1)
 }
 
-/// The records of the `chunk`-th lot of steps, step by step (the first list holds what came before the first step, in chunk 0).
+/// The records of a chunk of steps, by step (in chunk 0 the first list contains those before the first step).
 ///
 /// # Errors
 /// The record can't be read.
@@ -221,8 +221,8 @@ pub fn chunk(entry: &IndexEntry, chunk: usize) -> Result<Value, ReportError> {
     Ok(json!({ "first": first, "before": chunk == 0, "steps": steps }))
 }
 
-/// Puts the facts of a record that have types into words: these are made here, not in the browser. An event of a newer version stays
-/// as it is.
+/// Renders the typed facts of a record as text, here and not in the browser. An event of a newer version stays
+/// unchanged.
 fn put_into_words(value: &mut Value) {
     let Ok(record) = serde_json::from_value::<Record>(value.clone()) else { return };
     match &record.event {
@@ -235,13 +235,13 @@ fn put_into_words(value: &mut Value) {
         }
         Event::Check(check) => check_in_words(check, value),
         Event::Resume { from, .. } => value["from"] = from.to_string().into(),
-        // The whole conversation again; its size says enough.
+        // The whole conversation again; its size is enough.
         Event::ConversationRewritten(rewritten) => value["messages"] = rewritten.messages.len().into(),
         _ => {}
     }
 }
 
-/// A check as the browser gets it.
+/// A check for the browser.
 fn check(check: &Check) -> Value {
     let mut value = serde_json::to_value(check).unwrap_or_default();
     check_in_words(check, &mut value);
@@ -257,12 +257,12 @@ fn check_in_words(check: &Check, value: &mut Value) {
     }
 }
 
-/// The first text that says anything.
+/// The first non-empty text.
 fn first(texts: &[&str]) -> String {
     texts.iter().map(|t| t.trim()).find(|t| !t.is_empty()).unwrap_or_default().to_owned()
 }
 
-/// A call's arguments in a line: the command or the path, else all of them.
+/// A call's arguments in one line: the command or the path, else all of them.
 fn told(arguments: &Value) -> String {
     for key in ["command", "path", "pattern"] {
         if let Some(text) = arguments[key].as_str() {
@@ -281,7 +281,7 @@ fn line(text: &str) -> String {
     out
 }
 
-/// A text no longer than the browser should hold.
+/// A text, cut to what the browser should hold.
 fn cut(text: &str) -> String {
     if text.len() <= LONGEST_TEXT {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! Searching all attempts: their files are streamed, and only lines that hold the text are parsed.
+//! Searches all attempts: streams their files and parses only lines that contain the text.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,13 +10,13 @@ use voe_trace::LONGEST_LINE;
 use super::index::ViewerIndex;
 use crate::data::place::RunPlace;
 
-/// Finds beyond this many are not looked for.
+/// Most hits of a search.
 pub const MOST_HITS: usize = 200;
 
-/// Of one attempt no more than this many are told, so that one that repeats itself doesn't hide the others.
+/// Most hits in one attempt, so that a repetitive one doesn't hide the others.
 const MOST_IN_ATTEMPT: usize = 5;
 
-/// Characters shown on either side of a find.
+/// Characters shown on either side of a hit.
 const AROUND: usize = 70;
 
 /// One file to search.
@@ -27,14 +27,14 @@ pub struct Target {
     steps: Vec<(u32, u64)>,
 }
 
-/// The files to search, copied out so that the index isn't held meanwhile.
+/// The files to search, copied so that the index isn't locked meanwhile.
 pub fn targets(index: &ViewerIndex) -> Vec<Target> {
     let target =
         |(id, e): (usize, &super::index::IndexEntry)| Target { id, place: e.place.clone(), steps: e.steps.clone() };
     index.entries.iter().enumerate().map(target).collect()
 }
 
-/// Searches for a text, upper and lower case alike; stops at [`MOST_HITS`], or when `stop` is set.
+/// Searches for a text, ignoring case; stops at [`MOST_HITS`], or when `stop` is set.
 pub fn search(targets: &[Target], text: &str, stop: &AtomicBool) -> Value {
     let Some(pattern) = pattern(text) else { return json!({"hits": [], "more": false}) };
     let wanted = text.to_lowercase();
@@ -68,7 +68,7 @@ pub fn search(targets: &[Target], text: &str, stop: &AtomicBool) -> Value {
     json!({"more": hits.len() >= MOST_HITS, "hits": hits})
 }
 
-/// The text as it stands inside JSON, whatever its case.
+/// The text as escaped in JSON, in any case.
 fn pattern(text: &str) -> Option<Regex> {
     let text = text.trim();
     let quoted = serde_json::to_string(text).ok()?;
@@ -76,7 +76,7 @@ fn pattern(text: &str) -> Option<Regex> {
     RegexBuilder::new(&regex::escape(inner)).case_insensitive(true).build().ok()
 }
 
-/// The first text of a record that holds the wanted one, with what stands around it; not the whole conversation again.
+/// The first text of a record that contains the searched one, with its surroundings; not the whole conversation again.
 fn snippet(record: &Value, wanted: &str) -> Option<(String, String)> {
     let event = record["event"].as_str()?.to_owned();
     if event == "conversation_rewritten" {
@@ -86,7 +86,7 @@ fn snippet(record: &Value, wanted: &str) -> Option<(String, String)> {
         match value {
             Value::String(text) => {
                 let chars: Vec<char> = text.chars().collect();
-                // Found in a copy of the same number of characters, so that places agree.
+                // Searched in a copy with the same number of characters, so that positions agree.
                 let lower: String = chars.iter().map(|c| c.to_lowercase().next().unwrap_or(*c)).collect();
                 let at = lower[..lower.find(wanted)?].chars().count();
                 let (from, to) = (at.saturating_sub(AROUND), (at + wanted.chars().count() + AROUND).min(chars.len()));

@@ -1,4 +1,4 @@
-//! The viewer on loopback, below a path that nobody can guess.
+//! Serves the viewer on loopback, below a path that nobody can guess.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,10 +23,10 @@ use crate::ReportError;
 use crate::data::suite::TaskSet;
 use crate::figure::Figure;
 
-/// How often files are looked at for what is new.
+/// Interval at which files are checked for new data.
 const REFRESH: Duration = Duration::from_millis(1000);
 
-/// A viewer that listens and has yet to be run.
+/// A viewer that is listening but not yet serving.
 #[derive(Debug)]
 pub struct ViewServer {
     listener: TcpListener,
@@ -72,7 +72,7 @@ impl ServerState {
 }
 
 impl ViewServer {
-    /// Reads what is to be viewed and takes the port, on loopback only.
+    /// Reads the inputs and opens the port, on loopback only.
     ///
     /// # Errors
     /// An input can't be read, or the port is taken.
@@ -86,7 +86,7 @@ impl ViewServer {
         let suite = options.suite.clone();
         let read = move || -> Result<Arc<ServerState>, ReportError> {
             let shared = ServerState { index: Mutex::new(ViewerIndex::build(&inputs)?), suite, made: Mutex::new(None) };
-            // The first page is then ready when the first reader asks for it.
+            // So that the first page is ready when it is first requested.
             shared.overview();
             Ok(Arc::new(shared))
         };
@@ -94,12 +94,12 @@ impl ViewServer {
         Ok(Self { listener, address, token, shared })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address for the browser. Whoever has it can read everything that is viewed.
+    /// The URL for the browser. Anyone who has it can read everything that is viewed.
     pub fn url(&self) -> String {
         format!("http://{}/{}/", self.address, self.token.expose())
     }
@@ -121,7 +121,7 @@ impl ViewServer {
             loop {
                 beat.tick().await;
                 let shared = shared.clone();
-                // A file that vanishes or can't be read now is looked at again at the next beat.
+                // A file that disappears or can't be read now is tried again at the next interval.
                 let _ = tokio::task::spawn_blocking(move || shared.index().refresh()).await;
             }
         });
@@ -136,7 +136,7 @@ impl ViewServer {
             .route("/data/steps-{id}/{chunk}", get(steps))
             .route("/data/search", get(find))
             .with_state(self.shared);
-        // Around the routes, not within them: the guard takes the token out of the path before a route is looked for.
+        // Around the routes, not within them: the guard removes the token from the path before routing.
         let router = Router::new()
             .fallback_service(pages)
             .layer(middleware::from_fn(move |request, next| guard(port, token.clone(), request, next)));
@@ -152,12 +152,12 @@ impl ViewServer {
     }
 }
 
-/// Refuses other hosts' names (a page elsewhere could have its own name point here) and paths without the token, and sets
-/// what every answer carries.
+/// Refuses other host names (another site could point its own name here) and paths without the token, and sets
+/// the headers of every response.
 async fn guard(port: u16, token: Token, mut request: Request, next: Next) -> Response {
     let refuse = |why: &'static str| (StatusCode::FORBIDDEN, why).into_response();
     let mut response = if !is_own_host(&request, port) {
-        refuse("this viewer answers to 127.0.0.1 and localhost only\n")
+        refuse("this viewer accepts only 127.0.0.1 and localhost as host\n")
     } else {
         match inner_uri(&token, request.uri()) {
             Some(uri) => {
@@ -167,7 +167,7 @@ async fn guard(port: u16, token: Token, mut request: Request, next: Next) -> Res
                 *request.uri_mut() = uri;
                 next.run(request).await
             }
-            None => refuse("this viewer needs the whole address that `voe view` printed, token included\n"),
+            None => refuse("this viewer needs the full URL that `voe view` printed, including the token\n"),
         }
     };
     let headers = response.headers_mut();
@@ -190,14 +190,14 @@ fn is_own_host(request: &Request, port: u16) -> bool {
     let Ok(host) = host.to_str() else { return false };
     let host = match host.strip_suffix(&format!(":{port}")) {
         Some(host) => host,
-        // Browsers leave out the port of the protocol.
+        // Browsers leave out the default port.
         None if port == 80 => host,
         None => return false,
     };
     matches!(host, "127.0.0.1" | "localhost" | "[::1]")
 }
 
-/// The address within the viewer, without the token; `None` where that is not the right one.
+/// The path within the viewer, without the token; `None` if the token is wrong.
 fn inner_uri(token: &Token, uri: &Uri) -> Option<Uri> {
     let path = token.strip(uri.path())?;
     match uri.query() {
@@ -225,7 +225,7 @@ fn json_of(value: Result<Value, ReportError>) -> Response {
 }
 
 fn missing(what: &str) -> Response {
-    (StatusCode::NOT_FOUND, format!("there is no such {what}")).into_response()
+    (StatusCode::NOT_FOUND, format!("{what} not found")).into_response()
 }
 
 async fn file(Path(name): Path<String>) -> Response {
@@ -244,7 +244,7 @@ async fn figure(State(shared): State<Arc<ServerState>>, Path(name): Path<String>
         _ => None,
     }
     .unwrap_or_else(|| missing("figure"));
-    // A drawing brings its style along, and may do nothing else, also when opened by itself.
+    // An SVG has its own style and may do nothing else, also when opened alone.
     let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     response
@@ -267,7 +267,7 @@ async fn overview(State(shared): State<Arc<ServerState>>) -> Response {
     reading(move || typed("application/json", shared.overview().json.to_string())).await
 }
 
-/// Reads files where that holds up nothing else.
+/// Reads files on a thread for blocking work.
 async fn reading(answer: impl FnOnce() -> Response + Send + 'static) -> Response {
     match tokio::task::spawn_blocking(answer).await {
         Ok(response) => response,

@@ -1,4 +1,4 @@
-//! What a user may name to be viewed.
+//! The inputs of the viewer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,20 +15,20 @@ use crate::data::{load, run_dir};
 pub(super) enum ViewSource {
     Run {
         place: RunPlace,
-        /// Only this arm.
+        /// Show only this arm.
         arm: Option<String>,
-        /// Stands before its arms' names, where several runs are viewed.
+        /// Prefix of its arms' names, if several runs are viewed.
         label: Option<String>,
         known: Arc<BTreeMap<String, TaskFacts>>,
     },
-    /// A trajectory: as it was named, and where it is.
+    /// A trajectory: its path as given, and the resolved one.
     File(PathBuf, RunPlace),
     /// Verdicts without trajectories: a run report, or a table of verdicts.
     Report(Vec<ArmResults>),
 }
 
 impl ViewSource {
-    /// What a user named.
+    /// Resolves an input that the user gave.
     pub(super) fn of(input: &str) -> Result<Self, ReportError> {
         let path = Path::new(input);
         if load::is_report(input) {
@@ -69,7 +69,7 @@ impl ViewSource {
     }
 }
 
-/// Arms of several runs may have one name: each gets its run's in front.
+/// Arms of several runs may have the same name, so each gets its run's name as a prefix.
 pub(super) fn label(sources: &mut [ViewSource]) {
     let runs: BTreeSet<PathBuf> = sources.iter().filter_map(ViewSource::run).collect();
     let short = |path: &Path| path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
@@ -83,7 +83,7 @@ pub(super) fn label(sources: &mut [ViewSource]) {
     }
 }
 
-/// An arm's name as it is shown.
+/// An arm's name as shown.
 pub(super) fn labelled(label: Option<&str>, arm: &str) -> String {
     label.map_or_else(|| arm.to_owned(), |label| format!("{label}:{arm}"))
 }

@@ -1,13 +1,13 @@
-//! The token in the viewer's address: whoever does not know it, sees nothing.
+//! The token in the viewer's URL: without it nothing is shown.
 //!
-//! Any user of the machine can connect to loopback, and so can any page in the user's browser. The token stands in the path
-//! and not in a cookie: a browser sends its cookies for `127.0.0.1` to every port there, other users' included.
+//! Any user of the machine can connect to loopback, and so can any page in the user's browser. The token is in the path
+//! and not in a cookie: a browser sends its cookies for `127.0.0.1` to every port there, including those of other users.
 
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _};
 
-/// Where the system's random numbers come from.
+/// Source of random numbers.
 const SOURCE: &str = "/dev/urandom";
 
 /// 128 random bits in hexadecimal.
@@ -28,18 +28,18 @@ impl Token {
         Ok(Self(text))
     }
 
-    /// The token itself, for the address that the user is given.
+    /// The token itself, for the URL that the user gets.
     pub(super) fn expose(&self) -> &str {
         &self.0
     }
 
-    /// What follows the token in a path; `None` where the path does not begin with it.
+    /// The rest of a path after the token; `None` if the path does not start with it.
     pub(super) fn strip<'a>(&self, path: &'a str) -> Option<&'a str> {
         let (given, rest) = path.strip_prefix('/')?.split_once('/')?;
         self.is(given).then(|| &path[path.len() - rest.len() - 1..])
     }
 
-    /// Whether it is this one. Takes the same time wherever the first difference is.
+    /// Whether it equals this one. Takes the same time wherever the first difference is.
     fn is(&self, given: &str) -> bool {
         let (own, given) = (self.0.as_bytes(), given.as_bytes());
         own.len() == given.len() && own.iter().zip(given).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0

@@ -1,5 +1,5 @@
 "use strict";
-// Which page, which keys, and what is new.
+// Pages, keys and updates.
 (() => {
   const main = document.getElementById("main");
   const search = document.getElementById("search");
@@ -89,7 +89,7 @@
     search.blur();
   });
 
-  // What is new is asked for once a second while the page is in sight.
+  // Asks for new data once a second while the page is visible.
   let version = null;
   const versions = new Map();
   const beat = async () => {

@@ -28,7 +28,7 @@
       voe.table({ columns: ["list", "verdict", "test"], rows: failed ? shown.filter((row) => row[1] === "failed") : shown }));
   };
 
-  // The time line: a bar a step, as wide as its time, with what happened in it.
+  // The timeline: one bar per step, as wide as its time, with what happened in it.
   const line = (a) => {
     const total = Math.max(...a.steps.map((s) => s.at), 1);
     const bars = a.steps.map((s, i) => {
@@ -36,7 +36,7 @@
       const kinds = marks(s);
       const bar = el("a", { class: "bar " + kinds.join(" "), href: `#/attempt/${a.id}/step/${i + 1}`, title: `step ${s.step}: ${voe.duration(took)} ${kinds.join(", ")}`,
         attrs: { "aria-label": `step ${s.step}`, tabindex: "-1" } });
-      // Shares of a thousand: shares of one would leave a gap where they sum to less.
+      // Parts of a thousand: flex values below one would leave a gap if they sum to less than one.
       bar.style.flexGrow = String(Math.max((1000 * took) / total, 2));
       return bar;
     });
@@ -55,7 +55,7 @@
       c.ended_by ? el("span", { class: "fail" }, " " + c.ended_by) : c.exit ? el("span", { class: "fail" }, ` exit ${c.exit}`) : c.ok ? null : el("span", { class: "fail" }, " failed")));
     const told = s.marks.map((m) => el("span", { class: "mark" }, badge(m.kind === "check" ? m.name : m.kind === "gate" ? m.name : m.kind, m.kind === "check" ? m.name : m.kind),
       m.kind === "check" && m.without ? el("span", { class: "quiet" }, ` ${m.without.exit ?? "–"} → ${m.with.exit ?? "–"}`) : null,
-      // The run without the edits goes beside the next reply: its outcome comes a step later.
+      // The run without the edits overlaps with the next reply: its outcome comes a step later.
       m.kind === "check" && m.step !== s.step ? el("span", { class: "quiet" }, ` of step ${m.step}`) : null,
       m.kind === "nudge" && m.name !== "verify" ? ` ${m.name}` : null));
     const summary = el("summary", {},
@@ -117,7 +117,7 @@
       facts(a));
     const checks = f?.checks?.length ? el("section", {}, el("h2", {}, "Evidence of the patch"), f.checks.map(voe.check),
       f.unchecked?.length ? el("p", { class: "quiet" }, "Not checked after their last edit: " + f.unchecked.join(", ")) : null) : null;
-    const patch = el("section", {}, el("h2", {}, f ? "Patch" : "Patch so far"), a.patch ? voe.diff(a.patch) : el("p", { class: "quiet" }, "Nothing was changed."));
+    const patch = el("section", {}, el("h2", {}, f ? "Patch" : "Patch so far"), a.patch ? voe.diff(a.patch) : el("p", { class: "quiet" }, "No changes."));
     const nodes = a.nodes?.length ? el("section", { id: "nodes" }, el("h2", {}, "Search"), await tree(a)) : null;
     const before = el("details", {}, el("summary", {}, "Before the first step"));
     before.addEventListener("toggle", async () => {
@@ -156,6 +156,6 @@
       step.hidden = !holds;
       found += holds ? 1 : 0;
     }
-    voe.where(wanted ? `${found} of ${steps.length} steps hold “${text}”` : `${a.arm} ${a.trial} · ${a.task}`);
+    voe.where(wanted ? `${found} of ${steps.length} steps contain “${text}”` : `${a.arm} ${a.trial} · ${a.task}`);
   };
 })();

@@ -1,5 +1,5 @@
 "use strict";
-// Data by key: asked of the server, or, from disk, loaded as scripts that call voeData.
+// Data by key: requested from the server, or, from disk, loaded as scripts that call voeData.
 voe.exported = document.documentElement.dataset.mode === "export";
 const waiting = new Map();
 
@@ -23,7 +23,7 @@ const ask = async (key) => {
   return answer.json();
 };
 
-// The last few answers: enough for going back and forth, not a whole run.
+// The last few responses: enough for going back and forth, not a whole run.
 const kept = new Map();
 voe.get = (key, fresh = false) => {
   if (fresh) kept.delete(key);

@@ -1,5 +1,5 @@
 "use strict";
-// Everything that is shown is made here, from text nodes: no text of a model is ever parsed as HTML.
+// Everything that is shown is created here, from text nodes: text from a model is never parsed as HTML.
 window.voe = {};
 
 /** Text without characters that a browser obeys or hides: a diff must be shown in the order that it has. */

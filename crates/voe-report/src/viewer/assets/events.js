@@ -1,5 +1,5 @@
 "use strict";
-// One record of a trajectory as a reader wants it.
+// Shows one record of a trajectory.
 (() => {
   const { el, badge } = voe;
 
@@ -12,7 +12,7 @@
   };
 
   const exit = (outcome) => {
-    if (!outcome) return "not tried";
+    if (!outcome) return "not run";
     if (outcome.ended_by) return outcome.ended_by;
     return outcome.exit === null || outcome.exit === undefined ? "did not start" : `exit ${outcome.exit}`;
   };
@@ -45,7 +45,7 @@
       r.message.reasoning ? el("div", { class: "thought" }, voe.text(r.message.reasoning, "", 16)) : null,
       r.message.content ? el("div", { class: "content" }, voe.text(r.message.content, "", 24)) : null,
       (r.message.tool_calls ?? []).map(call),
-      r.malformed ? said("warn", "A call could not be read", r.malformed) : null,
+      r.malformed ? said("warn", "Malformed call", r.malformed) : null,
       r.repairs?.length ? said("", "Repaired", r.repairs.join("\n")) : null,
     ],
     result: (r) => el("div", { class: "result" },
@@ -55,10 +55,10 @@
     nudge: (n) => said("voe", `voe: ${n.kind}`, n.text),
     check: (c) => voe.check(c),
     gate: (g) => said(g.accepted ? "voe good" : "voe warn", g.accepted ? `Done accepted (${g.level})` : `Done refused (${g.level})`, g.text),
-    verify: (v) => said("voe", `${v.method}: ${v.passed === null ? "could not be told" : v.passed ? "passed" : "failed"}`, v.text),
+    verify: (v) => said("voe", `${v.method}: ${v.passed === null ? "unknown" : v.passed ? "passed" : "failed"}`, v.text),
     conversation_rewritten: (c) => said("voe", `Conversation rewritten (${c.kind}): ${voe.number(c.before)} to ${voe.number(c.after)} tokens, ${c.messages} messages kept`),
     message: (m) => el("details", { class: "said" }, el("summary", {}, `${m.message.role}: ${m.origin}`), voe.text(m.message.content, "", 40)),
-    retry: (r) => said("warn", `Asked again after ${voe.duration(r.wait)}: ${r.kind}`, r.error),
+    retry: (r) => said("warn", `Retried after ${voe.duration(r.wait)}: ${r.kind}`, r.error),
     resume: (r) => said("voe", `Resumed after step ${r.step}`, r.from),
     toolbox_restarted: (r) => said("warn", "Tools restarted", r.why),
     note: (n) => said("voe", "note", n.text),

@@ -15,7 +15,7 @@
 
   const cell = (attempt) => {
     const kind = attempt.verdict.replace(" ", "_");
-    // A report alone: there is nothing to open.
+    // From a report alone: there is nothing to open.
     if (attempt.id === null) return el("span", { class: `cell ${kind}`, title: `${attempt.arm} · ${attempt.verdict}` }, SIGNS[attempt.verdict]);
     const running = attempt.reason === null;
     const title = [attempt.arm, `trial ${attempt.trial}`, attempt.verdict, attempt.reason ?? "running or cut off",
@@ -56,7 +56,7 @@
     });
     const head = shown.map((c) => el("th", { attrs: { scope: "col" } }, many ? `${c.arm} ${c.trial}` : c.arm));
     return [
-      el("p", { class: "quiet", id: "count" }, `${count} of ${data.attempts.length} attempts, ${byTask.size} tasks. ✓ resolved · not ∅ empty ! error – skipped ? ungraded … running; underlined: proven. The number is that of the steps.`),
+      el("p", { class: "quiet", id: "count" }, `${count} of ${data.attempts.length} attempts, ${byTask.size} tasks. ✓ resolved · not ∅ empty ! error – skipped ? ungraded … running; underlined: proven. The numbers are steps.`),
       el("div", { class: "scroll tall" }, el("table", { class: "matrix" }, el("thead", {}, el("tr", {}, el("th", {}, "task"), graded && el("th", { class: "wide" }, "difficulty"), head)), el("tbody", {}, rows))),
     ];
   };

@@ -1,5 +1,5 @@
 "use strict";
-// Over all attempts: the server searches its files; from disk, the browser goes through them one after the other.
+// Searches all attempts: the server searches its files; from disk, the browser reads them one by one.
 (() => {
   const { el, badge } = voe;
   let round = 0;
@@ -41,14 +41,14 @@
   voe.search = async (main, text) => {
     const overview = await voe.get("overview");
     const say = el("p", { class: "quiet", id: "count" }, "Searching …");
-    main.replaceChildren(el("h1", {}, "Finds"), say);
+    main.replaceChildren(el("h1", {}, "Hits"), say);
     voe.where(`“${text}”`);
     const tell = (n) => { say.textContent = voe.visible(`Searching … ${n}`); };
     const found = voe.exported ? await fromDisk(text, overview, tell) : await voe.get("search?q=" + encodeURIComponent(text), true);
     if (!found) return;
     const attempts = new Map([...overview.attempts, ...overview.parts].map((a) => [a.id, a]));
-    say.textContent = voe.visible(`${found.hits.length}${found.more ? " or more" : ""} finds of “${text}”, at most five an attempt`);
-    main.append(el("ul", { class: "finds" }, found.hits.map((hit) => {
+    say.textContent = voe.visible(`${found.hits.length}${found.more ? " or more" : ""} hits for “${text}”, at most five per attempt`);
+    main.append(el("ul", { class: "hits" }, found.hits.map((hit) => {
       const a = attempts.get(hit.id);
       const href = hit.place ? `#/attempt/${hit.id}/step/${hit.place}` : `#/attempt/${hit.id}`;
       return el("li", {}, el("a", { class: "find", href }, el("b", {}, a ? `${a.task}, ${a.arm} ${a.trial}` : ""), ` step ${hit.step} `, badge(hit.event, "tool"), el("span", { class: "snippet" }, marked(hit.snippet, text))));
