@@ -1,4 +1,4 @@
-//! Runs that are resumed and graded by their directory alone: where their tasks run, and with what, is as it was begun. On a
+//! Runs that are resumed and graded by their directory alone: the place of their tasks is the one they were started with. On a
 //! task like an official one, and on the suite that ships, with scripted models.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -86,7 +86,7 @@ fn refusal(world: &World, said: &Said) -> String {
 }
 
 #[test]
-fn a_run_is_resumed_and_graded_by_its_directory_alone_as_it_was_begun() {
+fn a_run_is_resumed_and_graded_by_its_directory_alone_as_it_was_started() {
     let world = world(1);
     let Some(begun) = begin(&world) else { return };
     assert_eq!(begun.code, 0, "{}{}", begun.out, begun.err);
@@ -107,7 +107,7 @@ fn a_run_is_resumed_and_graded_by_its_directory_alone_as_it_was_begun() {
 }
 
 #[test]
-fn a_flag_that_contradicts_what_the_run_was_begun_with_is_refused_with_what_to_do() {
+fn a_flag_that_contradicts_what_the_run_was_started_with_is_refused_with_what_to_do() {
     let world = world(1);
     if begin(&world).is_none() {
         return;
@@ -123,13 +123,13 @@ fn a_flag_that_contradicts_what_the_run_was_begun_with_is_refused_with_what_to_d
     .map(|flags| refusal(&world, &resume(&world, flags)))
     .to_vec();
     insta::assert_snapshot!(all.join("\n"), @r"
-    voe: runs/one was begun with --backend native, which --backend docker contradicts; leave --backend docker out, or begin another run with --out DIR
-    voe: runs/one was begun with --sandbox local, which --sandbox landlock contradicts; leave --sandbox landlock out, or begin another run with --out DIR
-    voe: runs/one was begun with --sandbox local, which --sandbox none contradicts; leave --sandbox none out, or begin another run with --out DIR
-    voe: runs/one was begun with each task's own image, which --image x:1 contradicts; leave --image x:1 out, or begin another run with --out DIR
+    voe: runs/one was started with --backend native, which contradicts --backend docker; leave --backend docker out, or start another run with --out DIR
+    voe: runs/one was started with --sandbox local, which contradicts --sandbox landlock; leave --sandbox landlock out, or start another run with --out DIR
+    voe: runs/one was started with --sandbox local, which contradicts --sandbox none; leave --sandbox none out, or start another run with --out DIR
+    voe: runs/one was started with each task's own image, which contradicts --image x:1; leave --image x:1 out, or start another run with --out DIR
     ");
-    insta::assert_snapshot!(refusal(&world, &grade(&world, &["--backend", "docker"])), @"voe: runs/one was begun with --backend native, which --backend docker contradicts; leave --backend docker out, or grade its predictions alone (--predictions FILE --suite SUITE)");
-    // The usual sandbox of a user is not what the run was begun with, and does not change it.
+    insta::assert_snapshot!(refusal(&world, &grade(&world, &["--backend", "docker"])), @"voe: runs/one was started with --backend native, which contradicts --backend docker; leave --backend docker out, or grade its predictions alone (--predictions FILE --suite SUITE)");
+    // A sandbox from the user's settings does not change the one that the run was started with.
     let mut command = world.command(&["bench", "run", RUN]);
     let resumed = Said::of(&command.env("VOE_SANDBOX", "none").output().unwrap());
     assert_eq!(resumed.code, 0, "{}{}", resumed.out, resumed.err);
@@ -153,14 +153,14 @@ fn environments_and_repositories_may_move_and_their_content_may_not_change() {
         refusal(&world, &resume(&world, &["--environments", "suites/moved.json"])),
     ];
     insta::assert_snapshot!(gone.join("\n"), @r"
-    voe: cannot read the environments TOP/suites/environments.json: No such file or directory (os error 2); runs/one was begun with it: if the file has moved, give --environments FILE
-    voe: cannot read the environments TOP/suites/environments.json: No such file or directory (os error 2); runs/one was begun with it: if the file has moved, give --environments FILE
-    voe: the repositories that runs/one was begun with, TOP/repos, are not there; give --repos DIR
+    voe: cannot read the environments TOP/suites/environments.json: No such file or directory (os error 2); runs/one was started with it: if the file has moved, give --environments FILE
+    voe: cannot read the environments TOP/suites/environments.json: No such file or directory (os error 2); runs/one was started with it: if the file has moved, give --environments FILE
+    voe: the repositories that runs/one was started with are not in TOP/repos; give --repos DIR
     ");
     let content = fs::read_to_string(&now).unwrap();
     fs::write(&now, content.replace("\"pip\":[]", "\"pip\":[\"attrs==1.0\"]")).unwrap();
     let moved = ["--environments", "suites/moved.json", "--repos", "clones"];
-    insta::assert_snapshot!(refusal(&world, &resume(&world, &moved)), @"voe: TOP/suites/moved.json: the environment of acme__stats-1 has not the content that runs/one was begun with; give the file as it was with --environments FILE, or begin another run with --out DIR");
+    insta::assert_snapshot!(refusal(&world, &resume(&world, &moved)), @"voe: TOP/suites/moved.json: the environment of acme__stats-1 has changed since runs/one was started; give the original file with --environments FILE, or start another run with --out DIR");
     fs::write(&now, content).unwrap();
     let resumed = resume(&world, &moved);
     assert_eq!(resumed.code, 0, "{}{}", resumed.out, resumed.err);
@@ -178,8 +178,8 @@ fn rows_of_the_run_that_were_changed_are_refused() {
     }
     let rows = world.at("runs/one/suite.jsonl");
     fs::write(&rows, fs::read_to_string(&rows).unwrap().replace("mean([]) fails", "mean([]) works")).unwrap();
-    insta::assert_snapshot!(refusal(&world, &resume(&world, &[])), @"voe: runs/one/suite.jsonl was changed since the run was begun; put it back as it was, or begin another run");
-    insta::assert_snapshot!(refusal(&world, &grade(&world, &[])), @"voe: runs/one/suite.jsonl was changed since the run was begun; put it back as it was, or begin another run");
+    insta::assert_snapshot!(refusal(&world, &resume(&world, &[])), @"voe: runs/one/suite.jsonl has changed since the run was started; restore it, or start another run");
+    insta::assert_snapshot!(refusal(&world, &grade(&world, &[])), @"voe: runs/one/suite.jsonl has changed since the run was started; restore it, or start another run");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn a_task_whose_environment_became_another_one_is_skipped_with_both_and_the_run_
     reopen(&world);
     let said = resume(&world, &[]);
     assert_eq!(said.code, 3, "{}{}", said.out, said.err);
-    assert!(said.out.contains("another one than this run began with (Python 2."), "{}", said.out);
+    assert!(said.out.contains("differs from the one that this run started with (Python 2."), "{}", said.out);
 }
 
 fn last_line(text: &str) -> &str {
@@ -213,12 +213,12 @@ fn what_is_skipped_for_a_reason_that_can_be_removed_is_not_done_and_the_flag_is_
     fs::write(&path, environments.to_string()).unwrap();
     let Some(said) = begin(&world) else { return };
     assert_eq!(said.code, 3, "{}{}", said.out, said.err);
-    assert!(said.err.contains("has environments for 1 of 2 tasks; add the others to it\n"), "{}", said.err);
-    insta::assert_snapshot!(last_line(&said.err), @"voe: ended before everything was done: 1 attempt skipped (give --environments FILE); then: voe bench run runs/one");
+    assert!(said.err.contains("has environments for 1 of 2 tasks; add the others\n"), "{}", said.err);
+    insta::assert_snapshot!(last_line(&said.err), @"voe: incomplete: 1 attempt skipped (give --environments FILE); then run: voe bench run runs/one");
     assert!(!said.out.contains("all done"), "{}", said.out);
     let gold = Said::of(&world.voe(&["bench", "grade", "--gold", "--out", "graded"]));
     assert_eq!(gold.code, 3, "{}{}", gold.out, gold.err);
-    insta::assert_snapshot!(last_line(&gold.err), @"voe: ended before everything was done: 1 patch was skipped (give --environments FILE); then the same command");
+    insta::assert_snapshot!(last_line(&gold.err), @"voe: incomplete: 1 patch was skipped (give --environments FILE, then run the same command)");
     // The one that was skipped has no prediction, and that is said.
     let graded = grade(&world, &[]);
     assert_eq!(graded.code, 0, "{}{}", graded.out, graded.err);
@@ -228,7 +228,8 @@ fn what_is_skipped_for_a_reason_that_can_be_removed_is_not_done_and_the_flag_is_
     fs::write(&path, environments.to_string()).unwrap();
     let resumed = resume(&world, &[]);
     assert_eq!(resumed.code, 0, "{}{}", resumed.out, resumed.err);
-    let changed = "suites/environments.json was changed since runs/one was begun; the environments that its tasks had are the same\n";
+    let changed =
+        "suites/environments.json has changed since runs/one was started; the environments of its tasks are the same\n";
     assert!(resumed.err.contains(changed) && resumed.out.contains("all done"), "{}{}", resumed.out, resumed.err);
     let graded = grade(&world, &[]);
     assert!(graded.code == 0 && graded.out.contains("baseline-1: 2 of 2 resolved"), "{}{}", graded.out, graded.err);
@@ -236,17 +237,17 @@ fn what_is_skipped_for_a_reason_that_can_be_removed_is_not_done_and_the_flag_is_
     // The task that was added is guarded as the others are.
     environments["instances"].as_object_mut().unwrap().remove("acme__stats-2");
     fs::write(&path, environments.to_string()).unwrap();
-    insta::assert_snapshot!(refusal(&world, &resume(&world, &[])), @"voe: TOP/suites/environments.json: the environment of acme__stats-2 has not the content that runs/one was begun with; give the file as it was with --environments FILE, or begin another run with --out DIR");
+    insta::assert_snapshot!(refusal(&world, &resume(&world, &[])), @"voe: TOP/suites/environments.json: the environment of acme__stats-2 has changed since runs/one was started; give the original file with --environments FILE, or start another run with --out DIR");
 }
 
 #[test]
-fn a_run_begun_without_a_file_of_environments_takes_one_for_the_tasks_that_have_none() {
+fn a_run_started_without_an_environments_file_takes_one_for_the_tasks_that_have_none() {
     let world = world(1);
     let args = ["bench", "run", "--suite", "suites/rows.jsonl", "--repos", "repos", "--strategy", "baseline"];
     let place = ["--model", "scripted:suites/script.toml", "--backend", "native", "--sandbox", "local", "--out", RUN];
     let begun = world.bare(&[&args[..], &place].concat());
     assert_eq!(begun.code, 3, "{}{}", begun.out, begun.err);
-    insta::assert_snapshot!(last_line(&begun.err), @"voe: ended before everything was done: 1 attempt skipped (give --environments FILE); then: voe bench run runs/one");
+    insta::assert_snapshot!(last_line(&begun.err), @"voe: incomplete: 1 attempt skipped (give --environments FILE); then run: voe bench run runs/one");
     let file = ["--environments", "suites/environments.json"];
     let resumed = world.bare(&[&["bench", "run", RUN][..], &file].concat());
     if resumed.out.contains("sandbox local") || resumed.err.contains("sandbox local") {
@@ -263,7 +264,7 @@ fn a_run_begun_without_a_file_of_environments_takes_one_for_the_tasks_that_have_
     let path = world.at("suites/environments.json");
     let content = fs::read_to_string(&path).unwrap();
     fs::write(&path, content.replace("\"pip\":[]", "\"pip\":[\"attrs==1.0\"]")).unwrap();
-    insta::assert_snapshot!(refusal(&world, &world.bare(&["bench", "run", RUN])), @"voe: TOP/suites/environments.json: the environment of acme__stats-1 has not the content that runs/one was begun with; give the file as it was with --environments FILE, or begin another run with --out DIR");
+    insta::assert_snapshot!(refusal(&world, &world.bare(&["bench", "run", RUN])), @"voe: TOP/suites/environments.json: the environment of acme__stats-1 has changed since runs/one was started; give the original file with --environments FILE, or start another run with --out DIR");
 }
 
 #[test]
@@ -275,7 +276,7 @@ fn a_run_names_no_remedy_that_it_refuses() {
     fs::write(&path, format!("{first}\n{}\n", second.replace("parse_log_django", "parse_log_gotest"))).unwrap();
     let Some(said) = begin(&world) else { return };
     assert_eq!(said.code, 3, "{}{}", said.out, said.err);
-    insta::assert_snapshot!(last_line(&said.err), @"voe: ended before everything was done: 1 attempt skipped (begin another run with --backend docker --out DIR)");
+    insta::assert_snapshot!(last_line(&said.err), @"voe: incomplete: 1 attempt skipped (start another run with --backend docker --out DIR)");
 }
 
 #[test]
@@ -311,14 +312,14 @@ fn a_sandbox_that_cannot_hold_environments_is_refused_before_anything_is_done() 
     all.sort();
     all.dedup();
     insta::assert_snapshot!(all.join("\n"), @r"
-    voe: --sandbox landlock can't hold the environments of these tasks, so their tests would run without them; use --sandbox local, or --backend docker
-    voe: --sandbox none can't hold the environments of these tasks, so their tests would run without them; use --sandbox local, or --backend docker
+    voe: --sandbox landlock does not support environments, so the tests of these tasks would run without them; use --sandbox local, or --backend docker
+    voe: --sandbox none does not support environments, so the tests of these tasks would run without them; use --sandbox local, or --backend docker
     ");
     assert!(!world.at("runs").exists() && !world.at("graded").exists() && !world.at("cache/checkouts").exists());
 }
 
 #[test]
-fn grades_are_added_to_as_they_were_begun() {
+fn later_grades_use_the_settings_of_the_first() {
     let world = world(1);
     if begin(&world).is_none() {
         return;
@@ -327,12 +328,12 @@ fn grades_are_added_to_as_they_were_begun() {
     assert_eq!(grade(&world, &[]).code, 0);
     let refused = [&["--timeout", "900"][..], &["--network"]].map(|more| refusal(&world, &grade(&world, more)));
     insta::assert_snapshot!(refused.join("\n"), @r"
-    voe: runs/one is graded with --timeout 600, which --timeout 900 contradicts; leave it out, or keep other grades elsewhere with --out DIR
-    voe: runs/one is graded without --network; leave it out, or keep other grades elsewhere with --out DIR
+    voe: runs/one is graded with --timeout 600, which contradicts --timeout 900; leave it out, or write other grades elsewhere with --out DIR
+    voe: runs/one is graded without --network; leave it out, or write other grades elsewhere with --out DIR
     ");
     assert_eq!(grade(&world, &["--network", "--out", "elsewhere"]).code, 0);
     // The network takes the user's word each time.
-    insta::assert_snapshot!(refusal(&world, &grade(&world, &["--out", "elsewhere"])), @"voe: runs/one is graded with --network, which is never taken from a run: add --network, or keep other grades elsewhere with --out DIR");
+    insta::assert_snapshot!(refusal(&world, &grade(&world, &["--out", "elsewhere"])), @"voe: runs/one is graded with --network, which is not taken from a run: add --network, or write other grades elsewhere with --out DIR");
 }
 
 /// `run.toml` as voe wrote it before it recorded where tasks run.
@@ -356,13 +357,17 @@ fn a_run_of_an_older_voe_says_what_it_did_not_record_and_is_resumed_with_it() {
     reopen(&world);
     let refused = [refusal(&world, &resume(&world, &[])), refusal(&world, &grade(&world, &[]))];
     insta::assert_snapshot!(refused.join("\n"), @r"
-    voe: runs/one was begun by voe 0.1.0, which did not record where its tasks run; say so: --backend native or docker, and as at the beginning --environments, --repos, --image, --sandbox
-    voe: runs/one was begun by voe 0.1.0, which did not record where its tasks run; say so: --backend native or docker, and as at the beginning --environments, --repos, --image, --sandbox
+    voe: runs/one was started by voe 0.1.0, which did not record where its tasks run; give --backend native or docker, and --environments, --repos, --image and --sandbox as at the start
+    voe: runs/one was started by voe 0.1.0, which did not record where its tasks run; give --backend native or docker, and --environments, --repos, --image and --sandbox as at the start
     ");
     let flags = ["--backend", "native", "--environments", "suites/environments.json", "--repos", "repos"];
     let resumed = resume(&world, &flags);
     assert_eq!(resumed.code, 0, "{}{}", resumed.out, resumed.err);
-    assert!(resumed.err.contains("did not record where its tasks run; what is given now is used"), "{}", resumed.err);
+    assert!(
+        resumed.err.contains("did not record where its tasks run; using the settings given now"),
+        "{}",
+        resumed.err
+    );
     assert!(python(&world).contains("/opt/miniconda3"), "{}", python(&world));
     // By now it is recorded.
     reopen(&world);
@@ -380,13 +385,13 @@ fn paths_that_a_run_from_elsewhere_names_are_not_read() {
     // A user who never gave these paths.
     let mut command = world.command(&["bench", "run", RUN]);
     let said = Said::of(&command.env("VOE_STATE_DIR", world.at("other")).output().unwrap());
-    insta::assert_snapshot!(refusal(&world, &said), @"voe: runs/one names the environments file TOP/suites/environments.json, which you have not given to this voe; if that is right, give --environments FILE");
+    insta::assert_snapshot!(refusal(&world, &said), @"voe: runs/one names the environments file TOP/suites/environments.json, which you have not used before; to allow it, give --environments FILE");
     // A directory that others can write is not written to, and says nothing at all.
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(world.at(RUN), fs::Permissions::from_mode(0o777)).unwrap();
-    insta::assert_snapshot!(refusal(&world, &grade(&world, &[])), @"voe: TOP/runs/one can be written by others (mode 777); run: chmod go-w TOP/runs/one; or let the grades go elsewhere with --out DIR");
+    insta::assert_snapshot!(refusal(&world, &grade(&world, &[])), @"voe: TOP/runs/one can be written by others (mode 777); run: chmod go-w TOP/runs/one; or write the grades elsewhere with --out DIR");
     let elsewhere = grade(&world, &["--out", "grades"]);
-    insta::assert_snapshot!(refusal(&world, &elsewhere), @"voe: runs/one can be written by others, so what it says of where its tasks run is not used; say so: --backend native or docker, and as at the beginning --environments, --repos, --image, --sandbox");
+    insta::assert_snapshot!(refusal(&world, &elsewhere), @"voe: runs/one can be written by others, so its record of where its tasks run is not used; give --backend native or docker, and --environments, --repos, --image and --sandbox as at the start");
     assert_eq!(resume(&world, &["--backend", "native"]).code, 2);
 }
 
@@ -404,8 +409,8 @@ fn a_run_without_a_sandbox_is_resumed_and_graded_only_by_the_users_word() {
     assert_eq!(begin_mini(&world, &[&scripted[..], &NONE].concat()).code, 0);
     let refused = [refusal(&world, &resume(&world, &[])), refusal(&world, &grade(&world, &[]))];
     insta::assert_snapshot!(refused.join("\n"), @r"
-    voe: runs/one was begun with --sandbox none, which is never taken from a run: add --sandbox none --allow-readable-solutions, or begin another run with --out DIR
-    voe: runs/one was begun with --sandbox none, which is never taken from a run: add --sandbox none, or grade its predictions alone (--predictions FILE --suite SUITE)
+    voe: runs/one was started with --sandbox none, which is not taken from a run: add --sandbox none --allow-readable-solutions, or start another run with --out DIR
+    voe: runs/one was started with --sandbox none, which is not taken from a run: add --sandbox none, or grade its predictions alone (--predictions FILE --suite SUITE)
     ");
     // A run that claims more than is usual here does not get it either.
     assert_eq!(resume(&world, &NONE).code, 0);
@@ -413,7 +418,7 @@ fn a_run_without_a_sandbox_is_resumed_and_graded_only_by_the_users_word() {
     let path = world.at("runs/one/run.toml");
     let file = fs::read_to_string(&path).unwrap();
     fs::write(&path, file.replace("memory_bytes = 4294967296", "memory_bytes = 8589934592")).unwrap();
-    insta::assert_snapshot!(refusal(&world, &resume(&world, &NONE)), @"voe: runs/one was begun with larger limits on commands than are set here; set VOE_MEMORY=8GiB, or begin another run with --out DIR");
+    insta::assert_snapshot!(refusal(&world, &resume(&world, &NONE)), @"voe: runs/one was started with higher limits on commands than your settings; set VOE_MEMORY=8GiB, or start another run with --out DIR");
     let mut command = world.command(&[&["bench", "run", RUN][..], &NONE].concat());
     assert_eq!(Said::of(&command.env("VOE_MEMORY", "8GiB").output().unwrap()).code, 0);
 }
@@ -429,7 +434,7 @@ fn a_changed_strategy_is_refused_with_the_keys_that_differ_and_another_voe_is_no
     fs::write(&path, file.to_string()).unwrap();
     let resumed = resume(&world, &NONE);
     assert_eq!(resumed.code, 0, "{}", resumed.err);
-    assert!(resumed.err.contains("runs/one was begun by voe 0.0.1, and this is "), "{}", resumed.err);
+    assert!(resumed.err.contains("runs/one was started by voe 0.0.1, and this is "), "{}", resumed.err);
     let version = env!("CARGO_PKG_VERSION");
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains("voe = \"0.0.1\"") && text.contains(&format!("later = [\"{version}\"]")), "{text}");
@@ -437,11 +442,11 @@ fn a_changed_strategy_is_refused_with_the_keys_that_differ_and_another_voe_is_no
     let strategy = arm["strategy"].as_str().unwrap().replace("steps = 100", "steps = 99");
     arm.insert("strategy".into(), strategy.into());
     fs::write(&path, file.to_string()).unwrap();
-    insta::assert_snapshot!(refusal(&world, &begin_mini(&world, &more)), @"voe: TOP/runs/one holds another run (it differs in its arms: the strategy of baseline (limits.steps)); give another directory with --out, or the same settings");
+    insta::assert_snapshot!(refusal(&world, &begin_mini(&world, &more)), @"voe: TOP/runs/one contains another run (different: its arms: the strategy of baseline (limits.steps)); give another directory with --out, or the same settings");
 }
 
 #[test]
-fn a_run_is_answered_by_the_model_and_the_window_that_it_was_begun_with() {
+fn a_run_is_answered_by_the_model_and_the_window_that_it_was_started_with() {
     let world = world(1);
     let server = Server::start(32_768, vec![reply("TASK_COMPLETE", &[], 100)]);
     let flags = [&["--base-url", server.url.as_str()][..], &NONE].concat();
@@ -460,7 +465,7 @@ fn a_run_is_answered_by_the_model_and_the_window_that_it_was_begun_with() {
     insta::assert_snapshot!(unnamed, @"voe: this attempt was made with the server URL; name the server to resume it with: --base-url URL");
     let smaller = Server::start(16_384, vec![reply("TASK_COMPLETE", &[], 100)]);
     let moved = [&["--base-url", smaller.url.as_str()][..], &NONE].concat();
-    insta::assert_snapshot!(refusal(&world, &resume(&world, &moved)), @"voe: this run was begun with a context window of 32768 tokens, and the server has 16384 now; start it as before, or set VOE_WINDOW=32768");
+    insta::assert_snapshot!(refusal(&world, &resume(&world, &moved)), @"voe: this run was started with a context window of 32768 tokens, but the server now has 16384; start it as before, or set VOE_WINDOW=32768");
     let same = Server::start(32_768, vec![reply("TASK_COMPLETE", &[], 100)]);
     let moved = [&["--base-url", same.url.as_str(), "--trials", "2"][..], &NONE].concat();
     assert_eq!(resume(&world, &moved).code, 0);

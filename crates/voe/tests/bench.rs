@@ -229,7 +229,7 @@ fn a_log_that_cannot_be_graded_leaves_the_grading_unfinished() {
     insta::assert_snapshot!(said(&output), @r"
     0 of 0 logs resolved
     voe: mini__pages-1: log parser parse_log_gotest is not supported (only those of Verified and Lite); use the official package
-    voe: ended before everything was done: 1 log could not be graded, for the reasons above
+    voe: incomplete: 1 log could not be graded, for the reasons above
     ");
 }
 
@@ -247,10 +247,10 @@ fn a_task_that_hangs_is_ended_at_its_limit_and_a_row_without_a_parser_is_skipped
     foreign["log_parser"] = "parse_log_gotest".into();
     std::fs::write(place.path().join("own.jsonl"), format!("{hangs}\n{foreign}\n")).unwrap();
     let (lines, output) = place.grade(&["--suite", "own.jsonl", "--gold", "--timeout", "3"]);
-    assert!(!output.status.success(), "a gold patch without a verdict is not as it must be");
+    assert!(!output.status.success(), "a gold patch without a verdict is unexpected");
     let of = |id: &str| lines.iter().find(|row| row["instance_id"] == id).unwrap().clone();
     assert_eq!(of("mini__pages-1")["verdict"], "error");
-    assert!(of("mini__pages-1")["why"].as_str().unwrap().contains("longer than 3 s"));
+    assert!(of("mini__pages-1")["why"].as_str().unwrap().contains("time limit of 3 s"));
     assert_eq!(of("mini__rotate-1")["verdict"], "skipped");
     let report = lines.last().unwrap();
     assert_eq!(
@@ -312,12 +312,12 @@ fn a_run_directory_is_kept_from_others() {
     };
     assert!(place.voe(&args("baseline")).status.success());
     let other = place.voe(&args("verify-on-edit"));
-    assert!(said(&other).contains("holds another run (it differs in its arms"), "{}", said(&other));
+    assert!(said(&other).contains("contains another run (different: its arms"), "{}", said(&other));
     assert_eq!(other.status.code(), Some(2));
     let held = std::fs::File::options().write(true).open(place.path().join("r/lock")).unwrap();
     held.lock().unwrap();
     let locked = place.voe(&args("baseline"));
-    assert!(said(&locked).contains("another voe works on"), "{}", said(&locked));
+    assert!(said(&locked).contains("another voe is working on"), "{}", said(&locked));
     drop(held);
     let file = place.path().join("r/run.toml");
     let newer = std::fs::read_to_string(&file).unwrap().replacen("format = 2", "format = 9", 1);
@@ -346,9 +346,9 @@ fn parts_of_one_experiment_are_not_laid_side_by_side() {
     let all =
         [refused(&["report", "one", "two"]), refused(&["compare", "two", "one"]), refused(&["report", "all", "two"])];
     insta::assert_snapshot!(all.concat().trim_end(), @r"
-    voe: one and two are part 1/2 and part 2/2 of one experiment: side by side each would count as unresolved what only the other attempted, and a p-value would mean nothing; name one of them alone
-    voe: one and two are part 1/2 and part 2/2 of one experiment: side by side each would count as unresolved what only the other attempted, and a p-value would mean nothing; name one of them alone
-    voe: all and two are the whole and part 2/2 of one experiment: side by side each would count as unresolved what only the other attempted, and a p-value would mean nothing; name one of them alone
+    voe: one and two are part 1/2 and part 2/2 of one experiment: compared, each would count as unresolved what only the other attempted, and a p-value would be meaningless; give only one of them
+    voe: one and two are part 1/2 and part 2/2 of one experiment: compared, each would count as unresolved what only the other attempted, and a p-value would be meaningless; give only one of them
+    voe: all and two are the whole and part 2/2 of one experiment: compared, each would count as unresolved what only the other attempted, and a p-value would be meaningless; give only one of them
     ");
     assert_eq!(refused(&["report", "one", "two", "--suite", "mini"]), all[0]);
     // Alone, or an experiment beside its repetition, they can be reported.
@@ -383,7 +383,7 @@ fn a_file_in_place_of_an_experiments_suite_is_taken_as_far_as_that_suite_goes() 
     assert!(run("all.jsonl", "r").status.success());
     let refused = run("easy.jsonl", "s");
     assert_eq!(refused.status.code(), Some(2));
-    insta::assert_snapshot!(said(&refused).trim_end(), @"voe: easy.jsonl has no task of verified-hard, which the experiment is about; give a file that has its rows");
+    insta::assert_snapshot!(said(&refused).trim_end(), @"voe: easy.jsonl has no task of verified-hard, the suite of the experiment; give a file with its rows");
 }
 
 #[test]
@@ -411,11 +411,11 @@ fn a_place_that_cannot_be_had_is_refused_with_the_way_out() {
         said(&output)
     };
     let no_image = refused(&["--backend", "docker"]);
-    assert!(no_image.contains("have no image of their own; name one"), "{no_image}");
+    assert!(no_image.contains("have no image of their own; give one"), "{no_image}");
     let no_engine = refused(&["--backend", "docker", "--image", "x"]);
     assert!(no_engine.contains("no engine answers at unix:///nowhere/docker.sock"), "{no_engine}");
     let both = refused(&["--backend", "native", "--sandbox", "docker"]);
-    assert!(both.contains("--backend native and --sandbox docker exclude each other"), "{both}");
+    assert!(both.contains("--backend native cannot be used with --sandbox docker"), "{both}");
     let keep = refused(&["--backend", "docker", "--image", "x", "--keep-images", "many"]);
     assert!(keep.contains("no number of images and no size"), "{keep}");
     let unknown = refused(&["--backend", "cloud"]);

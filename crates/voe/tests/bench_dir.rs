@@ -76,7 +76,7 @@ fn a_run_without_a_sandbox_needs_the_flag_and_is_marked_in_run_toml_and_in_every
     }
     let status = place.voe(&["bench", "status", "r", "--json"]);
     assert!(said(&status).contains("\"readable_solutions\": true"), "{}", said(&status));
-    // Also where the run goes on.
+    // Also when the run is resumed.
     let again = place.voe(&["bench", "run", "r"]);
     assert_eq!(again.status.code(), Some(2), "{}", said(&again));
 }
@@ -311,7 +311,7 @@ fn pipes_devices_holes_and_huge_numbers_in_a_run_end_in_an_error() {
     let file = fs::OpenOptions::new().write(true).open(place.path(trajectory)).unwrap();
     std::os::unix::fs::FileExt::write_at(&file, b"\n", 20 << 30).unwrap();
     let status = bounded(&place, &["bench", "status", "r"]);
-    assert!(status.status.success() && said(&status).contains("0 of 1 done, 1 begun"), "{}", said(&status));
+    assert!(status.status.success() && said(&status).contains("0 of 1 done, 1 started"), "{}", said(&status));
 }
 
 #[test]
@@ -360,7 +360,7 @@ fn logs_that_are_links_or_pipes_are_not_read() {
 }
 
 #[test]
-fn a_run_is_not_begun_in_a_directory_that_has_other_things_in_it() {
+fn a_run_is_not_started_in_a_directory_that_contains_other_files() {
     let place = Place::new();
     let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     fs::create_dir(place.path("victim/work")).unwrap();
@@ -368,7 +368,7 @@ fn a_run_is_not_begun_in_a_directory_that_has_other_things_in_it() {
     // As a cloned repository may have it.
     symlink("victim", place.path("r")).unwrap();
     let run = place.run(&[FLAG]);
-    assert!(!run.status.success() && said(&run).contains("has other things in it"), "{}", said(&run));
+    assert!(!run.status.success() && said(&run).contains("contains other files"), "{}", said(&run));
     assert_eq!(fs::read_dir(place.path("victim")).unwrap().count(), 2);
 }
 

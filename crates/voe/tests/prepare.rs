@@ -72,7 +72,7 @@ fn environments_and_checkouts_are_made_ahead_and_only_once() {
     assert!(ready == 2 && first.out.contains("ready 2, skipped 1; about "), "{}", first.out);
     // One line, with the log.
     let line = first.out.lines().find(|line| line.starts_with("skipped  acme__stats-2")).unwrap();
-    assert!(line.contains("its install command failed (exit code 1): no way; the whole log: "), "{line}");
+    assert!(line.contains("its install command failed (exit code 1): no way; full log: "), "{line}");
     let log = line.rsplit(' ').next().unwrap();
     assert_eq!(fs::read_to_string(log).unwrap(), "no way\n");
     let again = prepare(&world, &[&FILES[..], &["--json", "--ids", "acme__stats-1,acme__stats-3"]].concat());
@@ -123,7 +123,7 @@ fn preparing_that_is_stopped_goes_on_with_the_same_command() {
     }
     assert_eq!(code, Some(130));
     let rest: Vec<String> = lines.map_while(Result::ok).collect();
-    assert_eq!(rest, ["voe: stopped; to go on: the same command"]);
+    assert_eq!(rest, ["voe: stopped; to resume: run the same command"]);
     world.write(&["true"], &[]);
     let again = prepare(&world, &FILES);
     assert!(again.code == 0 && again.out.contains("ready 1, skipped 0"), "{}", all(&again));
@@ -203,7 +203,7 @@ fn a_self_test_writes_nothing_into_the_current_directory_and_says_where_it_write
     let dirs = names(&world.at("state/self-tests"));
     assert!(dirs.len() == 1 && dirs[0].ends_with("-gold"), "{dirs:?}");
     let file = world.at("state/self-tests").join(&dirs[0]).join("gold.voe.json");
-    assert!(file.is_file() && gold.out.contains(&format!("written: {}", file.display())), "{}", gold.out);
+    assert!(file.is_file() && gold.out.contains(&format!("wrote {}", file.display())), "{}", gold.out);
     // A second one believes nothing of the first, and with --out only what was graded in the same place.
     let ran = |said: &Said| !said.out.contains("mini__rotate-1  0.0 s");
     assert!(ran(&gold) && ran(&grade(&["--gold"])));
@@ -244,7 +244,7 @@ fn tasks_whose_own_solution_does_not_pass_are_listed_with_the_reason() {
     rows[0]["instance_id"] = "psf__requests-1766".into();
     write_rows(&world, &rows);
     let said = world.bare(&["bench", "tasks", "suites/rows.jsonl"]);
-    let known = "of these, 1 whose own solution is known not to pass:\npsf__requests-1766  its tests need the internet \
+    let known = "gold is known not to pass for 1 of these:\npsf__requests-1766  its tests need the internet \
                  (httpbin.org) (without a network)\n";
     assert!(said.out.ends_with(known), "{}", said.out);
 }

@@ -64,8 +64,7 @@ fn a_bench_names_settings_of_the_users_file_that_it_does_not_use() {
     world.config("check = \"true\"\nmax_steps = 1\nstrategy = \"prove-on-edit\"\n[sandbox]\nnetwork = \"on\"\n");
     let said = world.run(&["--json"], &[]);
     assert_eq!(said.code, 0, "{}", said.err);
-    let expected =
-        "config.toml: max_steps, check, sandbox.network not used in a bench: an experiment says what it is itself";
+    let expected = "config.toml: max_steps, check, sandbox.network not used in a bench: set these in the experiment";
     assert!(said.err.contains(expected), "{}", said.err);
     assert!(!said.out.contains("not used"), "{}", said.out);
     let record = world.bench.read("run/tasks/mini__rotate-1/baseline-1/trajectory.jsonl");
@@ -97,7 +96,7 @@ fn a_bench_refuses_variables_that_it_does_not_use() {
 }
 
 #[test]
-fn a_run_remembers_the_settings_that_it_was_begun_with() {
+fn a_run_keeps_the_settings_that_it_was_started_with() {
     let world = World::new();
     let tools = world.bench.dir.path().join("tools").display().to_string();
     let mine = [
@@ -118,16 +117,20 @@ fn a_run_remembers_the_settings_that_it_was_begun_with() {
     let record = world.bench.read("run/tasks/mini__rotate-1/baseline-1/trajectory.jsonl");
     assert!(record.contains("mark=here"), "{record}");
     assert!(!world.bench.read("run/run.toml").contains("here\""), "values of variables are not kept");
-    // More than is usual here is never taken from a run; less is as it was.
+    // More than the user's settings is never taken from a run; less is kept.
     let again = |variables: &[(&str, &str)]| {
         world.voe(&["bench", "run", "run", "--sandbox", "none", "--allow-readable-solutions"], variables)
     };
     let refused = one_line(&again(&mine[2..])).to_owned();
-    insta::assert_snapshot!(refused, @"voe: run was begun with more in sandbox.env than is set here; set VOE_SANDBOX_ENV=VOE_TEST_MARK, or begin another run with --out DIR");
+    insta::assert_snapshot!(refused, @"voe: run was started with more in sandbox.env than your settings have; set VOE_SANDBOX_ENV=VOE_TEST_MARK, or start another run with --out DIR");
     assert!(one_line(&again(&mine[..2])).contains("set VOE_SANDBOX_READ="));
     let resumed = again(&[&mine[..3], &[("VOE_STREAM", "off")]].concat());
     assert_eq!(resumed.code, 0, "{}", resumed.err);
-    assert!(resumed.err.contains("was begun with stream on, which is used; your setting is not"), "{}", resumed.err);
+    assert!(
+        resumed.err.contains("using the setting stream on that the run was started with, not yours"),
+        "{}",
+        resumed.err
+    );
     assert_eq!(world.run_file()["stream"].as_bool(), Some(true));
 }
 

@@ -1,4 +1,4 @@
-//! What is built for tasks, as it begins: environments take minutes, in which nothing else would be seen.
+//! Shows builds of environments, which take minutes in which nothing else would be printed.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -21,7 +21,7 @@ impl Count {
         Self { plan, built: AtomicUsize::new(0) }
     }
 
-    /// What is said of a build that begins.
+    /// The line for a build that begins.
     fn line(&self, environment: &str) -> String {
         let number = self.built.fetch_add(1, Ordering::Relaxed) + 1;
         let of = match &self.plan {
@@ -32,15 +32,15 @@ impl Count {
     }
 }
 
-/// What is said on a terminal in a line below all others, and else in one line a build on standard error.
+/// Shows builds in the bottom line of a terminal, or else as one line per build on standard error.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
-    /// What is said while nothing is built, and while something is.
+    /// The line while nothing is built, and while something is.
     parts: Mutex<(String, String)>,
 }
 
 impl Shown {
-    /// Who is told of builds, of which there will be as many as planned.
+    /// The watch to pass on. `plan`: how many builds to expect.
     pub(super) fn watch(self: &Arc<Self>, plan: Plan) -> Watch {
         let (shown, count) = (Arc::clone(self), Count::new(plan));
         Watch::new(move |step| match step {
@@ -55,12 +55,12 @@ impl Shown {
         })
     }
 
-    /// Says how far the whole is.
+    /// Shows the overall progress.
     pub(super) fn at(&self, text: String) {
         self.say(|parts| parts.0 = text);
     }
 
-    /// Takes the line away.
+    /// Removes the line.
     pub(super) fn end(&self) {
         self.say(|parts| *parts = Default::default());
     }
@@ -74,7 +74,7 @@ impl Shown {
     }
 }
 
-/// Says it among the news of a run.
+/// Sends builds as notes among the events of a run.
 pub(super) fn noted(plan: Plan, progress: Weak<Progress>) -> Watch {
     let count = Count::new(plan);
     Watch::new(move |step| {

@@ -26,10 +26,10 @@ use super::{cache_dir, hide, known, self_tests, settings, suite};
 use crate::show::one_line;
 use crate::{Usage, exit};
 
-/// Seconds for a task's tests, unless told otherwise: the official limit.
+/// Default time limit of a task's tests, in seconds: the official one.
 const TIMEOUT: u64 = voe_bench::grade::cell::TIME_LIMIT.as_secs();
 
-/// The most that is read of a file of predictions. Bytes.
+/// Most bytes read of a file of predictions.
 const MOST_PREDICTIONS: u64 = 1 << 30;
 
 /// A line of `voe bench grade --json`.
@@ -41,7 +41,7 @@ pub(crate) enum Line<'a> {
     Row(&'a Row),
     /// A log, with `--logs`.
     Log(&'a GradedLog<'a>),
-    /// The last line of a grading of patches.
+    /// The last line, after grading patches.
     Report(&'a RunReport),
 }
 
@@ -49,14 +49,14 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
     if let Some(dir) = &args.run {
         return of_run(&args, dir).await;
     }
-    let name = args.suite.clone().ok_or_else(|| Usage("which suite? give --suite SUITE".into()))?;
+    let name = args.suite.clone().ok_or_else(|| Usage("no suite; give --suite SUITE".into()))?;
     let suite = suite(&name, &args.filter).await?;
     if let Some(dir) = &args.logs {
         return of_logs(dir, &suite, args.json);
     }
     let usual = Grading { timeout_s: args.timeout.unwrap_or(TIMEOUT), network: args.network };
     if let Some(file) = &args.predictions {
-        // The documented place of the official files.
+        // The documented path of the official files.
         let out = args.out.clone().unwrap_or_else(|| PathBuf::from("."));
         if args.is_official() {
             return officially(&args, &suite, file, &results(&out)?).await;
@@ -66,7 +66,7 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
         let text = String::from_utf8(text).map_err(|_| Usage(format!("{} is not UTF-8 text", file.display())))?;
         let predictions = Predictions::read(&text).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
         let model = predictions.all.first().map(|prediction| prediction.model_name_or_path.as_str());
-        // It becomes the name of a directory.
+        // It is used as the name of a directory.
         let model = model.filter(|name| !name.starts_with('.') && !name.contains('\0')).unwrap_or("voe").to_owned();
         let (entries, others) = entries(&predictions, &suite);
         if !others.is_empty() {
@@ -81,12 +81,12 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
     self_test(&args, &found, usual, &suite).await
 }
 
-/// What the user says of where tests run.
+/// The user's flags and settings for where tests run.
 fn said(args: &Grade) -> anyhow::Result<Said> {
     args.place.said(&settings::load(settings::For::Place)?, args.backend.and_then(GradedBy::place))
 }
 
-/// How many predictions `what` lacks, and which, as far as they are few.
+/// How many predictions `what` lacks, and the first of them.
 fn missing(what: &str, ids: &[String]) -> String {
     const MOST: usize = 5;
     let shown = ids.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -98,14 +98,14 @@ fn missing(what: &str, ids: &[String]) -> String {
     one_line(&format!("{what}: {tasks} as unresolved: {shown}{more}")).to_string()
 }
 
-/// Where the user wants results: made closed if it is not there, since patches and logs of private code may be in it. Others
-/// must not be able to write to it, since sandboxes of the gradings lie in it, too.
+/// The user's directory for results: created for this user alone if missing, since patches and logs may contain private code. Others
+/// must not be able to write to it, since it also contains the sandboxes of the gradings.
 fn results(out: &Path) -> anyhow::Result<UntrustedDir> {
     let refused = |e: voe_untrusted::Error| match e {
-        // Not "change its mode": it may be `/tmp`.
+        // The remedy is not to change its mode: it may be `/tmp`.
         voe_untrusted::Error::Writable { path, .. } => {
             let path = path.display();
-            Usage(format!("{path} can be written by others; name a directory of your own with --out")).into()
+            Usage(format!("{path} can be written by others; give a directory of your own with --out")).into()
         }
         e if e.is_refusal() => Usage(e.to_string()).into(),
         e => anyhow!(e),
@@ -150,7 +150,7 @@ async fn batch(
     })
 }
 
-/// The suite's predictions, and the ids of tasks without one. What is wrong with the predictions is reported.
+/// The suite's predictions, and the ids of tasks without one. Problems with the predictions are reported.
 fn entries(predictions: &Predictions, suite: &Suite) -> (Vec<Entry>, Vec<String>) {
     for problem in predictions.problems(|id| suite.task(id).is_some()) {
         errln!("voe: {}", one_line(&problem.to_string()));
@@ -183,13 +183,13 @@ async fn finish(
         && !args.wrong
         && let Some((resolved, of)) = gold::Gold::read(&cache_dir()?).against(&report)
     {
-        outln!("of the tasks whose gold patch passes on this machine: {resolved} of {of}");
+        outln!("of the tasks whose gold patch passes on this machine: {resolved} of {of} resolved");
     }
     if !args.gold && !args.empty && !args.wrong {
         known::say(&report, &found.place, batch.workspaces.network);
     }
     let (report_file, logs) = batch.files();
-    outln!("written: {} and the logs in {}", report_file.display(), logs.display());
+    outln!("wrote {} and the logs in {}", report_file.display(), logs.display());
     Ok((report, left, origins))
 }
 
@@ -205,25 +205,25 @@ fn show(row: &Row, json: bool) {
     outln!("{}", one_line(&line));
 }
 
-/// How the grades of the run in `path` are made: as they were begun.
+/// The settings of the grades of the run in `path`: the same as for its first grades.
 fn as_begun(args: &Grade, path: &Path, grades: &RunGrades) -> anyhow::Result<Grading> {
     let Some(then) = grades.grading().map_err(Usage)? else {
         return Ok(Grading { timeout_s: args.timeout.unwrap_or(TIMEOUT), network: args.network });
     };
     let run = path.display();
     let refused = |text: String| -> anyhow::Error {
-        Usage(format!("{text}, or keep other grades elsewhere with --out DIR")).into()
+        Usage(format!("{text}, or write other grades elsewhere with --out DIR")).into()
     };
     if let Some(timeout) = args.timeout.filter(|timeout| *timeout != then.timeout_s) {
         let begun = then.timeout_s;
         let text =
-            format!("{run} is graded with --timeout {begun}, which --timeout {timeout} contradicts; leave it out");
+            format!("{run} is graded with --timeout {begun}, which contradicts --timeout {timeout}; leave it out");
         return Err(refused(text));
     }
     match (then.network, args.network) {
         (false, true) => Err(refused(format!("{run} is graded without --network; leave it out"))),
         (true, false) => {
-            Err(refused(format!("{run} is graded with --network, which is never taken from a run: add --network")))
+            Err(refused(format!("{run} is graded with --network, which is not taken from a run: add --network")))
         }
         _ => Ok(then),
     }
@@ -235,7 +235,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
     let grades = match &args.out {
         Some(out) => results(out)?,
         None => {
-            let refused = |e| Usage(format!("{e}; or let the grades go elsewhere with --out DIR"));
+            let refused = |e| Usage(format!("{e}; or write the grades elsewhere with --out DIR"));
             dir.check_own().map_err(refused)?;
             let made = dir.files().make_dirs(GRADES)?;
             private::take(&made)?;
@@ -255,7 +255,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
             let name = format!("{}-{trial}", arm.name);
             let file = dir.path.join(PREDICTIONS).join(format!("{name}.jsonl"));
             let text = dir.predictions(&arm.name, trial)?.ok_or_else(|| {
-                Usage(format!("cannot read the predictions {}: it is not there; has the run begun?", file.display()))
+                Usage(format!("cannot read the predictions {}: file not found; start the run first", file.display()))
             })?;
             if text.trim().is_empty() {
                 errln!("voe: {name}: no attempt has ended yet");
@@ -298,7 +298,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
     Ok(left.code(true))
 }
 
-/// `--gold`, `--empty`, `--wrong`: does grading say here what it must say?
+/// `--gold`, `--empty`, `--wrong`: checks that grading gives the expected verdicts here.
 async fn self_test(args: &Grade, found: &Found, grading: Grading, suite: &Suite) -> anyhow::Result<u8> {
     let whole = |patch: &dyn Fn(&voe_grade::Instance) -> Option<String>| -> Vec<Entry> {
         let entry = |task: &voe_grade::Instance| Entry { task: Arc::new(task.clone()), name: None, patch: patch(task) };
@@ -311,7 +311,7 @@ async fn self_test(args: &Grade, found: &Found, grading: Grading, suite: &Suite)
     } else {
         ("wrong", self_tests::wrong(suite)?)
     };
-    // Nobody asked for files without --out: there it takes nothing from others, and can't be resumed.
+    // Without --out the user did not ask for files: it uses a new directory and can't be resumed.
     let (out, _lock) = match &args.out {
         Some(out) => (results(out)?, None),
         None => self_tests::new(&crate::state::open()?, model).map(|(out, lock)| (out, Some(lock)))?,
@@ -329,7 +329,7 @@ async fn self_test(args: &Grade, found: &Found, grading: Grading, suite: &Suite)
     if failed.is_empty() {
         return Ok(left.code(false));
     }
-    errln!("voe: not as it must be: {}", failed.into_iter().collect::<Vec<_>>().join(", "));
+    errln!("voe: unexpected verdicts: {}", failed.into_iter().collect::<Vec<_>>().join(", "));
     Ok(exit::INTERNAL)
 }
 
@@ -358,7 +358,7 @@ fn of_logs(dir: &Path, suite: &Suite, json: bool) -> anyhow::Result<u8> {
     }
     if problems > 0 {
         let logs = if problems == 1 { "1 log".to_owned() } else { format!("{problems} logs") };
-        errln!("voe: ended before everything was done: {logs} could not be graded, for the reasons above");
+        errln!("voe: incomplete: {logs} could not be graded, for the reasons above");
         return Ok(exit::PARTLY);
     }
     Ok(exit::OK)
@@ -366,7 +366,7 @@ fn of_logs(dir: &Path, suite: &Suite, json: bool) -> anyhow::Result<u8> {
 
 async fn officially(args: &Grade, suite: &Suite, predictions: &Path, out: &UntrustedDir) -> anyhow::Result<u8> {
     let rows: Vec<String> = suite.tasks.iter().filter_map(|task| serde_json::to_string(task).ok()).collect();
-    // Not next to the results: there may be a suite of the user's.
+    // Not next to the results: a suite of the user may be there.
     let work = private::dir_in(out, "work")?;
     let name = format!("suite-{}.jsonl", std::process::id());
     work.replace(&name, (rows.join("\n") + "\n").as_bytes())?;

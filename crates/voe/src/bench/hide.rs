@@ -1,15 +1,15 @@
-//! What commands of a task must not see: where its solution, its tests, other attempts' records and later commits lie.
+//! Paths that are hidden from commands of a task: its solution, its tests, other attempts' records and later commits.
 
 use std::path::{Component, Path, PathBuf};
 
 use crate::Usage;
 use crate::settings::table::READ;
 
-/// Directories that are the system's, or shared by many programs: what lies directly in them says nothing about its neighbours.
+/// Directories of the system, or shared by many programs: files directly in them are unrelated to their neighbors.
 const SHARED: [&str; 8] =
     ["/usr/local", "/usr/share", "/var/lib", "/var/cache", "/var/tmp", "/var/local", "/usr/src", "/usr/lib"];
 
-/// What of voe's own and of the user's `files` and directories is hidden.
+/// The files and directories to hide, of voe and of the user's `files`.
 pub(super) fn of<'p>(
     own: impl IntoIterator<Item = PathBuf>,
     files: impl IntoIterator<Item = &'p Path>,
@@ -17,18 +17,18 @@ pub(super) fn of<'p>(
     own.into_iter().chain(files.into_iter().flat_map(with_neighbours)).collect()
 }
 
-/// Refuses further paths that commands may read where these are hidden: what is named by the user would be seen.
+/// Refuses further paths that commands may read if they are hidden: they would become visible.
 ///
 /// # Errors
-/// One lies in a hidden directory.
+/// A path is in a hidden directory.
 pub(super) fn refuse_to_show(read: &[PathBuf], hidden: &[PathBuf]) -> Result<(), Usage> {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     for path in read {
         if let Some(hidden) = hidden.iter().find(|hidden| real(path).starts_with(real(hidden))) {
             let (path, hidden, name) = (path.display(), hidden.display(), READ.name);
             let text = format!(
-                "{name} has {path}, and {hidden} is hidden from commands of a bench, which could find the solutions there; \
-                 leave it out of {name}"
+                "{name} has {path}, but {hidden} is hidden from commands of a bench, which could find the solutions there; \
+                 remove it from {name}"
             );
             return Err(Usage(text));
         }
@@ -36,11 +36,11 @@ pub(super) fn refuse_to_show(read: &[PathBuf], hidden: &[PathBuf]) -> Result<(),
     Ok(())
 }
 
-/// A file or a run directory with what lies next to it: other suites have the same tasks, other runs the same solutions. The
-/// directory that holds it, or in a directory of many purposes what looks like a suite, an experiment or a run.
+/// A file or a run directory, with its neighbors: other suites have the same tasks, other runs the same solutions. The
+/// directory that contains it, or in a shared directory what may be a suite, an experiment or a run.
 fn with_neighbours(path: &Path) -> Vec<PathBuf> {
     let Ok(path) = std::path::absolute(path) else { return Vec::new() };
-    // A run directory that is not there yet is hidden where it will be.
+    // A run directory that doesn't exist yet is hidden where it will be.
     let path = path.canonicalize().unwrap_or(path);
     let Some(parent) = path.parent() else { return Vec::new() };
     let deep = parent.components().filter(|part| matches!(part, Component::Normal(_))).count() > 1;

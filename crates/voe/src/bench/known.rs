@@ -1,4 +1,4 @@
-//! Tasks whose own solution is known not to pass, said where a result could be blamed on whoever made the patch.
+//! Tasks whose gold patch is known not to pass, reported with results so that the patch is not blamed.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use voe_grade::RunReport;
 
 use crate::show::one_line;
 
-/// Those of `ids` whose own solution is known not to pass there, by the reason.
+/// Those of `ids` whose gold patch is known not to pass there, by reason.
 pub(super) fn by_reason<'i>(
     ids: impl IntoIterator<Item = &'i String>,
     place: &Place,
@@ -24,7 +24,7 @@ pub(super) fn by_reason<'i>(
     known
 }
 
-/// Says which of the tasks that are not resolved are of these.
+/// Reports which of the unresolved tasks are among these.
 pub(super) fn say(report: &RunReport, place: &Place, network: bool) {
     let failed = report.unresolved_ids.iter().chain(&report.error_ids).chain(&report.skipped_ids);
     for (why, ids) in by_reason(failed, place, network) {

@@ -1,4 +1,4 @@
-//! A run in the terminal: news as they come, and below them one line for each running attempt.
+//! Shows a run in the terminal: events as they come, and below them one line for each running attempt.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use voe_bench::run::progress::{News, Progress, Totals};
 
 use crate::show::{below, one_line, out};
 
-/// The most attempts that have a line each.
+/// Most attempts that have a line each.
 const MOST_RUNNING: usize = 40;
 
-/// Shows the run until there are no more news. It must not keep the progress alive: that is where the news come from.
+/// Shows the run until the events end. It must not keep the progress alive, which sends the events.
 pub(super) async fn show(progress: Weak<Progress>, mut news: UnboundedReceiver<News>, json: bool) {
     let seen = !json && below::is_seen();
     loop {
         let heard = if seen {
-            // How long each attempt runs is shown, too.
+            // The running time of each attempt is shown, too.
             tokio::time::timeout(Duration::from_secs(1), news.recv()).await
         } else {
             Ok(news.recv().await)
@@ -24,7 +24,7 @@ pub(super) async fn show(progress: Weak<Progress>, mut news: UnboundedReceiver<N
         match heard {
             Ok(None) => break,
             Ok(Some(news)) if json => out::news_json(&news),
-            // If nobody reads any more the run continues all the same.
+            // If the output is closed, the run continues.
             Ok(Some(news)) => line(&news, seen).iter().for_each(|line| out::news(&line.into())),
             Err(_) => {}
         }
@@ -35,19 +35,19 @@ pub(super) async fn show(progress: Weak<Progress>, mut news: UnboundedReceiver<N
     below::show::<String>([]);
 }
 
-/// The news in one line; beginnings are shown only where no line below shows them.
+/// An event in one line; starts are shown only where no line below shows them.
 fn line(news: &News, seen: bool) -> Option<String> {
     let text = match news {
         News::Began { .. } if seen => return None,
         News::Began { key, resumed: None } => format!("began    {key}"),
-        News::Began { key, resumed: Some(step) } => format!("goes on  {key} after step {step}"),
+        News::Began { key, resumed: Some(step) } => format!("resumed  {key} after step {step}"),
         News::Ended { key, reason, error, steps, seconds, level, empty } => {
             let patch = if *empty { "empty patch".to_owned() } else { format!("patch {level}") };
             let error = error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
             format!("ended    {key}  {reason}{error}, {steps} steps, {}, {patch}", time(*seconds))
         }
         News::Fault { key, why, again } => {
-            let then = if *again { "to be tried again" } else { "given up, not counted" };
+            let then = if *again { "will be retried" } else { "gave up; excluded from results" };
             format!("fault    {key}  {why} ({then})")
         }
         News::Skipped { task, why, .. } => format!("skipped  {task}  {why}"),
@@ -56,7 +56,7 @@ fn line(news: &News, seen: bool) -> Option<String> {
     Some(one_line(&text))
 }
 
-/// What runs now, and how far the whole is.
+/// The running attempts, and the overall progress.
 fn lines(progress: &Progress) -> Vec<String> {
     let (running, totals) = progress.now();
     let mut lines: Vec<String> = running
@@ -92,7 +92,7 @@ pub(super) fn totals_line(totals: &Totals, running: usize, left: Option<f64>) ->
     text
 }
 
-/// Seconds as people say them.
+/// Seconds for people.
 pub(super) fn time(seconds: f64) -> String {
     let whole = seconds.max(0.0).round() as u64;
     match whole {

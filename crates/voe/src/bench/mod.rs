@@ -1,4 +1,4 @@
-//! `voe bench`: suites run, resumed and graded.
+//! `voe bench`: runs, resumes and grades suites.
 
 mod args;
 mod building;
@@ -42,15 +42,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
 
 /// voe's cache.
 fn cache_dir() -> anyhow::Result<PathBuf> {
-    Ok(cache::open()?.ok_or_else(|| Usage("you have no home directory; set HOME or VOE_CACHE_DIR".into()))?)
+    Ok(cache::open()?.ok_or_else(|| Usage("no home directory; set HOME or VOE_CACHE_DIR".into()))?)
 }
 
-/// The suite `name`, filtered; what was left out is said on standard error.
+/// The suite `name`, filtered; rows and ids that were left out are reported on standard error.
 async fn suite(name: &str, flags: &FilterFlags) -> anyhow::Result<Suite> {
     filtered(name, &flags.filter()?).await
 }
 
-/// What lets skipped tasks run, in words. `in_run`: in a run that was begun.
+/// How to make skipped tasks run, in words. `in_run`: in an existing run.
 fn remedies<'r>(all: impl IntoIterator<Item = &'r Remedy>, in_run: bool) -> String {
     let words = |remedy: &Remedy| if in_run { remedy.words_in_run() } else { remedy.words() };
     all.into_iter().map(words).collect::<Vec<_>>().join(", ")
@@ -60,14 +60,14 @@ async fn filtered(name: &str, filter: &Filter) -> anyhow::Result<Suite> {
     part(name, filter, "").await
 }
 
-/// The same, of which only what the suite `whole` would have is taken.
+/// The same, restricted to the tasks of the suite `whole`.
 async fn part(name: &str, filter: &Filter, whole: &str) -> anyhow::Result<Suite> {
     let mut suite = Suite::open(name, &Hub::from_env(&cache_dir()?)).await?;
     let mut notes = std::mem::take(&mut suite.notes);
     suite.keep_part(whole);
     if suite.tasks.is_empty() {
         return Err(Usage(format!(
-            "{name} has no task of {whole}, which the experiment is about; give a file that has its rows"
+            "{name} has no task of {whole}, the suite of the experiment; give a file with its rows"
         ))
         .into());
     }
@@ -76,7 +76,7 @@ async fn part(name: &str, filter: &Filter, whole: &str) -> anyhow::Result<Suite>
         errln!("voe: {}", one_line(&note));
     }
     if suite.tasks.is_empty() {
-        return Err(Usage(format!("the filter leaves no task of the suite {name}")).into());
+        return Err(Usage(format!("no task of the suite {name} matches the filter")).into());
     }
     Ok(suite)
 }

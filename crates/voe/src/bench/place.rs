@@ -1,11 +1,11 @@
-//! Where tasks run: on this machine, or in containers. From flags and settings for a run that begins; for one that is there,
+//! Where tasks run: on this machine, or in containers. From flags and settings for a new run; for an existing one,
 //! see [`super::remembered`].
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::ValueEnum;
-use voe_bench::docker::{Docker, Keep};
+use voe_bench::docker::{Docker, Retention};
 use voe_bench::native::Native;
 use voe_bench::native::pins::{Content, Pins};
 use voe_bench::run::place::{Backend, Bounds, Environments, Place};
@@ -69,7 +69,7 @@ pub(super) struct PlaceFlags {
     pub(super) image: Option<String>,
     /// Fetched images to keep: a number or a total size [default: as many as fit on the disk]
     #[arg(long, value_name = "N|SIZE")]
-    pub(super) keep_images: Option<Keep>,
+    pub(super) keep_images: Option<Retention>,
     /// Pinned environments of official tasks (environments.json)
     #[arg(long, value_name = "FILE")]
     pub(super) environments: Option<PathBuf>,
@@ -78,7 +78,7 @@ pub(super) struct PlaceFlags {
     pub(super) repos: Option<PathBuf>,
 }
 
-/// What the user says of the place; what they leave open is `None`.
+/// The user's flags and settings about the place; `None` if not given.
 #[derive(Debug)]
 pub(super) struct Said {
     pub(super) backend: Option<Backend>,
@@ -102,7 +102,7 @@ pub(super) struct Said {
     pub(super) env: Vec<String>,
 }
 
-/// A place, with what was read to find it out.
+/// A place, with the files that were read to resolve it.
 pub(super) struct Found {
     pub(super) place: Place,
     pub(super) pins: Option<Pins>,
@@ -113,16 +113,16 @@ pub(super) fn is_official(suite: &Suite) -> bool {
     !suite.tasks.iter().all(mini::is_of)
 }
 
-/// The file of a suite that is not one of voe's own.
+/// The file of a suite that voe doesn't ship.
 fn suite_file(suite: &Suite) -> Option<&Path> {
     Some(Path::new(&suite.source.file)).filter(|path| path.is_file())
 }
 
 impl PlaceFlags {
-    /// Remembers which paths the user gave, so that a run may name them.
+    /// Records which paths the user gave, so that a run may use them.
     ///
     /// # Errors
-    /// voe's state directory.
+    /// voe's state directory can't be written.
     pub(super) fn remember(&self) -> anyhow::Result<()> {
         for path in [&self.environments, &self.repos].into_iter().flatten() {
             trust::path::given(&std::path::absolute(path)?)?;
@@ -130,10 +130,10 @@ impl PlaceFlags {
         Ok(())
     }
 
-    /// What the flags and the user's settings say.
+    /// Reads the flags and the user's settings.
     ///
     /// # Errors
-    /// The current directory is gone.
+    /// The current directory was deleted.
     pub(super) fn said(&self, settings: &Settings, backend: Option<Where>) -> anyhow::Result<Said> {
         let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute).transpose();
         let usual = Bounds::default();
@@ -158,13 +158,13 @@ impl PlaceFlags {
 }
 
 impl Said {
-    /// The place of a run or a grading that begins with tasks of `suite`.
+    /// The place of a new run or grading with tasks of `suite`.
     pub(super) async fn place(self, suite: &Suite) -> anyhow::Result<Found> {
-        // What a flag says goes before what is usual.
+        // A flag takes precedence over settings.
         let said = self.sandbox.or(self.usual_sandbox.filter(|usual| fits(self.backend, *usual)));
         let sandbox = match (self.backend, said) {
             (Some(backend), Some(sandbox)) if Backend::of(sandbox) != backend => {
-                let text = format!("--backend {backend} and --sandbox {sandbox} exclude each other; leave one out");
+                let text = format!("--backend {backend} cannot be used with --sandbox {sandbox}; leave one out");
                 return Err(Usage(text).into());
             }
             (_, Some(sandbox)) => sandbox,
@@ -198,18 +198,18 @@ impl Said {
         Ok(found)
     }
 
-    /// Whether containers are the way without being told so: official tasks, no lists of environments, and an engine that answers.
+    /// Whether "auto" means containers: official tasks, no environments file, and an engine that answers.
     async fn by_itself(&self, suite: &Suite) -> bool {
         is_official(suite) && self.environments.is_none() && Images::connect(Choice::Docker).await.is_ok()
     }
 }
 
-/// Whether a usual sandbox can be meant where the backend was named.
+/// Whether a sandbox from the settings is compatible with the given backend.
 fn fits(backend: Option<Backend>, usual: Choice) -> bool {
     backend.is_none_or(|backend| backend == Backend::of(usual))
 }
 
-/// A file of environments as a run of tasks of `suite` remembers it.
+/// An environments file as a run of tasks of `suite` records it.
 pub(super) fn environments(file: PathBuf, pins: &Pins, suite: &Suite) -> Environments {
     let Content { sha256, specs_sha256 } = pins.content().clone();
     let ids = suite.tasks.iter().map(|task| &task.instance_id);
@@ -218,7 +218,7 @@ pub(super) fn environments(file: PathBuf, pins: &Pins, suite: &Suite) -> Environ
 }
 
 impl Found {
-    /// Whether tasks of `suite` can be worked on there at all.
+    /// Checks that tasks of `suite` can run there at all.
     ///
     /// # Errors
     /// The suite's tasks can't run in such a place; the error says what to use.
@@ -226,7 +226,7 @@ impl Found {
         let Place { backend, sandbox, image, .. } = &self.place;
         if *backend == Backend::Native && !voe_sandbox::capabilities(*sandbox).mounts && is_official(suite) {
             let text = format!(
-                "--sandbox {sandbox} can't hold the environments of these tasks, so their tests would run without them; use \
+                "--sandbox {sandbox} does not support environments, so the tests of these tasks would run without them; use \
                  --sandbox local, or --backend docker"
             );
             return Err(Usage(text).into());
@@ -235,14 +235,13 @@ impl Found {
             self.check_pins(suite)?;
         }
         if *backend == Backend::Docker && image.is_none() && suite.tasks.iter().any(mini::is_of) {
-            let text =
-                "tasks of the suite mini have no image of their own; name one with git, bash and python3 with --image";
+            let text = "tasks of the suite mini have no image of their own; give one that has git, bash and python3 with --image";
             return Err(Usage(text.into()).into());
         }
         Ok(())
     }
 
-    /// Says how many tasks have no pinned environment, and refuses a file that has none of them: that is known at once.
+    /// Reports how many tasks have no pinned environment, and refuses a file that has none of them before anything starts.
     fn check_pins(&self, suite: &Suite) -> anyhow::Result<()> {
         let (with, of) = Native::new(self.pins.clone(), None).pinned(&suite.tasks, &cache_dir()?);
         if with == of {
@@ -251,14 +250,14 @@ impl Found {
         match &self.place.environments {
             Some(environments) if with == 0 => {
                 let text = format!(
-                    "{} has no environment for any of these {of} tasks; give a file that has, or leave --environments out",
+                    "{} has no environment for any of these {of} tasks; give a file that has them, or leave --environments out",
                     environments.file.display()
                 );
                 Err(Usage(text).into())
             }
             Some(environments) => {
                 errln!(
-                    "voe: {} has environments for {with} of {of} tasks; add the others to it",
+                    "voe: {} has environments for {with} of {of} tasks; add the others",
                     environments.file.display()
                 );
                 Ok(())
@@ -274,11 +273,11 @@ impl Found {
     }
 
     /// Workspaces there for tasks of `suite`. `keep`: the flag `--keep-images`.
-    pub(super) async fn workspaces(&self, suite: &Suite, keep: Option<Keep>) -> anyhow::Result<Workspaces> {
+    pub(super) async fn workspaces(&self, suite: &Suite, keep: Option<Retention>) -> anyhow::Result<Workspaces> {
         let place = &self.place;
-        let program = std::env::current_exe().context("cannot find voe's own program")?;
+        let program = std::env::current_exe().context("cannot find voe's own executable")?;
         let cache = cache_dir()?;
-        // Whole directories of voe's own and of repositories, and files with what lies next to them.
+        // Whole directories of voe and of repositories, and files with their neighbors.
         let own = [Some(cache.clone()), Some(crate::state::dir()?), place.repos.clone()].into_iter().flatten();
         // Other suites have the same tasks.
         let own = own.chain(Hub::from_env(&cache).kept());

@@ -1,4 +1,4 @@
-//! `voe bench prepare`: environments, checkouts and images of tasks ahead of runs and gradings.
+//! `voe bench prepare`: prepares environments, checkouts and images of tasks before runs and gradings.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,23 +30,23 @@ pub(crate) enum Line<'a> {
     Summary(Summary<'a>),
 }
 
-/// How a task came out.
+/// The result for a task.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Prepared")]
 #[serde(tag = "news", rename_all = "snake_case")]
 pub(crate) enum News<'a> {
-    /// It is ready.
+    /// The task is ready.
     Ready {
         /// The task.
         task: &'a str,
-        /// What its environment is, by content.
+        /// Its environment, by content.
         environment: &'a str,
-        /// Packages of its environment that could not be had.
+        /// Missing packages of its environment.
         lacks: &'a [String],
         /// Seconds that it took.
         seconds: f64,
     },
-    /// It can't be prepared here.
+    /// The task can't be prepared here.
     Skipped {
         /// The task.
         task: &'a str,
@@ -63,11 +63,11 @@ pub(crate) enum News<'a> {
 pub(crate) struct Summary<'a> {
     /// Tasks that are ready.
     ready: usize,
-    /// Those that can't be prepared here, by the reason.
+    /// Those that can't be prepared here, by reason.
     skipped: Vec<SkippedTasks<'a>>,
-    /// Those whose own solution is known not to pass here, by the reason.
+    /// Those whose gold patch is known not to pass here, by reason.
     gold_fails: Vec<GoldFails<'a>>,
-    /// Bytes that the disk of the cache has less free than before; null if that is not known.
+    /// How many fewer bytes the cache's disk has free than before; null if unknown.
     bytes: Option<u64>,
 }
 
@@ -82,7 +82,7 @@ struct SkippedTasks<'a> {
     tasks: &'a [String],
 }
 
-/// Tasks whose own solution is known not to pass here for the same reason.
+/// Tasks whose gold patch is known not to pass here for the same reason.
 #[derive(Serialize, JsonSchema)]
 struct GoldFails<'a> {
     /// The reason.
@@ -117,7 +117,7 @@ pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
         let builds = match (plan.builds, plan.open) {
             (1, false) => "1 environment to build".to_owned(),
             (n, false) => format!("{n} environments to build"),
-            (_, true) => "the lists of their environments are fetched first".to_owned(),
+            (_, true) => "the lists of their environments will be fetched first".to_owned(),
         };
         outln!("{} to prepare; {builds}", count(tasks.len()));
         workspaces.native.watch = shown.watch(plan);
@@ -131,9 +131,9 @@ pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
     shown.end();
     let Some(ready) = ready else {
         if !args.json {
-            errln!("voe: stopped; to go on: the same command");
+            errln!("voe: stopped; to resume: run the same command");
         }
-        // Checkouts under way would be waited for otherwise; what they leave is made again.
+        // Otherwise running checkouts would be waited for; unfinished ones are made again.
         std::process::exit(exit::INTERRUPTED.into());
     };
     let taken = before.zip(left(&cache)).map(|(before, after)| before.saturating_sub(after));
@@ -141,7 +141,7 @@ pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
     Ok(if skipped.reasons.is_empty() { exit::OK } else { exit::PARTLY })
 }
 
-/// Prepares all of them; gives the ids of those that are ready.
+/// Prepares all of them; returns the ids of those that are ready.
 async fn all(
     workspaces: &Workspaces,
     tasks: &[Instance],
@@ -191,7 +191,7 @@ fn show_ready(id: &str, prepared: &Prepared, seconds: f64, json: bool) {
     outln!("{}", one_line(&format!("ready    {id}  {origin}, {}{lacks}", live::time(seconds))));
 }
 
-/// Tasks that can't be prepared here, by the reason.
+/// Tasks that can't be prepared here, by reason.
 #[derive(Debug, Default)]
 struct Skipped {
     reasons: BTreeMap<String, (Remedy, Vec<String>)>,
@@ -250,15 +250,12 @@ fn summary(ready: &[String], skipped: &Skipped, found: &Found, taken: Option<u64
             skipped.reasons.values().map(|(remedy, _)| remedy).collect::<std::collections::BTreeSet<_>>(),
             false,
         );
-        errln!(
-            "voe: ended before everything was done: {} skipped ({remedies}); then the same command",
-            count(skipped.count())
-        );
+        errln!("voe: incomplete: {} skipped ({remedies}, then run the same command)", count(skipped.count()));
     }
     Ok(())
 }
 
-/// Free bytes on the disk of the cache: others write to it too, but walking a cache takes minutes.
+/// Free bytes on the cache's disk: inexact, since others write to it too, but walking a cache takes minutes.
 fn left(cache: &Path) -> Option<u64> {
     let there = cache.ancestors().find(|path| path.exists())?;
     let stat = rustix::fs::statvfs(there).ok()?;

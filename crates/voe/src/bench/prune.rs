@@ -1,4 +1,4 @@
-//! `voe bench prune`: what is kept, what it costs, and freeing it.
+//! `voe bench prune`: shows what the cache contains and frees parts of it.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
@@ -7,47 +7,47 @@ use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use voe_bench::docker::keep;
+use voe_bench::docker::retention;
 use voe_sandbox::{Choice, Images};
 
 use super::args::{Part, Prune};
 use super::cache_dir;
 use crate::{Usage, exit};
 
-/// What is kept in the cache: the directory's name and what is in it.
+/// Parts of the cache: name of the directory and description.
 const KEPT: [(Part, &str, &str); 5] = [
-    (Part::History, "history", "what tasks' repositories share"),
+    (Part::History, "history", "files shared by tasks' repositories"),
     (Part::Environments, "environments", "Python environments"),
     (Part::Checkouts, "checkouts", "tasks' repositories at their base"),
     (Part::Repos, "repos", "clones of repositories"),
     (Part::Suites, "suites", "downloaded suites"),
 ];
 
-/// A part of what is kept.
+/// A part of the cache.
 struct Row {
     name: &'static str,
     about: &'static str,
-    /// What it takes; what another row before it has too is not counted.
+    /// Bytes that it takes, without files that an earlier row already counted.
     bytes: u64,
-    /// What removing it freed, if it was removed.
+    /// Bytes that removing it freed, if it was removed.
     freed: Option<u64>,
 }
 
-/// What `voe bench prune --json` prints: the parts of what is kept.
+/// The output of `voe bench prune --json`: the parts of the cache.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Prune")]
 pub(crate) struct Rows(Vec<Kept>);
 
-/// A part of what is kept.
+/// A part of the cache.
 #[derive(Serialize, JsonSchema)]
 struct Kept {
-    /// Its name, as `--free` takes it.
+    /// Name of the part, as `--free` takes it.
     what: &'static str,
     /// Bytes on disk; files that it shares with a part before it are not counted.
     bytes: u64,
     /// Whether it was removed.
     freed: bool,
-    /// Bytes that this freed; null if it was not removed.
+    /// Bytes that removing it freed; null if it was not removed.
     freed_bytes: Option<u64>,
 }
 
@@ -55,7 +55,7 @@ pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
     let cache = cache_dir()?;
     let asked = |part: Part| args.free.iter().any(|what| *what == part || *what == Part::All);
     if asked(Part::History) && !asked(Part::Checkouts) {
-        let text = "checkouts share their files with history, so it alone frees nothing; give --free checkouts, which frees both";
+        let text = "freeing history alone frees nothing, since checkouts share its files; give --free checkouts, which frees both";
         return Err(Usage(text.into()).into());
     }
     let freed = |part: Part| asked(part) || (part == Part::History && asked(Part::Checkouts));
@@ -76,7 +76,7 @@ pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
     match images(&cache, freed(Part::Images)).await? {
         Some((bytes, gone)) => {
             let freed = freed(Part::Images).then_some(gone);
-            rows.push(Row { name: "images", about: "images of tasks, at Docker", bytes, freed });
+            rows.push(Row { name: "images", about: "images of tasks, in Docker", bytes, freed });
         }
         None if args.free.contains(&Part::Images) => {
             return Err(Usage("no Docker engine answers; start it, or set DOCKER_HOST".into()).into());
@@ -95,32 +95,32 @@ pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
         outln!("{name:<14} {:>9} MiB  {about}{freed}", bytes >> 20);
     }
     if args.free.is_empty() {
-        outln!("`voe bench prune --free WHAT` frees a part; all of it is made anew when it is needed");
+        outln!("`voe bench prune --free PART` frees a part; it is made again when needed");
     } else {
         outln!("freed {} MiB", rows.iter().filter_map(|row| row.freed).sum::<u64>() >> 20);
     }
     Ok(exit::OK)
 }
 
-/// What the images take that voe made or fetched, and of those that were removed since `free`; `None` if no engine answers.
+/// Bytes of the images that voe made or fetched, and bytes freed if `free`; `None` if no engine answers.
 async fn images(cache: &Path, free: bool) -> anyhow::Result<Option<(u64, u64)>> {
     let Ok(images) = Images::connect(Choice::Docker).await else { return Ok(None) };
-    let kept = keep::kept(&images, cache).await?;
+    let kept = retention::kept(&images, cache).await?;
     let mut gone = 0;
     for image in kept.iter().filter(|_| free) {
         match image.remove(&images).await {
             Ok(_) => gone += image.bytes,
-            // One that a container uses stays.
+            // An image that a container uses is kept.
             Err(error) => errln!("voe: {}: {error}", crate::show::one_line(&image.name)),
         }
     }
     Ok(Some((kept.iter().map(|image| image.bytes).sum(), gone)))
 }
 
-/// Files with several names that were counted, by device and number.
+/// Counted files that have several names, by device and inode.
 type Seen = HashSet<(u64, u64)>;
 
-/// Bytes on disk; what shares blocks by hard links is counted once, where it is seen first.
+/// Bytes on disk; hard-linked files are counted once, where they are first seen.
 fn size(dir: &Path, seen: &mut Seen) -> u64 {
     let mut bytes = 0;
     walk(dir, |meta| {
@@ -131,7 +131,7 @@ fn size(dir: &Path, seen: &mut Seen) -> u64 {
     bytes
 }
 
-/// Bytes on disk that removing `dir` frees: without files that have names elsewhere.
+/// Bytes on disk that removing `dir` frees: without files that also have names elsewhere.
 fn only_there(dir: &Path) -> u64 {
     let mut bytes = 0;
     let mut names: HashMap<(u64, u64), u64> = HashMap::new();

@@ -1,6 +1,6 @@
-//! The place of a run that is there already: as it was begun. A flag can say where a file has moved to; one that contradicts
-//! what the run was begun with is refused. What a run says never lowers the guard: no sandbox, or more than the usual limits,
-//! takes the user's word each time.
+//! The place of an existing run: the one it was started with. A flag can say where a file has moved to; one that contradicts
+//! what the run was started with is refused. A run never weakens the sandbox: no sandbox, or higher limits than the user's,
+//! have to be given each time.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use crate::settings::units::show_bytes;
 use crate::show::one_line;
 use crate::{Usage, trust};
 
-/// The command that asks for the place.
+/// The command that needs the place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum For {
     /// `voe bench run`.
@@ -26,19 +26,19 @@ pub(super) enum For {
 }
 
 impl For {
-    /// What else can be done where the run can't be changed.
+    /// What to do instead where the run can't be changed.
     fn otherwise(self) -> &'static str {
         match self {
-            Self::Run => "begin another run with --out DIR",
+            Self::Run => "start another run with --out DIR",
             Self::Grade => "grade its predictions alone (--predictions FILE --suite SUITE)",
         }
     }
 }
 
-/// Where tasks of the run in `run` are worked on: as it was begun, with what the user says now.
+/// The place of tasks of the run in `run`: the one it was started with, with the user's changes.
 ///
 /// # Errors
-/// The user says something else, a file is gone or was changed, or the run does not say enough.
+/// The user's flags contradict it, a file is missing or has changed, or the run did not record enough.
 pub(super) async fn place(run: &RunDir, said: Said, suite: &Suite, who: For) -> anyhow::Result<Found> {
     let found = match run.place() {
         Some(then) => as_begun(run, then, said, suite, who)?,
@@ -69,10 +69,10 @@ fn as_begun(run: &RunDir, then: &Place, said: Said, suite: &Suite, who: For) -> 
 
 fn contradiction(run: &RunDir, flag: &str, then: &str, who: For) -> anyhow::Error {
     let (dir, otherwise) = (run.path.display(), who.otherwise());
-    Usage(format!("{dir} was begun with {then}, which {flag} contradicts; leave {flag} out, or {otherwise}")).into()
+    Usage(format!("{dir} was started with {then}, which contradicts {flag}; leave {flag} out, or {otherwise}")).into()
 }
 
-/// Whether the sandbox of a run can be used: it is not another one than a flag says, and `none` only by the user's word.
+/// Checks that the sandbox of a run can be used: a flag must not differ from it, and `none` must be given by the user.
 fn one_sandbox(run: &RunDir, then: Choice, said: &Said, who: For) -> anyhow::Result<()> {
     if let Some(sandbox) = said.sandbox.filter(|sandbox| *sandbox != then) {
         return Err(contradiction(run, &format!("--sandbox {sandbox}"), &format!("--sandbox {then}"), who));
@@ -83,17 +83,17 @@ fn one_sandbox(run: &RunDir, then: Choice, said: &Said, who: For) -> anyhow::Res
         let flags = if who == For::Run { "--sandbox none --allow-readable-solutions" } else { "--sandbox none" };
         let otherwise = who.otherwise();
         let text = format!(
-            "{dir} was begun with --sandbox none, which is never taken from a run: add {flags}, or {otherwise}"
+            "{dir} was started with --sandbox none, which is not taken from a run: add {flags}, or {otherwise}"
         );
         return Err(Usage(text).into());
     }
     if let Some(usual) = said.usual_sandbox.filter(|usual| *usual != then) {
-        errln!("voe: {dir} was begun with the sandbox {then}, which is used; your setting {usual} is not");
+        errln!("voe: using the sandbox {then} that {dir} was started with, not your setting {usual}");
     }
     Ok(())
 }
 
-/// A run may have less than is usual here, and more only by the user's word.
+/// A run may have lower limits than the user's settings, and higher ones only if the user sets them.
 fn limits(run: &RunDir, then: Bounds, here: Bounds, otherwise: &str) -> anyhow::Result<()> {
     for (variable, then, here, value) in [
         (MEMORY.env, then.memory_bytes, here.memory_bytes, show_bytes(then.memory_bytes)),
@@ -102,7 +102,7 @@ fn limits(run: &RunDir, then: Bounds, here: Bounds, otherwise: &str) -> anyhow::
     ] {
         if then > here {
             let text = format!(
-                "{} was begun with larger limits on commands than are set here; set {variable}={value}, or {otherwise}",
+                "{} was started with higher limits on commands than your settings; set {variable}={value}, or {otherwise}",
                 run.path.display()
             );
             return Err(Usage(text).into());
@@ -111,7 +111,7 @@ fn limits(run: &RunDir, then: Bounds, here: Bounds, otherwise: &str) -> anyhow::
     Ok(())
 }
 
-/// A run may show its commands less of this machine than is usual here, and more only by the user's word.
+/// A run may show its commands less of this machine than the user's settings, and more only if the user sets it.
 fn further(run: &RunDir, then: &Place, said: &Said, otherwise: &str) -> anyhow::Result<()> {
     let read = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
     for (row, by, then, here) in
@@ -120,7 +120,7 @@ fn further(run: &RunDir, then: &Place, said: &Said, otherwise: &str) -> anyhow::
         if then.iter().any(|one| !here.contains(one)) {
             let value = one_line(&then.join(by));
             let text = format!(
-                "{} was begun with more in {} than is set here; set {}={value}, or {otherwise}",
+                "{} was started with more in {} than your settings have; set {}={value}, or {otherwise}",
                 run.path.display(),
                 row.name,
                 row.env
@@ -131,8 +131,8 @@ fn further(run: &RunDir, then: &Place, said: &Said, otherwise: &str) -> anyhow::
     Ok(())
 }
 
-/// The lists of environments: those that the run was begun with, wherever they are by now. There may be more of them, or the
-/// first: tasks that had none were skipped.
+/// The environments that the run was started with, wherever their file is now. The user may add some, or the
+/// first file: tasks without one were skipped.
 fn the_environments(
     run: &RunDir,
     then: &Place,
@@ -144,12 +144,15 @@ fn the_environments(
     let Some(then) = &then.environments else {
         let Some(file) = said else { return Ok(None) };
         if then.backend == Backend::Docker {
-            let text =
-                format!("{dir} was begun in containers, which need no --environments; leave it out, or {otherwise}");
+            let text = format!(
+                "{dir} was started in containers, which do not use --environments; leave it out, or {otherwise}"
+            );
             return Err(Usage(text).into());
         }
         let pins = Pins::read(&file).map_err(Usage)?.for_the_rest();
-        errln!("voe: {dir} was begun without --environments; the file is for tasks whose list can't be fetched");
+        errln!(
+            "voe: {dir} was started without --environments; the file is used only for tasks whose list can't be fetched"
+        );
         return Ok(Some((environments(file, &pins, suite), pins)));
     };
     let moved = said.is_some();
@@ -160,7 +163,7 @@ fn the_environments(
     let shown = file.display().to_string();
     let pins = Pins::read(&file).map_err(|why| {
         let remedy = "if the file has moved, give --environments FILE";
-        Usage(if moved { why } else { format!("{why}; {dir} was begun with it: {remedy}") })
+        Usage(if moved { why } else { format!("{why}; {dir} was started with it: {remedy}") })
     })?;
     let pins = if then.rest { pins.for_the_rest() } else { pins };
     let now = environments(file, &pins, suite);
@@ -171,12 +174,12 @@ fn the_environments(
             Differs::File => shown,
         };
         let text = format!(
-            "{what} has not the content that {dir} was begun with; give the file as it was with --environments FILE, or {otherwise}"
+            "{what} has changed since {dir} was started; give the original file with --environments FILE, or {otherwise}"
         );
         return Err(Usage(text).into());
     }
     if now.sha256 != then.sha256 {
-        errln!("voe: {shown} was changed since {dir} was begun; the environments that its tasks had are the same");
+        errln!("voe: {shown} has changed since {dir} was started; the environments of its tasks are the same");
     }
     Ok(Some((now, pins)))
 }
@@ -186,7 +189,7 @@ fn repos(run: &RunDir, then: &Place, said: Option<PathBuf>) -> anyhow::Result<Op
     let repos = named(run, then, "the repositories", "--repos DIR")?;
     if !repos.is_dir() {
         let text = format!(
-            "the repositories that {} was begun with, {}, are not there; give --repos DIR",
+            "the repositories that {} was started with are not in {}; give --repos DIR",
             run.path.display(),
             repos.display()
         );
@@ -195,26 +198,26 @@ fn repos(run: &RunDir, then: &Place, said: Option<PathBuf>) -> anyhow::Result<Op
     Ok(Some(repos))
 }
 
-/// A path that a run names, if the user gave it to voe before.
+/// A path that a run names, if the user has given it to voe before.
 fn named(run: &RunDir, path: &Path, what: &str, flag: &str) -> anyhow::Result<PathBuf> {
     if trust::path::is_given(path) {
         return Ok(path.to_owned());
     }
     let text = format!(
-        "{} names {what} {}, which you have not given to this voe; if that is right, give {flag}",
+        "{} names {what} {}, which you have not used before; to allow it, give {flag}",
         run.path.display(),
         path.display()
     );
     Err(Usage(text).into())
 }
 
-/// A run of an older voe, or one that others can write: what it does not say, the user does.
+/// A run of an older voe, or one that others can write: the user gives what it does not record.
 async fn unrecorded(run: &RunDir, said: Said, suite: &Suite, who: For) -> anyhow::Result<Found> {
     let dir = run.path.display();
     let why = if run.is_own() {
-        format!("was begun by voe {}, which did not record where its tasks run", one_line(&run.file.voe))
+        format!("was started by voe {}, which did not record where its tasks run", one_line(&run.file.voe))
     } else {
-        "can be written by others, so what it says of where its tasks run is not used".to_owned()
+        "can be written by others, so its record of where its tasks run is not used".to_owned()
     };
     let then: Option<Choice> = run.file.sandbox.as_deref().and_then(|word| word.parse().ok());
     let then = then.filter(|then| run.is_own() && *then != Choice::Auto);
@@ -225,10 +228,10 @@ async fn unrecorded(run: &RunDir, said: Said, suite: &Suite, who: For) -> anyhow
     let known = said.backend.is_some() || said.sandbox.is_some_and(|sandbox| Backend::of(sandbox) == Backend::Docker);
     if is_official(suite) && !known {
         let text = format!(
-            "{dir} {why}; say so: --backend native or docker, and as at the beginning --environments, --repos, --image, --sandbox"
+            "{dir} {why}; give --backend native or docker, and --environments, --repos, --image and --sandbox as at the start"
         );
         return Err(Usage(text).into());
     }
-    errln!("voe: {dir} {why}; what is given now is used");
+    errln!("voe: {dir} {why}; using the settings given now");
     said.place(suite).await
 }

@@ -18,17 +18,17 @@ use crate::settings::{Settings, table};
 use crate::show::one_line;
 use crate::{Usage, exit, signals};
 
-/// This voe.
+/// The version of this voe.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Attempts at a time, unless told otherwise.
+/// Default number of attempts at the same time.
 const PARALLEL: usize = 4;
 
 pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     let settings = settings::load(For::Attempts)?;
     let (experiment, out) = experiment(&args)?;
     if experiment.suite.is_empty() {
-        return Err(Usage("the experiment names no suite; give --suite SUITE".into()).into());
+        return Err(Usage("the experiment has no suite; give --suite SUITE".into()).into());
     }
     let here = std::env::current_dir()?;
     let begun = out.join(voe_trace::layout::RUN).is_file().then(|| RunDir::look(&out)).transpose()?;
@@ -46,7 +46,7 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     }
     let mut workspaces = found.workspaces(&suite, args.place.keep_images).await?;
     let begun_by = begun.as_ref().and_then(|run| run.file.experiment_file.as_deref()).filter(|file| file.is_absolute());
-    // It may be gone by now, and then there is nothing to hide.
+    // It may have been deleted, and then there is nothing to hide.
     let begun_by = begun_by.filter(|file| file.parent().is_some_and(Path::is_dir));
     let files = args.experiment.as_deref().into_iter().chain(begun_by).chain([out.as_path()]);
     workspaces.hidden.extend(hide::of([], files));
@@ -73,14 +73,14 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     let dir = RunDir::open(&out, file, &suite)?;
     let stream = dir.file.stream.unwrap_or(false);
     if dir.file.voe != VERSION {
-        errln!("voe: {} was begun by voe {}, and this is {VERSION}", out.display(), one_line(&dir.file.voe));
+        errln!("voe: {} was started by voe {}, and this is {VERSION}", out.display(), one_line(&dir.file.voe));
     }
     workspaces.origins = Some(Origins::new(dir.path.clone(), true));
     if !args.json {
         outln!("{} tasks, {} arms, {} trials in {}", suite.tasks.len(), arms.len(), dir.file.trials, out.display());
     }
-    // The second Ctrl-C loses no more than the steps under way.
-    let paused = signals::stop((!args.json).then_some("the steps under way come to their end"))?;
+    // A second Ctrl-C loses no more than the running steps.
+    let paused = signals::stop((!args.json).then_some("finishing the running steps"))?;
     let (progress, news) = Progress::new();
     if !args.json {
         workspaces.native.watch = building::noted(workspaces.plan(&suite.tasks).await, Arc::downgrade(&progress));
@@ -108,36 +108,36 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
         }
         Outcome::NoRoom(why) => {
             let why = one_line(&why);
-            errln!("voe: the run stopped: {why}; to resume it: the same command, or voe bench run {}", out.display());
+            errln!("voe: the run stopped: {why}; to resume: run the same command, or voe bench run {}", out.display());
             Ok(exit::PARTLY)
         }
         Outcome::Paused => {
             if told {
-                outln!("stopped; to go on: the same command, or voe bench run {}", out.display());
+                outln!("stopped; to resume: run the same command, or voe bench run {}", out.display());
             }
             Ok(exit::INTERRUPTED)
         }
         Outcome::Stopped(why) => {
             let why = one_line(&why);
-            errln!("voe: the run stopped: {why}; to go on: the same command, or voe bench run {}", out.display());
+            errln!("voe: the run stopped: {why}; to resume: run the same command, or voe bench run {}", out.display());
             Ok(exit::MODEL)
         }
     }
 }
 
-/// Whether replies are streamed: as the run was begun, or as the user sets it. Off unless asked for: some servers read calls worse
+/// Whether replies are streamed: as the run was started, or as the user sets it. Off by default: some servers parse tool calls worse
 /// when they stream.
 fn stream(begun: Option<&RunDir>, settings: &Settings) -> bool {
     let here = settings.switch(&table::STREAM);
     let Some(then) = begun.and_then(|run| run.file.stream) else { return here.unwrap_or(false) };
     if here.is_some_and(|here| here != then) {
         let word = if then { "on" } else { "off" };
-        errln!("voe: the run was begun with stream {word}, which is used; your setting is not");
+        errln!("voe: using the setting stream {word} that the run was started with, not yours");
     }
     then
 }
 
-/// What was left out of a run, and what to do about it.
+/// What a run left out, and what to do about it.
 fn partly(totals: &Totals, out: &Path) -> String {
     let run = out.display();
     let mut parts = Vec::new();
@@ -146,20 +146,20 @@ fn partly(totals: &Totals, out: &Path) -> String {
     }
     if totals.faults > 0 {
         parts.push(format!(
-            "{} given up (voe bench status {run} says why; more tries: --tries N)",
+            "{} given up (voe bench status {run} shows why; for more tries: --tries N)",
             attempts(totals.faults)
         ));
     }
     let again = totals.faults > 0 || totals.remedies.iter().any(|remedy| remedy.is_in_run());
-    let then = if again { format!("; then: voe bench run {run}") } else { String::new() };
-    format!("ended before everything was done: {}{then}", parts.join(", "))
+    let then = if again { format!("; then run: voe bench run {run}") } else { String::new() };
+    format!("incomplete: {}{then}", parts.join(", "))
 }
 
 fn attempts(n: usize) -> String {
     if n == 1 { "1 attempt".to_owned() } else { format!("{n} attempts") }
 }
 
-/// The suite: of a run directory as it has it, wherever its file is by now; else as it is named.
+/// The suite: for an existing run as stored in it, wherever its file is now; else the named one.
 async fn suite(args: &args::Run, experiment: &Experiment) -> anyhow::Result<Suite> {
     let run = args.experiment.as_deref().filter(|path| path.is_dir());
     if let Some(run) = run {
@@ -168,7 +168,7 @@ async fn suite(args: &args::Run, experiment: &Experiment) -> anyhow::Result<Suit
         return match &args.suite {
             None if same_filter => Ok(own),
             None => filtered(&experiment.suite, &experiment.filter).await,
-            // Where its file is now, as far as the run has its tasks.
+            // The new path of its file, if it has the tasks of the run.
             Some(file) => {
                 let mut suite = filtered(file, &args.filter.filter()?).await?;
                 suite.tasks.retain(|task| own.task(&task.instance_id).is_some());
@@ -177,43 +177,43 @@ async fn suite(args: &args::Run, experiment: &Experiment) -> anyhow::Result<Suit
         };
     }
     let part_of = match (&args.experiment, &args.suite) {
-        // A file in place of the suite that the experiment is about.
+        // A file instead of the suite that the experiment names.
         (Some(file), Some(_)) => Experiment::read(file).map_err(|e| Usage(e.to_string()))?.suite,
         _ => String::new(),
     };
     part(&experiment.suite, &experiment.filter, &part_of).await
 }
 
-/// The arms: of a run that is gone on with as it has them, whatever became of the files; else as the files say.
+/// The arms: for a resumed run as stored in it, even if the files have changed; else from the files.
 fn arms(args: &args::Run, experiment: &Experiment, here: &Path) -> anyhow::Result<Vec<Arm>> {
     let run = args.experiment.as_deref().filter(|path| path.is_dir());
     if let Some(run) = run.filter(|_| args.strategy.is_empty() && args.model.is_empty()) {
         let arms = RunDir::look(run)?.file.arms;
         return Ok(arms.into_iter().map(ArmFile::resolved).collect::<Result<_, _>>()?);
     }
-    // Strategies of an experiment file lie beside it.
+    // Strategies of an experiment file are relative to it.
     let beside = args.experiment.as_deref().filter(|path| path.is_file()).and_then(Path::parent);
     Ok(experiment.arms(&here.join(beside.unwrap_or(Path::new("."))))?)
 }
 
-/// A run that somebody else sent could have the user's own records answer, which would then be in its own.
+/// A run from somebody else could replay the user's own records, which would then be copied into its own.
 fn refuse_records_of_a_run(args: &args::Run, arms: &[Arm]) -> anyhow::Result<()> {
     let of_run = args.experiment.as_deref().is_some_and(Path::is_dir) && args.model.is_empty();
     match arms.iter().find(|arm| of_run && arm.model.starts_with("replay:")) {
         Some(Arm { model, .. }) => {
             let model = one_line(model);
-            Err(Usage(format!("the run names a record to answer from; if you mean it, give --model {model}")).into())
+            Err(Usage(format!("the run replays a record; to allow it, give --model {model}")).into())
         }
         None => Ok(()),
     }
 }
 
-/// What is to be run, and where.
+/// What to run, and where.
 fn experiment(args: &args::Run) -> anyhow::Result<(Experiment, PathBuf)> {
     let mut experiment = match &args.experiment {
         Some(path) if path.is_dir() => {
             let file = RunDir::look(path)?.file;
-            // They may have become more since the experiment was written down.
+            // The filter may match more tasks than when the run was started.
             Experiment { trials: Some(file.trials), ..file.experiment }
         }
         Some(path) => Experiment::read(path).map_err(|e| Usage(e.to_string()))?,
@@ -223,7 +223,7 @@ fn experiment(args: &args::Run) -> anyhow::Result<(Experiment, PathBuf)> {
         experiment.suite.clone_from(suite);
     }
     if !args.strategy.is_empty() {
-        // Files named here lie here, wherever the experiment's own are.
+        // Files named by flags are relative to the current directory, not to the experiment file.
         let here = |name: &String| match std::path::absolute(name) {
             Ok(path) if path.is_file() => path.display().to_string(),
             _ => name.clone(),
@@ -252,7 +252,7 @@ fn experiment(args: &args::Run) -> anyhow::Result<(Experiment, PathBuf)> {
     Ok((experiment, out))
 }
 
-/// The same for the same flags, so that the same command goes on.
+/// The same for the same flags, so that the same command resumes the run.
 fn default_name(experiment: &Experiment) -> String {
     if name::is_valid(&experiment.name) {
         return experiment.name.clone();
@@ -298,7 +298,7 @@ fn describe(
     }
 }
 
-/// The experiment's file, so that it is hidden from commands where the run is resumed by its directory alone.
+/// The experiment's file, so that it is also hidden from commands when the run is resumed by its directory alone.
 fn experiment_file(args: &args::Run) -> Option<PathBuf> {
     let file = args.experiment.as_deref().filter(|path| path.is_file())?;
     file.canonicalize().ok().filter(|path| path.to_str().is_some())

@@ -1,5 +1,5 @@
-//! What self-tests need: wrong solutions, and without `--out` a directory for each, so that none believes another's verdicts.
-//! The newest stay.
+//! Support for self-tests: wrong solutions, and without `--out` a directory for each, so that none reuses another's verdicts.
+//! The newest ones are kept.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,19 +12,19 @@ use voe_untrusted::{Kind, UntrustedDir, private};
 use crate::Usage;
 use crate::show::one_line;
 
-/// The directory of all of them, in the state directory.
+/// Directory of all self-tests, in the state directory.
 const ALL: &str = "self-tests";
-/// How many stay.
+/// How many are kept.
 const KEPT: usize = 5;
-/// Locked by the voe that grades.
+/// Locked by the voe that is grading.
 const LOCK: &str = "lock";
 
-/// A new directory for a self-test called `model`, and the lock that holds it. Older ones than the newest few are removed.
+/// Creates a directory for a self-test called `model`, with its lock. All but the newest few older ones are removed.
 ///
 /// # Errors
-/// The directory can't be made, or others could write to it.
+/// The directory can't be created, or others could write to it.
 pub(super) fn new(state: &Path, model: &str) -> anyhow::Result<(UntrustedDir, File)> {
-    // Sandboxes lie in it, which know paths without links.
+    // It contains sandboxes, which need paths without links.
     let all = private::named(&state.canonicalize()?.join(ALL))?;
     let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
     let name = format!("{now}-{}-{model}", std::process::id());
@@ -40,14 +40,14 @@ pub(super) fn new(state: &Path, model: &str) -> anyhow::Result<(UntrustedDir, Fi
 /// The wrong solutions of tasks of the suite `mini`.
 ///
 /// # Errors
-/// A task is not of the suite `mini`, which alone ships wrong patches.
+/// A task is not from the suite `mini`: only that one has wrong patches.
 pub(super) fn wrong(suite: &Suite) -> anyhow::Result<Vec<Entry>> {
     let shipped = mini::tasks()?;
     let mut entries = Vec::new();
     for task in &suite.tasks {
         let Some(known) = shipped.iter().find(|known| known.about.id == task.instance_id) else {
             return Err(Usage(format!(
-                "{}: no wrong solutions ship for it; only those of the suite mini",
+                "{}: it has no wrong solutions; only tasks of the suite mini do",
                 task.instance_id
             ))
             .into());
@@ -60,7 +60,7 @@ pub(super) fn wrong(suite: &Suite) -> anyhow::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Removes all but the newest that no voe works in.
+/// Removes all but the newest ones, except those that a voe is using.
 fn thin(all: &UntrustedDir) -> anyhow::Result<()> {
     let entries = all.entries()?.into_iter().filter(|entry| entry.kind == Kind::Dir);
     let mut names: Vec<_> = entries.map(|entry| entry.name).filter(|name| is_own(&name.to_string_lossy())).collect();
@@ -74,7 +74,7 @@ fn thin(all: &UntrustedDir) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a name is one that is given here: an earlier voe kept other files in the same place.
+/// Whether a directory name was made here: an earlier voe kept other files in the same place.
 fn is_own(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_digit())
 }

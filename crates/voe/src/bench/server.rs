@@ -1,5 +1,5 @@
-//! Who answers in the arms of a run. A run that is there already is answered by the model that it was begun with; where its
-//! server is, the user says, as for every command: an address is never taken from a run, except for the usual local ones.
+//! The models that answer in the arms of a run. An existing run keeps the model that it was started with; the address of its
+//! server comes from the user, as for every command: it is never taken from a run, except for the usual local ones.
 
 use std::path::Path;
 
@@ -16,16 +16,16 @@ use crate::show::one_line;
 /// A model of a run.
 pub(super) struct Found {
     pub(super) answers: Answers,
-    /// What is known of it, in one line.
+    /// Description of the model and its server, in one line.
     pub(super) about: String,
-    /// What the run remembers of it; a script has nothing.
+    /// The facts that the run records; `None` for a script.
     pub(super) server: Option<Server>,
 }
 
-/// Who answers by the name `name`. `then`: who did so far.
+/// Finds the model `name`. `then`: the one that answered so far.
 ///
 /// # Errors
-/// Nobody answers, or it is another model or another window than the run was begun with.
+/// No server answers, or the model or its window differs from what the run was started with.
 pub(super) async fn find(
     args: &args::Run,
     settings: &Settings,
@@ -45,7 +45,7 @@ pub(super) async fn find(
         }
         None => model::find(&settings, Name::Listed).await?,
     };
-    // Some servers say how large the window is only while they have the model in memory.
+    // Some servers report the window only while they have the model in memory.
     if let Some(window) = then.and_then(|then| then.window)
         && found.model.facts().window.is_none()
     {
@@ -66,28 +66,28 @@ pub(super) async fn find(
     Ok(Found { answers: Answers::Shared(found.model), about, server: Some(server) })
 }
 
-/// Sets what the run remembers and the user leaves open.
+/// Sets what the run recorded and the user has not set.
 fn as_begun(settings: &mut Settings, then: &Server) -> anyhow::Result<()> {
     let provider = settings.text(&table::PROVIDER).unwrap_or_default();
     if provider != then.provider {
         let text = format!(
-            "this run was begun with the provider {0}, and the setting is {provider:?}; set VOE_PROVIDER={0}",
+            "this run was started with the provider {0}, but your setting is {provider:?}; set VOE_PROVIDER={0}",
             one_line(&then.provider)
         );
         return Err(Usage(text).into());
     }
-    // An arm that names no model got the one that was found.
+    // An arm without a model uses the one that was found.
     if !matches!(settings.get(&table::MODEL), Some((_, Source::Flag))) && !model::reads_a_file(&then.model) {
         settings.flag(&table::MODEL, Some(then.model.clone()));
     }
     Ok(())
 }
 
-/// The window decides when an attempt is compacted and when it ends.
+/// The window decides when the conversation is compacted and when an attempt ends.
 fn same_window(then: Option<u64>, now: Option<u64>) -> anyhow::Result<()> {
     match (then, now) {
         (Some(then), Some(now)) if then != now => Err(Usage(format!(
-            "this run was begun with a context window of {then} tokens, and the server has {now} now; start it as before, or \
+            "this run was started with a context window of {then} tokens, but the server now has {now}; start it as before, or \
              set VOE_WINDOW={then}"
         ))
         .into()),

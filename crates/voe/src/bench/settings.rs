@@ -1,12 +1,12 @@
-//! The user's settings in a bench. What would change an experiment's meaning without being in its file is not used: a value of
-//! the user's own file, which is meant for `voe fix`, is named on standard error, and a variable is refused.
+//! The user's settings in a bench. Settings that would change an experiment without being in its file are not used: a value in
+//! the user's own file, which is meant for `voe fix`, is reported on standard error, and a variable is refused.
 
 use crate::Usage;
 use crate::settings::row::{InBench, Row};
 use crate::settings::{Settings, Source, table};
 use crate::show::one_line;
 
-/// What the settings are for.
+/// What the settings are used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum For {
     /// Attempts: `voe bench run`.
@@ -15,10 +15,10 @@ pub(super) enum For {
     Place,
 }
 
-/// The settings below the flags. A repository around the current directory has no say: it is not what the bench works on.
+/// The settings below the flags. A repository around the current directory has no influence: the bench doesn't work on it.
 ///
 /// # Errors
-/// They can't be read, or a variable sets what a bench can't honour.
+/// They can't be read, or a variable sets what a bench can't honor.
 pub(super) fn load(what: For) -> anyhow::Result<Settings> {
     let settings = Settings::load(None)?;
     let mut unused: Vec<(&Row, &Source)> = Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn load(what: For) -> anyhow::Result<Settings> {
     }
     if let Some((_, source)) = unused.first() {
         let names: Vec<_> = unused.iter().map(|(row, _)| row.name).collect();
-        let text = format!("{source}: {} not used in a bench: an experiment says what it is itself", names.join(", "));
+        let text = format!("{source}: {} not used in a bench: set these in the experiment", names.join(", "));
         errln!("voe: {}", one_line(&text));
     }
     Ok(settings)

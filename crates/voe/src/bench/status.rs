@@ -17,7 +17,7 @@ pub(super) fn run(args: &args::Status) -> anyhow::Result<u8> {
     let (suite, arms) = (one_line(&dir.file.suite), one_line(&arms.join(", ")));
     outln!("{suite}: {} tasks × {arms} × {} trials", dir.file.tasks.len(), dir.file.trials);
     outln!(
-        "{} of {} done, {} begun, {} left, {} given up or to be tried again",
+        "{} of {} done, {} started, {} left, {} given up or waiting for a retry",
         status.done(),
         status.planned,
         status.open.len(),
@@ -35,7 +35,7 @@ pub(super) fn run(args: &args::Status) -> anyhow::Result<u8> {
         outln!("evidence: {}; {} empty patches", levels.join(", "), status.empty);
         let cost = status.usage.cost.map(|cost| format!(", ${cost:.2}")).unwrap_or_default();
         outln!(
-            "{} steps, {} tokens in, {} out{cost}, {} of work",
+            "{} steps, {} tokens in, {} out{cost}, {} in total",
             status.steps,
             status.usage.prompt,
             status.usage.output,
@@ -44,7 +44,7 @@ pub(super) fn run(args: &args::Status) -> anyhow::Result<u8> {
     }
     if let Some(rate) = status.an_hour {
         let left = status.seconds_left.map(|left| format!("; about {} left", live::time(left))).unwrap_or_default();
-        outln!("{rate:.1} attempts an hour lately{left}");
+        outln!("{rate:.1} attempts per hour lately{left}");
     }
     for open in &status.open {
         let since = live::time(open.seconds);

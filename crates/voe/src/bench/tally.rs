@@ -1,4 +1,4 @@
-//! What `voe bench grade` counts besides the official report.
+//! Counts of `voe bench grade` besides the official report.
 
 use std::collections::BTreeSet;
 
@@ -24,21 +24,21 @@ impl Left {
         }
     }
 
-    /// The exit code of a grading that left these; says what to do about them. `in_run`: of a run.
+    /// The exit code of a grading that skipped these; reports what to do about them. `in_run`: of a run.
     pub(super) fn code(&self, in_run: bool) -> u8 {
         if self.skipped == 0 {
             return exit::OK;
         }
         let tasks = if self.skipped == 1 { "1 patch was".to_owned() } else { format!("{} patches were", self.skipped) };
         let again = !in_run || self.remedies.iter().any(|remedy| remedy.is_in_run());
-        let then = if again { "; then the same command" } else { "" };
+        let then = if again { ", then run the same command" } else { "" };
         let what = remedies(&self.remedies, in_run);
-        errln!("voe: ended before everything was done: {tasks} skipped ({what}){then}");
+        errln!("voe: incomplete: {tasks} skipped ({what}{then})");
         exit::PARTLY
     }
 }
 
-/// Patches that failed for another reason than their own, or perhaps so.
+/// Patches that failed, or may have failed, for a reason other than the patch.
 #[derive(Debug, Default)]
 pub(super) struct Causes {
     environment: usize,
@@ -75,7 +75,7 @@ impl Causes {
     }
 }
 
-/// A cause that is not the patch's, for a line.
+/// A cause other than the patch, for a line.
 pub(super) fn said(cause: Cause) -> Option<String> {
     (cause.blame != Blame::Patch).then(|| cause.to_string())
 }

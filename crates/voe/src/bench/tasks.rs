@@ -17,12 +17,12 @@ use crate::{Usage, exit};
 /// Fields of a row that are printed with `--gold` only.
 const ANSWERS: [&str; 6] = ["patch", "test_patch", "FAIL_TO_PASS", "PASS_TO_PASS", "eval_script", "hints_text"];
 
-/// What `voe bench tasks --json` prints: the ids of the tasks.
+/// The output of `voe bench tasks --json`: the ids of the tasks.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Tasks")]
 pub(crate) struct Ids<'a>(Vec<&'a str>);
 
-/// What `voe bench show --json` prints: an [`Instance`] that may lack the [`ANSWERS`].
+/// The output of `voe bench show --json`: an [`Instance`] that may lack the [`ANSWERS`].
 #[derive(Serialize)]
 pub(crate) struct Row(serde_json::Value);
 
@@ -36,7 +36,7 @@ impl JsonSchema for Row {
         if let Some(serde_json::Value::Array(required)) = schema.get_mut("required") {
             required.retain(|field| !ANSWERS.iter().any(|answer| field == answer));
         }
-        let about = "What `voe bench show --json` prints: the task as a row of a suite. Its patch, tests and hints only with --gold.";
+        let about = "The output of `voe bench show --json`: the task as a row of a suite. Its patch, tests and hints only with --gold.";
         schema.insert("description".into(), about.into());
         schema
     }
@@ -58,7 +58,7 @@ pub(super) async fn list(args: Tasks) -> anyhow::Result<u8> {
     outln!("{} tasks", suite.tasks.len());
     let known: Vec<_> = suite.tasks.iter().filter_map(|task| known::of(&task.instance_id)).collect();
     if !known.is_empty() {
-        outln!("of these, {} whose own solution is known not to pass:", known.len());
+        outln!("gold is known not to pass for {} of these:", known.len());
     }
     for known in known {
         outln!("{:width$}  {known}", known.id);
@@ -70,7 +70,7 @@ pub(super) async fn show(args: Show) -> anyhow::Result<u8> {
     let suite: Suite = filtered(&args.suite, &Filter::default()).await?;
     let Some(task) = suite.task(&args.id) else {
         return Err(Usage(format!(
-            "{}: not in the suite {}; `voe bench tasks {0}` lists its tasks",
+            "{0}: not in the suite {1}; `voe bench tasks {1}` lists its tasks",
             args.id, args.suite
         ))
         .into());
@@ -96,8 +96,8 @@ fn print(task: &Instance, gold: bool) {
     outln!("{}\n", one_line(&title));
     outln!("{}", task.problem_statement.trim());
     if gold {
-        outln!("\n--- the solution\n\n{}", task.patch.trim_end());
-        outln!("\n--- the tests\n\n{}", task.test_patch.trim_end());
+        outln!("\n--- solution\n\n{}", task.patch.trim_end());
+        outln!("\n--- tests\n\n{}", task.test_patch.trim_end());
         for (name, tests) in [("FAIL_TO_PASS", &task.fail_to_pass), ("PASS_TO_PASS", &task.pass_to_pass)] {
             outln!("\n--- {name} ({})\n\n{}", tests.len(), tests.join("\n"));
         }
