@@ -4,6 +4,7 @@
 //! - `pull`: fetches an image; `seal`: removes from its repository everything after the base commit
 
 mod index;
+pub(crate) mod lease;
 mod pull;
 pub mod retention;
 mod seal;
@@ -17,8 +18,9 @@ use voe_sandbox::{Choice, Images, SandboxError};
 
 use crate::mini;
 use crate::native;
-use crate::workspace::{Prepared, Remedy, WorkspaceError};
+use crate::workspace::prepared::{Prepared, Remedy, WorkspaceError};
 use index::{Entry, Index};
+pub use lease::ImageLease;
 pub use retention::Retention;
 
 /// Prepares tasks in containers.
@@ -39,14 +41,6 @@ struct Use {
     /// Cloned into each [`Prepared`]; an image whose count is one is unused.
     held: Arc<()>,
     last: u64,
-}
-
-/// Keeps an image from being removed while it lives.
-#[derive(Debug, Clone)]
-pub struct ImageLease {
-    /// The image's name.
-    pub image: String,
-    _held: Arc<()>,
 }
 
 impl Docker {
@@ -154,7 +148,7 @@ impl Docker {
         let now = used.values().map(|one| one.last).max().unwrap_or(0) + 1;
         let one = used.entry(image.to_owned()).or_default();
         one.last = now;
-        ImageLease { image: image.to_owned(), _held: Arc::clone(&one.held) }
+        ImageLease::new(image, Arc::clone(&one.held))
     }
 
     /// Whether this process uses an image now, and when it last did (0: never).

@@ -10,7 +10,7 @@ use voe_sandbox::Images;
 use voe_untrusted::Kind;
 
 use crate::workspace::checkout::{self, Checkout};
-use crate::workspace::{Remedy, TESTBED, WorkspaceError};
+use crate::workspace::prepared::{Remedy, TESTBED, WorkspaceError};
 
 /// Temporary path of the sealed repository in the image.
 const PASSAGE: &str = "/voe-sealed-git";

@@ -15,7 +15,8 @@ use voe_untrusted::{UntrustedDir, private};
 use super::cell::{self, Cell, CellError};
 use super::ran::{Ran, Setting};
 use super::script;
-use crate::workspace::{Remedy, Workspaces};
+use crate::workspace::Workspaces;
+use crate::workspace::prepared::Remedy;
 
 /// The official report on a task.
 const REPORT: &str = "report.json";

@@ -12,8 +12,9 @@ use voe_trace::EndedBy;
 
 use super::gold::Gold;
 use super::script::{NOT_APPLIED, script};
+use crate::workspace::prepared::{Remedy, WorkspaceError};
 use crate::workspace::reason::Lacks;
-use crate::workspace::{Opened, Remedy, WorkspaceError, Workspaces};
+use crate::workspace::{Opened, Workspaces};
 
 /// The official time limit of a task's tests.
 pub const TIME_LIMIT: Duration = Duration::from_secs(1800);

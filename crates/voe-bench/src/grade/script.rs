@@ -5,7 +5,7 @@ use std::path::Path;
 use voe_grade::Instance;
 use voe_grade::eval_script::record_exit_code;
 
-use crate::workspace::TESTBED;
+use crate::workspace::prepared::TESTBED;
 
 /// Exit code of the driver when no way of applying the patch worked.
 pub(super) const NOT_APPLIED: i32 = 97;

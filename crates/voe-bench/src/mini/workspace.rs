@@ -7,7 +7,8 @@ use voe_grade::Instance;
 use voe_repo::throw_away_copy;
 
 use super::MiniTask;
-use crate::workspace::{Checkout, Prepared, Remedy, WorkspaceError, checkout as checkouts};
+use crate::workspace::prepared::{Prepared, Remedy, WorkspaceError};
+use crate::workspace::{Checkout, checkout as checkouts};
 
 /// The task's workspace on this machine.
 pub(crate) fn prepare(cache: &Path, row: &Instance) -> Result<Prepared, WorkspaceError> {

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use voe_grade::Instance;
 
+use super::environment::NO_UV;
 use super::pins::Environment;
 use super::{Native, environment, interpreter};
 use crate::mini;
-use crate::workspace::Remedy;
+use crate::workspace::prepared::Remedy;
 
 /// The parsers of logs of programs that are not in Python (SWE-bench Multilingual).
 const NOT_PYTHON: [&str; 19] = [
@@ -148,9 +149,6 @@ impl Native {
         found.map_err(Refusal::new(Remedy::Install))
     }
 }
-
-/// What to do where uv is missing.
-pub(super) const NO_UV: &str = "uv was not found on PATH; install it (pip install uv)";
 
 #[cfg(test)]
 mod tests {

@@ -11,14 +11,16 @@ use std::time::Duration;
 use voe_sandbox::Spec;
 use voe_untrusted::{Kind, UntrustedDir, atomic_write};
 
-use super::ahead::NO_UV;
 use super::inside::{Inside, quoted};
 use super::interpreter::{Python, on_path};
 use super::pins::Environment;
 use super::watch::{Step, Watch};
 use crate::run::memory::no_room;
-use crate::workspace::WorkspaceError;
+use crate::workspace::prepared::WorkspaceError;
 use crate::workspace::reason::{Lacks, reason};
+
+/// What to do where uv is missing.
+pub(super) const NO_UV: &str = "uv was not found on PATH; install it (pip install uv)";
 
 /// Time limit of one step of a build.
 const LIMIT: Duration = Duration::from_secs(1800);

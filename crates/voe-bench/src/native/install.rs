@@ -22,8 +22,8 @@ use super::interpreter::Python;
 use super::variables;
 use crate::run::memory::no_room;
 use crate::workspace::checkout::{self, Checkout};
+use crate::workspace::prepared::{Remedy, TESTBED, WorkspaceError};
 use crate::workspace::reason::reason;
-use crate::workspace::{Remedy, TESTBED, WorkspaceError};
 
 /// Time limit of an installation.
 const LIMIT: Duration = Duration::from_secs(3600);

@@ -33,7 +33,7 @@ use voe_repo::{History, RepoError, sealed_checkout};
 use voe_sandbox::{Choice, SandboxError};
 
 use crate::run::memory::no_room;
-use crate::workspace::{Prepared, Remedy, WorkspaceError};
+use crate::workspace::prepared::{Prepared, Remedy, WorkspaceError};
 use environment::Unbuilt;
 use pins::Pins;
 

@@ -23,7 +23,7 @@ use super::progress::{Key, Watching};
 use super::record;
 use crate::experiment::Arm;
 use crate::script::ScriptError;
-use crate::workspace::{Prepared, Remedy, WorkspaceError};
+use crate::workspace::prepared::{Prepared, Remedy, WorkspaceError};
 
 /// Most bytes read of them.
 const MOST_FAULTS: u64 = 16 << 20;

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use voe_untrusted::{Kind, UntrustedDir, private};
 
-use super::dir::DirError;
+use super::dir_error::DirError;
 use super::file::RunFile;
 
 /// Depth of voe's own files: `grades/official/logs/run_evaluation/<run>/<model>/<id>/…`.

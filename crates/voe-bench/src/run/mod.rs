@@ -10,6 +10,7 @@
 mod attempt;
 mod check;
 pub mod dir;
+mod dir_error;
 pub mod file;
 pub(crate) mod memory;
 pub mod pace;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use voe_grade::Instance;
 
-use super::{Prepared, WorkspaceError, Workspaces};
+use super::Workspaces;
+use super::prepared::{Prepared, WorkspaceError};
 
 impl Workspaces {
     /// Prepares the workspaces of `tasks`, `parallel` at the same time, and yields each result with the time it took.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use voe_sandbox::{Sandbox, SandboxError, Spec};
 
-use super::WorkspaceError;
+use super::prepared::WorkspaceError;
 
 /// Opens a sandbox and logs it.
 pub(super) async fn opened(spec: Spec) -> Result<Sandbox, SandboxError> {

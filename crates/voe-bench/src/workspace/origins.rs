@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use voe_untrusted::UntrustedDir;
 
-use super::{Remedy, WorkspaceError};
+use super::prepared::{Remedy, WorkspaceError};
 
 /// The directory of the files.
 const DIR: &str = "environments";
