@@ -97,7 +97,7 @@ fn history_is_freed_with_checkouts_and_not_alone() {
     let prune = |what: &str| world.bare(&["bench", "prune", "--free", what]);
     let alone = prune("history");
     assert_eq!(alone.code, 2, "{}", all(&alone));
-    let why = "so it alone frees nothing; give --free checkouts, which frees both";
+    let why = "frees nothing, since checkouts share its files; give --free checkouts, which frees both";
     assert!(alone.err.contains(why) && dirs[0].exists(), "{}", alone.err);
     let both = prune("checkouts");
     assert!(both.code == 0 && both.out.ends_with("freed 3 MiB\n"), "{}", all(&both));
@@ -143,8 +143,8 @@ fn tasks_that_cannot_be_prepared_are_named_at_once_with_what_to_add() {
     }
     assert_eq!(mixed.code, 3, "{}", all(&mixed));
     for part in [
-        "environments.json has environments for 1 of 3 tasks; add the others to it",
-        "will be skipped: 1 task: not a task in Python, and only those have environments without containers; use --backend \
+        "environments.json has environments for 1 of 3 tasks; add the others",
+        "will be skipped: 1 task: not a Python task, and without containers only those have environments; use --backend \
          docker (acme__stats-3)",
         "has no environment for it; add its id to \"instances\"",
         "ready 1, skipped 2; ",
