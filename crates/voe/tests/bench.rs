@@ -417,7 +417,7 @@ fn a_place_that_cannot_be_had_is_refused_with_the_way_out() {
     let both = refused(&["--backend", "native", "--sandbox", "docker"]);
     assert!(both.contains("--backend native cannot be used with --sandbox docker"), "{both}");
     let keep = refused(&["--backend", "docker", "--image", "x", "--keep-images", "many"]);
-    assert!(keep.contains("no number of images and no size"), "{keep}");
+    assert!(keep.contains("neither a number of images nor a size"), "{keep}");
     let unknown = refused(&["--backend", "cloud"]);
     assert!(unknown.contains("[possible values: auto, native, docker, official]"), "{unknown}");
 }
