@@ -1,6 +1,6 @@
-//! What the toolbox costs, in CPU time of its own process: looking for changes in a workspace of 35 000 files, and an edit.
+//! CPU time of the toolbox's own process: looking for changes in a workspace of 35 000 files, and an edit.
 //!
-//! `cargo bench -p voe-toolbox`. The time shown is that of one call in the toolbox; for the look it is also told per file.
+//! `cargo bench -p voe-toolbox`. The time shown is that of one call in the toolbox; for the scan it is also shown per file.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
@@ -57,7 +57,7 @@ impl Bench {
         let mut command = tokio::process::Command::new(std::env::current_exe().unwrap());
         command.env("VOE_TOOLBOX", "1");
         let (toolbox, hello) = runtime.block_on(Toolbox::start(command, &setup)).unwrap();
-        println!("first look: {} files, {:.1} ms CPU", hello.files, hello.scan_ms);
+        println!("first scan: {} files, {:.1} ms CPU", hello.files, hello.scan_ms);
         Self { runtime, toolbox, workspace, _dir: dir }
     }
 

@@ -1,11 +1,11 @@
-//! Requests as they come in, and word that voe is gone or has given up on a call.
+//! Incoming requests, and detection of a voe that is gone or has given up on a call.
 
 use std::io::{self, Stdin};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// A request longer than this is not one of ours. Bytes.
+/// Length limit of a request, in bytes.
 const LONGEST_REQUEST: usize = 512 << 20;
 
 /// Standard input, read a line at a time and watched while a command runs.
@@ -13,7 +13,7 @@ const LONGEST_REQUEST: usize = 512 << 20;
 pub(crate) struct Inbox {
     stdin: Stdin,
     buffer: Vec<u8>,
-    /// How much of `buffer` is known to hold no line end.
+    /// How much of `buffer` is known to have no line end.
     searched: usize,
     ended: bool,
 }
@@ -49,8 +49,8 @@ impl Inbox {
         self.ended
     }
 
-    /// Takes in what has come, without waiting. True if the end or another request came: either way nobody waits for the
-    /// call that is being carried out.
+    /// Reads available input, without waiting. True at the end of input or if another request arrived: either way nobody waits for
+    /// the call that is running.
     pub(crate) fn interrupted(&mut self) -> bool {
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         while !self.ended && self.line_end().is_none() {

@@ -1,14 +1,14 @@
-//! What runs inside the isolation: the tools, and what they changed.
+//! The part of voe that runs inside the sandbox: the tools, and tracking of their changes.
 //!
-//! voe starts `voe toolbox` wherever the work is to happen and speaks with it over its standard input and output, one JSON
-//! object a line (`voe_protocol`). The same code therefore serves every sandbox.
+//! voe starts `voe toolbox` where the work happens and communicates over its standard input and output, one JSON
+//! object per line (`voe_protocol`). So the same code serves every sandbox.
 //!
-//! - [`server`]: the toolbox's end of the pipe; `session` holds what it knows, `inbox` reads the requests
-//! - [`specs`]: the tools as the model is told of them; each is a file in `tools/`
-//! - `text`: editing without touching what was not meant ([`edit`] is the pure part)
-//! - `process`: running a command until nothing of it is left
+//! - [`server`]: the toolbox's end of the pipe; `session` is its state, `inbox` reads the requests
+//! - [`specs`]: the tools as described to the model; each is a file in `tools/`
+//! - `text`: edits that leave the rest of a file untouched ([`edit`] is the pure part)
+//! - `process`: runs a command until all its processes have ended
 //! - `place`, `names`: where the file tools may go, and how paths are shown
-//! - `read`, `pack`: files for voe itself: one that it reads, and the scratch files that it takes along
+//! - `read`, `pack`: files for voe itself: a single file, and an archive of scratch files
 //! - `syntax`: whether a file still parses, and where a function begins and ends
 //! - `changes`: which call changed what, and how the workspace differs from base
 //!

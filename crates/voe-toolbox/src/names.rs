@@ -1,7 +1,7 @@
 //! Paths as the model sees and writes them.
 //!
-//! Names need not be UTF-8 and may hold line breaks. They are shown with escapes (`caf\xe9.txt`, `two\nlines`), and a path
-//! that does not exist as it was given is tried once more with its escapes undone.
+//! Names need not be UTF-8 and may contain line breaks. They are shown with escapes (`caf\xe9.txt`, `two\nlines`), and a path
+//! that does not exist as it was given is tried once more without its escapes.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 pub(crate) use voe_protocol::shown_path as shown;
 
-/// The path that [`shown`] gave `text` for; `None` if there is no escape in it.
+/// The inverse of [`shown`]; `None` if `text` has no escape.
 pub(crate) fn unescaped(text: &str) -> Option<PathBuf> {
     let bytes = text.as_bytes();
     let (mut path, mut at, mut any) = (Vec::with_capacity(bytes.len()), 0, false);

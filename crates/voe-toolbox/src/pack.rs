@@ -1,7 +1,7 @@
 //! Scratch files in one archive, so that checks which need them can be run elsewhere and later.
 //!
-//! Only `/tmp` is packed and unpacked. Commands of the model run beside, so everything goes by descriptors that follow no
-//! link, and everything is bounded.
+//! Only `/tmp` is packed and unpacked. Commands of the model run at the same time, so everything uses descriptors that follow no
+//! links, and everything is bounded.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -22,19 +22,19 @@ use voe_untrusted::{Error, Most, UntrustedDir};
 const ROOT: &str = "/tmp";
 const PREFIX: &str = "tmp";
 
-/// Entries that are looked at.
+/// Limit on the entries that are visited.
 const MOST_ENTRIES: usize = 20_000;
 /// Bytes of all files together before they are compressed.
 const MOST_BYTES: u64 = 256 << 20;
-/// Directories in each other, and bytes of a path: no more can be unpacked.
+/// Limits on nested directories and on the bytes of a path, as in unpacking.
 const DEEPEST: usize = 190;
 const LONGEST_PATH: usize = 4000;
-/// What is left out is named up to this many times.
+/// At most this many omitted entries are named.
 const MOST_SKIPPED: usize = 100;
-/// Bytes of a link's target that stand in the header itself.
+/// Bytes of a link's target that fit into the header itself.
 const SHORT_TARGET: usize = 100;
 
-/// There will be no archive: it would be above the limits.
+/// The archive would exceed the limits.
 struct TooLarge;
 
 impl From<io::Error> for TooLarge {
@@ -44,7 +44,7 @@ impl From<io::Error> for TooLarge {
     }
 }
 
-/// Packs what is at `paths`. The same files give the same bytes: names are sorted, times and owners left out.
+/// Packs the files at `paths`. The same files give the same bytes: names are sorted, times and owners left out.
 pub(crate) fn pack(paths: &[RawBytes], most_bytes: u64) -> Result<Packed, String> {
     let wanted = paths.iter().map(|path| below_root(&path.0)).collect::<Result<BTreeSet<_>, _>>()?;
     let Ok(root) = UntrustedDir::open(Path::new(ROOT)) else { return Ok(Packed::Nothing) };
@@ -58,12 +58,12 @@ pub(crate) fn pack(paths: &[RawBytes], most_bytes: u64) -> Result<Packed, String
     Ok(packing.run(&root, &wanted).unwrap_or(Packed::TooLarge))
 }
 
-/// Puts packed files where they were. What is already there is replaced, a directory stays.
+/// Unpacks files to their original paths. Existing files are replaced, directories stay.
 pub(crate) fn unpack(archive: &[u8]) -> Result<(), String> {
     let root = UntrustedDir::open(Path::new(ROOT)).map_err(|error| error.to_string())?;
-    // A long path or target takes an entry of its own.
+    // A long path or target needs a separate entry.
     let most = Most { entries: 3 * MOST_ENTRIES as u64, bytes: MOST_BYTES };
-    // What is no file takes room too: headers, and whatever an archive puts between entries.
+    // Other things take space too: headers, and whatever an archive has between entries.
     let plain = GzDecoder::new(archive).take(MOST_BYTES + most.entries * 4096);
     root.unpack_prefixed(plain, Path::new(PREFIX), most).map_err(|error| format!("the pack is not unpacked: {error}"))
 }
@@ -91,7 +91,7 @@ impl Packing {
     fn run(mut self, root: &UntrustedDir, wanted: &BTreeSet<PathBuf>) -> Result<Packed, TooLarge> {
         let mut last: Option<&Path> = None;
         for path in wanted {
-            // What lies in a directory that is packed is in there already.
+            // Entries in a packed directory are packed already.
             if last.is_some_and(|last| path.starts_with(last)) {
                 continue;
             }
@@ -105,7 +105,7 @@ impl Packing {
         Ok(Packed::Archive { archive: RawBytes(bounded.bytes), skipped: self.skipped })
     }
 
-    /// Adds what is at a path that was asked for, whatever mount it lies on.
+    /// Adds what is at a path that was asked for, whatever mount it is on.
     fn start(&mut self, root: &UntrustedDir, path: &Path) -> Result<(), TooLarge> {
         let Some(name) = path.file_name() else { return self.content(root, path) };
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -128,7 +128,7 @@ impl Packing {
         Ok(())
     }
 
-    /// Adds the entry `name` of a directory. `mount`: where it has to lie.
+    /// Adds the entry `name` of a directory. `mount`: the mount it has to be on.
     fn entry(
         &mut self,
         parent: &UntrustedDir,
@@ -137,7 +137,7 @@ impl Packing {
         mount: Option<&Mount>,
     ) -> Result<(), TooLarge> {
         self.entries_left = self.entries_left.checked_sub(1).ok_or(TooLarge)?;
-        // What vanished meanwhile is not there.
+        // An entry that vanished meanwhile is skipped.
         let Ok(stat) = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) else { return Ok(()) };
         if path.iter().count() > DEEPEST || path.as_os_str().len() > LONGEST_PATH {
             self.skip(path, SkipReason::TooDeep);
@@ -189,7 +189,7 @@ impl Packing {
         self.content(&dir, path)
     }
 
-    /// Adds a regular file; the inner error is why it is left out, if it has not vanished.
+    /// Adds a regular file; the inner error is why it is left out, unless it has vanished.
     fn file(
         &mut self,
         parent: &UntrustedDir,
@@ -263,15 +263,15 @@ fn reason(error: &Error) -> Option<SkipReason> {
         error if error.is_not_found() => None,
         Error::NotAFile(_) => Some(SkipReason::SpecialFile),
         Error::Io { .. } => Some(SkipReason::Unreadable),
-        // A link stands where another kind of entry was: it was exchanged meanwhile.
+        // A link in place of another kind of entry: it was replaced meanwhile.
         _ => None,
     }
 }
 
-/// What tells mounts apart.
+/// The identity of a mount.
 struct Mount {
     device: u64,
-    /// Where the kernel says it (5.8 and later).
+    /// If the kernel reports it (5.8 and later).
     id: Option<u64>,
 }
 
@@ -289,7 +289,7 @@ impl Mount {
     }
 }
 
-/// A buffer that takes so much and no more.
+/// A buffer with a size limit.
 struct Bounded {
     bytes: Vec<u8>,
     most: u64,

@@ -1,8 +1,8 @@
 //! Where the file tools may go: the workspace, voe's scratch directory and `/tmp`.
 //!
 //! A path is resolved by hand, symbolic links included, so that one that leads out by `..`, by a link or through
-//! `/proc/self/root` is refused with a line that says where it leads. The result holds no link any more, and it is opened in a
-//! way that follows none: what was checked is what is opened.
+//! `/proc/self/root` is refused with a line that names its target. The result has no links, and is opened
+//! without following any: what was checked is what is opened.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -17,7 +17,7 @@ use rustix::io::Errno;
 
 use crate::names;
 
-/// What a tool wants of a path.
+/// How a tool will use a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
@@ -30,7 +30,7 @@ pub(crate) struct Places {
     workspace: PathBuf,
     /// All that may be entered, the workspace first; canonical.
     roots: Vec<PathBuf>,
-    /// What may not be written although it lies in a root: voe's own records.
+    /// Not writable although it is in a root: voe's own records.
     guarded: Vec<PathBuf>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Places {
 pub(crate) struct Place {
     /// Absolute, without links, `.` and `..`.
     pub(crate) path: PathBuf,
-    /// Relative to the workspace, if it lies in there; empty for the workspace itself.
+    /// Relative to the workspace, if it is inside; empty for the workspace itself.
     pub(crate) relative: Option<Vec<u8>>,
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn open_plain(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     }
 }
 
-/// The same without the call that does it at once.
+/// The same without the system call that does it at once.
 fn by_steps(path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let start = if path.is_absolute() { "/" } else { "." };
@@ -103,13 +103,13 @@ impl Places {
         &self.workspace
     }
 
-    /// What `given` (absolute or relative to the workspace) stands for, or one line on why it is refused.
+    /// Resolves `given` (absolute or relative to the workspace), or returns in one line why it is refused.
     pub(crate) fn resolve(&self, given: &str, access: Access) -> Result<Place, String> {
         if given.is_empty() {
             return Err("path is empty: name a file, relative to the workspace or absolute".into());
         }
         if given.contains('\0') {
-            return Err("path holds a NUL byte, which no file name can".into());
+            return Err("path contains a NUL byte, which no file name can".into());
         }
         let first = self.resolve_path(Path::new(given), given, access);
         if first.as_ref().map_or(true, |place| !exists(&place.path))
@@ -122,11 +122,11 @@ impl Places {
         first
     }
 
-    /// The same for a path of any bytes. One that is not there as it stands may be as [`names::shown`] gives it.
+    /// The same for a path of any bytes. If it does not exist, it is read as escaped by [`names::shown`].
     pub(crate) fn resolve_bytes(&self, given: &[u8], access: Access) -> Result<Place, String> {
         match std::str::from_utf8(given) {
             Ok(text) => self.resolve(text, access),
-            Err(_) if given.contains(&0) => Err("path holds a NUL byte, which no file name can".into()),
+            Err(_) if given.contains(&0) => Err("path contains a NUL byte, which no file name can".into()),
             Err(_) => self.resolve_path(Path::new(OsStr::from_bytes(given)), &names::shown(given), access),
         }
     }
@@ -164,7 +164,7 @@ fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// The absolute path without links, `.` and `..`. What does not exist is kept as it is, except that nothing may go up from it.
+/// The absolute path without links, `.` and `..`. What does not exist is kept unchanged, except that `..` may not follow it.
 fn follow(path: &Path) -> Result<PathBuf, String> {
     let mut rest: VecDeque<OsString> = parts(path);
     let (mut done, mut links) = (PathBuf::from("/"), 0);

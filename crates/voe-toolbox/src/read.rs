@@ -1,4 +1,4 @@
-//! A file's content for voe, which needs it as it is and not as a model sees it.
+//! A file's content for voe, which needs the raw bytes and not the model's view.
 
 use std::fs;
 use std::io::{self, Read};
@@ -7,17 +7,17 @@ use voe_protocol::{FileContent, FileRead, RawBytes};
 
 use crate::place::{Access, Places};
 
-/// Bytes of one file that are given at most: an answer is one line, held in memory at both ends.
+/// Size limit of a file, in bytes: an answer is one line, in memory at both ends.
 const MOST: u64 = 64 << 20;
 
-/// Reads at most `most` bytes of a file that `file_read` may read too. `whole`: a larger file is not wanted.
+/// Reads at most `most` bytes of a file that `file_read` may read too. `whole`: refuse a larger file.
 pub(crate) fn file(places: &Places, path: &[u8], most: u64, whole: bool) -> FileRead {
     let place = match places.resolve_bytes(path, Access::Read) {
         Ok(place) => place,
         Err(why) => return FileRead::Refused { why },
     };
     let read = || -> io::Result<FileRead> {
-        // Asked before it is opened: opening a device can have effects.
+        // Checked before opening: opening a device can have effects.
         if !fs::symlink_metadata(&place.path)?.is_file() {
             return Ok(FileRead::NotAFile);
         }

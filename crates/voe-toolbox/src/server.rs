@@ -1,4 +1,4 @@
-//! The end of the pipe that runs inside: one request after the other, on one thread.
+//! The server end of the pipe, inside the sandbox: one request after the other, on one thread.
 
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,12 +14,12 @@ use crate::inbox::Inbox;
 use crate::session::Session;
 use crate::{pack, read, syntax, tools};
 
-/// Serves requests from standard input until it ends: `voe toolbox`. Everything that it started has ended by then.
+/// Serves requests from standard input until it ends: `voe toolbox`. Everything that it started has ended when it returns.
 pub fn run() -> ExitCode {
     // Orphans of a command become our children, so that they can be found and ended. Without it (an old kernel, a filter) the
     // process group is still ended.
     let _ = set_child_subreaper(Some(getpid()));
-    // What runs in here may have our user id: it must not read our pipes or our memory through /proc.
+    // Commands in the sandbox may have our user id: they must not read our pipes or our memory through /proc.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let mut inbox = Inbox::new();
     let mut session = None;
@@ -55,7 +55,7 @@ fn answer(line: &[u8], session: &mut Option<Session>, inbox: &mut Inbox) -> Answ
     Answer { id: request.id, body: body.map_or_else(AnswerBody::Error, AnswerBody::Ok) }
 }
 
-/// The id of a request that is not understood, so that its sender learns of it.
+/// The id of an invalid request, for the answer to its sender.
 fn id_of(line: &[u8]) -> u64 {
     serde_json::from_slice::<Value>(line).ok().and_then(|value| value["id"].as_u64()).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! What the toolbox knows while an attempt lasts, and how it answers.
+//! The state of the toolbox during an attempt, and its answers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -53,7 +53,7 @@ impl Session {
         Ok((session, hello))
     }
 
-    /// Where the next command's whole output goes, if it has to go anywhere.
+    /// The file for the next command's whole output, if needed.
     pub(crate) fn next_output_file(&mut self) -> PathBuf {
         loop {
             self.calls += 1;
@@ -64,7 +64,7 @@ impl Session {
         }
     }
 
-    /// The processes that commands leave.
+    /// The processes that commands leave running.
     pub(crate) fn processes(&self) -> Descendants {
         Descendants { keep: self.tracker.reader().into_iter().collect() }
     }
@@ -92,7 +92,7 @@ fn cpu_ms() -> f64 {
     time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
 }
 
-/// The environment of commands: what voe gives, and what keeps programs from waiting for somebody.
+/// The environment of commands: voe's variables, and those that keep programs from waiting for input.
 fn environment(setup: &Setup, places: &Places) -> io::Result<BTreeMap<String, String>> {
     let mut env = setup.env.clone();
     let home = setup.scratch.join("home");
@@ -109,7 +109,7 @@ fn environment(setup: &Setup, places: &Places) -> io::Result<BTreeMap<String, St
         ("GIT_EDITOR", "true"),
         ("EDITOR", "true"),
         ("GIT_TERMINAL_PROMPT", "0"),
-        // Python tells a stale cache by size and second, which two edits can share.
+        // Python detects a stale cache by size and second, which two edits can share.
         ("PYTHONDONTWRITEBYTECODE", "1"),
     ];
     for (name, value) in defaults {

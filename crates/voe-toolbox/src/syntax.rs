@@ -1,5 +1,5 @@
-//! What the tree-sitter grammars of Python, JavaScript, TypeScript and Rust say of a text: whether a file still parses after an edit,
-//! and where a function begins and ends ([`extent`]; [`lines`] where there is no grammar).
+//! Parses text with the tree-sitter grammars of Python, JavaScript, TypeScript and Rust: whether a file still parses after an
+//! edit, and where a function begins and ends ([`extent`]; [`lines`] where there is no grammar).
 
 mod extent;
 mod lines;
@@ -13,8 +13,8 @@ pub(crate) use extent::extent;
 /// Files larger than this are not parsed. Bytes.
 const LARGEST: usize = 2 << 20;
 
-/// Where a file that parsed before an edit does not parse any more: one line. `None`: it still does, or it did not before,
-/// or its language is not known.
+/// Where a file that parsed before an edit no longer parses: one line. `None`: it still does, or it did not before, or its
+/// language is unknown.
 pub(crate) fn broken(path: &Path, before: &[u8], after: &[u8]) -> Option<String> {
     if before.len() > LARGEST || after.len() > LARGEST {
         return None;
@@ -73,9 +73,9 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_that_breaks_a_file_says_where() {
-        let said = check("a.py", "def f():\n    return 1\n", "def f(:\n    return 1\n").unwrap();
-        assert!(said.contains("no longer valid Python") && said.contains("line 1"), "{said}");
+    fn an_edit_that_breaks_a_file_is_reported_with_the_place() {
+        let note = check("a.py", "def f():\n    return 1\n", "def f(:\n    return 1\n").unwrap();
+        assert!(note.contains("no longer valid Python") && note.contains("line 1"), "{note}");
         assert!(check("a.rs", "fn f() {}\n", "fn f() {\n").unwrap().contains("Rust"));
         assert!(check("a.js", "f(1);\n", "f(1;\n").unwrap().contains("JavaScript"));
         assert!(check("a.ts", "let a: number = 1;\n", "let a: = 1;\n").unwrap().contains("TypeScript"));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_of_valid_or_already_broken_or_unknown_files() {
+    fn valid_already_broken_and_unknown_files_are_not_reported() {
         assert_eq!(check("a.py", "x = 1\n", "x = 2\n"), None);
         assert_eq!(check("a.py", "def f(:\n", "def g(:\n"), None);
         assert_eq!(check("a.txt", "x", "("), None);

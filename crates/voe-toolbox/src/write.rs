@@ -1,4 +1,4 @@
-//! Writing a file so that it is never seen half written.
+//! Writes a file atomically.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,11 +11,11 @@ use rustix::io::Errno;
 
 use crate::place::open_plain;
 
-/// Puts `content` in the place of the file at `path` (absolute, without links), or makes it, with its directories.
+/// Replaces the file at `path` (absolute, without links) with `content`, or creates it, with its directories.
 ///
 /// A file with one name is replaced by renaming a new one over it: mode and owner stay, and a failure (a full disk) leaves it
-/// as it was. One with several names (hard links) is written in place, since a rename would part them; so is one in a
-/// directory that may not be written.
+/// as it was. One with several names (hard links) is written in place, since a rename would separate them; so is one in a
+/// directory that is not writable.
 pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let parent = path.parent().ok_or_else(|| io::Error::other("it has no directory"))?;
     let old = match fs::symlink_metadata(path) {
@@ -47,10 +47,10 @@ fn replace(path: &Path, parent: &Path, content: &[u8], old: Option<&fs::Metadata
         if let Some(old) = old {
             let meta = file.metadata()?;
             if (meta.uid(), meta.gid()) != (old.uid(), old.gid()) {
-                // Not allowed to an ordinary user: the file is theirs then.
+                // Not allowed for an ordinary user: the file is theirs then.
                 let _ = std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()));
             }
-            // Without the set-id bits: no sandbox lets them be set, and whoever writes to such a file loses them anyway.
+            // Without the set-id bits: no sandbox allows setting them, and writing to such a file clears them anyway.
             file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o1777))?;
         }
         Ok(rustix::fs::renameat(&directory, &new, &directory, name)?)
@@ -75,7 +75,7 @@ fn temporary(directory: impl AsFd) -> io::Result<(PathBuf, rustix::fd::OwnedFd)>
     Err(io::Error::other("no name is left for a temporary file"))
 }
 
-/// Overwrites the content of the file itself. If that fails half-way, what was there is put back as far as possible.
+/// Overwrites the content of the file itself. If that fails half-way, the old content is restored as far as possible.
 fn in_place(path: &Path, content: &[u8]) -> io::Result<()> {
     let file = File::from(open_plain(path, OFlags::RDWR | OFlags::NONBLOCK)?);
     let mut before = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or(0)];

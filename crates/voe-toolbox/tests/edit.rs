@@ -1,4 +1,4 @@
-//! The cases in `tests/edit/`, and what holds for every edit.
+//! The cases in `tests/edit/`, and properties of every edit.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
@@ -50,7 +50,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn a_replaced_word_leaves_all_other_bytes_alone(before in bytes(), after in bytes(), new in "[a-zé]{0,6}(\n[a-z]{1,3})?") {
-        // A word that occurs nowhere else, on a place of its own.
+        // A word that occurs nowhere else.
         let content = [&before[..], b"UNIQUE", &after[..]].concat();
         prop_assume!(new != "UNIQUE");
         let edited = apply(&content, &Edit { old: "UNIQUE", new: &new, line: None }).unwrap().content;
@@ -74,7 +74,7 @@ proptest! {
     fn inserted_lines_leave_all_other_lines_alone(content in bytes(), line in 1_usize..30, new in "[a-z]{1,4}(\n[a-z]{1,4})?\n?") {
         if let Ok(edited) = apply(&content, &Edit { old: "", new: &new, line: Some(line) }) {
             prop_assert!(edited.content.len() >= content.len() + new.trim_end().len());
-            // What was there is there still, in two parts.
+            // The old text is still there, in two parts.
             let at = content.iter().zip(&edited.content).take_while(|(a, b)| a == b).count();
             prop_assert!((0..=at).any(|at| edited.content.ends_with(&content[at..])));
         }

@@ -1,4 +1,4 @@
-//! What the workspace was at base: which files, and their contents.
+//! The base of the workspace: which files, and their contents.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -44,8 +44,8 @@ impl Base {
                 let output =
                     command.output().map_err(|error| io::Error::other(format!("git does not start: {error}")))?;
                 if !output.status.success() {
-                    let said = String::from_utf8_lossy(&output.stderr);
-                    return Err(io::Error::other(format!("git cannot read the base: {}", said.trim())));
+                    let stderr = String::from_utf8_lossy(&output.stderr);
+                    return Err(io::Error::other(format!("git cannot read the base: {}", stderr.trim())));
                 }
                 let mut tracked: Vec<Tracked> = output.stdout.split(|&b| b == 0).filter_map(listed).collect();
                 tracked.sort_by(|a, b| a.path.cmp(&b.path));
@@ -92,7 +92,7 @@ impl Base {
                     };
                     match live.content(object, *mode, keep) {
                         Ok(content) => return Ok(Some(content)),
-                        // A command may have ended it; its answers are as good a second time.
+                        // A command may have killed it; a retry gives the same answers.
                         Err(error) => {
                             *reader = None;
                             if !std::mem::take(&mut again) {
@@ -130,7 +130,7 @@ impl Base {
     }
 }
 
-/// git, on a git directory and nothing else: neither the workspace nor anybody's settings have a say.
+/// git on a git directory only: neither the workspace nor any settings affect it.
 fn git(git_dir: &Path) -> Command {
     let mut command = Command::new("git");
     command.env("GIT_DIR", git_dir).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
@@ -149,7 +149,7 @@ fn listed(entry: &[u8]) -> Option<Tracked> {
     Some(Tracked { path: entry[tab + 1..].into(), mode, object })
 }
 
-/// What a checkout's index has; nothing where there is no index or no git: then only ignore rules speak.
+/// The files in a checkout's index; none without an index or without git: then only ignore rules decide.
 fn in_index(checkout: &Path) -> Vec<Tracked> {
     let git_dir = checkout.join(".git");
     if !git_dir.is_dir() {

@@ -1,4 +1,4 @@
-//! What builds and tests leave behind.
+//! Files that builds and tests leave behind.
 
 use std::path::Path;
 
@@ -14,13 +14,13 @@ const CACHE_TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 pub(crate) fn rules(more: &[String]) -> Gitignore {
     let mut builder = GitignoreBuilder::new(".");
     for line in SHIPPED.lines().chain(more.iter().map(String::as_str)) {
-        // A pattern of the user's that is none matches nothing.
+        // An invalid pattern of the user's matches nothing.
         let _ = builder.add_line(None, line);
     }
     builder.build().unwrap_or_else(|_| Gitignore::empty())
 }
 
-/// Whether a directory is a by-product by what is in it or beside it.
+/// Whether a directory is a by-product, judged by what is in it or next to it.
 pub(crate) fn marked(directory: &Path) -> bool {
     let cargo = || {
         directory.file_name().is_some_and(|name| name == "target")
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_cargos_only_beside_a_manifest() {
+    fn a_target_is_cargos_only_next_to_a_manifest() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("target");
         std::fs::create_dir(&target).unwrap();

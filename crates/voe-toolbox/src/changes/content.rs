@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 
 use crate::place::open_plain;
 
-/// Modes as git has them.
+/// File modes as in git.
 pub(crate) const PLAIN: u32 = 0o100_644;
 pub(crate) const EXECUTABLE: u32 = 0o100_755;
 pub(crate) const LINK: u32 = 0o120_000;
@@ -19,10 +19,10 @@ pub(crate) const GITLINK: u32 = 0o160_000;
 
 /// Contents up to this size are kept for counting lines. Bytes.
 pub(crate) const KEPT: u64 = 4 << 20;
-/// Files above this size are told apart by their metadata: reading one after each command would take too long. Bytes.
+/// Files above this size are compared by their metadata: reading one after each command would take too long. Bytes.
 const HASHED: u64 = 256 << 20;
 
-/// What a file holds.
+/// A file's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Content {
     pub(crate) mode: u32,
@@ -67,10 +67,11 @@ impl Content {
         }
         let mode = git_mode(meta.mode());
         if meta.len() > HASHED {
-            let told = format!("{} {} {} {} {}", meta.ino(), meta.len(), meta.mtime(), meta.ctime(), meta.ctime_nsec());
+            let identity =
+                format!("{} {} {} {} {}", meta.ino(), meta.len(), meta.mtime(), meta.ctime(), meta.ctime_nsec());
             return Ok(Some(Self {
                 mode,
-                hash: *blake3::hash(told.as_bytes()).as_bytes(),
+                hash: *blake3::hash(identity.as_bytes()).as_bytes(),
                 size: meta.len(),
                 bytes: None,
             }));
@@ -79,7 +80,7 @@ impl Content {
         Self::read(mode, &mut file, meta.len(), keep).map(Some)
     }
 
-    /// Whether it is not text, as git decides it: a NUL near the beginning.
+    /// Whether it is binary by git's rule: a NUL near the beginning.
     pub(crate) fn binary(&self) -> bool {
         self.text().is_none()
     }

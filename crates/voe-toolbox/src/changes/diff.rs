@@ -1,4 +1,4 @@
-//! Counting and showing changed lines.
+//! Counts and shows changed lines.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use voe_trace::{Change, ChangeKind};
 
 use super::content::{Content, LINK};
 
-/// Finding the best difference of two large texts can take long; a good one will do.
+/// Time limit: finding the best diff of two large texts can take long; a good one is enough.
 const LIMIT: Duration = Duration::from_millis(200);
 
 /// Characters of a diff that are shown.
@@ -94,7 +94,7 @@ impl Shown {
         self.text.push_str(&diff.unified_diff().context_radius(3).header(&from, &to).to_string());
     }
 
-    /// The whole, with a last line on what is missing.
+    /// The text, with a last line on what is missing.
     pub(crate) fn finish(mut self) -> String {
         let cut = self.text.char_indices().nth(SHOWN).map(|(at, _)| at);
         if let Some(at) = cut {

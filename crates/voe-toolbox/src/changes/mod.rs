@@ -1,20 +1,20 @@
-//! Which call changed what, and how the workspace differs from base.
+//! Tracks which call changed what, and how the workspace differs from base.
 //!
-//! - [`tree`], [`walk`]: what it looked like, and the walk that finds what looks different
+//! - [`tree`], [`walk`]: the last known state, and the walk that finds differences
 //! - [`rules`], [`byproducts`]: which files count
-//! - [`base`]: what was there at first
-//! - [`content`], [`diff`]: comparing and counting
-//! - [`memory`]: what must outlive a toolbox that is killed
-//! - [`transfer`]: taking the changes out of a workspace and putting them into another
+//! - [`base`]: the files at base
+//! - [`content`], [`diff`]: compare contents and count lines
+//! - [`store`]: state that must outlive a killed toolbox
+//! - [`transfer`]: exports the changes of a workspace and applies them to another
 
 mod base;
 mod byproducts;
 mod content;
 mod diff;
-mod memory;
 mod node;
 mod rules;
 mod stale;
+mod store;
 mod transfer;
 mod tree;
 mod walk;
@@ -28,32 +28,32 @@ use voe_trace::Change;
 
 use base::Base;
 use content::{Content, KEPT};
-use memory::Memory;
 use node::{Finding, Found, Stat};
+use store::TrackerStore;
 use tree::Tree;
 use voe_evidence::command::Intent;
 use voe_protocol::{Setup, State};
 
-/// More new files than this from one command that does not unpack or copy are no edit. They are by-products.
+/// More new files than this from one command that does not unpack or copy are not an edit. They are by-products.
 const FLOOD: usize = 5000;
 
 /// By-products that one result lists.
 const LISTED: usize = 100;
 
-/// Knows the workspace.
+/// Tracks the workspace.
 #[derive(Debug)]
 pub(crate) struct Tracker {
     root: PathBuf,
     unwatched: bool,
     tree: Tree,
     base: Base,
-    memory: Memory,
+    store: TrackerStore,
     /// The files that differ from base.
     changed: BTreeMap<Vec<u8>, Changed>,
     byproducts: BTreeSet<Vec<u8>>,
     /// Files that a tool wrote by name: edits, whatever they are called.
     claimed: BTreeSet<Vec<u8>>,
-    /// What can't be part of a patch: sockets, FIFOs, devices, files that can't be read.
+    /// Files that can't be part of a patch: sockets, FIFOs, devices, files that can't be read.
     special: BTreeSet<Vec<u8>>,
 }
 
@@ -80,7 +80,7 @@ pub(crate) enum By<'a> {
     Command(&'a Intent),
     /// A command of voe's own: never an edit.
     Check,
-    /// The attempt so far, seen by a toolbox that was started anew.
+    /// The attempt so far, seen by a restarted toolbox.
     Before,
 }
 
@@ -93,7 +93,7 @@ pub(crate) struct Report {
 }
 
 impl Tracker {
-    /// Looks at the workspace for the first time, or again after the toolbox was killed.
+    /// Scans the workspace for the first time, or again after the toolbox was killed.
     pub(crate) fn open(setup: &Setup, root: &Path, own: &Path) -> io::Result<Self> {
         let base = Base::open(&setup.pristine)?;
         let mut tracker = Self {
@@ -101,35 +101,35 @@ impl Tracker {
             unwatched: setup.unwatched,
             tree: Tree::new(root, &setup.byproducts),
             base,
-            memory: Memory::new(own)?,
+            store: TrackerStore::new(own)?,
             changed: BTreeMap::new(),
             byproducts: BTreeSet::new(),
             claimed: BTreeSet::new(),
             special: BTreeSet::new(),
         };
         if setup.unwatched {
-            tracker.memory.forget()?;
+            tracker.store.forget()?;
         } else if setup.resumed {
             tracker.recall()?;
         } else {
-            tracker.memory.forget()?;
+            tracker.store.forget()?;
             tracker.tree.scan(&tracker.base, &tracker.claimed, true)?;
-            // On a full disk the attempt can go on; only a second toolbox would have to compare all contents.
-            let _ = tracker.memory.keep_tree(&tracker.tree);
+            // On a full disk the attempt continues; only a second toolbox would have to compare all contents.
+            let _ = tracker.store.keep_tree(&tracker.tree);
         }
         Ok(tracker)
     }
 
-    /// Finds out what differs from base although it was changed before this toolbox was started.
+    /// Finds the differences from base that were made before this toolbox was started.
     fn recall(&mut self) -> io::Result<()> {
-        if !self.memory.recall_tree(&mut self.tree) {
-            // Nothing is known but the base: every file is compared with it.
+        if !self.store.recall_tree(&mut self.tree) {
+            // Only the base is known: every file is compared with it.
             self.tree.began = 0;
             for path in self.base.paths() {
                 self.tree.assume(path, Stat::default());
             }
         }
-        (self.claimed, self.byproducts) = self.memory.recall_names();
+        (self.claimed, self.byproducts) = self.store.recall_names();
         let found = self.tree.scan(&self.base, &self.claimed, false)?;
         self.settle(found, &By::Before);
         Ok(())
@@ -156,19 +156,19 @@ impl Tracker {
         Ok(self.settle(found, by))
     }
 
-    /// What a tool changed that wrote one file, by its path relative to the workspace.
+    /// What a tool changed by writing one file, by its path relative to the workspace.
     pub(crate) fn wrote(&mut self, path: &[u8]) -> io::Result<Report> {
         if self.unwatched {
             return Ok(Report::default());
         }
         if self.claimed.insert(path.to_vec()) {
-            let _ = self.memory.keep_names(&self.claimed, &self.byproducts);
+            let _ = self.store.keep_names(&self.claimed, &self.byproducts);
         }
         let found = self.tree.look(&self.base, &self.claimed, path)?;
         Ok(self.settle(found, &By::Tool))
     }
 
-    /// Reads what the walk has found, and tells edits from by-products.
+    /// Reads what the walk has found, and separates edits from by-products.
     fn settle(&mut self, mut found: Vec<Finding>, by: &By<'_>) -> Report {
         let (mut report, mut shown) = (Report::default(), diff::Shown::default());
         let names = self.byproducts.len();
@@ -218,7 +218,7 @@ impl Tracker {
                     }
                     let now = match Content::in_workspace(&self.root, &path, KEPT) {
                         Ok(Some(now)) => now,
-                        // Gone since: the next look will say so.
+                        // Deleted since: the next scan reports it.
                         Ok(None) => continue,
                         Err(_) => {
                             self.special.insert(path);
@@ -248,19 +248,19 @@ impl Tracker {
             }
         }
         if self.byproducts.len() != names || !listed.is_empty() {
-            let _ = self.memory.keep_names(&self.claimed, &self.byproducts);
+            let _ = self.store.keep_names(&self.claimed, &self.byproducts);
         }
         report.byproducts = list(listed);
         report.diff = shown.finish();
         report
     }
 
-    /// Takes note of a file's new content, and says how it differs from what was known.
+    /// Records a file's new content, and returns how it differs from the last one.
     fn update(&mut self, path: &[u8], now: Option<Content>, shown: &mut diff::Shown) -> Option<Change> {
         let known = self.changed.get(path).cloned();
         let before = match &known {
-            Some(known) => known.now.map(|key| self.memory.content(key)),
-            // If git fails, the file is told of as new: better than not at all.
+            Some(known) => known.now.map(|key| self.store.content(key)),
+            // If git fails, the file is reported as new: better than not at all.
             None => self.base.content(path, KEPT).unwrap_or(None),
         };
         let base = known.map_or_else(|| before.as_ref().map(key), |known| known.base);
@@ -271,7 +271,7 @@ impl Tracker {
             self.changed.remove(path);
         } else {
             if let Some(now) = &now {
-                self.memory.keep_content(now);
+                self.store.keep_content(now);
             }
             self.changed.insert(path.to_vec(), changed);
         }
@@ -302,7 +302,7 @@ impl Tracker {
         let changed: Vec<(Vec<u8>, Changed)> = self.changed.iter().map(|(p, c)| (p.clone(), c.clone())).collect();
         let changes = changed.into_iter().filter_map(|(path, changed)| {
             let base = changed.base.and_then(|_| self.base.content(&path, KEPT).ok().flatten());
-            let now = changed.now.map(|key| self.memory.content(key));
+            let now = changed.now.map(|key| self.store.content(key));
             diff::change(&path, base.as_ref(), now.as_ref())
         });
         let changes = changes.collect();

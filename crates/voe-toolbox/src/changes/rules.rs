@@ -1,4 +1,4 @@
-//! Which files count: git's ignore rules and the list of by-products.
+//! Decides which files count: git's ignore rules and the list of by-products.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-/// What the rules say of a path that the base does not have.
+/// The verdict of the rules on a path that is not in the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
     Counts,
@@ -16,7 +16,7 @@ pub(crate) enum Rule {
     Byproduct,
 }
 
-/// Rules that hold everywhere.
+/// Rules that apply everywhere.
 #[derive(Debug)]
 pub(crate) struct Rules {
     exclude: Rc<Gitignore>,
@@ -38,7 +38,7 @@ impl Rules {
         Self { exclude: Rc::new(Gitignore::empty()), byproducts: super::byproducts::rules(byproducts) }
     }
 
-    /// Reads `.git/info/exclude` anew.
+    /// Reads `.git/info/exclude` again.
     pub(crate) fn read_exclude(&mut self, root: &Path) {
         self.exclude = Rc::new(read(&root.join(".git/info/exclude"), Path::new(".")));
     }
@@ -48,17 +48,17 @@ impl Rules {
         Chain(Some(Rc::new(Link { rules: self.exclude.clone(), above: Chain(None) })))
     }
 
-    /// What is said of a path relative to the workspace.
+    /// The verdict on a path relative to the workspace.
     pub(crate) fn of(&self, chain: &Chain, path: &[u8], directory: bool) -> Rule {
         let path = Path::new(OsStr::from_bytes(path));
         let mut at = chain;
         while let Some(link) = &at.0 {
-            // The deepest ignore file that says something decides.
-            let said = link.rules.matched(path, directory);
-            if said.is_ignore() {
+            // The deepest matching ignore file decides.
+            let matched = link.rules.matched(path, directory);
+            if matched.is_ignore() {
                 return Rule::Ignored;
             }
-            if said.is_whitelist() {
+            if matched.is_whitelist() {
                 break;
             }
             at = &link.above;
@@ -74,7 +74,7 @@ impl Chain {
     }
 }
 
-/// Reads an ignore file that stands in `directory`, relative to the workspace. A link is not followed, as in git.
+/// Reads an ignore file in `directory`, relative to the workspace. A link is not followed, as in git.
 pub(crate) fn read(file: &Path, directory: &Path) -> Gitignore {
     let mut builder = GitignoreBuilder::new(directory);
     if fs::symlink_metadata(file).is_ok_and(|meta| meta.is_file() && meta.len() < 1 << 20)

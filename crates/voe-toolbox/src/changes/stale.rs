@@ -1,7 +1,7 @@
 //! Python's compiled caches that would shadow an edit.
 //!
-//! A `.pyc` is taken for its source if the source's size and the second of its modification are what the `.pyc` says. Two
-//! edits of the same size within one second look alike to it. Commands run with PYTHONDONTWRITEBYTECODE, but a user's own run
+//! A `.pyc` is taken for its source if the source's size and the second of its modification are those in the `.pyc`. Two
+//! edits of the same size within one second are the same to it. Commands run with PYTHONDONTWRITEBYTECODE, but a user's own run
 //! just before the attempt, or a command that sets its own environment, can leave such a cache.
 
 use std::ffi::OsStr;

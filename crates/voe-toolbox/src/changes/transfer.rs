@@ -1,4 +1,4 @@
-//! Taking the changes out of a workspace, and putting files into one.
+//! Exports the changes of a workspace, and writes files into one.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,9 +14,9 @@ use super::content::{Content, EXECUTABLE, LINK};
 use super::{By, Tracker};
 use crate::place::open_plain;
 
-/// Files above this size are no part of a patch. Bytes.
+/// Files above this size can't be part of a patch. Bytes.
 const LARGEST: u64 = 32 << 20;
-/// All files of a patch together. Bytes.
+/// Size limit of all files of a patch together, in bytes.
 const LARGEST_EXPORT: u64 = 256 << 20;
 
 impl Tracker {
@@ -59,9 +59,9 @@ impl Tracker {
         Ok(export)
     }
 
-    /// Puts files into the workspace, or takes them out of it. They count as edits.
+    /// Writes files into the workspace, or removes them. They count as edits.
     pub(crate) fn import(&mut self, files: &[(RawBytes, Option<FileState>)]) -> Result<(), String> {
-        // What goes makes room for what comes: a directory may take the place of a file.
+        // Removals come first: a directory may take the place of a file.
         for (path, _) in files.iter().filter(|(_, state)| state.is_none()) {
             let (place, relative) = self.place(&path.0)?;
             remove(&self.root, &place).map_err(|error| format!("cannot remove {relative}: {error}"))?;
@@ -80,16 +80,16 @@ impl Tracker {
             let found = self.tree.look(&self.base, &self.claimed, &path.0).map_err(|error| error.to_string())?;
             self.settle(found, &By::Tool);
         }
-        let _ = self.memory.keep_names(&self.claimed, &self.byproducts);
+        let _ = self.store.keep_names(&self.claimed, &self.byproducts);
         Ok(())
     }
 
-    /// Where a relative path lies; refused if it leads anywhere else, through links too.
+    /// Resolves a relative path; refused if it leads outside, also through links.
     fn place(&self, path: &[u8]) -> Result<(PathBuf, String), String> {
         let shown = crate::names::shown(path);
         let bad = |part: &[u8]| matches!(part, b"" | b"." | b"..") || part.eq_ignore_ascii_case(b".git");
         if path.split(|&b| b == b'/').any(bad) || path.contains(&0) {
-            return Err(format!("{shown} is no path in the workspace"));
+            return Err(format!("{shown} is not a path in the workspace"));
         }
         let place = self.root.join(OsStr::from_bytes(path));
         let mut parent = self.root.clone();
@@ -148,7 +148,7 @@ fn put(path: &Path, state: &FileState) -> io::Result<()> {
         fs::remove_file(path)?;
     }
     crate::write::write(path, &state.content.0)?;
-    // By descriptor: by path the mode could be that of what a command puts there now.
+    // By descriptor: by path, it could be a file that a command has put there meanwhile.
     let file = open_plain(path, OFlags::RDONLY | OFlags::NONBLOCK)
         .or_else(|_| open_plain(path, OFlags::WRONLY | OFlags::NONBLOCK))?;
     let file = fs::File::from(file);

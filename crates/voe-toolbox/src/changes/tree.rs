@@ -1,6 +1,6 @@
-//! What the workspace looked like last time, against which [`super::walk`] compares it.
+//! The last known state of the workspace, for [`super::walk`] to compare with.
 //!
-//! Each file costs one `fstatat` and a comparison; rules are asked and contents read only for what is new or different.
+//! Each file costs one `fstatat` and a comparison; rules are applied and contents read only for what is new or different.
 //! Directories that are ignored are not entered, unless the base has files in them.
 
 use std::collections::BTreeSet;
@@ -17,10 +17,10 @@ use super::rules::Rules;
 use super::walk::Walk;
 
 /// The clock of a file system ticks in steps of some milliseconds: a file changed this shortly before it was looked at may
-/// change once more without a trace. Nanoseconds.
+/// change once more unnoticed. Nanoseconds.
 const RACY: i64 = 20_000_000;
 
-/// The workspace as it was last seen.
+/// The last known state of the workspace.
 #[derive(Debug)]
 pub(crate) struct Tree {
     root: PathBuf,
@@ -33,7 +33,7 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Nothing seen yet.
+    /// Nothing known yet.
     pub(crate) fn new(root: &Path, byproducts: &[String]) -> Self {
         Self {
             root: root.to_owned(),
@@ -45,7 +45,7 @@ impl Tree {
         }
     }
 
-    /// Walks through all. The first walk of an attempt finds nothing: what is there is the base.
+    /// Walks through everything. The first walk of an attempt finds nothing: the existing files are the base.
     pub(crate) fn scan(&mut self, base: &Base, claimed: &BTreeSet<Vec<u8>>, first: bool) -> io::Result<Vec<Finding>> {
         let fd = self.open()?;
         let exclude = stat_of(&fd, c".git/info/exclude").unwrap_or_default();
@@ -59,7 +59,7 @@ impl Tree {
         })
     }
 
-    /// Looks at one path only, and at what is new above it.
+    /// Checks one path only, and new directories above it.
     pub(crate) fn look(&mut self, base: &Base, claimed: &BTreeSet<Vec<u8>>, path: &[u8]) -> io::Result<Vec<Finding>> {
         if path.rsplit(|&b| b == b'/').next() == Some(b".gitignore") {
             return self.scan(base, claimed, false);
@@ -68,7 +68,7 @@ impl Tree {
         self.walk(base, claimed, false, |walk, top| walk.path(top, fd, path))
     }
 
-    /// The workspace's directory; one that was removed is made again, empty.
+    /// The workspace's directory; a removed one is created again, empty.
     fn open(&self) -> io::Result<OwnedFd> {
         match open_directory(CWD, &self.root) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -118,7 +118,7 @@ impl Tree {
         go(&self.top, &mut Vec::new(), each);
     }
 
-    /// Takes a file as seen, with these metadata.
+    /// Marks a file as known, with these metadata.
     pub(crate) fn assume(&mut self, path: &[u8], stat: Stat) {
         let mut dir = &mut self.top;
         let mut parts = path.split(|&b| b == b'/').peekable();

@@ -16,18 +16,18 @@ use super::byproducts;
 use super::node::{Dir, Finding, Found, Kind, Node, open_directory, push, stat_of};
 use super::rules::{self, Chain, Rule, Rules};
 
-/// Directories deeper than this are left alone.
+/// Deeper directories are skipped.
 const DEEPEST: usize = 200;
 
-/// What stays the same during a walk.
+/// The constants of a walk.
 pub(super) struct Walk<'a> {
     pub(super) root: &'a Path,
     pub(super) rules: &'a Rules,
     pub(super) base: &'a Base,
-    /// Files that a tool wrote by name: no by-products, whatever they are called.
+    /// Files that a tool wrote by name: not by-products, whatever they are called.
     pub(super) claimed: &'a BTreeSet<Vec<u8>>,
     pub(super) found: Vec<Finding>,
-    /// The first walk of an attempt: what is there is the base.
+    /// The first walk of an attempt: the files found are the base.
     pub(super) first: bool,
     pub(super) began: i64,
     /// Files changed after this are racy. Nanoseconds since 1970.
@@ -36,24 +36,24 @@ pub(super) struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Compares a directory with what is there now. `anew`: rules above have changed, so all of them are asked again.
+    /// Compares a directory with what is there now. `recheck`: rules above have changed, so all entries are checked again.
     pub(super) fn directory(
         &mut self,
         dir: &mut Dir,
         fd: &OwnedFd,
         path: &mut Vec<u8>,
         chain: &Chain,
-        anew: bool,
+        recheck: bool,
         depth: usize,
     ) -> io::Result<()> {
         let names = Names::read(fd, dir.entries.len())?;
         let (chain, changed) = self.ignore_file(dir, fd, path, chain);
-        let anew = anew || changed;
+        let recheck = recheck || changed;
         for (name, kind) in names.iter() {
-            if !anew && matches!(kind, FileType::RegularFile | FileType::Symlink) && self.same(dir, fd, path, name) {
+            if !recheck && matches!(kind, FileType::RegularFile | FileType::Symlink) && self.same(dir, fd, path, name) {
                 continue;
             }
-            self.entry(dir, fd, path, name, kind, &chain, anew, depth);
+            self.entry(dir, fd, path, name, kind, &chain, recheck, depth);
         }
         let seen = dir.entries.values().filter(|node| node.seen == self.round).count();
         if seen < dir.entries.len() {
@@ -71,7 +71,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Compares a file that is known to count: nearly all of them, nearly always.
+    /// Compares a file that is known to count, which is the common case.
     fn same(&mut self, dir: &mut Dir, fd: &OwnedFd, path: &mut Vec<u8>, name: &CStr) -> bool {
         let Some(node) = dir.entries.get_mut(name.to_bytes()) else { return false };
         let Kind::File { stat, racy } = &mut node.kind else { return false };
@@ -110,7 +110,7 @@ impl Walk<'_> {
         name: &CStr,
         kind: FileType,
         chain: &Chain,
-        anew: bool,
+        recheck: bool,
         depth: usize,
     ) {
         let kind = match kind {
@@ -124,8 +124,8 @@ impl Walk<'_> {
         let known = dir.entries.remove(name.to_bytes());
         let only = dir.only;
         let after = match kind {
-            FileType::Directory => self.below(known, fd, path, name, chain, only, anew, depth),
-            FileType::RegularFile | FileType::Symlink => self.file(known, fd, path, name, chain, only, anew),
+            FileType::Directory => self.below(known, fd, path, name, chain, only, recheck, depth),
+            FileType::RegularFile | FileType::Symlink => self.file(known, fd, path, name, chain, only, recheck),
             _ => {
                 if known.is_none() && !self.first {
                     self.found.push((path.clone(), Found::Special));
@@ -148,11 +148,11 @@ impl Walk<'_> {
         name: &CStr,
         chain: &Chain,
         only: Option<Rule>,
-        anew: bool,
+        recheck: bool,
     ) -> Option<Kind> {
         match known.map(|node| node.kind) {
-            Some(Kind::Out { directory: false }) if !anew => return Some(Kind::Out { directory: false }),
-            Some(Kind::File { stat, racy }) if !anew || self.counts(path, chain, only) == Rule::Counts => {
+            Some(Kind::Out { directory: false }) if !recheck => return Some(Kind::Out { directory: false }),
+            Some(Kind::File { stat, racy }) if !recheck || self.counts(path, chain, only) == Rule::Counts => {
                 let now = stat_of(fd, name)?;
                 if now != stat || racy {
                     self.found.push((path.to_vec(), Found::Touched));
@@ -174,8 +174,8 @@ impl Walk<'_> {
             return Some(Kind::Out { directory: false });
         }
         let stat = stat_of(fd, name)?;
-        // Nobody made it: it was there, ignored, before the attempt, and an ignore file has changed.
-        if anew && !self.first && stat.ctime < self.began && !self.base.tracks(path) {
+        // Not made by a call: it existed, ignored, before the attempt, and an ignore file has changed.
+        if recheck && !self.first && stat.ctime < self.began && !self.base.tracks(path) {
             return Some(Kind::Out { directory: false });
         }
         if !self.first {
@@ -193,11 +193,11 @@ impl Walk<'_> {
         name: &CStr,
         chain: &Chain,
         only: Option<Rule>,
-        anew: bool,
+        recheck: bool,
         depth: usize,
     ) -> Option<Kind> {
         let mut dir = match known.map(|node| node.kind) {
-            Some(Kind::Out { directory: true }) if !anew && !self.claims_below(path) => {
+            Some(Kind::Out { directory: true }) if !recheck && !self.claims_below(path) => {
                 return Some(Kind::Out { directory: true });
             }
             Some(Kind::Dir(dir)) => Some(dir),
@@ -208,7 +208,7 @@ impl Walk<'_> {
             _ => None,
         };
         let below = open_directory(fd, name).ok();
-        if dir.is_none() || anew {
+        if dir.is_none() || recheck {
             let rule = match only {
                 Some(rule) => rule,
                 None => self.rule_of_directory(path, chain, below.as_ref()),
@@ -224,12 +224,12 @@ impl Walk<'_> {
             dir.get_or_insert_default().only = (rule != Rule::Counts).then_some(rule);
         }
         let (mut dir, below) = (dir?, below?);
-        // What cannot be read is as if it were not there; the rest still counts.
-        let _ = self.directory(&mut dir, &below, path, chain, anew, depth + 1);
+        // Unreadable entries count as absent; the rest still counts.
+        let _ = self.directory(&mut dir, &below, path, chain, recheck, depth + 1);
         Some(Kind::Dir(dir))
     }
 
-    /// Goes down to one path and compares only that; a directory on the way that is not known is compared whole.
+    /// Descends to one path and compares only that; an unknown directory on the way is compared as a whole.
     pub(super) fn path(&mut self, top: &mut Dir, fd: OwnedFd, path: &[u8]) -> io::Result<()> {
         let (mut dir, mut fd, mut chain) = (top, fd, self.rules.root());
         let mut done = Vec::new();
@@ -304,7 +304,7 @@ impl Walk<'_> {
         !self.first && stat_of(fd, name).is_some_and(|stat| stat.ctime >= self.began)
     }
 
-    /// Tells of all files of something that is gone.
+    /// Reports all files of a deleted entry.
     fn lost(&mut self, kind: &Kind, path: &mut Vec<u8>, how: &Found) {
         match kind {
             Kind::File { .. } => self.found.push((path.clone(), how.clone())),
@@ -321,7 +321,7 @@ impl Walk<'_> {
     }
 }
 
-/// The names in a directory, each ended by a NUL, in one piece of memory.
+/// The names in a directory, each terminated by a NUL, in one allocation.
 struct Names {
     bytes: Vec<u8>,
     /// Where each ends, its NUL included, and what kind of file it is.

@@ -1,11 +1,11 @@
-//! Takes out of a command's output what only a terminal understands.
+//! Removes from a command's output what only a terminal understands.
 
-/// What the bytes so far lead one to expect.
+/// The state after the bytes so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum State {
     #[default]
     Text,
-    /// A carriage return whose successor is not known yet.
+    /// A carriage return whose next byte is not known yet.
     Return,
     /// After ESC.
     Escape,
@@ -27,7 +27,7 @@ pub(crate) struct Cleaner {
 }
 
 impl Cleaner {
-    /// Appends to `out` what is left of `bytes`.
+    /// Appends the filtered `bytes` to `out`.
     pub(crate) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         for &byte in bytes {
             self.step(byte, out);
@@ -64,7 +64,7 @@ impl Cleaner {
             State::Text2 => match byte {
                 0x07 => State::Text,
                 0x1b => State::Text2Escape,
-                // One that was never ended must not swallow the rest.
+                // An unterminated one must not swallow the rest.
                 b'\n' => Self::text(byte, out),
                 _ => State::Text2,
             },

@@ -1,4 +1,4 @@
-//! Finding and ending every process that comes of a command.
+//! Finds and ends every process that a command started.
 //!
 //! The toolbox is a subreaper: whatever a command starts stays below it in the tree of processes, `setsid` and double forks
 //! included, since an orphan becomes the toolbox's own child.
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, pidfd_open, waitpid};
 
-/// A process that lives.
+/// A live process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Process {
     pub(crate) pid: Pid,
@@ -24,7 +24,7 @@ pub(crate) struct Descendants {
     pub(crate) keep: Vec<Pid>,
 }
 
-/// How long killed processes may take to go. One in an uninterruptible wait cannot be ended.
+/// How long killed processes may take to end. One in an uninterruptible wait cannot be ended.
 const KILL_LIMIT: Duration = Duration::from_secs(10);
 
 impl Descendants {
@@ -43,7 +43,7 @@ impl Descendants {
         living
     }
 
-    /// What lives, by command line, at most `most` of them.
+    /// The live processes, by command line, at most `most` of them.
     pub(crate) fn names(processes: &[Process], most: usize) -> Vec<String> {
         let mut names: Vec<String> =
             processes.iter().take(most).map(|p| format!("{} (pid {})", name(p.pid), p.pid)).collect();
@@ -53,12 +53,12 @@ impl Descendants {
         names
     }
 
-    /// Asks all to end; true if none is left after `grace`. `pump` is called in between, to empty a pipe that they may be
-    /// blocked on.
+    /// Asks all to end; true if none is left after `grace`. `pump` is called in between, to drain a pipe that may block
+    /// them.
     pub(crate) fn terminate(&self, spare: Option<Pid>, grace: Duration, pump: &mut dyn FnMut()) -> bool {
         for process in self.living(spare) {
             let _ = kill_process(process.pid, Signal::TERM);
-            // A stopped process acts on nothing before it goes on.
+            // A stopped process handles no signal before it is continued.
             let _ = kill_process(process.pid, Signal::CONT);
         }
         let until = Instant::now() + grace;
@@ -127,23 +127,23 @@ impl Descendants {
     }
 }
 
-/// What a process is to a toolbox that was killed.
+/// The relation of a process to a toolbox that was killed.
 enum Look {
-    /// One that its command left.
+    /// Left by its command.
     Ours,
-    /// Perhaps one.
+    /// Perhaps left by its command.
     Starting,
 }
 
 /// The process that is the parent of the kernel's threads.
 const KERNEL: i32 = 2;
 
-/// How often processes are looked at again that may be starting a program; what has no environment at all stays so.
+/// How often to check again processes that may be starting a program; those without any environment never get one.
 const LOOKS_AGAIN: u32 = 10;
 
-/// Ends the processes of a command whose toolbox was killed. They are known by the session that the command's shell began, or
-/// by the home directory in their environment if that is one of voe's own; the number of a session alone may be somebody
-/// else's by now, so `mark` must be in their environment too.
+/// Ends the processes of a command whose toolbox was killed. They are identified by the session of the command's shell, or
+/// by the home directory in their environment if that is one of voe's own; a session's number alone may have been
+/// reused, so `mark` must be in their environment too.
 pub(crate) fn end_left(session: i32, mark: &str, own_home: Option<&str>) {
     let look = |pid: &str| {
         let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
@@ -154,7 +154,7 @@ pub(crate) fn end_left(session: i32, mark: &str, own_home: Option<&str>) {
             return None;
         }
         let in_session = session_of(&stat)? == session;
-        // A process that is starting a program has no environment for a moment, and would be taken for somebody else's. Threads
+        // A process that is starting a program has no environment for a moment, and would not be recognised. Threads
         // of the kernel never have one.
         if environment.is_empty() {
             return ((in_session || own_home.is_some()) && parent > 0 && parent != KERNEL).then_some(Look::Starting);
@@ -216,7 +216,7 @@ fn own_children() -> Option<Vec<Pid>> {
     Some(children)
 }
 
-/// The third and fourth field of `/proc/PID/stat`; the second, a name in brackets, may hold anything.
+/// The third and fourth field of `/proc/PID/stat`; the second, a name in brackets, may contain anything.
 fn state_and_parent(stat: &[u8]) -> Option<(u8, i32)> {
     let after = memchr::memrchr(b')', stat)? + 1;
     let rest = std::str::from_utf8(&stat[after..]).ok()?;
@@ -237,7 +237,7 @@ fn wait_for(pid: Pid, limit: Duration) {
     let limit = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: i64::from(limit.subsec_nanos()) };
     match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(fd) => drop(poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&limit))),
-        // Gone already, or a kernel before 5.3.
+        // Ended already, or a kernel before 5.3.
         Err(rustix::io::Errno::SRCH) => {}
         Err(_) => drop(poll(&mut [], Some(&limit))),
     }

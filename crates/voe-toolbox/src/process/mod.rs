@@ -1,9 +1,9 @@
-//! Running a command so that it cannot wait for input, run on, or fill the memory.
+//! Runs a command so that it cannot wait for input, keep running, or fill the memory.
 //!
-//! - [`run`]: one command from its start until nothing of it is left
+//! - [`run`]: one command from its start until all its processes have ended
 //! - [`output`]: its output, head and tail in memory and the whole in a file
-//! - [`clean`]: terminal escapes taken out of it
-//! - [`descendants`]: finding and ending every process that comes of it
+//! - [`clean`]: removes terminal escapes from it
+//! - [`descendants`]: finds and ends every process that it started
 
 pub(crate) mod clean;
 pub(crate) mod descendants;

@@ -1,4 +1,4 @@
-//! A command's output: head and tail in memory, the whole in a file, never more than a bounded amount of either.
+//! A command's output: head and tail in memory, all of it in a file, both bounded.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::clean::Cleaner;
 
-/// A character takes at most four bytes.
+/// Bytes of the longest character.
 const BYTES_A_CHARACTER: usize = 4;
 
 /// What a command has printed so far.
@@ -25,11 +25,11 @@ pub(crate) struct Output {
     characters: usize,
     /// Bytes of cleaned output so far.
     total: u64,
-    /// Bytes as they came, escapes included.
+    /// Raw bytes, escapes included.
     raw: u64,
     path: PathBuf,
     file: Spill,
-    /// Bytes that the file may hold.
+    /// Size limit of the file, in bytes.
     file_bytes: u64,
 }
 
@@ -44,13 +44,13 @@ enum Spill {
 /// The output as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shown {
-    /// Head, a line on what is left out, tail; or all of it.
+    /// Head, a line on the omitted part, and tail; or all of it.
     pub(crate) text: String,
     /// The last lines.
     pub(crate) tail: String,
 }
 
-/// Lines and characters of [`Shown::tail`]. Below the line that says what is wrong, some programs print where: twenty lines.
+/// Lines and characters of [`Shown::tail`]. Some programs print twenty lines of location after the error.
 const TAIL_LINES: usize = 40;
 const TAIL_CHARACTERS: usize = 4000;
 
@@ -77,7 +77,7 @@ impl Output {
         self.raw
     }
 
-    /// Takes in more output.
+    /// Adds output.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.raw += bytes.len() as u64;
         let mut cleaned = std::mem::take(&mut self.cleaned);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_written_is_said_and_the_output_is_shown() {
+    fn a_file_that_cannot_be_written_is_reported_and_the_output_is_shown() {
         let mut output = Output::new(50, Path::new("/nowhere/out.txt"), 5000);
         output.push(&b"0123456789\n".repeat(100));
         let shown = output.finish();

@@ -1,4 +1,4 @@
-//! One command, from its start until nothing of it is left.
+//! Runs one command, from its start until all its processes have ended.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -30,15 +30,15 @@ pub(crate) struct Job<'a> {
     pub(crate) env: &'a BTreeMap<String, String>,
     pub(crate) limit: Duration,
     pub(crate) limits: &'a Limits,
-    /// Where the whole output goes if it is too long to be shown.
+    /// The file for the whole output if it is too long to be shown.
     pub(crate) output_file: PathBuf,
-    /// Where the command goes if it is too long for an argument.
+    /// The file for the command if it is too long for an argument.
     pub(crate) script_file: PathBuf,
-    /// Where the shell's process id stands while it runs, for a toolbox that is started after this one was killed.
+    /// The file with the shell's process id while it runs, for a toolbox that is started after this one was killed.
     pub(crate) pid_file: &'a Path,
 }
 
-/// How it went.
+/// How a command ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     /// The shell's exit code; a signal counts as 128 + its number; `None` if a limit ended it.
@@ -59,10 +59,10 @@ const GRACE: Duration = Duration::from_millis(500);
 const GRACE_FOR_LEFT: Duration = Duration::from_millis(200);
 /// How long output may still come from processes that outlive the shell (`exec > >(tee log)`).
 const DRAIN: Duration = Duration::from_millis(250);
-/// A command that prints this many times what is kept of its output is ended: nobody will read it.
+/// A command that prints this many times what is kept of its output is ended: the output is useless.
 const FLOOD: u64 = 16;
 
-/// Runs a command to its end. `inbox` ends it early, if nobody waits for it any more.
+/// Runs a command to its end. `inbox` ends it early when nobody waits for it.
 pub(crate) fn run(job: &Job<'_>, processes: &Descendants, inbox: &mut Inbox) -> io::Result<Ended> {
     let began = Instant::now();
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
@@ -92,7 +92,7 @@ pub(crate) fn run(job: &Job<'_>, processes: &Descendants, inbox: &mut Inbox) -> 
             let grace = if matches!(end, End::GivenUp) { Duration::ZERO } else { GRACE };
             let gone = processes.terminate(spare, grace, &mut || pipe.drain());
             stuck = !gone && !processes.kill(spare);
-            // Without /proc the tree cannot be seen: the shell's own group at the least.
+            // Without /proc the process tree is unknown: end the shell's own group at least.
             if let Some(group) = spare {
                 let _ = rustix::process::kill_process_group(group, Signal::KILL);
             }
@@ -132,7 +132,7 @@ fn start(job: &Job<'_>, output: OwnedFd) -> io::Result<Child> {
     command.current_dir(job.directory).env_clear().envs(job.env);
     command.stdin(Stdio::null()).stdout(Stdio::from(output.try_clone()?)).stderr(Stdio::from(output));
     let file_bytes = job.limits.file_bytes;
-    // Written by the shell's process itself: its command may kill the toolbox before that could. On a full disk the command
+    // Written by the shell's process itself: its command may kill the toolbox first. On a full disk the command
     // still runs.
     let pid_file = std::fs::File::create(job.pid_file).ok();
     #[allow(unsafe_code)]
@@ -144,7 +144,7 @@ fn start(job: &Job<'_>, output: OwnedFd) -> io::Result<Child> {
                 let mut digits = [0; 20];
                 let _ = rustix::io::write(file, decimal(getpid().as_raw_nonzero().get().unsigned_abs(), &mut digits));
             }
-            // If the toolbox is killed, its shell must not run on.
+            // If the toolbox is killed, its shell must not keep running.
             set_parent_process_death_signal(Some(Signal::KILL))?;
             lower(Resource::Fsize, file_bytes)?;
             lower(Resource::Core, 0)?;
@@ -168,7 +168,7 @@ fn decimal(mut number: u32, digits: &mut [u8; 20]) -> &[u8] {
     }
 }
 
-/// Lowers a limit for good; one that is lower already stays.
+/// Lowers a hard limit; a lower one stays.
 fn lower(resource: Resource, to: u64) -> io::Result<()> {
     let to = getrlimit(resource).maximum.map_or(to, |maximum| maximum.min(to));
     Ok(setrlimit(resource, Rlimit { current: Some(to), maximum: Some(to) })?)
@@ -187,7 +187,7 @@ fn shell(env: &BTreeMap<String, String>) -> PathBuf {
 
 fn wait(job: &Job<'_>, child: &mut Child, pipe: &mut Pipe, inbox: &mut Inbox, began: Instant) -> io::Result<End> {
     let pid = Pid::from_raw(child.id() as i32).ok_or_else(|| io::Error::other("the shell has no process id"))?;
-    // Kernels before 5.3 and some filters have no pidfd: then the shell is looked after every few milliseconds.
+    // Kernels before 5.3 and some filters have no pidfd: then the shell is polled every few milliseconds.
     let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok();
     let most = job.limits.output_file_bytes.saturating_mul(FLOOD);
     loop {
@@ -244,7 +244,7 @@ impl Pipe {
         }
     }
 
-    /// Takes what is there, up to what a pipe can hold.
+    /// Reads what is available, up to the capacity of a pipe.
     fn drain(&mut self) {
         for _ in 0..32 {
             if !self.read() {
@@ -253,7 +253,7 @@ impl Pipe {
         }
     }
 
-    /// Reads on until all writers are gone, at most `limit`.
+    /// Reads until all writers have closed, at most for `limit`.
     fn wait_for_end(&mut self, limit: Duration) {
         let until = Instant::now() + limit;
         loop {
@@ -272,7 +272,7 @@ fn timespec(duration: Duration) -> Timespec {
     Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: i64::from(duration.subsec_nanos()) }
 }
 
-/// The exit code, and which limit it speaks of.
+/// The exit code, and the limit that it indicates.
 fn verdict(status: ExitStatus, limits: &Limits) -> (Option<i32>, Option<EndedBy>) {
     const SIGKILL: i32 = 9;
     const SIGXFSZ: i32 = 25;

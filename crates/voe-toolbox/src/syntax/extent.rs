@@ -1,4 +1,4 @@
-//! Where a function begins and ends: by its language's grammar, else by indentation or braces.
+//! Finds where a function begins and ends: by its language's grammar, else by indentation or braces.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use voe_protocol::FunctionExtent;
 
 use super::{LARGEST, lines, parser};
 
-/// Lines of the function that is defined at `line` (from 0) of a text. Where the grammar finds none there, or has not understood it,
-/// the lines' own form decides.
+/// Lines of the function that is defined at `line` (from 0) of a text. If the grammar finds none there, or can't parse it,
+/// the form of the lines decides.
 pub(crate) fn extent(path: &Path, text: &str, line: u64) -> FunctionExtent {
     let line = usize::try_from(line).unwrap_or(usize::MAX).min(text.lines().count().saturating_sub(1));
     by_grammar(path, text, line).unwrap_or_else(|| lines::extent(path, text, line))
@@ -25,13 +25,13 @@ fn by_grammar(path: &Path, text: &str, line: usize) -> Option<FunctionExtent> {
         return None;
     }
     let (begin, end) = (function.start_position(), function.end_position());
-    // A node that ends at a line's start has nothing of that line.
+    // A node that ends at a line's start does not include that line.
     let end = if end.column == 0 && end.row > begin.row { end.row } else { end.row + 1 };
     Some(FunctionExtent { begin: begin.row as u64, end: end as u64 })
 }
 
-/// The outermost function whose head is at `line`, with what belongs to it. Nodes that end before the line or begin behind it are not
-/// entered, and there is no recursion: source text nests as deeply as it likes.
+/// The outermost function whose head is at `line`, with what belongs to it. Nodes that end before the line or begin after it are not
+/// entered, and there is no recursion: source text can nest without limit.
 fn at_line(mut cursor: TreeCursor<'_>, line: usize) -> Option<Node<'_>> {
     loop {
         let node = cursor.node();

@@ -1,5 +1,5 @@
-//! Where a function begins and ends, told by its lines: for languages without a grammar, and for texts that a grammar does not
-//! understand.
+//! Finds where a function begins and ends by its lines: for languages without a grammar, and for texts that a grammar can't
+//! parse.
 
 use std::path::Path;
 
@@ -76,11 +76,11 @@ enum Within {
     Comment,
 }
 
-/// `lifetimes`: a `'` need not have a partner.
+/// `lifetimes`: a `'` may be unpaired.
 fn by_braces(lines: &[&str], line: usize, lifetimes: bool) -> (usize, usize) {
     let (mut depth, mut seen, mut within) = (0_i64, false, Within::Code);
     for (at, text) in lines.iter().enumerate().skip(line) {
-        // Only a template in backticks goes on from line to line.
+        // Only a template in backticks continues over lines.
         if matches!(within, Within::Quotes('"' | '\'')) {
             within = Within::Code;
         }
@@ -116,7 +116,7 @@ fn by_braces(lines: &[&str], line: usize, lifetimes: bool) -> (usize, usize) {
     (line.min(lines.len()), lines.len())
 }
 
-/// Whether a `'` before `rest` of a line opens a quoted text. With lifetimes, it is a character's only if the next but one closes it.
+/// Whether a `'` before `rest` of a line opens a quoted text. With lifetimes, it starts a character only if the next but one closes it.
 fn quotes(rest: &[char], lifetimes: bool) -> bool {
     match rest {
         ['\\', ..] => true,

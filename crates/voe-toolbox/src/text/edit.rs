@@ -6,9 +6,9 @@ use super::view::View;
 /// What to change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit<'a> {
-    /// What is there now; empty to insert.
+    /// The present text; empty to insert.
     pub old: &'a str,
-    /// What shall be there.
+    /// The new text.
     pub new: &'a str,
     /// Where to insert (the new text becomes this line, counted from 1), or which of several matches is meant.
     pub line: Option<usize>,
@@ -23,11 +23,11 @@ pub struct Edited {
     pub line: usize,
     /// The number of lines that the new text touches.
     pub lines: usize,
-    /// What the model should know about how it was done.
+    /// A note for the model on how the edit was made.
     pub note: Option<String>,
 }
 
-/// Why an edit can't be made.
+/// Why an edit was refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum EditError {
@@ -42,7 +42,7 @@ pub enum EditError {
     #[error("{}", not_found(hint, nearest))]
     NotFound { hint: Option<String>, nearest: Vec<Candidate> },
     #[error(
-        "new_string holds more \u{fffd} than the text it replaces: they stand for bytes that are not UTF-8 and cannot be made up"
+        "new_string contains more \u{fffd} than the text it replaces: they stand for bytes that are not UTF-8 and cannot be made up"
     )]
     Foreign,
 }
@@ -83,7 +83,7 @@ struct Match<'a> {
 /// Makes an edit. Bytes outside of what changes stay as they are, whatever the file's encoding and line ends.
 ///
 /// # Errors
-/// The place is not there or not unique, nothing would change, or the new text would make up bytes that are not UTF-8. The
+/// The place was not found or is not unique, nothing would change, or the new text would invent bytes that are not UTF-8. The
 /// error is written for the model.
 pub fn apply(content: &[u8], edit: &Edit<'_>) -> Result<Edited, EditError> {
     if edit.old == edit.new {
@@ -93,7 +93,7 @@ pub fn apply(content: &[u8], edit: &Edit<'_>) -> Result<Edited, EditError> {
     if edit.old.is_empty() {
         return insert(content, &view, edit);
     }
-    // Who names carriage returns means bytes.
+    // An explicit carriage return means bytes.
     if edit.old.contains('\r') && view.crlf > 0 {
         let at: Vec<usize> = overlapping(content, edit.old.as_bytes());
         if let [at] = at[..] {
@@ -121,7 +121,7 @@ fn choose<'a>(view: &View<'_>, old: &str, new: &'a str, line: Option<usize>) -> 
     match places[..] {
         [at] => Ok(whole(at)),
         [] => {
-            // The last line of a file need not end, while that of old_string does.
+            // The last line of a file may lack its line end, while old_string has one.
             if let Some(open) = old.strip_suffix('\n')
                 && !open.is_empty()
                 && view.text.ends_with(open)
@@ -220,7 +220,7 @@ fn overlapping(haystack: &[u8], needle: &[u8]) -> Vec<usize> {
     found
 }
 
-/// What the model most likely did wrong.
+/// The model's most likely mistake.
 fn hint(view: &View<'_>, old: &str) -> Option<String> {
     let numbered: Vec<&str> = old.lines().map(|line| without_number(line).unwrap_or(line)).collect();
     if old.lines().all(|line| without_number(line).is_some()) && view.text.contains(&numbered.join("\n")) {

@@ -1,4 +1,4 @@
-//! What comes closest to a text that is not there.
+//! Finds the parts of a file closest to a text that is not in it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub struct Candidate {
     pub line: usize,
     /// Its lines.
     pub text: Vec<String>,
-    /// How alike it is, 0 to 1.
+    /// Similarity, 0 to 1.
     pub ratio: f32,
 }
 
@@ -33,15 +33,15 @@ impl std::fmt::Display for Candidate {
 
 const SHOWN_LINES: usize = 12;
 const SHOWN_CHARACTERS: usize = 200;
-/// Lines of the wanted text, and of the file, that are looked at.
+/// Limits on the lines of the wanted text and of the file.
 const WANTED_LINES: usize = 30;
 const FILE_LINES: usize = 50_000;
 /// Parts that are compared character by character.
 const REFINED: usize = 10;
-/// Less alike than this is no help.
+/// Less similar than this does not help.
 const LEAST: f32 = 0.4;
 
-/// The parts of `text` most like `wanted`, best first.
+/// The parts of `text` most similar to `wanted`, best first.
 pub(crate) fn nearest(text: &str, wanted: &str, most: usize) -> Vec<Candidate> {
     let wanted: Vec<&str> = wanted.lines().take(WANTED_LINES).collect();
     let lines: Vec<&str> = text.lines().take(FILE_LINES).collect();
@@ -80,7 +80,7 @@ pub(crate) fn nearest(text: &str, wanted: &str, most: usize) -> Vec<Candidate> {
     found
 }
 
-/// Hashes of a line's words and signs, sorted.
+/// Hashes of a line's words and punctuation, sorted.
 fn words(line: &str) -> Vec<u64> {
     let mut found: Vec<u64> = line
         .split(|c: char| !c.is_alphanumeric() && c != '_')
@@ -96,7 +96,7 @@ fn words(line: &str) -> Vec<u64> {
     found
 }
 
-/// The sign at the end of a part, as a word of its own.
+/// The punctuation at the end of a part, as a separate word.
 fn sign(part: &str) -> Option<&str> {
     let last = part.chars().next_back().filter(|c| !c.is_alphanumeric() && *c != '_' && !c.is_whitespace())?;
     Some(&part[part.len() - last.len_utf8()..])

@@ -57,14 +57,14 @@ impl<'a> View<'a> {
         self.text.push_str(&valid[done..]);
     }
 
-    /// The place in the file of an offset in the text that lies between two characters.
+    /// The place in the file of an offset in the text between two characters.
     pub(crate) fn in_file(&self, offset: usize) -> usize {
         let at = self.jumps.partition_point(|(text, _)| *text <= offset) - 1;
         let (text, file) = self.jumps[at];
         file + (offset - text)
     }
 
-    /// The bytes behind each U+FFFD in a part of the text, in order. (A U+FFFD that is in the file stands for itself.)
+    /// The bytes behind each U+FFFD in a part of the text, in order. (A U+FFFD in the file itself is kept.)
     pub(crate) fn foreign(&self, from: usize, to: usize) -> Vec<&'a [u8]> {
         self.text[from..to]
             .match_indices('\u{fffd}')
@@ -83,7 +83,7 @@ impl<'a> View<'a> {
         if crlf > lf { "\r\n" } else { "\n" }
     }
 
-    /// The number, from 1, of the line that holds an offset.
+    /// The number, from 1, of the line at an offset.
     pub(crate) fn line_of(&self, offset: usize) -> usize {
         memchr::memchr_iter(b'\n', &self.text.as_bytes()[..offset]).count() + 1
     }

@@ -1,8 +1,8 @@
-//! A tool's arguments, read leniently: models write numbers as strings.
+//! Reads a tool's arguments leniently: models write numbers as strings.
 
 use serde_json::{Map, Value};
 
-/// Arguments whose names are known to the tool.
+/// Arguments with names that the tool has.
 #[derive(Debug)]
 pub(crate) struct Arguments {
     tool: &'static str,
@@ -10,7 +10,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Refuses what is no object, and names that `schema` does not have.
+    /// Refuses anything but an object, and names that `schema` does not have.
     pub(crate) fn new(tool: &'static str, arguments: &Value, schema: &Value) -> Result<Self, String> {
         let Value::Object(values) = arguments else {
             return Err(format!("{tool}: the arguments must be a JSON object"));
@@ -25,12 +25,12 @@ impl Arguments {
         Ok(Self { tool, values: values.clone() })
     }
 
-    /// A text that must be there.
+    /// A required text.
     pub(crate) fn text(&self, name: &str) -> Result<&str, String> {
         self.maybe_text(name)?.ok_or_else(|| format!("{} needs {name}", self.tool))
     }
 
-    /// A text that may be left out.
+    /// An optional text.
     pub(crate) fn maybe_text(&self, name: &str) -> Result<Option<&str>, String> {
         match self.values.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -39,7 +39,7 @@ impl Arguments {
         }
     }
 
-    /// A number that is not negative and may be left out.
+    /// An optional number that is not negative.
     pub(crate) fn maybe_number(&self, name: &str) -> Result<Option<f64>, String> {
         let number = match self.values.get(name) {
             None | Some(Value::Null) => return Ok(None),
@@ -54,7 +54,7 @@ impl Arguments {
         }
     }
 
-    /// A whole number that is not negative and may be left out.
+    /// An optional whole number that is not negative.
     pub(crate) fn maybe_count(&self, name: &str) -> Result<Option<usize>, String> {
         Ok(self.maybe_number(name)?.map(|number| number as usize))
     }

@@ -33,9 +33,9 @@ fn parameters() -> Value {
     })
 }
 
-/// Larger files are for other tools. Bytes.
+/// Size limit in bytes; larger files are for other tools.
 pub(super) const LARGEST: u64 = 64 << 20;
-/// Lines shown around an edit, and of it at the most.
+/// Lines shown around an edit, and the most lines of it.
 const AROUND: usize = 3;
 const SHOWN_LINES: usize = 30;
 
@@ -76,7 +76,7 @@ fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Do
     Ok(Done { output: text, effect: Effect::File(place), ..Done::default() })
 }
 
-/// A file's content; `None` if there is none.
+/// A file's content; `None` if there is no file.
 pub(super) fn existing(place: &Place) -> Result<Option<Vec<u8>>, String> {
     match fs::symlink_metadata(&place.path) {
         Ok(meta) if meta.is_dir() => Err(format!("{} is a directory", place.shown())),
@@ -88,7 +88,7 @@ pub(super) fn existing(place: &Place) -> Result<Option<Vec<u8>>, String> {
     }
 }
 
-/// The lines around an edit as they are now.
+/// The lines around an edit, after it.
 fn excerpt(edited: &Edited) -> String {
     let content = String::from_utf8_lossy(&edited.content);
     let first = edited.line.saturating_sub(AROUND).max(1);

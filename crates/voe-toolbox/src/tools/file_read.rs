@@ -30,13 +30,13 @@ fn parameters() -> Value {
 
 /// Characters of one line that are shown.
 const LINE_CHARACTERS: usize = 2000;
-/// Lines that can be asked for at a time, where fewer are shown by default.
+/// The most lines that can be requested at a time.
 const MOST_LINES: usize = 1000;
 /// Entries of a directory that are listed.
 const MOST_ENTRIES: usize = 1000;
-/// A NUL in this many first bytes makes a file binary, as git has it.
+/// A NUL in this many first bytes makes a file binary, as in git.
 const SNIFFED: usize = 8000;
-/// Bytes that are read on after the page to count the lines that are left.
+/// Bytes read after the page to count the remaining lines.
 const COUNTED: u64 = 64 << 20;
 
 fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Done, String> {
@@ -45,23 +45,23 @@ fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Do
     let limits = &session.setup.limits;
     let asked = arguments.maybe_count("limit")?.filter(|n| *n > 0);
     let lines = asked.map_or(limits.read_lines, |n| n.min(limits.read_lines.max(MOST_LINES)));
-    let said = |error: io::Error| match error.kind() {
+    let describe = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => not_there(&place),
         _ => format!("cannot read {}: {error}", place.shown()),
     };
-    let meta = fs::symlink_metadata(&place.path).map_err(said)?;
+    let meta = fs::symlink_metadata(&place.path).map_err(describe)?;
     if meta.is_dir() {
-        return list(&place).map(Done::said).map_err(said);
+        return list(&place).map(Done::text).map_err(describe);
     }
     if !meta.is_file() {
         return Err(format!("{} is neither a file nor a directory", place.shown()));
     }
-    let file = place.open().map_err(said)?;
+    let file = place.open().map_err(describe)?;
     let page = Page { offset, lines, characters: limits.output_chars };
-    page.read(file, meta.len()).map(Done::said).map_err(said)
+    page.read(file, meta.len()).map(Done::text).map_err(describe)
 }
 
-/// A file that is not there, with those of its directory that are called alike.
+/// The error for a missing file, with similar names in its directory.
 fn not_there(place: &Place) -> String {
     let mut text = format!("{} does not exist", place.shown());
     let name = place.path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
@@ -166,7 +166,7 @@ impl Page {
         Ok(self.footer(text, last, (rest != Some(0)).then_some((number, rest)), crlf, foreign))
     }
 
-    /// Adds what there is to say: how to read on, and what is not shown as it is. `more`: the number of lines read so far and
+    /// Adds notes: how to read on, and what is not shown exactly. `more`: the number of lines read so far and
     /// of those after them.
     fn footer(
         &self,
@@ -210,7 +210,7 @@ fn skip_line(reader: &mut impl BufRead) -> io::Result<u64> {
     }
 }
 
-/// The number of lines that are left; `None` if they are too many to count.
+/// The number of remaining lines; `None` if they are too many to count.
 fn rest(reader: &mut impl BufRead) -> io::Result<Option<u64>> {
     let (mut lines, mut bytes, mut open) = (0, 0, false);
     loop {
@@ -229,7 +229,7 @@ fn rest(reader: &mut impl BufRead) -> io::Result<Option<u64>> {
     }
 }
 
-/// What a binary file's first bytes say it is.
+/// The kind of a binary file, by its first bytes.
 fn kind(first: &[u8]) -> &'static str {
     let kinds: [(&[u8], &str); 9] = [
         (b"\x89PNG", " (PNG)"),

@@ -46,7 +46,7 @@ fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Do
     Ok(Done { output: text, effect: Effect::File(place), ..Done::default() })
 }
 
-/// New content with the byte order mark and the line ends of the old one, and what was done to it.
+/// New content with the byte order mark and the line ends of the old one, and notes on what was changed.
 fn in_form_of(old: &[u8], new: &str) -> (Vec<u8>, Vec<&'static str>) {
     let (view, mut notes, mut after) = (View::new(old), Vec::new(), Vec::new());
     if old.starts_with(BOM) && !new.starts_with('\u{feff}') {

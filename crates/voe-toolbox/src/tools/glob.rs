@@ -32,7 +32,7 @@ fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Resul
     let found = list_in(session, pattern, &place, inbox)?;
     let (most, total) = (found.paths.len(), found.total);
     if total == 0 {
-        return Ok(Done::said(format!(
+        return Ok(Done::text(format!(
             "no file matches {pattern} in {} (ignored files are not searched)",
             place.shown()
         )));
@@ -44,7 +44,7 @@ fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Resul
     if total > most as u64 {
         let _ = write!(text, "[the first {most} of {total}; narrow the pattern]");
     }
-    Ok(Done::said(text.trim_end()))
+    Ok(Done::text(text.trim_end()))
 }
 
 /// The workspace's files that fit a pattern, within the tool's limit.
@@ -60,7 +60,7 @@ fn list_in(session: &Session, pattern: &str, place: &Place, inbox: &Inbox) -> Re
     let relative = pattern.trim_start_matches("./");
     let relative = place.path.to_str().and_then(|dir| relative.strip_prefix(dir)).unwrap_or(relative);
     let relative = relative.trim_start_matches('/');
-    // A pattern without a slash is meant for names, at whatever depth.
+    // A pattern without a slash matches names at any depth.
     let whole = if relative.contains('/') { relative.to_owned() } else { format!("**/{relative}") };
     let matcher = GlobBuilder::new(&whole)
         .literal_separator(true)

@@ -49,10 +49,10 @@ fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Resul
         glob: arguments.maybe_text("glob")?.filter(|glob| !glob.is_empty()),
         context: arguments.maybe_count("context")?.unwrap_or(0).min(MOST_CONTEXT),
     };
-    query.run(session, inbox).map(|(found, place, note)| Done::said(found.said(query.pattern, &place.shown(), note)))
+    query.run(session, inbox).map(|(found, place, note)| Done::text(found.render(query.pattern, &place.shown(), note)))
 }
 
-/// What is searched for, and where.
+/// The pattern, and where to search.
 struct Query<'a> {
     pattern: &'a str,
     path: &'a str,
@@ -117,7 +117,7 @@ impl Query<'_> {
                 found.path = walk::relative(entry.path(), workspace).to_vec();
                 found.name = names::shown(&found.path);
                 let before = found.text.len();
-                // A file that cannot be read is passed over, as ripgrep does.
+                // A file that cannot be read is skipped, as in ripgrep.
                 let _ = searcher.search_path(&matcher, entry.path(), &mut found);
                 if self.context > 0 && found.text.len() > before && !found.text.ends_with("--\n") {
                     found.text.push_str("--\n");
@@ -128,7 +128,7 @@ impl Query<'_> {
     }
 }
 
-/// The expression; one that is none is searched for as plain text, which is what the model most likely meant.
+/// The expression; an invalid one is searched for as plain text, which is what the model most likely meant.
 fn matcher(pattern: &str) -> Result<(RegexMatcher, Option<String>), String> {
     let builder = || {
         let mut builder = RegexMatcherBuilder::new();
@@ -181,7 +181,7 @@ impl Found {
         }
     }
 
-    fn said(self, pattern: &str, place: &str, note: Option<String>) -> String {
+    fn render(self, pattern: &str, place: &str, note: Option<String>) -> String {
         let full = self.full();
         let mut text = self.text;
         if text.ends_with("--\n") {

@@ -20,7 +20,7 @@ pub(crate) use bash::run_command;
 pub(crate) use glob::list;
 pub(crate) use grep::search;
 
-/// A tool: what the model is told of it, and what it does.
+/// A tool: its description for the model, and its function.
 pub(crate) struct Tool {
     name: &'static str,
     description: &'static str,
@@ -33,7 +33,7 @@ pub(crate) struct Tool {
 #[derive(Debug, Default)]
 pub(crate) struct Done {
     pub(crate) output: String,
-    /// It could not do what it was asked to, which `output` explains.
+    /// The tool failed; `output` explains why.
     pub(crate) failed: bool,
     pub(crate) exit: Option<i32>,
     pub(crate) ended_by: Option<EndedBy>,
@@ -45,7 +45,7 @@ pub(crate) struct Done {
 /// What a tool may have changed.
 #[derive(Debug, Default)]
 pub(crate) enum Effect {
-    /// Nothing: the workspace need not be looked at.
+    /// Nothing: the workspace need not be scanned.
     #[default]
     None,
     /// This file.
@@ -55,20 +55,20 @@ pub(crate) enum Effect {
 }
 
 impl Done {
-    /// A text and no effect.
-    pub(crate) fn said(text: impl Into<String>) -> Self {
+    /// A text without an effect.
+    pub(crate) fn text(text: impl Into<String>) -> Self {
         Self { output: text.into(), ..Self::default() }
     }
 }
 
 const TOOLS: [Tool; 6] = [bash::TOOL, file_read::TOOL, file_edit::TOOL, file_write::TOOL, grep::TOOL, glob::TOOL];
 
-/// The tools as the model is told of them: name, description, parameters (a JSON schema).
+/// The tools as described to the model: name, description, parameters (a JSON schema).
 pub fn specs() -> Vec<(&'static str, &'static str, Value)> {
     TOOLS.iter().map(|tool| (tool.name, tool.description, (tool.parameters)())).collect()
 }
 
-/// Runs the tool of that name. The error is for the model: what it did wrong.
+/// Runs the tool of that name. The error is for the model.
 pub(crate) fn run(session: &mut Session, name: &str, arguments: &Value, inbox: &mut Inbox) -> Result<Done, String> {
     let Some(tool) = TOOLS.iter().find(|tool| tool.name == name) else {
         let names: Vec<&str> = TOOLS.iter().map(|tool| tool.name).collect();
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_tool_is_told_of_with_its_fixed_parameters_in_few_words() {
+    fn every_tool_is_described_with_its_fixed_parameters_in_few_words() {
         let interface: Vec<String> = specs()
             .iter()
             .map(|(name, _, schema)| {

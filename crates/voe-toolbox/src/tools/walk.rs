@@ -14,7 +14,7 @@ pub(super) fn files(place: &Place, workspace: &Path) -> Walk {
         .hidden(false)
         .git_global(false)
         .require_git(false)
-        // Ignore files above the workspace are nobody's intention here.
+        // Ignore files above the workspace are not meant for it.
         .parents(place.path != workspace && place.path.starts_with(workspace))
         .follow_links(false)
         .filter_entry(|entry| entry.file_name() != ".git")
@@ -22,7 +22,7 @@ pub(super) fn files(place: &Place, workspace: &Path) -> Walk {
     builder.build()
 }
 
-/// A path relative to the workspace where it lies in there.
+/// A path, relative to the workspace if it is inside.
 pub(super) fn relative<'p>(path: &'p Path, workspace: &Path) -> &'p [u8] {
     path.strip_prefix(workspace).unwrap_or(path).as_os_str().as_bytes()
 }

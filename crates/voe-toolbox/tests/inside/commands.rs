@@ -1,4 +1,4 @@
-//! `bash`: commands that run on, wait, flood, fork away or print what nobody can read.
+//! `bash`: commands that keep running, wait, flood, fork away or print garbage.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use voe_trace::EndedBy;
 use crate::lab::{Lab, lives};
 
 crate::tests!(
-    output_and_exit_code_are_told,
+    output_and_exit_code_are_reported,
     environment_is_what_was_given_and_nothing_else,
-    each_call_starts_in_the_workspace_and_a_lost_cd_is_said,
+    each_call_starts_in_the_workspace_and_a_lost_cd_is_noted,
     a_command_that_waits_for_input_gets_none,
     a_command_that_never_ends_is_killed_with_all_that_it_started,
     a_command_that_ignores_the_term_signal_is_killed,
     what_a_command_leaves_running_is_ended_and_named,
     a_daemon_that_left_its_session_is_ended,
-    a_daemon_that_holds_the_output_open_delays_nobody,
+    a_daemon_that_keeps_the_output_open_delays_nobody,
     output_of_a_process_that_outlives_the_shell_a_little_is_kept,
     a_fork_bomb_of_modest_size_is_ended,
     a_flood_is_shortened_and_the_rest_is_readable,
     an_endless_flood_is_ended,
     foreign_bytes_and_escapes_do_no_harm,
-    a_closed_output_is_no_end,
+    a_closed_output_is_not_the_end,
     a_file_above_the_limit_is_refused,
-    death_by_signal_is_told,
+    death_by_signal_is_reported,
     a_command_longer_than_an_argument_runs,
     a_command_given_up_on_is_ended_and_the_next_is_answered,
     everything_ends_when_voe_is_gone,
@@ -32,7 +32,7 @@ crate::tests!(
     nonsense_is_answered_with_an_error,
 );
 
-fn output_and_exit_code_are_told() {
+fn output_and_exit_code_are_reported() {
     let mut lab = Lab::new(&[]);
     let result = lab.bash("echo out; echo err >&2; exit 3");
     assert_eq!(result.text(), "out\nerr\nexit code: 3");
@@ -53,7 +53,7 @@ fn environment_is_what_was_given_and_nothing_else() {
     assert!(home.contains("/scratch/home"), "{home}");
 }
 
-fn each_call_starts_in_the_workspace_and_a_lost_cd_is_said() {
+fn each_call_starts_in_the_workspace_and_a_lost_cd_is_noted() {
     let mut lab = Lab::new(&[("sub/a", "")]);
     assert!(lab.bash("mkdir -p sub && cd sub").text().contains("starts in the working directory again"));
     let result = lab.bash("pwd; cd sub && ls");
@@ -109,7 +109,7 @@ fn a_daemon_that_left_its_session_is_ended() {
     assert!(!lives("7504"));
 }
 
-fn a_daemon_that_holds_the_output_open_delays_nobody() {
+fn a_daemon_that_keeps_the_output_open_delays_nobody() {
     let mut lab = Lab::new(&[]);
     let result = lab.bash("setsid sleep 7505 & echo out");
     assert!(result.text().starts_with("out\nexit code: 0"), "{}", result.text());
@@ -160,7 +160,7 @@ fn foreign_bytes_and_escapes_do_no_harm() {
     assert_eq!(result.text(), "ab\u{fffd}red\né\nexit code: 0");
 }
 
-fn a_closed_output_is_no_end() {
+fn a_closed_output_is_not_the_end() {
     let mut lab = Lab::new(&[]);
     let result = lab.bash("exec >&- 2>&-; sleep 0.2; exit 7");
     assert_eq!(result.text(), "exit code: 7");
@@ -173,7 +173,7 @@ fn a_file_above_the_limit_is_refused() {
     assert!(std::fs::metadata(lab.path("big")).unwrap().len() <= 1 << 20);
 }
 
-fn death_by_signal_is_told() {
+fn death_by_signal_is_reported() {
     let mut lab = Lab::new(&[]);
     let result = lab.bash("kill -SEGV $$");
     assert_eq!((result.exit, result.ended_by), (Some(139), None));

@@ -8,16 +8,16 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use serde_json::json;
 use voe_protocol::Syntax;
 
-use crate::lab::{Lab, told};
+use crate::lab::{Lab, listed};
 
 crate::tests!(
     reading_numbers_lines_and_pages,
-    reading_what_is_no_text_says_what_it_is,
+    reading_a_binary_file_reports_its_kind,
     a_long_line_and_a_long_file_are_bounded,
     a_fifo_blocks_nobody,
     editing_keeps_bytes_mode_and_links,
     edits_that_cannot_be_made_say_why,
-    a_broken_syntax_is_said_or_rolled_back,
+    broken_syntax_is_reported_or_rolled_back,
     writing_makes_directories_and_refuses_what_leads_out,
     strange_names_can_be_listed_read_and_edited,
     grep_finds_bounds_and_respects_ignore_files,
@@ -48,7 +48,7 @@ fn reading_numbers_lines_and_pages() {
     assert!(!missing.ok && missing.text() == "a.md does not exist; its directory has a.txt", "{}", missing.text());
 }
 
-fn reading_what_is_no_text_says_what_it_is() {
+fn reading_a_binary_file_reports_its_kind() {
     let mut lab = Lab::new(&[("crlf", "a\r\nb\r\n")]);
     fs::write(lab.path("png"), b"\x89PNG\r\n\x1a\n\0\0").unwrap();
     fs::write(lab.path("latin1"), b"caf\xe9\n").unwrap();
@@ -95,7 +95,7 @@ fn editing_keeps_bytes_mode_and_links() {
     assert_eq!(lab.read("other"), b"b\n");
     let created = lab.edit("new/deep.py", "", "x = 1\n");
     assert_eq!(created.text(), "created new/deep.py (1 lines)");
-    assert_eq!(told(&created), ["A new/deep.py +1 -0"]);
+    assert_eq!(listed(&created), ["A new/deep.py +1 -0"]);
 }
 
 fn edits_that_cannot_be_made_say_why() {
@@ -119,7 +119,7 @@ fn edits_that_cannot_be_made_say_why() {
     assert_eq!(lab.read("a.py"), b"x = 1\ny = 1\n");
 }
 
-fn a_broken_syntax_is_said_or_rolled_back() {
+fn broken_syntax_is_reported_or_rolled_back() {
     let file = ("a.py", "def f():\n    return 1\n");
     let mut lab = Lab::new(&[file]);
     let result = lab.edit("a.py", "f():", "f(:");
@@ -174,7 +174,7 @@ fn strange_names_can_be_listed_read_and_edited() {
         assert!(result.ok && result.changes.len() == 1, "{name}: {}", result.text());
     }
     let result = lab.bash("sed -i 's/2/3/' -- *.py");
-    assert_eq!(told(&result), ["M caf\u{fffd}.py +1 -1", "M two\nlines.py +1 -1", "M with space.py +1 -1"]);
+    assert_eq!(listed(&result), ["M caf\u{fffd}.py +1 -1", "M two\nlines.py +1 -1", "M with space.py +1 -1"]);
     let paths: Vec<Vec<u8>> = lab.export().files.into_iter().map(|file| file.path.0).collect();
     assert_eq!(paths, [&b"caf\xe9.py"[..], b"two\nlines.py", b"with space.py"]);
 }

@@ -1,4 +1,4 @@
-//! Packs that nobody packed: what a hostile archive can try. `packs` has the honest ones.
+//! Hostile packs. `packs` has the valid ones.
 
 use std::fs;
 use std::io::Write;
@@ -61,7 +61,7 @@ fn archives_that_lead_out_are_refused() {
         assert!(unpack(&mut lab, hostile(&[linked])).is_err(), "{path}");
     }
     assert!(!Path::new(&absolute).exists() && !Path::new("/x").exists());
-    // A hard link to what lies outside would give it a second name, by which it could be written.
+    // A hard link to an outside file would give it a second name, by which it could be written.
     let secret = lab.dir.path().join("secret");
     fs::write(&secret, "s").unwrap();
     let path = format!("{below}/hard");
@@ -86,7 +86,7 @@ fn nothing_is_written_through_links() {
     // The link was there before.
     assert!(unpack(&mut lab, hostile(&entries[1..])).is_err());
     assert!(!lab.dir.path().join("x").exists());
-    // A link in the last place is replaced.
+    // A link as the last component is replaced.
     let target = lab.dir.path().join("target");
     fs::write(&target, "t").unwrap();
     fs::remove_file(dir.path().join("l")).unwrap();

@@ -20,7 +20,7 @@ pub(crate) struct Lab {
     pub(crate) toolbox: Option<Toolbox>,
 }
 
-/// Longer than anything here takes, so that a test ends when the toolbox does not answer.
+/// Longer than any call here takes, so that a test ends when the toolbox does not answer.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Lab {
@@ -139,16 +139,16 @@ impl Lab {
         self.runtime.block_on(request(toolbox))
     }
 
-    /// Begins a call and gives it up after `after`.
+    /// Starts a call and gives up after `after`.
     pub(crate) fn give_up(&mut self, command: &str, after: Duration) {
         let toolbox = self.toolbox.as_mut().unwrap();
         self.runtime.block_on(async {
             let call = toolbox.call("bash", json!({ "command": command }), PATIENCE);
-            assert!(tokio::time::timeout(after, call).await.is_err(), "{command} ended by itself");
+            assert!(tokio::time::timeout(after, call).await.is_err(), "{command} ended on its own");
         });
     }
 
-    /// Drops the toolbox as a voe that dies does, and waits until the process is gone.
+    /// Drops the toolbox like a killed voe, and waits until the process is gone.
     pub(crate) fn drop_pipe(&mut self) {
         let toolbox = self.toolbox.take().unwrap();
         self.runtime.block_on(toolbox.close());
@@ -182,11 +182,11 @@ pub(crate) fn git(directory: &Path, args: &[&str]) -> String {
 }
 
 /// Changes as `A path +1 -0`.
-pub(crate) fn told(result: &CallResult) -> Vec<String> {
-    told_of(&result.changes)
+pub(crate) fn listed(result: &CallResult) -> Vec<String> {
+    listed_changes(&result.changes)
 }
 
-pub(crate) fn told_of(changes: &[voe_trace::Change]) -> Vec<String> {
+pub(crate) fn listed_changes(changes: &[voe_trace::Change]) -> Vec<String> {
     changes
         .iter()
         .map(|change| {
@@ -201,7 +201,7 @@ pub(crate) fn told_of(changes: &[voe_trace::Change]) -> Vec<String> {
         .collect()
 }
 
-/// Whether a process lives whose command line holds `mark`.
+/// Whether a process lives whose command line contains `mark`.
 pub(crate) fn lives(mark: &str) -> bool {
     fs::read_dir("/proc").unwrap().flatten().any(|entry| {
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
@@ -212,7 +212,7 @@ pub(crate) fn lives(mark: &str) -> bool {
     })
 }
 
-/// Whether a program is there; says so if not.
+/// Whether a program is available; prints a note if not.
 pub(crate) fn has(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
     if !found {

@@ -18,14 +18,14 @@ use crate::lab::Lab;
 crate::tests!(
     unpacking_a_pack_gives_the_same_files,
     the_same_files_give_the_same_bytes,
-    what_is_no_file_or_link_is_named_and_left_out,
+    what_is_not_a_file_or_link_is_named_and_left_out,
     other_mounts_are_not_entered,
     what_is_too_large_gives_no_pack,
     only_tmp_is_packed,
     a_pack_of_gnu_tar_is_unpacked,
 );
 
-/// Large enough for whatever is not about limits.
+/// Large enough for tests that are not about limits.
 const MOST: u64 = 1 << 20;
 
 pub(crate) fn place() -> TempDir {
@@ -84,7 +84,7 @@ enum Item {
 }
 
 fn items() -> impl Strategy<Value = BTreeMap<PathBuf, Item>> {
-    // Names of any bytes, long ones too; few of them, so that they lie in each other.
+    // Names of any bytes, long ones too; few of them, so that they nest.
     let name = prop_oneof![
         3 => prop_oneof![Just(b"a".to_vec()), Just(b"b".to_vec()), Just(b"new\nline".to_vec()), Just(b"caf\xe9".to_vec())],
         1 => proptest::collection::vec(1_u8..=255, 1..12),
@@ -123,7 +123,7 @@ fn unpacking_a_pack_gives_the_same_files() {
             fs::write(inner.join("one at least"), "").unwrap();
             let mut modes = Vec::new();
             for (path, item) in &items {
-                // What would lie in a file can't be made, and that is all.
+                // An entry inside a file can't be created; the rest is.
                 let path = inner.join(path);
                 let _ = fs::create_dir_all(path.parent().unwrap());
                 let _ = match item {
@@ -169,13 +169,13 @@ fn the_same_files_give_the_same_bytes() {
     fill(["c", "b", "a"]);
     fs::File::open(inner.join("a")).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
     assert_eq!(archive(&mut lab, &inner), first);
-    // However it is asked for.
+    // Whatever the requested path.
     let paths = vec![raw(&inner.join("a")), raw(&inner), raw(&inner.join("c")), raw(&dir.path().join("gone"))];
     let again = lab.ask(async |toolbox| toolbox.pack(paths, MOST).await).unwrap();
     assert!(matches!(again, Packed::Archive { archive, .. } if archive == first));
 }
 
-fn what_is_no_file_or_link_is_named_and_left_out() {
+fn what_is_not_a_file_or_link_is_named_and_left_out() {
     let mut lab = Lab::new(&[("a", "")]);
     let dir = place();
     assert_eq!(pack(&mut lab, dir.path()), Packed::Nothing);
@@ -183,7 +183,7 @@ fn what_is_no_file_or_link_is_named_and_left_out() {
     symlink("/proc", dir.path().join("proc")).unwrap();
     fs::create_dir(dir.path().join("empty")).unwrap();
     assert_eq!(pack(&mut lab, dir.path()), Packed::Nothing);
-    // Behind a link is not there.
+    // A path through a link counts as absent.
     assert_eq!(pack(&mut lab, &dir.path().join("proc/self")), Packed::Nothing);
     assert_eq!(pack(&mut lab, &dir.path().join("gone")), Packed::Nothing);
     let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
@@ -228,7 +228,7 @@ fn other_mounts_are_not_entered() {
 fn what_is_too_large_gives_no_pack() {
     let mut lab = Lab::new(&[("a", "")]);
     let dir = place();
-    // What does not compress.
+    // Incompressible data.
     let mut state = 1_u64;
     let noise: Vec<u8> = (0..100_000)
         .map(|_| {

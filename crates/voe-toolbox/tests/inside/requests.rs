@@ -1,4 +1,4 @@
-//! What voe asks for itself: files as they are, searches and lists.
+//! Requests of voe's own: raw files, searches and lists.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -47,7 +47,7 @@ fn a_file_is_read_as_it_is() {
 
 fn a_larger_file_is_cut_or_refused() {
     let mut lab = Lab::new(&[("a", "0123456789")]);
-    // 10 GB that take no room.
+    // 10 GB that take no space (a sparse file).
     fs::File::create(lab.path("huge")).unwrap().set_len(10_000_000_000).unwrap();
     let mut whole = |path: &str, most| lab.ask(async |toolbox| toolbox.read_file(path.as_bytes(), most).await).unwrap();
     assert_eq!(whole("a", 10).content().unwrap(), b"0123456789");

@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use crate::lab::{Lab, lives, told, told_of};
+use crate::lab::{Lab, listed, listed_changes, lives};
 
 crate::tests!(
-    a_killed_toolbox_takes_its_shell_along_and_another_goes_on,
+    a_killed_toolbox_takes_its_shell_along_and_another_continues,
     a_second_toolbox_knows_what_the_first_one_knew,
     a_second_toolbox_without_the_firsts_records_compares_contents,
 );
@@ -15,7 +15,7 @@ fn kill(lab: &mut Lab) {
     assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
 }
 
-fn a_killed_toolbox_takes_its_shell_along_and_another_goes_on() {
+fn a_killed_toolbox_takes_its_shell_along_and_another_continues() {
     let mut lab = Lab::new(&[("a", "1\n")]);
     let error = lab
         .try_call("bash", serde_json::json!({"command": "setsid sleep 7602 & sleep 7602 & echo 2 > a; kill -9 $PPID; exec sleep 7601"}))
@@ -24,7 +24,7 @@ fn a_killed_toolbox_takes_its_shell_along_and_another_goes_on() {
     lab.toolbox = None;
     lab.restart();
     assert!(!lives("sleep\u{0}7601") && !lives("sleep\u{0}7602"));
-    assert_eq!(told_of(&lab.state().changes), ["M a +1 -1"]);
+    assert_eq!(listed_changes(&lab.state().changes), ["M a +1 -1"]);
     assert_eq!(lab.bash("echo 1 > a").state.tree, "");
 }
 
@@ -39,9 +39,9 @@ fn a_second_toolbox_knows_what_the_first_one_knew() {
     lab.restart();
     assert_eq!(lab.state(), before);
     let result = lab.bash("echo 3 > a.py; echo more > left.py; rm node_modules/x.js");
-    assert_eq!(told(&result), ["M a.py +1 -1", "A left.py +1 -0", "D node_modules/x.js +0 -1"]);
+    assert_eq!(listed(&result), ["M a.py +1 -1", "A left.py +1 -0", "D node_modules/x.js +0 -1"]);
     let result = lab.bash("echo 1 > a.py; rm n.py left.py");
-    assert_eq!(result.state.tree, "", "{:?}", told(&result));
+    assert_eq!(result.state.tree, "", "{:?}", listed(&result));
 }
 
 fn a_second_toolbox_without_the_firsts_records_compares_contents() {
@@ -51,6 +51,6 @@ fn a_second_toolbox_without_the_firsts_records_compares_contents() {
     std::fs::remove_dir_all(&lab.setup.scratch).unwrap();
     lab.restart();
     let state = lab.state();
-    assert_eq!(told_of(&state.changes), ["M a.py +1 -1", "D c.py +0 -1", "A d/n.py +1 -0"]);
+    assert_eq!(listed_changes(&state.changes), ["M a.py +1 -1", "D c.py +0 -1", "A d/n.py +1 -0"]);
     assert_eq!(state.tree, tree);
 }

@@ -1,4 +1,4 @@
-//! Taking the changes out and putting them in elsewhere.
+//! Exports changes and applies them elsewhere.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -7,24 +7,24 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use voe_protocol::{BaseSource, FileState, RawBytes};
 
-use crate::lab::{Lab, told_of};
+use crate::lab::{Lab, listed_changes};
 
 crate::tests!(
-    an_export_holds_both_sides_of_every_file,
+    an_export_has_both_sides_of_every_file,
     an_import_of_an_export_gives_the_same_workspace,
     imports_that_lead_out_are_refused,
     a_file_too_large_for_a_patch_is_named,
     a_directory_can_be_the_base,
-    an_unwatched_toolbox_runs_checks_in_what_it_is_given_and_says_nothing_of_changes,
+    an_unwatched_toolbox_runs_checks_in_what_it_is_given_and_reports_no_changes,
 );
 
 const FILES: &[(&str, &str)] = &[("a.py", "1\n"), ("d/b.py", "2\n"), ("d/e/c.py", "3\n"), ("f", "4\n")];
 
-fn an_export_holds_both_sides_of_every_file() {
+fn an_export_has_both_sides_of_every_file() {
     let mut lab = Lab::new(FILES);
     lab.bash("echo x > a.py; rm d/b.py; printf 'n\\0' > tests_data; mkdir tests; echo t > tests/test_a.py; chmod +x f; ln -s f l");
     let export = lab.export();
-    let told: Vec<String> = export
+    let listed: Vec<String> = export
         .files
         .iter()
         .map(|file| {
@@ -43,7 +43,7 @@ fn an_export_holds_both_sides_of_every_file() {
         })
         .collect();
     assert_eq!(
-        told,
+        listed,
         [
             r"a.py 100644:1\n 100644:x\n",
             r"d/b.py 100644:2\n -",
@@ -97,7 +97,7 @@ fn an_import_of_an_export_gives_the_same_workspace() {
         .run(&acts(), |acts| {
             let mut from = Lab::new(FILES);
             for act in &acts {
-                // Acts that make no sense (a directory in a file's place) fail, and that is all.
+                // Acts that make no sense (a directory in a file's place) fail without further effect.
                 let _ = match act {
                     Act::Write(path, bytes) => {
                         let _ = fs::create_dir_all(from.path(path).parent().unwrap());
@@ -121,7 +121,7 @@ fn an_import_of_an_export_gives_the_same_workspace() {
             let files = export.files.iter().map(|file| (file.path.clone(), file.now.clone())).collect();
             let imported = to.import(files).unwrap();
             prop_assert_eq!(&imported.tree, &state.tree);
-            prop_assert_eq!(told_of(&imported.changes), told_of(&from.state().changes));
+            prop_assert_eq!(listed_changes(&imported.changes), listed_changes(&from.state().changes));
             prop_assert_eq!(&to.export(), &export);
             // And back: the base again.
             let back = export.files.into_iter().map(|file| (file.path, file.base)).collect();
@@ -142,7 +142,7 @@ fn imports_that_lead_out_are_refused() {
         assert!(!error.is_fatal(), "{path}: {error}");
     }
     assert_eq!(fs::read_dir(outside).unwrap().count(), 0);
-    // A link in the last place is replaced, not followed.
+    // A link as the last component is replaced, not followed.
     lab.import(vec![(RawBytes(b"out".to_vec()), Some(state))]).unwrap();
     assert_eq!(lab.read("out"), b"x");
 }
@@ -165,10 +165,10 @@ fn a_directory_can_be_the_base() {
         setup.pristine = BaseSource::Dir(base);
     });
     let result = lab.bash("echo x >> a.py; rm f");
-    assert_eq!(told_of(&result.changes), ["M a.py +1 -0", "D f +0 -1"]);
+    assert_eq!(listed_changes(&result.changes), ["M a.py +1 -0", "D f +0 -1"]);
     assert_eq!(lab.export().files[0].base.as_ref().unwrap().content.0, b"1\n");
     assert_eq!(lab.bash("echo 1 > a.py; echo 4 > f").state.tree, "");
-    // What git ignores is in that directory too, and is no concern of the patch's.
+    // What git ignores is in that directory too, and does not concern the patch.
     let ignored = [FILES, &[(".gitignore", "*.log\nout/\n"), ("x.log", "5\n"), ("out/y", "6\n")]].concat();
     let mut lab = Lab::with(&ignored, |setup| {
         let base = setup.scratch.with_file_name("base");
@@ -178,10 +178,10 @@ fn a_directory_can_be_the_base() {
         setup.pristine = BaseSource::Dir(base);
     });
     let result = lab.bash("rm -r x.log out; echo z > z.log");
-    assert!(result.changes.is_empty() && result.state.tree.is_empty(), "{:?}", told_of(&result.changes));
+    assert!(result.changes.is_empty() && result.state.tree.is_empty(), "{:?}", listed_changes(&result.changes));
 }
 
-fn an_unwatched_toolbox_runs_checks_in_what_it_is_given_and_says_nothing_of_changes() {
+fn an_unwatched_toolbox_runs_checks_in_what_it_is_given_and_reports_no_changes() {
     let mut lab = Lab::with(&[("a.py", "x = 1\n"), ("b.py", "z\n")], |setup| setup.unwatched = true);
     assert_eq!(lab.hello.files, 0);
     let other = FileState { mode: 0o100_644, content: RawBytes(b"x = 2\n".to_vec()) };

@@ -1,4 +1,4 @@
-//! What must outlive a toolbox that is killed: how the base looked, contents of changed files, names.
+//! State that must outlive a killed toolbox: the base's metadata, contents of changed files, names.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use super::tree::Tree;
 
 /// Files in the toolbox's own part of the scratch directory.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct TrackerStore {
     tree: PathBuf,
     names: PathBuf,
     contents: PathBuf,
@@ -25,14 +25,14 @@ const FORMAT: &[u8] = b"voe tree 1\n";
 /// Bytes of numbers after each path in it.
 const NUMBERS: usize = 5 * 8 + 4;
 
-impl Memory {
+impl TrackerStore {
     pub(crate) fn new(own: &Path) -> io::Result<Self> {
-        let memory = Self { tree: own.join("tree"), names: own.join("names"), contents: own.join("contents") };
-        fs::create_dir_all(&memory.contents)?;
-        Ok(memory)
+        let store = Self { tree: own.join("tree"), names: own.join("names"), contents: own.join("contents") };
+        fs::create_dir_all(&store.contents)?;
+        Ok(store)
     }
 
-    /// Drops what an earlier attempt left.
+    /// Deletes the files of an earlier attempt.
     pub(crate) fn forget(&self) -> io::Result<()> {
         for file in [&self.tree, &self.names] {
             match fs::remove_file(file) {
@@ -43,12 +43,12 @@ impl Memory {
         Ok(())
     }
 
-    /// Keeps the metadata of all files as they are at base.
+    /// Saves the metadata of all files as they are at base.
     pub(crate) fn keep_tree(&self, tree: &Tree) -> io::Result<()> {
         atomic_write(&self.tree, |file| write_tree(tree, BufWriter::new(file)))
     }
 
-    /// Puts them into an empty tree; false if there are none.
+    /// Loads them into an empty tree; false if there are none.
     pub(crate) fn recall_tree(&self, tree: &mut Tree) -> bool {
         let Ok(bytes) = fs::read(&self.tree) else { return false };
         let Some(bytes) = bytes.strip_prefix(FORMAT) else { return false };
@@ -73,7 +73,7 @@ impl Memory {
         true
     }
 
-    /// Keeps which files tools wrote by name, and which are by-products.
+    /// Saves which files tools wrote by name, and which are by-products.
     pub(crate) fn keep_names(&self, claimed: &BTreeSet<Vec<u8>>, byproducts: &BTreeSet<Vec<u8>>) -> io::Result<()> {
         let mut bytes = Vec::new();
         for (mark, names) in [(b'c', claimed), (b'b', byproducts)] {
@@ -99,14 +99,14 @@ impl Memory {
         (claimed, byproducts)
     }
 
-    /// Keeps the content of a changed file, to compare the next change with.
+    /// Saves the content of a changed file, to compare the next change with.
     pub(crate) fn keep_content(&self, content: &Content) {
         let path = self.path(&content.hash);
         if let Some(bytes) = &content.bytes
             && !path.exists()
             && fs::write(&path, bytes).is_err()
         {
-            // A full disk: half a content is worse than none.
+            // A full disk: a partial content is worse than none.
             let _ = fs::remove_file(&path);
         }
     }
@@ -124,7 +124,7 @@ impl Memory {
     }
 }
 
-/// The metadata of all files, as [`Memory::recall_tree`] reads it.
+/// The metadata of all files, as [`TrackerStore::recall_tree`] reads it.
 fn write_tree(tree: &Tree, mut file: impl Write) -> io::Result<()> {
     file.write_all(FORMAT)?;
     file.write_all(&tree.began.to_le_bytes())?;
