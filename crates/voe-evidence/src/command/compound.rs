@@ -1,4 +1,4 @@
-//! `case`, functions and arithmetic: what is not a list of simple commands.
+//! `case`, functions and arithmetic: constructs that are not lists of simple commands.
 
 use super::words::Parser;
 
@@ -6,12 +6,12 @@ use super::words::Parser;
 const MOST_NESTED: usize = 64;
 
 impl Parser<'_> {
-    /// What begins with `(`: arithmetic, a function's definition, or a subshell.
+    /// A construct that begins with `(`: arithmetic, a function's definition, or a subshell.
     pub(super) fn open_bracket(&mut self) {
         if self.now.words.is_empty() && self.arithmetic() {
             return;
         }
-        // `f()`: the body that follows is read like any other commands. A call of it is a command that is not known: it runs something.
+        // `f()`: the body that follows is read like any other commands. A call of it is an unknown command: it runs something.
         if self.peek(1) == Some(')')
             && let [name] = &self.now.words[..]
         {
@@ -29,7 +29,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Skips `((…))`, if that is what comes. No command is in it but in a substitution, which is not followed.
+    /// Skips `((…))`, if it comes next. It contains no commands except in substitutions, which are not followed.
     pub(super) fn arithmetic(&mut self) -> bool {
         if self.peek(1) != Some('(') {
             return false;
@@ -119,7 +119,7 @@ impl Parser<'_> {
     }
 }
 
-/// The length of `((…))` at the start of `text`. Brackets that only happen to stand together, as in `((a); (b))`, are subshells.
+/// The length of `((…))` at the start of `text`. Brackets that are only adjacent, as in `((a); (b))`, are subshells.
 fn arithmetic(text: &[char]) -> Option<usize> {
     let (mut depth, mut inner_end) = (0_usize, None);
     for (at, c) in text.iter().enumerate() {
@@ -135,7 +135,7 @@ fn arithmetic(text: &[char]) -> Option<usize> {
                     _ => {}
                 }
             }
-            // Quotes may hold brackets; arithmetic has none.
+            // Quotes may contain brackets; arithmetic has no quotes.
             '\'' | '"' => return None,
             _ => {}
         }
@@ -143,7 +143,7 @@ fn arithmetic(text: &[char]) -> Option<usize> {
     None
 }
 
-/// Whether what stands in `$(…)` is arithmetic.
+/// Whether the content of `$(…)` is arithmetic.
 pub(super) fn is_arithmetic(bracketed: &[char]) -> bool {
     bracketed.get(1) == Some(&'(') && arithmetic(bracketed) == Some(bracketed.len())
 }
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn arithmetic_is_no_command_and_hides_none() {
+    fn arithmetic_is_not_a_command_and_hides_none() {
         assert_eq!(shown("((a += 1)) && b; for ((i = 0; i < 3; i++)); do c; done"), "b | c");
         assert_eq!(shown("echo $((1 + (2 * 3))) $((x < 1 ? 2 : 3))"), "echo  ");
         assert_eq!(shown("((a); (b)); c"), "a | b | c");

@@ -1,4 +1,4 @@
-//! Recognising commands that install packages, for strategies that forbid it.
+//! Recognises commands that install packages, for strategies that forbid it.
 
 /// Whether some part of `command` installs or removes packages.
 pub fn installs_packages(command: &str) -> bool {

@@ -1,22 +1,22 @@
-//! Which new files a command means to make.
+//! Which new files a command is meant to create.
 //!
-//! A file that appears while a command runs is either an edit (`cat > new.py <<EOF`, a script that writes a module) or what a
-//! check left behind (`report.xml`, `test.db`). The rule, for files that are new, that no tool wrote by name and that the list
+//! A file that appears while a command runs is either an edit (`cat > new.py <<EOF`, a script that writes a module) or a
+//! by-product of a check (`report.xml`, `test.db`). The rule, for files that are new, that no tool wrote by name and that the list
 //! of by-products does not have:
 //!
-//! 1. A command that runs nothing (it copies, moves, redirects, unpacks) means every file that it makes.
+//! 1. A command that runs nothing (it copies, moves, redirects, unpacks) means every file that it creates.
 //! 2. In a command that does run something, files that its writing parts name are meant: `cat > repro.txt <<EOF … && pytest`
-//!    means `repro.txt`. So are files whose name stands in a script that is part of the command and that writes files
+//!    means `repro.txt`. So are files named in a script that is part of the command and that writes files
 //!    (`python - <<EOF` with `open("new.cfg", "w")`).
-//! 3. Other new files are meant if they are *source*, a text with the extension of a language, a document or a
-//!    configuration, and the command has a part that can be expected to write such: a script, an unpacking part, a program
+//! 3. Other new files are meant if they are *source* (a text with the extension of a language, a document or a
+//!    configuration) and the command has a part that can be expected to write such files: a script, an unpacking part, a program
 //!    that is neither a build nor a test, or if the output of what was run goes there (`python gen.py > table.py`).
-//! 4. The rest is left behind: what builds and tests make, and what programs make that is no source.
+//! 4. The rest are by-products: files of builds and tests, and files of programs that are not source.
 
 use super::kind::{self, Kind};
 use super::words::{self, Word};
 
-/// What a command means to make.
+/// What a command is meant to create.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Intent {
     /// It runs something.
@@ -34,14 +34,14 @@ pub struct Intent {
 }
 
 impl Intent {
-    /// What `command` means to make.
+    /// What `command` is meant to create.
     pub fn of(command: &str) -> Self {
         let line = words::parse(command);
         let mut intent = Self { runs: !line.clear, makes_source: !line.clear, ..Self::default() };
         for simple in &line.commands {
             let kind = kind::of(simple);
             let outputs = simple.outputs.iter().filter(|word| !word.text.is_empty());
-            // What is installed is left behind like what is built.
+            // Installed files are by-products, like built ones.
             let runs = kind.runs() || kind == Kind::Installs;
             intent.makes_source |= simple.outputs.iter().any(|word| word.open) && runs;
             let outputs = outputs.map(|word| word.text.clone());
@@ -57,7 +57,7 @@ impl Intent {
                     let name = simple.name().unwrap_or_default();
                     intent.bulk |= matches!(name, "cp" | "mv" | "rsync");
                     let named = simple.words.iter().skip(1).filter(|word| !word.text.starts_with('-'));
-                    // A directory that is made says nothing about the files in it.
+                    // Creating a directory does not mean the files in it.
                     if !matches!(name, "mkdir" | "rm" | "rmdir" | "chmod" | "chown") {
                         intent.makes_source |= named.clone().any(|word| word.open);
                         intent.written.extend(named.map(|word: &Word| word.text.clone()));
@@ -134,7 +134,7 @@ fn same(word: &str, path: &str) -> bool {
     path.split('/').any(|part| part == last)
 }
 
-/// Whether a script holds a file's name as a whole.
+/// Whether a script contains a file's whole name.
 fn contains_name(code: &str, name: &str) -> bool {
     !name.is_empty()
         && code.match_indices(name).any(|(at, _)| {
@@ -143,7 +143,7 @@ fn contains_name(code: &str, name: &str) -> bool {
         })
 }
 
-/// Whether a file's name is that of something people write.
+/// Whether a file's name is that of a file that people write.
 fn source(path: &str) -> bool {
     const EXTENSIONS: &[&str] = &[
         "py", "pyi", "pyx", "pxd", "js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx", "vue", "svelte", "rs", "go",
@@ -222,6 +222,6 @@ mod tests {
         ] {
             assert!(!meant(command, path), "{command}");
         }
-        assert!(!Intent::of("python gen.py").wrote(b"a.py", None), "a binary is no source");
+        assert!(!Intent::of("python gen.py").wrote(b"a.py", None), "a binary is not source");
     }
 }

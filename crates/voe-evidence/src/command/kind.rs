@@ -10,11 +10,11 @@ pub(crate) enum Kind {
     Looks,
     /// It writes the files that it names (`cp`, `sed -i`, `touch` …), and runs nothing of the project's.
     Writes,
-    /// The same, but the files it makes are not named (`git apply`, `tar`, `cargo new` …).
+    /// The same, but the files it creates are not named (`git apply`, `tar`, `cargo new` …).
     Unpacks,
-    /// It installs packages: new files are what it leaves behind, and its success says nothing about the code.
+    /// It installs packages: new files are by-products, and its success shows nothing about the code.
     Installs,
-    /// It builds or tests: new files are what it leaves behind.
+    /// It builds or tests: new files are by-products.
     Tests,
     /// It runs a script that is part of the command (`python -c`, `node - <<EOF`).
     Script(String),
@@ -23,13 +23,13 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Whether something is run whose outcome says something about the code.
+    /// Whether something is run whose outcome shows something about the code.
     pub(crate) fn runs(&self) -> bool {
         matches!(self, Self::Tests | Self::Script(_) | Self::Runs)
     }
 }
 
-/// What a command does. A redirection of its output is not looked at here.
+/// What a command does. Redirections of its output are not considered here.
 pub(crate) fn of(command: &Simple) -> Kind {
     kind(&command.words, command.input.as_deref(), 0)
 }

@@ -1,11 +1,11 @@
-//! What a shell command is about, judged by its text: does it only look, does it write files, does it run something?
+//! Classifies a shell command by its text: does it only read, does it write files, does it run something?
 //!
 //! The answers decide which commands count as checks, and which new files are edits. They are conservative: a command that is
-//! not understood runs something.
+//! not understood counts as running something.
 //!
 //! - [`words`], [`word`], [`compound`]: the simple commands in a line of shell
 //! - [`kind`], [`programs`]: what a simple command does
-//! - [`intent`]: which new files a command means to make
+//! - [`intent`]: which new files a command is meant to create
 //! - `installs`: commands that install packages
 //! - [`sources`]: checks that only read source text
 
@@ -24,20 +24,20 @@ pub use sources::reads_source_only;
 
 use kind::Kind;
 
-/// Whether a command only looks: `cat`, `ls`, `git diff`, `grep`, `find` without actions, `sed -n`, `cd`, `echo` …, alone or
-/// put together. Such a command is no check, whatever its exit code, and it changes nothing.
+/// Whether a command only reads: `cat`, `ls`, `git diff`, `grep`, `find` without actions, `sed -n`, `cd`, `echo` …, alone or
+/// combined. Such a command is not a check, whatever its exit code, and it changes nothing.
 pub fn looks_only(command: &str) -> bool {
     let line = words::parse(command);
     line.clear && line.commands.iter().all(|command| kind::of(command) == Kind::Looks && !command.writes())
 }
 
-/// Whether a command runs something that could fail for a reason of the code's: it does more than look and write files.
+/// Whether a command runs something that could fail for a reason of the code's: it does more than read and write files.
 pub fn is_check(command: &str) -> bool {
     let line = words::parse(command);
     !line.clear || line.commands.iter().any(|command| kind::of(command).runs())
 }
 
-/// Whether the next call would start elsewhere than this one ended: the last thing that a command does is `cd`.
+/// Whether a command ends with `cd`, so that the next call would not start where this one ended.
 pub fn ends_with_cd(command: &str) -> bool {
     let line = words::parse(command);
     line.clear

@@ -1,6 +1,6 @@
-//! Programs that are known by name. The lists are read as words between white space.
+//! Programs that are known by name. The lists are words separated by white space.
 
-/// Commands that only look, whatever their arguments.
+/// Commands that only read, whatever their arguments.
 pub(super) const LOOKERS: &str = "
     : [ [[ ack ag arch basename bat break cat cd clear cloc cmp col column comm continue cut date declare df
     diff dirname dirs du echo egrep exit export expr false fd fgrep file fold free getconf getent grep groups
@@ -16,7 +16,7 @@ pub(super) const WRITERS: &str = "
     pkill rm rmdir rsync scp shred split tee touch truncate unix2dos unlink wget
 ";
 
-/// Commands that make files which they do not name.
+/// Commands that create files without naming them.
 pub(super) const UNPACKERS: &str = "
     bunzip2 cpio gunzip gzip patch tar unxz unzip xz zip
 ";
@@ -30,7 +30,7 @@ pub(super) const TESTERS: &str = "
     swift tap tox trial tsc uv valgrind vitest xcodebuild zig
 ";
 
-/// Whether a list has a program.
+/// Whether a list contains a program.
 pub(super) fn has(list: &str, name: &str) -> bool {
     list.split_ascii_whitespace().any(|known| known == name)
 }

@@ -1,13 +1,13 @@
 //! Checks that only read source text.
 //!
-//! `grep -q 'return 1' a.py` or `assert 'x' in open('a.py').read()` fail without an edit and pass with it, and show nothing but
+//! `grep -q 'return 1' a.py` or `assert 'x' in open('a.py').read()` fail without an edit and pass with it, and show only
 //! that the edit was made.
 
 use super::kind::{self, Kind};
 use super::words;
 
-/// Whether a command does nothing but read texts and compare them: all its parts look, or are Python or JavaScript snippets
-/// that open files and load nothing but what helps in reading them.
+/// Whether a command only reads texts and compares them: all its parts only read, or are Python or JavaScript snippets
+/// that open files and load only what helps in reading them.
 pub fn reads_source_only(command: &str) -> bool {
     let line = words::parse(command);
     line.clear
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn snippets_that_only_read_are_told_from_those_that_run_the_code() {
+    fn snippets_that_only_read_are_distinguished_from_those_that_run_the_code() {
         for command in [
             "grep -q 'return 1' a.py",
             "python -c \"assert 'x' in open('a.py').read()\"",

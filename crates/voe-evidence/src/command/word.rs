@@ -1,4 +1,4 @@
-//! Reading one word: quotes, variables, substitutions.
+//! Reads one word: quotes, variables, substitutions.
 
 use super::compound::{is_arithmetic, substitutes};
 use super::words::{Parser, Word, parse_into};

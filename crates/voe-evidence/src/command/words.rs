@@ -1,12 +1,12 @@
-//! The simple commands in a line of shell, well enough to judge them; no shell is this simple.
+//! Splits a line of shell into simple commands, well enough to classify them; real shells are more complex.
 //!
-//! It is written by hand for three reasons. What is judged is any text that a model writes, often cut off or with a mistake in it: what
-//! can be understood of such a text must be known, and the rest be marked as not understood, while a parser of the whole grammar gives
-//! an error and nothing else. It must come back from any text: brush-parser (0.4.0, pure Rust, kept) recurses without a bound, so that
-//! 4 kB of nested `{` overflow the stack and end the process, and nothing can catch that. And it leaves quotes and substitutions in
-//! words as they are, to be parsed again, and brings 27 crates and a snapshot tester along.
+//! It is written by hand for three reasons. The input is any text that a model writes, often truncated or with a mistake:
+//! the parts that can be understood must be used, and the rest be marked as not understood, while a parser of the whole grammar
+//! only gives an error. It must terminate on any text: brush-parser (0.4.0, pure Rust, kept) recurses without a bound, so that
+//! 4 kB of nested `{` overflow the stack and abort the process, which can't be caught. And it leaves quotes and substitutions in
+//! words unparsed, and adds 27 crates and a snapshot tester.
 
-/// A line of shell, taken apart.
+/// A parsed line of shell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) commands: Vec<Simple>,
@@ -14,23 +14,23 @@ pub(crate) struct Line {
     pub(crate) clear: bool,
 }
 
-/// One command with its arguments, without the shell's own words around it.
+/// One command with its arguments, without the shell keywords around it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Simple {
     pub(crate) words: Vec<Word>,
     /// Files that its output goes to.
     pub(crate) outputs: Vec<Word>,
-    /// What it is fed by a here-document or a here-string.
+    /// Its input from a here-document or a here-string.
     pub(crate) input: Option<String>,
     /// It runs in a subshell, a substitution or a pipe: its `cd` ends with it.
     pub(crate) nested: bool,
 }
 
-/// A word, its quotes undone.
+/// A word, unquoted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Word {
     pub(crate) text: String,
-    /// A part of it is only known when it runs (a variable, a pattern).
+    /// A part of it is only known at run time (a variable, a pattern).
     pub(crate) open: bool,
 }
 
@@ -53,7 +53,7 @@ impl Simple {
 /// Substitutions in substitutions deeper than this are not followed.
 const DEEPEST: usize = 8;
 
-/// Takes a line apart.
+/// Parses a line.
 pub(crate) fn parse(text: &str) -> Line {
     let mut line = Line { clear: true, ..Line::default() };
     parse_into(text, &mut line, false, 0);
@@ -91,9 +91,9 @@ pub(super) struct Parser<'a> {
     pub(super) depth: usize,
 }
 
-/// Words of the shell that another command may follow.
+/// Keywords that a command may follow.
 const PREFIXES: [&str; 10] = ["if", "then", "elif", "else", "while", "until", "do", "!", "{", "time"];
-/// Words of the shell that end something.
+/// Keywords that end a construct.
 const ENDS: [&str; 4] = ["fi", "done", "esac", "}"];
 
 impl Parser<'_> {
@@ -231,7 +231,7 @@ impl Parser<'_> {
             let mut body = String::new();
             loop {
                 if self.at >= self.text.len() {
-                    // bash takes the end of the text for the end mark; so does this, but it says that it is not sure.
+                    // bash accepts the end of the text as the end mark; so does this, but marks the line as not understood.
                     self.line.clear = false;
                     break;
                 }
@@ -251,12 +251,12 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads a word into the simple command, or takes it as one of the shell's own.
+    /// Reads a word into the simple command, or handles it as a keyword.
     fn argument(&mut self) {
         let start = self.at;
         let word = self.word();
         if self.at == start {
-            // A character that begins no word: leave it.
+            // A character that can't begin a word: skip it.
             self.line.clear = false;
             self.at += 1;
             return;
@@ -293,7 +293,7 @@ impl Parser<'_> {
         self.now.words.push(word);
     }
 
-    /// `for x in a b c` and `for ((…))`: no command.
+    /// `for x in a b c` and `for ((…))`: not a command.
     fn skip_words(&mut self) {
         while let Some(c) = self.peek(0) {
             match c {
