@@ -11,7 +11,7 @@ use crate::error::ModelError;
 pub(crate) struct Address {
     /// Ends in `/v1` or another version, without a slash; no credentials.
     url: Url,
-    /// User and password, where the address had them.
+    /// User and password, if the address had them.
     pub(crate) credentials: Option<(String, String)>,
 }
 
@@ -29,9 +29,9 @@ impl Address {
         let refuse = |why: &str| ModelError::Setup {
             message: format!("the server's address {:?} {why}; give one like http://localhost:8000/v1", hide(typed)),
         };
-        let mut url = Url::parse(&whole).map_err(|_| refuse("is no address"))?;
+        let mut url = Url::parse(&whole).map_err(|_| refuse("is not an address"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-            return Err(refuse("is no http or https address"));
+            return Err(refuse("is not an http or https address"));
         }
         let password = url.password().map(decode).unwrap_or_default();
         let credentials =
@@ -66,14 +66,14 @@ impl Address {
         url
     }
 
-    /// The address, for people: without credentials and without a query, which may hold a key.
+    /// The address, for people: without credentials and without a query, which may contain a key.
     pub(crate) fn shown(&self) -> String {
         let mut url = self.url.clone();
         url.set_query(None);
         url.to_string()
     }
 
-    /// Whether it is this machine: no proxy stands between.
+    /// Whether it is this machine: no proxy is used.
     pub(crate) fn is_loopback(&self) -> bool {
         match self.url.host_str().unwrap_or_default() {
             "localhost" | "0.0.0.0" | "[::]" => true,
@@ -98,7 +98,7 @@ impl std::fmt::Debug for Address {
     }
 }
 
-/// `text` without what stands between the scheme and an `@`.
+/// `text` without anything between the scheme and an `@`.
 fn hide(text: &str) -> String {
     let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
     match rest.rsplit_once('@') {

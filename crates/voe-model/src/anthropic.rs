@@ -17,25 +17,25 @@ use crate::body;
 use crate::bounds::{Bounds, MODEL_LIST, SMALL_ANSWER};
 use crate::client::client;
 use crate::error::ModelError;
-use crate::exchange::{Exchange, Got, On};
+use crate::exchange::{Exchange, HttpReply, On};
 use crate::fail::Failure;
 use crate::limits::{Idle, RetryPolicy};
 use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request};
+use crate::normalize::normalize;
 use crate::prices::Prices;
 use crate::retry::Retries;
 use crate::secret::Secret;
-use crate::settle::settle;
 use crate::tokens::{Estimator, fit_max_tokens};
 use crate::tool::ToolSpec;
 use blocks::Blocks;
 
-/// The server, unless told otherwise.
+/// The default server.
 pub const ANTHROPIC_URL: &str = "https://api.anthropic.com";
 
-/// The version of the interface that this client speaks.
+/// The version of the API that this client uses.
 const VERSION: &str = "2023-06-01";
 
-/// The most tokens of a reply where the request does not say: the interface must be told.
+/// The default token limit of a reply: the API requires one.
 const REPLY_TOKENS: u64 = 32_768;
 
 /// A reply that is limited to fewer tokens than this is not worth asking for.
@@ -44,7 +44,7 @@ const SHORTEST_REPLY: u64 = 128;
 /// The limit on a question about models.
 const QUESTION: Duration = Duration::from_secs(10);
 
-/// The most pages of a list of models that are read: a page has a thousand.
+/// The most pages read of a list of models: a page has a thousand.
 const MOST_PAGES: usize = 10;
 
 /// What is needed to talk to the server.
@@ -60,13 +60,13 @@ pub struct AnthropicConfig {
     pub idle: Idle,
     /// The limit on connecting.
     pub connect: Duration,
-    /// Making a request again.
+    /// Retries.
     pub retry: RetryPolicy,
     /// The context window in tokens, where known; [`Anthropic::ask_window`] asks.
     pub window: Option<u64>,
     /// What tokens cost.
     pub prices: Prices,
-    /// Further headers (`anthropic-beta` …).
+    /// Additional headers (`anthropic-beta` …).
     pub headers: Vec<(String, String)>,
 }
 
@@ -97,13 +97,13 @@ pub struct Anthropic {
     address: Address,
     client: reqwest::Client,
     answered: AtomicBool,
-    /// The model takes no temperature and the like: newer ones refuse them.
+    /// The model accepts no sampling parameters such as temperature: newer ones refuse them.
     no_sampling: AtomicBool,
     estimator: Estimator,
 }
 
 impl Anthropic {
-    /// A client. Fails on an address that is none; asks nothing of the server.
+    /// Creates a client. Sends no request.
     ///
     /// # Errors
     /// `base_url` is not an address, or the certificates can't be read.
@@ -114,7 +114,7 @@ impl Anthropic {
         Ok(Self { config, address, client, answered, no_sampling, estimator: Estimator::default() })
     }
 
-    /// Asks the server for the model's window, by GET. `None` where it does not say.
+    /// Asks the server for the model's window, by GET. `None` where it does not report it.
     pub async fn ask_window(&self) -> Option<u64> {
         let url = self.address.join(&format!("models/{}", self.config.model));
         let model = body::json(self.headers(self.client.get(url)), QUESTION, SMALL_ANSWER).await?;
@@ -188,7 +188,12 @@ impl Anthropic {
         }
     }
 
-    async fn once(&self, request: &Request<'_>, max_tokens: u64, on: &mut On<'_>) -> Result<Got<Blocks>, Failure> {
+    async fn once(
+        &self,
+        request: &Request<'_>,
+        max_tokens: u64,
+        on: &mut On<'_>,
+    ) -> Result<HttpReply<Blocks>, Failure> {
         let config = &self.config;
         let sampling = !self.no_sampling.load(Ordering::Relaxed);
         let body = wire::body(&config.model, request, max_tokens, sampling);
@@ -199,7 +204,7 @@ impl Anthropic {
         exchange.send(builder, body, request.stream, || self.answered.store(true, Ordering::Relaxed), on).await
     }
 
-    fn finish(&self, request: &Request<'_>, got: Got<Blocks>, mut repairs: Vec<String>) -> Reply {
+    fn finish(&self, request: &Request<'_>, got: HttpReply<Blocks>, mut repairs: Vec<String>) -> Reply {
         let mut usage = got.gathered.usage();
         let estimated = usage.prompt == 0;
         if estimated {
@@ -210,11 +215,11 @@ impl Anthropic {
         usage.cost = self.config.prices.cost(&self.config.model, &usage);
         let finish_reason = got.gathered.finish_reason().to_owned();
         let earlier = request.messages.iter().map(|message| message.tool_calls.len()).sum();
-        let settled = settle(got.gathered.raw(), request.tools, earlier);
-        repairs.extend(settled.repairs);
-        let mut message = settled.message;
-        // Where nothing was dropped or found in the text, the blocks as they came say the same, and more.
-        if settled.malformed.is_none() {
+        let normalized = normalize(got.gathered.raw(), request.tools, earlier);
+        repairs.extend(normalized.repairs);
+        let mut message = normalized.message;
+        // Where nothing was dropped or found in the text, the original blocks contain the same, and more.
+        if normalized.malformed.is_none() {
             message.provider = got.gathered.provider(&message);
         }
         let key = self.config.api_key.as_ref();
@@ -226,8 +231,8 @@ impl Anthropic {
             seconds: got.seconds,
             first_token: got.first_token,
             repairs,
-            salvaged: settled.salvaged,
-            malformed: Secret::redact_reply(key, settled.malformed),
+            salvaged: normalized.salvaged,
+            malformed: Secret::redact_reply(key, normalized.malformed),
             request_bytes: got.request_bytes,
         }
     }

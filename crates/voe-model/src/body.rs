@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::bounds::read_json;
 use crate::client::chain;
 
-/// The JSON that a request brings within `limit` in at most so many bytes; `None` where it brings none.
+/// The JSON body of a response within `limit` and the given number of bytes; `None` if there is none.
 pub(crate) async fn json(request: RequestBuilder, limit: Duration, most: usize) -> Option<Value> {
     let limit = Instant::now() + limit;
     let mut response = timeout_at(limit, request.send()).await.ok()?.ok()?;
@@ -30,7 +30,7 @@ pub(crate) struct Body {
 pub(crate) enum BodyEnd {
     /// It has ended.
     Whole,
-    /// It has more bytes than are taken.
+    /// It has more bytes than are accepted.
     TooLong,
     /// The time was up.
     Late,
@@ -38,7 +38,7 @@ pub(crate) enum BodyEnd {
     Broken(String),
 }
 
-/// Reads a body, to its end or to the most that is taken of it.
+/// Reads a body, to its end or to the limit.
 pub(crate) async fn read(response: &mut Response, deadline: Instant, most: usize) -> Body {
     let mut body = Vec::new();
     let end = loop {
@@ -61,7 +61,7 @@ pub(crate) async fn read(response: &mut Response, deadline: Instant, most: usize
 /// The time was up.
 pub(crate) struct Late;
 
-/// The next bytes of a body. Asks for the time itself, too: a timer is not asked where the next bytes are always there.
+/// The next bytes of a body. Checks the time itself, too: a timer is never polled if the next bytes are always ready.
 pub(crate) async fn next(
     response: &mut Response,
     deadline: Instant,

@@ -1,13 +1,13 @@
 //! How much a server may send: each body that it answers with is bounded, and so is what is kept of it.
 //!
-//! A server may be hostile, or broken in a way that has no end. The bounds of a reply follow from its token limit, with so
-//! much to spare that no model reaches them: whoever does is not sending a model's reply.
+//! A server may be hostile, or send without end. The bounds of a reply follow from its token limit, with so much
+//! to spare that no model reaches them: what does is not a model's reply.
 
 use serde_json::Value;
 
 use crate::error::{Excess, ModelError};
 
-/// Bytes that a token may have, on average: the longest ones of today's vocabularies have about as many.
+/// Bytes that a token may have, on average: the longest ones in today's vocabularies have about as many.
 const BYTES_PER_TOKEN: u64 = 64;
 /// Tokens of a reply whose limit is not known: a whole window of the larger models.
 const UNKNOWN_TOKENS: u64 = 262_144;
@@ -46,7 +46,7 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// The bounds of a reply of at most so many tokens.
+    /// The bounds of a reply with this token limit.
     pub(crate) fn of(max_tokens: Option<u64>) -> Self {
         let text = max_tokens.unwrap_or(UNKNOWN_TOKENS).saturating_mul(BYTES_PER_TOKEN).clamp(LEAST_TEXT, MOST_TEXT);
         let bytes = |factor: u64| usize::try_from(text * factor).unwrap_or(usize::MAX);
@@ -54,7 +54,7 @@ impl Bounds {
     }
 }
 
-/// Why a text of a server is not read as JSON.
+/// Why a server's text is not read as JSON.
 #[derive(Debug)]
 pub(crate) enum NotRead {
     /// It is not JSON.
@@ -63,7 +63,7 @@ pub(crate) enum NotRead {
     Values,
 }
 
-/// The JSON value that a text of a server is.
+/// Parses a server's text as JSON.
 pub(crate) fn read_json(text: &str) -> Result<Value, NotRead> {
     match has_too_many_values(text) {
         true => Err(NotRead::Values),
@@ -71,7 +71,7 @@ pub(crate) fn read_json(text: &str) -> Result<Value, NotRead> {
     }
 }
 
-/// Whether a JSON text has more values than are worth their memory. Counts the signs between them, outside of strings.
+/// Whether a JSON text has too many values for memory. Counts the separators outside of strings.
 pub(crate) fn has_too_many_values(text: &str) -> bool {
     // Most texts are too short for it.
     if text.len() <= MOST_VALUES {
@@ -90,7 +90,7 @@ pub(crate) fn has_too_many_values(text: &str) -> bool {
     values > MOST_VALUES
 }
 
-/// The error of a server that sent more than it may.
+/// The error for a server that sent more than allowed.
 pub(crate) fn exceeded(server: String, what: Excess, most: usize) -> ModelError {
     ModelError::TooMuch { server, what, most: most as u64 }
 }
@@ -100,10 +100,10 @@ pub(crate) fn clip(name: &str) -> &str {
     name.char_indices().nth(NAME).map_or(name, |(end, _)| &name[..end])
 }
 
-/// More tokens than anybody can have used: sums of such numbers stay numbers.
+/// Upper limit of a token count: sums of such numbers don't overflow.
 const MOST_TOKENS: u64 = 1 << 40;
 
-/// A number of tokens as a server gives it.
+/// A token count from a server.
 pub(crate) fn token_count(value: &Value) -> Option<u64> {
     value.as_u64().map(|count| count.min(MOST_TOKENS))
 }

@@ -11,7 +11,7 @@ use crate::address::Address;
 use crate::error::ModelError;
 use crate::secret::Secret;
 
-/// A client for one server. This machine is reached without a proxy, and by `localhost` without asking any resolver.
+/// A client for one server. This machine is reached without a proxy, and `localhost` is resolved without a resolver.
 pub(crate) fn client(address: &Address, connect: Duration) -> Result<Client, ModelError> {
     let setup = |message: String| ModelError::Setup { message };
     let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -22,7 +22,7 @@ pub(crate) fn client(address: &Address, connect: Duration) -> Result<Client, Mod
     let mut builder = Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(connect)
-        // A redirected POST arrives as a GET: better to say where the server wants us.
+        // A redirected POST arrives as a GET: better to report the new address.
         .redirect(Policy::none())
         .user_agent(concat!("voe/", env!("CARGO_PKG_VERSION")));
     if address.is_loopback() {
@@ -34,7 +34,7 @@ pub(crate) fn client(address: &Address, connect: Duration) -> Result<Client, Mod
 }
 
 /// The system's certificates (`SSL_CERT_FILE` and `SSL_CERT_DIR` first); Mozilla's where the system has none, as in a bare
-/// container. None at all where the connection is not `secure`: reading them takes longer than the rest of the set-up.
+/// container. None at all if the connection is not `secure`: reading them takes longer than the rest of the set-up.
 fn roots(secure: bool) -> rustls::RootCertStore {
     let mut roots = rustls::RootCertStore::empty();
     if !secure {
@@ -56,7 +56,7 @@ pub(crate) fn authorise(request: RequestBuilder, address: &Address, key: Option<
     }
 }
 
-/// An error and its causes in one line, without the address (it may hold credentials).
+/// An error and its causes in one line, without the address (it may contain credentials).
 pub(crate) fn chain(error: &reqwest::Error) -> String {
     let mut text = String::new();
     let mut next = std::error::Error::source(error);

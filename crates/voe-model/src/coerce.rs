@@ -1,10 +1,10 @@
-//! Arguments brought into the form that a tool's schema asks for, where that loses and invents nothing.
+//! Converts arguments to the types of a tool's schema, where that loses and invents nothing.
 
 use serde_json::{Map, Number, Value};
 
 use crate::tool::ToolSpec;
 
-/// The arguments as the tool wants them, with a line for each change; or what is wrong with them, for the model.
+/// The arguments in the tool's types, with a line for each change; or the error, for the model.
 pub(crate) fn coerce(arguments: Value, tool: &ToolSpec) -> Result<(Map<String, Value>, Vec<String>), String> {
     let mut repairs = Vec::new();
     let mut map = match arguments {
@@ -50,7 +50,7 @@ pub(crate) fn coerce(arguments: Value, tool: &ToolSpec) -> Result<(Map<String, V
     if missing.is_empty() { Ok((map, repairs)) } else { Err(format!("{} is missing", missing.join(" and "))) }
 }
 
-/// The types that a schema allows; none where it doesn't say.
+/// The types that a schema allows; none where it has no type.
 fn types(schema: &Value) -> Vec<&str> {
     let alternatives = ["anyOf", "oneOf"].iter().find_map(|key| schema.get(key)).and_then(Value::as_array);
     match (schema.get("type"), alternatives) {
@@ -70,7 +70,7 @@ fn is(value: &Value, wanted: &str) -> bool {
         "array" => value.is_array(),
         "object" => value.is_object(),
         "null" => value.is_null(),
-        // A type that JSON schema does not have says nothing.
+        // A type that JSON schema does not have is ignored.
         _ => true,
     }
 }
@@ -101,7 +101,7 @@ fn convert(value: &Value, wanted: &str, schema: &Value) -> Option<Value> {
         },
         "string" => match value {
             Value::Number(_) | Value::Bool(_) => Some(Value::String(value.to_string())),
-            // A JSON file's content given as the value it holds. A list of texts may be lines or words: no guess.
+            // A JSON file's content given as its value. A list of texts may be lines or words: no guess.
             Value::Object(_) => pretty(value),
             Value::Array(items) if !items.iter().all(Value::is_string) => pretty(value),
             _ => None,

@@ -1,4 +1,4 @@
-//! What can go wrong for good, by class.
+//! Final errors, by class.
 
 use std::time::Duration;
 
@@ -37,18 +37,18 @@ impl std::fmt::Display for Excess {
     }
 }
 
-/// A request that failed and is not made again.
+/// A request that failed and is not retried.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
     /// The prompt does not fit the window. The one error that a caller can do something about: compact, then ask again.
     #[error("the prompt{} does not fit the context window{}; shorten the conversation or serve the model with a larger window: {message}", of(.prompt), of(.window))]
     ContextOverflow {
-        /// Tokens of the prompt, where the server said (vLLM's number is a lower bound).
+        /// Tokens of the prompt, if the server reported them (vLLM's number is a lower bound).
         prompt: Option<u64>,
-        /// Tokens of the window, where the server said.
+        /// Tokens of the window, if the server reported them.
         window: Option<u64>,
-        /// The server's words.
+        /// The server's message.
         message: String,
     },
     /// The key is missing or wrong.
@@ -60,7 +60,7 @@ pub enum ModelError {
         server: String,
         /// HTTP status.
         status: u16,
-        /// The server's words.
+        /// The server's message.
         message: String,
     },
     /// The server does not know the model.
@@ -73,7 +73,7 @@ pub enum ModelError {
         /// The names that the server lists.
         available: Vec<String>,
     },
-    /// Nothing of the kind is at that address.
+    /// There is no such API at that address.
     #[error(
         "nothing answers Chat Completions at {url} ({status}: {message}); check --base-url (most servers end it in /v1)"
     )]
@@ -82,7 +82,7 @@ pub enum ModelError {
         url: String,
         /// HTTP status.
         status: u16,
-        /// The server's words.
+        /// The server's message.
         message: String,
     },
     /// No connection.
@@ -90,80 +90,80 @@ pub enum ModelError {
     Unreachable {
         /// The server's address.
         server: String,
-        /// What the system said.
+        /// The system's error.
         message: String,
     },
-    /// The server understood the request and refuses it.
+    /// The server understood the request and refused it.
     #[error(
         "the server refuses the request ({status}): {message}; check the sampling settings and extra fields of the strategy"
     )]
     BadRequest {
         /// HTTP status.
         status: u16,
-        /// The server's words.
+        /// The server's message.
         message: String,
     },
-    /// The server has too much to do.
+    /// The server is overloaded.
     #[error(
         "the server is overloaded ({status}) and stayed so: {message}; try again later or with fewer attempts at a time"
     )]
     Overloaded {
         /// HTTP status.
         status: u16,
-        /// The server's words.
+        /// The server's message.
         message: String,
     },
     /// The account has asked too often or spent too much.
     #[error("the server limits the rate of requests{}: {message}; try again later", after(.wait))]
     RateLimited {
-        /// What the server asked to wait for, where that is more than voe waits.
+        /// The wait that the server asked for, if it is longer than voe waits.
         wait: Option<Duration>,
-        /// The server's words.
+        /// The server's message.
         message: String,
     },
     /// The server has not loaded the model yet.
     #[error(
-        "the server was still loading the model when voe gave up: {message}; wait for it to be ready (voe doctor says when)"
+        "the server was still loading the model when voe gave up: {message}; wait for it to be ready (voe doctor reports when)"
     )]
     Loading {
-        /// The server's words.
+        /// The server's message.
         message: String,
     },
-    /// The server failed on its own.
-    #[error("the server failed ({status}): {message}; its log says why")]
+    /// The server failed internally.
+    #[error("the server failed ({status}): {message}; see its log")]
     Server {
-        /// HTTP status; 200 where the error came within a reply.
+        /// HTTP status; 200 if the error was in a reply.
         status: u16,
-        /// The server's words.
+        /// The server's message.
         message: String,
     },
-    /// The reply broke off or was no reply.
-    #[error("the reply broke off: {message}; the server's log says why")]
+    /// The reply broke off or was not a reply.
+    #[error("the reply broke off: {message}; see the server's log")]
     BrokenStream {
-        /// What was seen.
+        /// What was observed.
         message: String,
     },
-    /// The server sent more than any reply or answer can have. Asking again would bring as much.
+    /// The server sent more than any reply or answer can have. A retry would get the same.
     #[error(
-        "{server} sent more than {most} {what}, which no model does; check that a model server runs there, and what its log says"
+        "{server} sent more than {most} {what}, which no model does; check that a model server runs there, and its log"
     )]
     TooMuch {
         /// The server's address.
         server: String,
         /// What it sent too much of.
         what: Excess,
-        /// The most that is taken.
+        /// The most that is accepted.
         most: u64,
     },
-    /// Nothing of a reply came for too long.
-    #[error("no {} from the server for {} s; check that it is not overloaded or stuck (its log says why), or raise {}", .what.words(), .after.as_secs_f64(), .what.setting())]
+    /// No part of a reply arrived for too long.
+    #[error("no {} from the server for {} s; check that it is not overloaded or stuck (see its log), or raise {}", .what.words(), .after.as_secs_f64(), .what.setting())]
     IdleTimeout {
-        /// What was waited for.
+        /// The part that did not arrive.
         what: Wait,
         /// The limit.
         after: Duration,
     },
-    /// A reply came, but its end did not.
+    /// A reply started, but did not end.
     #[error(
         "the server did not finish its reply within {} s; raise {}, limit the reply with limits.reply_tokens of the strategy, or \
          use a faster model or server",
@@ -184,16 +184,16 @@ pub enum ModelError {
         /// How many replies were served.
         served: usize,
     },
-    /// The client itself could not be set up.
+    /// The client could not be set up.
     #[error("cannot set up the client: {message}")]
     Setup {
-        /// What is wrong, and what to do.
+        /// The problem, and what to do.
         message: String,
     },
 }
 
 impl ModelError {
-    /// The error's class, one word, as the record has it.
+    /// The error's class, as recorded.
     pub fn kind(&self) -> RetryKind {
         match self {
             Self::ContextOverflow { .. } => RetryKind::ContextOverflow,
@@ -215,7 +215,7 @@ impl ModelError {
         }
     }
 
-    /// Whether the same request may go well a little later.
+    /// Whether the same request may succeed a little later.
     pub fn is_transient(&self) -> bool {
         matches!(
             self,

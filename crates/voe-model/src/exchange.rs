@@ -12,42 +12,42 @@ use crate::body::{BodyEnd, next, read};
 use crate::bounds::{Bounds, ERROR_BODY, MOST_CALLS, MOST_VALUES, NotRead, exceeded, read_json};
 use crate::client::chain;
 use crate::error::{Excess, ModelError};
-use crate::fail::{Asked, Failure, classify, is_error};
+use crate::fail::{Failure, RequestInfo, classify, is_error};
 use crate::limits::{Idle, Wait};
 use crate::model::Delta;
 use crate::secret::Secret;
 use crate::sse;
 
-/// How long the end of a stream is waited for after the server has said why it stopped: the usage follows at once.
+/// How long to wait for the end of a stream after its finish reason: the usage follows at once.
 const AFTER_LAST: Duration = Duration::from_secs(10);
 
-/// How long the body of an error is waited for after its status.
+/// How long to wait for the body of an error after its status.
 const ERROR_WAIT: Duration = Duration::from_secs(30);
 
-/// Where a reply is shown while it comes.
+/// Receives a reply while it arrives.
 pub(crate) type On<'a> = dyn FnMut(Delta<'_>) + Send + 'a;
 
-/// What gathers a reply from its body or from the events of its stream.
-pub(crate) trait Gather: Default + Send {
+/// Assembles a reply from its body or from the events of its stream.
+pub(crate) trait ReplyAccumulator: Default + Send {
     /// Takes a whole body, or the data of an event.
     fn take(&mut self, value: &Value, on: &mut On<'_>);
     /// Whether there was anything of a reply, even an empty one.
     fn any(&self) -> bool;
-    /// Whether the server said why it stopped.
+    /// Whether the server sent a finish reason.
     fn finished(&self) -> bool;
-    /// How much has been gathered in bytes: text, thinking, calls. Grows with each piece that brings something.
+    /// Bytes received so far: text, thinking, calls. Grows with each piece that is not empty.
     fn held(&self) -> usize;
     /// How many calls there are.
     fn calls(&self) -> usize;
-    /// Whether nothing more is to come.
+    /// Whether nothing more will come.
     fn ended(&self) -> bool {
         false
     }
 }
 
-/// What one request brought.
+/// The reply to one request, with its times.
 #[derive(Debug)]
-pub(crate) struct Got<G> {
+pub(crate) struct HttpReply<G> {
     pub(crate) gathered: G,
     pub(crate) begun: Instant,
     pub(crate) first_token: Option<f64>,
@@ -55,7 +55,7 @@ pub(crate) struct Got<G> {
     pub(crate) request_bytes: u64,
 }
 
-/// With whom, and under which limits.
+/// The server, and the limits of an exchange.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Exchange<'a> {
     pub(crate) address: &'a Address,
@@ -66,18 +66,18 @@ pub(crate) struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// Sends a request and gathers the reply. `answered` is called as soon as the server answers anything.
-    pub(crate) async fn send<G: Gather>(
+    /// Sends a request and assembles the reply. `answered` is called as soon as the server answers anything.
+    pub(crate) async fn send<G: ReplyAccumulator>(
         &self,
         request: RequestBuilder,
         body: Vec<u8>,
         stream: bool,
         answered: impl FnOnce(),
         on: &mut On<'_>,
-    ) -> Result<Got<G>, Failure> {
+    ) -> Result<HttpReply<G>, Failure> {
         let (begun, server, bytes) = (Instant::now(), self.address.shown(), body.len());
         tracing::debug!(method = "POST", server, model = ?self.model, stream, bytes, "request");
-        let got: Result<Got<G>, _> = self.exchange(request, body, stream, answered, on).await;
+        let got: Result<HttpReply<G>, _> = self.exchange(request, body, stream, answered, on).await;
         let ms = begun.elapsed().as_millis();
         match &got {
             Ok(got) => {
@@ -91,20 +91,25 @@ impl Exchange<'_> {
         got
     }
 
-    async fn exchange<G: Gather>(
+    async fn exchange<G: ReplyAccumulator>(
         &self,
         request: RequestBuilder,
         body: Vec<u8>,
         stream: bool,
         answered: impl FnOnce(),
         on: &mut On<'_>,
-    ) -> Result<Got<G>, Failure> {
+    ) -> Result<HttpReply<G>, Failure> {
         let begun = Instant::now();
         let limit = if stream { self.idle.first } else { self.idle.unstreamed };
         let what = if stream { Wait::FirstToken } else { Wait::Reply };
         let first_late = || ModelError::IdleTimeout { what, after: limit };
-        let mut got =
-            Got { gathered: G::default(), begun, first_token: None, seconds: 0.0, request_bytes: body.len() as u64 };
+        let mut got = HttpReply {
+            gathered: G::default(),
+            begun,
+            first_token: None,
+            seconds: 0.0,
+            request_bytes: body.len() as u64,
+        };
         let request = request.header("content-type", "application/json").body(body);
         let mut response = match timeout_at(begun + limit, request.send()).await {
             Err(_) => return Err(first_late().into()),
@@ -116,7 +121,7 @@ impl Exchange<'_> {
         tracing::debug!(server = self.address.shown(), status, ms = begun.elapsed().as_millis(), "answer begins");
         let headers = response.headers().clone();
         if status != 200 {
-            // What there is of the body says why, even if it has no end.
+            // Even an incomplete body contains the reason.
             let body = read(&mut response, (begun + limit).min(Instant::now() + ERROR_WAIT), ERROR_BODY).await;
             return Err(self.classify(status, &headers, &body.text));
         }
@@ -136,11 +141,11 @@ impl Exchange<'_> {
         Ok(got)
     }
 
-    /// A reply in one piece. Some servers answer so though a stream was asked for.
-    fn whole<G: Gather>(
+    /// A reply in one piece. Some servers send it although a stream was requested.
+    fn whole<G: ReplyAccumulator>(
         &self,
         body: &str,
-        got: &mut Got<G>,
+        got: &mut HttpReply<G>,
         headers: &HeaderMap,
         on: &mut On<'_>,
     ) -> Result<(), Failure> {
@@ -153,15 +158,15 @@ impl Exchange<'_> {
             Ok(value) => self.take(&value, got, on),
             Err(NotRead::Values) => Err(self.exceeded(Excess::Values, MOST_VALUES)),
             Err(NotRead::Json(error)) => {
-                Err(ModelError::BrokenStream { message: format!("the reply is no JSON: {error}") }.into())
+                Err(ModelError::BrokenStream { message: format!("the reply is not JSON: {error}") }.into())
             }
         }
     }
 
-    async fn stream<G: Gather>(
+    async fn stream<G: ReplyAccumulator>(
         &self,
         mut response: Response,
-        got: &mut Got<G>,
+        got: &mut HttpReply<G>,
         headers: &HeaderMap,
         on: &mut On<'_>,
     ) -> Result<(), Failure> {
@@ -172,7 +177,7 @@ impl Exchange<'_> {
         let mut bytes = 0;
         loop {
             let piece = match next(&mut response, deadline.min(end)).await {
-                // All was said; the server only forgot to hang up.
+                // The reply is complete; the server only did not close the connection.
                 Err(_) | Ok(Err(_)) if got.gathered.finished() => return Ok(()),
                 Err(_) if end <= deadline && got.first_token.is_some() => {
                     return Err(ModelError::ReplyTimeout { after: idle.streamed }.into());
@@ -210,7 +215,7 @@ impl Exchange<'_> {
                 if got.gathered.ended() {
                     return Ok(());
                 }
-                // Only what adds to the reply is news: events may be empty, and without end.
+                // Only what adds to the reply counts as progress: events may be empty, and endless.
                 if !finished && got.gathered.finished() {
                     deadline = Instant::now() + AFTER_LAST.min(idle.between);
                 } else if !finished && got.gathered.held() > held {
@@ -226,10 +231,10 @@ impl Exchange<'_> {
         }
     }
 
-    fn event<G: Gather>(
+    fn event<G: ReplyAccumulator>(
         &self,
         event: &sse::Event,
-        got: &mut Got<G>,
+        got: &mut HttpReply<G>,
         headers: &HeaderMap,
         on: &mut On<'_>,
     ) -> Result<(), Failure> {
@@ -252,13 +257,13 @@ impl Exchange<'_> {
             Err(NotRead::Values) => Err(self.exceeded(Excess::Values, MOST_VALUES)),
             Err(_) if event.name == "error" => Err(self.classify(200, headers, data)),
             Err(NotRead::Json(error)) => {
-                Err(ModelError::BrokenStream { message: format!("a piece of the stream is no JSON: {error}") }.into())
+                Err(ModelError::BrokenStream { message: format!("a piece of the stream is not JSON: {error}") }.into())
             }
         }
     }
 
-    /// Gathers a part of a reply, within the bounds on the whole.
-    fn take<G: Gather>(&self, value: &Value, got: &mut Got<G>, on: &mut On<'_>) -> Result<(), Failure> {
+    /// Adds a part of a reply, within the bounds on the whole.
+    fn take<G: ReplyAccumulator>(&self, value: &Value, got: &mut HttpReply<G>, on: &mut On<'_>) -> Result<(), Failure> {
         got.gathered.take(value, on);
         if got.gathered.held() > self.bounds.text {
             return Err(self.exceeded(Excess::Reply, self.bounds.text));
@@ -274,7 +279,7 @@ impl Exchange<'_> {
     }
 
     fn classify(&self, status: u16, headers: &HeaderMap, body: &str) -> Failure {
-        let asked = Asked { server: &self.address.shown(), model: self.model };
+        let asked = RequestInfo { server: &self.address.shown(), model: self.model };
         match self.key {
             Some(key) => classify(status, headers, &key.redact(body), asked),
             None => classify(status, headers, body, asked),

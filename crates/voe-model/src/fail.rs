@@ -1,4 +1,4 @@
-//! Errors of servers, told apart by what they say and only then by their status.
+//! Classifies errors of servers, by their message first and then by their status.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use serde_json::Value;
 use crate::bounds::{clip, read_json};
 use crate::error::ModelError;
 
-/// Longest quotation of a server. Characters.
+/// Longest quotation of a server, in characters.
 const QUOTE: usize = 600;
 
-/// A failed request, before it is decided whether it is made again.
+/// A failed request, before the decision on a retry.
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// Its class.
     pub(crate) error: ModelError,
     /// How long the server asks to wait.
     pub(crate) wait: Option<Duration>,
-    /// Where the prompt fits and only `max_tokens` is too much: the window, and the prompt's tokens if the server said.
+    /// If the prompt fits and only `max_tokens` is too large: the window, and the prompt's tokens if reported.
     pub(crate) refit: Option<(u64, Option<u64>)>,
-    /// Never to be made again, though errors of its class usually are.
+    /// Never retried, although errors of its class usually are.
     pub(crate) hopeless: bool,
 }
 
@@ -30,17 +30,17 @@ impl From<ModelError> for Failure {
     }
 }
 
-/// Whom the request was made to.
+/// The target of a request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
-    /// The server, as shown.
+pub(crate) struct RequestInfo<'a> {
+    /// The server's address, as shown.
     pub(crate) server: &'a str,
     /// The model's name.
     pub(crate) model: &'a str,
 }
 
-/// What went wrong, from status, headers and body. `status` 200: an error within a reply.
-pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &str, asked: Asked<'_>) -> Failure {
+/// Classifies an error by status, headers and body. `status` 200: an error within a reply.
+pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &str, asked: RequestInfo<'_>) -> Failure {
     let json: Value = read_json(body.trim()).unwrap_or(Value::Null);
     let message = message_of(&json, body);
     let inner = json.get("error").filter(|error| error.is_object()).unwrap_or(&json);
@@ -87,7 +87,7 @@ pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &str, asked: Aske
     if matches!(status, 502..=504 | 529) || kind.contains("overloaded") || has(&["overloaded", "server is busy"]) {
         return Failure { wait, ..ModelError::Overloaded { status, message }.into() };
     }
-    // llama-server answers 500 where its template or its grammar refuses the request: no second try mends that.
+    // llama-server answers 500 where its template or its grammar refuses the request: a retry does not fix that.
     let ours = has(&["jinja exception", "failed to parse tool call arguments", "json schema error", "chat template"]);
     if (400..500).contains(&status) && status != 408 || ours || kind.contains("invalid_request_error") {
         return ModelError::BadRequest { status, message }.into();
@@ -95,7 +95,7 @@ pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &str, asked: Aske
     Failure { wait, ..ModelError::Server { status, message }.into() }
 }
 
-/// Whether the prompt, or prompt and reply together, are too long: each server says so in its own way.
+/// Whether the prompt, or prompt and reply together, are too long: each server reports it in its own way.
 fn too_long(kind: &str, low: &str, inner: &Value, message: &str) -> Option<Failure> {
     let number = |name: &str| inner.get(name).and_then(Value::as_u64);
     let overflow = |prompt: Option<u64>, window: Option<u64>| ModelError::ContextOverflow {
@@ -167,13 +167,13 @@ fn after(text: &str, sign: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// The number that stands before `sign`.
+/// The number before `sign`.
 fn before(text: &str, sign: &str) -> Option<u64> {
     let head = &text[..text.find(sign)?];
     head.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// The server's words, one line.
+/// The server's message, in one line.
 fn message_of(json: &Value, body: &str) -> String {
     let text = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),

@@ -1,21 +1,21 @@
-//! Talking to models: providers, streaming, repairing calls, probing, replaying.
+//! Model clients: providers, streaming, call repair, probing, replay.
 //!
-//! - [`model`]: what a model is asked and what it answers; the [`Model`] trait
+//! - [`model`]: requests and replies; the [`Model`] trait
 //! - [`anthropic`]: Anthropic Messages, with prompt caching and cost
-//! - [`error`]: what can go wrong for good, by class
-//! - [`limits`]: how long is waited, and how often asked again
+//! - [`error`]: final errors, by class
+//! - [`limits`]: time limits and retries
 //! - [`openai`]: Chat Completions over HTTP, streamed or not, with retries
 //! - [`prices`]: what hosted models cost
-//! - [`probe`](mod@probe): what a server is and what it can do, asked for
+//! - [`probe`](mod@probe): detects what a server is and what it can do
 //! - [`salvage`](mod@salvage): calls that a server did not parse, found in the text
 //! - [`recorded`]: replies from a trajectory or from a file, for replay, demos and tests
 //! - [`secret`]: keys, which never reach a log
-//! - [`sse`]: server-sent events out of bytes
-//! - [`tokens`]: how many tokens a text is about, and how many a reply may have
+//! - [`sse`]: server-sent events
+//! - [`tokens`]: token estimates and reply limits
 //!
 //! # Calls that a server did not parse
 //!
-//! The arguments are brought into the form that the tool's schema asks for, where that loses and invents nothing.
+//! The arguments are converted to the types of the tool's schema, where that loses and invents nothing.
 //!
 //! ```
 //! use serde_json::json;
@@ -52,6 +52,7 @@ mod exchange;
 mod fail;
 pub mod limits;
 pub mod model;
+mod normalize;
 pub mod openai;
 pub mod prices;
 pub mod probe;
@@ -59,7 +60,6 @@ pub mod recorded;
 mod retry;
 pub mod salvage;
 pub mod secret;
-mod settle;
 pub mod sse;
 pub mod tokens;
 mod tool;

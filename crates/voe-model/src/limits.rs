@@ -1,21 +1,21 @@
-//! How long is waited, and how often asked again.
+//! Time limits and retries.
 
 use std::time::Duration;
 
-/// Limits on waiting. News are text, thinking and calls: comments that keep a connection open and empty pieces are not.
+/// Limits on waiting. Only text, thinking and calls count as progress: keep-alive comments and empty pieces do not.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Idle {
     /// For the first token of a stream.
     pub first: Duration,
     /// Between two pieces of a stream.
     pub between: Duration,
-    /// For a reply that is not streamed: no news come before its end.
+    /// For a reply that is not streamed: nothing arrives before its end.
     pub unstreamed: Duration,
-    /// For a streamed reply as a whole, however steadily it comes.
+    /// For a streamed reply as a whole, however steadily it arrives.
     pub streamed: Duration,
 }
 
-/// What of a reply is waited for under a limit.
+/// The part of a reply that a limit applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
     /// The first token of a stream: [`Idle::first`].
@@ -58,7 +58,7 @@ impl Default for Idle {
     }
 }
 
-/// How often and how long a request is made again.
+/// How often and how long a request is retried.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RetryPolicy {
     /// The most tries of one request, the first included.
@@ -69,7 +69,7 @@ pub struct RetryPolicy {
     pub longest: Duration,
     /// The most time spent on pauses.
     pub total: Duration,
-    /// The most time spent on waiting for a server that says it is loading; pauses for that are not counted as tries.
+    /// The most time spent waiting for a server that reports that it is loading; these pauses don't count as tries.
     pub loading: Duration,
 }
 

@@ -1,6 +1,6 @@
 //! Chat Completions over HTTP: vLLM, SGLang, llama.cpp, Ollama, LM Studio, OpenRouter and others.
 
-mod gather;
+mod accumulator;
 mod wire;
 
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use crate::body;
 use crate::bounds::{Bounds, MODEL_LIST, clip};
 use crate::client::{authorise, client};
 use crate::error::ModelError;
-use crate::exchange::{Exchange, Got, On};
+use crate::exchange::{Exchange, HttpReply, On};
 use crate::fail::Failure;
 use crate::limits::{Idle, RetryPolicy};
 use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request};
+use crate::normalize::{Raw, describe_lost, lost_tokens, normalize};
 use crate::prices::Prices;
 use crate::retry::Retries;
 use crate::secret::Secret;
-use crate::settle::{Raw, describe_lost, lost_tokens, settle};
 use crate::tokens::{Estimator, estimate_tokens, fit_max_tokens};
 use crate::tool::ToolSpec;
-use gather::{Field, Gathered};
+use accumulator::{Field, Gathered};
 
 /// A reply that is limited to fewer tokens than this is not worth asking for.
 const SHORTEST_REPLY: u64 = 128;
@@ -36,7 +36,7 @@ const WINDOW: Duration = Duration::from_secs(5);
 /// How the model's own thinking is sent back to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum History {
-    /// By the server: llama.cpp and SGLang read `reasoning_content` (and drop the other in silence), vLLM and Ollama
+    /// By the server: llama.cpp and SGLang read `reasoning_content` (and ignore the other silently), vLLM and Ollama
     /// `reasoning`; where the server is unknown, the name under which it sent thinking, or nothing.
     #[default]
     Auto,
@@ -61,17 +61,17 @@ pub struct OpenAiConfig {
     pub idle: Idle,
     /// The limit on connecting.
     pub connect: Duration,
-    /// Making a request again.
+    /// Retries.
     pub retry: RetryPolicy,
-    /// Sending thinking back.
+    /// How thinking is sent back.
     pub history: History,
-    /// The context window, as probed or as the user says.
+    /// The context window, as probed or as set by the user.
     pub window: Option<u64>,
     /// The server's kind and version, as probed ("vllm 0.32").
     pub server: Option<String>,
-    /// What tokens cost, for a hosted model; a server's own word on the cost goes before it.
+    /// What tokens cost, for a hosted model; a server's own report of the cost takes precedence.
     pub prices: Option<Prices>,
-    /// Further headers.
+    /// Additional headers.
     pub headers: Vec<(String, String)>,
 }
 
@@ -102,13 +102,13 @@ pub struct OpenAi {
     client: reqwest::Client,
     /// The field under which the server sent thinking; 0 none yet.
     field: AtomicU8,
-    /// Whether the server has ever answered: if not, there is little sense in waiting for it.
+    /// Whether the server has ever answered: if not, waiting for it makes little sense.
     answered: AtomicBool,
     estimator: Estimator,
 }
 
 impl OpenAi {
-    /// A client. Fails on an address that is none and on certificates that can't be read; asks nothing of the server.
+    /// Creates a client. Sends no request.
     ///
     /// # Errors
     /// `base_url` is not an address, or the certificates can't be read.
@@ -150,7 +150,7 @@ impl OpenAi {
         loop {
             let mut failure = match self.once(&request, max_tokens, stream, on).await {
                 Ok(got) if stream && is_empty_turn(&got) => {
-                    // Streaming parsers lose calls that the others hand on as text.
+                    // Streaming parsers lose calls that the others return as text.
                     stream = false;
                     repairs.push("an empty reply was asked for again without streaming".to_owned());
                     on(Delta::Retry {
@@ -191,7 +191,7 @@ impl OpenAi {
         max_tokens: Option<u64>,
         stream: bool,
         on: &mut On<'_>,
-    ) -> Result<Got<Gathered>, Failure> {
+    ) -> Result<HttpReply<Gathered>, Failure> {
         let config = &self.config;
         let body = wire::body(&config.model, request, self.history(), max_tokens, stream);
         let mut builder = self.client.post(self.address.join("chat/completions"));
@@ -205,8 +205,8 @@ impl OpenAi {
         exchange.send(builder, body, stream, || self.answered.store(true, Ordering::Relaxed), on).await
     }
 
-    fn finish(&self, request: &Request<'_>, got: Got<Gathered>, mut repairs: Vec<String>) -> Reply {
-        let Got { gathered, seconds, first_token, request_bytes, .. } = got;
+    fn finish(&self, request: &Request<'_>, got: HttpReply<Gathered>, mut repairs: Vec<String>) -> Reply {
+        let HttpReply { gathered, seconds, first_token, request_bytes, .. } = got;
         if let Some(field) = gathered.field {
             self.field.store(if field == Field::Reasoning { 1 } else { 2 }, Ordering::Relaxed);
         }
@@ -232,24 +232,24 @@ impl OpenAi {
         let finish_reason = gathered.raw.finish_reason.clone();
         let lost = reported.filter(|usage| !request.tools.is_empty() && lost_tokens(&gathered.raw, usage.output));
         let earlier = request.messages.iter().map(|message| message.tool_calls.len()).sum();
-        let settled = settle(gathered.raw, request.tools, earlier);
-        repairs.extend(settled.repairs);
-        let nothing = settled.message.tool_calls.is_empty() && settled.malformed.is_none();
+        let normalized = normalize(gathered.raw, request.tools, earlier);
+        repairs.extend(normalized.repairs);
+        let nothing = normalized.message.tool_calls.is_empty() && normalized.malformed.is_none();
         let lost = lost.filter(|_| nothing).map(|usage| {
             repairs.push(format!("the server lost a call: {} tokens counted, next to nothing handed on", usage.output));
             describe_lost(usage.output, request.tools)
         });
         let key = self.config.api_key.as_ref();
         Reply {
-            message: Secret::redact_reply(key, settled.message),
+            message: Secret::redact_reply(key, normalized.message),
             finish_reason,
             usage,
             estimated: reported.is_none(),
             seconds,
             first_token,
             repairs,
-            salvaged: settled.salvaged,
-            malformed: Secret::redact_reply(key, settled.malformed.or(lost)),
+            salvaged: normalized.salvaged,
+            malformed: Secret::redact_reply(key, normalized.malformed.or(lost)),
             request_bytes,
         }
     }
@@ -273,8 +273,8 @@ impl OpenAi {
     }
 }
 
-/// Whether nothing came, or far less than was counted.
-fn is_empty_turn(got: &Got<Gathered>) -> bool {
+/// Whether nothing arrived, or far less than was counted.
+fn is_empty_turn(got: &HttpReply<Gathered>) -> bool {
     let raw = &got.gathered.raw;
     let silent = raw.calls.is_empty() && raw.content.trim().is_empty();
     let lost = got.gathered.usage.is_none_or(|usage| lost_tokens(raw, usage.output)) && raw.finish_reason != "length";
@@ -300,7 +300,7 @@ impl Model for OpenAi {
         Box::pin(async move {
             let mut config = OpenAiConfig { model: name.to_owned(), ..self.config.clone() };
             let probe = crate::probe(&config.base_url, config.api_key.as_ref(), WINDOW).await;
-            // What the user said of the window was said of the other model; a server that does not tell gets it all the same.
+            // The user's window was meant for the other model; if a server does not report one, it is used anyway.
             config.window = probe.ok().and_then(|probe| probe.window(name)).or(config.window);
             Ok(Arc::new(Self::new(config)?) as Arc<dyn Model>)
         })

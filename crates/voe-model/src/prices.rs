@@ -1,4 +1,4 @@
-//! What hosted models cost: a table that is data, with its date, and that a user's own goes before.
+//! Prices of hosted models: a dated table, overridden by a user's own.
 
 use serde::Deserialize;
 use voe_trace::chat::Usage;
@@ -6,7 +6,7 @@ use voe_trace::chat::Usage;
 /// The table that ships.
 const SHIPPED: &str = include_str!("../prices.toml");
 
-/// A table of prices that can't be read.
+/// Why a table of prices can't be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the table of prices: {0}")]
 pub struct PricesError(String);
@@ -15,10 +15,10 @@ pub struct PricesError(String);
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prices {
-    /// The day it was true, as the table says.
+    /// The date of the table.
     #[serde(default)]
     pub date: String,
-    /// Where it was read.
+    /// The source of the table.
     #[serde(default)]
     pub source: String,
     #[serde(default)]
@@ -64,7 +64,7 @@ impl Prices {
         toml::from_str(text).map_err(|error: toml::de::Error| PricesError(error.to_string()))
     }
 
-    /// Puts a user's own prices before these: what they name, they decide.
+    /// Puts a user's own prices before these, so that they take precedence.
     pub fn with(mut self, own: Self) -> Self {
         self.price.retain(|price| !own.price.iter().any(|other| price.model == other.model));
         self.price.extend(own.price);
@@ -117,7 +117,7 @@ mod tests {
     fn each_kind_of_token_has_its_price() {
         let prices = Prices::from_toml(SHIPPED).unwrap();
         assert!(prices.date.starts_with("20") && prices.source.starts_with("https://"));
-        // 1M of each: plain, read from the cache, written to it, said.
+        // 1M of each: plain, read from the cache, written to it, output.
         close(
             prices.cost("claude-sonnet-4-5-20250929", &usage(3_000_000, 1_000_000, 1_000_000, 1_000_000)),
             3.0 + 0.3 + 3.75 + 15.0,

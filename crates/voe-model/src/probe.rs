@@ -1,6 +1,6 @@
-//! What a server is and what it can do, asked for.
+//! Detects what a server is and what it can do.
 //!
-//! By GET only, so that probing never costs anything; Ollama tells a model's settings only by `POST /api/show`, which
+//! By GET only, so that probing never costs anything; Ollama reports a model's settings only by `POST /api/show`, which
 //! changes nothing.
 
 mod ask;
@@ -18,7 +18,7 @@ use crate::tool::ToolSpec;
 use ask::{Answer, Asker};
 use voe_trace::chat::Message;
 
-/// Where servers listen unless told otherwise, by name.
+/// Where servers listen by default, by name.
 pub const LOCAL_SERVERS: [(&str, &str); 5] = [
     ("vLLM", "http://localhost:8000/v1"),
     ("SGLang", "http://localhost:30000/v1"),
@@ -30,10 +30,10 @@ pub const LOCAL_SERVERS: [(&str, &str); 5] = [
 /// A window below this is too small for work in a repository. Tokens.
 pub const SMALL_WINDOW: u64 = 16_384;
 
-/// The user is warned of no more models than this.
+/// The maximum number of models in warnings.
 const MOST_WARNED: usize = 20;
 
-/// The kind of server, told by what it answers.
+/// The kind of server, detected by its answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerKind {
     /// vLLM.
@@ -63,7 +63,7 @@ impl ServerKind {
         }
     }
 
-    /// How its user gets a larger window.
+    /// How to get a larger window.
     fn larger_window(self) -> &'static str {
         match self {
             Self::Vllm => "start vLLM with --max-model-len 32768 or more",
@@ -85,30 +85,30 @@ impl ServerKind {
 pub struct ServerModel {
     /// Its name, as requests must give it.
     pub name: String,
-    /// The window that requests really have, in tokens, if the server tells.
+    /// The window that requests really have, in tokens, if the server reports it.
     pub window: Option<u64>,
-    /// The window that the model was trained for, if the server tells.
+    /// The window that the model was trained for, if the server reports it.
     pub trained: Option<u64>,
-    /// Whether it is in memory, if the server tells: one that is not has to be loaded first.
+    /// Whether it is in memory, if the server reports it: if not, it has to be loaded first.
     pub loaded: Option<bool>,
-    /// Whether its template knows tools, if the server tells.
+    /// Whether its template supports tools, if the server reports it.
     pub tools: Option<bool>,
 }
 
-/// What is known of a server.
+/// Facts about a server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Probe {
     /// The address, normalised, ending in `/v1` or the like, without credentials.
     pub base_url: String,
     /// Its kind.
     pub kind: ServerKind,
-    /// Its kind and version ("vllm 0.32.0"); the kind alone where it does not tell, `None` where that is unknown too.
+    /// Its kind and version ("vllm 0.32.0"); the kind alone if the version is unknown, `None` if both are.
     pub server: Option<String>,
     /// Whether it is still loading its model.
     pub loading: bool,
     /// Its models.
     pub models: Vec<ServerModel>,
-    /// What the user should know, each with what to do.
+    /// Warnings for the user, each with what to do.
     pub warnings: Vec<String>,
 }
 
@@ -119,7 +119,7 @@ impl Probe {
     }
 }
 
-/// How a call comes back.
+/// How a model's call arrives.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ProbeTools {
     /// As a call that the server parsed.
@@ -131,13 +131,12 @@ pub enum ProbeTools {
     },
     /// Not at all.
     None {
-        /// What came instead, shortened.
+        /// The reply instead, shortened.
         text: String,
     },
 }
 
-/// Asks a server what it is. `limit` is for each question. Fails where there is none, where it wants a key, and where
-/// nothing speaks Chat Completions.
+/// Asks a server what it is. `limit` applies to each question.
 ///
 /// # Errors
 /// Nothing listens at the address, it wants a key, or what answers does not speak Chat Completions.
@@ -197,12 +196,12 @@ fn warn(probe: &mut Probe) {
     let unloaded = probe.models.iter().any(|model| model.loaded == Some(false) && model.window.is_none());
     if probe.kind == ServerKind::Ollama && unloaded {
         probe.warnings.push(
-            "Ollama tells the window of a model only when it is loaded, gives it 4096 tokens unless told otherwise, and then drops the oldest messages in silence: set OLLAMA_CONTEXT_LENGTH=32768 or more for `ollama serve`, and load the model once with `ollama run NAME hello`".to_owned(),
+            "Ollama reports the window of a model only when it is loaded, gives it 4096 tokens by default, and then drops the oldest messages in silence: set OLLAMA_CONTEXT_LENGTH=32768 or more for `ollama serve`, and load the model once with `ollama run NAME hello`".to_owned(),
         );
     }
 }
 
-/// Asks a model for one small call, to see whether and how it comes back. Costs a request.
+/// Asks a model for one small call, to see whether and how it arrives. Costs one request.
 ///
 /// # Errors
 /// The request failed. A model that answers without a call is not an error.

@@ -10,7 +10,7 @@ use voe_trace::chat::Message;
 
 use crate::model::Delta;
 
-/// Shows a reply as if it came.
+/// Shows a reply as if it were streamed.
 fn show(message: &Message, on: &mut (dyn FnMut(Delta<'_>) + Send)) {
     if let Some(reasoning) = message.reasoning.as_deref().filter(|text| !text.is_empty()) {
         on(Delta::Reasoning(reasoning));

@@ -1,4 +1,4 @@
-//! Whether and when a request is made again.
+//! Decides whether and when a request is retried.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub(crate) struct Retries {
     /// Time spent on pauses, and on pauses for loading.
     paused: Duration,
     loading: Duration,
-    /// Limits on waiting that were hit: each of them may be long.
+    /// Time limits that were hit: each of them may be long.
     idle: u32,
 }
 
@@ -53,7 +53,7 @@ impl Retries {
         self.tries += 1;
         self.idle +=
             u32::from(matches!(failure.error, ModelError::IdleTimeout { .. } | ModelError::ReplyTimeout { .. }));
-        // A server that never answered is not there; one that hangs once more after its limit hangs.
+        // A server that never answered is not there; one that hits its limit twice hangs.
         let hopeless = matches!(failure.error, ModelError::Unreachable { .. }) && !answered && self.tries >= 2;
         if self.tries >= policy.tries || hopeless || self.idle >= 2 {
             return give_up();
@@ -61,7 +61,7 @@ impl Retries {
         let backoff = policy.first.saturating_mul(1 << (self.tries - 1).min(20)).min(policy.longest);
         let left = policy.total.saturating_sub(self.paused);
         let wait = match failure.wait {
-            // Asked for more than we wait: the caller may.
+            // The server asked for a longer wait than ours: the caller may wait.
             Some(asked) if asked > left => {
                 return Err(match failure.error.clone() {
                     ModelError::RateLimited { message, .. } => ModelError::RateLimited { wait: Some(asked), message },
@@ -80,7 +80,7 @@ impl Retries {
     }
 }
 
-/// A number from 0 to 1 that many clients do not share: the standard library seeds each of these anew.
+/// A number from 0 to 1 that many clients do not share: the standard library seeds each of these separately.
 fn chance() -> f64 {
     RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
 }
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn loading_is_waited_out_beside_the_tries() {
+    fn waiting_for_loading_does_not_count_as_tries() {
         let mut retries = Retries::new(RetryPolicy { loading: Duration::from_secs(5), ..policy() });
         let loading = failure(ModelError::Loading { message: String::new() });
         let waits: Vec<_> =
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waiting_does_not_mend_is_not_tried_again() {
+    fn what_waiting_does_not_fix_is_not_retried() {
         let tries = |failure: &Failure, answered| {
             let mut retries = Retries::new(policy());
             std::iter::from_fn(|| retries.next(failure, answered).ok()).count() + 1

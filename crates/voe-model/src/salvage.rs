@@ -1,21 +1,21 @@
-//! Calls that a server did not parse, found in the text.
+//! Finds calls in the text that a server did not parse.
 //!
 //! Each form of call that models write is one file behind one `Dialect`; a new one is a file and an entry in
 //! `DIALECTS`. What a dialect finds is only a candidate. Whether it *is* a call or merely *shows* one is decided here, by
-//! where it stands:
+//! its position:
 //!
 //! 1. Text in a code block or between backticks is never a call, with the one exception of 3.
 //! 2. A call in marks that nobody writes by chance (`<tool_call>`, `<function=…>`, `[TOOL_CALLS]` …) counts where it
-//!    begins a line or where nothing but calls follows. Servers' own parsers take it anywhere.
+//!    begins a line or where only calls follow. Servers' own parsers accept it anywhere.
 //! 3. A call without marks, or one that is the whole content of a code block, counts only where the message begins with
-//!    it or ends with it (calls may follow one another). Where the text around it speaks of examples, formats or what
-//!    one could do, or where such calls stand apart with text between them, nothing is run and the model is told to make
-//!    the call plainly. In the middle of a text it is an illustration, and nobody is told anything.
-//! 4. In thinking only a call in marks counts, and only where the thinking ends with it: what is thought over further was
-//!    not decided.
-//! 5. Only the names of tools on offer count. Marks around an unknown name are an error that the model is told.
-//! 6. What breaks off is never run, nor anything mended that has two readings; `literal` and the dialects say which
-//!    faults have one reading only.
+//!    it or ends with it (calls may follow one another). Where the text around it mentions examples, formats or
+//!    possibilities, or where such calls are separated by text, nothing is run and the model is asked to make
+//!    the call plainly. In the middle of a text it is an illustration, and ignored silently.
+//! 4. In thinking only a call in marks counts, and only where the thinking ends with it: if the thinking continues, the
+//!    call was not decided.
+//! 5. Only the names of tools on offer count. Marks around an unknown name are an error that is reported to the model.
+//! 6. An incomplete call is never run, nor is a repaired one that could be read in two ways; `literal` and the dialects list
+//!    the faults that can be read in only one way.
 //!
 //! A call inside a string of another call (a file being written) is part of that string: dialects read whole values.
 
@@ -38,7 +38,7 @@ use serde_json::{Map, Value};
 use crate::coerce::coerce;
 use crate::tool::ToolSpec;
 
-/// A longer text is not searched: no reply has as much beside its calls, and a hostile one could take hours. Bytes.
+/// A longer text is not searched: no reply has as much besides its calls, and a hostile one could take hours. Bytes.
 pub(crate) const LONGEST: usize = 256 << 10;
 
 /// More candidates in one text than this are noise.
@@ -56,29 +56,29 @@ pub(crate) struct Dialect {
     form: fn(name: &str, arguments: &Map<String, Value>) -> String,
 }
 
-/// Something that has the form of one call or several, well or badly written.
+/// Text in the form of one or more calls, well or badly written.
 #[derive(Debug)]
 struct Candidate {
     /// Its bytes.
     range: Range<usize>,
-    /// Whether it stands in marks that nobody writes by chance.
+    /// Whether it is in marks that nobody writes by chance.
     marked: bool,
     /// The calls in it, or what is wrong with one.
     calls: Vec<Result<Written, String>>,
-    /// What was mended.
+    /// What was repaired.
     repairs: Vec<String>,
     /// It is whole only if the reply was not cut off by a limit: the end marks are missing.
     open_end: bool,
 }
 
-/// A call as written, not yet held against the tool's schema.
+/// A call as written, not yet checked against the tool's schema.
 #[derive(Debug, Clone, PartialEq)]
 struct Written {
     name: String,
     arguments: Value,
 }
 
-/// Where the text stood.
+/// Where the text was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// In the content.
@@ -92,14 +92,14 @@ pub enum Place {
 pub struct Salvaged {
     /// The tool's name, one of those on offer.
     pub name: String,
-    /// The arguments, as the tool's schema wants them.
+    /// The arguments, in the types of the tool's schema.
     pub arguments: Map<String, Value>,
 }
 
-/// A call that was meant and can't be run.
+/// A call that was intended and can't be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Malformed {
-    /// What is wrong.
+    /// The error.
     pub why: String,
     /// The model's own text.
     pub text: String,
@@ -107,16 +107,16 @@ pub struct Malformed {
     pub form: String,
 }
 
-/// What was found in a text.
+/// The calls found in a text.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Findings {
     /// The calls, in order.
     pub calls: Vec<Salvaged>,
     /// The text without them.
     pub rest: String,
-    /// What had to be mended, one line each.
+    /// What had to be repaired, one line each.
     pub repairs: Vec<String>,
-    /// Calls that were meant and can't be run.
+    /// Calls that were intended and can't be run.
     pub malformed: Vec<Malformed>,
 }
 
@@ -168,7 +168,7 @@ pub fn salvage(text: &str, tools: &[ToolSpec], place: Place, cut: bool) -> Findi
     findings
 }
 
-/// Holds a call against the tools on offer.
+/// Checks a call against the tools on offer.
 fn check(written: &Written, tools: &[ToolSpec]) -> Result<(Salvaged, Vec<String>), String> {
     let Some(tool) = offered(&written.name, tools) else {
         let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
@@ -178,7 +178,7 @@ fn check(written: &Written, tools: &[ToolSpec]) -> Result<(Salvaged, Vec<String>
     Ok((Salvaged { name: tool.name.clone(), arguments }, repairs))
 }
 
-/// The tool that a name means: some models write `functions.bash`, some servers leave control tokens behind the name.
+/// The tool that a name means: some models write `functions.bash`, some servers leave control tokens after the name.
 pub(crate) fn offered<'a>(name: &str, tools: &'a [ToolSpec]) -> Option<&'a ToolSpec> {
     let name = plain_name(name);
     tools.iter().find(|tool| tool.name == name)
@@ -190,7 +190,7 @@ pub(crate) fn plain_name(name: &str) -> &str {
     ["functions.", "default_api.", "tools."].iter().find_map(|space| name.strip_prefix(space)).unwrap_or(name)
 }
 
-/// The right form of a call of the tool that was meant, as far as that can be told.
+/// The right form of a call of the tool that was meant, as far as it is known.
 fn right_form(dialect: &Dialect, name: Option<&str>, text: &str, tools: &[ToolSpec]) -> String {
     let meant = name.and_then(|name| offered(name, tools)).or(tools.iter().find(|tool| text.contains(&tool.name)));
     let Some(tool) = meant.or(tools.first()) else { return String::new() };
@@ -228,7 +228,7 @@ fn skip_space(text: &str, at: usize) -> usize {
     at + (rest.len() - rest.trim_start().len())
 }
 
-/// Whether a tool may be called so.
+/// Whether this is a valid tool name.
 fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 64
@@ -256,7 +256,7 @@ fn calls_of(value: &Value) -> Vec<Result<Written, String>> {
             let arguments = arguments.cloned().unwrap_or(Value::Object(Map::new()));
             vec![Ok(Written { name: plain_name(name).to_owned(), arguments })]
         }
-        _ => vec![Err("it is no object with \"name\" and \"arguments\"".to_owned())],
+        _ => vec![Err("it is not an object with \"name\" and \"arguments\"".to_owned())],
     }
 }
 

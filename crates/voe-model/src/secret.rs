@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Bytes of the shortest key that can't be anything else.
+/// Bytes of the shortest key that can't be an ordinary word.
 const SHORTEST: usize = 16;
 
 /// An API key. Shown as `***` wherever it is printed; only the request's header gets it.
@@ -14,12 +14,12 @@ const SHORTEST: usize = 16;
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes the key; white space around it (a newline from a file) is dropped.
+    /// Wraps the key; white space around it (a newline from a file) is dropped.
     pub fn new(key: impl AsRef<str>) -> Self {
         Self(key.as_ref().trim().to_owned())
     }
 
-    /// Reads the key from the environment; `None` when the variable is unset, empty or no text.
+    /// Reads the key from the environment; `None` when the variable is unset, empty or not UTF-8.
     pub fn from_env(variable: &str) -> Option<Self> {
         std::env::var(variable).ok().filter(|key| !key.trim().is_empty()).map(Self::new)
     }
@@ -29,7 +29,7 @@ impl Secret {
         &self.0
     }
 
-    /// `text` with the key blotted out: servers quote what they were sent. In JSON it may be written with escapes.
+    /// `text` with the key redacted: servers quote what they were sent. In JSON it may have escapes.
     pub(crate) fn redact(&self, text: &str) -> String {
         if self.0.is_empty() {
             return text.to_owned();
@@ -41,8 +41,8 @@ impl Secret {
         text.replace(&self.0, "***")
     }
 
-    /// The same in what is kept of a reply. A key that is a word (`EMPTY`, `none`: what local servers are given) stays, since
-    /// replies have it for other reasons.
+    /// The same for the kept parts of a reply. A key that is a word (`EMPTY`, `none`, as for local servers) stays, since
+    /// replies contain it for other reasons.
     pub(crate) fn redact_reply<T: Serialize + DeserializeOwned>(key: Option<&Self>, reply: T) -> T {
         let Some(key) = key.filter(|key| key.0.len() >= SHORTEST) else { return reply };
         match serde_json::to_string(&reply) {

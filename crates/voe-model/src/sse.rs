@@ -1,8 +1,8 @@
-//! Server-sent events out of bytes, however they are cut.
+//! Parses server-sent events from bytes, in whatever pieces they arrive.
 //!
 //! As in the standard: fields in lines that end in LF, CR or CRLF; an empty line ends an event; lines that begin with a
-//! colon are comments. Beyond it, for servers as they are: an event that the end of the stream cuts off is still handed
-//! out (some omit the last empty line), and a line that is a JSON object counts as data (errors come so).
+//! colon are comments. Beyond it, for real servers: an event cut off by the end of the stream is still returned
+//! (some omit the last empty line), and a line that is a JSON object counts as data (some send errors that way).
 
 /// The most bytes of a line or an event, unless the reader is made with another limit: 64 MiB.
 const LONGEST: usize = 64 << 20;
@@ -16,7 +16,7 @@ pub struct Event {
     pub data: String,
 }
 
-/// The stream had a line or an event without end.
+/// A line or an event exceeded the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an event of more than {most} bytes")]
 pub struct TooLong {
@@ -24,7 +24,7 @@ pub struct TooLong {
     pub most: usize,
 }
 
-/// Takes bytes, hands out events.
+/// Takes bytes, returns events.
 #[derive(Debug)]
 pub struct Reader {
     /// The most bytes of an event.
@@ -33,7 +33,7 @@ pub struct Reader {
     line: Vec<u8>,
     /// The last byte was a CR: an LF now belongs to it.
     after_cr: bool,
-    /// Whether a first line was seen: only that may begin with a byte order mark.
+    /// Whether the first line was read: only that may begin with a byte order mark.
     begun: bool,
     name: String,
     data: Option<String>,
@@ -46,7 +46,7 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// A reader of events of at most so many bytes.
+    /// A reader with a limit on the bytes of an event.
     pub fn new(most: usize) -> Self {
         Self { most, line: Vec::new(), after_cr: false, begun: false, name: String::new(), data: None }
     }
@@ -76,13 +76,13 @@ impl Reader {
         self.check_length()
     }
 
-    /// What is kept of an event that has not ended is bounded; its lines may be many and short.
+    /// An unfinished event is bounded as a whole; its lines may be many and short.
     fn check_length(&self) -> Result<(), TooLong> {
         let kept = self.line.len() + self.name.len() + self.data.as_ref().map_or(0, String::len);
         if kept > self.most { Err(TooLong { most: self.most }) } else { Ok(()) }
     }
 
-    /// The stream has ended: hands out what was left.
+    /// The stream has ended: returns the rest.
     pub fn finish(mut self, events: &mut Vec<Event>) {
         if !self.line.is_empty() {
             self.end_line(events);

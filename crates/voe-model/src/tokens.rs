@@ -1,4 +1,4 @@
-//! How many tokens a text is about, and how many a reply may have.
+//! Estimates the tokens of a text, and fits the limit of a reply.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,17 +9,17 @@ use crate::tool::ToolSpec;
 /// Bytes a token, before anything has been measured: code in the vocabularies of today's open models has 3 to 4.
 const BYTES_PER_TOKEN: f64 = 3.2;
 
-/// Tokens that a chat template adds around each message, about.
+/// Approximate tokens that a chat template adds around each message.
 const PER_MESSAGE: u64 = 6;
 
-/// What a prompt of `messages` and `tools` is about in tokens, without calibration: rather too many than too few.
+/// The estimated tokens of a prompt of `messages` and `tools`, without calibration: rather too many than too few.
 pub fn estimate_tokens(messages: &[Message], tools: &[ToolSpec]) -> u64 {
     tokens_of(bytes_of(messages, tools), messages.len(), BYTES_PER_TOKEN)
 }
 
 /// The most tokens that a reply may have so that prompt and reply fit the window: `wanted`, or what is left of `window`
 /// after `prompt` tokens and a margin for the error of an estimate (1/32 of the prompt, at least 64). `None` for the
-/// window: unknown, `wanted` stands. Never 0: a prompt that does not fit is the server's to refuse.
+/// window: unknown, `wanted` stands. Never 0: it is up to the server to refuse a prompt that does not fit.
 pub fn fit_max_tokens(wanted: Option<u64>, window: Option<u64>, prompt: u64) -> Option<u64> {
     let Some(window) = window else { return wanted };
     let left = window.saturating_sub(prompt + (prompt / 32).max(64)).max(1);
@@ -40,8 +40,8 @@ impl Default for Estimator {
 }
 
 impl Estimator {
-    /// Learns from a prompt that the server counted. Counts that are no count (0, or so few that messages must have been
-    /// dropped: Ollama does so in silence) are passed over.
+    /// Learns from a prompt that the server counted. Implausible counts (0, or so few that messages must have been
+    /// dropped, as Ollama does silently) are ignored.
     pub fn learn(&self, messages: &[Message], tools: &[ToolSpec], usage: &Usage) {
         let bytes = bytes_of(messages, tools);
         let text = usage.prompt.saturating_sub(PER_MESSAGE * messages.len() as u64);
@@ -54,12 +54,12 @@ impl Estimator {
         }
     }
 
-    /// What a prompt is about in tokens.
+    /// The estimated tokens of a prompt.
     pub fn estimate(&self, messages: &[Message], tools: &[ToolSpec]) -> u64 {
         tokens_of(bytes_of(messages, tools), messages.len(), self.ratio())
     }
 
-    /// What a text is about in tokens.
+    /// The estimated tokens of a text.
     pub fn text(&self, text: &str) -> u64 {
         (text.len() as f64 / self.ratio()).ceil() as u64
     }
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(estimator.estimate(&messages, &[]), estimate_tokens(&messages, &[]));
         estimator.learn(&messages, &[], &Usage { prompt: 2506, ..Usage::default() });
         assert_eq!(estimator.estimate(&messages, &[]), 2506);
-        // A server that cut the prompt to 512 tokens says nothing about the tokens of the text.
+        // The count of a server that cut the prompt to 512 tokens is useless.
         estimator.learn(&messages, &[], &Usage { prompt: 512, ..Usage::default() });
         assert_eq!(estimator.estimate(&messages, &[]), 2506);
     }

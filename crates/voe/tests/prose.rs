@@ -23,7 +23,7 @@ const READERS: &[(&str, &str)] = &[
     ("voe-agent/src/drive/verify/verdict.rs", "a model's verdict"),
     ("voe-agent/src/record/trail.rs", "a model's to-do list"),
     ("voe-model/src/salvage/", "calls that a model wrote as text"),
-    ("voe-model/src/settle.rs", "a model's thinking in its text"),
+    ("voe-model/src/normalize.rs", "a model's thinking in its text"),
     ("voe-search/src/value.rs", "a model's score"),
     // What model servers answer.
     ("voe-model/src/address.rs", "a server's address, as a person gives it"),

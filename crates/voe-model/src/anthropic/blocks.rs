@@ -1,32 +1,32 @@
-//! A reply of content blocks, gathered from a body or from a stream.
+//! Assembles a reply of content blocks from a body or a stream.
 
 use serde_json::{Map, Value, json};
 use voe_trace::chat::{Message, Usage};
 
 use crate::bounds::{clip, read_json, token_count};
-use crate::exchange::{Gather, On};
+use crate::exchange::{On, ReplyAccumulator};
 use crate::model::Delta;
-use crate::settle::{Raw, RawCall};
+use crate::normalize::{Raw, RawCall};
 
-/// Under this name a message's blocks are kept in [`Message::provider`].
+/// The key of a message's blocks in [`Message::provider`].
 pub(super) const PROVIDER: &str = "anthropic";
 
-/// What has come so far.
+/// The reply so far.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
     blocks: Vec<Value>,
-    /// The arguments of calls, as they come: the beginning of a JSON text, by block.
+    /// The arguments of calls, as they arrive: the beginning of a JSON text, by block.
     arguments: Vec<String>,
     usage: Map<String, Value>,
     stop_reason: Option<String>,
     begun: bool,
     ended: bool,
-    /// Bytes gathered so far, and calls.
+    /// Bytes received so far, and calls.
     held: usize,
     calls: usize,
 }
 
-impl Gather for Blocks {
+impl ReplyAccumulator for Blocks {
     fn take(&mut self, value: &Value, on: &mut On<'_>) {
         match value.get("type").and_then(Value::as_str).unwrap_or_default() {
             "message" => self.whole(value, on),
@@ -73,7 +73,7 @@ impl Gather for Blocks {
 /// What is counted of the usage.
 const COUNTS: [&str; 4] = ["input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
 
-/// More blocks than this are no reply.
+/// More blocks than this are not a reply.
 const MOST: usize = 10_000;
 
 fn index(value: &Value) -> usize {
@@ -166,7 +166,7 @@ impl Blocks {
         }
     }
 
-    /// The reason in the words that other servers use.
+    /// The finish reason in the terms of other servers.
     pub(super) fn finish_reason(&self) -> &str {
         match self.stop_reason.as_deref().unwrap_or_default() {
             "end_turn" | "stop_sequence" => "stop",
@@ -189,7 +189,7 @@ impl Blocks {
         }
     }
 
-    /// Text, thinking and calls, as other servers give them.
+    /// Text, thinking and calls, in the form of other servers.
     pub(super) fn raw(&self) -> Raw {
         let mut raw = Raw { finish_reason: self.finish_reason().to_owned(), ..Raw::default() };
         for (block, arguments) in self.blocks.iter().zip(&self.arguments) {
@@ -211,7 +211,7 @@ impl Blocks {
         raw
     }
 
-    /// The blocks to send back unchanged; `None` where the message says all there is, or says something else.
+    /// The blocks to send back unchanged; `None` if the message has the same content, or differs from them.
     pub(super) fn provider(&self, message: &Message) -> Option<Value> {
         let thinks = |block: &Value| matches!(block["type"].as_str(), Some("thinking" | "redacted_thinking"));
         if !self.blocks.iter().any(thinks) {
@@ -233,7 +233,7 @@ impl Blocks {
     }
 }
 
-/// Whether blocks make the calls that the message makes: each must get a result, and no other.
+/// Whether blocks and message have the same calls: each must get a result, and no other.
 pub(super) fn same_calls(message: &Message, blocks: &[Value]) -> bool {
     let ids = blocks.iter().filter(|block| block["type"] == "tool_use").map(|block| block["id"].as_str());
     ids.eq(message.tool_calls.iter().map(|call| Some(call.id.as_str())))

@@ -7,11 +7,11 @@ use super::blocks::{PROVIDER, same_calls};
 use crate::error::ModelError;
 use crate::model::Request;
 
-/// A mark searches this many blocks back for what an earlier request cached; marks stand closer than that, so that a step
+/// A mark searches this many blocks back for what an earlier request cached; marks are closer than that, so that a step
 /// with many calls still finds it. (The server's limit is 20.)
 const BLOCKS_PER_MARK: usize = 15;
 
-/// Marks in the conversation, beside the one behind tools and system. (The server's limit is 4 in all.)
+/// Marks in the conversation, besides the one after tools and system. (The server's limit is 4 in all.)
 const MARKS: usize = 3;
 
 /// Fields that only Chat Completions servers know.
@@ -30,7 +30,7 @@ pub(super) fn body(model: &str, request: &Request<'_>, max_tokens: u64, sampling
         .collect();
     let system: Vec<&str> =
         request.messages.iter().filter(|m| m.role == Role::System).map(|m| m.content.as_str()).collect();
-    // Tools come before the system text: one mark behind both serves both.
+    // Tools come before the system text: one mark after both serves both.
     if system.is_empty() {
         if let Some(last) = tools.last_mut() {
             last["cache_control"] = mark.clone();
@@ -43,7 +43,7 @@ pub(super) fn body(model: &str, request: &Request<'_>, max_tokens: u64, sampling
     }
     body.insert("messages".into(), conversation(request.messages, &mark).into());
     let thinking = request.sampling.extra.get("thinking").is_some_and(|thinking| thinking["type"] != "disabled");
-    // Models that think take no temperature; of temperature and top_p newer ones take one.
+    // Thinking models accept no temperature; newer ones accept either temperature or top_p.
     if sampling && !thinking {
         let numbers = request.sampling;
         match (numbers.temperature, numbers.top_p) {
@@ -62,18 +62,18 @@ pub(super) fn body(model: &str, request: &Request<'_>, max_tokens: u64, sampling
     Value::Object(body).to_string().into_bytes()
 }
 
-/// Whether a refusal is about how tokens are drawn.
+/// Whether a refusal is about sampling parameters.
 pub(super) fn refuses_sampling(error: &ModelError) -> bool {
     let ModelError::BadRequest { message, .. } = error else { return false };
     ["temperature", "top_p", "top_k"].iter().any(|name| message.contains(name))
 }
 
-/// The conversation: neighbours of one role in one message, results of calls in the user's.
+/// The conversation: adjacent messages of one role merged, results of calls in the user's.
 fn conversation(messages: &[Message], mark: &Value) -> Vec<Value> {
     let mut turns: Vec<(&str, Vec<Value>)> = Vec::new();
     for message in messages.iter().filter(|message| message.role != Role::System) {
         let (role, blocks) = match message.role {
-            Role::Assistant => ("assistant", said(message)),
+            Role::Assistant => ("assistant", blocks_of(message)),
             _ => ("user", vec![heard(message)]),
         };
         match turns.last_mut() {
@@ -104,7 +104,7 @@ fn heard(message: &Message) -> Value {
     }
 }
 
-fn said(message: &Message) -> Vec<Value> {
+fn blocks_of(message: &Message) -> Vec<Value> {
     let kept = message.provider.as_ref().and_then(|provider| provider.get(PROVIDER)).and_then(Value::as_array);
     if let Some(blocks) = kept.filter(|blocks| same_calls(message, blocks)) {
         return blocks.clone();

@@ -1,7 +1,7 @@
 use super::*;
 
-fn told(status: u16, body: &str) -> Failure {
-    classify(status, &HeaderMap::new(), body, Asked { server: "http://x/v1", model: "nope" })
+fn classified(status: u16, body: &str) -> Failure {
+    classify(status, &HeaderMap::new(), body, RequestInfo { server: "http://x/v1", model: "nope" })
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn an_overflow_is_known_in_every_dialect() {
             Some(200_000),
         ),
     ] {
-        match told(status, body).error {
+        match classified(status, body).error {
             ModelError::ContextOverflow { prompt: p, window: w, .. } => {
                 assert_eq!((p, w), (prompt, window), "{body}")
             }
@@ -83,12 +83,12 @@ fn a_reply_limit_that_is_too_large_is_not_a_prompt_that_is_too_long() {
             (200_000, Some(188_240)),
         ),
     ] {
-        assert_eq!(told(400, body).refit, Some(refit), "{body}");
+        assert_eq!(classified(400, body).refit, Some(refit), "{body}");
     }
 }
 
 #[test]
-fn errors_are_told_apart_by_what_they_say() {
+fn errors_are_classified_by_their_message() {
     for (status, body, kind) in [
         (
             400,
@@ -131,18 +131,20 @@ fn errors_are_told_apart_by_what_they_say() {
         (307, "", "gone"),
         (408, "", "server"),
     ] {
-        assert_eq!(told(status, body).error.kind().word(), kind, "{status} {body}");
+        assert_eq!(classified(status, body).error.kind().word(), kind, "{status} {body}");
     }
-    let available =
-        match told(404, "{\"error\":{\"message\":\"The model `nope` does not exist. Valid aliases: tinyq, other.\"}}")
-            .error
-        {
-            ModelError::NotFound { available, .. } => available,
-            other => panic!("{other}"),
-        };
+    let available = match classified(
+        404,
+        "{\"error\":{\"message\":\"The model `nope` does not exist. Valid aliases: tinyq, other.\"}}",
+    )
+    .error
+    {
+        ModelError::NotFound { available, .. } => available,
+        other => panic!("{other}"),
+    };
     assert_eq!(available, ["tinyq", "other"]);
     assert_eq!(
-        told(502, "<html><body>Bad\n Gateway</body></html>").error.to_string(),
+        classified(502, "<html><body>Bad\n Gateway</body></html>").error.to_string(),
         "the server is overloaded (502) and stayed so: Bad Gateway; try again later or with fewer attempts at a time"
     );
 }
@@ -152,7 +154,7 @@ fn the_wait_that_a_server_asks_for_is_understood_in_all_its_forms() {
     let wait = |name: &'static str, value: String| {
         let mut headers = HeaderMap::new();
         headers.insert(name, value.parse().unwrap());
-        classify(429, &headers, "", Asked { server: "", model: "" }).wait
+        classify(429, &headers, "", RequestInfo { server: "", model: "" }).wait
     };
     assert_eq!(wait("retry-after", "7".into()), Some(Duration::from_secs(7)));
     assert_eq!(wait("retry-after", "0.5".into()), Some(Duration::from_millis(500)));

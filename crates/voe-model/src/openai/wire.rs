@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 use voe_trace::chat::{Message, Role};
 
-use super::gather::Field;
+use super::accumulator::Field;
 use crate::model::Request;
 
-/// The body: the same for the same conversation, byte for byte, so that the server's prefix cache holds.
+/// The body: the same for the same conversation, byte for byte, so that the server's prefix cache stays valid.
 pub(super) fn body(
     model: &str,
     request: &Request<'_>,
@@ -35,13 +35,13 @@ pub(super) fn body(
     put("top_k", sampling.top_k.map(Value::from));
     put("min_p", sampling.min_p.map(Value::from));
     put("presence_penalty", sampling.presence_penalty.map(Value::from));
-    // Hosted models that think refuse the one name and want the other: whoever sets it means it.
+    // Hosted thinking models refuse one name and require the other: a user's setting is deliberate.
     let other_name = sampling.extra.contains_key("max_completion_tokens");
     put("max_tokens", max_tokens.filter(|_| !other_name).map(Value::from));
     put("stream", Some(stream.into()));
     put("stream_options", stream.then(|| json!({"include_usage": true})));
     for (name, value) in &sampling.extra {
-        // What the client itself relies on is not for configuration.
+        // Fields that the client relies on can't be configured.
         if !matches!(name.as_str(), "model" | "messages" | "tools" | "stream" | "stream_options" | "n") {
             body.insert(name.clone(), value.clone());
         }
@@ -49,7 +49,7 @@ pub(super) fn body(
     Value::Object(body).to_string().into_bytes()
 }
 
-/// The most tokens that the reply may have, under whatever name the limit is sent; `None` where there is no limit.
+/// The token limit of the reply, under whatever name it is sent; `None` where there is no limit.
 pub(super) fn token_limit(request: &Request<'_>, max_tokens: Option<u64>) -> Option<u64> {
     let extra = ["max_completion_tokens", "max_tokens"];
     let extra = extra.iter().filter_map(|name| request.sampling.extra.get(*name)?.as_u64());
@@ -85,7 +85,7 @@ fn message(message: &Message, reasoning: Option<Field>) -> Value {
     Value::Object(out)
 }
 
-/// Arguments as servers must have them: a JSON text. Anything else, from an older record, would fail every later request.
+/// Arguments as servers require them: a JSON text. Anything else, from an older record, would fail every later request.
 fn arguments(text: &str) -> &str {
     if serde_json::from_str::<Map<String, Value>>(text).is_ok() { text } else { "{}" }
 }
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_sets_max_completion_tokens_does_not_get_max_tokens_beside_it() {
+    fn max_completion_tokens_is_not_sent_together_with_max_tokens() {
         let sampling: Sampling = serde_json::from_value(json!({"extra": {"max_completion_tokens": 99}})).unwrap();
         let body = value(&[Message::user("u")], &sampling, None);
         assert_eq!((body.get("max_tokens"), &body["max_completion_tokens"]), (None, &json!(99)));

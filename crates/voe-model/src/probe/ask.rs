@@ -21,18 +21,18 @@ pub(super) struct Asker<'a> {
     limit: Duration,
 }
 
-/// What it answered.
+/// The answer.
 pub(super) struct Answer {
     pub(super) status: u16,
     /// The `server` header.
     pub(super) server: String,
     pub(super) text: String,
-    /// The text as JSON; `Null` where it is none.
+    /// The text as JSON; `Null` if it is not JSON.
     pub(super) body: Value,
 }
 
 impl Answer {
-    /// What the server says is wrong.
+    /// The server's error message.
     pub(super) fn message(&self) -> String {
         let error = ["/error/message", "/error", "/message", "/detail"]
             .iter()

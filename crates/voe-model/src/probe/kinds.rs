@@ -1,4 +1,4 @@
-//! What each kind of server tells, and where.
+//! What each kind of server reports, and where.
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ pub(super) fn models(list: &Value) -> Vec<ServerModel> {
     list["data"].as_array().into_iter().flatten().filter_map(entry).take(MOST_LISTED).collect()
 }
 
-/// Asks for what only this kind tells; where the kind is unknown, for what gives each away. Whether it is known now.
+/// Asks for what only this kind reports; if the kind is unknown, for what identifies each. Returns whether it is known now.
 pub(super) async fn refine(asker: &Asker<'_>, address: &Address, probe: &mut Probe) -> bool {
     let unknown = probe.kind == ServerKind::Other;
     let may_be = |kind: ServerKind, probe: &Probe| probe.kind == kind || unknown && probe.kind == ServerKind::Other;
@@ -49,7 +49,7 @@ pub(super) async fn refine(asker: &Asker<'_>, address: &Address, probe: &mut Pro
         && let Some(version) = asker.json(address.root("version")).await
         && let Some(version) = version["version"].as_str()
     {
-        settle(probe, ServerKind::Vllm, Some(version));
+        record_kind(probe, ServerKind::Vllm, Some(version));
     }
     if may_be(ServerKind::LlamaCpp, probe)
         && let Some(props) = asker.json(address.root("props")).await
@@ -61,7 +61,7 @@ pub(super) async fn refine(asker: &Asker<'_>, address: &Address, probe: &mut Pro
         && let Some(version) = asker.json(address.root("api/version")).await
         && let Some(version) = version["version"].as_str()
     {
-        settle(probe, ServerKind::Ollama, Some(version));
+        record_kind(probe, ServerKind::Ollama, Some(version));
         ollama(asker, address, probe).await;
     }
     if may_be(ServerKind::LmStudio, probe)
@@ -76,7 +76,7 @@ pub(super) async fn refine(asker: &Asker<'_>, address: &Address, probe: &mut Pro
             info = asker.json(address.root("server_info")).await;
         }
         if let Some(info) = info.filter(|info| info.get("version").is_some()) {
-            settle(probe, ServerKind::Sglang, info["version"].as_str());
+            record_kind(probe, ServerKind::Sglang, info["version"].as_str());
             let window = number(&info, "/context_length").or(number(&info, "/max_req_input_len"));
             for model in probe.models.iter_mut().filter(|model| model.window.is_none()) {
                 model.window = window;
@@ -84,12 +84,12 @@ pub(super) async fn refine(asker: &Asker<'_>, address: &Address, probe: &mut Pro
         }
     }
     if probe.kind != ServerKind::Other && probe.server.is_none() {
-        settle(probe, probe.kind, None);
+        record_kind(probe, probe.kind, None);
     }
     probe.kind != ServerKind::Other
 }
 
-fn settle(probe: &mut Probe, kind: ServerKind, version: Option<&str>) {
+fn record_kind(probe: &mut Probe, kind: ServerKind, version: Option<&str>) {
     probe.kind = kind;
     probe.server = Some(match version {
         Some(version) => format!("{} {}", kind.name(), clip(version)),
@@ -97,9 +97,9 @@ fn settle(probe: &mut Probe, kind: ServerKind, version: Option<&str>) {
     });
 }
 
-/// `/props` has the window of one slot, which is what a request has; the list may have that of all slots together.
+/// `/props` has the window of one slot, which is the one of a request; the list may have that of all slots together.
 fn llama_cpp(probe: &mut Probe, props: &Value) {
-    settle(probe, ServerKind::LlamaCpp, props["build_info"].as_str());
+    record_kind(probe, ServerKind::LlamaCpp, props["build_info"].as_str());
     if let Some(slot) = number(props, "/default_generation_settings/n_ctx") {
         for model in &mut probe.models {
             model.window = Some(model.window.map_or(slot, |listed| listed.min(slot)));
@@ -120,7 +120,7 @@ async fn ollama(asker: &Asker<'_>, address: &Address, probe: &mut Probe) {
         model.trained = info.and_then(|info| info.iter().find(|(key, _)| key.ends_with(".context_length"))?.1.as_u64());
         model.tools = shown["capabilities"].as_array().map(|all| all.iter().any(|one| one == "tools"));
         if model.window.is_none() {
-            // Set in the Modelfile, it holds whatever the server's default is.
+            // Set in the Modelfile, it applies whatever the server's default is.
             let settings = shown["parameters"].as_str().unwrap_or_default();
             model.window = settings.lines().find_map(|line| line.strip_prefix("num_ctx")?.trim().parse().ok());
         }
@@ -128,7 +128,7 @@ async fn ollama(asker: &Asker<'_>, address: &Address, probe: &mut Probe) {
 }
 
 fn lm_studio(probe: &mut Probe, list: &Value) {
-    settle(probe, ServerKind::LmStudio, None);
+    record_kind(probe, ServerKind::LmStudio, None);
     for entry in list["data"].as_array().into_iter().flatten() {
         let Some(model) = probe.models.iter_mut().find(|model| entry["id"] == model.name.as_str()) else { continue };
         model.loaded = entry["state"].as_str().map(|state| state == "loaded");

@@ -1,4 +1,4 @@
-//! Replies that someone wrote down.
+//! Scripted replies.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +13,10 @@ use super::show;
 use crate::error::ModelError;
 use crate::limits::Wait;
 use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request};
-use crate::settle::{Raw, RawCall, settle};
+use crate::normalize::{Raw, RawCall, normalize};
 use crate::tokens::estimate_tokens;
 
-/// A script that can't be read.
+/// Why a script can't be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the script {path}: {message}")]
 pub struct ScriptError {
@@ -30,9 +30,9 @@ pub struct ScriptError {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Script {
-    /// The model's name, as it is reported.
+    /// The model's name, as reported.
     name: Option<String>,
-    /// The window that the model says it has. Tokens.
+    /// The window that the model reports, in tokens.
     window: Option<u64>,
     /// The replies.
     reply: Vec<Entry>,
@@ -48,15 +48,15 @@ struct Entry {
     finish_reason: Option<String>,
     /// Estimated where it is left out.
     usage: Option<Usage>,
-    /// Seconds until it comes.
+    /// Seconds until it arrives.
     delay: f64,
-    /// Fails instead.
+    /// The error to return instead.
     error: Option<Fault>,
-    /// Only for a request whose last message has this text.
+    /// Only for a request whose last message contains this text.
     when: Option<String>,
-    /// Only for a request that has this text in any message.
+    /// Only for a request with this text in any message.
     when_any: Option<String>,
-    /// Served again and again.
+    /// Served repeatedly.
     repeat: bool,
 }
 
@@ -78,13 +78,13 @@ struct Fault {
     /// For `context_overflow`.
     prompt: Option<u64>,
     window: Option<u64>,
-    /// Told as a retry; the next reply follows at once.
+    /// Reported as a retry; the next reply follows at once.
     transient: bool,
 }
 
 impl Fault {
     fn error(&self) -> ModelError {
-        let message = if self.message.is_empty() { "as the script says".to_owned() } else { self.message.clone() };
+        let message = if self.message.is_empty() { "as scripted".to_owned() } else { self.message.clone() };
         let server = "script".to_owned();
         match self.kind.as_str() {
             "context_overflow" => ModelError::ContextOverflow { prompt: self.prompt, window: self.window, message },
@@ -104,7 +104,7 @@ impl Fault {
 }
 
 /// Answers with the replies of a file, in order: each once, or as often as wanted with `repeat`, and only where `when`
-/// fits. Replies go the way of a server's: calls are coerced, and read from the text where there are none.
+/// fits. Replies are handled like a server's: calls are coerced, and read from the text where there are none.
 ///
 /// ```toml
 /// window = 32768
@@ -127,13 +127,13 @@ pub struct Scripted {
     name: String,
     window: Option<u64>,
     entries: Vec<Entry>,
-    /// Which were served, and how many replies that makes.
+    /// Which entries were served, and how many replies in total.
     served: Mutex<(Vec<bool>, usize)>,
 }
 
 impl Scripted {
-    /// Reads a script: `.toml` (`[[reply]]` tables), `.json` (such an object, or a list of replies) or `.jsonl` (a reply
-    /// a line).
+    /// Reads a script: `.toml` (`[[reply]]` tables), `.json` (the same as an object, or a list of replies) or `.jsonl` (one reply
+    /// per line).
     ///
     /// # Errors
     /// The file can't be read, or is not a script.
@@ -238,22 +238,22 @@ impl Entry {
             finish_reason: finish_reason.clone(),
         };
         let earlier = request.messages.iter().map(|message| message.tool_calls.len()).sum();
-        let settled = settle(raw, request.tools, earlier);
+        let normalized = normalize(raw, request.tools, earlier);
         let estimate = || Usage {
             prompt: estimate_tokens(request.messages, request.tools),
-            output: estimate_tokens(std::slice::from_ref(&settled.message), &[]),
+            output: estimate_tokens(std::slice::from_ref(&normalized.message), &[]),
             ..Usage::default()
         };
         Reply {
             usage: self.usage.unwrap_or_else(estimate),
-            message: settled.message,
+            message: normalized.message,
             finish_reason,
             estimated: self.usage.is_none(),
             seconds: 0.0,
             first_token: None,
-            repairs: settled.repairs,
-            salvaged: settled.salvaged,
-            malformed: settled.malformed,
+            repairs: normalized.repairs,
+            salvaged: normalized.salvaged,
+            malformed: normalized.malformed,
             request_bytes: 0,
         }
     }
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_answers_in_order_fails_as_it_says_and_tells_when_it_is_at_its_end() {
+    fn a_script_answers_in_order_fails_as_scripted_and_reports_its_end() {
         let model = Scripted::from_toml(
             r#"
             window = 9000
@@ -343,12 +343,12 @@ mod tests {
         let file = tempfile::Builder::new().suffix(".jsonl").tempfile().unwrap();
         std::fs::write(file.path(), lines).unwrap();
         let model = Scripted::from_file(file.path()).unwrap();
-        let said = |last: &str| ask(&model, last).0.unwrap().message.content;
-        assert_eq!([said("a"), said("b"), said("b"), said("a")], ["A", "B", "again", "again"]);
+        let answer = |last: &str| ask(&model, last).0.unwrap().message.content;
+        assert_eq!([answer("a"), answer("b"), answer("b"), answer("a")], ["A", "B", "again", "again"]);
     }
 
     #[test]
-    fn a_script_that_cannot_be_read_says_where() {
+    fn an_invalid_script_is_refused_with_the_place() {
         for (text, kind, why) in [
             ("{}\n{\"contnt\": 1}", "jsonl", "line 2: unknown field `contnt`"),
             ("[[replies]]", "toml", "unknown field `replies`"),

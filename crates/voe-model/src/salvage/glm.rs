@@ -54,7 +54,7 @@ fn arguments(text: &str, mut at: usize) -> Result<(Map<String, Value>, usize), S
         let rest = text[at..].strip_prefix("<arg_key>").ok_or_else(breaks_off)?;
         let (key, rest) = rest.split_once("</arg_key>").ok_or_else(breaks_off)?;
         let rest = rest.trim_start().strip_prefix("<arg_value>").ok_or_else(breaks_off)?;
-        // The end tag behind which the call goes on or ends; one within a value is not followed so.
+        // The end tag after which the call continues or ends; one within a value is not followed that way.
         let mut end = 0;
         let behind = loop {
             end += rest[end..].find("</arg_value>").ok_or_else(breaks_off)?;

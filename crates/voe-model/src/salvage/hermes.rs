@@ -37,7 +37,7 @@ fn read(text: &str, start: usize, body: usize, tag: &str) -> Option<Candidate> {
     let mut candidate =
         Candidate { range: start..body, marked: true, calls: Vec::new(), repairs: Vec::new(), open_end: false };
     if !text[at..].starts_with(['{', '[']) {
-        // Another dialect's call in the same tag, or the tag spoken of. A tag alone is a call that went wrong.
+        // Another dialect's call in the same tag, or a mention of the tag. A tag alone is a malformed call.
         let rest = &text[body..];
         let line = rest.split('\n').next().unwrap_or_default().trim();
         let noise = tag == "tool_call" && (line.is_empty() || line.starts_with("<tool_call>"));
@@ -86,7 +86,7 @@ fn read(text: &str, start: usize, body: usize, tag: &str) -> Option<Candidate> {
 }
 
 /// The value at `at`. First up to the end tag: it shows that the value is whole, so that missing brackets may be added.
-/// Then beyond it: the tag may stand in a string, as in a file being written.
+/// Then beyond it: the tag may be in a string, as in a file being written.
 fn value(text: &str, at: usize, close: &str) -> Result<Literal, Broken> {
     let rest = &text[at..];
     // The shortest reading first, strictly: it decides in all cases where the JSON is right.
@@ -99,7 +99,7 @@ fn value(text: &str, at: usize, close: &str) -> Result<Literal, Broken> {
     }
     match rest.find(close) {
         Some(end) => {
-            // A string that is open at the end tag might go on beyond it: no guess.
+            // A string that is open at the end tag might continue after it: no guess.
             let slice = &rest[..end];
             let slice = slice.trim_end().strip_suffix("```").unwrap_or(slice);
             literal::parse_whole(slice)

@@ -37,7 +37,7 @@ fn find(text: &str, from: usize, tools: &[ToolSpec]) -> Option<Candidate> {
 
 fn read(text: &str, start: usize, tools: &[ToolSpec]) -> Option<Candidate> {
     let rest = &text[start..];
-    // The end of a code block shows that what stands before it is whole.
+    // The end of a code block shows that the text before it is whole.
     let fence = rest.find("\n```");
     let value = literal::parse(rest, literal::Syntax::Json)
         .and_then(|literal| literal::drop_extra_closers(rest, literal))

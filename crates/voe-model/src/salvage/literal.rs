@@ -1,12 +1,12 @@
-//! JSON as models write it: strictly where possible, else with the faults that have one meaning only.
+//! JSON as models write it: strictly where possible, else with faults that can be read in only one way.
 //!
-//! Mended: line breaks and tabs within a string, single quotes, `True`/`False`/`None`, a comma before a closing brace.
-//! Not mended, because a guess could change a command: quotes within a string, escapes that JSON does not have, a value
+//! Repaired: line breaks and tabs within a string, single quotes, `True`/`False`/`None`, a comma before a closing brace.
+//! Not repaired, because a guess could change a command: quotes within a string, escapes that JSON does not have, a value
 //! that breaks off.
 
 use serde_json::{Map, Number, Value};
 
-/// Deeper nesting is no call.
+/// Deeper nesting is not a call.
 const DEEPEST: usize = 64;
 
 /// A value and where it ends.
@@ -15,7 +15,7 @@ pub(crate) struct Literal {
     pub(crate) value: Value,
     /// Bytes of the text that belong to it.
     pub(crate) end: usize,
-    /// What had to be mended.
+    /// What had to be repaired.
     pub(crate) repairs: Vec<&'static str>,
 }
 
@@ -39,11 +39,11 @@ impl Broken {
     }
 }
 
-/// Whose rules hold for escapes.
+/// Which rules apply to escapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Syntax {
     Json,
-    /// Unknown escapes stand for themselves, triple quotes.
+    /// Unknown escapes stand for themselves; triple quotes are allowed.
     Python,
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn parse_whole(text: &str) -> Result<Literal, Broken> {
     drop_extra_closers(text, literal)
 }
 
-/// Takes closing brackets right after a value for slips.
+/// Ignores surplus closing brackets right after a value.
 pub(crate) fn drop_extra_closers(text: &str, mut literal: Literal) -> Result<Literal, Broken> {
     let rest = text.get(literal.end..).unwrap_or_default();
     let extra = rest.len() - rest.trim_start_matches(['}', ']']).len();

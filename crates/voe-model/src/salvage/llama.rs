@@ -53,9 +53,9 @@ fn python_tag(text: &str, from: usize) -> Option<Candidate> {
                     found.calls.push(Ok(call));
                     at = end;
                 }
-                // Code for the built-in interpreter: no call of a tool of ours.
+                // Code for the built-in interpreter: not a call of our tools.
                 _ => {
-                    found.calls.push(Err("it is no call of a tool".to_owned()));
+                    found.calls.push(Err("it is not a call of a tool".to_owned()));
                     at = text.len();
                 }
             }

@@ -1,22 +1,22 @@
-//! Whether a candidate is a call or merely shows one, by where it stands. The rules are in the parent's head.
+//! Decides by its position whether a candidate is a call or merely shows one. The rules are in the parent module's docs.
 
 use std::ops::Range;
 
 use super::{Candidate, DIALECTS, Dialect, MOST, Place};
 use crate::tool::ToolSpec;
 
-/// Candidates that stand together, and count.
+/// Adjacent candidates that count.
 pub(super) struct Block {
     /// Their bytes, a code block around them included.
     pub(super) range: Range<usize>,
     pub(super) candidates: Vec<(&'static Dialect, Candidate)>,
-    /// Whether the block must be justified by its place: no marks, or a code block around it.
+    /// Whether the block must be justified by its position: no marks, or a code block around it.
     weak: bool,
-    /// Why nothing of it may be run, though it is addressed to us.
+    /// Why nothing of it may run, though it is meant as a call.
     pub(super) doubt: Option<&'static str>,
 }
 
-/// What may stand between and behind calls without being text.
+/// What may appear between and after calls without counting as text.
 const FILLERS: [&str; 14] = [
     "<|im_end|>",
     "<|endoftext|>",
@@ -65,14 +65,14 @@ const SHOWING: [&str; 24] = [
 /// The candidates of `text` that count, in order.
 pub(super) fn blocks(text: &str, tools: &[ToolSpec], place: Place) -> Vec<Block> {
     let found = scan(text, tools);
-    // What lies between the blocks, as far as it is text.
+    // The text between the blocks.
     let mut edges = vec![0];
     edges.extend(found.iter().flat_map(|block| [block.range.start, block.range.end]));
     edges.push(text.len());
     let gaps: Vec<&str> = edges.chunks(2).map(|edge| strip_fillers(&text[edge[0]..edge[1]])).collect();
     let tail_from = gaps.iter().rposition(|gap| !gap.is_empty()).unwrap_or(0);
     let head_to = gaps.iter().position(|gap| !gap.is_empty()).unwrap_or(gaps.len());
-    // Block `at` stands between gaps `at` and `at + 1`.
+    // Block `at` is between gaps `at` and `at + 1`.
     let (head, tail) = (|at: usize| at < head_to, |at: usize| at >= tail_from);
     let weak = |wanted: &dyn Fn(usize) -> bool| found.iter().enumerate().any(|(at, block)| block.weak && wanted(at));
     let apart =
@@ -93,7 +93,7 @@ pub(super) fn blocks(text: &str, tools: &[ToolSpec], place: Place) -> Vec<Block>
         if !kept_last {
             continue;
         }
-        let shows = |said: &str, words: &[&str]| words.iter().any(|word| said.contains(word));
+        let shows = |text: &str, words: &[&str]| words.iter().any(|word| text.contains(word));
         if block.weak
             && (tail(at) && !head(at) && shows(&before, &SHOWING)
                 || head(at) && !tail(at) && shows(&behind, &SHOWING[..3]))
@@ -107,13 +107,13 @@ pub(super) fn blocks(text: &str, tools: &[ToolSpec], place: Place) -> Vec<Block>
     kept
 }
 
-/// The end of a text, where what it says of the call stands. Lower case.
+/// The end of a text, which may describe the call. Lower case.
 fn last_of(text: String) -> String {
     let from = text.char_indices().rev().nth(300).map_or(0, |(at, _)| at);
     text[from..].to_lowercase()
 }
 
-/// Whether nothing but white space stands before `at` in its line. Looks no further back than it must.
+/// Whether there is only white space before `at` in its line. Scans back no further than it must.
 pub(super) fn begins_line(text: &str, at: usize) -> bool {
     let before = text[..at].trim_end_matches(|c: char| c != '\n' && c.is_whitespace());
     before.is_empty() || before.ends_with('\n')
@@ -130,7 +130,7 @@ fn strip_fillers(mut text: &str) -> &str {
     }
 }
 
-/// All candidates outside of code, and code blocks that hold nothing else.
+/// All candidates outside of code, and code blocks that contain nothing else.
 fn scan(text: &str, tools: &[ToolSpec]) -> Vec<Block> {
     let mut next: Vec<Next> = DIALECTS.iter().map(|dialect| Next { dialect, candidate: None, asked: false }).collect();
     let mut blocks: Vec<Block> = Vec::new();
@@ -155,7 +155,7 @@ fn scan(text: &str, tools: &[ToolSpec]) -> Vec<Block> {
                 let first = candidate.range.start;
                 let mut candidate = candidate;
                 if let Some(end) = text[first..].find("\n```").filter(|_| candidate.calls.iter().any(Result::is_err)) {
-                    // What is broken has no end of its own: the block's end is its end.
+                    // A broken call has no end of its own: it ends with the block.
                     candidate.range.end = candidate.range.end.min(first + end);
                 }
                 match whole_fence(text, body, dialect, candidate, &mut next, tools) {
@@ -197,7 +197,7 @@ fn earliest(next: &mut [Next], text: &str, from: usize, tools: &[ToolSpec]) -> O
     Some((first.dialect, first.candidate.take().inspect(|_| first.asked = false)?))
 }
 
-/// The candidates of a code block that holds nothing but calls, and where it ends.
+/// The candidates of a code block that contains only calls, and where it ends.
 fn whole_fence(
     text: &str,
     body: usize,
@@ -233,7 +233,7 @@ fn whole_fence(
     }
 }
 
-/// Where a byte stands.
+/// The context of a byte.
 enum Where {
     Text,
     /// Between backticks.
@@ -245,10 +245,10 @@ enum Where {
     },
 }
 
-/// Follows the code blocks of a text, forwards only.
+/// Tracks the code blocks of a text, forwards only.
 struct Code<'a> {
     text: &'a str,
-    /// The beginning of the next line to look at.
+    /// The start of the next line to scan.
     line: usize,
     /// The open code block: its first byte, its content's first byte, its mark, the mark's length.
     open: Option<(usize, usize, char, usize)>,
@@ -259,7 +259,7 @@ impl<'a> Code<'a> {
         Self { text, line: 0, open: None }
     }
 
-    /// What lies before `at` was a call and its strings: no code block of it counts.
+    /// The text before `at` was a call and its strings: code blocks in it do not count.
     fn skip_to(&mut self, at: usize) {
         self.line = at;
         self.open = None;

@@ -77,7 +77,8 @@ fn bare(text: &str, from: usize, to: usize, tools: &[ToolSpec]) -> Option<Candid
 /// `[call, call]` or one call without brackets; and where it ends.
 fn list(text: &str, at: usize) -> Result<(Vec<Written>, usize), String> {
     let breaks_off = || "it breaks off".to_owned();
-    let one = |at: usize| call(text, at).unwrap_or_else(|| Err("it is no call of the form name(key=value)".to_owned()));
+    let one =
+        |at: usize| call(text, at).unwrap_or_else(|| Err("it is not a call of the form name(key=value)".to_owned()));
     if !text[at..].starts_with('[') {
         return one(at).map(|(call, end)| (vec![call], end));
     }
@@ -95,7 +96,7 @@ fn list(text: &str, at: usize) -> Result<(Vec<Written>, usize), String> {
     }
 }
 
-/// `name(key=value, …)` and where it ends; `None` where no name and bracket stand.
+/// `name(key=value, …)` and where it ends; `None` where there is no name with a bracket.
 pub(super) fn call(text: &str, at: usize) -> Option<Result<(Written, usize), String>> {
     let rest = &text[at..];
     let open = rest.bytes().take(65).position(|byte| byte == b'(')?;

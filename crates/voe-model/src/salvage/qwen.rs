@@ -1,7 +1,7 @@
 //! `<function=NAME><parameter=KEY>VALUE</parameter></function>` in `<tool_call>`: Qwen3-Coder, Qwen3.5.
 //!
-//! Mended: a missing `<tool_call>` (ollama#16686), `<parameter=command=create</parameter>` (OpenHands#10039), doubled end
-//! tags, a missing end tag where what follows shows that the value is whole. A value that nothing ends was cut off.
+//! Repaired: a missing `<tool_call>` (ollama#16686), `<parameter=command=create</parameter>` (OpenHands#10039), doubled end
+//! tags, a missing end tag where what follows shows that the value is whole. A value without any end was cut off.
 
 use serde_json::{Map, Value};
 
@@ -26,7 +26,7 @@ fn form(name: &str, arguments: &Map<String, Value>) -> String {
     out + END_FUNCTION + "\n" + END_CALL
 }
 
-/// More than a tag with the name of a tool is long. Bytes.
+/// Length limit of a tag with the name of a tool, in bytes.
 const LONGEST_TAG: usize = 256;
 
 fn find(text: &str, from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
@@ -93,7 +93,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads from behind `<function=NAME>`. `None`: that is no call but the tag spoken of, or another dialect.
+    /// Reads from behind `<function=NAME>`. `None`: not a call but a mention of the tag, or another dialect.
     fn function(mut self, name: &str, begin: usize, wrapped: bool) -> Option<Candidate> {
         let next = &self.text[skip_space(self.text, self.at)..];
         let begun = next.is_empty() || [PARAMETER, END_FUNCTION, END_CALL].iter().any(|tag| next.starts_with(tag));
@@ -176,7 +176,7 @@ impl Reader<'_> {
         Ok((key, value.to_owned()))
     }
 
-    /// A value, up to the end tag behind which the call goes on or ends: a tag within a file's content is not followed so.
+    /// A value, up to the end tag after which the call continues or ends: a tag within a file's content is not followed that way.
     fn value(&mut self) -> Result<&str, String> {
         let (text, begin) = (self.text, self.at);
         let mut from = begin;
@@ -187,17 +187,17 @@ impl Reader<'_> {
                 || [PARAMETER, END_FUNCTION, END_CALL, END_PARAMETER].iter().any(|tag| next.starts_with(tag));
             if goes_on {
                 let value = &text[begin..end];
-                // An end tag may have been left out before: then the value holds what is not its own. Or it is a file
-                // that speaks of calls. No guess.
+                // An end tag may be missing earlier: then the value has text that is not its own. Or it is a file
+                // that mentions calls. No guess.
                 if [PARAMETER, FUNCTION].iter().any(|tag| value.contains(&format!("\n{tag}"))) {
-                    return Err("a value holds further tags of a call; was a </parameter> left out?".to_owned());
+                    return Err("a value contains further tags of a call; was a </parameter> left out?".to_owned());
                 }
                 self.at = behind;
                 return Ok(value);
             }
             from = behind;
         }
-        // No end tag of its own. The call's own end tags, and nothing behind them, show that the value is whole.
+        // No end tag of its own. The call's own end tags, with nothing after them, show that the value is whole.
         let value = &text[begin..];
         let Some(end) = value.find(&format!("\n{END_FUNCTION}")) else { return Err("it breaks off".to_owned()) };
         let mut behind = &value[end..];

@@ -41,7 +41,7 @@ fn a_call_is_read_in_every_form_that_models_write() {
         "<function_call>{\"name\": \"functions.bash\", \"parameters\": {\"command\": \"ls\"}}</function_call>",
         "<tools>\n{\"name\": \"bash\", \"arguments\": {\"command\": \"ls\"}}\n</tools>",
         "<tool_call>\n```json\n{\"name\": \"bash\", \"arguments\": {\"command\": \"ls\"}}\n```\n</tool_call>",
-        // Its faults with one reading.
+        // Faults of it that can be read in only one way.
         "<tool_call>\n{\"name\": \"bash\", \"arguments\": {\"command\": \"ls\"}}",
         "<tool_call>\n{\"name\": \"bash\", \"arguments\": {\"command\": \"ls\"}\n</tool_call>",
         "<tool_call>\n{\"name\": \"bash\", \"arguments\": {\"command\": \"ls\"}}}\n</tool_call>",
@@ -107,7 +107,7 @@ fn several_calls_come_in_order_and_with_the_types_of_the_schema() {
 }
 
 #[test]
-fn what_is_broken_off_or_has_two_readings_is_not_run_and_the_model_is_told() {
+fn an_incomplete_or_ambiguous_call_is_not_run_and_is_reported_to_the_model() {
     for (text, why) in [
         ("<tool_call>\n{\"name\": \"bash\", \"arguments\": {\"command\": \"ls -la /very", "breaks off"),
         (
@@ -137,7 +137,7 @@ fn what_is_broken_off_or_has_two_readings_is_not_run_and_the_model_is_told() {
             "<tool_call>\n<function=list_files>\n<parameter=path>\n.\n</parameter>\n</function>\n</tool_call>",
             "no tool \"list_files\"",
         ),
-        // A left-out end tag, or a file that speaks of calls?
+        // A missing end tag, or a file that mentions calls?
         (
             "<tool_call>\n<function=bash>\n<parameter=command>\nls\n<parameter=timeout>\n3\n</parameter>\n</function>\n</tool_call>",
             "left out",
@@ -149,7 +149,7 @@ fn what_is_broken_off_or_has_two_readings_is_not_run_and_the_model_is_told() {
         ("{\"name\": \"bash\", \"arguments\": {\"command\": \"ls -la /very", "breaks off"),
         ("```json\n{\"name\": \"bash\", \"arguments\": {\"command\": \"ls -la /very", "breaks off"),
         ("[TOOL_CALLS]bash[ARGS]{\"command\": \"ls -la /ve", "breaks off"),
-        ("<|python_tag|>import os\nprint(os.listdir())", "no call of a tool"),
+        ("<|python_tag|>import os\nprint(os.listdir())", "not a call of a tool"),
         ("<|tool_call_start|>[bash(command=\"ls -la /ve", "breaks off"),
         ("<tool_call>bash\n<arg_key>command</arg_key>\n<arg_value>ls -la /ve", "breaks off"),
     ] {
@@ -171,7 +171,7 @@ fn a_reply_that_a_limit_cut_off_needs_the_end_marks_of_its_call() {
 #[test]
 fn text_that_shows_a_call_is_not_run() {
     const CALL: &str = "{\"name\": \"bash\", \"arguments\": {\"command\": \"rm -rf build\"}}";
-    // Illustrations in the middle of a text: nobody is told anything.
+    // Illustrations in the middle of a text: ignored silently.
     for text in [
         format!("I fixed the parser. A call looks like this:\n\n```json\n{CALL}\n```\n\nThat is all. TASK_COMPLETE"),
         format!("The log has these lines:\n{CALL}\nand nothing else."),
@@ -190,7 +190,7 @@ fn text_that_shows_a_call_is_not_run() {
         let found = look(&text);
         assert_eq!((calls(&found), found.malformed, found.rest.as_str()), (vec![], vec![], text.as_str()), "{text}");
     }
-    // At the end or the beginning, but as an example: not run, and the model is told.
+    // At the end or the beginning, but as an example: not run, and reported to the model.
     for text in [
         format!("You could do it with a call like this:\n\n```json\n{CALL}\n```"),
         format!("For example:\n{CALL}"),
@@ -205,7 +205,7 @@ fn text_that_shows_a_call_is_not_run() {
 }
 
 #[test]
-fn a_call_that_runs_stands_beside_text_that_does_not_make_it_an_example() {
+fn a_call_runs_next_to_text_that_does_not_make_it_an_example() {
     for text in [
         "I will list the files first.\n\n```json\n{\"name\": \"bash\", \"arguments\": {\"command\": \"ls\"}}\n```",
         "{\"name\": \"bash\", \"arguments\": {\"command\": \"ls\"}}\n\nThis lists the files.",
@@ -238,7 +238,7 @@ fn a_call_inside_a_file_being_written_is_part_of_the_file() {
         assert_eq!(found.calls.len(), 1, "{text}: {found:?}");
         assert_eq!(found.calls[0].arguments["content"], content, "{text}");
     }
-    // A whole call of the same form in the content: no telling where the file ends, so nothing is run.
+    // A whole call of the same form in the content: the end of the file is ambiguous, so nothing is run.
     let nested = form(&form("x"));
     assert_eq!(calls(&look(&nested)), Vec::<String>::new(), "{nested}");
 }
@@ -312,7 +312,7 @@ proptest! {
     }
 
     #[test]
-    fn prose_holds_no_call(
+    fn prose_contains_no_call(
         words in prop::collection::vec(
             "[A-Za-z]{1,8}|bash|file_read|tool_call|arguments|\\{|\\}|`|```|\n|<|>|\\[|\\]|\"|:|name|function=|=|[(),.;]", 0..60),
         place in prop::sample::select(vec![Place::Content, Place::Reasoning]),

@@ -141,7 +141,7 @@ async fn a_model_that_takes_no_temperature_is_asked_without_and_from_then_on() {
 }
 
 #[tokio::test]
-async fn overload_rate_limits_overflow_and_keys_are_told_apart() {
+async fn overload_rate_limits_overflow_and_keys_are_distinguished() {
     let error =
         |kind: &str, message: &str| json!({"type": "error", "error": {"type": kind, "message": message}}).to_string();
     for (status, body, kind, asked) in [

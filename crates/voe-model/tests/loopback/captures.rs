@@ -1,4 +1,4 @@
-//! Every captured exchange of real servers, served again byte for byte and in the pieces in which it came.
+//! Every captured exchange of real servers, served again byte for byte and in its original pieces.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ struct Case {
     name: String,
     stream: bool,
     answer: Answer,
-    /// What the same server said without streaming.
+    /// The same server's reply without streaming.
     unstreamed: Option<Answer>,
 }
 
@@ -96,11 +96,11 @@ async fn run(case: &Case, recut: Option<usize>) -> (Result<Reply, ModelError>, u
 
 /// What must come out of a forced reply.
 enum Wanted {
-    /// These calls, and this text beside them.
+    /// These calls, and this text next to them.
     Calls(&'static [&'static str], &'static str),
     /// No call, this text.
     Text(&'static str),
-    /// No call, and the model is told what is wrong.
+    /// No call, and an error for the model.
     Told(&'static str),
     /// An error of this class.
     Error(&'static str),
@@ -187,7 +187,7 @@ async fn every_forced_reply_of_vllm_yields_what_the_model_meant_or_tells_it_what
             }
             (Wanted::Told(why), Ok(reply)) => {
                 assert_eq!(calls(&reply), Vec::<String>::new(), "{}: {reply:?}", case.name);
-                assert!(reply.malformed.as_ref().is_some_and(|told| told.contains(why)), "{}: {reply:?}", case.name);
+                assert!(reply.malformed.as_ref().is_some_and(|text| text.contains(why)), "{}: {reply:?}", case.name);
             }
             (_, reply) => panic!("{}: {reply:?}", case.name),
         }
@@ -215,10 +215,10 @@ async fn every_captured_exchange_ends_in_a_reply_that_can_be_sent_back_or_in_an_
                 }
                 assert_eq!(reply.estimated, case.name.contains("nousage"), "{}", case.name);
                 assert!(reply.usage.prompt > 0 && reply.usage.output > 0, "{}: {:?}", case.name, reply.usage);
-                let said = !reply.message.content.is_empty()
+                let has_text = !reply.message.content.is_empty()
                     || reply.message.reasoning.is_some()
                     || !reply.message.tool_calls.is_empty();
-                assert!(said || reply.malformed.is_some(), "{}: {reply:?}", case.name);
+                assert!(has_text || reply.malformed.is_some(), "{}: {reply:?}", case.name);
             }
             Err(error) => {
                 errors += 1;

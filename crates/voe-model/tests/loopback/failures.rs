@@ -1,4 +1,4 @@
-//! Each way in which a server fails, and what the user or the loop is told.
+//! Each way in which a server fails, and the error for the user or the loop.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn chunk(delta: serde_json::Value) -> String {
 }
 
 #[tokio::test]
-async fn a_dead_server_is_told_after_one_more_try() {
+async fn a_dead_server_is_reported_after_one_more_try() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let server = Server::new([hello()]).await;
     let config = OpenAiConfig { base_url: format!("localhost:{port}"), ..server.config() };
@@ -48,7 +48,7 @@ async fn this_machine_answers_by_all_its_names_without_a_proxy() {
 }
 
 #[tokio::test]
-async fn an_unknown_model_is_told_with_those_that_there_are() {
+async fn an_unknown_model_is_reported_with_the_available_ones() {
     let vllm = r#"{"error":{"message":"The model `nope` does not exist. Valid aliases: a, b.","type":"NotFoundError","param":"model","code":404}}"#;
     let server = Server::new([Answer::json(404, vllm)]).await;
     let (reply, seen) = ask(OpenAiConfig { model: "nope".into(), ..server.config() }, true).await;
@@ -67,7 +67,7 @@ async fn an_unknown_model_is_told_with_those_that_there_are() {
 }
 
 #[tokio::test]
-async fn a_refused_key_is_told_and_never_shown() {
+async fn a_refused_key_is_reported_and_never_shown() {
     let server =
         Server::new([Answer::json(401, r#"{"error":{"message":"Incorrect API key provided: sk-very-secret."}}"#)])
             .await;
@@ -99,7 +99,7 @@ async fn a_rate_limit_is_waited_out_as_long_as_the_server_asks() {
     assert_eq!(reply.unwrap().message.content, "hello");
     assert!(seen[0].starts_with("Retry { kind: RateLimited") && seen[0].ends_with("wait: 10ms }"), "{seen:?}");
 
-    // Longer than we wait: told at once, with the time.
+    // Longer than we wait: reported at once, with the time.
     let server = Server::new([limited("3600")]).await;
     let (reply, seen) = ask(server.patient(), true).await;
     assert_eq!(
@@ -110,14 +110,14 @@ async fn a_rate_limit_is_waited_out_as_long_as_the_server_asks() {
 }
 
 #[tokio::test]
-async fn failures_that_pass_are_tried_again_and_those_that_do_not_are_told_after_the_last_try() {
+async fn transient_failures_are_retried_and_lasting_ones_are_reported_after_the_last_try() {
     for (status, body, kind) in [
         (500, "Internal Server Error", RetryKind::Server),
         (502, "<html><body>Bad Gateway</body></html>", RetryKind::Overloaded),
         (503, "no healthy upstream", RetryKind::Overloaded),
         (529, r#"{"error":{"type":"overloaded_error","message":"Overloaded"}}"#, RetryKind::Overloaded),
         (200, r#"{"error":{"message":"Overloaded","code":529}}"#, RetryKind::Overloaded),
-        (200, "this is no JSON", RetryKind::BrokenStream),
+        (200, "this is not JSON", RetryKind::BrokenStream),
     ] {
         let failed = Answer::json(status, body);
         let server = Server::new([failed.clone(), failed.clone(), hello()]).await;
@@ -157,7 +157,7 @@ async fn a_request_that_the_server_refuses_is_not_made_again() {
 async fn hanging_before_the_first_token_ends_at_the_limit() {
     for stream in [true, false] {
         let silent = Answer { pieces: vec![], ..Answer::stream("") }.end(End::Hang);
-        // Comments and an empty role chunk are no token.
+        // Comments and an empty role chunk are not tokens.
         let busy =
             Answer::stream(&format!(": ping\n\n{}", chunk(json!({"role": "assistant", "content": ""})))).end(End::Hang);
         for answer in [silent, busy] {
@@ -174,7 +174,7 @@ async fn hanging_before_the_first_token_ends_at_the_limit() {
             };
             assert_eq!(error, ModelError::IdleTimeout { what, after: Duration::from_millis(40) });
             let text = format!(
-                "no {name} from the server for 0.04 s; check that it is not overloaded or stuck (its log says why), or raise {}",
+                "no {name} from the server for 0.04 s; check that it is not overloaded or stuck (see its log), or raise {}",
                 what.setting()
             );
             assert_eq!(error.to_string(), text);
@@ -301,18 +301,18 @@ async fn a_limit_on_the_reply_that_is_too_large_is_fitted_and_asked_again() {
 #[tokio::test]
 async fn a_200_with_an_empty_stream_is_asked_for_without_streaming() {
     for empty in [Answer::stream(""), Answer::stream("data: [DONE]\n\n"), Answer::json(200, "")] {
-        // LM Studio says only there what is wrong.
+        // LM Studio reports the error only there.
         let server = Server::new([empty.clone(), Answer::json(400, r#"{"error":"The number of tokens to keep from the initial prompt is greater than the context length."}"#)]).await;
         assert_eq!(ask(server.patient(), true).await.0.unwrap_err().kind().word(), "context_overflow");
         assert_eq!(server.asked()[1].body["stream"], false);
-        // And where that is empty too, it is no reply.
+        // And if that is empty too, it is not a reply.
         let server = Server::new([empty]).await;
         assert_eq!(ask(server.patient(), true).await.0.unwrap_err().kind().word(), "broken_stream");
     }
 }
 
 #[tokio::test]
-async fn an_address_where_nothing_of_the_kind_is_says_where_to_look() {
+async fn a_wrong_address_is_reported_with_what_to_check() {
     for answer in [
         Answer::json(404, r#"{"detail":"Not Found"}"#),
         Answer::new(307, "text/plain", "").header("location", "https://else.example/v1"),

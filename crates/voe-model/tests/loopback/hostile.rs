@@ -1,6 +1,6 @@
-//! Servers that send without end, or more than anybody can want: each is left after a bounded number of bytes.
+//! Servers that send without end, or far too much: each connection is closed after a bounded number of bytes.
 //!
-//! The test's server counts the bytes that it got rid of, and gives up at [`ENDLESS`]. No wall time is asserted.
+//! The test's server counts the bytes that it sent, and gives up at [`ENDLESS`]. No wall time is asserted.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use voe_model::{
 
 use crate::server::{Answer, ENDLESS, Server, ask, tools};
 
-/// What lies in the system's buffers, beyond what the client has taken.
+/// Bytes in the system's buffers, beyond what the client has taken.
 const BUFFERS: u64 = 32 << 20;
 
 fn chunk(delta: Value) -> String {
@@ -73,7 +73,7 @@ async fn endless_fragments_of_one_calls_arguments_end_when_they_are_longer_than_
     let begun = call(0, Some("a"), Some("bash"), "{\"command\": \"");
     let more = call(0, None, None, &"a".repeat(5000));
     refused(Answer::stream(&begun).endless(more), true, Excess::Reply, 24 << 20).await;
-    // Names that come again with each fragment, and arguments that look whole at each.
+    // Names that repeat with each fragment, and arguments that are whole at each.
     let more = call(0, None, Some("bash"), &"}".repeat(5000));
     refused(Answer::stream(&begun).endless(more), true, Excess::Reply, 24 << 20).await;
 }
@@ -198,7 +198,7 @@ async fn a_reply_that_never_ends_however_steadily_it_comes_ends_at_its_own_limit
 }
 
 #[tokio::test]
-async fn a_stream_that_has_said_its_end_is_not_kept_open_by_what_follows() {
+async fn a_finished_stream_is_not_kept_open_by_what_follows() {
     let end = format!(
         "data: {}\n\n",
         json!({"choices": [{"index": 0, "delta": {"content": "Hello."}, "finish_reason": "stop"}]})

@@ -1,4 +1,4 @@
-//! What servers are asked and what is made of it.
+//! What servers are asked, and the result.
 
 use std::time::Duration;
 
@@ -119,7 +119,7 @@ async fn a_server_that_is_loading_is_one_that_is_there() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_probed_says_why() {
+async fn a_failed_probe_reports_why() {
     let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     assert_eq!(probe(&format!("localhost:{port}"), None, LIMIT).await.unwrap_err().kind().word(), "unreachable");
     let silent = Server::new([Answer::stream("").end(crate::server::End::Hang)]).await;
@@ -134,7 +134,7 @@ async fn what_cannot_be_probed_says_why() {
 }
 
 #[tokio::test]
-async fn a_tool_call_that_comes_back_is_told_from_one_that_was_read_from_text_and_from_none() {
+async fn a_native_call_a_call_read_from_text_and_no_call_are_distinguished() {
     let call =
         json!({"tool_calls": [{"id": "a", "function": {"name": "report", "arguments": "{\"word\": \"ready\"}"}}]});
     let text = json!({"content": "```json\n{\"name\": \"report\", \"arguments\": {\"word\": \"ready\"}}\n```"});

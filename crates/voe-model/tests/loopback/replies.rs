@@ -101,14 +101,14 @@ async fn a_call_that_a_streaming_parser_lost_is_found_without_streaming() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_lost_without_trace_is_told_to_the_model() {
+async fn a_call_that_was_lost_without_trace_is_reported_to_the_model() {
     let body = json!({"choices": [{"message": {"content": null, "reasoning": "I should look.\n"}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 351, "completion_tokens": 48}});
     let server = Server::new([Answer::json(200, &body.to_string())]).await;
     let reply = ask(server.patient(), false).await.0.unwrap();
-    let told = reply.malformed.unwrap();
-    assert!(told.starts_with("Your last message had 48 tokens, and nearly all of them were lost"), "{told}");
-    assert!(told.contains("bash with the arguments {\"command\":\"…\"}"), "{told}");
+    let malformed = reply.malformed.unwrap();
+    assert!(malformed.starts_with("Your last message had 48 tokens, and nearly all of them were lost"), "{malformed}");
+    assert!(malformed.contains("bash with the arguments {\"command\":\"…\"}"), "{malformed}");
     assert_eq!(server.asked().len(), 1, "asking again without streaming would bring the same");
 }
 

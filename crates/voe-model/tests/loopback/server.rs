@@ -1,4 +1,4 @@
-//! A small HTTP server that answers as it is told, byte for byte, piece by piece.
+//! A small HTTP server with scripted answers, byte for byte, piece by piece.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,13 +33,13 @@ pub(crate) enum End {
     Hang,
 }
 
-/// A hostile answer never needs more than this before the client has had enough: a test's server gives up behind it. Bytes.
+/// A hostile answer never needs more bytes than this before the client closes: a test's server gives up after it.
 pub(crate) const ENDLESS: u64 = 600 << 20;
 
 /// An answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    /// Behind the pieces this again and again, until the client hangs up or [`ENDLESS`] bytes were sent.
+    /// After the pieces this is repeated until the client hangs up or [`ENDLESS`] bytes were sent.
     pub(crate) endless: Option<Vec<u8>>,
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
@@ -53,7 +53,7 @@ impl Answer {
         Self { endless: None, status, headers, pieces: vec![body.into()], end: End::Close }
     }
 
-    /// The same, and behind it `more` without end.
+    /// The same, followed by `more` without end.
     pub(crate) fn endless(self, more: impl Into<Vec<u8>>) -> Self {
         // In pieces that are large enough to send much of.
         let (more, mut piece) = (more.into(), Vec::new());
@@ -128,7 +128,7 @@ impl Server {
         Self { url, asked, sent }
     }
 
-    /// Answers in order; the last answer again and again.
+    /// Answers in order; the last answer repeatedly.
     pub(crate) async fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
         let mut answers: VecDeque<Answer> = answers.into_iter().collect();
         Self::by(move |_| if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0].clone() }).await
@@ -139,7 +139,7 @@ impl Server {
         self.asked.lock().unwrap().clone()
     }
 
-    /// Bytes of endless answers that clients took, or that lie in the system's buffers.
+    /// Bytes of endless answers that clients read, or that are in the system's buffers.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
@@ -232,7 +232,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
     ]
 }
 
-/// One reply, and what was shown while it came.
+/// One reply, and what was shown while it arrived.
 pub(crate) async fn ask(config: OpenAiConfig, stream: bool) -> (Result<Reply, ModelError>, Vec<String>) {
     ask_about(config, stream, &[Message::system("You are a coding agent."), Message::user("List the files.")]).await
 }

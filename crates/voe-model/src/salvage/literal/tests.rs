@@ -8,7 +8,7 @@ fn read(text: &str) -> Result<Value, Broken> {
 }
 
 #[test]
-fn faults_with_one_meaning_are_mended() {
+fn faults_with_one_meaning_are_repaired() {
     for (text, value) in [
         (r#"{"a": "x", "b": [1, -2.5e3, true, null]} rest"#, json!({"a": "x", "b": [1, -2.5e3, true, null]})),
         ("{\"a\": \"line1\nline2\t\"}", json!({"a": "line1\nline2\t"})),

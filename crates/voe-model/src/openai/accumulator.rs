@@ -1,4 +1,4 @@
-//! A reply gathered from a body or from the pieces of a stream, whatever order and gaps the server has.
+//! Assembles a reply from a body or from the pieces of a stream, whatever their order and gaps.
 
 use std::borrow::Cow;
 
@@ -7,11 +7,11 @@ use serde_json::Value;
 use voe_trace::chat::Usage;
 
 use crate::bounds::{MOST_CALLS, clip, token_count};
-use crate::exchange::{Gather, On};
+use crate::exchange::{On, ReplyAccumulator};
 use crate::model::Delta;
-use crate::settle::{Raw, RawCall};
+use crate::normalize::{Raw, RawCall};
 
-/// Under which name the server sends thinking.
+/// The field in which the server sends thinking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Field {
     /// vLLM, Ollama, OpenRouter.
@@ -20,25 +20,25 @@ pub(crate) enum Field {
     ReasoningContent,
 }
 
-/// What has come so far.
+/// The reply so far.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
     pub(crate) raw: Raw,
-    /// The call each entry of `raw.calls` came under.
+    /// The call that each entry of `raw.calls` belongs to.
     indices: Vec<Option<i64>>,
     /// Whether the arguments of each entry of `raw.calls` are whole.
     whole: Vec<Whole>,
     pub(crate) usage: Option<Usage>,
     pub(crate) field: Option<Field>,
-    /// Whether the server said why it stopped.
+    /// Whether the server sent a finish reason.
     pub(crate) finished: bool,
-    /// Bytes gathered so far.
+    /// Bytes received so far.
     held: usize,
     /// Whether there was any choice at all, even an empty one.
     pub(crate) any: bool,
 }
 
-impl Gather for Gathered {
+impl ReplyAccumulator for Gathered {
     fn take(&mut self, chunk: &Value, on: &mut On<'_>) {
         if let Some(usage) = chunk.get("usage").filter(|usage| usage.is_object()) {
             self.usage = Some(usage_of(usage));
@@ -150,7 +150,7 @@ impl Gathered {
         self.held += call.id.as_ref().map_or(0, String::len) + call.name.len() - before;
         let more = match function.get("arguments") {
             Some(Value::String(more)) => Cow::Borrowed(more.as_str()),
-            // Not the interface, but some send the object itself.
+            // Not per the API, but some send the object itself.
             Some(object @ Value::Object(_)) if call.arguments.is_empty() => Cow::Owned(object.to_string()),
             _ => return,
         };
@@ -159,7 +159,7 @@ impl Gathered {
         self.held += more.len();
     }
 
-    /// The call that a piece goes on with; `None` where it begins one.
+    /// The call that a piece continues; `None` if it begins one.
     fn find(&self, id: Option<&str>, name: Option<&str>, index: Option<i64>) -> Option<usize> {
         let calls = &self.raw.calls;
         let at_index = || match index {
@@ -170,7 +170,7 @@ impl Gathered {
             return Some(at);
         }
         match (id, name) {
-            // A new id with a name is a new call, even at an index that is taken (Ollama). One that only came late is not.
+            // A new id with a name is a new call, even at an index that is taken (Ollama). One that only arrives late is not.
             (Some(_), Some(name)) => at_index()
                 .filter(|&at| calls[at].id.is_none() && calls[at].name == name && calls[at].arguments.is_empty()),
             // Some repeat the name with each piece; a name after whole arguments begins another call.
@@ -184,7 +184,7 @@ impl Gathered {
     }
 }
 
-/// Whether arguments that come in pieces are a whole JSON object: known without reading all of them again at each piece.
+/// Whether arguments that arrive in pieces are a whole JSON object: known without rereading all of them at each piece.
 #[derive(Debug, Default)]
 struct Whole {
     is_object: bool,
@@ -215,7 +215,7 @@ impl Whole {
             }
             behind |= self.closed && !byte.is_ascii_whitespace();
         }
-        // What follows an object that has ended makes it none; no piece makes it one again.
+        // Text after a finished object makes it invalid; no later piece makes it valid again.
         self.is_object = match was_closed {
             true => self.is_object && piece.trim().is_empty(),
             false => {
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn pieces_of_calls_find_their_call_whatever_the_server_leaves_out() {
-        // The interface.
+        // As in the API.
         assert_eq!(
             calls(&[
                 json!({"index": 0, "id": "a", "type": "function", "function": {"name": "bash", "arguments": "{"}}),

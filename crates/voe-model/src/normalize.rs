@@ -1,5 +1,5 @@
-//! A raw reply made into one that the conversation can keep: calls that can be run, and for those that can't, what is
-//! wrong, in words for the model.
+//! Normalizes a raw reply for the conversation: calls that can be run, and for those that can't, an error for the
+//! model.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::salvage::{
 };
 use crate::tool::ToolSpec;
 
-/// A reply as it came.
+/// A raw reply.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Raw {
     pub(crate) content: String,
@@ -23,7 +23,7 @@ pub(crate) struct Raw {
     pub(crate) finish_reason: String,
 }
 
-/// A call as it came.
+/// A raw call.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct RawCall {
     pub(crate) id: Option<String>,
@@ -31,9 +31,9 @@ pub(crate) struct RawCall {
     pub(crate) arguments: String,
 }
 
-/// A reply as it is kept.
+/// A normalized reply.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Settled {
+pub(crate) struct NormalizedReply {
     pub(crate) message: Message,
     pub(crate) repairs: Vec<String>,
     /// Whether calls were read from text.
@@ -41,9 +41,9 @@ pub(crate) struct Settled {
     pub(crate) malformed: Option<String>,
 }
 
-/// Settles a reply. `earlier`: how many calls the conversation holds already, for ids that the server left out; they
-/// must not differ from run to run, or the prefix would.
-pub(crate) fn settle(raw: Raw, tools: &[ToolSpec], earlier: usize) -> Settled {
+/// Normalizes a reply. `earlier`: how many calls the conversation has already, for ids that the server left out; they
+/// must not differ between runs, or the prefix would.
+pub(crate) fn normalize(raw: Raw, tools: &[ToolSpec], earlier: usize) -> NormalizedReply {
     let Raw { content, reasoning, calls, finish_reason } = raw;
     let cut = finish_reason == "length";
     let (mut repairs, mut salvaged) = (Vec::new(), false);
@@ -86,7 +86,7 @@ pub(crate) fn settle(raw: Raw, tools: &[ToolSpec], earlier: usize) -> Settled {
                     kept.push(call_of(call.id, name, arguments));
                 }
                 Err(wrong) => {
-                    // The model's own words stay where it can see them.
+                    // The model's own text stays where it can see it.
                     if !content.is_empty() {
                         content.push('\n');
                     }
@@ -99,7 +99,7 @@ pub(crate) fn settle(raw: Raw, tools: &[ToolSpec], earlier: usize) -> Settled {
     if content.trim().is_empty() {
         content.clear();
     } else if !reasoning.is_empty() {
-        // Templates put the empty line behind the thinking themselves.
+        // Templates add the empty line after the thinking themselves.
         content = content.trim_start_matches('\n').to_owned();
     }
     if !kept.is_empty() {
@@ -110,10 +110,10 @@ pub(crate) fn settle(raw: Raw, tools: &[ToolSpec], earlier: usize) -> Settled {
         tool_calls: kept,
         ..Message::assistant(content)
     };
-    Settled { malformed: describe(&malformed, !message.tool_calls.is_empty()), message, repairs, salvaged }
+    NormalizedReply { malformed: describe(&malformed, !message.tool_calls.is_empty()), message, repairs, salvaged }
 }
 
-/// Thinking that the server left in the text goes where thinking belongs.
+/// Moves thinking that the server left in the text to its own field.
 fn part_thinking(content: String, reasoning: String, repairs: &mut Vec<String>) -> (String, String) {
     const END: &str = "</think>";
     if let Some((thought, rest)) =
@@ -128,7 +128,7 @@ fn part_thinking(content: String, reasoning: String, repairs: &mut Vec<String>) 
     let begun = content.trim_start().strip_prefix("<think>");
     let inner = begun.unwrap_or(&content);
     match inner.split_once(END) {
-        // Without a beginning only if the end stands as templates put it: at a line's end.
+        // Without a start tag only if the end tag is where templates put it: at a line's end.
         Some((thought, rest))
             if begun.is_some() || (rest.is_empty() || rest.starts_with('\n')) && !thought.contains('`') =>
         {
@@ -143,7 +143,7 @@ fn part_thinking(content: String, reasoning: String, repairs: &mut Vec<String>) 
     }
 }
 
-/// Marks that a server's parser left over from calls that it took out.
+/// Marks left by a server's parser from calls that it removed.
 fn drop_stray_tags(content: String) -> String {
     const TAGS: [&str; 5] = ["<tool_call>", "</tool_call>", "<tool_calls>", "</tool_calls>", "</function>"];
     if !content.lines().any(|line| TAGS.contains(&line.trim())) {
@@ -160,7 +160,7 @@ fn drop_stray_tags(content: String) -> String {
     kept.join("\n").trim().to_owned()
 }
 
-/// Name, arguments and repairs of a call that the server parsed, or says it did.
+/// Name, arguments and repairs of a call that the server parsed, or claims to have parsed.
 fn arguments_of(call: &RawCall, tools: &[ToolSpec]) -> Result<(String, String, Vec<String>), Malformed> {
     let name = plain_name(&call.name).to_owned();
     let tool = offered(&name, tools);
@@ -190,10 +190,10 @@ fn arguments_of(call: &RawCall, tools: &[ToolSpec]) -> Result<(String, String, V
         Err(broken) => return Err(refuse(format!("the arguments of {name} are no JSON: {}", broken.why()))),
     };
     let Some(tool) = tool else {
-        // The loop tells the model which tools there are.
+        // The loop lists the tools for the model.
         return match value {
             Value::Object(map) => Ok((name, Value::Object(map).to_string(), repairs)),
-            _ => Err(refuse("the arguments are no object".to_owned())),
+            _ => Err(refuse("the arguments are not an object".to_owned())),
         };
     };
     let empty = matches!(&value, Value::Object(map) if map.is_empty()) || value.is_null();
@@ -209,8 +209,8 @@ fn arguments_of(call: &RawCall, tools: &[ToolSpec]) -> Result<(String, String, V
     }
 }
 
-/// Arguments are whole or they are refused: a server's end of stream says nothing of completeness, and the beginning of
-/// a command is another command.
+/// Incomplete arguments are refused: the end of a stream does not prove completeness, and the beginning of a command is a
+/// different command.
 fn read_arguments(text: &str) -> Result<Literal, Broken> {
     let text = text.trim();
     if text.is_empty() {
@@ -226,7 +226,7 @@ fn read_arguments(text: &str) -> Result<Literal, Broken> {
     }
 }
 
-/// What the model is told.
+/// The message to the model.
 fn describe(malformed: &[Malformed], others_ran: bool) -> Option<String> {
     let first = malformed.first()?;
     let mut out = String::new();
@@ -248,7 +248,7 @@ fn describe(malformed: &[Malformed], others_ran: bool) -> Option<String> {
     Some(out)
 }
 
-/// Whether the server counted far more tokens than it handed on: a call in a form that its parser threw away.
+/// Whether the server counted far more tokens than it sent: its parser dropped a call.
 pub(crate) fn lost_tokens(raw: &Raw, output: u64) -> bool {
     if !raw.calls.is_empty() || !raw.content.trim().is_empty() || raw.finish_reason == "length" {
         return false;
@@ -259,7 +259,7 @@ pub(crate) fn lost_tokens(raw: &Raw, output: u64) -> bool {
     output > most / 2 + 12
 }
 
-/// What the model is told of a call that got lost whole.
+/// The message to the model on a call that was lost completely.
 pub(crate) fn describe_lost(output: u64, tools: &[ToolSpec]) -> String {
     let example =
         tools.first().map(|tool| format!("{} with the arguments {}", tool.name, Value::Object(placeholders(tool))));

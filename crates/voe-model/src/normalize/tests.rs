@@ -11,13 +11,13 @@ fn tools() -> Vec<ToolSpec> {
     }]
 }
 
-fn native(arguments: &str) -> Settled {
+fn native(arguments: &str) -> NormalizedReply {
     let call = RawCall { id: Some("c1".into()), name: "bash".into(), arguments: arguments.into() };
-    settle(Raw { calls: vec![call], finish_reason: "tool_calls".into(), ..Raw::default() }, &tools(), 0)
+    normalize(Raw { calls: vec![call], finish_reason: "tool_calls".into(), ..Raw::default() }, &tools(), 0)
 }
 
-fn text(content: &str, reasoning: &str) -> Settled {
-    settle(Raw { content: content.into(), reasoning: reasoning.into(), ..Raw::default() }, &tools(), 3)
+fn text(content: &str, reasoning: &str) -> NormalizedReply {
+    normalize(Raw { content: content.into(), reasoning: reasoning.into(), ..Raw::default() }, &tools(), 3)
 }
 
 #[test]
@@ -29,10 +29,10 @@ fn arguments_of_a_parsed_call_become_a_json_object_that_fits_the_schema() {
         (r#"{"command": "ls", "timeout": "30"}"#, r#"{"command":"ls","timeout":30}"#),
         ("{'command': 'ls'}", r#"{"command":"ls"}"#),
     ] {
-        let settled = native(given);
-        assert_eq!(settled.malformed, None, "{given}");
+        let reply = native(given);
+        assert_eq!(reply.malformed, None, "{given}");
         assert_eq!(
-            (settled.message.tool_calls[0].id.as_str(), settled.message.tool_calls[0].arguments.as_str()),
+            (reply.message.tool_calls[0].id.as_str(), reply.message.tool_calls[0].arguments.as_str()),
             ("c1", kept)
         );
     }
@@ -51,27 +51,27 @@ fn a_parsed_call_that_is_not_whole_is_not_run_and_stays_where_the_model_sees_it(
         (r#"{"command": "a"} {"command": "b"}"#, "something follows"),
         (r#"{"command": ["ls", "-la"]}"#, "command must be string, not an array"),
     ] {
-        let settled = native(given);
-        assert_eq!(settled.message.tool_calls, [], "{given}");
-        let told = settled.malformed.unwrap();
-        assert!(told.contains(why), "{given}: {told}");
-        assert!(told.contains("bash with the arguments {\"command\":\"…\"}"), "{told}");
+        let reply = native(given);
+        assert_eq!(reply.message.tool_calls, [], "{given}");
+        let malformed = reply.malformed.unwrap();
+        assert!(malformed.contains(why), "{given}: {malformed}");
+        assert!(malformed.contains("bash with the arguments {\"command\":\"…\"}"), "{malformed}");
         assert!(
-            settled.message.content.contains(if given.is_empty() { "{}" } else { given }),
+            reply.message.content.contains(if given.is_empty() { "{}" } else { given }),
             "{}",
-            settled.message.content
+            reply.message.content
         );
     }
 }
 
 #[test]
-fn whole_calls_beside_a_broken_one_are_kept() {
+fn whole_calls_next_to_a_broken_one_are_kept() {
     let call = |arguments: &str| RawCall { id: None, name: "bash".into(), arguments: arguments.into() };
     let raw = Raw { calls: vec![call(r#"{"command":"a"}"#), call(r#"{"command":"b"#)], ..Raw::default() };
-    let settled = settle(raw, &tools(), 7);
-    assert_eq!(settled.message.tool_calls.len(), 1);
-    assert_eq!(settled.message.tool_calls[0].id, "voe000007");
-    assert!(settled.malformed.unwrap().contains("The other calls were run."));
+    let reply = normalize(raw, &tools(), 7);
+    assert_eq!(reply.message.tool_calls.len(), 1);
+    assert_eq!(reply.message.tool_calls[0].id, "voe000007");
+    assert!(reply.malformed.unwrap().contains("The other calls were run."));
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn ids_are_kept_as_given_and_made_up_without_chance_where_they_lack_or_repeat() 
         arguments: r#"{"command":"a"}"#.into(),
     };
     let raw = || Raw { calls: vec![call(Some("x")), call(Some("x")), call(None), call(Some(""))], ..Raw::default() };
-    let ids: Vec<String> = settle(raw(), &tools(), 0).message.tool_calls.into_iter().map(|call| call.id).collect();
+    let ids: Vec<String> = normalize(raw(), &tools(), 0).message.tool_calls.into_iter().map(|call| call.id).collect();
     assert_eq!(ids, ["x", "voe000001", "voe000002", "voe000003"]);
 }
 
@@ -90,7 +90,7 @@ fn ids_are_kept_as_given_and_made_up_without_chance_where_they_lack_or_repeat() 
 fn a_name_with_a_namespace_or_control_tokens_is_the_tool_s_and_an_unknown_one_is_passed_on() {
     let named = |name: &str| {
         let call = RawCall { id: None, name: name.into(), arguments: r#"{"command":"a"}"#.into() };
-        settle(Raw { calls: vec![call], ..Raw::default() }, &tools(), 0).message.tool_calls[0].name.clone()
+        normalize(Raw { calls: vec![call], ..Raw::default() }, &tools(), 0).message.tool_calls[0].name.clone()
     };
     assert_eq!(named("functions.bash"), "bash");
     assert_eq!(named("bash<|channel|>commentary"), "bash");
@@ -126,7 +126,7 @@ fn a_call_is_looked_for_in_the_text_and_then_in_the_thinking() {
     let in_thinking = text("", &format!("I will call it.\n{call}"));
     assert_eq!(in_thinking.message.reasoning.as_deref(), Some("I will call it.\n"));
     assert_eq!(in_thinking.message.tool_calls[0].id, "voe000003");
-    // Text was said: the thinking before it is over.
+    // There is text: the thinking before it is over.
     assert_eq!(text("All done.", call).message.tool_calls, []);
 }
 
@@ -138,7 +138,7 @@ fn marks_that_a_parser_left_over_are_dropped_outside_of_code() {
         calls: vec![call],
         ..Raw::default()
     };
-    assert_eq!(settle(raw, &tools(), 0).message.content, "I called.\n```\n<tool_call>\n```");
+    assert_eq!(normalize(raw, &tools(), 0).message.content, "I called.\n```\n<tool_call>\n```");
 }
 
 #[test]
@@ -163,11 +163,11 @@ proptest! {
     ) {
         let call = RawCall { id: None, name, arguments };
         let raw = Raw { content, reasoning, calls: vec![call; calls], finish_reason: finish };
-        let settled = settle(raw, &tools(), 0);
-        for call in &settled.message.tool_calls {
+        let reply = normalize(raw, &tools(), 0);
+        for call in &reply.message.tool_calls {
             prop_assert!(serde_json::from_str::<serde_json::Map<String, Value>>(&call.arguments).is_ok());
             prop_assert!(!call.name.is_empty());
         }
-        prop_assert!(settled.message.tool_calls.len() + usize::from(settled.malformed.is_some()) >= usize::from(calls > 0));
+        prop_assert!(reply.message.tool_calls.len() + usize::from(reply.malformed.is_some()) >= usize::from(calls > 0));
     }
 }
