@@ -1,4 +1,4 @@
-//! One attempt, whoever leads it.
+//! One attempt, whichever driver runs it.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use voe_sandbox::Sandbox;
 use voe_trace::event::{ConversationRewritten, Finish, Origin, ResumedFrom, RewriteKind, Task};
 use voe_trace::{Event, Message, Reason, Record, Role, Usage, WriteError, Writer};
 
-use crate::drive::pipeline::Past;
-use crate::drive::{Led, Loop};
+use crate::drive::pipeline::ReplayCursor;
+use crate::drive::{Loop, PipelineDriver};
 use crate::prompt::{self, HARNESS};
 use crate::record::{Log, Observer};
 use crate::session::Session;
@@ -21,35 +21,35 @@ use crate::user_tree::UserTree;
 
 /// What an attempt needs.
 pub struct Plan {
-    /// What is to be done.
+    /// The task.
     pub task: Task,
-    /// How. Limits that the user gave are already in it.
+    /// How the agent works, with the user's limits applied.
     pub strategy: Strategy,
     /// The model.
     pub model: Arc<dyn Model>,
-    /// Where the tools run.
+    /// The sandbox in which the tools run.
     pub sandbox: Sandbox,
-    /// Where the base's contents are.
+    /// The source of the base's contents.
     pub pristine: BaseSource,
     /// The user's tree, where the workspace is another that shows it and the user may change it meanwhile.
     pub user_tree: Option<UserTree>,
     /// The repository's AGENTS.md, or empty.
     pub notes: String,
-    /// Whether replies are shown while they come.
+    /// Whether replies are shown while they arrive.
     pub stream: bool,
-    /// Set to `true` to end the attempt in order: the patch is taken.
+    /// Set to `true` to end the attempt in good order: the patch is kept.
     pub stop: watch::Receiver<bool>,
     /// UTC time, RFC 3339, for the record.
     pub time: String,
 }
 
-/// The attempt cannot be recorded or its workspace cannot be reached: what is known is in the record.
+/// The attempt cannot be recorded or its workspace cannot be reached. What is known is in the record.
 #[derive(Debug, thiserror::Error)]
 pub enum AttemptError {
-    /// The record.
+    /// Writing the record failed.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// The workspace.
+    /// The workspace failed.
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
 }
@@ -57,7 +57,7 @@ pub enum AttemptError {
 /// Why the loop ended.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// In order.
+    /// In good order, for this reason.
     Reason(Reason),
     /// The model or its server failed for good.
     Model(ModelError),
@@ -86,12 +86,12 @@ impl<E: Into<AttemptError>> From<E> for End {
 /// One attempt.
 pub struct Attempt(Driver);
 
-/// Who leads it.
+/// The driver of an attempt.
 enum Driver {
     /// The model.
     Loop(Box<Loop>),
     /// The harness.
-    Pipeline(Box<Led>),
+    Pipeline(Box<PipelineDriver>),
 }
 
 impl Attempt {
@@ -109,14 +109,14 @@ impl Attempt {
         }
         let task = prompt::task(&attempt.strategy, &attempt.task, &notes);
         attempt.say(Origin::Task, Message::user(task))?;
-        Ok(Self::driven(attempt, Past::default()))
+        Ok(Self::driven(attempt, ReplayCursor::default()))
     }
 
-    /// Goes on from `records`, which `writer`'s file holds. `files` brings the workspace in `plan` to where they left it.
+    /// Resumes from `records`, which are in `writer`'s file. `files` restores the workspace in `plan` to the state that they describe.
     /// Calls of the last reply that have no result are answered with the fact that they were cut off.
     ///
     /// # Errors
-    /// The tools can't be started, `files` can't be laid over the workspace, or the record can't be written.
+    /// The tools can't be started, `files` can't be written into the workspace, or the record can't be written.
     pub async fn resume(
         plan: Plan,
         writer: Writer,
@@ -131,27 +131,27 @@ impl Attempt {
         }
         let step = attempt.log.conversation.step;
         attempt.log.write(Event::Resume { step, from })?;
-        let mut past = Past::default();
+        let mut replay = ReplayCursor::default();
         if attempt.strategy.pipeline.is_some() {
-            // Begins at the base, and takes what was answered before from the record.
-            past = Past::of(records);
+            // Starts at the base, and takes earlier replies from the record.
+            replay = ReplayCursor::of(records);
         } else if !files.is_empty() {
             attempt.workspace.import(files).await?;
         }
         for call in attempt.log.conversation.open_calls.clone() {
             let text = format!(
-                "{HARNESS} The harness was stopped during this call. It may have taken effect in part: look before you go on."
+                "{HARNESS} The harness was stopped during this call. It may have taken effect in part: check before you continue."
             );
             let state = attempt.workspace.state().await?;
             attempt.result(&call, CallResult { output: text, state, ..CallResult::default() })?;
         }
         attempt.start_again().await?;
-        Ok(Self::driven(attempt, past))
+        Ok(Self::driven(attempt, replay))
     }
 
-    fn driven(session: Session, past: Past) -> Self {
+    fn driven(session: Session, replay: ReplayCursor) -> Self {
         Self(match session.strategy.pipeline.is_some() {
-            true => Driver::Pipeline(Box::new(Led { session, past })),
+            true => Driver::Pipeline(Box::new(PipelineDriver { session, replay })),
             false => Driver::Loop(Box::new(Loop::new(session))),
         })
     }
@@ -181,7 +181,7 @@ impl Attempt {
         }
     }
 
-    /// Runs `steps` more steps. `None`: the attempt could go on. A pipeline has no steps to stop between: it is run to its end.
+    /// Runs `steps` more steps. `None`: the attempt has not ended. A pipeline can't stop between steps: it runs to its end.
     pub async fn run_for(&mut self, steps: u32) -> Option<(Reason, Option<String>)> {
         let Driver::Loop(driver) = &mut self.0 else { return Some(self.run().await) };
         let until = driver.session.log.conversation.step + steps;
@@ -193,8 +193,8 @@ impl Attempt {
         None
     }
 
-    /// Marks the record as complete up to here: an attempt that is cut off later continues from this line. `scratch`: the file
-    /// in which the scratch files are kept as they are now, if they are.
+    /// Marks the record as complete up to here: an attempt that is interrupted later resumes from here. `scratch`: the file
+    /// that has the scratch files as they are now, where they are kept.
     ///
     /// # Errors
     /// The record can't be written.
@@ -217,12 +217,12 @@ impl Attempt {
         self.session().in_place()
     }
 
-    /// Says something before the next step. Where the last word is the user's it is added to it: some templates refuse two
+    /// Adds a user message before the next step. If the last message is the user's, the text is appended to it: some templates refuse two
     /// user messages in a row.
     ///
     /// # Errors
     /// The record can't be written.
-    pub fn tell(&mut self, text: &str) -> Result<(), AttemptError> {
+    pub fn push_user_message(&mut self, text: &str) -> Result<(), AttemptError> {
         let session = self.session_mut();
         let mut messages = session.log.conversation.messages.clone();
         match messages.last_mut() {
@@ -237,11 +237,11 @@ impl Attempt {
         Ok(session.log.write(Event::ConversationRewritten(Box::new(rewritten)))?)
     }
 
-    /// Lays the work of another attempt over the workspace, as its beginning.
+    /// Applies the files of another attempt to the workspace, as a starting point.
     ///
     /// # Errors
     /// The files can't be written into the workspace, or the record can't be written.
-    pub async fn lay(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<(), AttemptError> {
+    pub async fn apply_files(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<(), AttemptError> {
         if files.is_empty() {
             return Ok(());
         }
@@ -252,7 +252,7 @@ impl Attempt {
         Ok(session.log.write(Event::Patch { step, tree: state.tree, patch: patch.text })?)
     }
 
-    /// The last look at the evidence, the patch, and the finish event for the caller to complete and to write. The patch is taken
+    /// Collects the final evidence and the patch, and returns the finish event for the caller to complete and write. The patch is taken
     /// whatever the reason.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
-//! Whether a reply says that the work is done.
+//! Whether a reply declares that the work is done.
 
 use crate::strategy::Done;
 
-/// Whether `text`, a reply without a call, declares the end with the marker: it stands alone on a line, markup and
-/// punctuation around it aside, or ends the last line. A reply that only talks about the marker ("I will answer with … when
+/// Whether `text`, a reply without a call, declares the end with the marker: it is alone on a line, apart from markup
+/// and punctuation, or ends the last line. A reply that only talks about the marker ("I will answer with … when
 /// …") does not, unless the strategy takes the marker anywhere.
 pub fn declares_done(text: &str, keys: &Done) -> bool {
     let marker = keys.marker.as_str();
@@ -27,14 +27,14 @@ pub fn declares_done(text: &str, keys: &Done) -> bool {
             return true;
         }
     }
-    // A whole reply in a fence is a habit of small models.
+    // Small models tend to put the whole reply into a fence.
     last == marker
         || last
             .strip_suffix(&marker)
             .is_some_and(|before| !before.ends_with(|c: char| c.is_alphanumeric() || c == '_') && !negated(before))
 }
 
-/// Whether the words before the marker put it off or deny it.
+/// Whether the words before the marker postpone or deny it.
 fn negated(before: &str) -> bool {
     let before = before.to_lowercase();
     ["not ", "n't ", "before ", "until ", "with ", "say ", "answer ", "reply ", "when ", "once "]

@@ -1,10 +1,10 @@
-//! What checks showed, in words for the model.
+//! What checks showed, as text for the model.
 
 use voe_trace::{Check, Level, Why};
 
 use crate::prompt::HARNESS;
 
-/// What a check showed, in words for the model.
+/// What a check showed, as text for the model.
 pub(crate) fn fact(check: &Check) -> String {
     let name = short(&check.command);
     let with = &check.with;
@@ -16,7 +16,7 @@ pub(crate) fn fact(check: &Check) -> String {
     let both = format!("{HARNESS} `{name}` was also run on a copy without your changes: {without}; with them: {with}.");
     match check.level {
         Level::Proven => {
-            let line = why.map(|line| format!(" Without them it says: {line}")).unwrap_or_default();
+            let line = why.map(|line| format!(" Without them it prints: {line}")).unwrap_or_default();
             format!("{both} So it shows that the change makes the difference.{line}")
         }
         Level::Vacuous => format!(

@@ -1,12 +1,12 @@
-//! Keys of TOML files that are not those of the type they are read as: which one, and which was meant.
+//! Finds unknown keys in TOML files and suggests the key that was meant.
 
 use serde_json::Value as Json;
 use toml::Value;
 
-/// Names less alike than this are different names, not misspelt ones.
+/// Names less similar than this are different names, not misspellings.
 const ALIKE: f64 = 0.8;
 
-/// The name in `known` that `name` is most like, if it is much like one.
+/// The name in `known` most similar to `name`, if one is similar enough.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let known = known.into_iter().map(|known| (strsim::jaro_winkler(name, known), known));
     known.filter(|(alike, _)| *alike > ALIKE).max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, known)| known)
@@ -17,14 +17,14 @@ pub fn did_you_mean(name: Option<&str>) -> String {
     name.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default()
 }
 
-/// A key that a file has and its type does not.
+/// A key in a file that its type does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownKey {
     /// The table that has it, as in `[limits]`; empty: the file itself.
     pub table: String,
     /// The key.
     pub key: String,
-    /// The key that was meant, if one is much like it.
+    /// The key that was probably meant.
     pub nearest: Option<String>,
 }
 
@@ -38,7 +38,7 @@ impl std::fmt::Display for UnknownKey {
     }
 }
 
-/// The first key of `table` that `schema`, the JSON Schema of its type, does not have. A schema that says nothing of further keys
+/// The first key of `table` that `schema`, the JSON Schema of its type, does not have. A schema that does not mention further keys
 /// allows them.
 pub fn unknown(table: &toml::Table, schema: &Json) -> Option<UnknownKey> {
     in_table(table, &[schema], schema, "")
@@ -75,7 +75,7 @@ fn in_table(table: &toml::Table, schemas: &[&Json], root: &Json, at: &str) -> Op
     })
 }
 
-/// What a schema can stand for: what it refers to, and each of several.
+/// The alternatives of a schema: what it refers to, and each variant.
 fn alternatives<'s>(schemas: &[&'s Json], root: &'s Json) -> Vec<&'s Json> {
     let mut found = Vec::new();
     let mut open: Vec<&Json> = schemas.to_vec();

@@ -1,13 +1,13 @@
 //! One attempt: the loop, the conversation, strategies, evidence.
 //!
 //! - [`attempt`]: an attempt as its callers see it
-//! - `drive`: who leads it: the model (`drive/loop.rs` is the loop of an agent), the harness (a pipeline), or a search
+//! - `drive`: the drivers: the agent loop (`drive/loop.rs`), the scripted pipeline, and search
 //! - `policy`: parts of a strategy that react to what happens, one file each
 //! - [`session`]: what every driver works with: record, workspace, model, limits
-//! - [`record`]: the record while it is being written, who watches, and what is folded from it
-//! - [`strategy`]: what a strategy file says, key by key; [`load`](mod@load): finding and reading such files
-//! - `facts`: what checks showed, in words for the model; [`prompt`], [`tools`]: what else it gets and is offered
-//! - [`done`]: whether a reply says that the work is done
+//! - [`record`]: the record while it is being written, its observers and its folds
+//! - [`strategy`]: the keys of a strategy file; [`load`](mod@load): finding and reading such files
+//! - `facts`: what checks showed, as text for the model; [`prompt`], [`tools`]: its other texts and its tools
+//! - [`done`]: whether a reply declares that the work is done
 //! - [`user_tree`]: whether the user changes the tree meanwhile; [`notes`]: the repository's notes for agents
 //!
 //! # Loading a strategy

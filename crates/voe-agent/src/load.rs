@@ -1,4 +1,4 @@
-//! Finding strategies: the shipped ones by name, a user's by path, each on top of what it extends.
+//! Loads strategies: the shipped ones by name, a user's by path, each merged over the one that it extends.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use voe_untrusted::UntrustedDir;
 
 use crate::strategy::Strategy;
 
-/// A strategy file: a [`Strategy`], and the strategy on which it is laid. Only its schema is here; [`load`] reads it table by table.
+/// A strategy file: a [`Strategy`], and the strategy that it extends. Only its schema is here; [`load`] reads it table by table.
 #[derive(Debug)]
 pub struct StrategyFile;
 
@@ -27,10 +27,10 @@ impl JsonSchema for StrategyFile {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = Strategy::json_schema(generator);
         let extends = json_schema!({
-            "description": "The strategy that this one is laid on, key by key: a shipped one's name, or a file beside this one.",
+            "description": "The strategy that this one extends, key by key: a shipped one's name, or a file next to this one.",
             "type": "string",
         });
-        let about = "How the agent works. Every key has a default, so a file holds only what is different.";
+        let about = "How the agent works. Every key has a default, so a file contains only what is different.";
         schema.insert("description".into(), about.into());
         if let Some(serde_json::Value::Object(keys)) = schema.get_mut("properties") {
             keys.insert("extends".into(), extends.into());
@@ -62,16 +62,16 @@ pub const SHIPPED: &[(&str, &str)] = &[
 /// The keys that a file can have.
 static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(|| schemars::schema_for!(StrategyFile).to_value());
 
-/// How many files may extend one another: more is a circle or a mistake.
+/// How many files may extend one another: more is a cycle or a mistake.
 const DEPTH: usize = 8;
 
-/// More than any strategy is long. Bytes.
+/// Size limit of a strategy file, in bytes.
 const MOST: u64 = 1 << 20;
 
-/// A strategy could not be read.
+/// Why a strategy could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// No such file, no such name.
+    /// No such file or name.
     #[error("no strategy {name:?}: it is neither a file nor one of {}", names())]
     Unknown {
         /// What was asked for.
@@ -82,10 +82,10 @@ pub enum LoadError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A repository names a strategy that voe does not read: a link, a path out of the work tree, no regular file.
+    /// A repository names a strategy that voe does not read: a link, a path out of the work tree, not a regular file.
     #[error("the repository's strategy {name}: {source}")]
     Refused {
         /// What was asked for.
@@ -125,23 +125,23 @@ pub fn load(what: &str, dir: &Path) -> Result<Strategy, LoadError> {
 /// strategies under `search.strategies`.
 ///
 /// # Errors
-/// As with [`load`]; a file that is a link or lies outside.
+/// As with [`load`]; a file that is a link or is outside `top`.
 pub fn load_for_repository(what: &str, top: &Path) -> Result<Strategy, LoadError> {
     let refused = |source| LoadError::Refused { name: what.into(), source };
     let top = UntrustedDir::open(top).map_err(refused)?;
     with_named(what, &Place::Repository { top: &top, dir: PathBuf::new() })
 }
 
-/// Where the names of files start.
+/// The directory that file names are relative to.
 enum Place<'a> {
-    /// At a directory of the user's.
+    /// A directory of the user's.
     Path(PathBuf),
-    /// At `dir` below a repository's top, out of which nothing leads.
+    /// `dir` below a repository's top, which no path may leave.
     Repository { top: &'a UntrustedDir, dir: PathBuf },
 }
 
 impl Place<'_> {
-    /// The text of the file `what` and where names in it start; `None` if it can only be a name and no such file is there.
+    /// The text of the file `what` and where names in it start; `None` if it can only be a name and there is no such file.
     fn read(&self, what: &str) -> Result<Option<(String, Self)>, LoadError> {
         match self {
             Self::Path(dir) => {
@@ -169,7 +169,7 @@ impl Place<'_> {
     }
 }
 
-/// The path without `.` and `..`; `None` if it leads above where it starts.
+/// The path without `.` and `..`; `None` if it leads above its start.
 fn plain(path: &Path) -> Option<PathBuf> {
     let mut out = PathBuf::new();
     for part in path.components() {
@@ -205,8 +205,8 @@ fn with_named(what: &str, place: &Place<'_>) -> Result<Strategy, LoadError> {
     Ok(strategy)
 }
 
-/// Refuses a strategy that somebody else wrote (a repository, a record) where it chooses who is asked and what for, which is the
-/// user's to choose and to pay; and where its templates compute, for which there is no limit on memory.
+/// Refuses a strategy that somebody else wrote (a repository, a record) where it chooses models or request fields, which only the
+/// user may choose and pays for; and where its templates compute, because their memory is not limited.
 ///
 /// # Errors
 /// [`LoadError::Invalid`], with the key.
@@ -241,14 +241,14 @@ fn is_shipped(name: &str) -> bool {
     SHIPPED.iter().any(|(shipped, _)| *shipped == name)
 }
 
-/// The same without a look at the strategies that it names.
+/// The same without checking the strategies that it names.
 fn read(what: &str, place: &Place<'_>) -> Result<Strategy, LoadError> {
     let mut table = resolve(what, place, 0)?;
     table.remove("extends");
     let strategy: Strategy = Value::Table(table)
         .try_into()
         .map_err(|e: toml::de::Error| LoadError::Invalid { name: what.into(), error: one_line(e.message()) })?;
-    crate::prompt::validate(&strategy).map_err(|error| LoadError::Invalid { name: what.into(), error })?;
+    crate::strategy::validate(&strategy).map_err(|error| LoadError::Invalid { name: what.into(), error })?;
     Ok(strategy)
 }
 
@@ -287,9 +287,9 @@ fn resolve(what: &str, place: &Place<'_>, depth: usize) -> Result<Table, LoadErr
         return Err(LoadError::Invalid { name: what.into(), error: unknown.to_string() });
     }
     if let Place::Path(dir) = beside {
-        beside_it(&mut table, dir);
+        resolve_relative_to(&mut table, dir);
     }
-    // The parent's name and description are its own.
+    // The parent's name and description are not inherited.
     table.entry("name").or_insert(Value::String(stem));
     table.entry("about").or_insert(Value::String(String::new()));
     match table.get("extends").cloned() {
@@ -303,8 +303,8 @@ fn resolve(what: &str, place: &Place<'_>, depth: usize) -> Result<Table, LoadErr
     }
 }
 
-/// Names that `search.strategies` gives to files beside this one hold wherever voe is started.
-fn beside_it(table: &mut Table, dir: &Path) {
+/// Makes names of files in `search.strategies` relative to this file, wherever voe is started.
+fn resolve_relative_to(table: &mut Table, dir: &Path) {
     let named = table.get_mut("search").and_then(|search| search.get_mut("strategies")).and_then(Value::as_array_mut);
     for name in named.into_iter().flatten() {
         let own = name.as_str().filter(|name| !is_shipped(name));
@@ -315,7 +315,7 @@ fn beside_it(table: &mut Table, dir: &Path) {
     }
 }
 
-/// Lays `over` on `base`, table by table.
+/// Merges `over` into `base`, table by table.
 pub fn merge(base: &mut Table, over: Table) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {

@@ -7,11 +7,11 @@ use voe_untrusted::{Error, UntrustedDir};
 /// The file, at the top of the work tree.
 pub const FILE: &str = "AGENTS.md";
 
-/// More than any notes have; a strategy passes on a part of them only. Bytes.
+/// Size limit in bytes, more than any notes need; a strategy passes on only a part of them.
 const MOST: u64 = 1 << 20;
 
-/// The notes of the repository whose work tree is at `top`; empty if it has none. The repository is not trusted: a file
-/// that is a link would put whatever it leads to (a key, the environment) before the model.
+/// The notes of the repository whose work tree is at `top`; empty if it has none. The repository is not trusted: a link
+/// would show its target (a key, the environment) to the model.
 ///
 /// # Errors
 /// The file is a link, not a regular file, not text, or larger than 1 MiB.

@@ -1,24 +1,24 @@
-//! Templates of a strategy, filled in.
+//! Renders the templates of a strategy.
 
 use minijinja::{Environment, context};
 use voe_trace::event::Task;
 
 use crate::strategy::Strategy;
 
-/// How voe marks what it says of its own accord, so that the model can tell it from the user and from a program's output.
+/// The mark of voe's own messages, so that the model can tell them from the user's and from a program's output.
 pub const HARNESS: &str = "[voe]";
 
-/// Instructions that one template may take: thousands of times what a shipped one takes, and a moment.
+/// Instruction limit of a template: thousands of times what a shipped one needs, and quick to reach.
 const FUEL: u64 = 1_000_000;
 
-/// Fills in `template`; a template that fails is shown as it stands (it was validated when it was loaded).
+/// Fills in `template`; a template that fails is shown unrendered (it was validated when it was loaded).
 pub(crate) fn render(template: &str, values: minijinja::Value) -> String {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     environment.render_str(template, values).unwrap_or_else(|_| template.to_owned()).trim().to_owned()
 }
 
-/// The standing instructions.
+/// The system message.
 pub fn system(strategy: &Strategy, task: &Task) -> String {
     render(&strategy.prompt.system, values(strategy, task, ""))
 }
@@ -29,7 +29,7 @@ pub fn task(strategy: &Strategy, task: &Task, notes: &str) -> String {
     render(&strategy.prompt.task, values(strategy, task, notes))
 }
 
-/// What is said when a reply has neither call nor marker.
+/// The reminder after a reply with neither call nor marker.
 pub fn reminder(strategy: &Strategy, task: &Task) -> String {
     format!("{HARNESS} {}", render(&strategy.prompt.reminder, values(strategy, task, "")))
 }
@@ -47,7 +47,7 @@ pub(crate) fn first(text: &str, chars: usize) -> &str {
     text.char_indices().nth(chars).map_or(text, |(at, _)| &text[..at])
 }
 
-/// The same, saying so where something is left out.
+/// The same, with a note where text is left out.
 pub(crate) fn cut(text: &str, chars: usize) -> String {
     match first(text, chars) {
         all if all.len() == text.len() => all.to_owned(),
@@ -55,7 +55,7 @@ pub(crate) fn cut(text: &str, chars: usize) -> String {
     }
 }
 
-/// The last `most` lines.
+/// The last `most` lines of `text`.
 pub(crate) fn last_lines(text: &str, most: usize) -> String {
     let lines: Vec<&str> = text.trim_end().lines().collect();
     lines[lines.len().saturating_sub(most)..].join("\n")
@@ -92,7 +92,20 @@ pub(crate) fn templates(strategy: &Strategy) -> Vec<(&'static str, &str)> {
     all
 }
 
-/// Whether a template does nothing but put values in by their names.
+/// Parses all templates of a strategy.
+///
+/// # Errors
+/// The first template that does not parse: its key and the error, in one line.
+pub(crate) fn parse(strategy: &Strategy) -> Result<(), String> {
+    for (key, template) in templates(strategy) {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(minijinja::UndefinedBehavior::Lenient);
+        environment.template_from_str(template).map(|_| ()).map_err(|e| format!("{key}: {e}"))?;
+    }
+    Ok(())
+}
+
+/// Whether a template does nothing but insert values by name.
 pub(crate) fn only_names(template: &str) -> bool {
     let mut rest = template;
     while let Some(at) = rest.find(['{', '}']) {
@@ -111,37 +124,4 @@ pub(crate) fn only_names(template: &str) -> bool {
         }
     }
     true
-}
-
-/// What is wrong with the strategy, if anything, in one line.
-///
-/// # Errors
-/// The line: a template that does not parse, or a key without which the model could not work.
-pub fn validate(strategy: &Strategy) -> Result<(), String> {
-    for (key, template) in templates(strategy) {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(minijinja::UndefinedBehavior::Lenient);
-        environment.template_from_str(template).map(|_| ()).map_err(|e| format!("{key}: {e}"))?;
-    }
-    if !strategy.prompt.task.contains("statement") {
-        return Err("prompt.task does not mention `statement`: the model would not learn what to do".into());
-    }
-    if strategy.done.marker.trim().is_empty() && !strategy.done.finish_tool {
-        return Err("done.marker is empty and done.finish_tool is off: the model could never end".into());
-    }
-    if !(0.0..1.0).contains(&strategy.compaction.at) {
-        return Err(format!("compaction.at is a share of the window from 0 to 1, not {}", strategy.compaction.at));
-    }
-    if strategy.nudge.on != crate::strategy::NudgeOn::Off && strategy.nudge.text.trim().is_empty() {
-        return Err("nudge.on is set but nudge.text is empty".into());
-    }
-    crate::drive::verify::validate(strategy)?;
-    crate::drive::pipeline::validate(strategy)?;
-    crate::drive::search_host::validate(strategy)?;
-    for tool in &strategy.tools.offer {
-        if !crate::tools::known(tool) {
-            return Err(format!("tools.offer: there is no tool {tool:?}"));
-        }
-    }
-    Ok(())
 }

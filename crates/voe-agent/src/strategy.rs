@@ -1,7 +1,8 @@
-//! What a strategy file says, key by key.
+//! The keys of a strategy file.
 
 mod grid;
-mod leading;
+mod orchestration;
+mod validate;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,9 +11,10 @@ use voe_model::Sampling;
 use voe_protocol::Syntax;
 
 pub use grid::{Granularity, Method, RecoverHow, Recovery, RedFirst, Verify};
-pub use leading::{Pipeline, Questions, Search, SearchKind, ValueFrom, Writes};
+pub use orchestration::{Pipeline, Questions, Search, SearchKind, ValueFrom, Writes};
+pub use validate::validate;
 
-/// How the agent works. Read with [`crate::load::load`]; every key has a default, so a file holds only what it means to say.
+/// How the agent works. Read with [`crate::load::load`]; every key has a default, so a file contains only what is different.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Strategy {
@@ -20,55 +22,55 @@ pub struct Strategy {
     pub name: String,
     /// What it is, in one line.
     pub about: String,
-    /// What is said to the model.
+    /// The messages to the model.
     pub prompt: Prompt,
-    /// What it may do.
+    /// The tools of the model.
     pub tools: Tools,
-    /// How it says that it is done.
+    /// How the model declares that it is done.
     pub done: Done,
-    /// Where the attempt ends at the latest.
+    /// Limits of the attempt.
     pub limits: Limits,
-    /// How replies are drawn.
+    /// How replies are sampled.
     pub sampling: Sampling,
-    /// When it is asked to verify.
+    /// When the model is asked to verify.
     pub nudge: Nudge,
-    /// What voe finds out by itself about each check.
+    /// What voe finds out about each check.
     pub evidence: EvidenceKeys,
-    /// What must hold before "done" is accepted.
+    /// The condition under which "done" is accepted.
     pub gate: Gate,
     /// How the conversation is kept within the window.
     pub compaction: CompactionKeys,
-    /// When going round in circles ends the attempt.
+    /// When a loop of repeated calls ends the attempt.
     pub stuck: Stuck,
-    /// Verification by other means than the model's own checks.
+    /// Verification by voe, besides the model's own checks.
     pub verify: Verify,
     /// What happens when a verification fails.
     pub recovery: Recovery,
     /// A failing check comes before the first edit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub red_first: Option<RedFirst>,
-    /// The harness leads, one question a fresh context.
+    /// A scripted pipeline: each question in a fresh context.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<Pipeline>,
-    /// Several attempts as one.
+    /// A search over several attempts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,
 }
 
-/// What is said to the model. Templates in minijinja's language; they may use `workspace`, `task_id`, `statement`, `check`,
+/// The messages to the model. Templates in minijinja's language; they may use `workspace`, `task_id`, `statement`, `check`,
 /// `notes`, `marker`, `tools` and `method`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Prompt {
-    /// The standing instructions.
+    /// The system message.
     pub system: String,
     /// The first user message.
     pub task: String,
-    /// Said when a reply has neither a call nor the completion marker.
+    /// Sent when a reply has neither a call nor the completion marker.
     pub reminder: String,
     /// Whether the repository's AGENTS.md is given to the model.
     pub project_notes: bool,
-    /// Characters of it at most.
+    /// At most this many characters of it.
     pub project_notes_chars: usize,
 }
 
@@ -86,7 +88,7 @@ impl Default for Prompt {
     }
 }
 
-/// What the model may do.
+/// The tools of the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tools {
@@ -96,13 +98,13 @@ pub struct Tools {
     pub syntax: Syntax,
     /// Whether commands that install packages are refused.
     pub refuse_installs: bool,
-    /// Commands that hold one of these texts are refused, whatever their case.
+    /// Commands that contain one of these texts are refused, ignoring case.
     pub refuse: Vec<String>,
-    /// Seconds for a command that does not ask for another limit.
+    /// Default time limit of a command, in seconds.
     pub timeout_s: f64,
     /// Characters of output that the model sees.
     pub output_chars: usize,
-    /// Lines of a file that `file_read` shows to a call that asks for no other number.
+    /// Default number of lines that `file_read` shows.
     pub read_lines: usize,
     /// Matching lines that `grep` shows.
     pub grep_matches: usize,
@@ -128,15 +130,15 @@ impl Default for Tools {
     }
 }
 
-/// How the model says that it is done.
+/// How the model declares that it is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Done {
     /// The word that ends the attempt, in a reply without a call.
     pub marker: String,
-    /// Whether the word ends the attempt wherever it stands in the reply, not only alone on a line or at the end.
+    /// Whether the word ends the attempt anywhere in the reply, not only alone on a line or at the end.
     pub anywhere: bool,
-    /// Replies in a row with neither call nor marker after which the attempt is stuck; 0: never.
+    /// Consecutive replies with neither call nor marker after which the attempt is stuck; 0: never.
     pub reminders: u32,
     /// Offers a `finish` tool as well.
     pub finish_tool: bool,
@@ -148,7 +150,7 @@ impl Default for Done {
     }
 }
 
-/// Where the attempt ends at the latest. 0: no limit.
+/// Limits of an attempt. 0: no limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -174,13 +176,13 @@ impl Default for Limits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Nudge {
-    /// What it follows.
+    /// What the nudge follows.
     pub on: NudgeOn,
-    /// Where it is put.
+    /// Where it is placed.
     pub placement: Placement,
     /// How several edits share one.
     pub coalesce: Coalesce,
-    /// What it says; may use `files`, a list of the files just edited.
+    /// The text of the nudge; may use `files`, a list of the files just edited.
     pub text: String,
 }
 
@@ -201,18 +203,18 @@ pub enum NudgeOn {
     Edit,
     /// Successful calls of the tool `file_edit` (the published behaviour).
     FileEdit,
-    /// A step that neither edits nor checks while the ledger holds an edit without proof.
+    /// A step that neither edits nor checks while the ledger has an unproven edit.
     Unproven,
 }
 
-/// Where a nudge is put.
+/// Where a nudge is placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Placement {
     /// At the end of the tool result: keeps the server's prefix cache.
     #[default]
     ToolResult,
-    /// A user message of its own after the step's results (the published behaviour).
+    /// A separate user message after the step's results (the published behaviour).
     User,
 }
 
@@ -220,22 +222,22 @@ pub enum Placement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Coalesce {
-    /// One after each call that edits.
+    /// After each call that edits.
     Each,
-    /// One a step, after its last edit.
+    /// One per step, after its last edit.
     #[default]
     Step,
-    /// One when the edits stop: after the first call that neither edits nor checks.
+    /// When the edits stop: after the first call that neither edits nor checks.
     Run,
 }
 
-/// What voe finds out by itself about each check.
+/// What voe finds out about each check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvidenceKeys {
-    /// Whether passing checks are run again without the edits, and who is told.
+    /// Whether passing checks are run again without the edits, and who gets the result.
     pub counterfactual: Counterfactual,
-    /// Seconds for one such run.
+    /// Time limit of one such run, in seconds.
     pub timeout_s: f64,
     /// Checks that took longer than this many seconds are not run again.
     pub skip_over_s: f64,
@@ -253,20 +255,20 @@ impl Default for EvidenceKeys {
 pub enum Counterfactual {
     /// Not run.
     Off,
-    /// Yes, and only the record holds what came of it.
+    /// Yes, and the result is only recorded.
     #[default]
     Record,
-    /// Yes, and the model is told.
+    /// Yes, and the model gets the result.
     Tell,
 }
 
-/// What must hold before "done" is accepted.
+/// The condition under which "done" is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gate {
-    /// What the patch needs.
+    /// The evidence that the patch needs.
     pub require: Require,
-    /// Refusals after which the attempt may end all the same.
+    /// Refusals after which the attempt may end anyway.
     pub refusals: u32,
 }
 
@@ -280,23 +282,23 @@ impl Default for Gate {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CompactionKeys {
-    /// Share of the window at which it begins; 0: never.
+    /// Share of the window at which compaction starts; 0: never.
     pub at: f64,
-    /// The window that this is a share of, in tokens, where the server's is larger or not known; 0: the server's.
+    /// The window for that share, in tokens, if the server's is larger or unknown; 0: the server's.
     pub window: u64,
     /// What is left of the conversation.
     pub how: CompactHow,
-    /// Whether a reply that its limit of tokens cut off before any call is followed by compaction, not by a reminder.
+    /// Whether a reply that was cut off at its token limit before any call is followed by compaction, not by a reminder.
     pub after_cut: bool,
     /// Newest steps that stay verbatim.
     pub keep_steps: usize,
     /// Characters that an old tool result keeps when shortened.
     pub result_chars: usize,
-    /// What the model is asked when it summarises.
+    /// The request for a summary.
     pub ask: String,
     /// For [`CompactHow::Restart`]: characters of the conversation that are summarised, from its beginning; 0: all.
     pub transcript_chars: usize,
-    /// Tokens of a summary; 0: as of any reply.
+    /// Token limit of a summary; 0: as for any reply.
     pub reply_tokens: u64,
     /// Temperature for a summary; left out: as for any reply.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -335,11 +337,11 @@ impl Default for CompactionKeys {
     }
 }
 
-/// When going round in circles ends the attempt.
+/// When a loop of repeated calls ends the attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Stuck {
-    /// The same call with the same result this many times in a row brings a nudge, and as many again the end. 0: never.
+    /// The same call with the same result this many times in a row triggers a nudge, and twice as many end the attempt. 0: never.
     pub repeats: u32,
 }
 

@@ -1,4 +1,4 @@
-//! The tools as they are offered to the model.
+//! The tools offered to the model.
 
 use serde_json::json;
 use voe_model::ToolSpec;
@@ -8,7 +8,7 @@ use crate::strategy::Strategy;
 /// The call that ends the attempt, where a strategy offers it.
 pub const FINISH: &str = "finish";
 
-/// The call by which the model says that a part is done, where a strategy verifies each part.
+/// The call by which the model reports that a part is done, where a strategy verifies each part.
 pub const CHECKPOINT: &str = "checkpoint";
 
 /// Whether a strategy may offer a tool of this name.
@@ -16,7 +16,7 @@ pub fn known(name: &str) -> bool {
     voe_toolbox::specs().iter().any(|(known, ..)| *known == name)
 }
 
-/// What is offered under `strategy`, always in the same order: the order is part of the prompt that servers cache.
+/// The tools offered under `strategy`, always in the same order: the order is part of the prompt that servers cache.
 pub fn offered(strategy: &Strategy) -> Vec<ToolSpec> {
     let all = voe_toolbox::specs();
     let mut specs: Vec<ToolSpec> = strategy
@@ -33,7 +33,7 @@ pub fn offered(strategy: &Strategy) -> Vec<ToolSpec> {
     if strategy.verify.when == crate::strategy::Granularity::Feature {
         specs.push(own(
             CHECKPOINT,
-            "Say that one part of the work is done, so that it is verified before you go on.",
+            "Say that one part of the work is done, so that it is verified before you continue.",
             "part",
         ));
     }

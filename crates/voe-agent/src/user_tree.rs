@@ -1,7 +1,7 @@
-//! The user's own tree while an attempt works elsewhere: evidence rests on it, and the user may change it meanwhile.
+//! The user's own tree while an attempt works elsewhere: evidence depends on it, and the user may change it meanwhile.
 //!
-//! It is looked at after each run without the edits (such a run shows the tree as it is then) and once more at the end, never
-//! in between: a look costs about as much as `git status`.
+//! It is compared after each run without the edits (such a run shows the tree at that time) and once more at the end, never
+//! in between: a comparison costs about as much as `git status`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,23 +13,23 @@ use crate::record::Log;
 /// Why evidence is void, for the record.
 const CHANGED: &str = "the work tree was changed while the attempt ran";
 
-/// The user's tree, and what it was at the start. Clones share what was seen.
+/// The user's tree, and its state at the start. Clones share the result.
 #[derive(Debug, Clone)]
 pub struct UserTree {
     repo: Repo,
     base: Base,
-    /// Whether it was seen changed. The lock keeps two looks apart: they share an index.
+    /// Whether a change was found. The lock serializes comparisons: they share an index.
     changed: Arc<Mutex<bool>>,
 }
 
 impl UserTree {
-    /// `base` was taken of `repo`.
+    /// `base` is a snapshot of `repo`.
     pub fn new(repo: Repo, base: Base) -> Self {
         Self { repo, base, changed: Arc::default() }
     }
 
-    /// Marks evidence as void if the tree is another than at the start. A look that fails is left to the last one: a file
-    /// may go away under it.
+    /// Marks evidence as void if the tree has changed since the start. A failed comparison is left to the last one: a file
+    /// may disappear during it.
     pub(crate) async fn look(&self, log: &mut Log) -> Result<(), WriteError> {
         if log.ledger.void().is_none() && matches!(self.changed().await, Ok(true)) {
             void(log, CHANGED.into())?;
@@ -37,18 +37,18 @@ impl UserTree {
         Ok(())
     }
 
-    /// The same at the end of an attempt: what can't be told then is not taken for good.
+    /// The same at the end of an attempt: here a failed comparison also voids evidence.
     pub(crate) async fn last_look(&self, log: &mut Log) -> Result<(), WriteError> {
         self.look(log).await?;
         if log.ledger.void().is_none()
             && let Err(error) = self.changed().await
         {
-            void(log, format!("whether the work tree was changed meanwhile can't be told: {error}"))?;
+            void(log, format!("cannot find out whether the work tree was changed meanwhile: {error}"))?;
         }
         Ok(())
     }
 
-    /// Whether it is, or was at an earlier look, another than at the start.
+    /// Whether it differs from the start, now or in an earlier comparison.
     async fn changed(&self) -> Result<bool, RepoError> {
         let tree = self.clone();
         let look = tokio::task::spawn_blocking(move || {
@@ -58,7 +58,7 @@ impl UserTree {
             }
             Ok(*changed)
         });
-        // Without an answer only if the runtime is going down: nothing is concluded from that.
+        // Fails only if the runtime is shutting down: nothing is concluded from that.
         look.await.unwrap_or(Ok(false))
     }
 }

@@ -60,7 +60,7 @@ fn page_of(page: &str) -> String {
 }
 
 #[test]
-fn every_shipped_strategy_loads_says_what_it_is_and_comes_back_from_a_record() {
+fn every_shipped_strategy_loads_has_a_description_and_is_read_back_from_a_record() {
     for (name, _) in load::SHIPPED {
         let strategy = voe_agent::load(name, Path::new(".")).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(strategy.name, *name);

@@ -1,4 +1,4 @@
-//! The schema of a strategy file: it takes what is read and refuses what is not.
+//! The schema of a strategy file: it accepts what the loader accepts and refuses the rest.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
@@ -13,7 +13,7 @@ fn schema() -> Validator {
     jsonschema::validator_for(schema_for!(StrategyFile).as_value()).unwrap()
 }
 
-/// What the schema says against a text in TOML.
+/// The schema's errors on a TOML text.
 fn refusals(schema: &Validator, text: &str) -> Vec<String> {
     let value: Value = serde_json::to_value(text.parse::<toml::Table>().unwrap()).unwrap();
     schema.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect()

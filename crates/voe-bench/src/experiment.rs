@@ -198,7 +198,7 @@ fn with(strategy: &Strategy, set: &Table) -> Result<Strategy, String> {
     voe_agent::load::merge(&mut table, set.clone());
     let changed: Strategy =
         Value::Table(table).try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
-    voe_agent::prompt::validate(&changed)?;
+    voe_agent::strategy::validate(&changed)?;
     Ok(changed)
 }
 

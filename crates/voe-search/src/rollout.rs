@@ -212,12 +212,12 @@ async fn open(
             let sandbox = unpacked(shared, sandbox, pack).await?;
             let writer = Writer::create(&path).map_err(voe_agent::AttemptError::from)?;
             let mut attempt = Attempt::start(plan(shared, spec, sandbox, &origin), writer, Box::new(())).await?;
-            attempt.lay(files).await?;
+            attempt.apply_files(files).await?;
             attempt
         }
     };
     if !spec.message.is_empty() {
-        attempt.tell(&spec.message)?;
+        attempt.push_user_message(&spec.message)?;
     }
     if !pipeline {
         mark(&mut attempt, dir).await?;

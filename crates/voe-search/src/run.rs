@@ -44,7 +44,7 @@ impl Search {
         self.record_node(Node { parent: Some(id), trajectory, step, value, choice, ..chosen })?;
         let files = self.shared.files(&finish.patch).await?;
         let text = format!("Attempt {id} ({kind}) was chosen: {}", examination.why);
-        self.host.adopt(files, &finish.evidence.checks, text).await?;
+        self.host.adopt_patch(files, &finish.evidence.checks, text).await?;
         Ok(())
     }
 

@@ -25,15 +25,15 @@ fn right() -> Value {
     call("file_write", json!({"path": "stats.py", "content": CURED}))
 }
 
-/// Combinations that make no sense, and what is said of them.
+/// Combinations that make no sense, and the reasons given.
 #[test]
 fn combinations_that_make_no_sense_are_refused_with_the_reason() {
     let bench = Bench::python();
     let reason = |method, when, how| -> Option<&str> {
         match (method, when, how) {
             ("none", "end", "retry") => None,
-            ("none", "end", _) => Some("nothing can fail"),
-            ("none", _, _) => Some("there is nothing to time"),
+            ("none", "end", _) => Some("no verification can fail"),
+            ("none", _, _) => Some("nothing is verified"),
             ("counterfactual", "step", _) => Some("no check has run since the edit"),
             _ => None,
         }

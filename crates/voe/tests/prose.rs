@@ -21,7 +21,7 @@ const READERS: &[(&str, &str)] = &[
     // What models write.
     ("voe-agent/src/drive/pipeline/", "code in a model's reply, and source files"),
     ("voe-agent/src/drive/verify/verdict.rs", "a model's verdict"),
-    ("voe-agent/src/record/trail.rs", "a model's to-do list"),
+    ("voe-agent/src/record/history.rs", "a model's to-do list"),
     ("voe-model/src/salvage/", "calls that a model wrote as text"),
     ("voe-model/src/normalize.rs", "a model's thinking in its text"),
     ("voe-search/src/value.rs", "a model's score"),
@@ -59,7 +59,7 @@ const READERS: &[(&str, &str)] = &[
     ("voe-sandbox/src/init/modes.rs", "paths"),
     ("voe-sandbox/src/init/usage.rs", "files in /proc"),
     // Names that people write.
-    ("voe-agent/src/prompt.rs", "variables in a strategy's template"),
+    ("voe-agent/src/strategy/validate.rs", "variables in a strategy's template"),
     ("voe-bench/src/mini/", "ids and paths of the built-in suite"),
     ("voe-bench/src/suite/hub.rs", "paths on a hub"),
     ("voe-model/src/recorded/script.rs", "a model's name: scripted:FILE"),

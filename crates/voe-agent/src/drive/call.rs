@@ -1,4 +1,4 @@
-//! One call: running it, writing its result, and what voe has to say about it.
+//! One call: runs it, records its result, and adds voe's notes.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::attempt::End;
 use crate::policy::{Action, Ran, failing_check};
 use crate::prompt::HARNESS;
 use crate::record::habits::command;
-use crate::record::trail::Moment;
+use crate::record::history::VerifyPoint;
 use crate::session::{sleep_until, stopped};
 use crate::strategy::{Granularity, Method, Placement};
 use crate::tools;
 
 impl Loop {
-    /// Runs one call, writes its result and what voe has to say about it.
+    /// Runs one call, records its result and voe's notes on it.
     pub(crate) async fn call(&mut self, call: &ToolCall) -> Result<(), End> {
         if call.name == tools::FINISH && self.session.strategy.done.finish_tool {
             let refusal = self.done().await?;
@@ -30,17 +30,17 @@ impl Loop {
             if accepted && self.session.strategy.verify.method == Method::None {
                 return Err(self.accept()?);
             }
-            self.verify_due = accepted.then_some(Moment::End).or(self.verify_due);
+            self.verify_due = accepted.then_some(VerifyPoint::End).or(self.verify_due);
             return Ok(());
         }
         if call.name == tools::CHECKPOINT && self.session.strategy.verify.when == Granularity::Feature {
-            self.verify_due = self.verify_due.or(Some(Moment::Part));
-            return Ok(self.session.own_result(call, true, "Noted. It is verified before you go on.".into())?);
+            self.verify_due = self.verify_due.or(Some(VerifyPoint::Part));
+            return Ok(self.session.own_result(call, true, "Noted. It is verified before you continue.".into())?);
         }
         let ran = self.run_tool(call).await?;
         let outcome = outcome(&ran);
         let mut pending = Pending { result: self.session.recorded_result(call, ran), checks: Vec::new() };
-        self.session.hear_counterfactuals().await?;
+        self.session.collect_counterfactuals().await?;
         for policy in self.policies() {
             let ran = Ran { result: &pending.result, outcome: &outcome };
             for action in policy.after_call(self.view(), &ran) {
@@ -69,13 +69,13 @@ impl Loop {
         Ok(())
     }
 
-    /// Does what a policy wants done after a call.
+    /// Carries out a policy's action after a call.
     async fn carry_out(&mut self, action: Action, pending: &mut Pending) -> Result<(), End> {
         let step = self.session.log.conversation.step;
         match action {
             Action::Note(note) => pending.result.notes.push(note),
             Action::Facts => {
-                let facts = std::mem::take(&mut self.session.untold);
+                let facts = std::mem::take(&mut self.session.pending_facts);
                 pending.result.notes.extend(facts.into_iter().map(|text| Note::Evidence { text }));
             }
             Action::Nudge(kind, text, placement) => {
@@ -101,7 +101,7 @@ impl Loop {
             }
             Action::Write(event) => self.session.log.write(event)?,
             Action::End(reason) => return Err(End::Reason(reason)),
-            // These answer other moments.
+            // These belong to other hooks.
             Action::Refuse(_) | Action::Verify(_) => {}
         }
         Ok(())
@@ -154,7 +154,7 @@ impl Loop {
         }
     }
 
-    /// A check that came out otherwise than before on the same code is run once more: if chance decides, it proves nothing.
+    /// Runs a check once more if it ended differently than before on the same code: a flaky check proves nothing.
     async fn settle_flaky(&mut self, check: &mut Check) -> Result<(), End> {
         let passes = |check: &Check| check.with.exit == Some(0);
         let disagrees = self.session.log.ledger.find(&check.command).is_some_and(|old| passes(old) != passes(check));
@@ -169,7 +169,7 @@ impl Loop {
     }
 }
 
-/// A call that has run, with what is recorded behind its result: checks, and whether each is run without the edits, too.
+/// A call that has run, with what is recorded after its result: checks, and whether each also runs without the edits.
 struct Pending {
     result: ToolResult,
     checks: Vec<(Check, bool)>,

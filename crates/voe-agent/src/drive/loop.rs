@@ -10,16 +10,16 @@ use crate::attempt::End;
 use crate::done;
 use crate::policy::{self, Action, Policy, View};
 use crate::prompt::{self, HARNESS};
-use crate::record::trail::Moment;
+use crate::record::history::VerifyPoint;
 use crate::session::Session;
 
-/// An attempt that the model leads.
+/// An attempt driven by the model.
 pub(crate) struct Loop {
     pub(crate) session: Session,
-    /// What is to be said as a user message after the step.
+    /// Parts of the user message that follows the step.
     pub(crate) after_step: Vec<String>,
     /// A verification that a call of this step asked for.
-    pub(crate) verify_due: Option<Moment>,
+    pub(crate) verify_due: Option<VerifyPoint>,
     policies: Vec<Arc<dyn Policy>>,
 }
 
@@ -41,13 +41,13 @@ impl Loop {
         }
     }
 
-    /// One reply and what follows from it.
+    /// One step: a reply, its calls, and the messages that follow.
     pub(crate) async fn step(&mut self) -> Result<(), End> {
         self.session.check_limits()?;
         self.session.make_room().await?;
         let reply = self.session.ask().await?;
-        if let Some(moment) = self.session.log.trail.review()
-            && self.reviewed(moment, &reply).await?
+        if let Some(point) = self.session.log.history.review()
+            && self.reviewed(point, &reply).await?
         {
             return Ok(());
         }
@@ -63,29 +63,29 @@ impl Loop {
         }
         for policy in self.policies() {
             for action in policy.after_step(self.view()) {
-                if let Action::Verify(moment) = action {
-                    self.verify_due.get_or_insert(moment);
+                if let Action::Verify(point) = action {
+                    self.verify_due.get_or_insert(point);
                 }
             }
         }
         match self.verify_due.take() {
-            Some(moment) => self.verify(moment).await,
+            Some(point) => self.verify(point).await,
             None => self.say_after_step(Origin::Nudge),
         }
     }
 
-    /// The model declares that it is done. `None`: so it is; else what it is answered.
+    /// The model declares that it is done. `None`: accepted; else the refusal that it gets.
     pub(crate) async fn done(&mut self) -> Result<Option<String>, End> {
-        self.session.hear_counterfactuals().await?;
+        self.session.collect_counterfactuals().await?;
         if self.session.strategy.gate.require != Require::Nothing && self.session.log.ledger.edited() {
             let fact = self.session.users_check_if_due().await?;
-            self.session.untold.extend(fact.filter(|_| self.session.tells()));
+            self.session.pending_facts.extend(fact.filter(|_| self.session.tells()));
         }
         let (step, level) = (self.session.log.conversation.step, self.session.log.ledger.level());
         for policy in self.policies() {
             for action in policy.on_done(self.view()) {
                 let Action::Refuse(refusal) = action else { continue };
-                let mut parts = std::mem::take(&mut self.session.untold);
+                let mut parts = std::mem::take(&mut self.session.pending_facts);
                 parts.push(refusal);
                 let text = parts.join("\n\n");
                 self.session.log.write(Event::Gate { step, accepted: false, level, text: text.clone() })?;
@@ -100,17 +100,17 @@ impl Loop {
         self.policies.clone().into_iter()
     }
 
-    /// What policies see.
+    /// The view that policies get.
     pub(crate) fn view(&self) -> View<'_> {
         let Session { task, strategy, log, .. } = &self.session;
         View { task, strategy, log }
     }
 
-    /// A reply without a call: the end, a call that could not be read, or a slip.
+    /// A reply without a call: the end, a call that could not be read, or an oversight.
     async fn without_call(&mut self, reply: &Reply) -> Result<(), End> {
         if reply.malformed.is_none() && done::declares_done(&reply.message.content, &self.session.strategy.done) {
             return match self.done().await? {
-                None => self.verify(Moment::End).await,
+                None => self.verify(VerifyPoint::End).await,
                 Some(refusal) => Ok(self.session.say(Origin::Gate, Message::user(refusal))?),
             };
         }

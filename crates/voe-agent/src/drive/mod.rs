@@ -1,10 +1,10 @@
-//! Who leads an attempt. Each driver owns a [`crate::session::Session`].
+//! The drivers of an attempt. Each owns a [`crate::session::Session`].
 //!
-//! - `loop.rs`: the model leads: one reply, the calls in it, and what follows from them
-//! - `call`: one call, and carrying out what policies want done about it
+//! - `loop.rs`: driven by the model: one reply, its calls, and what follows
+//! - `call`: one call, and the actions of policies on it
 //! - `verify`: verification by other means, one file a method; `recovery`: what follows when it fails
-//! - `pipeline`: the harness leads, one question a fresh context
-//! - [`search_host`]: a search over several attempts, which asks nothing itself
+//! - `pipeline`: driven by the harness, each question in a fresh context
+//! - [`search_host`]: a search over several attempts, which sends no requests itself
 
 #[path = "loop.rs"] // `loop` is a keyword
 mod agent_loop;
@@ -15,5 +15,5 @@ pub mod search_host;
 pub(crate) mod verify;
 
 pub(crate) use agent_loop::Loop;
-pub(crate) use pipeline::Led;
+pub(crate) use pipeline::PipelineDriver;
 pub use search_host::SearchHost;

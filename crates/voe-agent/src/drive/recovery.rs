@@ -1,4 +1,4 @@
-//! What follows a verification that failed: the failure goes back to the model, in the same context, a shortened one or a new one.
+//! Recovery from a failed verification: the failure is reported to the model in the same context, a compacted one or a new one.
 
 use voe_trace::Event;
 use voe_trace::event::NudgeKind;
@@ -6,18 +6,18 @@ use voe_trace::event::NudgeKind;
 use super::Loop;
 use crate::attempt::End;
 use crate::prompt::HARNESS;
-use crate::record::trail::Moment;
+use crate::record::history::VerifyPoint;
 use crate::strategy::RecoverHow;
 
 impl Loop {
-    /// Goes on after a failed verification. What is left in `after_step` is yet to be said.
-    pub(crate) async fn recover(&mut self, moment: Moment, failure: &str) -> Result<(), End> {
-        let next = match moment {
-            Moment::Part => "Mend this before you go on.",
-            Moment::End => "Mend this and check it; then say again that you are done.",
+    /// Continues after a failed verification. What is left in `after_step` is not sent yet.
+    pub(crate) async fn recover(&mut self, point: VerifyPoint, failure: &str) -> Result<(), End> {
+        let next = match point {
+            VerifyPoint::Part => "Fix this before you continue.",
+            VerifyPoint::End => "Fix this and check it; then say again that you are done.",
         };
         let method = self.session.strategy.verify.method.word();
-        self.after_step.append(&mut self.session.untold);
+        self.after_step.append(&mut self.session.pending_facts);
         self.after_step.push(format!("{HARNESS} Verification ({method}) failed:\n{failure}\n\n{next}"));
         let text = self.after_step.join("\n\n");
         let step = self.session.log.conversation.step;

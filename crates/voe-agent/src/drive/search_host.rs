@@ -1,4 +1,4 @@
-//! What a search over several attempts has of its own: a record, a workspace to fork from, and the outcome that it takes over.
+//! What a search over several attempts owns: a record, a workspace to fork from, and the outcome that it adopts.
 
 use voe_proof::Workspace;
 use voe_protocol::{CallResult, FileState, RawBytes};
@@ -12,13 +12,13 @@ use crate::session::Session;
 use crate::session::finish::Ended;
 use crate::strategy::{SearchKind, Strategy};
 
-/// The driver of a search, which asks nothing itself.
+/// The driver of a search. It sends no requests itself.
 pub struct SearchHost {
     pub(crate) session: Session,
 }
 
 impl SearchHost {
-    /// Opens a record and a workspace for a search, which asks nothing itself. `records`: what `writer`'s file holds already.
+    /// Opens a record and a workspace for a search. `records`: what `writer`'s file contains already.
     ///
     /// # Errors
     /// The tools can't be started, or the record can't be written.
@@ -54,12 +54,12 @@ impl SearchHost {
         &mut self.session.workspace
     }
 
-    /// Takes over the work of another attempt as the outcome, with the checks that it rests on. Nothing comes after it but
-    /// [`Attempt::finish`](crate::Attempt::finish).
+    /// Adopts the work of another attempt as the outcome, with the checks that support it. Only
+    /// [`Attempt::finish`](crate::Attempt::finish) comes after it.
     ///
     /// # Errors
     /// The files can't be written into the workspace, or the record can't be written.
-    pub async fn adopt(
+    pub async fn adopt_patch(
         &mut self,
         files: Vec<(RawBytes, Option<FileState>)>,
         checks: &[Check],
@@ -98,7 +98,7 @@ impl SearchHost {
         self.session.in_place()
     }
 
-    /// The last look at the evidence, the patch, and the finish event for the caller to complete and to write.
+    /// Collects the final evidence and the patch, and returns the finish event for the caller to complete and write.
     ///
     /// # Errors
     /// The record can't be written, or the workspace can't be reached.
@@ -120,26 +120,26 @@ impl SearchHost {
     }
 }
 
-/// What is wrong with the keys of a search, if anything, in one line.
+/// Checks the keys of a search. The error is one line.
 pub(crate) fn validate(strategy: &Strategy) -> Result<(), String> {
     let Some(keys) = &strategy.search else { return Ok(()) };
     let kind = keys.kind.word();
     if keys.n == 0 || keys.parallel == 0 || keys.width == 0 {
-        return Err("search.n, search.parallel and search.width are 1 at least".into());
+        return Err("search.n, search.parallel and search.width must be at least 1".into());
     }
     if keys.kind == SearchKind::Ralph && keys.parallel > 1 {
         return Err("search.parallel: with ralph each attempt comes after the one before; leave it at 1".into());
     }
     if matches!(keys.kind, SearchKind::Bst | SearchKind::Mcts) && strategy.pipeline.is_some() {
         return Err(format!(
-            "search.kind = {kind} goes on from the middle of an attempt, and a pipeline has no middle; use best-of-n"
+            "search.kind = {kind} resumes from the middle of an attempt, which a pipeline can't; use best-of-n"
         ));
     }
     if strategy.limits.steps == 0 && keys.steps == 0 {
         return Err("a search needs a limit: set limits.steps (all attempts together) or search.steps (each)".into());
     }
     if !keys.explore.is_finite() || keys.explore < 0.0 {
-        return Err(format!("search.explore is 0 or more, not {}", keys.explore));
+        return Err(format!("search.explore must be 0 or more, not {}", keys.explore));
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Verification by other means than the model's own checks: when it is made, by what means, and what follows. Each means is
-//! a file in `verify/`; a new one is a file, a line in [`Loop::look`] and a word in the strategy.
+//! Verification by other means than the model's own checks: when it runs, by which method, and what follows. Each method
+//! is a file in `verify/`; a new one is a file, a line in [`Loop::run_method`] and a word in the strategy.
 
 mod command;
 mod counterfactual;
@@ -14,27 +14,27 @@ use voe_trace::{Event, Message, Reason, Usage};
 use super::Loop;
 use crate::attempt::End;
 use crate::prompt::HARNESS;
-use crate::record::trail::Moment;
+use crate::record::history::VerifyPoint;
 use crate::session::Session;
 use crate::strategy::{Granularity, Method, Strategy};
 
-/// What a means of verification found.
-pub(crate) enum Look {
+/// What a method of verification returned.
+pub(crate) enum VerifyOutcome {
     /// A verdict.
     Verdict(Verdict),
-    /// A question to be put into the conversation; the next reply is the verdict.
+    /// A question to add to the conversation; the next reply is the verdict.
     Ask(String),
 }
 
-/// A verdict, and what it cost to get it.
+/// A verdict, and what it cost.
 pub(crate) struct Verdict {
-    /// `None`: it could not be told.
+    /// `None`: inconclusive.
     pub(crate) passed: Option<bool>,
-    /// Why, for the model and for the record.
+    /// The reason, for the model and for the record.
     pub(crate) text: String,
-    /// Tokens of a question of its own.
+    /// Tokens of a separate question.
     pub(crate) usage: Usage,
-    /// Seconds that it took.
+    /// Duration in seconds.
     pub(crate) seconds: f64,
 }
 
@@ -44,42 +44,42 @@ impl Verdict {
     }
 }
 
-impl From<Verdict> for Look {
+impl From<Verdict> for VerifyOutcome {
     fn from(verdict: Verdict) -> Self {
         Self::Verdict(verdict)
     }
 }
 
-/// What the repository's own tests say of the work as it stands.
+/// Verifies the current work with the repository's own tests.
 pub(crate) async fn own_tests(session: &mut Session) -> Result<Verdict, End> {
-    match existing::look(session).await? {
-        Look::Verdict(verdict) => Ok(verdict),
-        Look::Ask(_) => Ok(Verdict::new(None, "")),
+    match existing::run(session).await? {
+        VerifyOutcome::Verdict(verdict) => Ok(verdict),
+        VerifyOutcome::Ask(_) => Ok(Verdict::new(None, "")),
     }
 }
 
 impl Loop {
-    /// Verifies the work as it stands and acts on the verdict. To be called when all calls have their results. The error is
+    /// Verifies the current work and acts on the verdict. Call it when all calls have their results. The error is
     /// how the attempt ends.
-    pub(crate) async fn verify(&mut self, moment: Moment) -> Result<(), End> {
+    pub(crate) async fn verify(&mut self, point: VerifyPoint) -> Result<(), End> {
         let tree = self.session.log.ledger.tree();
         if self.session.strategy.verify.method == Method::None
-            || self.session.log.trail.verdict(tree) == Some(Some(true))
+            || self.session.log.history.verdict(tree) == Some(Some(true))
         {
-            return self.go_on(moment, None).await;
+            return self.proceed(point, None).await;
         }
         if tree.is_empty() {
             let unchanged = Verdict::new(Some(false), "Nothing is changed yet.");
-            return match moment {
-                Moment::Part => self.go_on(moment, Some(unchanged)).await,
-                Moment::End => self.act(moment, unchanged).await,
+            return match point {
+                VerifyPoint::Part => self.proceed(point, Some(unchanged)).await,
+                VerifyPoint::End => self.act(point, unchanged).await,
             };
         }
-        match self.look().await? {
-            Look::Verdict(verdict) => self.act(moment, verdict).await,
-            Look::Ask(question) => {
+        match self.run_method().await? {
+            VerifyOutcome::Verdict(verdict) => self.act(point, verdict).await,
+            VerifyOutcome::Ask(question) => {
                 let step = self.session.log.conversation.step;
-                let kind = if moment == Moment::End { NudgeKind::LastReview } else { NudgeKind::Review };
+                let kind = if point == VerifyPoint::End { NudgeKind::LastReview } else { NudgeKind::Review };
                 let text = format!("{HARNESS} {question}");
                 self.session.log.write(Event::Nudge { step, kind, text: text.clone() })?;
                 self.after_step.push(text);
@@ -88,52 +88,53 @@ impl Loop {
         }
     }
 
-    async fn look(&mut self) -> Result<Look, End> {
+    async fn run_method(&mut self) -> Result<VerifyOutcome, End> {
         let session = &mut self.session;
         match session.strategy.verify.method {
             Method::None => Ok(Verdict::new(Some(true), "").into()),
-            Method::SelfReview => Ok(self_review::look(session)),
-            Method::Tests => existing::look(session).await,
-            Method::Spec => spec::look(session).await,
-            Method::Command => command::look(session).await,
-            Method::Counterfactual => counterfactual::look(session).await,
+            Method::SelfReview => Ok(self_review::run(session)),
+            Method::Tests => existing::run(session).await,
+            Method::Spec => spec::run(session).await,
+            Method::Command => command::run(session).await,
+            Method::Counterfactual => counterfactual::run(session).await,
         }
     }
 
-    /// Takes `reply` as the review that was asked for. `false`: the model went on with calls instead.
-    pub(crate) async fn reviewed(&mut self, moment: Moment, reply: &Reply) -> Result<bool, End> {
+    /// Reads `reply` as the review that was asked for. `false`: the model made calls instead.
+    pub(crate) async fn reviewed(&mut self, point: VerifyPoint, reply: &Reply) -> Result<bool, End> {
         if reply.message.tool_calls.is_empty() && reply.malformed.is_none() {
-            self.act(moment, verdict::read(&reply.message.content)).await?;
+            self.act(point, verdict::read(&reply.message.content)).await?;
             return Ok(true);
         }
-        self.record(&Verdict::new(None, "The model went on with a call instead of a verdict."))?;
+        self.record(&Verdict::new(None, "The model made a call instead of giving a verdict."))?;
         Ok(false)
     }
 
-    /// Records a verdict and does what the strategy says about it.
-    async fn act(&mut self, moment: Moment, verdict: Verdict) -> Result<(), End> {
+    /// Records a verdict and does what the strategy demands.
+    async fn act(&mut self, point: VerifyPoint, verdict: Verdict) -> Result<(), End> {
         self.record(&verdict)?;
-        if verdict.passed == Some(false) && self.session.log.trail.recoveries() < self.session.strategy.recovery.times {
-            self.recover(moment, &verdict.text).await?;
+        if verdict.passed == Some(false) && self.session.log.history.recoveries() < self.session.strategy.recovery.times
+        {
+            self.recover(point, &verdict.text).await?;
             return self.say_after_step(Origin::Nudge);
         }
-        self.go_on(moment, Some(verdict)).await
+        self.proceed(point, Some(verdict)).await
     }
 
-    /// No recovery, or none any more: at the end the attempt ends, before it the model is told in a line and goes on.
-    async fn go_on(&mut self, moment: Moment, verdict: Option<Verdict>) -> Result<(), End> {
-        if moment == Moment::End {
+    /// No recovery, or none left: at the end the attempt ends; before it, the model gets the result in one line and continues.
+    async fn proceed(&mut self, point: VerifyPoint, verdict: Option<Verdict>) -> Result<(), End> {
+        if point == VerifyPoint::End {
             return Err(self.accept()?);
         }
         let method = self.session.strategy.verify.method.word();
         if let Some(verdict) = verdict {
-            let said = match verdict.passed {
+            let outcome = match verdict.passed {
                 Some(true) => "passed".to_owned(),
                 Some(false) if self.session.log.ledger.tree().is_empty() => verdict.text,
                 Some(false) => "failed".to_owned(),
-                None => format!("could not be told. {}", verdict.text),
+                None => format!("inconclusive. {}", verdict.text),
             };
-            self.after_step.push(format!("{HARNESS} Verification ({method}): {said}\nGo on."));
+            self.after_step.push(format!("{HARNESS} Verification ({method}): {outcome}\nContinue."));
         }
         self.say_after_step(Origin::Strategy)
     }
@@ -158,7 +159,7 @@ impl Loop {
         })?)
     }
 
-    /// Says what is to be said after a step, as one user message: some templates refuse two in a row.
+    /// Sends what follows a step as one user message: some templates refuse two in a row.
     pub(crate) fn say_after_step(&mut self, origin: Origin) -> Result<(), End> {
         if self.after_step.is_empty() {
             return Ok(());
@@ -168,21 +169,21 @@ impl Loop {
     }
 }
 
-/// What is wrong with the verification keys of `strategy`, if anything, in one line.
+/// Checks the verification keys of `strategy`. The error is one line.
 pub(crate) fn validate(strategy: &Strategy) -> Result<(), String> {
     use crate::strategy::{Counterfactual, RecoverHow};
     let (verify, how) = (&strategy.verify, strategy.recovery.how);
     let forks = strategy.evidence.counterfactual != Counterfactual::Off;
     let no = |why: &str| Err(why.to_owned());
     if strategy.pipeline.is_some() && (verify.method != Method::None || strategy.red_first.is_some()) {
-        return no("[verify] and [red_first] are for attempts that the model leads; [pipeline] runs its own checks");
+        return no("[verify] and [red_first] are for attempts driven by the model; [pipeline] runs its own checks");
     }
     match verify.method {
         Method::None if verify.when != Granularity::End => {
-            no("verify.when says when to verify, but verify.method is none: there is nothing to time")
+            no("verify.when is set, but verify.method is none: nothing is verified")
         }
         Method::None if how != RecoverHow::Retry => {
-            no("recovery.how says what follows a failed verification, but verify.method is none: nothing can fail")
+            no("recovery.how is set, but verify.method is none: no verification can fail")
         }
         Method::Counterfactual if verify.when == Granularity::Step => no(
             "verify.method = counterfactual cannot be asked after each step that edited: no check has run since the edit, so it \

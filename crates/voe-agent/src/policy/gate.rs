@@ -1,5 +1,5 @@
-//! The gate: whether "done" is accepted, and what the model is answered if not. After some refusals it gives way: not every problem can
-//! be shown by a command.
+//! The gate: whether "done" is accepted, and what the model gets as the reason if not. After some refusals it accepts: not every problem
+//! can be shown by a command.
 
 use voe_evidence::Require;
 use voe_trace::Level;
@@ -14,7 +14,7 @@ impl Policy for Gate {
     fn on_done(&self, view: View<'_>) -> Vec<Action> {
         let (keys, ledger) = (&view.strategy.gate, &view.log.ledger);
         let level = ledger.level();
-        // Once evidence is void, nothing that the model could do would change that.
+        // Once evidence is void, the model can't change that.
         let accepted = ledger.void().is_some() || keys.require.accepts(level);
         if accepted || view.log.counters.refusals >= keys.refusals {
             return Vec::new();
@@ -23,7 +23,7 @@ impl Policy for Gate {
     }
 }
 
-/// Why "done" is not accepted yet, and the way out.
+/// Why "done" is not accepted yet, and what to do.
 fn refusal(view: View<'_>, level: Level) -> String {
     let ledger = &view.log.ledger;
     let marker = &view.strategy.done.marker;
@@ -32,7 +32,7 @@ fn refusal(view: View<'_>, level: Level) -> String {
     }
     if let Some(broken) = ledger.regression() {
         return format!(
-            "Not yet: `{}` passes without your changes and fails with them. Mend that, run it again, then answer {marker}.",
+            "Not yet: `{}` passes without your changes and fails with them. Fix that, run it again, then answer {marker}.",
             short(&broken.command)
         );
     }
@@ -48,7 +48,7 @@ fn refusal(view: View<'_>, level: Level) -> String {
     match view.strategy.gate.require {
         Require::Proven => format!(
             "Not yet: {state}. Write a script in /tmp that shows the problem from the statement (it must fail on the old \
-             code and pass on the new) and run it; voe runs it on a copy without your changes by itself. If the problem \
+             code and pass on the new) and run it; voe also runs it on a copy without your changes. If the problem \
              can't be shown by a command, answer {marker} again."
         ),
         _ => format!("Not yet: {state}. Run a check of your change, then answer {marker}."),

@@ -1,11 +1,11 @@
-//! The same calls with the same results again and again: the model is told once, then the attempt ends.
+//! Detects repeated calls with the same results: one nudge to the model, then the attempt ends.
 
 use voe_trace::Reason;
 use voe_trace::event::NudgeKind;
 
 use super::{Action, Policy, Ran, View};
 use crate::prompt::HARNESS;
-use crate::record::loops::Seen;
+use crate::record::loops::Repetition;
 use crate::strategy::Placement;
 
 pub(super) struct LoopDetector;
@@ -13,15 +13,15 @@ pub(super) struct LoopDetector;
 impl Policy for LoopDetector {
     fn after_call(&self, view: View<'_>, ran: &Ran<'_>) -> Vec<Action> {
         match view.log.habit(ran.result).0 {
-            Seen::Nothing => Vec::new(),
-            Seen::Circle(times) => {
+            Repetition::Nothing => Vec::new(),
+            Repetition::Repeating(times) => {
                 let text = format!(
                     "{HARNESS} This is the same call with the same result, {times} times over. Repeating it changes nothing: \
                      do something else."
                 );
                 vec![Action::Nudge(NudgeKind::Stuck, text, Placement::ToolResult)]
             }
-            Seen::Hopeless => vec![Action::End(Reason::Stuck)],
+            Repetition::Stuck => vec![Action::End(Reason::Stuck)],
         }
     }
 }

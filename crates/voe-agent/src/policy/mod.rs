@@ -1,13 +1,13 @@
-//! Parts of a strategy that react to what happens in an attempt, one file each. A policy sees the record and answers with
-//! actions, which the driver carries out in order; whatever it remembers is a fold of the record.
+//! Parts of a strategy that react to what happens in an attempt, one file each. A policy sees the record and returns
+//! actions, which the driver carries out in order; all its state is a fold of the record.
 //!
-//! The order in which policies are asked is that of [`all`]; it is also the order of what they add to a tool's result.
+//! Policies run in the order of [`all`], which is also the order of their notes on a tool's result.
 //!
 //! - `refusals`: commands that the strategy forbids
 //! - `red_first`: a failing check before the first edit, and that check again after each edit
 //! - `evidence`: what checks showed
-//! - `loop_detector`: the same calls again and again
-//! - `nudge`: edits that are to be verified
+//! - `loop_detector`: repeated calls
+//! - `nudge`: edits that the model is asked to verify
 //! - `gate`: whether "done" is accepted
 //! - `verify`: when a part of the work is verified
 
@@ -27,7 +27,7 @@ use voe_trace::event::{NudgeKind, Task, ToolResult};
 use voe_trace::{Check, Event, Note, Outcome, Reason, ToolCall};
 
 use crate::record::Log;
-use crate::record::trail::Moment;
+use crate::record::history::VerifyPoint;
 use crate::strategy::{Placement, Strategy};
 
 /// What a policy sees.
@@ -52,28 +52,28 @@ pub(crate) struct Ran<'a> {
     pub(crate) outcome: &'a Outcome,
 }
 
-/// What a policy wants done.
+/// An action that a policy requests.
 #[derive(Debug)]
 pub(crate) enum Action {
-    /// Before a call: it is not run, and this is its answer. Where the model is done: it may not end yet, for this reason.
+    /// Before a call: it is not run, and this is its answer. When the model is done: it may not end yet, for this reason.
     Refuse(String),
-    /// After a call: what it changed in the source is put back, and the model gets this to know.
+    /// After a call: its changes to the source are reverted, and the model gets this text.
     PutBack(String),
-    /// After a call: goes with its result.
+    /// After a call: a note that goes with its result.
     Note(Note),
     /// After a call: facts about checks that the model does not have yet go with its result.
     Facts,
     /// After a call: a message to the model.
     Nudge(NudgeKind, String, Placement),
-    /// After a call: a check, to be recorded behind its result.
+    /// After a call: a check to record after its result.
     Record(Box<Check>),
     /// After a call: these commands are run as checks, and what they show goes with its result.
     RunAgain(Vec<String>),
-    /// An event.
+    /// Writes an event.
     Write(Event),
-    /// After a step: the work is verified.
-    Verify(Moment),
-    /// The attempt ends.
+    /// After a step: verify the work.
+    Verify(VerifyPoint),
+    /// Ends the attempt.
     End(Reason),
 }
 
@@ -100,7 +100,7 @@ pub(crate) trait Policy: Send + Sync {
     }
 }
 
-/// All policies, in the order in which they are asked. Each finds its keys in the strategy, and does nothing without them.
+/// All policies, in the order in which they run. Each reads its keys from the strategy, and does nothing without them.
 pub(crate) fn all() -> Vec<Arc<dyn Policy>> {
     vec![
         Arc::new(refusals::Refusals),

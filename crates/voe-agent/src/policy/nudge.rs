@@ -1,4 +1,4 @@
-//! Edits that the model is asked to verify.
+//! Asks the model to verify its edits.
 
 use voe_trace::event::NudgeKind;
 

@@ -1,5 +1,5 @@
-//! Red before green: edits of the source are refused until a check has been seen to fail on the unchanged code, and that check is
-//! run again after each edit. For what can't be made to fail there is an exit.
+//! Red before green: edits of the source are refused until a check has failed on the unchanged code, and that check runs
+//! again after each edit. If nothing can be made to fail, edits are allowed after some refusals.
 
 use serde_json::Value;
 use voe_evidence::check::of_failure_at_base;
@@ -12,15 +12,15 @@ use crate::facts::short;
 use crate::prompt::{HARNESS, last_lines};
 use crate::record::habits::command;
 
-/// Failing checks that are run again after each edit: the newest.
+/// The newest failing checks, which run again after each edit.
 const AGAIN: usize = 2;
-/// Lines of their output that the model gets.
-const TOLD: usize = 15;
+/// Lines of their output for the model.
+const OUTPUT_LINES: usize = 15;
 
-/// Refuses early edits, and puts back those that commands make.
+/// Refuses early edits, and reverts those that commands make.
 pub(super) struct Guard;
 
-/// Takes failing checks, and has them run again after each edit.
+/// Collects failing checks, and runs them again after each edit.
 pub(super) struct Report;
 
 impl Policy for Guard {
@@ -61,7 +61,7 @@ impl Policy for Report {
                     actions.push(note(format!("{HARNESS} This failure does not count as showing the problem: {why}.")));
                 }
                 None => {
-                    let missing = (keys.checks as usize).saturating_sub(view.log.trail.reds().len() + 1);
+                    let missing = (keys.checks as usize).saturating_sub(view.log.history.reds().len() + 1);
                     let text = match missing {
                         0 => "Noted: this fails on the unchanged code. Change the source now; it is run again after each edit."
                             .to_owned(),
@@ -75,7 +75,7 @@ impl Policy for Report {
             }
         }
         if !ran.result.changes.is_empty() && !ran.result.code_tree.is_empty() {
-            let reds = view.log.trail.reds();
+            let reds = view.log.history.reds();
             actions.push(Action::RunAgain(reds[reds.len().saturating_sub(AGAIN)..].to_vec()));
         }
         actions
@@ -85,17 +85,17 @@ impl Policy for Report {
 /// Whether edits of the source are still refused. All edits of a step share one refusal.
 fn is_wanted(view: View<'_>) -> bool {
     let Some(keys) = &view.strategy.red_first else { return false };
-    let (refusals, last) = view.log.trail.red_refusals();
-    view.log.trail.reds().len() < keys.checks as usize && (refusals < keys.refusals || last == view.step())
+    let (refusals, last) = view.log.history.red_refusals();
+    view.log.history.reds().len() < keys.checks as usize && (refusals < keys.refusals || last == view.step())
 }
 
-/// What the model is answered, and what is recorded of it.
+/// The refusal for the model, and the events that record it.
 fn refusal(view: View<'_>, what: &str) -> (String, Vec<Action>) {
     let step = view.step();
     let keys = view.strategy.red_first.clone().unwrap_or_default();
-    let (so_far, last) = view.log.trail.red_refusals();
+    let (so_far, last) = view.log.history.red_refusals();
     let left = keys.refusals.saturating_sub(if last == step { so_far } else { so_far + 1 });
-    let missing = (keys.checks as usize).saturating_sub(view.log.trail.reds().len());
+    let missing = (keys.checks as usize).saturating_sub(view.log.history.reds().len());
     let wanted = if missing > 1 { format!("{missing} different scripts") } else { "a script".to_owned() };
     let exit = match left {
         0 => "If nothing can be made to fail, say so: edits are let through from the next step on.".to_owned(),
@@ -116,15 +116,15 @@ fn refusal(view: View<'_>, what: &str) -> (String, Vec<Action>) {
     (text, actions)
 }
 
-/// The call as a check that fails on the unchanged code, if it is one that is not known yet.
+/// The call as a check that fails on the unchanged code, if it is a new one.
 fn failed_at_base(view: View<'_>, ran: &Ran<'_>) -> Option<Check> {
     let command = command(&ran.result.tool, &ran.result.arguments)?;
     let (before, after) = (view.log.ledger.code_tree(), &ran.result.code_tree);
     let check = of_failure_at_base(command, view.step(), before, after, ran.outcome.clone())?;
-    (!view.log.trail.reds().iter().any(|red| red == command)).then_some(check)
+    (!view.log.history.reds().iter().any(|red| red == command)).then_some(check)
 }
 
-/// What the model is told of a failing check that was run again.
+/// The note for the model on a failing check that was run again.
 pub(crate) fn fact(check: &Check) -> String {
     let name = short(&check.command);
     let how = &check.with;
@@ -132,7 +132,7 @@ pub(crate) fn fact(check: &Check) -> String {
         Some(0) => format!("{HARNESS} `{name}` failed before; with this change: {how}."),
         _ => format!(
             "{HARNESS} `{name}` failed before; with this change it still does: {how}. It ends with:\n{}",
-            last_lines(&check.with.tail, TOLD)
+            last_lines(&check.with.tail, OUTPUT_LINES)
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! Commands that the strategy forbids.
+//! Refuses commands that the strategy forbids.
 
 use serde_json::Value;
 use voe_trace::ToolCall;

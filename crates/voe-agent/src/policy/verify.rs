@@ -1,7 +1,7 @@
-//! When a part of the work is verified. By what means, and what follows, is in `drive/verify.rs`.
+//! When a part of the work is verified. The method and what follows are in `drive/verify.rs`.
 
 use super::{Action, Policy, View};
-use crate::record::trail::Moment;
+use crate::record::history::VerifyPoint;
 use crate::strategy::{Granularity, Method};
 
 pub(super) struct Parts;
@@ -12,9 +12,9 @@ impl Policy for Parts {
         let due = keys.method != Method::None
             && match keys.when {
                 Granularity::End => false,
-                Granularity::Feature => view.log.trail.part_done(),
+                Granularity::Feature => view.log.history.part_done(),
                 Granularity::Step => !view.log.ledger.edited_in(view.step()).is_empty(),
             };
-        due.then_some(Action::Verify(Moment::Part)).into_iter().collect()
+        due.then_some(Action::Verify(VerifyPoint::Part)).into_iter().collect()
     }
 }

@@ -1,27 +1,27 @@
-//! What is counted from step to step. A fold of the trajectory.
+//! Counters across steps. A fold of the trajectory.
 
 use voe_trace::event::{NudgeKind, Origin};
 use voe_trace::{Event, ToolCall};
 
 use crate::session::CUT_OFF;
 
-/// Counts in a row, and what is known of the last reply.
+/// Consecutive counts, and facts on the last reply.
 #[derive(Debug, Clone, Default)]
 pub struct Counters {
-    /// "Done" that the gate refused.
+    /// How often the gate refused "done".
     pub(crate) refusals: u32,
-    /// Replies in a row that called nothing and were answered with a reminder.
+    /// Consecutive replies without a call that were answered with a reminder.
     pub(crate) idle: u32,
-    /// The last reply was cut off at its limit before any call, and nothing was answered.
+    /// The last reply was cut off at its limit before any call, and has no answer yet.
     pub(crate) cut_off: bool,
-    /// Tokens that the conversation held at the last reply, and how many messages that was; zeros once it was rewritten.
+    /// Tokens and messages of the conversation at the last reply; zeros once it was rewritten.
     pub(crate) measured: (u64, usize),
     /// The calls of the last reply.
     calls: Vec<ToolCall>,
 }
 
 impl Counters {
-    /// Takes one more event into account.
+    /// Applies an event.
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Reply(reply) => {
@@ -32,7 +32,7 @@ impl Counters {
                 self.cut_off = self.calls.is_empty() && reply.finish_reason == CUT_OFF;
                 self.measured = (reply.usage.prompt + reply.usage.output, reply.request_messages + 1);
             }
-            // Not what a search adds before it goes on: that answers no reply.
+            // Not what a search adds before it continues: that does not answer a reply.
             Event::Message { origin, .. } if *origin != Origin::Strategy => self.cut_off = false,
             Event::ConversationRewritten(_) => {
                 self.measured = (0, 0);

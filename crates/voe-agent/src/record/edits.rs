@@ -1,23 +1,23 @@
-//! When the model is asked to verify what it just edited.
+//! Decides when the model is asked to verify its edits.
 
 use crate::strategy::{Coalesce, Nudge, NudgeOn};
 
-/// What one call was, as far as nudges care.
+/// One call, as far as nudges care.
 #[derive(Debug, Clone, Copy)]
 pub struct CallSeen<'a> {
     /// The tool.
     pub tool: &'a str,
-    /// Files of the workspace that it changed.
+    /// Workspace files that it changed.
     pub files: &'a [String],
     /// Whether it was a check.
     pub check: bool,
     /// Whether it was the last call of its step.
     pub last: bool,
-    /// Whether, after it, the ledger holds an edit without proof.
+    /// Whether the ledger has an unproven edit after it.
     pub unproven: bool,
 }
 
-/// Remembers which edits have not been answered by a check or a nudge.
+/// The edits that no check or nudge has followed yet.
 #[derive(Debug, Clone, Default)]
 pub struct Nudger {
     pending: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Nudger {
 }
 
 impl Nudger {
-    /// The files that the model is to be nudged about after this call; empty: no nudge.
+    /// The files to nudge the model about after this call; empty: no nudge.
     pub fn after(&mut self, keys: &Nudge, call: CallSeen<'_>) -> Vec<String> {
         match keys.on {
             NudgeOn::Off => Vec::new(),
@@ -56,7 +56,7 @@ impl Nudger {
         if due { std::mem::take(&mut self.pending) } else { Vec::new() }
     }
 
-    /// Once for each run of edits: at the end of a step that went on to other things.
+    /// Once for each run of edits: at the end of a step that did other things.
     fn unproven(&mut self, call: CallSeen<'_>) -> Vec<String> {
         if !call.files.is_empty() {
             self.asked = false;

@@ -1,4 +1,4 @@
-//! What the model does call after call: whether it repeats itself, and which edits it has not verified. A fold of the trajectory.
+//! The model's habits: whether it repeats itself, and which edits it has not verified. A fold of the trajectory.
 
 use serde_json::Value;
 use voe_evidence::{Ledger, check};
@@ -7,30 +7,30 @@ use voe_trace::{Event, Note, Outcome};
 
 use super::counters::Counters;
 use crate::record::edits::{CallSeen, Nudger};
-use crate::record::loops::{Seen, Watch};
+use crate::record::loops::{CallHistory, Repetition};
 use crate::strategy::{Granularity, Nudge, RecoverHow, Strategy};
 use crate::tools;
 
-/// What was seen of the calls so far.
+/// State over the calls so far.
 #[derive(Debug, Clone)]
 pub struct Habits {
-    loops: Watch,
+    loops: CallHistory,
     nudger: Nudger,
     nudge: Nudge,
     repeats: u32,
-    /// After a failed verification the conversation is another, so that a repetition is none.
+    /// After a failed verification the conversation is different, so repeating a call is fine.
     forgets: bool,
-    /// Tools that are voe's own, which change nothing.
+    /// Tools that voe answers itself, which change nothing.
     own: Vec<&'static str>,
 }
 
 impl Habits {
-    /// Nothing was seen yet of an attempt under `strategy`.
+    /// The initial state of an attempt under `strategy`.
     pub fn new(strategy: &Strategy) -> Self {
         let finish = strategy.done.finish_tool.then_some(tools::FINISH);
         let checkpoint = (strategy.verify.when == Granularity::Feature).then_some(tools::CHECKPOINT);
         Self {
-            loops: Watch::new(strategy.stuck.repeats),
+            loops: CallHistory::new(strategy.stuck.repeats),
             nudger: Nudger::default(),
             nudge: strategy.nudge.clone(),
             repeats: strategy.stuck.repeats,
@@ -39,19 +39,21 @@ impl Habits {
         }
     }
 
-    /// Takes one more event into account. `ledger` and `counters`: as they were before it.
+    /// Applies an event. `ledger` and `counters`: their state before it.
     pub(super) fn apply(&mut self, event: &Event, ledger: &Ledger, counters: &Counters) {
         match event {
             Event::Result(result) if !self.own.contains(&result.tool.as_str()) => {
                 self.call(result, ledger, counters);
             }
-            Event::Nudge { kind: NudgeKind::Recovery, .. } if self.forgets => self.loops = Watch::new(self.repeats),
+            Event::Nudge { kind: NudgeKind::Recovery, .. } if self.forgets => {
+                self.loops = CallHistory::new(self.repeats)
+            }
             _ => {}
         }
     }
 
-    /// Takes note of a call with its result: whether it repeats others, and the files that the model is to be nudged about.
-    fn call(&mut self, result: &ToolResult, ledger: &Ledger, counters: &Counters) -> (Seen, Vec<String>) {
+    /// Applies a call with its result. Returns whether it repeats others, and the files to nudge the model about.
+    fn call(&mut self, result: &ToolResult, ledger: &Ledger, counters: &Counters) -> (Repetition, Vec<String>) {
         let arguments = counters.arguments(&result.call_id);
         let seen = self.loops.call(&result.tool, arguments, &shown(result));
         let files: Vec<String> = result.changes.iter().map(|change| change.path.clone()).collect();
@@ -65,13 +67,13 @@ impl Habits {
         (seen, self.nudger.after(&self.nudge, call))
     }
 
-    /// What [`Habits::apply`] will see in a result that is about to be written.
-    pub(super) fn ahead(&self, result: &ToolResult, ledger: &Ledger, counters: &Counters) -> (Seen, Vec<String>) {
+    /// What [`Habits::apply`] will find in a result that is about to be written.
+    pub(super) fn ahead(&self, result: &ToolResult, ledger: &Ledger, counters: &Counters) -> (Repetition, Vec<String>) {
         self.clone().call(result, ledger, counters)
     }
 }
 
-/// What a call showed: an edit that was put back and one that was let through are not the same.
+/// What a call showed: a reverted edit and an accepted one are not the same.
 fn shown(result: &ToolResult) -> String {
     let mut text = result.own_text();
     for note in &result.notes {
@@ -90,7 +92,7 @@ fn is_check(result: &ToolResult, ledger: &Ledger) -> bool {
     check::of_call(command, result.step, ledger.code_tree(), &result.code_tree, with).is_some()
 }
 
-/// The command of a call that runs one.
+/// The command of a call, if it runs one.
 pub(crate) fn command<'a>(tool: &str, arguments: &'a Value) -> Option<&'a str> {
     (tool == "bash").then(|| arguments["command"].as_str()).flatten()
 }
@@ -100,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_edit_put_back_and_let_through_is_no_repetition() {
+    fn the_same_edit_reverted_and_accepted_is_not_a_repetition() {
         let mut habits = Habits::new(&Strategy::default());
         let mut result: ToolResult =
             serde_json::from_value(serde_json::json!({"step": 1, "call_id": "c", "tool": "bash",
@@ -113,7 +115,7 @@ mod tests {
                 _ => vec![Note::Nudge { kind: NudgeKind::RedFirst, text }],
             };
             let (seen, _) = habits.call(&result, &Ledger::default(), &Counters::default());
-            assert_eq!(seen, Seen::Nothing);
+            assert_eq!(seen, Repetition::Nothing);
         }
     }
 }

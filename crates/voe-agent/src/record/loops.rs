@@ -1,40 +1,40 @@
-//! Noticing that the model goes round in circles.
+//! Detects that the model is stuck in a loop.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// The longest circle looked for, in calls.
+/// The longest loop that is detected, in calls.
 const LONGEST: usize = 3;
 
-/// Watches calls and their results.
+/// Recent calls and their results.
 #[derive(Debug, Clone)]
-pub struct Watch {
+pub struct CallHistory {
     repeats: u32,
     recent: VecDeque<u64>,
-    told: bool,
+    nudged: bool,
 }
 
-/// What the watch saw.
+/// What the history shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
-    /// Nothing of note.
+pub enum Repetition {
+    /// No repetition.
     Nothing,
-    /// The last calls are the same thing so many times over: the model should be told.
-    Circle(u32),
-    /// It was told and went on: the attempt should end.
-    Hopeless,
+    /// The last calls repeat this many times: nudge the model.
+    Repeating(u32),
+    /// The model kept repeating after the nudge: end the attempt.
+    Stuck,
 }
 
-impl Watch {
-    /// `repeats`: how often the same thing may happen in a row before it is noticed; below 2: never noticed.
+impl CallHistory {
+    /// `repeats`: consecutive repetitions until a loop is reported; below 2: never.
     pub fn new(repeats: u32) -> Self {
-        Self { repeats, recent: VecDeque::new(), told: false }
+        Self { repeats, recent: VecDeque::new(), nudged: false }
     }
 
-    /// Takes note of a call and its result (without what voe adds to it).
-    pub fn call(&mut self, tool: &str, arguments: &str, result: &str) -> Seen {
+    /// Adds a call and its result (without voe's notes).
+    pub fn call(&mut self, tool: &str, arguments: &str, result: &str) -> Repetition {
         if self.repeats < 2 {
-            return Seen::Nothing;
+            return Repetition::Nothing;
         }
         let mut hasher = DefaultHasher::new();
         (tool, arguments, without_times(result.trim_end())).hash(&mut hasher);
@@ -44,15 +44,15 @@ impl Watch {
         }
         let times = (1..=LONGEST).map(|length| self.times(length)).max().unwrap_or(0);
         if times < self.repeats {
-            self.told = false;
-            Seen::Nothing
+            self.nudged = false;
+            Repetition::Nothing
         } else if times >= 2 * self.repeats {
-            Seen::Hopeless
-        } else if self.told {
-            Seen::Nothing
+            Repetition::Stuck
+        } else if self.nudged {
+            Repetition::Nothing
         } else {
-            self.told = true;
-            Seen::Circle(times)
+            self.nudged = true;
+            Repetition::Repeating(times)
         }
     }
 
@@ -64,7 +64,7 @@ impl Watch {
     }
 }
 
-/// The result without what differs from run to run: numbers with a unit of time.
+/// The result without what varies between runs: numbers with a unit of time.
 fn without_times(result: &str) -> String {
     let mut out = String::with_capacity(result.len());
     for word in result.split_inclusive(char::is_whitespace) {
@@ -78,39 +78,39 @@ fn without_times(result: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Seen, Watch};
+    use super::{CallHistory, Repetition};
 
     #[test]
-    fn the_same_call_with_the_same_result_is_noticed_once_and_then_hopeless() {
-        let mut watch = Watch::new(3);
-        let seen: Vec<_> = (0..6).map(|i| watch.call("bash", "{}", &format!("ran in 0.{i}2s"))).collect();
-        use Seen::*;
-        assert_eq!(seen, [Nothing, Nothing, Circle(3), Nothing, Nothing, Hopeless]);
+    fn a_repeated_call_with_the_same_result_is_reported_once_and_then_ends_the_attempt() {
+        let mut history = CallHistory::new(3);
+        let seen: Vec<_> = (0..6).map(|i| history.call("bash", "{}", &format!("ran in 0.{i}2s"))).collect();
+        use Repetition::*;
+        assert_eq!(seen, [Nothing, Nothing, Repeating(3), Nothing, Nothing, Stuck]);
     }
 
     #[test]
-    fn two_calls_in_turn_are_a_circle_too() {
-        let mut watch = Watch::new(3);
-        let seen: Vec<_> = (0..12).map(|i| watch.call("bash", ["a", "b"][i % 2], "x")).collect();
-        assert_eq!(seen.iter().position(|s| *s == Seen::Circle(3)), Some(5));
-        assert_eq!(seen.iter().position(|s| *s == Seen::Hopeless), Some(11));
+    fn two_alternating_calls_are_a_loop_too() {
+        let mut history = CallHistory::new(3);
+        let seen: Vec<_> = (0..12).map(|i| history.call("bash", ["a", "b"][i % 2], "x")).collect();
+        assert_eq!(seen.iter().position(|s| *s == Repetition::Repeating(3)), Some(5));
+        assert_eq!(seen.iter().position(|s| *s == Repetition::Stuck), Some(11));
     }
 
     #[test]
     fn the_same_call_with_another_result_is_work() {
-        let mut watch = Watch::new(3);
+        let mut history = CallHistory::new(3);
         for i in 0..20 {
-            assert_eq!(watch.call("bash", "pytest", &format!("{i} failed")), Seen::Nothing);
+            assert_eq!(history.call("bash", "pytest", &format!("{i} failed")), Repetition::Nothing);
         }
     }
 
     #[test]
-    fn a_model_that_leaves_the_circle_starts_afresh() {
-        let mut watch = Watch::new(3);
+    fn a_model_that_leaves_the_loop_starts_from_zero() {
+        let mut history = CallHistory::new(3);
         for _ in 0..2 {
-            let seen: Vec<_> = (0..3).map(|_| watch.call("grep", "x", "none")).collect();
-            assert_eq!(seen[2], Seen::Circle(3));
-            assert_eq!(watch.call("bash", "ls", "a"), Seen::Nothing);
+            let seen: Vec<_> = (0..3).map(|_| history.call("grep", "x", "none")).collect();
+            assert_eq!(seen[2], Repetition::Repeating(3));
+            assert_eq!(history.call("bash", "ls", "a"), Repetition::Nothing);
         }
     }
 }

@@ -1,17 +1,17 @@
-//! The record while it is being written, with what is folded from it. The attempt has no other memory: resuming it is folding
+//! The record while it is being written, with its folds. The attempt has no other state: resuming it means folding
 //! its record again.
 //!
-//! - [`counters`]: counts in a row, and what is known of the last reply
+//! - [`counters`]: consecutive counts, and facts on the last reply
 //! - [`habits`]: whether the model repeats itself ([`loops`]), and which edits it has not verified ([`edits`])
-//! - `own_text`: what of the first messages is not a compaction's
-//! - [`trail`]: what was verified, and what came of it
+//! - `own_text`: which part of the first messages was not added by a compaction
+//! - [`history`]: the states of the workspace and the verdicts on them
 
 pub mod counters;
 pub mod edits;
 pub mod habits;
+pub mod history;
 pub mod loops;
 pub(crate) mod own_text;
-pub mod trail;
 
 use voe_evidence::Ledger;
 use voe_model::Delta;
@@ -20,21 +20,21 @@ use voe_trace::{Conversation, Event, Record, WriteError, Writer};
 
 use counters::Counters;
 use habits::Habits;
+use history::StateHistory;
 use own_text::OwnText;
-use trail::Trail;
 
-use crate::record::loops::Seen;
+use crate::record::loops::Repetition;
 use crate::strategy::Strategy;
 
-/// Who watches an attempt: a terminal, a test, a run's progress.
+/// An observer of an attempt: a terminal, a test, a run's progress.
 pub trait Observer: Send {
     /// An event was written.
     fn record(&mut self, record: &Record);
-    /// A part of a reply came.
+    /// A part of a reply arrived.
     fn delta(&mut self, _delta: Delta<'_>) {}
 }
 
-/// Nobody watches.
+/// An observer that ignores everything.
 impl Observer for () {
     fn record(&mut self, _record: &Record) {}
 }
@@ -44,35 +44,35 @@ pub struct Log {
     writer: Writer,
     /// Gets each event once it is written.
     pub observer: Box<dyn Observer>,
-    /// What the next request holds, and what was spent.
+    /// The messages of the next request, and the tokens and cost so far.
     pub conversation: Conversation,
-    /// What is known about the edits.
+    /// The evidence on the edits.
     pub ledger: Ledger,
-    /// What was verified, and what came of it.
-    pub trail: Trail,
-    /// Counts in a row.
+    /// The states of the workspace and the verdicts on them.
+    pub history: StateHistory,
+    /// Consecutive counts.
     pub counters: Counters,
-    /// What the model does call after call.
+    /// The model's habits.
     habits: Habits,
-    /// What of the first messages is not a compaction's.
+    /// Which part of the first messages was not added by a compaction.
     pub(crate) own_text: OwnText,
     /// The file with the scratch files as they were at the end of the last step, where they are kept.
     pub scratch: Option<String>,
-    /// The last patch: what is left of the work if the workspace is lost.
+    /// The last patch, in case the workspace is lost.
     pub(crate) patch: String,
 }
 
 impl Log {
-    /// Goes on from `records`, which `writer`'s file already holds (none for a new attempt).
+    /// Continues from `records`, which are already in `writer`'s file (none for a new attempt).
     pub fn new(writer: Writer, observer: Box<dyn Observer>, records: &[Record], strategy: &Strategy) -> Self {
-        let (conversation, ledger, trail) = (Conversation::default(), Ledger::default(), Trail::default());
+        let (conversation, ledger, history) = (Conversation::default(), Ledger::default(), StateHistory::default());
         let (counters, habits) = (Counters::default(), Habits::new(strategy));
         let mut log = Self {
             writer,
             observer,
             conversation,
             ledger,
-            trail,
+            history,
             counters,
             habits,
             own_text: OwnText::default(),
@@ -106,7 +106,7 @@ impl Log {
         self.own_text.apply(event, &self.conversation.messages);
         self.conversation.apply(event);
         self.ledger.apply(event);
-        self.trail.apply(event);
+        self.history.apply(event);
         match event {
             Event::Patch { patch, .. } => self.patch.clone_from(patch),
             Event::StepEnd { scratch, .. } => self.scratch.clone_from(scratch),
@@ -114,9 +114,9 @@ impl Log {
         }
     }
 
-    /// What a result that is about to be written adds to the model's habits: whether the call repeats others, and the files that
-    /// the model is to be nudged about.
-    pub(crate) fn habit(&self, result: &ToolResult) -> (Seen, Vec<String>) {
+    /// What a result that is about to be written adds to the model's habits: whether the call repeats others, and the files to
+    /// nudge the model about.
+    pub(crate) fn habit(&self, result: &ToolResult) -> (Repetition, Vec<String>) {
         self.habits.ahead(result, &self.ledger, &self.counters)
     }
 
@@ -130,10 +130,10 @@ impl Log {
         self.writer.path()
     }
 
-    /// Asks the disk to keep what was written.
+    /// Flushes the record to disk.
     ///
     /// # Errors
-    /// The disk reports that it could not keep what was written.
+    /// The data could not be written to disk.
     pub fn sync(&self) -> Result<(), WriteError> {
         self.writer.sync()
     }

@@ -1,17 +1,17 @@
-//! How much of the first messages is their own, and not what compactions added to them.
+//! Which part of the first messages is original, and not added by compactions.
 
 use std::collections::BTreeMap;
 
 use voe_trace::event::RewriteKind;
 use voe_trace::{Event, Message, Role};
 
-/// The messages before the first reply that a compaction added to, by their places: bytes of each that are its own. What is added
-/// next replaces what was added before.
+/// The messages before the first reply that a compaction added to, by index: the number of original bytes in each. The next
+/// addition replaces the previous one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct OwnText(BTreeMap<usize, usize>);
 
 impl OwnText {
-    /// Takes an event into account. `messages`: the conversation before it.
+    /// Applies an event. `messages`: the conversation before it.
     pub(crate) fn apply(&mut self, event: &Event, messages: &[Message]) {
         let Event::ConversationRewritten(rewritten) = event else { return };
         match rewritten.kind {
@@ -19,11 +19,11 @@ impl OwnText {
                 if let Some(at) = extended_at(messages) {
                     self.0.entry(at).or_insert(messages[at].content.len());
                 } else if let Some(at) = extended_at(&rewritten.messages) {
-                    // A message of its own, for want of one to add to.
+                    // A separate message, because there was none to add to.
                     self.0.insert(at, 0);
                 }
             }
-            // Only the first message of the user's stays, as it was.
+            // Only the user's first message stays, unchanged.
             RewriteKind::Restart => {
                 let own = first_user(messages).and_then(|at| self.0.get(&at).copied());
                 self.0 = own.and_then(|own| Some((first_user(&rewritten.messages)?, own))).into_iter().collect();
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_compactions_added_is_not_the_tasks_own_whatever_it_says() {
+    fn what_compactions_added_is_not_the_tasks_own_whatever_the_text() {
         let first = [Message::system("rules"), Message::user("the task"), Message::assistant("step")];
         let second = [Message::system("rules"), Message::user("the task, a summary"), Message::assistant("step")];
         let mut own = OwnText::default();
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_search_says_after_the_task_is_the_tasks_own_until_something_was_added() {
+    fn what_a_search_adds_to_the_task_is_the_tasks_own_until_a_compaction() {
         let first = [Message::user("the task")];
         let more = [Message::user("the task\n\nothers tried")];
         let mut own = OwnText::default();
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_no_task_nothing_of_the_summary_is_kept() {
+    fn without_a_task_nothing_of_the_summary_is_kept() {
         let alone = [Message::system("rules"), Message::user("a summary")];
         let mut own = OwnText::default();
         own.apply(&rewritten(RewriteKind::Summary, &alone), &alone[..1]);

@@ -1,4 +1,4 @@
-//! Asking the model for the next reply, within the window and the limits.
+//! Asks the model for the next reply, within the window and the limits.
 
 use voe_model::{Delta, ModelError, Request, Sampling, fit_max_tokens};
 use voe_trace::event::Reply;
@@ -11,7 +11,7 @@ use crate::record::Log;
 /// The finish reason of a reply that reached its limit of tokens, for every provider.
 pub(crate) const CUT_OFF: &str = "length";
 
-/// Overflows in a row that compaction is tried against.
+/// How many context overflows in a row are answered with compaction.
 const OVERFLOWS: u32 = 3;
 
 impl Session {
@@ -28,7 +28,7 @@ impl Session {
                 }
                 Err(ModelError::ContextOverflow { window, .. }) if overflows < OVERFLOWS => {
                     overflows += 1;
-                    // The server knows its window better than what it was probed for.
+                    // The server's own number is better than the probed one.
                     self.window = window.or(self.window);
                     self.compact(true).await?;
                 }
@@ -37,7 +37,7 @@ impl Session {
         }
     }
 
-    /// One request. `instead`: other messages than the conversation, without tools (a summary, a question of voe's own).
+    /// One request. `instead`: other messages than the conversation, without tools (a summary, a question from voe).
     pub(crate) async fn request(
         &mut self,
         instead: Option<&[Message]>,
@@ -86,7 +86,7 @@ impl Session {
         reply.map_err(End::Reason)
     }
 
-    /// Tokens that the conversation takes, by the server's last count and an estimate of what came since. Constant work a
+    /// Tokens of the conversation, by the server's last count and an estimate for what came since. Constant work per
     /// step.
     pub(crate) fn prompt_tokens(&self) -> u64 {
         let messages = &self.log.conversation.messages;
@@ -99,7 +99,7 @@ impl Session {
     }
 
     pub(crate) fn recorded(&mut self, reply: voe_model::Reply, messages: usize) -> Reply {
-        // Learning once is enough, and looking at the whole conversation each time would cost more and more.
+        // Learning once is enough, and scanning the whole conversation each time would cost more and more.
         if self.log.counters.measured.0 == 0 && !reply.estimated {
             self.estimator.learn(&self.log.conversation.messages, &self.tools, &reply.usage);
         }

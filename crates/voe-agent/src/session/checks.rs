@@ -1,4 +1,4 @@
-//! Running commands as checks of the work as it stands, with and without the edits.
+//! Runs commands as checks of the current work, with and without the edits.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use crate::attempt::AttemptError;
 use crate::facts::fact;
 use crate::strategy::Counterfactual;
 
-/// Proofs older than the last edit that are run again at the end, and failing checks that are looked into.
+/// How many proofs older than the last edit are run again at the end, and how many failing checks are compared with the base.
 const AGAIN: usize = 5;
 
 impl Session {
-    /// Runs the user's own check at the gate, unless it was run on this code already, and says what it showed.
+    /// Runs the user's own check at the gate, unless it was run on this code already, and reports the result.
     pub(crate) async fn users_check_if_due(&mut self) -> Result<Option<String>, AttemptError> {
         let due = self.task.check.as_ref().is_some_and(|command| self.log.ledger.find(command).is_none());
         Ok(if due { self.users_check().await?.as_ref().map(fact) } else { None })
     }
 
-    /// What the user's own check shows of the code as it stands, with its counterfactual; it is run unless it was already.
+    /// The result of the user's own check on the current code, with its counterfactual. Runs it unless that was done already.
     pub(crate) async fn users_check(&mut self) -> Result<Option<Check>, AttemptError> {
         let Some(command) = self.task.check.clone() else { return Ok(None) };
         if let Some(known) = self.log.ledger.find(&command) {
@@ -38,7 +38,7 @@ impl Session {
         Ok(self.log.ledger.find(&command).cloned().or(check))
     }
 
-    /// Runs proofs again that are older than the last edit, and looks into failing checks: did they pass at base?
+    /// Runs proofs again that are older than the last edit, and finds out whether failing checks passed at the base.
     pub(crate) async fn settle_evidence(&mut self) -> Result<(), AttemptError> {
         if !self.log.ledger.edited()
             || self.log.ledger.void().is_some()
@@ -68,7 +68,7 @@ impl Session {
         Ok(())
     }
 
-    /// Runs a command of voe's own as a check of the code as it stands, and records it.
+    /// Runs a command of voe's own as a check of the current code, and records it.
     pub(crate) async fn run_check(&mut self, command: &str) -> Result<Option<Check>, AttemptError> {
         let check = self.run_command(command).await?;
         if let Some(check) = &check {
@@ -100,10 +100,10 @@ impl Session {
         Ok(Some(check::of_run(command, step, &result.state.code_tree, outcome(&result))))
     }
 
-    /// What a command shows of the code as it stands, without the edits too where that can be had. It is not run again if that
-    /// is known.
+    /// What a command shows about the current code, and without the edits where that is possible. It is not run again if the
+    /// result is known.
     pub(crate) async fn check_with_and_without(&mut self, command: &str) -> Result<Option<Check>, AttemptError> {
-        self.hear_counterfactuals().await?;
+        self.collect_counterfactuals().await?;
         let check = match self.log.ledger.find(command) {
             Some(known) => known.clone(),
             None => match self.run_check(command).await? {
@@ -118,16 +118,16 @@ impl Session {
         Ok(self.log.ledger.find(command).cloned().or(Some(check)))
     }
 
-    /// Waits for the runs without the edits that are under way and keeps what they show for the next thing said to the model.
-    pub(crate) async fn hear_counterfactuals(&mut self) -> Result<(), AttemptError> {
+    /// Waits for running counterfactuals and keeps their facts for the next message to the model.
+    pub(crate) async fn collect_counterfactuals(&mut self) -> Result<(), AttemptError> {
         let facts = self.due().await?;
         if self.tells() {
-            self.untold.extend(facts);
+            self.pending_facts.extend(facts);
         }
         Ok(())
     }
 
-    /// Starts the run of `check` without the edits, unless evidence is void anyway, and records what is known without waiting.
+    /// Starts the run of `check` without the edits, unless evidence is void, and records what is known without waiting.
     pub(crate) async fn run_without(&mut self, check: &Check) -> Result<(), AttemptError> {
         if self.log.ledger.void().is_some() {
             return Ok(());
@@ -142,8 +142,8 @@ impl Session {
         }
     }
 
-    /// Waits for the runs without the edits that are under way, records what they show, and returns it in words for the model.
-    /// What they rest on is the user's tree as it was meanwhile: if that is another than at the start, they show nothing.
+    /// Waits for running counterfactuals, records what they show, and returns it as text for the model. They depend on the
+    /// user's tree: if it has changed since the start, they show nothing.
     pub(crate) async fn due(&mut self) -> Result<Vec<String>, AttemptError> {
         let judged = self.counterfactuals.wait().await;
         if let Some(tree) = self.user_tree.as_ref().filter(|_| !judged.is_empty()) {
@@ -158,17 +158,17 @@ impl Session {
         Ok(facts)
     }
 
-    /// Whether the model is told what runs without the edits show.
+    /// Whether the model gets the results of runs without the edits.
     pub(crate) fn tells(&self) -> bool {
         self.strategy.evidence.counterfactual == Counterfactual::Tell
     }
 
-    /// What the evidence says, a line a check; for the model and for people.
+    /// The evidence, one line per check; for the model and for people.
     pub fn facts(&self) -> Vec<String> {
         self.log.ledger.current().map(fact).collect()
     }
 
-    /// Starts the runs without the edits again that were under way when the record ends.
+    /// Restarts the runs without the edits that were under way when the record ended.
     pub(crate) async fn start_again(&mut self) -> Result<(), AttemptError> {
         let pending = |check: &&Check| awaits_counterfactual(check);
         let checks: Vec<Check> = self.log.ledger.checks().to_vec();

@@ -1,8 +1,8 @@
-//! Keeping the conversation within the window.
+//! Keeps the conversation within the window.
 //!
 //! First old tool results are shortened. Where that is not enough, the model summarises everything but the newest steps,
 //! which stay verbatim, and voe restates the facts that must not depend on a model's memory. Both are recorded with the
-//! conversation that results; between two of them the conversation only grows, so that the server's prefix cache holds.
+//! resulting conversation; between two of them the conversation only grows, so that the server's prefix cache stays valid.
 
 use voe_evidence::Ledger;
 use voe_model::{ModelError, estimate_tokens};
@@ -15,13 +15,13 @@ use crate::prompt::HARNESS;
 use crate::record::own_text::{OwnText, extended_at};
 use crate::strategy::CompactHow;
 
-/// After compaction the conversation should take at most this share of where compaction begins: else it begins again at once.
+/// After compaction the conversation should take at most this share of the compaction threshold: else it would start again at once.
 const ENOUGH: f64 = 0.7;
 
-/// What stands between the task and what voe adds to it.
+/// The separator between the task and what voe adds to it.
 pub(crate) const ADDED: &str = "\n\n[voe] The conversation was ";
 
-/// Characters of the patch that a context begun anew is given.
+/// Characters of the patch in a restarted context.
 const PATCH: usize = 12_000;
 
 impl Session {
@@ -38,7 +38,7 @@ impl Session {
         Ok(())
     }
 
-    /// The window that compaction keeps within: the server's, or less where the strategy says so.
+    /// The window for compaction: the server's, or a smaller one set by the strategy.
     fn compaction_window(&self) -> Option<u64> {
         let own = Some(self.strategy.compaction.window).filter(|own| *own > 0);
         self.window.map_or(own, |window| Some(own.map_or(window, |own| own.min(window))))
@@ -63,7 +63,7 @@ impl Session {
         let (summary, usage, seconds) = self.summarise(&shortened, keep, aim).await?;
         let facts = restate(&self.log.ledger);
         let rewritten = replace(&shortened, keep, &summary, &facts, &self.log.own_text);
-        // Newest steps that are too large by themselves are shortened too.
+        // If the newest steps alone are too large, they are shortened too.
         let rewritten = if self.estimator.estimate(&rewritten, &self.tools) > aim {
             shorten(&rewritten, rewritten.len(), keys.result_chars)
         } else {
@@ -87,7 +87,7 @@ impl Session {
         self.rewritten(RewriteKind::Summary, before, rewritten, usage, seconds)
     }
 
-    /// Begins anew, for a recovery: the task, the state of the workspace, and `after`. Nothing of what was said is kept.
+    /// Restarts the conversation, for a recovery: the task, the state of the workspace, and `after`. No earlier message is kept.
     pub(crate) async fn begin_afresh(&mut self, after: &str) -> Result<(), End> {
         let before = self.prompt_tokens();
         let (patch, _) = self.workspace.patch().await?;
@@ -96,18 +96,18 @@ impl Session {
             text => format!("\n\nThe changes:\n\n```diff\n{}\n```", crate::prompt::cut(text, PATCH)),
         };
         let text = format!(
-            "{ADDED}begun anew: the task was worked on before, the changes are in the workspace, and what was said is gone.{}{patch}\n\n{after}",
+            "{ADDED}restarted: the task was worked on before, the changes are in the workspace, and the earlier messages are gone.{}{patch}\n\n{after}",
             restate(&self.log.ledger)
         );
         let messages = extended(&self.log.conversation.messages, &text, &self.log.own_text);
         self.rewritten(RewriteKind::Fresh, before, messages, Usage::default(), 0.0)
     }
 
-    /// The model's own summary of what comes before `keep`, or nothing if it can't give one.
+    /// The model's own summary of what comes before `keep`; empty if that fails.
     async fn summarise(&mut self, messages: &[Message], keep: usize, aim: u64) -> Result<(String, Usage, f64), End> {
         let mut asked = flatten(&messages[..keep]);
         while estimate_tokens(&asked, &[]) > aim && asked.len() > 3 {
-            // Too long even so: the oldest steps after the task go first.
+            // Still too long: drop the oldest steps after the task first.
             asked.remove(asked.len().min(2));
         }
         asked.push(Message::user(format!("{HARNESS} {}", self.strategy.compaction.ask)));
@@ -117,7 +117,7 @@ impl Session {
         }
     }
 
-    /// Asks for a summary, with the sampling and the limit that the strategy has for one.
+    /// Asks for a summary, with the strategy's sampling and limit for summaries.
     pub(crate) async fn ask_for_summary(
         &mut self,
         messages: &[Message],
@@ -144,7 +144,7 @@ impl Session {
     }
 }
 
-/// Where the newest steps begin that stay verbatim: at most `steps` of them, at least one, of at most `tokens`.
+/// Where the newest steps that stay verbatim begin: at most `steps` of them, at least one, of at most `tokens`.
 fn keep_from(messages: &[Message], steps: usize, tokens: u64) -> usize {
     let begins: Vec<usize> =
         (0..messages.len()).filter(|&i| messages[i].role == Role::Assistant).rev().take(steps.max(1)).collect();
@@ -179,7 +179,7 @@ fn cut(text: &str, chars: usize) -> Option<String> {
 fn replace(messages: &[Message], keep: usize, summary: &str, facts: &str, own: &OwnText) -> Vec<Message> {
     let mut text = format!("{ADDED}shortened.");
     if summary.is_empty() {
-        text.push_str(" No summary could be made: look at the workspace before you go on.");
+        text.push_str(" No summary could be made: look at the workspace before you continue.");
     } else {
         text.push_str(&format!(" Summary of the work so far, in your own words:\n\n{summary}"));
     }
@@ -189,7 +189,7 @@ fn replace(messages: &[Message], keep: usize, summary: &str, facts: &str, own: &
     out
 }
 
-/// The task alone, with `text` after it. What was added to it before goes: what is new covers it.
+/// The task alone, with `text` after it. Text added earlier is dropped: the new text covers it.
 fn extended(messages: &[Message], text: &str, own: &OwnText) -> Vec<Message> {
     let mut out: Vec<Message> = messages.iter().take_while(|m| m.role != Role::Assistant).cloned().collect();
     match extended_at(&out) {
@@ -199,7 +199,7 @@ fn extended(messages: &[Message], text: &str, own: &OwnText) -> Vec<Message> {
     out
 }
 
-/// What voe knows for itself and does not leave to a summary.
+/// Facts that voe knows and does not leave to a summary.
 fn restate(ledger: &Ledger) -> String {
     let mut text = String::new();
     let files = ledger.files();
@@ -219,7 +219,7 @@ fn restate(ledger: &Ledger) -> String {
     text
 }
 
-/// The conversation as plain text, for a request without tools: some servers refuse calls in it then.
+/// The conversation as plain text, for a request without tools: some servers refuse tool calls in such a request.
 fn flatten(messages: &[Message]) -> Vec<Message> {
     let flat = |m: &Message| match m.role {
         Role::System => m.clone(),
@@ -236,7 +236,7 @@ fn flatten(messages: &[Message]) -> Vec<Message> {
     messages.iter().map(flat).collect()
 }
 
-/// Neighbouring user messages as one: some templates demand that roles alternate.
+/// Merges adjacent user messages: some templates require alternating roles.
 fn merge_users(messages: Vec<Message>) -> Vec<Message> {
     let mut out: Vec<Message> = Vec::new();
     for message in messages {

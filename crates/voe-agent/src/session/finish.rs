@@ -1,4 +1,4 @@
-//! How an attempt ends: the last look at the evidence, and the patch. The best-evidenced state is handed in, not always the last.
+//! The end of an attempt: the final evidence, and the patch. The patch is the best-evidenced state, not always the last.
 
 use voe_proof::WorkspaceError;
 use voe_protocol::{BaseSource, Export, FileState, RawBytes, State};
@@ -9,9 +9,9 @@ use voe_trace::{Change, Check, Event, Reason};
 use super::Session;
 use crate::attempt::AttemptError;
 
-/// What an attempt ends with.
+/// The result of an attempt.
 pub struct Ended {
-    /// The finish event, not yet written: the caller first applies the patch and says what came of it.
+    /// The finish event, not yet written: the caller first applies the patch and adds the outcome.
     pub finish: Finish,
     /// The patch.
     pub patch: Patch,
@@ -19,7 +19,7 @@ pub struct Ended {
     pub export: Export,
 }
 
-/// What is left of the work.
+/// The work that is kept.
 #[derive(Default)]
 struct Taken {
     patch: Patch,
@@ -29,11 +29,11 @@ struct Taken {
 }
 
 impl Session {
-    /// The last look at the evidence, the patch, and the finish event for the caller to complete and to write. The patch
+    /// Collects the final evidence and the patch, and returns the finish event for the caller to complete and write. The patch
     /// is taken whatever the reason.
     ///
     /// # Errors
-    /// The record can't be written, or the patch can be had neither from the workspace nor from the record.
+    /// The record can't be written, or neither the workspace nor the record has the patch.
     pub async fn finish(
         &mut self,
         reason: Reason,
@@ -78,7 +78,7 @@ impl Session {
         Ok(Ended { finish, patch, export })
     }
 
-    /// The last look at the evidence. Gives what the user's own check shows.
+    /// Completes the evidence. Returns the user's own check.
     async fn settle(&mut self, reason: Reason) -> Result<Option<Check>, AttemptError> {
         self.due().await?;
         if reason == Reason::Interrupted {
@@ -95,14 +95,14 @@ impl Session {
         Ok(check)
     }
 
-    /// The patch as it stands.
+    /// The current patch.
     async fn take(&mut self) -> Result<Taken, AttemptError> {
         let (patch, export) = self.workspace.patch().await?;
         let state = self.workspace.state().await?;
         Ok(Taken { patch, export, changes: state.changes, byproducts: state.byproducts })
     }
 
-    /// The patch as the record has it, for a workspace that can't be reached any more.
+    /// The patch as the record has it, for a workspace that can no longer be reached.
     async fn last_known(&mut self) -> Result<Taken, AttemptError> {
         let BaseSource::Git { git_dir, tree } = self.pristine.clone() else { return Ok(Taken::default()) };
         let base = Base { commit: None, tree, git_dir, skipped: Vec::new() };
@@ -127,9 +127,9 @@ impl Session {
         sandbox.close().await.map_err(|e| AttemptError::Workspace(e.into()))
     }
 
-    /// Brings back the best-evidenced state of the workspace, if that is not the one that it is in. `true`: it did.
+    /// Restores the best-evidenced state of the workspace, if it is not the current one. `true`: it was restored.
     pub(crate) async fn restore_best(&mut self) -> Result<bool, AttemptError> {
-        let Some(best) = self.log.trail.best(&self.log.ledger).cloned() else { return Ok(false) };
+        let Some(best) = self.log.history.best(&self.log.ledger).cloned() else { return Ok(false) };
         let note = match self.restore(&best.patch).await {
             Ok(state) if state.tree == best.tree => {
                 let step = self.log.conversation.step;
@@ -148,7 +148,7 @@ impl Session {
         Ok(restored)
     }
 
-    /// Makes the workspace the base with `patch`.
+    /// Sets the workspace to the base plus `patch`.
     async fn restore(&mut self, patch: &str) -> Result<State, WorkspaceError> {
         let BaseSource::Git { git_dir, tree } = self.pristine.clone() else {
             return Err(WorkspaceError::Patch("the base is not in a git directory".into()));
@@ -160,7 +160,7 @@ impl Session {
             .map_err(|e| WorkspaceError::Patch(e.to_string()))?
             .map_err(|e| WorkspaceError::Patch(e.to_string()))?;
         let now = self.workspace.export().await?;
-        // What differs now and does not with the patch is as it was at base.
+        // Files that differ now but are not in the patch go back to the base.
         let gone = now.files.into_iter().filter(|file| !with.iter().any(|(path, _)| *path == file.path));
         let mut files: Vec<_> = gone.map(|file| (file.path, file.base)).collect();
         files.extend(with);
@@ -168,7 +168,7 @@ impl Session {
     }
 }
 
-/// The reason of an attempt that the user stopped during its last look.
+/// The reason, if the user stopped the attempt while it collected the final evidence.
 fn stopped_at_the_end(reason: Reason) -> Reason {
     match reason {
         Reason::ModelError | Reason::Internal => reason,

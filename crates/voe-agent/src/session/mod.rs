@@ -1,9 +1,9 @@
-//! What every driver of an attempt works with: the record, the workspace, the model, the limits, the user's wish to stop. It decides
-//! nothing.
+//! What every driver of an attempt works with: the record, the workspace, the model, the limits, the stop signal. It makes no
+//! decisions.
 //!
-//! - `ask`: one request; `compaction`, `restart`: keeping the conversation within the window
-//! - `checks`: running commands as checks, with and without the edits
-//! - [`finish`]: the last look at the evidence, and the patch
+//! - `ask`: one request; `compaction`, `restart`: keep the conversation within the window
+//! - `checks`: runs commands as checks, with and without the edits
+//! - [`finish`]: the final evidence, and the patch
 
 mod ask;
 mod checks;
@@ -46,14 +46,14 @@ pub struct Session {
     pub(crate) counterfactuals: Counterfactuals,
     pub(crate) deadline: Option<Instant>,
     /// Facts about checks that the model does not have yet.
-    pub(crate) untold: Vec<String>,
-    /// Where the base can be read from outside the sandbox.
+    pub(crate) pending_facts: Vec<String>,
+    /// Where the base can be read outside the sandbox.
     pub(crate) pristine: BaseSource,
     pub(crate) user_tree: Option<UserTree>,
 }
 
 impl Session {
-    /// Opens the workspace. `records`: what `writer`'s file holds already.
+    /// Opens the workspace. `records`: what `writer`'s file contains already.
     pub(crate) async fn open(
         plan: Plan,
         writer: Writer,
@@ -101,7 +101,7 @@ impl Session {
             stop: plan.stop,
             stream: plan.stream,
             estimator: Estimator::default(),
-            untold: Vec::new(),
+            pending_facts: Vec::new(),
         })
     }
 
@@ -121,7 +121,7 @@ impl Session {
         self.log.write(Event::Start(Box::new(start)))
     }
 
-    /// Puts a message into the conversation.
+    /// Adds a message to the conversation.
     pub(crate) fn say(&mut self, origin: Origin, message: Message) -> Result<(), WriteError> {
         let step = self.log.conversation.step;
         self.log.write(Event::Message { step, origin, message })
@@ -146,8 +146,8 @@ impl Session {
         Err(End::Reason(reason))
     }
 
-    /// Marks the record as complete up to here: an attempt that is cut off later continues from this line. `scratch`: the file
-    /// in which the scratch files are kept as they are now, if they are.
+    /// Marks the record as complete up to here: an attempt that is interrupted later resumes from here. `scratch`: the file
+    /// that has the scratch files as they are now, where they are kept.
     ///
     /// # Errors
     /// The record can't be written.
@@ -161,19 +161,19 @@ impl Session {
         &self.log
     }
 
-    /// The state of the workspace before a call that did not happen.
+    /// The workspace state for a call that did not run.
     pub(crate) fn state_before(&self) -> State {
         let ledger = &self.log.ledger;
         State { tree: ledger.tree().to_owned(), code_tree: ledger.code_tree().to_owned(), ..State::default() }
     }
 
-    /// Writes the result of a call that is voe's own and changes nothing.
+    /// Records the result of a call that voe answers itself and that changes nothing.
     pub(crate) fn own_result(&mut self, call: &ToolCall, ok: bool, text: String) -> Result<(), WriteError> {
         let result = CallResult { ok, output: text, state: self.state_before(), ..CallResult::default() };
         self.result(call, result)
     }
 
-    /// Puts back what a call changed in the source; tests stay.
+    /// Reverts what a call changed in the source; changed tests stay.
     pub(crate) async fn put_back_source(&mut self, result: &mut ToolResult) -> Result<(), AttemptError> {
         let export = self.workspace.export().await?;
         let source = export.files.into_iter().filter(|file| !file.test).map(|file| (file.path, file.base)).collect();
@@ -184,7 +184,7 @@ impl Session {
         Ok(())
     }
 
-    /// Writes the result of a call.
+    /// Records the result of a call.
     pub(crate) fn result(&mut self, call: &ToolCall, result: CallResult) -> Result<(), WriteError> {
         let result = self.recorded_result(call, result);
         self.log.write(Event::Result(Box::new(result)))
@@ -211,7 +211,7 @@ impl Session {
         }
     }
 
-    /// Puts the patch as it stands into the record: what a crash, a lost container or a search needs.
+    /// Records the current patch, for crashes, lost containers and searches.
     pub(crate) async fn keep_patch(&mut self, tree: &str) -> Result<(), End> {
         let (patch, _) = self.workspace.patch().await?;
         let step = self.log.conversation.step;

@@ -1,5 +1,5 @@
-//! Compaction as the published experiment had it: the conversation begins again with the task, and the model's summary of what
-//! was said follows the standing instructions.
+//! Compaction as in the published experiment: the conversation restarts with the task, and the model's summary of it follows
+//! the system message.
 
 use voe_trace::event::RewriteKind;
 use voe_trace::{Message, Role};
@@ -9,16 +9,16 @@ use super::compaction::ADDED;
 use crate::attempt::End;
 use crate::prompt::{self, HARNESS, first};
 
-/// Characters that one message's text, a result and a call's arguments may take of what is summarised.
+/// Limits, in characters, on one message's text, a result and a call's arguments in the text to summarise.
 const TEXT: usize = 2000;
 const RESULT: usize = 1000;
 const ARGUMENTS: usize = 500;
 
-/// Characters that stand in for a summary that could not be made.
+/// Characters of the fallback for a failed summary.
 const INSTEAD: usize = 4000;
 
 impl Session {
-    /// Begins the conversation again from the task and a summary.
+    /// Restarts the conversation from the task and a summary.
     pub(crate) async fn restart(&mut self) -> Result<(), End> {
         let before = self.prompt_tokens();
         let keys = &self.strategy.compaction;
@@ -44,7 +44,7 @@ impl Session {
     }
 }
 
-/// The conversation without the standing instructions, each message cut, in `most` characters from its beginning (0: all).
+/// The conversation without the system message, each message cut, in `most` characters from its beginning (0: all).
 fn transcript(messages: &[Message], most: usize) -> String {
     let mut lines = Vec::new();
     for message in messages {

@@ -1,23 +1,23 @@
-//! Keys of the verification grid: by what means, when, what follows a failure; and red before green.
+//! Keys of the verification grid: method, time, recovery; and red before green.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use voe_trace::event::VerifyMethod;
 
-/// Verification by other means than the model's own checks.
+/// Verification by voe, besides the model's own checks.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Verify {
-    /// By what means.
+    /// The method.
     pub method: Method,
-    /// When it happens.
+    /// When to verify.
     pub when: Granularity,
-    /// For `command`: the command. For `self_review` and `spec`: what is asked, in place of voe's own words.
+    /// For `command`: the command. For `self_review` and `spec`: the question, in place of voe's own.
     pub text: String,
 }
 
 impl Method {
-    /// As records have it; `None` where nothing is verified.
+    /// The method as recorded; `None` where nothing is verified.
     pub fn recorded(self) -> Option<VerifyMethod> {
         Some(match self {
             Self::None => return None,
@@ -35,11 +35,11 @@ impl Method {
     }
 }
 
-/// A means of verification.
+/// A method of verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// None.
+    /// No verification.
     #[default]
     None,
     /// The model reviews its own change in the same conversation.
@@ -48,20 +48,20 @@ pub enum Method {
     Tests,
     /// A clean context compares the patch with the statement.
     Spec,
-    /// A command, end to end.
+    /// A command.
     Command,
     /// The patch's evidence (what the gate `proven` asks for).
     Counterfactual,
 }
 
-/// When a verification is made.
+/// When verification runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Granularity {
-    /// When the model says that it is done.
+    /// When the model declares that it is done.
     #[default]
     End,
-    /// When it says that a part is done (a `checkpoint` call), and at the end.
+    /// When it reports that a part is done (a `checkpoint` call), and at the end.
     Feature,
     /// After each step that edited, and at the end.
     Step,
@@ -71,9 +71,9 @@ pub enum Granularity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recovery {
-    /// How the work goes on.
+    /// How the work continues.
     pub how: RecoverHow,
-    /// How often at most; a verification that passes begins the count anew.
+    /// Maximum number of recoveries; a verification that passes resets the count.
     pub times: u32,
 }
 
@@ -83,7 +83,7 @@ impl Default for Recovery {
     }
 }
 
-/// How the work goes on after a failed verification.
+/// How the work continues after a failed verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecoverHow {
@@ -92,7 +92,7 @@ pub enum RecoverHow {
     Retry,
     /// After compaction.
     Compact,
-    /// In a fresh context that holds the task, the failure and the state of the workspace.
+    /// In a fresh context with the task, the failure and the state of the workspace.
     Fresh,
 }
 
@@ -100,9 +100,9 @@ pub enum RecoverHow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedFirst {
-    /// Different commands that must have been seen to fail.
+    /// How many different commands must have failed first.
     pub checks: u32,
-    /// Edits refused or undone before that; then they are let through.
+    /// Edits refused or reverted before that; after these, edits are allowed.
     pub refusals: u32,
 }
 

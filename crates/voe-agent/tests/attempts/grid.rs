@@ -97,7 +97,7 @@ fn recoveries(played: &Played) -> usize {
     played.events_of("nudge").iter().filter(|nudge| nudge["kind"] == "recovery").count()
 }
 
-/// Runs `check` for every combination of the rows with the recoveries, some at a time; all failures are told.
+/// Runs `check` for every combination of the rows with the recoveries, some at a time, and reports all failures.
 fn each<R: Copy + Sync>(rows: &[R], cell: impl Fn(R, &'static str) -> Cell + Sync, check: impl Fn(R, &Cell) + Sync) {
     let work: Vec<(R, Cell)> =
         rows.iter().flat_map(|row| RECOVERIES.iter().map(|how| (*row, cell(*row, how)))).collect();
@@ -128,7 +128,7 @@ const FAILS_ONCE: &[(&str, &str, u64)] = &[
     ("tests", "end", 4), // edit, done, edit, done
     ("tests", "feature", 5),
     ("tests", "step", 3),
-    ("spec", "end", 4), // its questions are no steps
+    ("spec", "end", 4), // its questions are not steps
     ("spec", "feature", 5),
     ("spec", "step", 3),
     ("command", "end", 4),
@@ -173,11 +173,11 @@ pub(crate) fn a_verification_that_fails_once_is_recovered_from_and_then_passes()
             }
         }
         if cell.how == "retry" {
-            let told = played
+            let notes = played
                 .events_of("message")
                 .into_iter()
                 .filter(|m| m["message"]["content"].to_string().contains(failure));
-            assert!(told.count() >= 1);
+            assert!(notes.count() >= 1);
         }
     });
 }
@@ -223,8 +223,8 @@ pub(crate) fn where_recovery_loses_a_right_fix_the_best_evidenced_state_is_hande
         let expected: Vec<_> = expected.iter().copied().map(Some).collect();
         assert_eq!((verdicts(&played), recoveries(&played)), (expected, 1), "{played}");
         let notes = played.events_of("note");
-        let told = notes.iter().any(|note| note["text"].as_str().unwrap().contains("best-evidenced state"));
-        assert_eq!(told, better, "{played}");
+        let noted = notes.iter().any(|note| note["text"].as_str().unwrap().contains("best-evidenced state"));
+        assert_eq!(noted, better, "{played}");
         let patch = finish["patch"].as_str().unwrap();
         assert_eq!(patch.contains("if xs else 0"), better, "{patch}");
         assert_eq!(lab.read("stats.py") == CURED, better);
@@ -234,7 +234,7 @@ pub(crate) fn where_recovery_loses_a_right_fix_the_best_evidenced_state_is_hande
     });
 }
 
-/// Method, granularity and how often it is asked, when what it says can't be told.
+/// Method, granularity and how often it is asked, when its verdict is inconclusive.
 const UNCLEAR: &[(&str, &str, usize)] = &[
     ("self_review", "end", 1),
     ("self_review", "feature", 2),
@@ -250,10 +250,10 @@ const UNCLEAR: &[(&str, &str, usize)] = &[
     ("command", "step", 2),
 ];
 
-pub(crate) fn a_verdict_that_cannot_be_told_is_neither_pass_nor_fail_and_is_recorded() {
+pub(crate) fn an_inconclusive_verdict_is_neither_pass_nor_fail_and_is_recorded() {
     let cell = |(method, when, _), how| Cell { method, when, how };
     each(UNCLEAR, cell, |(method, _, times), cell| {
-        // No tests, no command, and a model that does not keep to the form.
+        // No tests, no command, and a model that does not follow the format.
         let lab = Lab::new(&[STATS]);
         let mut replies: Vec<_> =
             question(method).map(|words| to(words, "Looks fine to me, I would pass it.", true)).into_iter().collect();
@@ -291,7 +291,7 @@ pub(crate) fn a_ticked_item_of_the_models_plan_is_verified_like_a_checkpoint() {
     assert_eq!(played.events_of("verify")[0]["step"], 1);
 }
 
-pub(crate) fn a_model_that_goes_on_working_instead_of_reviewing_is_reviewed_when_it_is_done_again() {
+pub(crate) fn a_model_that_keeps_working_instead_of_reviewing_is_reviewed_when_it_is_done_again() {
     let lab = Lab::python();
     let words = question("self_review").unwrap();
     let cell = Cell { method: "self_review", when: "end", how: "retry" };

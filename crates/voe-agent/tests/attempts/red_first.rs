@@ -74,7 +74,7 @@ pub(crate) fn a_check_that_is_broken_itself_does_not_open_the_source() {
     assert!(text(&results[3]).contains("The file was not changed"), "{played}");
 }
 
-pub(crate) fn after_as_many_steps_with_refusals_as_the_strategy_says_edits_are_let_through() {
+pub(crate) fn edits_are_allowed_after_the_strategys_number_of_steps_with_refusals() {
     let lab = Lab::python();
     let both = json!({"tool_calls": [
         {"name": "bash", "arguments": {"command": "sed -i s/sum/min/ stats.py"}},

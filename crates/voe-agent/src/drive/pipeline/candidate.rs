@@ -1,11 +1,11 @@
-//! A change: written by the model, put into the workspace, tried with the checks.
+//! A change: written by the model, applied to the workspace, tested with the checks.
 
 use serde_json::{Value, json};
 use voe_proof::Called;
 use voe_protocol::{CallResult, FileState, RawBytes};
 use voe_trace::{Event, Level, ToolCall};
 
-use super::Led;
+use super::PipelineDriver;
 use super::place::{self, Place};
 use super::{EDIT, Red, Shown, reply, source, writes};
 use crate::attempt::{AttemptError, End};
@@ -17,7 +17,7 @@ use crate::strategy::Pipeline;
 pub(super) enum Base {
     /// Something that passed before fails now.
     Breaks,
-    /// They were not run.
+    /// Not run.
     Unknown,
     /// Nothing that passed before fails now.
     Holds,
@@ -30,7 +30,7 @@ pub(super) struct Candidate {
     pub(super) tree: String,
     pub(super) diff: String,
     pub(super) level: Level,
-    /// Whether there was a check to try it with.
+    /// Whether there was a check to test it with.
     pub(super) checked: bool,
     /// All checks fail without it and pass with it.
     pub(super) proven: bool,
@@ -40,19 +40,19 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    /// Whether no other is looked for.
+    /// Whether the search for candidates stops here.
     pub(super) fn enough(&self) -> bool {
         self.base == Base::Holds && (self.proven || !self.checked)
     }
 
-    /// What comes first is better.
+    /// Sort key: smaller is better.
     pub(super) fn rank(&self) -> (Base, bool, Level, std::cmp::Reverse<usize>) {
         (self.base, self.proven, self.level, std::cmp::Reverse(self.diff.len()))
     }
 }
 
-impl Led {
-    /// Puts what `reply` says into the workspace, which is at the base, and tries it. The inner error is why that can't be done.
+impl PipelineDriver {
+    /// Applies `reply` to the workspace, which is at the base, and tests it. The inner error is why that can't be done.
     pub(super) async fn candidate(
         &mut self,
         keys: &Pipeline,
@@ -82,7 +82,7 @@ impl Led {
             return Ok(Err("That changes nothing: it is the same code as before.".into()));
         }
         let (patch, export) = self.session.workspace.patch().await?;
-        if self.past.is_empty() {
+        if self.replay.is_empty() {
             let (step, text) = (self.session.log.conversation.step, patch.text.clone());
             self.session.log.write(Event::Patch { step, tree: state.tree.clone(), patch: text })?;
         }
@@ -140,7 +140,7 @@ impl Led {
         Ok(())
     }
 
-    /// Asks the repository's own tests where nothing is proven and one of several is to be chosen.
+    /// Runs the repository's own tests if nothing is proven and one of several must be chosen.
     pub(super) async fn tell_apart(&mut self, tried: &mut [Candidate]) -> Result<(), End> {
         if tried.len() < 2 || tried.iter().any(Candidate::enough) {
             return Ok(());
@@ -158,8 +158,8 @@ impl Led {
             Called::Result(result) => *result,
             Called::Died(why) => CallResult { output: why, ..CallResult::default() },
         };
-        if self.past.results > 0 {
-            self.past.results -= 1;
+        if self.replay.results > 0 {
+            self.replay.results -= 1;
             return Ok(result);
         }
         let step = self.session.log.conversation.step;
@@ -168,7 +168,7 @@ impl Led {
         Ok(result)
     }
 
-    /// Puts the workspace back to the base.
+    /// Resets the workspace to the base.
     pub(super) async fn restore_base(&mut self) -> Result<(), AttemptError> {
         let export = self.session.workspace.export().await?;
         let changed: Vec<_> = export.files.into_iter().map(|file| (file.path, file.base)).collect();
@@ -179,7 +179,7 @@ impl Led {
         self.state_is("", "")
     }
 
-    /// Puts a candidate into the workspace.
+    /// Applies a candidate to the workspace.
     pub(super) async fn put(&mut self, candidate: &Candidate) -> Result<(), AttemptError> {
         if self.session.workspace.state().await?.tree == candidate.tree {
             return Ok(());
@@ -190,7 +190,7 @@ impl Led {
     }
 
     fn state_is(&mut self, tree: &str, patch: &str) -> Result<(), AttemptError> {
-        if !self.past.is_empty() {
+        if !self.replay.is_empty() {
             return Ok(());
         }
         let step = self.session.log.conversation.step;
@@ -213,17 +213,17 @@ fn edit(path: &str, old: &str, new: &str, line: Option<usize>) -> Edit {
 fn replacements(place: &Place, reply: &str) -> Result<Vec<Edit>, String> {
     let blocks = reply::replacements(reply);
     if blocks.is_empty() {
-        return Err("The answer held no block of search and replace.".into());
+        return Err("The answer contained no block of search and replace.".into());
     }
     Ok(blocks.iter().map(|(old, new)| edit(&place.path, old, new, None)).collect())
 }
 
 /// The call for a reply with the whole file.
 fn whole_file(place: &Place, lines: &[String], reply: &str) -> Result<Vec<Edit>, String> {
-    let code = reply::code(reply, |_| false).ok_or("The answer held no block of code.")?;
-    // A file cut short is the commonest mistake of small models.
+    let code = reply::code(reply, |_| false).ok_or("The answer contained no block of code.")?;
+    // A truncated file is the most common mistake of small models.
     if code.lines().count() * 2 < lines.len() {
-        return Err("The answer holds only a part of the file; the whole file is needed.".into());
+        return Err("The answer contains only a part of the file; the whole file is needed.".into());
     }
     let content = if code.ends_with('\n') { code } else { code + "\n" };
     Ok(vec![("file_write", json!({"path": place.path, "content": content}))])
@@ -232,7 +232,7 @@ fn whole_file(place: &Place, lines: &[String], reply: &str) -> Result<Vec<Edit>,
 /// The code of a reply with a function, and the line in it at which the function is defined.
 fn written(place: &Place, reply: &str) -> Result<(String, usize), String> {
     let defines = |line: &str| place::defined(line) == Some(&place.name);
-    let code = reply::code(reply, |text| text.lines().any(defines)).ok_or("The answer held no block of code.")?;
+    let code = reply::code(reply, |text| text.lines().any(defines)).ok_or("The answer contained no block of code.")?;
     let line = code.lines().position(defines).ok_or_else(|| format!("The answer does not define {}.", place.name))?;
     Ok((code, line))
 }
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_written_anew_replaces_the_old_one_where_it_stood_and_brings_its_imports() {
+    fn a_rewritten_function_replaces_the_old_one_in_place_and_brings_its_imports() {
         let lines: Vec<String> = FILE.lines().map(str::to_owned).collect();
         let shown = super::super::show(&place(), &lines, &Pipeline::default(), Some((3, 5)));
         let reply = "```python\nimport math\ndef mean(self, xs):\n    return math.fsum(xs)\n```";
@@ -276,16 +276,16 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_another_form_says_what_is_missing() {
+    fn an_answer_in_another_form_reports_what_is_missing() {
         let lines: Vec<String> = FILE.lines().map(str::to_owned).collect();
-        for (said, why) in [
+        for (result, why) in [
             (written(&place(), "I would add a test.").map(|_| ()), "no block of code"),
             (written(&place(), "```\ndef median(xs): pass\n```").map(|_| ()), "does not define mean"),
             (whole_file(&place(), &lines, "```\ndef mean(xs): pass\n```").map(|_| ()), "only a part"),
             (replacements(&place(), "```\nx\n```").map(|_| ()), "no block of search and replace"),
         ] {
-            let said = said.unwrap_err();
-            assert!(said.contains(why), "{said}");
+            let result = result.unwrap_err();
+            assert!(result.contains(why), "{result}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The check of a pipeline: a script that needs no file.
 
-/// In what a check is written.
+/// The language of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
     Python,
@@ -9,7 +9,7 @@ pub(super) enum Language {
 }
 
 impl Language {
-    /// The one in which code of this file is called most easily.
+    /// The language in which this file's code is easiest to call.
     pub(super) fn of(path: &str) -> Self {
         match path.rsplit('.').next().unwrap_or_default() {
             "py" => Self::Python,
@@ -26,7 +26,7 @@ impl Language {
         }
     }
 
-    /// A command that holds the whole script, so that it can be run anywhere.
+    /// A command that contains the whole script, so that it can be run anywhere.
     pub(super) fn command(self, code: &str) -> String {
         let module = code.lines().any(|line| line.starts_with("import ") || line.starts_with("await "));
         let program = match self {
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_script_that_holds_the_end_mark_gets_another() {
+    fn a_script_that_contains_the_end_mark_gets_another() {
         let command = Language::Shell.command("echo\nEND_OF_CHECK\n");
         assert!(command.ends_with("\nEND_OF_CHECK_"), "{command}");
     }

@@ -1,14 +1,14 @@
-//! The harness leads: one question, one fresh and short context. For models too small for a loop.
+//! A scripted pipeline: each question in a fresh, short context. For models too small for a loop.
 //!
-//! - [`place`]: where the problem may be; [`source`]: a function's text; `text`: a file's lines
+//! - [`place`]: candidate locations of the problem; [`source`]: a function's text; `text`: a file's lines
 //! - [`reply`]: reading what the model wrote
-//! - `candidate`: a change, tried with the checks
-//! - `past`: what was asked before the attempt was gone on with, so that nothing is asked twice
+//! - `candidate`: a change, tested with the checks
+//! - `replay`: replies from before the attempt was resumed, so that nothing is asked twice
 
 mod candidate;
 mod language;
-mod past;
 mod place;
+mod replay;
 mod reply;
 mod source;
 mod text;
@@ -29,12 +29,12 @@ use crate::session::Session;
 use crate::strategy::{Pipeline, Strategy, Writes};
 use candidate::Candidate;
 use language::Language;
-pub(crate) use past::Past;
 use place::{Names, Place};
+pub(crate) use replay::ReplayCursor;
 
 /// Places that the model is asked to rank.
 const RANKED: usize = 12;
-/// Seconds for one edit.
+/// Time limit for one edit, in seconds.
 const EDIT: Duration = Duration::from_secs(60);
 
 /// A command that fails at the base.
@@ -49,28 +49,28 @@ struct Shown {
     /// From line to line, from 0, the end not included.
     range: (usize, usize),
     text: String,
-    /// What it is, in words.
+    /// Description for the model.
     what: String,
-    /// Whether it is a function as a whole.
+    /// Whether it is a complete function.
     function: bool,
 }
 
-/// An attempt that the harness leads.
-pub(crate) struct Led {
+/// An attempt driven by the harness.
+pub(crate) struct PipelineDriver {
     pub(crate) session: Session,
-    /// What an attempt that is resumed has in its record.
-    pub(crate) past: Past,
+    /// Replies and edits in the record of a resumed attempt.
+    pub(crate) replay: ReplayCursor,
 }
 
-impl Led {
+impl PipelineDriver {
     /// Runs to the end.
     pub(crate) async fn run(&mut self) -> End {
         let Some(keys) = self.session.strategy.pipeline.clone() else { return End::Reason(Reason::Stuck) };
-        self.lead(&keys).await.map_or_else(|end| end, End::Reason)
+        self.run_steps(&keys).await.map_or_else(|end| end, End::Reason)
     }
 
-    /// Goes through the steps and returns how it ended.
-    async fn lead(&mut self, keys: &Pipeline) -> Result<Reason, End> {
+    /// Runs the steps and returns how the attempt ended.
+    async fn run_steps(&mut self, keys: &Pipeline) -> Result<Reason, End> {
         self.restore_base().await?;
         let places = self.places(keys).await?;
         let Some(first) = places.first().cloned() else {
@@ -83,8 +83,8 @@ impl Led {
         if matches!(ended, Ok(()) | Err(End::Reason(Reason::MaxSteps | Reason::MaxTokens))) {
             self.tell_apart(&mut tried).await?;
         }
-        // Also when a limit or the model ended it: what was found until then is handed in. Of equals the first: it was written
-        // with the least talk of failures.
+        // Also when a limit or the model ended it: the best candidate so far is used. On a tie the first: its question mentioned
+        // the fewest failures.
         let best = tried.iter().rev().max_by_key(|candidate| candidate.rank());
         if let Some(best) = best {
             self.put(best).await?;
@@ -92,7 +92,7 @@ impl Led {
         ended.map(|()| if best.is_some() { Reason::Completed } else { Reason::Stuck })
     }
 
-    /// Tries changes, place after place, until one will do.
+    /// Tries changes, location by location, until one is good enough.
     async fn try_places(
         &mut self,
         keys: &Pipeline,
@@ -125,7 +125,7 @@ impl Led {
 
     /// Asks one question in a context of its own, unless the record has the answer.
     async fn question(&mut self, text: String) -> Result<String, End> {
-        if let Some(reply) = self.past.replies.pop_front() {
+        if let Some(reply) = self.replay.replies.pop_front() {
             return Ok(reply);
         }
         self.session.check_limits()?;
@@ -181,7 +181,7 @@ impl Led {
                 name => format!("{}. {name} in {}, line {}", n + 1, place.path, place.line),
             })
             .collect();
-        if self.past.is_empty() {
+        if self.replay.is_empty() {
             self.session.log.write(Event::Note { text: format!("places: {}", list.join("; ")) })?;
         }
         if found.len() < 2 || keys.places == 0 {
@@ -197,7 +197,7 @@ impl Led {
         Ok(place::places(&found.matches))
     }
 
-    /// Whole files, where no function was found: those that the statement names, else all that look like source.
+    /// Whole files, where no function was found: those that the statement names, else all with a source extension.
     async fn files(&mut self, names: &Names) -> Result<Vec<Place>, End> {
         let mut patterns: Vec<String> =
             names.files.iter().map(|file| format!("**/{}", file.rsplit('/').next().unwrap_or(file))).collect();
@@ -216,7 +216,7 @@ impl Led {
         Ok(Vec::new())
     }
 
-    /// A file's lines; `None` for one that can't be a place (too large, not text, gone).
+    /// A file's lines; `None` for one that can't be a place (too large, not text, deleted).
     async fn lines(&mut self, path: &str) -> Result<Option<Vec<String>>, End> {
         let Called::Result(read) = self.session.workspace.read_file(path, text::MOST_BYTES).await? else {
             return Ok(None);
@@ -234,7 +234,7 @@ impl Led {
         Ok(show(place, lines, keys, function))
     }
 
-    /// The lines of the function that is defined at `line` of a text. The text is foreign: the toolbox looks, inside the sandbox.
+    /// The lines of the function that is defined at `line` of a text. The text is untrusted: the toolbox parses it, inside the sandbox.
     async fn extent(&mut self, path: &str, text: &str, line: usize) -> Result<Option<(usize, usize)>, End> {
         let found = found(self.session.workspace.function_extent(path, text, line as u64).await)?;
         let range = (found.begin as usize, found.end as usize);
@@ -260,7 +260,7 @@ impl Led {
             };
             let reply = self.question(render(&keys.ask.check, values)).await?;
             let Some(code) = reply::code(&reply, |text| text.lines().any(|line| line.starts_with("assert "))) else {
-                rejected = "The answer held no block of code.".into();
+                rejected = "The answer contained no block of code.".into();
                 continue;
             };
             let command = language.command(&code);
@@ -268,7 +268,7 @@ impl Led {
             let edits = !self.session.workspace.state().await?.code_tree.is_empty();
             self.restore_base().await?;
             let why = match edits {
-                // Run with a change it would undo or mix with it.
+                // Run with a change, it would undo it or mix with it.
                 true => Some("It changes files of the repository; a check must leave them as they are.".to_owned()),
                 false => reproduction::rejected(&self.session.task.statement, &base),
             };
@@ -280,7 +280,7 @@ impl Led {
         Ok(Vec::new())
     }
 
-    /// How a command ends on the unchanged code; recorded.
+    /// Runs a command on the unchanged code and records how it ends.
     async fn at_base(&mut self, command: &str) -> Result<Option<voe_trace::Outcome>, End> {
         let known = |check: &&voe_trace::Check| check.code_tree.is_empty() && check.command == command;
         if let Some(check) = self.session.log.ledger.checks().iter().find(known) {
@@ -317,7 +317,7 @@ impl Led {
         cut(self.session.task.statement.trim(), keys.statement_chars)
     }
 
-    /// What `red` shows of the code as it stands.
+    /// What `red` shows about the current code.
     async fn with_change(&mut self, red: &Red, code_tree: &str) -> Result<Option<voe_trace::Check>, End> {
         let known = |c: &&voe_trace::Check| c.command == red.command && c.code_tree == code_tree && c.without.is_some();
         if let Some(check) = self.session.log.ledger.checks().iter().find(known) {
@@ -332,7 +332,7 @@ impl Led {
     }
 }
 
-/// What a search found; nothing where it could not be made.
+/// Search results; empty if the search failed.
 fn found<T: Default>(answer: Result<Called<T>, WorkspaceError>) -> Result<T, End> {
     match answer {
         Ok(Called::Result(found)) => Ok(found),
@@ -341,13 +341,13 @@ fn found<T: Default>(answer: Result<Called<T>, WorkspaceError>) -> Result<T, End
     }
 }
 
-/// What the model is to write about what it is shown.
+/// What the model is asked to write.
 fn writes(keys: &Pipeline, shown: &Shown) -> &'static str {
     match keys.write {
         Writes::Replace => "replace",
         Writes::Function if shown.function => "function",
         Writes::File | Writes::Function if shown.range.0 == 0 => "file",
-        // A file that is not shown as a whole can't be written anew.
+        // A file that is not shown completely can't be rewritten.
         Writes::File | Writes::Function => "replace",
     }
 }
@@ -376,12 +376,12 @@ fn show(place: &Place, lines: &[String], keys: &Pipeline, function: Option<(usiz
     while (begin > 0 || end < lines.len()) && fits((begin.saturating_sub(1), (end + 3).min(lines.len()))) {
         (begin, end) = (begin.saturating_sub(1), (end + 3).min(lines.len()));
     }
-    // Not from the first line on, so that it does not pass for the whole file.
+    // Not from the first line on, so that it is not mistaken for the whole file.
     let begin = begin.max(1).min(end);
     shown((begin, end), format!("lines {} to {end}", begin + 1), false)
 }
 
-/// What is wrong with the pipeline's keys, if anything, in one line.
+/// Checks the pipeline's keys. The error is one line.
 pub(crate) fn validate(strategy: &Strategy) -> Result<(), String> {
     let Some(keys) = &strategy.pipeline else { return Ok(()) };
     for (key, text) in [("place", &keys.ask.place), ("check", &keys.ask.check), ("change", &keys.ask.change)] {
@@ -392,7 +392,7 @@ pub(crate) fn validate(strategy: &Strategy) -> Result<(), String> {
         }
     }
     if strategy.red_first.is_some() || strategy.verify.method != crate::strategy::Method::None {
-        return Err("a pipeline verifies by itself: [verify] and [red_first] do nothing in it".into());
+        return Err("a pipeline runs its own verification: [verify] and [red_first] do nothing in it".into());
     }
     Ok(())
 }

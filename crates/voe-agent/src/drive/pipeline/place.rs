@@ -1,4 +1,4 @@
-//! Where a problem may be: functions that the statement, a traceback in it, or the repository point to.
+//! Candidate locations of a problem: functions that the statement, a traceback in it, or the repository point to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -7,12 +7,12 @@ use regex::Regex;
 use voe_evidence::is_test;
 use voe_protocol::{LineMatch, shown_path};
 
-/// What the statement names.
+/// Names in the statement.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Names {
-    /// Files, as they are written there.
+    /// Files, as written there.
     pub(super) files: BTreeSet<String>,
-    /// Words that are written like code.
+    /// Words that look like code.
     pub(super) code: BTreeSet<String>,
     /// All other words, in lower case.
     pub(super) words: BTreeSet<String>,
@@ -20,7 +20,7 @@ pub(super) struct Names {
     pub(super) frames: Vec<(String, String)>,
 }
 
-/// A function that may be the place.
+/// A candidate function.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Place {
     /// The file.
@@ -31,7 +31,7 @@ pub(super) struct Place {
     pub(super) line: usize,
 }
 
-/// Builds a pattern that is known to be right.
+/// Builds a pattern that is known to be valid.
 fn pattern(text: &str) -> Option<Regex> {
     Regex::new(text).ok()
 }
@@ -46,7 +46,7 @@ static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"[A-Za-z_][A-Za
 static CALL: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"([A-Za-z_][A-Za-z0-9_]*)\("));
 static DEFINITION: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(&definition(r"[A-Za-z_][A-Za-z0-9_]*")));
 
-/// The pattern of a line that defines a function with a name that fits `name`, in the languages of most repositories.
+/// A pattern for a line that defines a function whose name matches `name`, in the languages of most repositories.
 fn definition(name: &str) -> String {
     let keyword = r"(?:export\s+|default\s+|async\s+|pub(?:\([a-z]+\))?\s+|static\s+|unsafe\s+|const\s+|extern\s+)*(?:def|fn|function|func)\s*\*?\s+(?:\([^)]*\)\s*)?";
     let arrow = r"(?:export\s+)?(?:const|let|var)\s+";
@@ -55,7 +55,7 @@ fn definition(name: &str) -> String {
     )
 }
 
-/// The pattern by which definitions of `names` are searched for; of all functions if there are none.
+/// The pattern to search for definitions of `names`; of all functions if there are none.
 pub(super) fn search(names: &BTreeSet<String>) -> String {
     if names.is_empty() {
         return definition(r"[A-Za-z_][A-Za-z0-9_]*");
@@ -64,7 +64,7 @@ pub(super) fn search(names: &BTreeSet<String>) -> String {
     definition(&format!("(?:{})", names.join("|")))
 }
 
-/// Words that begin lines which call functions, or define something else, in one language or another.
+/// First words of lines that call functions or define something else, in some language.
 const STATEMENTS: &[&str] = &[
     "assert", "await", "case", "catch", "class", "defer", "del", "delete", "do", "elif", "else", "elsif", "except",
     "for", "from", "go", "if", "import", "in", "is", "match", "new", "not", "or", "and", "print", "raise", "return",
@@ -84,7 +84,7 @@ pub(super) fn defined(line: &str) -> Option<&str> {
 }
 
 impl Names {
-    /// Reads a statement.
+    /// Extracts the names from a statement.
     pub(super) fn of(statement: &str) -> Self {
         let mut names = Self::default();
         let all = |pattern: &Option<Regex>, text: &str| -> Vec<String> {
@@ -137,13 +137,13 @@ impl Names {
     }
 }
 
-/// Whether a path as somebody wrote it can be this file of the workspace.
+/// Whether a written path can mean this file of the workspace.
 fn same_file(written: &str, path: &str) -> bool {
     let written = written.trim_start_matches("./");
     written == path || path.ends_with(&format!("/{written}")) || written.ends_with(&format!("/{path}"))
 }
 
-/// The functions in what a search found, tests left out.
+/// The functions among search results, without tests.
 pub(super) fn places(found: &[LineMatch]) -> Vec<Place> {
     let mut places: BTreeMap<(String, usize), Place> = BTreeMap::new();
     for line in found {
@@ -159,7 +159,7 @@ pub(super) fn places(found: &[LineMatch]) -> Vec<Place> {
     places.into_values().collect()
 }
 
-/// The likeliest first; of equals by path and line.
+/// Most likely first; ties by path and line.
 pub(super) fn rank(names: &Names, mut places: Vec<Place>, most: usize) -> Vec<Place> {
     places.sort_by_cached_key(|place| (-names.score(place), place.path.clone(), place.line));
     places.dedup();

@@ -1,6 +1,6 @@
-//! What a small model's reply holds: code in a fence, or blocks of search and replace.
+//! Parses a small model's reply: code in a fence, or blocks of search and replace.
 
-/// The first block of code that holds something: fenced, or everything if there is no fence and `bare` finds it to be code.
+/// The first non-empty block of code: fenced, or the whole text if there is no fence and `bare` accepts it as code.
 pub(super) fn code(text: &str, bare: impl Fn(&str) -> bool) -> Option<String> {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_fence_that_holds_something_is_the_code() {
+    fn the_first_fence_that_is_not_empty_is_the_code() {
         assert_eq!(code("Sure:\n```python\n\n```\n```py\nx = 1\n```\nDone.", |_| false).unwrap(), "x = 1");
         assert_eq!(code("```\ncut off", |_| false).unwrap(), "cut off");
         assert_eq!(code("def f():\n    pass", |t| t.starts_with("def ")).unwrap(), "def f():\n    pass");

@@ -1,4 +1,4 @@
-//! A function's text: taken out of a reply, and put where the old one stood.
+//! A function's text: extracted from a reply, and put in place of the old one.
 
 fn indent(line: &str) -> usize {
     line.len() - line.trim_start().len()

@@ -1,10 +1,10 @@
-//! A file's lines as the model is shown them: the same as `file_read` gives, and no more than so many of its pages.
+//! A file's lines as shown to the model: the same as `file_read` gives, up to a number of pages.
 
 use std::borrow::Cow;
 
-/// Bytes of a file that is read.
+/// Size limit of a file, in bytes.
 pub(super) const MOST_BYTES: u64 = 32 << 20;
-/// Pages of a file: larger ones are no places.
+/// Pages of a file: larger ones are not candidates.
 const PAGES: usize = 20;
 /// Characters of a line that are shown, and bytes that are enough for these.
 const LINE_CHARACTERS: usize = 2000;
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_place_is_not_read() {
+    fn a_file_that_cannot_be_a_candidate_is_not_read() {
         assert_eq!(read(b""), None);
         assert_eq!(read(b"a\0b"), None);
         assert_eq!(read("a\n".repeat(20_000).as_bytes()).unwrap().len(), 20_000);

@@ -1,11 +1,11 @@
 //! A command, end to end: the strategy's, or else the user's check.
 
-use super::{Look, Verdict};
+use super::{Verdict, VerifyOutcome};
 use crate::attempt::End;
 use crate::facts::short;
 use crate::session::Session;
 
-pub(super) async fn look(session: &mut Session) -> Result<Look, End> {
+pub(super) async fn run(session: &mut Session) -> Result<VerifyOutcome, End> {
     let own = session.strategy.verify.text.trim();
     let command = if own.is_empty() { session.task.check.clone() } else { Some(own.to_owned()) };
     let Some(command) = command else {

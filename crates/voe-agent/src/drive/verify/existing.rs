@@ -2,11 +2,11 @@
 
 use voe_proof::own_tests::{Commands, judge};
 
-use super::{Look, Verdict};
+use super::{Verdict, VerifyOutcome};
 use crate::attempt::End;
 use crate::session::Session;
 
-pub(super) async fn look(session: &mut Session) -> Result<Look, End> {
+pub(super) async fn run(session: &mut Session) -> Result<VerifyOutcome, End> {
     let commands = match session.workspace.own_tests().await? {
         Commands::Found(commands) => commands,
         Commands::Died(why) => {

@@ -1,8 +1,8 @@
-//! A reader with a clean context compares the patch with the statement: it knows nothing of how the patch came about.
+//! A reader with a clean context compares the patch with the statement: it knows nothing about how the patch was made.
 
 use voe_trace::Message;
 
-use super::{Look, Verdict, verdict};
+use super::{Verdict, VerifyOutcome, verdict};
 use crate::attempt::End;
 use crate::prompt::cut;
 use crate::session::Session;
@@ -16,7 +16,7 @@ const QUESTION: &str = "You are given a statement of what is to be changed in a 
                         can't be seen from the patch. Fail it if a demand is not met or an example of the statement would come out \
                         wrong.";
 
-pub(super) async fn look(session: &mut Session) -> Result<Look, End> {
+pub(super) async fn run(session: &mut Session) -> Result<VerifyOutcome, End> {
     let own = session.strategy.verify.text.trim();
     let system = format!("{}\n\n{}", if own.is_empty() { QUESTION } else { own }, verdict::FORM);
     let (patch, _) = session.workspace.patch().await?;

@@ -1,35 +1,35 @@
-//! Reading a model's verdict, strictly: one that has to be guessed at is none.
+//! Reads a model's verdict strictly: an ambiguous one does not count.
 
 use super::Verdict;
 
-/// How a verdict is to be given; put after each question that asks for one.
+/// The format of a verdict; appended to each question that asks for one.
 pub(super) const FORM: &str = "Answer in plain text, without calling a tool: first your reasons, one a line; then, as a line of its own, either \
                                `VERDICT: pass` or `VERDICT: fail`.";
 
-/// The verdict in `text`: a line that says it and nothing else. None, or two that differ, is neither pass nor fail.
+/// The verdict in `text`: a line with nothing else. None, or two that differ, is neither pass nor fail.
 pub(super) fn read(text: &str) -> Verdict {
-    let mut said: Option<bool> = None;
+    let mut found: Option<bool> = None;
     let mut clash = false;
     let mut reasons = Vec::new();
     for line in text.lines() {
         match verdict(line) {
             Some(pass) => {
-                clash |= said.is_some_and(|before| before != pass);
-                said = Some(pass);
+                clash |= found.is_some_and(|before| before != pass);
+                found = Some(pass);
             }
             None => reasons.push(line),
         }
     }
     let reasons = reasons.join("\n").trim().to_owned();
-    match said {
+    match found {
         Some(passed) if !clash && reasons.is_empty() => Verdict::new(Some(passed), "No reasons were given."),
         Some(passed) if !clash => Verdict::new(Some(passed), reasons),
-        Some(_) => Verdict::new(None, "The answer holds two verdicts that differ."),
-        None => Verdict::new(None, "The answer holds no line `VERDICT: pass` or `VERDICT: fail`."),
+        Some(_) => Verdict::new(None, "The answer contains two different verdicts."),
+        None => Verdict::new(None, "The answer contains no line `VERDICT: pass` or `VERDICT: fail`."),
     }
 }
 
-/// A line that is a verdict, Markdown around it aside.
+/// Reads a line that is a verdict, ignoring Markdown around it.
 fn verdict(line: &str) -> Option<bool> {
     let bare: String = line.chars().filter(|c| !matches!(c, '*' | '`')).collect();
     match bare.trim().strip_prefix("VERDICT:")?.trim() {

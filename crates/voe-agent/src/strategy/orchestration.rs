@@ -1,13 +1,13 @@
-//! Keys of strategies in which the harness leads: the pipeline, and several attempts as one.
+//! Keys of the scripted pipeline and of searches over several attempts.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The harness leads, one question a fresh context.
+/// A scripted pipeline: each question in a fresh context.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pipeline {
-    /// Checks tried until one is red; 0: no check is written.
+    /// Checks tried until one fails at the base; 0: no check is written.
     pub checks: u32,
     /// Candidate patches for each place.
     pub candidates: u32,
@@ -19,7 +19,7 @@ pub struct Pipeline {
     pub source_chars: usize,
     /// Characters of the statement shown in one question.
     pub statement_chars: usize,
-    /// What is asked.
+    /// The questions.
     pub ask: Questions,
 }
 
@@ -41,10 +41,10 @@ impl Default for Pipeline {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Writes {
-    /// The function anew.
+    /// The whole function.
     #[default]
     Function,
-    /// The file anew.
+    /// The whole file.
     File,
     /// Blocks of text to search for and what replaces them.
     Replace,
@@ -59,19 +59,19 @@ pub struct Questions {
     /// For a failing check; may use `statement`, `path`, `source`, `language` and `rejected`, why the last one was not taken.
     pub check: String,
     /// For the change; may use `statement`, `path`, `source`, `whole` (what `source` is), `check`, `output`, `tried` (the change
-    /// that was tried last) and `failure` (what came of it).
+    /// that was tried last) and `failure` (why it failed).
     pub change: String,
 }
 
-/// Several attempts as one. `limits` then bounds all of them together.
+/// A search over several attempts. `limits` then applies to all of them together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Search {
     /// The kind of search.
     pub kind: SearchKind,
-    /// Attempts or nodes at most.
+    /// Maximum number of attempts or nodes.
     pub n: u32,
-    /// Rollouts at a time.
+    /// Rollouts run in parallel.
     pub parallel: u32,
     /// The strategy of each attempt, by name; several take turns. Empty: this file without `search`.
     pub strategies: Vec<String>,
@@ -79,30 +79,30 @@ pub struct Search {
     pub models: Vec<String>,
     /// Temperatures that take turns; empty: the strategy's own.
     pub temperatures: Vec<f64>,
-    /// For `ralph`: whether the next attempt goes on in the workspace of the last.
+    /// For `ralph`: whether the next attempt continues in the workspace of the last.
     pub keep_workspace: bool,
-    /// For `mcts`: steps a node; for `bst`: rollouts a probe.
+    /// For `mcts`: steps per node; for `bst`: rollouts per probe.
     pub width: u32,
     /// For `mcts`: the exploration constant of UCT.
     pub explore: f64,
-    /// Steps of one attempt at most; 0: an equal share of what is left of `limits.steps`.
+    /// Step limit of one attempt; 0: an equal share of what is left of `limits.steps`.
     pub steps: u32,
     /// For `bst` and `mcts`: where the value of a state comes from.
     pub value: ValueFrom,
-    /// For `mcts`: whether an attempt is told what others from the same state did.
+    /// For `mcts`: whether an attempt learns what others from the same state did.
     pub tell_siblings: bool,
 }
 
-/// How several attempts are made one.
+/// How a search combines several attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SearchKind {
-    /// One after another until the gate holds.
+    /// One after another until the gate accepts.
     Ralph,
     /// All, and the best by evidence.
     #[default]
     BestOfN,
-    /// By halving for the bad decision in the best of them.
+    /// By bisecting for the bad decision in the best of them.
     Bst,
     /// As a tree.
     Mcts,

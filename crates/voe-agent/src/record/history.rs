@@ -1,4 +1,4 @@
-//! What was verified of which state of the workspace, and what came of it. A fold of the trajectory.
+//! The states of the workspace and the verdicts on them. A fold of the trajectory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,16 +8,16 @@ use voe_trace::{Event, Level};
 
 use voe_evidence::Ledger;
 
-/// When a verification is made.
+/// The point at which a verification runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
-    /// In the middle of the work.
+pub(crate) enum VerifyPoint {
+    /// After a part of the work.
     Part,
-    /// The model says that it is done.
+    /// When the model declares that it is done.
     End,
 }
 
-/// How one state of the workspace ranks among those of an attempt: see [`Trail::best`].
+/// How one state of the workspace ranks among those of an attempt: see [`StateHistory::best`].
 type Rank = (u8, u8, Level);
 
 /// A state of the workspace.
@@ -25,21 +25,21 @@ type Rank = (u8, u8, Level);
 pub(crate) struct State {
     /// Hash over all files that differ from base.
     pub(crate) tree: String,
-    /// The patch that leads there.
+    /// The patch from base to this state.
     pub(crate) patch: String,
     /// The step in which it was made.
     pub(crate) step: u32,
 }
 
-/// The states of the workspace that an attempt went through, with the verdicts on them.
+/// The states of the workspace in an attempt, with the verdicts on them.
 #[derive(Debug, Clone, Default)]
-pub struct Trail {
+pub struct StateHistory {
     /// Oldest first.
     states: Vec<State>,
     verdicts: BTreeMap<String, Option<bool>>,
     failed: bool,
     recoveries: u32,
-    review: Option<Moment>,
+    review: Option<VerifyPoint>,
     ticked: BTreeSet<String>,
     part_done: bool,
     reds: Vec<String>,
@@ -47,8 +47,8 @@ pub struct Trail {
     red_refusals: (u32, u32),
 }
 
-impl Trail {
-    /// Takes one more event into account.
+impl StateHistory {
+    /// Applies an event.
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Patch { tree, patch, step } if !patch.is_empty() => {
@@ -64,8 +64,8 @@ impl Trail {
                 }
             }
             Event::Nudge { kind, step, .. } => match kind {
-                NudgeKind::Review => self.review = Some(Moment::Part),
-                NudgeKind::LastReview => self.review = Some(Moment::End),
+                NudgeKind::Review => self.review = Some(VerifyPoint::Part),
+                NudgeKind::LastReview => self.review = Some(VerifyPoint::End),
                 NudgeKind::Recovery => self.recoveries += 1,
                 NudgeKind::RedFirst => self.red_refusals = (self.red_refusals.0 + 1, *step),
                 _ => {}
@@ -82,7 +82,7 @@ impl Trail {
         }
     }
 
-    /// What was said of this state, if it was verified.
+    /// The verdict on this state, if it was verified.
     pub(crate) fn verdict(&self, tree: &str) -> Option<Option<bool>> {
         self.verdicts.get(tree).copied()
     }
@@ -92,8 +92,8 @@ impl Trail {
         self.recoveries
     }
 
-    /// The review that the model was asked for and has not given yet.
-    pub(crate) fn review(&self) -> Option<Moment> {
+    /// The review that the model still owes.
+    pub(crate) fn review(&self) -> Option<VerifyPoint> {
         self.review
     }
 
@@ -102,21 +102,21 @@ impl Trail {
         self.part_done
     }
 
-    /// Commands that were seen to fail on the unchanged code, oldest first.
+    /// Commands that failed on the unchanged code, oldest first.
     pub(crate) fn reds(&self) -> &[String] {
         &self.reds
     }
 
-    /// Steps with edits that were refused for want of such a command, and the last of them (0: none).
+    /// The number of steps with edits refused for lack of such a command, and the last of them (0: none).
     pub(crate) fn red_refusals(&self) -> (u32, u32) {
         self.red_refusals
     }
 
-    /// The best-evidenced state, if it is better than the one that the workspace is in and a
-    /// verification failed (without one the last state is what the model means).
+    /// The best-evidenced state, if it is better than the current one and a verification failed
+    /// (otherwise the last state is what the model wants).
     ///
-    /// A proof outranks everything and a refutation nothing but itself; in between the verdict counts before the level, because
-    /// a command that merely ran says less than a verification. Of equals the newest.
+    /// A proof ranks highest and a refutation lowest; in between the verdict counts before the level, because a command that
+    /// merely ran shows less than a verification. On a tie the newest.
     pub(crate) fn best(&self, ledger: &Ledger) -> Option<&State> {
         if !self.failed {
             return None;
@@ -130,7 +130,7 @@ impl Trail {
         let level = ledger.level_of(tree);
         let class = match level {
             Level::Refuted => 0,
-            // No patch at all: better than one that breaks something.
+            // An empty patch is better than one that breaks something.
             _ if tree.is_empty() => 1,
             Level::Proven => 3,
             _ => 2,
@@ -160,11 +160,11 @@ mod tests {
 
     use super::*;
 
-    /// A trail and a ledger after states A, B … each with a level and a verdict.
-    fn after(states: &[(&str, Level, Option<bool>)]) -> (Trail, Ledger) {
-        let (mut trail, mut ledger) = (Trail::default(), Ledger::default());
+    /// A history and a ledger after states A, B … each with a level and a verdict.
+    fn after(states: &[(&str, Level, Option<bool>)]) -> (StateHistory, Ledger) {
+        let (mut history, mut ledger) = (StateHistory::default(), Ledger::default());
         let mut both = |event: Event| {
-            trail.apply(&event);
+            history.apply(&event);
             ledger.apply(&event);
         };
         for (tree, level, passed) in states {
@@ -198,16 +198,16 @@ mod tests {
                 seconds: 0.0,
             });
         }
-        (trail, ledger)
+        (history, ledger)
     }
 
     fn best(states: &[(&str, Level, Option<bool>)]) -> Option<String> {
-        let (trail, ledger) = after(states);
-        trail.best(&ledger).map(|state| state.tree.clone())
+        let (history, ledger) = after(states);
+        history.best(&ledger).map(|state| state.tree.clone())
     }
 
     #[test]
-    fn a_proof_is_kept_whatever_a_reviewer_said_of_it() {
+    fn a_proof_is_kept_whatever_a_reviewers_verdict_is() {
         let (a, b) = (("a", Level::Proven, Some(false)), ("b", Level::Ran, Some(true)));
         assert_eq!(best(&[a, b]).as_deref(), Some("a"));
         assert_eq!(best(&[b, a]), None);
