@@ -193,7 +193,7 @@ fn arguments_of(call: &RawCall, tools: &[ToolSpec]) -> Result<(String, String, V
         // The loop lists the tools for the model.
         return match value {
             Value::Object(map) => Ok((name, Value::Object(map).to_string(), repairs)),
-            _ => Err(refuse("the arguments are not an object".to_owned())),
+            _ => Err(refuse("the arguments are no object".to_owned())),
         };
     };
     let empty = matches!(&value, Value::Object(map) if map.is_empty()) || value.is_null();

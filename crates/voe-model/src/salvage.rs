@@ -256,7 +256,7 @@ fn calls_of(value: &Value) -> Vec<Result<Written, String>> {
             let arguments = arguments.cloned().unwrap_or(Value::Object(Map::new()));
             vec![Ok(Written { name: plain_name(name).to_owned(), arguments })]
         }
-        _ => vec![Err("it is not an object with \"name\" and \"arguments\"".to_owned())],
+        _ => vec![Err("it is no object with \"name\" and \"arguments\"".to_owned())],
     }
 }
 

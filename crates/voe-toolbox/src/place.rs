@@ -109,7 +109,7 @@ impl Places {
             return Err("path is empty: name a file, relative to the workspace or absolute".into());
         }
         if given.contains('\0') {
-            return Err("path contains a NUL byte, which no file name can".into());
+            return Err("path holds a NUL byte, which no file name can".into());
         }
         let first = self.resolve_path(Path::new(given), given, access);
         if first.as_ref().map_or(true, |place| !exists(&place.path))
@@ -126,7 +126,7 @@ impl Places {
     pub(crate) fn resolve_bytes(&self, given: &[u8], access: Access) -> Result<Place, String> {
         match std::str::from_utf8(given) {
             Ok(text) => self.resolve(text, access),
-            Err(_) if given.contains(&0) => Err("path contains a NUL byte, which no file name can".into()),
+            Err(_) if given.contains(&0) => Err("path holds a NUL byte, which no file name can".into()),
             Err(_) => self.resolve_path(Path::new(OsStr::from_bytes(given)), &names::shown(given), access),
         }
     }

@@ -55,7 +55,7 @@ fn python_tag(text: &str, from: usize) -> Option<Candidate> {
                 }
                 // Code for the built-in interpreter: not a call of our tools.
                 _ => {
-                    found.calls.push(Err("it is not a call of a tool".to_owned()));
+                    found.calls.push(Err("it is no call of a tool".to_owned()));
                     at = text.len();
                 }
             }

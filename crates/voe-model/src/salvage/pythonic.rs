@@ -77,8 +77,7 @@ fn bare(text: &str, from: usize, to: usize, tools: &[ToolSpec]) -> Option<Candid
 /// `[call, call]` or one call without brackets; and where it ends.
 fn list(text: &str, at: usize) -> Result<(Vec<Written>, usize), String> {
     let breaks_off = || "it breaks off".to_owned();
-    let one =
-        |at: usize| call(text, at).unwrap_or_else(|| Err("it is not a call of the form name(key=value)".to_owned()));
+    let one = |at: usize| call(text, at).unwrap_or_else(|| Err("it is no call of the form name(key=value)".to_owned()));
     if !text[at..].starts_with('[') {
         return one(at).map(|(call, end)| (vec![call], end));
     }

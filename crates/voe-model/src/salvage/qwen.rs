@@ -190,7 +190,7 @@ impl Reader<'_> {
                 // An end tag may be missing earlier: then the value has text that is not its own. Or it is a file
                 // that mentions calls. No guess.
                 if [PARAMETER, FUNCTION].iter().any(|tag| value.contains(&format!("\n{tag}"))) {
-                    return Err("a value contains further tags of a call; was a </parameter> left out?".to_owned());
+                    return Err("a value holds further tags of a call; was a </parameter> left out?".to_owned());
                 }
                 self.at = behind;
                 return Ok(value);

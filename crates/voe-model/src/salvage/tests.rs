@@ -149,7 +149,7 @@ fn an_incomplete_or_ambiguous_call_is_not_run_and_is_reported_to_the_model() {
         ("{\"name\": \"bash\", \"arguments\": {\"command\": \"ls -la /very", "breaks off"),
         ("```json\n{\"name\": \"bash\", \"arguments\": {\"command\": \"ls -la /very", "breaks off"),
         ("[TOOL_CALLS]bash[ARGS]{\"command\": \"ls -la /ve", "breaks off"),
-        ("<|python_tag|>import os\nprint(os.listdir())", "not a call of a tool"),
+        ("<|python_tag|>import os\nprint(os.listdir())", "no call of a tool"),
         ("<|tool_call_start|>[bash(command=\"ls -la /ve", "breaks off"),
         ("<tool_call>bash\n<arg_key>command</arg_key>\n<arg_value>ls -la /ve", "breaks off"),
     ] {

@@ -89,7 +89,7 @@ impl Tracker {
         let shown = crate::names::shown(path);
         let bad = |part: &[u8]| matches!(part, b"" | b"." | b"..") || part.eq_ignore_ascii_case(b".git");
         if path.split(|&b| b == b'/').any(bad) || path.contains(&0) {
-            return Err(format!("{shown} is not a path in the workspace"));
+            return Err(format!("{shown} is no path in the workspace"));
         }
         let place = self.root.join(OsStr::from_bytes(path));
         let mut parent = self.root.clone();

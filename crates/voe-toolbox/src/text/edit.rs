@@ -42,7 +42,7 @@ pub enum EditError {
     #[error("{}", not_found(hint, nearest))]
     NotFound { hint: Option<String>, nearest: Vec<Candidate> },
     #[error(
-        "new_string contains more \u{fffd} than the text it replaces: they stand for bytes that are not UTF-8 and cannot be made up"
+        "new_string holds more \u{fffd} than the text it replaces: they stand for bytes that are not UTF-8 and cannot be made up"
     )]
     Foreign,
 }

@@ -48,7 +48,7 @@ pub(crate) fn run_command(
         return Err("command is empty".into());
     }
     if command.contains('\0') {
-        return Err("command contains a NUL byte, which no shell accepts".into());
+        return Err("command holds a NUL byte, which no shell can take".into());
     }
     let directory = session.places.workspace().to_owned();
     // Commands can remove even the directory that they start in; the next one needs it again.
