@@ -1,87 +1,18 @@
 //! One attempt, whichever driver runs it.
 
-use std::sync::Arc;
-
-use tokio::sync::watch;
-use voe_model::{Model, ModelError};
-use voe_proof::{Workspace, WorkspaceError};
-use voe_protocol::{BaseSource, CallResult, FileState, RawBytes};
-use voe_sandbox::Sandbox;
-use voe_trace::event::{ConversationRewritten, Finish, Origin, ResumedFrom, RewriteKind, Task};
-use voe_trace::{Event, Message, Reason, Record, Role, Usage, WriteError, Writer};
+use voe_proof::Workspace;
+use voe_protocol::{CallResult, FileState, RawBytes};
+use voe_trace::event::{ConversationRewritten, Finish, Origin, ResumedFrom, RewriteKind};
+use voe_trace::{Event, Message, Reason, Record, Role, Usage, Writer};
 
 use crate::drive::pipeline::ReplayCursor;
 use crate::drive::{Loop, PipelineDriver};
+use crate::end::{AttemptError, End};
+use crate::plan::Plan;
 use crate::prompt::{self, HARNESS};
 use crate::record::{Log, Observer};
 use crate::session::Session;
 use crate::session::finish::Ended;
-use crate::strategy::Strategy;
-use crate::user_tree::UserTree;
-
-/// What an attempt needs.
-pub struct Plan {
-    /// The task.
-    pub task: Task,
-    /// How the agent works, with the user's limits applied.
-    pub strategy: Strategy,
-    /// The model.
-    pub model: Arc<dyn Model>,
-    /// The sandbox in which the tools run.
-    pub sandbox: Sandbox,
-    /// The source of the base's contents.
-    pub pristine: BaseSource,
-    /// The user's tree, where the workspace is another that shows it and the user may change it meanwhile.
-    pub user_tree: Option<UserTree>,
-    /// The repository's AGENTS.md, or empty.
-    pub notes: String,
-    /// Whether replies are shown while they arrive.
-    pub stream: bool,
-    /// Set to `true` to end the attempt in good order: the patch is kept.
-    pub stop: watch::Receiver<bool>,
-    /// UTC time, RFC 3339, for the record.
-    pub time: String,
-}
-
-/// The attempt cannot be recorded or its workspace cannot be reached. What is known is in the record.
-#[derive(Debug, thiserror::Error)]
-pub enum AttemptError {
-    /// Writing the record failed.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// The workspace failed.
-    #[error(transparent)]
-    Workspace(#[from] WorkspaceError),
-}
-
-/// Why the loop ended.
-#[derive(Debug)]
-pub(crate) enum End {
-    /// In good order, for this reason.
-    Reason(Reason),
-    /// The model or its server failed for good.
-    Model(ModelError),
-    /// voe failed.
-    Failed(AttemptError),
-}
-
-impl End {
-    /// As the record has it, with the error where there is one.
-    pub(crate) fn recorded(self) -> (Reason, Option<String>) {
-        match self {
-            Self::Reason(reason) => (reason, None),
-            Self::Model(error @ ModelError::ContextOverflow { .. }) => (Reason::Context, Some(error.to_string())),
-            Self::Model(error) => (Reason::ModelError, Some(error.to_string())),
-            Self::Failed(error) => (Reason::Internal, Some(error.to_string())),
-        }
-    }
-}
-
-impl<E: Into<AttemptError>> From<E> for End {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
-    }
-}
 
 /// One attempt.
 pub struct Attempt(Driver);

@@ -28,10 +28,12 @@
 pub mod attempt;
 pub mod done;
 pub mod drive;
+mod end;
 mod facts;
 pub mod keys;
 pub mod load;
 pub mod notes;
+mod plan;
 mod policy;
 pub mod prompt;
 pub mod record;
@@ -40,9 +42,11 @@ pub mod strategy;
 pub mod tools;
 pub mod user_tree;
 
-pub use attempt::{Attempt, AttemptError, Plan};
+pub use attempt::Attempt;
 pub use drive::SearchHost;
+pub use end::AttemptError;
 pub use load::{LoadError, load};
+pub use plan::Plan;
 pub use record::Observer;
 pub use session::finish::Ended;
 pub use strategy::Strategy;

@@ -254,7 +254,7 @@ fn read(what: &str, place: &Place<'_>) -> Result<Strategy, LoadError> {
 
 /// The strategy as a complete TOML text, every key with its value.
 pub fn show(strategy: &Strategy) -> String {
-    toml::to_string_pretty(strategy).unwrap_or_else(|e| format!("# {e}"))
+    strategy.to_toml()
 }
 
 /// Reads a strategy back from the text in a record.

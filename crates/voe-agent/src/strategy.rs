@@ -57,6 +57,13 @@ pub struct Strategy {
     pub search: Option<Search>,
 }
 
+impl Strategy {
+    /// The strategy as a complete TOML text, every key with its value.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).unwrap_or_else(|error| format!("# {error}"))
+    }
+}
+
 /// The messages to the model. Templates in minijinja's language; they may use `workspace`, `task_id`, `statement`, `check`,
 /// `notes`, `marker`, `tools` and `method`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

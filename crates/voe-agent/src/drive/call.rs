@@ -10,7 +10,7 @@ use voe_trace::event::{NudgeKind, ToolResult};
 use voe_trace::{Check, Event, Level, Note, Outcome, Reason, ToolCall, Why};
 
 use super::Loop;
-use crate::attempt::End;
+use crate::end::End;
 use crate::policy::{Action, Ran, failing_check};
 use crate::prompt::HARNESS;
 use crate::record::habits::command;

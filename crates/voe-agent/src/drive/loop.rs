@@ -6,8 +6,8 @@ use voe_evidence::Require;
 use voe_trace::event::{NudgeKind, Origin, Reply};
 use voe_trace::{Event, Message, Reason};
 
-use crate::attempt::End;
 use crate::done;
+use crate::end::End;
 use crate::policy::{self, Action, Policy, View};
 use crate::prompt::{self, HARNESS};
 use crate::record::history::VerifyPoint;

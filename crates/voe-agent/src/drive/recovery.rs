@@ -4,7 +4,7 @@ use voe_trace::Event;
 use voe_trace::event::NudgeKind;
 
 use super::Loop;
-use crate::attempt::End;
+use crate::end::End;
 use crate::prompt::HARNESS;
 use crate::record::history::VerifyPoint;
 use crate::strategy::RecoverHow;

@@ -5,7 +5,8 @@ use voe_protocol::{CallResult, FileState, RawBytes};
 use voe_trace::event::{Finish, Origin, ResumedFrom};
 use voe_trace::{Check, Event, Message, Reason, Record, ToolCall, Writer};
 
-use crate::attempt::{AttemptError, Plan};
+use crate::end::AttemptError;
+use crate::plan::Plan;
 use crate::prompt;
 use crate::record::{Log, Observer};
 use crate::session::Session;

@@ -12,7 +12,7 @@ use voe_trace::event::{NudgeKind, Origin, Reply};
 use voe_trace::{Event, Message, Reason, Usage};
 
 use super::Loop;
-use crate::attempt::End;
+use crate::end::End;
 use crate::prompt::HARNESS;
 use crate::record::history::VerifyPoint;
 use crate::session::Session;

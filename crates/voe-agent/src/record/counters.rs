@@ -3,7 +3,8 @@
 use voe_trace::event::{NudgeKind, Origin};
 use voe_trace::{Event, ToolCall};
 
-use crate::session::CUT_OFF;
+/// The finish reason of a reply that reached its limit of tokens, for every provider.
+pub(crate) const CUT_OFF: &str = "length";
 
 /// Consecutive counts, and facts on the last reply.
 #[derive(Debug, Clone, Default)]

@@ -5,11 +5,8 @@ use voe_trace::event::Reply;
 use voe_trace::{Event, Message, Reason};
 
 use super::{Session, sleep_until, stopped};
-use crate::attempt::End;
+use crate::end::End;
 use crate::record::Log;
-
-/// The finish reason of a reply that reached its limit of tokens, for every provider.
-pub(crate) const CUT_OFF: &str = "length";
 
 /// How many context overflows in a row are answered with compaction.
 const OVERFLOWS: u32 = 3;

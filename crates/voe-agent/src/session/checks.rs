@@ -8,7 +8,7 @@ use voe_proof::{Called, outcome};
 use voe_trace::{Check, Event, Level};
 
 use super::{Session, stopped};
-use crate::attempt::AttemptError;
+use crate::end::AttemptError;
 use crate::facts::fact;
 use crate::strategy::Counterfactual;
 

@@ -10,7 +10,7 @@ use voe_trace::event::{ConversationRewritten, RewriteKind};
 use voe_trace::{Event, Message, Role, Usage};
 
 use super::Session;
-use crate::attempt::End;
+use crate::end::End;
 use crate::prompt::HARNESS;
 use crate::record::own_text::{OwnText, extended_at};
 use crate::strategy::CompactHow;

@@ -7,7 +7,7 @@ use voe_trace::event::{Applied, Finish, Seconds};
 use voe_trace::{Change, Check, Event, Reason};
 
 use super::Session;
-use crate::attempt::AttemptError;
+use crate::end::AttemptError;
 
 /// The result of an attempt.
 pub struct Ended {

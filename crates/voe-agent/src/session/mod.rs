@@ -22,13 +22,13 @@ use voe_protocol::{BaseSource, CallResult, Limits, Setup, State};
 use voe_trace::event::{Origin, Start, Task, ToolResult};
 use voe_trace::{Event, Message, Reason, Record, ToolCall, WriteError, Writer};
 
-use crate::attempt::{AttemptError, End, Plan};
+use crate::end::{AttemptError, End};
+use crate::plan::Plan;
 use crate::record::{Log, Observer};
 use crate::strategy::{Counterfactual, Strategy};
 use crate::tools;
 use crate::user_tree::UserTree;
 
-pub(crate) use ask::CUT_OFF;
 pub(crate) use voe_proof::counterfactual::stopped;
 
 /// An attempt under way.
@@ -113,7 +113,7 @@ impl Session {
             time,
             task: self.task.clone(),
             strategy: self.strategy.name.clone(),
-            strategy_text: crate::load::show(&self.strategy),
+            strategy_text: self.strategy.to_toml(),
             model: self.model.facts(),
             sandbox: self.workspace.sandbox().facts(),
             tools: self.tools.iter().filter_map(|tool| serde_json::to_value(tool).ok()).collect(),

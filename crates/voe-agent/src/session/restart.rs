@@ -6,7 +6,7 @@ use voe_trace::{Message, Role};
 
 use super::Session;
 use super::compaction::ADDED;
-use crate::attempt::End;
+use crate::end::End;
 use crate::prompt::{self, HARNESS, first};
 
 /// Limits, in characters, on one message's text, a result and a call's arguments in the text to summarise.

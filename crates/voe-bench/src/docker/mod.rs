@@ -18,7 +18,8 @@ use voe_sandbox::{Choice, Images, SandboxError};
 
 use crate::mini;
 use crate::native;
-use crate::workspace::prepared::{Prepared, Remedy, WorkspaceError};
+use crate::workspace::error::{Remedy, WorkspaceError};
+use crate::workspace::prepared::Prepared;
 use index::{Entry, Index};
 pub use lease::ImageLease;
 pub use retention::Retention;

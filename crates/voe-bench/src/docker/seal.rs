@@ -10,7 +10,8 @@ use voe_sandbox::Images;
 use voe_untrusted::Kind;
 
 use crate::workspace::checkout::{self, Checkout};
-use crate::workspace::prepared::{Remedy, TESTBED, WorkspaceError};
+use crate::workspace::error::{Remedy, WorkspaceError};
+use crate::workspace::prepared::TESTBED;
 
 /// Temporary path of the sealed repository in the image.
 const PASSAGE: &str = "/voe-sealed-git";

@@ -16,7 +16,7 @@ use super::cell::{self, Cell, CellError};
 use super::ran::{Ran, Setting};
 use super::script;
 use crate::workspace::Workspaces;
-use crate::workspace::prepared::Remedy;
+use crate::workspace::error::Remedy;
 
 /// The official report on a task.
 const REPORT: &str = "report.json";

@@ -12,7 +12,7 @@ use voe_trace::EndedBy;
 
 use super::gold::Gold;
 use super::script::{NOT_APPLIED, script};
-use crate::workspace::prepared::{Remedy, WorkspaceError};
+use crate::workspace::error::{Remedy, WorkspaceError};
 use crate::workspace::reason::Lacks;
 use crate::workspace::{Opened, Workspaces};
 

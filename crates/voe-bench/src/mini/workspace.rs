@@ -7,7 +7,8 @@ use voe_grade::Instance;
 use voe_repo::throw_away_copy;
 
 use super::MiniTask;
-use crate::workspace::prepared::{Prepared, Remedy, WorkspaceError};
+use crate::workspace::error::{Remedy, WorkspaceError};
+use crate::workspace::prepared::Prepared;
 use crate::workspace::{Checkout, checkout as checkouts};
 
 /// The task's workspace on this machine.

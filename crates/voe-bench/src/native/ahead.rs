@@ -9,7 +9,7 @@ use super::environment::NO_UV;
 use super::pins::Environment;
 use super::{Native, environment, interpreter};
 use crate::mini;
-use crate::workspace::prepared::Remedy;
+use crate::workspace::error::Remedy;
 
 /// The parsers of logs of programs that are not in Python (SWE-bench Multilingual).
 const NOT_PYTHON: [&str; 19] = [

@@ -16,7 +16,7 @@ use super::interpreter::{Python, on_path};
 use super::pins::Environment;
 use super::watch::{Step, Watch};
 use crate::run::memory::no_room;
-use crate::workspace::prepared::WorkspaceError;
+use crate::workspace::error::WorkspaceError;
 use crate::workspace::reason::{Lacks, reason};
 
 /// What to do where uv is missing.

@@ -9,7 +9,7 @@ use voe_protocol::{BaseSource, Limits, Setup};
 use voe_sandbox::{Choice, Sandbox, Spec};
 
 use super::no_other_sandbox;
-use crate::workspace::prepared::WorkspaceError;
+use crate::workspace::error::WorkspaceError;
 
 /// Memory limit of a build, in bytes; compilers take more than most tests.
 const MEMORY: u64 = 8 << 30;

@@ -22,7 +22,8 @@ use super::interpreter::Python;
 use super::variables;
 use crate::run::memory::no_room;
 use crate::workspace::checkout::{self, Checkout};
-use crate::workspace::prepared::{Remedy, TESTBED, WorkspaceError};
+use crate::workspace::error::{Remedy, WorkspaceError};
+use crate::workspace::prepared::TESTBED;
 use crate::workspace::reason::reason;
 
 /// Time limit of an installation.

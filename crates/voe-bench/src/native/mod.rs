@@ -33,7 +33,8 @@ use voe_repo::{History, RepoError, sealed_checkout};
 use voe_sandbox::{Choice, SandboxError};
 
 use crate::run::memory::no_room;
-use crate::workspace::prepared::{Prepared, Remedy, WorkspaceError};
+use crate::workspace::error::{Remedy, WorkspaceError};
+use crate::workspace::prepared::Prepared;
 use environment::Unbuilt;
 use pins::Pins;
 

@@ -23,7 +23,8 @@ use super::progress::{Key, Watching};
 use super::record;
 use crate::experiment::Arm;
 use crate::script::ScriptError;
-use crate::workspace::prepared::{Prepared, Remedy, WorkspaceError};
+use crate::workspace::error::{Remedy, WorkspaceError};
+use crate::workspace::prepared::Prepared;
 
 /// Most bytes read of them.
 const MOST_FAULTS: u64 = 16 << 20;

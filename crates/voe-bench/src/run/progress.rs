@@ -11,7 +11,7 @@ use voe_agent::Observer;
 use voe_trace::event::Finish;
 use voe_trace::{Event, Level, Reason, Record, Usage};
 
-use crate::workspace::prepared::Remedy;
+use crate::workspace::error::Remedy;
 
 /// Identifies an attempt of a run: task, arm and trial.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]

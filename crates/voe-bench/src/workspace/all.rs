@@ -7,7 +7,8 @@ use futures_util::StreamExt;
 use voe_grade::Instance;
 
 use super::Workspaces;
-use super::prepared::{Prepared, WorkspaceError};
+use super::error::WorkspaceError;
+use super::prepared::Prepared;
 
 impl Workspaces {
     /// Prepares the workspaces of `tasks`, `parallel` at the same time, and yields each result with the time it took.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use voe_repo::{Base, Repo};
 use voe_untrusted::atomic_write;
 
-use super::prepared::WorkspaceError;
+use super::error::WorkspaceError;
 
 /// A task's repository at its base.
 #[derive(Debug, Clone)]

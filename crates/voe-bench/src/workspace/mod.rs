@@ -7,6 +7,7 @@
 
 mod all;
 pub mod checkout;
+pub mod error;
 mod open;
 pub mod origins;
 pub mod prepared;
@@ -27,9 +28,10 @@ use crate::native::ahead::{Ahead, Plan, Refusal};
 use crate::native::{Native, no_other_sandbox};
 use crate::run::place::Bounds;
 pub use checkout::Checkout;
+pub use error::{Remedy, WorkspaceError};
 use open::{copy, opened};
 pub use origins::Origins;
-pub use prepared::{Prepared, Remedy, TESTBED, WorkspaceError};
+pub use prepared::{Prepared, TESTBED};
 
 /// A sandbox on a task's workspace.
 #[derive(Debug)]

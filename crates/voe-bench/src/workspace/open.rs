@@ -5,7 +5,7 @@ use std::path::Path;
 
 use voe_sandbox::{Sandbox, SandboxError, Spec};
 
-use super::prepared::WorkspaceError;
+use super::error::WorkspaceError;
 
 /// Opens a sandbox and logs it.
 pub(super) async fn opened(spec: Spec) -> Result<Sandbox, SandboxError> {

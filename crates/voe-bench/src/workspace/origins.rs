@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use voe_untrusted::UntrustedDir;
 
-use super::prepared::{Remedy, WorkspaceError};
+use super::error::{Remedy, WorkspaceError};
 
 /// The directory of the files.
 const DIR: &str = "environments";

@@ -8,7 +8,7 @@ use voe_trace::{Event, Level, ToolCall};
 use super::PipelineDriver;
 use super::place::{self, Place};
 use super::{EDIT, Red, Shown, reply, source, writes};
-use crate::attempt::{AttemptError, End};
+use crate::end::{AttemptError, End};
 use crate::prompt::last_lines;
 use crate::strategy::Pipeline;
 

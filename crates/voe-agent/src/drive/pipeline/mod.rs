@@ -23,7 +23,7 @@ use voe_protocol::{ClientError, shown_path};
 use voe_trace::event::{ConversationRewritten, Origin, RewriteKind};
 use voe_trace::{Event, Message, Reason, Usage};
 
-use crate::attempt::End;
+use crate::end::End;
 use crate::prompt::{cut, last_lines, render};
 use crate::session::Session;
 use crate::strategy::{Pipeline, Strategy, Writes};

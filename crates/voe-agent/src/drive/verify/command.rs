@@ -1,7 +1,7 @@
 //! A command, end to end: the strategy's, or else the user's check.
 
 use super::{Verdict, VerifyOutcome};
-use crate::attempt::End;
+use crate::end::End;
 use crate::facts::short;
 use crate::session::Session;
 

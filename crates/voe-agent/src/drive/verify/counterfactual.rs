@@ -3,7 +3,7 @@
 use voe_trace::Level;
 
 use super::{Verdict, VerifyOutcome};
-use crate::attempt::End;
+use crate::end::End;
 use crate::session::Session;
 
 pub(super) async fn run(session: &mut Session) -> Result<VerifyOutcome, End> {

@@ -3,7 +3,7 @@
 use voe_trace::Message;
 
 use super::{Verdict, VerifyOutcome, verdict};
-use crate::attempt::End;
+use crate::end::End;
 use crate::prompt::cut;
 use crate::session::Session;
 
