@@ -1,5 +1,5 @@
 //! Parses text with the tree-sitter grammars of Python, JavaScript, TypeScript and Rust: whether a file still parses after an
-//! edit, and where a function begins and ends ([`extent`]; [`lines`] where there is no grammar).
+//! edit, and where a function begins and ends ([`extent()`]; [`lines`] where there is no grammar).
 
 mod extent;
 mod lines;
