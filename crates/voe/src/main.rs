@@ -37,7 +37,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 
-/// An error that is the caller's to mend: exit code 2.
+/// An error that the caller can fix: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(String);

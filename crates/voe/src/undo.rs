@@ -1,4 +1,4 @@
-//! `voe undo`: what the last `voe fix` changed is taken back.
+//! `voe undo`: reverts the changes of the last `voe fix`.
 
 use voe_repo::{Repo, RepoError, UndoPoint};
 
@@ -13,7 +13,7 @@ pub(crate) fn run(args: &cli::Undo) -> anyhow::Result<u8> {
     let mut point = latest.ok_or_else(|| RepoError::NothingToUndo(repo.top().to_owned()))?;
     let report = point.undo(&repo, args.force)?;
     for (what, paths) in
-        [("put back", &report.restored), ("removed", &report.removed), ("git's own put back", &report.git)]
+        [("restored", &report.restored), ("removed", &report.removed), ("restored for git", &report.git)]
     {
         for path in paths {
             outln!("{what}: {}", crate::show::one_line(path));
@@ -23,13 +23,13 @@ pub(crate) fn run(args: &cli::Undo) -> anyhow::Result<u8> {
         outln!("your later change was overwritten: {}", crate::show::one_line(path));
     }
     if report.unsealed {
-        outln!("the attempt was cut off, so all that changed since it began was put back");
+        outln!("the attempt was interrupted, so everything that changed since it began was restored");
     }
     if report.restored.is_empty() && report.removed.is_empty() && report.git.is_empty() {
         outln!("nothing had changed");
     }
     if let Some(redo) = &report.redo {
-        outln!("the state before this undo is kept in {}", redo.display());
+        outln!("the state before this undo was saved in {}", redo.display());
     }
     Ok(exit::OK)
 }

@@ -118,7 +118,7 @@ fn an_attempt_full_of_escape_sequences_is_shown_replayed_proven_and_undone_witho
     // Neither a name nor a command can begin a line of the note.
     assert!(!out.lines().any(|line| line.starts_with("voe: forged")), "{out}");
     let (out, _, code) = world.voe(&["undo"]);
-    assert!(code == Some(0) && out.contains(&format!("put back: {SHOWN}")), "{out}");
+    assert!(code == Some(0) && out.contains(&format!("restored: {SHOWN}")), "{out}");
     assert!(!out.lines().any(|line| line.starts_with("voe: forged")), "{out}");
 }
 

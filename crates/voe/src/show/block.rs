@@ -150,7 +150,7 @@ pub(crate) fn applied_line(applied: Applied, empty: bool) -> &'static str {
         _ if empty => "empty",
         Applied::Yes => "applied; to revert it, run `voe undo`",
         Applied::No => "not applied",
-        Applied::Conflict => "not applied: your tree changed meanwhile",
+        Applied::Conflict => "not applied: your tree changed in the meantime",
     }
 }
 
