@@ -19,7 +19,8 @@ use voe_trace::event::Task;
 
 use voe_trace::layout::TRAJECTORY;
 
-use crate::session::{self, Places};
+use crate::places::AttemptPaths;
+use crate::session;
 use crate::settings::words::Apply;
 use crate::settings::{Settings, table};
 use crate::show::text::Text;
@@ -62,7 +63,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let repo = Repo::discover(&tree)?;
     let base = repo.base(&temporary.path().join("store"))?;
     let dir = state::new_attempt(&state::dir()?.join("demo"), args.out.as_deref())?;
-    let places = Places { dir: dir.clone(), repository: repo.top().to_owned(), undo: None, base, adopted: false };
+    let places = AttemptPaths { dir: dir.clone(), repository: repo.top().to_owned(), undo: None, base, adopted: false };
 
     let sandbox = session::sandbox(&settings, repo.top(), &temporary.path().join("sandbox")).await?;
     let plan = Plan {
@@ -89,7 +90,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     crate::trust::record::remember(&places, false)?;
     let judge = async |ended: &Ended| verdict(&settings, &task, ended, &temporary.path()).await.map(Some);
     let finish = session::run(attempt, &places, Apply::No, &args.output, judge).await?;
-    places.keep_base()?;
+    session::keep_base(&places)?;
     if !args.output.json {
         let paint = crate::show::Paint::stdout(args.output.no_color);
         crate::show::out::text(&Text::from("\nvoe: the patch:\n\n").then(paint.diff(finish.patch.trim_end())));

@@ -15,7 +15,8 @@ use voe_trace::event::{Reason, ResumedFrom, Start, Task};
 use voe_untrusted::UntrustedDir;
 
 use crate::flags::OutputFlags;
-use crate::session::{self, Places};
+use crate::places::{AttemptPaths, is_object_id};
+use crate::session;
 use crate::settings::words::Apply;
 use crate::settings::{Settings, Source, table};
 use crate::trust::config::Answer;
@@ -51,7 +52,7 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
     for skipped in &base.skipped {
         session::note(&args.output, skipped);
     }
-    let places = Places { dir, repository: repo.top().to_owned(), undo: Some(undo), base, adopted: false };
+    let places = AttemptPaths { dir, repository: repo.top().to_owned(), undo: Some(undo), base, adopted: false };
     let begun = start(args, &settings, &places, &repo, strategy, found.model, statement, wishes.stream).await;
     let attempt = match begun {
         Ok(attempt) => attempt,
@@ -70,7 +71,7 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
 async fn start(
     args: &cli::Fix,
     settings: &Settings,
-    places: &Places,
+    places: &AttemptPaths,
     repo: &Repo,
     strategy: Strategy,
     model: Arc<dyn Model>,
@@ -200,7 +201,13 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
 
 /// Finds an undo point for what a resumed attempt does: the one that it has, as long as that can tell the attempt's changes from
 /// the user's, or else a new one.
-fn ready_to_undo(places: &mut Places, repo: &Repo, parent: &Path, in_place: bool, stands: bool) -> anyhow::Result<()> {
+fn ready_to_undo(
+    places: &mut AttemptPaths,
+    repo: &Repo,
+    parent: &Path,
+    in_place: bool,
+    stands: bool,
+) -> anyhow::Result<()> {
     let point = places.undo.as_ref().and_then(|dir| UndoPoint::open(dir).ok());
     let goes_on = match &point {
         Some(point) if in_place => stands && point.is_as_left(repo)?,
@@ -228,7 +235,7 @@ fn adopt(
     start: &Start,
     repo: &Repo,
     parent: &Path,
-) -> anyhow::Result<Places> {
+) -> anyhow::Result<AttemptPaths> {
     if strategy.search.is_some() {
         let text = "a search is several attempts, and those of another machine can't be resumed; start a new `voe fix`";
         return Err(Usage(text.into()).into());
@@ -236,13 +243,13 @@ fn adopt(
     let dir = state::new_attempt(&parent.join("records"), None)?;
     let undo = state::new_attempt(&parent.join("undo"), None)?;
     let base = repo.base(&undo.join("store"))?;
-    let places = Places { dir, repository: repo.top().to_owned(), undo: Some(undo), base, adopted: true };
+    let places = AttemptPaths { dir, repository: repo.top().to_owned(), undo: Some(undo), base, adopted: true };
     let made = || -> anyhow::Result<()> {
         if start.task.base.as_ref() != Some(&places.base.tree) {
             let text = format!(
                 "{} is not at the base of this record; check out the commit {} there, without changes",
                 repo.top().display(),
-                start.task.commit.as_deref().filter(|id| session::is_object_id(id)).unwrap_or("that it names")
+                start.task.commit.as_deref().filter(|id| is_object_id(id)).unwrap_or("that it names")
             );
             return Err(Usage(text).into());
         }

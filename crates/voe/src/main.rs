@@ -17,6 +17,7 @@ mod formats;
 mod listener;
 mod log;
 mod model;
+mod places;
 mod proof;
 #[cfg(test)]
 mod reference;

@@ -11,7 +11,8 @@ use voe_trace::event::{Finish, Start};
 use voe_trace::{Event, Trajectory, Writer};
 use voe_untrusted::{Kind, UntrustedDir};
 
-use crate::session::{self, ABOUT, Places, STORE};
+use crate::places::{ABOUT, AttemptPaths, STORE};
+use crate::session;
 use crate::settings::Settings;
 use crate::settings::words::Apply;
 use crate::show::{self, Paint};
@@ -78,7 +79,7 @@ async fn again(args: &cli::Replay) -> anyhow::Result<u8> {
     let repo = Repo::discover(&tree)?;
     let dir = state::new_attempt(&state::dir()?.join("replays"), None)?;
     let base = repo.base(&temporary.path().join("store"))?;
-    let places = Places { dir, repository: repo.top().to_owned(), undo: None, base, adopted: false };
+    let places = AttemptPaths { dir, repository: repo.top().to_owned(), undo: None, base, adopted: false };
 
     let finish = attempt(args, start, strategy, &record, &settings, &places).await?;
     let differences = differences(trajectory, &Trajectory::read(&places.trajectory())?);
@@ -98,7 +99,7 @@ fn base_of(record: &TrustedRecord) -> anyhow::Result<Base> {
         return Ok(places.base.clone());
     }
     let dir = record.dir.ancestors().take(3).find(|dir| dir.join(ABOUT).is_file()).unwrap_or(&record.dir);
-    let base = Base { git_dir: dir.join(STORE), ..Places::load(dir)?.base };
+    let base = Base { git_dir: dir.join(STORE), ..AttemptPaths::load(dir)?.base };
     if !base.git_dir.is_dir() {
         let text = format!(
             "{} not found: this record came without its base; run it where it was made",
@@ -132,7 +133,7 @@ async fn attempt(
     strategy: Strategy,
     record: &TrustedRecord,
     settings: &Settings,
-    places: &Places,
+    places: &AttemptPaths,
 ) -> anyhow::Result<Finish> {
     // The copy stands where the original stood, so that absolute paths in commands hold; where the sandbox can't do that,
     // the difference shows in the results. A record from elsewhere doesn't choose what it is mounted over.

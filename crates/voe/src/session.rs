@@ -1,104 +1,33 @@
 //! What `fix`, `demo` and `replay --run` share: a sandbox, an attempt in it, and what becomes of its patch.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use voe_agent::{AttemptError, Ended, Observer};
-use voe_repo::{Base, Repo, UndoPoint};
+use voe_repo::{Repo, UndoPoint};
 use voe_sandbox::{Sandbox, Spec};
 use voe_search::{SearchError, Work};
 use voe_trace::event::{Applied, Finish};
 use voe_trace::{Reason, layout};
-use voe_untrusted::{UntrustedDir, atomic_write};
 
 use crate::flags::OutputFlags;
+use crate::places::{AttemptPaths, STORE, put};
 use crate::settings::words::Apply;
 use crate::settings::{Settings, table};
 use crate::show::ask;
 use crate::show::text::Text;
 use crate::show::{self, Paint};
-use crate::{Usage, exit, signals, state, trust};
+use crate::{exit, signals, state, trust};
 
-/// The file next to an attempt's record that says where the attempt's parts are.
-pub(crate) const ABOUT: &str = "attempt.json";
-/// Where a base is kept that would otherwise be gone.
-pub(crate) const STORE: &str = "store";
-/// More than [`ABOUT`] is long. Bytes.
-const MOST_ABOUT: u64 = 1 << 20;
-
-/// Where an attempt's parts are; kept next to the record, for resuming.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Places {
-    /// The attempt's directory.
-    pub(crate) dir: PathBuf,
-    /// The top of the work tree.
-    pub(crate) repository: PathBuf,
-    /// The directory for the undo point; `None` where the tree is a copy that goes away.
-    pub(crate) undo: Option<PathBuf>,
-    /// The base.
-    pub(crate) base: Base,
-    /// Whether the record began as a copy of one from elsewhere.
-    #[serde(default)]
-    pub(crate) adopted: bool,
-}
-
-impl Places {
-    pub(crate) fn trajectory(&self) -> PathBuf {
-        self.dir.join(layout::TRAJECTORY)
-    }
-
-    pub(crate) fn save(&self) -> anyhow::Result<()> {
-        put(&self.dir.join(ABOUT), &serde_json::to_vec_pretty(self)?)
-    }
-
-    /// Removes what was made for an attempt that did not begin.
-    pub(crate) fn forget(&self) {
-        if let Some(undo) = &self.undo {
-            let _ = std::fs::remove_dir_all(undo);
-        }
-        let _ = std::fs::remove_file(self.dir.join(ABOUT));
-        // It may be the user's own directory: only if it is empty.
-        let _ = std::fs::remove_dir(self.dir.join("sandbox"));
-        let _ = std::fs::remove_dir(&self.dir);
-    }
-
-    /// Moves the base out of a place that is about to go, so that the attempt can be run again.
-    pub(crate) fn keep_base(&self) -> anyhow::Result<()> {
-        let store = self.dir.join(STORE);
-        let kept = Self { base: self.base.keep(&store)?, ..self.clone() };
-        kept.save()?;
-        trust::record::remember(&kept, true)
-    }
-
-    /// Reads what [`Places::save`] wrote in `dir`. Only voe's own records have it read, but it may have moved, and an
-    /// object's name goes to git as an argument.
-    pub(crate) fn load(dir: &Path) -> anyhow::Result<Self> {
-        let path = dir.join(ABOUT);
-        let broken =
-            |why: String| Usage(format!("this attempt can't be resumed or run again: {}: {why}", path.display()));
-        let text = UntrustedDir::open(dir).and_then(|dir| dir.read(ABOUT, MOST_ABOUT));
-        let text = text.map_err(|e| broken(e.to_string()))?.ok_or_else(|| broken("no such file".into()))?;
-        let places: Self = serde_json::from_slice(&text).map_err(|e| broken(e.to_string()))?;
-        let ids = [Some(&places.base.tree), places.base.commit.as_ref()];
-        if let Some(id) = ids.into_iter().flatten().find(|id| !is_object_id(id)) {
-            return Err(broken(format!("{id:?} is not an object id")).into());
-        }
-        Ok(Self { dir: dir.to_owned(), ..places })
-    }
-}
-
-/// Writes a file next to a record: whole or not at all, and in the place of what is there, which may be a link.
-fn put(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    atomic_write(path, |file| file.write_all(content)).with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Whether a text is git's name of an object: SHA-1 or SHA-256 in hexadecimal.
-pub(crate) fn is_object_id(text: &str) -> bool {
-    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// Moves the base out of a place that is about to go, so that the attempt can be run again.
+pub(crate) fn keep_base(places: &AttemptPaths) -> anyhow::Result<()> {
+    let store = places.dir.join(STORE);
+    let kept = AttemptPaths { base: places.base.keep(&store)?, ..places.clone() };
+    kept.save()?;
+    trust::record::remember(&kept, true)
 }
 
 /// Opens the sandbox that the settings ask for, with its parts in `home`.
@@ -189,7 +118,7 @@ pub(crate) fn apply(settings: &Settings, output: &OutputFlags) -> Apply {
 /// resolved, where there is something that decides it.
 pub(crate) async fn run(
     mut attempt: Work,
-    places: &Places,
+    places: &AttemptPaths,
     apply: Apply,
     output: &OutputFlags,
     verdict: impl AsyncFnOnce(&Ended) -> anyhow::Result<Option<bool>>,

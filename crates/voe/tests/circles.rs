@@ -88,7 +88,15 @@ impl Graph {
         for (file, module) in &modules {
             let mut paths = Paths::default();
             paths.visit_file(&syn::parse_file(&fs::read_to_string(file).unwrap()).unwrap());
-            let used = paths.0.iter().filter_map(|path| graph.resolved(module, path)).filter(|used| used != module);
+            // `use crate::a::b;` and then `b::c()` leads into `b`.
+            let full = |path: &Vec<String>| {
+                let import = paths.0.iter().find(|import| import.len() > 1 && import.last() == path.first());
+                let import =
+                    import.filter(|import| graph.resolved(module, import).is_some_and(|m| m.last() == path.first()));
+                import.map(|import| [&import[..], &path[1..]].concat())
+            };
+            let all = paths.0.iter().flat_map(|path| [Some(path.clone()), full(path)]).flatten();
+            let used = all.filter_map(|path| graph.resolved(module, &path)).filter(|used| used != module);
             let used: BTreeSet<Module> = used.collect();
             graph.uses.insert(module.clone(), used);
         }

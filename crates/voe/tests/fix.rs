@@ -3,7 +3,7 @@
 
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{Bench, CHECK, bash, call, cure, done, text};
 
 #[test]
@@ -260,6 +260,31 @@ fn a_killed_attempt_is_gone_on_with_from_its_record() {
     let finish = second.finish();
     assert_eq!((second.code, finish["steps"].as_u64()), (0, Some(3)), "{}", second.err);
     assert!(finish["patch"].as_str().unwrap().contains("if xs else 0"));
+}
+
+#[test]
+fn a_check_whose_script_is_gone_after_a_resume_proves_nothing() {
+    let bench = Bench::python();
+    let script = "printf 'from stats import mean\\nassert mean([]) == 0\\n' > /tmp/verify.py";
+    let check = "PYTHONPATH=. python3 /tmp/verify.py";
+    let fix = |args: &[&str], replies: &[Value]| {
+        let model = bench.script(replies);
+        bench.voe(&[&["fix", "--sandbox", "local", "--apply", "no", "--json", "--model", &model], args].concat())
+    };
+    let first = fix(&["p"], &[cure(), bash(script), bash(check), done()]);
+    if first.code == 2 {
+        println!("skipped: {}", first.err);
+        return;
+    }
+    assert_eq!(first.finish()["evidence"]["level"], "proven", "{}", first.out);
+    // As if voe had been killed before the run without the edits ended.
+    let record = first.finish()["trajectory"].as_str().unwrap().to_owned();
+    let text = std::fs::read_to_string(&record).unwrap();
+    let ran = text.lines().position(|line| line.contains("\"event\":\"check\"") && line.contains("\"ran\"")).unwrap();
+    let until: String = text.lines().take(ran + 1).map(|line| format!("{line}\n")).collect();
+    std::fs::write(&record, until).unwrap();
+    let second = fix(&["--resume", &record], &[done(), done(), done(), done()]);
+    assert_eq!(second.finish()["evidence"]["level"], "ran", "{}\n{}", second.out, second.err);
 }
 
 #[test]

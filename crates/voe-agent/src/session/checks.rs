@@ -5,7 +5,7 @@ use std::time::Duration;
 use voe_evidence::check::{self, awaits_counterfactual};
 use voe_proof::counterfactual::Asked;
 use voe_proof::{Called, outcome};
-use voe_trace::{Check, Event, Level};
+use voe_trace::{Check, Event, Level, Why};
 
 use super::{Session, stopped};
 use crate::end::AttemptError;
@@ -168,14 +168,21 @@ impl Session {
         self.log.ledger.current().map(fact).collect()
     }
 
-    /// Restarts the runs without the edits that were under way when the record ended.
+    /// Restarts the runs without the edits that were under way when the record ended. Files that a check needs, such as a script
+    /// in `/tmp`, may be gone with the sandbox of then, and without them it fails whatever the code is: so it must pass again first.
     pub(crate) async fn start_again(&mut self) -> Result<(), AttemptError> {
         let pending = |check: &&Check| awaits_counterfactual(check);
         let checks: Vec<Check> = self.log.ledger.checks().to_vec();
         self.counterfactuals.were_run(checks.iter().filter(|check| !pending(check)));
         let under_way: Vec<Check> = self.log.ledger.current().filter(pending).cloned().collect();
         for check in under_way {
-            self.run_without(&check).await?;
+            let passes = self.run_command(&check.command).await?.is_some_and(|again| again.with.exit == Some(0));
+            if passes {
+                self.run_without(&check).await?;
+            } else {
+                let error = "after the attempt was resumed, it does not pass with the changes either".to_owned();
+                self.log.write(Event::Check(Box::new(Check { why: Some(Why::NotRun { error }), ..check })))?;
+            }
         }
         Ok(())
     }

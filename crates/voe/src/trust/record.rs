@@ -15,7 +15,7 @@ use voe_untrusted::{UntrustedDir, atomic_write, private};
 
 use voe_trace::layout::TRAJECTORY;
 
-use crate::session::{ABOUT, Places};
+use crate::places::{ABOUT, AttemptPaths};
 use crate::settings::Settings;
 use crate::{Usage, state};
 
@@ -28,7 +28,7 @@ const MOST_MEMO: u64 = 1 << 20;
 /// update of the repository around it, or an archive unpacked over it, could have brought that.
 #[derive(Debug, Serialize, Deserialize)]
 struct Memo {
-    places: Places,
+    places: AttemptPaths,
     /// Device and inode of the file.
     file: (u64, u64),
     /// The first so many bytes of the file.
@@ -41,7 +41,7 @@ struct Memo {
 
 impl Memo {
     /// Of the record as it is now.
-    fn of(places: &Places, mut file: File, ended: bool) -> std::io::Result<Self> {
+    fn of(places: &AttemptPaths, mut file: File, ended: bool) -> std::io::Result<Self> {
         let (bytes, hash) = hashed(&mut file, u64::MAX)?;
         let meta = file.metadata()?;
         Ok(Self { places: places.clone(), file: (meta.dev(), meta.ino()), bytes, hash, ended })
@@ -86,7 +86,7 @@ fn hashed(file: &mut File, most: u64) -> std::io::Result<(u64, String)> {
 
 /// Remembers that voe makes (or, if `ended`, has made) the record in `places`, and the attempts of a search in it, so that they
 /// can be resumed and run again. Does nothing for one in the state directory, where only voe writes.
-pub(crate) fn remember(places: &Places, ended: bool) -> anyhow::Result<()> {
+pub(crate) fn remember(places: &AttemptPaths, ended: bool) -> anyhow::Result<()> {
     if is_below_state(&places.dir) {
         return Ok(());
     }
@@ -96,7 +96,7 @@ pub(crate) fn remember(places: &Places, ended: bool) -> anyhow::Result<()> {
     }
     for dir in dirs {
         if let Some(file) = record_in(&dir) {
-            let places = Places { dir, ..places.clone() };
+            let places = AttemptPaths { dir, ..places.clone() };
             Memo::of(&places, file, ended).with_context(|| format!("cannot read {}", places.dir.display()))?.write()?;
         }
     }
@@ -108,7 +108,7 @@ fn record_in(dir: &Path) -> Option<File> {
 }
 
 /// Where the parts of a record outside the state directory are, if voe wrote it and nothing in it was changed since.
-fn remembered(path: &Path, dir: &Path) -> Option<Places> {
+fn remembered(path: &Path, dir: &Path) -> Option<AttemptPaths> {
     let memo = Memo::read(dir)?;
     let own = chain_is_private(dir, dir) && file_is_private(path, dir) && memo.is_of(record_in(dir)?).ok()?;
     own.then_some(memo.places)
@@ -135,7 +135,7 @@ pub(crate) struct TrustedRecord {
     /// Whose it is. One from elsewhere was allowed by the user for this command.
     pub(crate) origin: Origin,
     /// Where its parts are; not known of one from elsewhere.
-    pub(crate) places: Option<Places>,
+    pub(crate) places: Option<AttemptPaths>,
 }
 
 impl TrustedRecord {
@@ -176,7 +176,7 @@ pub(crate) fn open(path: &Path, trust: bool) -> anyhow::Result<TrustedRecord> {
     let dir = path.parent().unwrap_or(Path::new("/")).to_owned();
     let places = if is_below_state(&dir) && file_is_private(&path, &dir) {
         // An attempt of a search has its places with the search.
-        Some(Places::load(dir.ancestors().take(3).find(|dir| dir.join(ABOUT).is_file()).unwrap_or(&dir))?)
+        Some(AttemptPaths::load(dir.ancestors().take(3).find(|dir| dir.join(ABOUT).is_file()).unwrap_or(&dir))?)
     } else {
         remembered(&path, &dir)
     };
