@@ -1,7 +1,7 @@
 //! One attempt: the loop, the conversation, strategies, evidence.
 //!
 //! - [`attempt`]: an attempt as its callers see it
-//! - `drive`: the drivers: the agent loop (`drive/loop.rs`), the scripted pipeline, and search
+//! - `drive`: the drivers: the agent loop (`drive/loop.rs`), the pipeline that the harness leads, and search
 //! - `policy`: parts of a strategy that react to what happens, one file each
 //! - [`session`]: what every driver works with: record, workspace, model, limits
 //! - [`record`]: the record while it is being written, its observers and its folds

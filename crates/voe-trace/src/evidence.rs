@@ -15,7 +15,7 @@ pub enum Level {
     #[default]
     None,
     /// It shows nothing either way: without the edits it could not start, found nothing to test, or lacked a path of the
-    /// patch; it only reads source text; or it is flaky.
+    /// patch; it only reads source text; or it is flaky with the edits.
     Inconclusive,
     /// It exits 0 without the edits too: it shows nothing about them.
     Vacuous,

@@ -180,3 +180,29 @@ fn sources(dir: &Path, code: &mut String) {
         }
     }
 }
+
+#[test]
+fn tests_that_the_security_page_names_are_in_the_code() {
+    let mut code = String::new();
+    all(&top().join("crates"), &mut code);
+    let page = read(&top().join("SECURITY.md"));
+    let names = page.split('`').skip(1).step_by(2);
+    // A sentence in words joined by underscores is the name of a test.
+    let missing: Vec<&str> = names
+        .filter(|name| name.matches('_').count() > 3 && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()))
+        .filter(|name| !code.contains(name))
+        .collect();
+    assert!(missing.is_empty(), "not in the tests: {missing:?}");
+}
+
+/// The text of every Rust file below `dir`.
+fn all(dir: &Path, code: &mut String) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all(&path, code);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            code.push_str(&read(&path));
+        }
+    }
+}
