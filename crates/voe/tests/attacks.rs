@@ -214,7 +214,7 @@ fn a_proof_from_elsewhere_is_shown_and_not_vouched_for() {
     fs::copy(&own, &sent).unwrap();
     let said = bench.voe(&["proof", sent.to_str().unwrap()]);
     assert_eq!(said.code, 3, "{}", said.err);
-    assert!(said.out.contains("that this voe did not make") && !said.out.contains("Made by voe"), "{}", said.out);
+    assert!(said.out.contains("that was not made by this voe") && !said.out.contains("Made by voe"), "{}", said.out);
     assert_eq!(said.err.lines().count(), 1, "{}", said.err);
 }
 

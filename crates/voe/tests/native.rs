@@ -208,7 +208,7 @@ fn a_package_that_lacked_is_tried_again_by_prepare_and_the_task_is_installed_wit
         println!("skipped: {said}");
         return;
     }
-    assert!(said.contains("lacks a==1 (it can't be installed: uv pip install failed: no compiler)"), "{said}");
+    assert!(said.contains("lacks a==1 (the installation failed: uv pip install failed: no compiler)"), "{said}");
     uv(&world, "exit 0");
     let said = with_that_uv(&world, &prepare);
     assert!(said.contains("ready 1, skipped 0") && !said.contains("lacks"), "{said}");
@@ -227,5 +227,5 @@ fn an_install_command_that_moves_the_checkout_is_refused() {
     }
     let verdicts: Vec<&str> = rows.iter().map(|(verdict, _)| verdict.as_str()).collect();
     assert_eq!(verdicts, ["resolved", "skipped"], "{rows:#?}");
-    assert!(rows[1].1.contains("what its installation left can't be used: the checkout was made at "), "{}", rows[1].1);
+    assert!(rows[1].1.contains("the result of its installation can't be used: the checkout was made at "), "{}", rows[1].1);
 }
