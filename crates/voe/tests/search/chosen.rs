@@ -148,7 +148,7 @@ fn searches_that_make_no_sense_are_refused_with_the_reason() {
     for (keys, why) in [
         ("[search]\nkind = \"ralph\"\nparallel = 2\n", "each attempt comes after the one before"),
         ("[search]\nkind = \"hill\"\n", "unknown variant `hill`"),
-        ("[search]\nn = 0\n", "1 at least"),
+        ("[search]\nn = 0\n", "must be at least 1"),
         ("[search]\nstrategies = [\"mcts\"]\n", "is a search itself"),
         ("[search]\nstrategies = [\"nope\"]\n", "no strategy \"nope\""),
     ] {
