@@ -71,12 +71,15 @@ impl Attempt {
         }
         for call in attempt.log.conversation.open_calls.clone() {
             let text = format!(
-                "{HARNESS} The harness was stopped during this call. It may have taken effect in part: check before you continue."
+                "{HARNESS} The harness was stopped during this call. It may have taken effect in part: look before you go on."
             );
             let state = attempt.workspace.state().await?;
             attempt.result(&call, CallResult { output: text, state, ..CallResult::default() })?;
         }
-        attempt.start_again().await?;
+        // A pipeline makes its candidates, and their checks, again.
+        if attempt.strategy.pipeline.is_none() {
+            attempt.start_again().await?;
+        }
         Ok(Self::driven(attempt, replay))
     }
 

@@ -72,7 +72,7 @@ impl SandboxError {
 fn remedy(failure: &SetupFailure) -> &'static str {
     match failure.step {
         SetupStep::UserNamespace => NAMESPACES,
-        SetupStep::Namespaces | SetupStep::Mounts if failure.is_denied() => NAMESPACES,
+        SetupStep::Namespaces if failure.is_denied() => NAMESPACES,
         SetupStep::Overlay => {
             "keep voe's state on a local file system (ext4, xfs, btrfs, tmpfs), on Linux 5.11 or newer"
         }

@@ -227,5 +227,9 @@ fn an_install_command_that_moves_the_checkout_is_refused() {
     }
     let verdicts: Vec<&str> = rows.iter().map(|(verdict, _)| verdict.as_str()).collect();
     assert_eq!(verdicts, ["resolved", "skipped"], "{rows:#?}");
-    assert!(rows[1].1.contains("the result of its installation can't be used: the checkout was made at "), "{}", rows[1].1);
+    assert!(
+        rows[1].1.contains("the result of its installation can't be used: the checkout was made at "),
+        "{}",
+        rows[1].1
+    );
 }

@@ -64,15 +64,15 @@ fn a_bench_names_settings_of_the_users_file_that_it_does_not_use() {
     world.config("check = \"true\"\nmax_steps = 1\nstrategy = \"prove-on-edit\"\n[sandbox]\nnetwork = \"on\"\n");
     let said = world.run(&["--json"], &[]);
     assert_eq!(said.code, 0, "{}", said.err);
-    let expected = "config.toml: max_steps, check, sandbox.network not used in a bench: set these in the experiment";
+    let expected = "config.toml: max_steps does not apply to a bench: a bench takes limits from the strategy";
     assert!(said.err.contains(expected), "{}", said.err);
-    assert!(!said.out.contains("not used"), "{}", said.out);
+    assert!(!said.out.contains("does not apply"), "{}", said.out);
     let record = world.bench.read("run/tasks/mini__rotate-1/baseline-1/trajectory.jsonl");
     assert_eq!(record.matches("\"event\":\"reply\"").count(), 2, "its limit of steps is not the user's");
     assert!(!record.contains("\"event\":\"check\""), "{record}");
     // Grading has no use for a check, so nothing is to be said of it.
     let graded = world.voe(&["bench", "grade", "run", "--sandbox", "none"], &[]);
-    assert!(graded.err.contains("sandbox.network not used") && !graded.err.contains("check"), "{}", graded.err);
+    assert!(graded.err.contains("sandbox.network does not apply") && !graded.err.contains(": check"), "{}", graded.err);
 }
 
 #[test]

@@ -176,12 +176,15 @@ impl Session {
         self.counterfactuals.were_run(checks.iter().filter(|check| !pending(check)));
         let under_way: Vec<Check> = self.log.ledger.current().filter(pending).cloned().collect();
         for check in under_way {
-            let passes = self.run_command(&check.command).await?.is_some_and(|again| again.with.exit == Some(0));
-            if passes {
-                self.run_without(&check).await?;
-            } else {
-                let error = "after the attempt was resumed, it does not pass with the changes either".to_owned();
-                self.log.write(Event::Check(Box::new(Check { why: Some(Why::NotRun { error }), ..check })))?;
+            match self.run_command(&check.command).await? {
+                // voe was stopped, or the toolbox died: it stays open for the next resume.
+                None => {}
+                Some(again) if again.code_tree != check.code_tree => {}
+                Some(again) if again.with.exit == Some(0) => self.run_without(&check).await?,
+                Some(_) => {
+                    let error = "after the attempt was resumed, it does not pass with the changes either".to_owned();
+                    self.log.write(Event::Check(Box::new(Check { why: Some(Why::NotRun { error }), ..check })))?;
+                }
             }
         }
         Ok(())

@@ -61,7 +61,7 @@ pub struct Workspaces {
     pub limits: Bounds,
     /// Further paths of this machine that commands may read.
     pub read: Vec<PathBuf>,
-    /// Further variables that commands get. Those of a task's own environment take precedence.
+    /// Further variables that commands get, unless they have a network. Those of a task's own environment take precedence.
     pub env: BTreeMap<String, String>,
     /// The record of which environment each task of a run has.
     pub origins: Option<Origins>,
@@ -173,7 +173,10 @@ impl Workspaces {
     pub async fn open(&self, prepared: &Prepared, home: &Path, tmp: Option<&Path>) -> Result<Opened, WorkspaceError> {
         let mut spec = Spec::new(&self.program, &prepared.checkout.dir, home);
         spec.state.clone_from(&self.native.state);
-        spec.env.clone_from(&self.env);
+        // What the user gives to commands may be secret: not to those that could send it away.
+        if !self.network {
+            spec.env.clone_from(&self.env);
+        }
         spec.env.extend(prepared.env.clone());
         spec.read.clone_from(&prepared.read);
         spec.read.extend_from_slice(&self.read);

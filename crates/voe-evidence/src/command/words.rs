@@ -154,7 +154,7 @@ impl Parser<'_> {
         if command.is_empty() {
             return;
         }
-        command.nested = self.nested > 0 || piped;
+        command.nested = self.nested > 0 || self.cases > 0 || piped;
         self.line.commands.push(command);
     }
 

@@ -52,7 +52,7 @@ pub(super) struct Mounted {
 /// Builds the view at `stage` in the sandbox's directory.
 pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
     let change = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    rustix::mount::mount_change("/", change).step(SetupStep::Mounts, || "private mounts".into())?;
+    rustix::mount::mount_change("/", change).step(SetupStep::Namespaces, || "private mounts".into())?;
     let stage = plan.home.join("stage");
     for (number, tree) in view.trees.iter().enumerate() {
         let to = plan.home.join(format!("lower/{number}"));
@@ -99,7 +99,7 @@ pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
     }
     mounted.root.seal(Path::new("/"))?;
     let shared = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
-    rustix::mount::mount_change(&stage, shared).step(SetupStep::Mounts, || "shared mounts".into())?;
+    rustix::mount::mount_change(&stage, shared).step(SetupStep::Namespaces, || "shared mounts".into())?;
     Ok(mounted)
 }
 
@@ -107,7 +107,7 @@ pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
 pub(super) fn enter(plan: &Plan, _view: &View) -> Done {
     sys::unshare(UnshareFlags::NEWNS).step(SetupStep::Namespaces, || "mount namespace".into())?;
     let change = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
-    rustix::mount::mount_change("/", change).step(SetupStep::Mounts, || "receive mounts".into())?;
+    rustix::mount::mount_change("/", change).step(SetupStep::Namespaces, || "receive mounts".into())?;
     let stage = plan.home.join("stage");
     proc(&stage.join("proc"), plan.user_namespace)?;
     rustix::process::chdir(&stage).step(SetupStep::Mounts, || "enter".into())?;

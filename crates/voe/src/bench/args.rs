@@ -271,7 +271,7 @@ pub(super) enum Part {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Prune {
-    /// Remove this part (`history` includes checkouts); can be repeated
+    /// Remove this part (`history` only together with `checkouts`); can be repeated
     #[arg(long, value_name = "WHAT", value_enum)]
     pub(super) free: Vec<Part>,
     /// Output JSON

@@ -13,7 +13,8 @@ const MOST_RUNNING: usize = 40;
 
 /// Shows the run until the events end. It must not keep the progress alive, which sends the events.
 pub(super) async fn show(progress: Weak<Progress>, mut news: UnboundedReceiver<News>, json: bool) {
-    let seen = !json && below::is_seen();
+    // Where the lines go into a file, they are complete.
+    let seen = !json && below::is_seen() && out::is_terminal();
     loop {
         let heard = if seen {
             // The running time of each attempt is shown, too.

@@ -21,7 +21,7 @@ pub(super) enum For {
 /// They can't be read, or a variable sets what a bench can't honor.
 pub(super) fn load(what: For) -> anyhow::Result<Settings> {
     let settings = Settings::load(None)?;
-    let mut unused: Vec<(&Row, &Source)> = Vec::new();
+    let mut unused: Vec<(&Row, &str, &Source)> = Vec::new();
     for row in table::ALL {
         let why = match row.in_bench {
             InBench::Refused(why) => why,
@@ -32,14 +32,12 @@ pub(super) fn load(what: For) -> anyhow::Result<Settings> {
             Some((_, Source::Variable(name))) => {
                 return Err(Usage(format!("{name} does not apply to a bench ({why}); unset it")).into());
             }
-            Some((_, source)) => unused.push((row, source)),
+            Some((_, source)) => unused.push((row, why, source)),
             None => {}
         }
     }
-    if let Some((_, source)) = unused.first() {
-        let names: Vec<_> = unused.iter().map(|(row, _)| row.name).collect();
-        let text = format!("{source}: {} not used in a bench: set these in the experiment", names.join(", "));
-        errln!("voe: {}", one_line(&text));
+    for (row, why, source) in unused {
+        errln!("voe: {}", one_line(&format!("{source}: {} does not apply to a bench: {why}", row.name)));
     }
     Ok(settings)
 }

@@ -191,7 +191,9 @@ impl Settings {
     fn is_below(&self, row: &Row, value: &Value) -> bool {
         match self.get(row) {
             Some((own, Source::User(_))) => {
-                row.kind.amount(own).zip(row.kind.amount(value)).is_some_and(|(own, asked)| own < asked)
+                // As in a strategy, 0 is no limit.
+                let limit = |value| row.kind.amount(value).map(|n| if n == 0.0 { f64::INFINITY } else { n });
+                limit(own).zip(limit(value)).is_some_and(|(own, asked)| own < asked)
             }
             _ => false,
         }

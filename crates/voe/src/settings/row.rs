@@ -21,6 +21,8 @@ pub(crate) struct Row {
     pub(crate) in_bench: InBench,
     /// Whether `voe doctor` honours it.
     pub(crate) in_doctor: bool,
+    /// Whether `voe replay --run` honours it.
+    in_replay: bool,
     /// What it does.
     pub(crate) about: &'static str,
 }
@@ -76,6 +78,7 @@ impl Row {
             by_repository: ByRepository::Sets,
             in_bench: InBench::Run,
             in_doctor: false,
+            in_replay: false,
             about,
         }
     }
@@ -104,6 +107,10 @@ impl Row {
         Self { in_doctor: true, ..self }
     }
 
+    pub(super) const fn in_replay(self) -> Self {
+        Self { in_replay: true, ..self }
+    }
+
     /// The commands that honour it.
     pub(crate) fn commands(&self) -> Vec<&'static str> {
         let bench: &[&str] = match self.in_bench {
@@ -112,7 +119,8 @@ impl Row {
             InBench::Refused(_) | InBench::RefusedInRun(_) => &[],
         };
         let doctor: &[&str] = if self.in_doctor { &["doctor"] } else { &[] };
-        [&["fix"], bench, doctor].concat()
+        let replay: &[&str] = if self.in_replay { &["replay --run"] } else { &[] };
+        [&["fix"], bench, doctor, replay].concat()
     }
 
     /// Whether a value is what holds without it.

@@ -110,7 +110,8 @@ settings! {
         .default(Default::Of(|| Choice::default().to_string()))
         .guarded()
         .in_bench(InBench::Everywhere)
-        .in_doctor();
+        .in_doctor()
+        .in_replay();
     NETWORK = Row::new("sandbox.network", "VOE_NETWORK", Kind::Switch, "Network access for commands")
         .flag("network")
         .default(Default::Of(|| if Spec::new("", "", "").network { "on" } else { "off" }.to_owned()))
@@ -118,37 +119,44 @@ settings! {
         .in_bench(InBench::Refused(
             "attempts have no network, because they could find the solutions there; `voe bench grade --network` allows it for tests",
         ))
-        .in_doctor();
+        .in_doctor()
+        .in_replay();
     IMAGE = Row::new("sandbox.image", "VOE_IMAGE", Kind::Text, "Image for the docker and podman sandboxes")
         .flag("image")
         .guarded()
         .in_bench(InBench::Everywhere)
-        .in_doctor();
+        .in_doctor()
+        .in_replay();
     MEMORY = Row::new("sandbox.memory", "VOE_MEMORY", Kind::Size, "Memory limit of a command and its child processes")
         .default(Default::Of(|| show_bytes(Spec::new("", "", "").limits.memory_bytes)))
         .guarded()
         .in_bench(InBench::Everywhere)
-        .in_doctor();
+        .in_doctor()
+        .in_replay();
     PROCESSES = Row::new("sandbox.processes", "VOE_PROCESSES", Kind::Count, "Max concurrent processes")
         .default(Default::Of(|| Spec::new("", "", "").limits.processes.to_string()))
         .guarded()
         .in_bench(InBench::Everywhere)
-        .in_doctor();
+        .in_doctor()
+        .in_replay();
     DISK = Row::new("sandbox.disk", "VOE_DISK", Kind::Size, "Total bytes that commands may write")
         .default(Default::Of(|| show_bytes(Spec::new("", "", "").disk_bytes)))
         .guarded()
         .in_bench(InBench::Everywhere)
-        .in_doctor();
+        .in_doctor()
+        .in_replay();
     READ = Row::new("sandbox.read", "VOE_SANDBOX_READ", Kind::Paths, "Additional paths that commands may read")
         .default(Default::Value(""))
         .guarded()
         .in_bench(InBench::Everywhere)
-        .in_doctor();
+        .in_doctor()
+        .in_replay();
     ENV = Row::new("sandbox.env", "VOE_SANDBOX_ENV", Kind::Names, "Additional environment variables passed to commands, by name")
         .default(Default::Value(""))
         .guarded()
         .in_bench(InBench::Everywhere)
-        .in_doctor();
+        .in_doctor()
+        .in_replay();
 }
 
 /// The row of a setting as a file names it.

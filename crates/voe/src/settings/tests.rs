@@ -27,6 +27,12 @@ fn a_repository_does_not_raise_the_users_limits() {
     settings.file("max_steps = 99\nmax_wall = 60\nmax_tokens = 5\n", &repository).unwrap();
     let shown = [&table::MAX_STEPS, &table::MAX_WALL, &table::MAX_TOKENS, &table::PRICES];
     assert_eq!(shown.map(|row| settings.text(row).unwrap()), ["10", "60", "5", "/home/u/p.toml"]);
+    // 0 is no limit: the highest of all.
+    settings.file("max_steps = 0\nmax_wall = 0\n", &repository).unwrap();
+    assert_eq!(settings.text(&table::MAX_STEPS).unwrap(), "10");
+    let mut unlimited = user("max_steps = 0\n").unwrap();
+    unlimited.file("max_steps = 7\n", &repository).unwrap();
+    assert_eq!(unlimited.text(&table::MAX_STEPS).unwrap(), "7");
 }
 
 #[test]
