@@ -15,7 +15,7 @@
 //!
 //! ```
 //! use voe_untrusted::UntrustedDir;
-//! use voe_untrusted::text::visible;
+//! use voe_untrusted::text::sanitize;
 //!
 //! let folder = tempfile::tempdir()?;
 //! std::fs::write(folder.path().join("notes.txt"), "read me")?;
@@ -27,7 +27,7 @@
 //! assert!(dir.read_text("link", 1024).is_err(), "links are not followed");
 //! assert!(dir.read_text("notes.txt", 3).is_err(), "larger than allowed");
 //!
-//! assert_eq!(visible("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
+//! assert_eq!(sanitize("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
