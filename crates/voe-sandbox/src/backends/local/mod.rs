@@ -326,8 +326,9 @@ impl Drop for Local {
 fn write_gitconfig(user: &UntrustedDir) -> Result<(), SandboxError> {
     const NAME: &str = ".gitconfig";
     // Models stash and commit; without a name git refuses, and the user's configuration may contain credentials.
+    // Maintenance in the background would be ended with the command, and reported to the model.
     let text = "[user]\n\tname = voe\n\temail = voe@localhost\n[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n\
-                [init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n";
+                [maintenance]\n\tauto = false\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n";
     if user.kind(NAME)?.is_none() {
         let mut file = user.create_file(NAME)?;
         file.write_all(text.as_bytes()).map_err(SandboxError::io("write", user.path().join(NAME)))?;
