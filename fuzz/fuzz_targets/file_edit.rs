@@ -2,11 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use voe_toolbox::edit::{Edit, apply};
+use voe_toolbox::edit::{TextEdit, apply};
 
 fuzz_target!(|input: (&[u8], &str, &str, Option<u8>)| {
     let (content, old, new, line) = input;
-    let edit = Edit { old, new, line: line.map(usize::from) };
+    let edit = TextEdit { old, new, line: line.map(usize::from) };
     match apply(content, &edit) {
         Ok(edited) => {
             let shared = |a: &mut dyn Iterator<Item = &u8>, b: &mut dyn Iterator<Item = &u8>| {

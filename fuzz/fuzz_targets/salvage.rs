@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 use voe_model::ToolSpec;
-use voe_model::salvage::{Place, salvage};
+use voe_model::salvage::{TextSource, salvage};
 
 static TOOLS: LazyLock<Vec<ToolSpec>> = LazyLock::new(|| {
     let tool = |name: &str, key: &str| ToolSpec {
@@ -19,7 +19,7 @@ static TOOLS: LazyLock<Vec<ToolSpec>> = LazyLock::new(|| {
 
 fuzz_target!(|input: (bool, bool, &str)| {
     let (thinking, cut, text) = input;
-    let place = if thinking { Place::Reasoning } else { Place::Content };
+    let place = if thinking { TextSource::Reasoning } else { TextSource::Content };
     let found = salvage(text, &TOOLS, place, cut);
     for call in &found.calls {
         let tool = TOOLS.iter().find(|tool| tool.name == call.name).expect("a tool on offer");

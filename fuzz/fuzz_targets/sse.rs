@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use voe_model::sse::{Event, Reader};
+use voe_model::sse::{SseEvent, SseReader};
 
-fn read(bytes: &[u8], size: usize) -> Vec<Event> {
-    let (mut reader, mut events) = (Reader::default(), Vec::new());
+fn read(bytes: &[u8], size: usize) -> Vec<SseEvent> {
+    let (mut reader, mut events) = (SseReader::default(), Vec::new());
     for piece in bytes.chunks(size.max(1)) {
         if reader.push(piece, &mut events).is_err() {
             return events;

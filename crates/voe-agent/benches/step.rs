@@ -8,7 +8,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use voe_agent::record::Log;
 use voe_agent::strategy::{Nudge, NudgeOn, Strategy};
 use voe_model::estimate_tokens;
-use voe_trace::event::{Reply, ToolResult};
+use voe_trace::event::{RecordedReply, ToolResult};
 use voe_trace::{Event, Message, ToolCall, Usage, Writer};
 
 struct Step {
@@ -26,7 +26,7 @@ impl Step {
         let message = Message { tool_calls: vec![call.clone()], ..Message::assistant("Reading on.") };
         let seen = self.log.conversation.messages.len();
         self.log
-            .write(Event::Reply(Box::new(Reply {
+            .write(Event::Reply(Box::new(RecordedReply {
                 step: n,
                 message,
                 finish_reason: "tool_calls".into(),

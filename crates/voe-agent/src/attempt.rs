@@ -2,17 +2,17 @@
 
 use voe_proof::Workspace;
 use voe_protocol::{CallResult, FileState, RawBytes};
-use voe_trace::event::{ConversationRewritten, Finish, Origin, ResumedFrom, RewriteKind};
+use voe_trace::event::{ConversationRewritten, Finish, MessageOrigin, ResumedFrom, RewriteKind};
 use voe_trace::{Event, Message, Reason, Record, Role, Usage, Writer};
 
 use crate::drive::pipeline::ReplayCursor;
 use crate::drive::{Loop, PipelineDriver};
-use crate::end::{AttemptError, End};
-use crate::plan::Plan;
+use crate::end::{AttemptError, LoopEnd};
+use crate::plan::AttemptPlan;
 use crate::prompt::{self, HARNESS};
 use crate::record::{Log, Observer};
 use crate::session::Session;
-use crate::session::finish::Ended;
+use crate::session::finish::EndedAttempt;
 
 /// One attempt.
 pub struct Attempt(Driver);
@@ -30,16 +30,16 @@ impl Attempt {
     ///
     /// # Errors
     /// The tools can't be started, or the record can't be written.
-    pub async fn start(plan: Plan, writer: Writer, observer: Box<dyn Observer>) -> Result<Self, AttemptError> {
+    pub async fn start(plan: AttemptPlan, writer: Writer, observer: Box<dyn Observer>) -> Result<Self, AttemptError> {
         let (time, notes) = (plan.time.clone(), plan.notes.clone());
         let mut attempt = Session::open(plan, writer, observer, &[]).await?;
         attempt.begin(time)?;
         let system = prompt::system(&attempt.strategy, &attempt.task);
         if !system.is_empty() {
-            attempt.say(Origin::System, Message::system(system))?;
+            attempt.say(MessageOrigin::System, Message::system(system))?;
         }
         let task = prompt::task(&attempt.strategy, &attempt.task, &notes);
-        attempt.say(Origin::Task, Message::user(task))?;
+        attempt.say(MessageOrigin::Task, Message::user(task))?;
         Ok(Self::driven(attempt, ReplayCursor::default()))
     }
 
@@ -49,7 +49,7 @@ impl Attempt {
     /// # Errors
     /// The tools can't be started, `files` can't be written into the workspace, or the record can't be written.
     pub async fn resume(
-        plan: Plan,
+        plan: AttemptPlan,
         writer: Writer,
         observer: Box<dyn Observer>,
         records: &[Record],
@@ -107,7 +107,7 @@ impl Attempt {
     /// Runs to the end and returns why it ended. What comes next is [`Attempt::finish`].
     pub async fn run(&mut self) -> (Reason, Option<String>) {
         if let Err(error) = self.end_step(None) {
-            return End::Failed(error).recorded();
+            return LoopEnd::Failed(error).recorded();
         }
         match &mut self.0 {
             Driver::Loop(driver) => driver.run().await.recorded(),
@@ -161,7 +161,7 @@ impl Attempt {
         let mut messages = session.log.conversation.messages.clone();
         match messages.last_mut() {
             Some(last) if last.role == Role::User => last.content = format!("{}\n\n{text}", last.content.trim_end()),
-            _ => return Ok(session.say(Origin::Strategy, Message::user(text))?),
+            _ => return Ok(session.say(MessageOrigin::Strategy, Message::user(text))?),
         }
         let step = session.log.conversation.step;
         let before = session.prompt_tokens();
@@ -196,7 +196,7 @@ impl Attempt {
         reason: Reason,
         error: Option<String>,
         trajectory: String,
-    ) -> Result<Ended, AttemptError> {
+    ) -> Result<EndedAttempt, AttemptError> {
         self.session_mut().finish(reason, error, trajectory).await
     }
 

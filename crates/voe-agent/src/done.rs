@@ -1,11 +1,11 @@
 //! Whether a reply declares that the work is done.
 
-use crate::strategy::Done;
+use crate::strategy::DoneMarker;
 
 /// Whether `text`, a reply without a call, declares the end with the marker: it is alone on a line, apart from markup
 /// and punctuation, or ends the last line. A reply that only talks about the marker ("I will answer with … when
 /// …") does not, unless the strategy takes the marker anywhere.
-pub fn declares_done(text: &str, keys: &Done) -> bool {
+pub fn declares_done(text: &str, keys: &DoneMarker) -> bool {
     let marker = keys.marker.as_str();
     if marker.is_empty() {
         return false;
@@ -45,7 +45,7 @@ fn negated(before: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::declares_done;
-    use crate::strategy::Done;
+    use crate::strategy::DoneMarker;
 
     #[test]
     fn the_marker_on_a_line_of_its_own_ends_the_attempt() {
@@ -57,7 +57,7 @@ mod tests {
             "The fix is in. TASK_COMPLETE",
             "```\nTASK_COMPLETE\n```",
         ] {
-            assert!(declares_done(text, &Done::default()), "{text}");
+            assert!(declares_done(text, &DoneMarker::default()), "{text}");
         }
     }
 
@@ -71,13 +71,13 @@ mod tests {
             "MY_TASK_COMPLETE",
             "I'm going to run the tests before TASK_COMPLETE",
         ] {
-            assert!(!declares_done(text, &Done::default()), "{text}");
+            assert!(!declares_done(text, &DoneMarker::default()), "{text}");
         }
     }
 
     #[test]
     fn a_strategy_can_take_the_marker_wherever_it_stands() {
-        let keys = Done { anywhere: true, ..Done::default() };
+        let keys = DoneMarker { anywhere: true, ..DoneMarker::default() };
         assert!(declares_done("I will answer with TASK_COMPLETE when the tests pass.", &keys));
         assert!(!declares_done("All tests pass.", &keys));
     }

@@ -17,7 +17,7 @@ pub enum AttemptError {
 
 /// Why the loop ended.
 #[derive(Debug)]
-pub(crate) enum End {
+pub(crate) enum LoopEnd {
     /// In good order, for this reason.
     Reason(Reason),
     /// The model or its server failed for good.
@@ -26,7 +26,7 @@ pub(crate) enum End {
     Failed(AttemptError),
 }
 
-impl End {
+impl LoopEnd {
     /// As the record has it, with the error where there is one.
     pub(crate) fn recorded(self) -> (Reason, Option<String>) {
         match self {
@@ -38,7 +38,7 @@ impl End {
     }
 }
 
-impl<E: Into<AttemptError>> From<E> for End {
+impl<E: Into<AttemptError>> From<E> for LoopEnd {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }

@@ -118,7 +118,7 @@ fn names() -> String {
 /// # Errors
 /// No such file or name, not readable, not a strategy.
 pub fn load(what: &str, dir: &Path) -> Result<Strategy, LoadError> {
-    with_named(what, &Place::Path(dir.to_owned()))
+    with_named(what, &NamesBase::Path(dir.to_owned()))
 }
 
 /// The same for a strategy that a repository names, which is not trusted: files below `top`, no links, and only shipped
@@ -129,18 +129,18 @@ pub fn load(what: &str, dir: &Path) -> Result<Strategy, LoadError> {
 pub fn load_for_repository(what: &str, top: &Path) -> Result<Strategy, LoadError> {
     let refused = |source| LoadError::Refused { name: what.into(), source };
     let top = UntrustedDir::open(top).map_err(refused)?;
-    with_named(what, &Place::Repository { top: &top, dir: PathBuf::new() })
+    with_named(what, &NamesBase::Repository { top: &top, dir: PathBuf::new() })
 }
 
 /// The directory that file names are relative to.
-enum Place<'a> {
+enum NamesBase<'a> {
     /// A directory of the user's.
     Path(PathBuf),
     /// `dir` below a repository's top, which no path may leave.
     Repository { top: &'a UntrustedDir, dir: PathBuf },
 }
 
-impl Place<'_> {
+impl NamesBase<'_> {
     /// The text of the file `what` and where names in it start; `None` if it can only be a name and there is no such file.
     fn read(&self, what: &str) -> Result<Option<(String, Self)>, LoadError> {
         match self {
@@ -183,14 +183,14 @@ fn plain(path: &Path) -> Option<PathBuf> {
     Some(out)
 }
 
-fn with_named(what: &str, place: &Place<'_>) -> Result<Strategy, LoadError> {
+fn with_named(what: &str, place: &NamesBase<'_>) -> Result<Strategy, LoadError> {
     let strategy = read(what, place)?;
-    if matches!(place, Place::Repository { .. }) {
+    if matches!(place, NamesBase::Repository { .. }) {
         check_foreign(what, &strategy)?;
     }
     for name in strategy.search.iter().flat_map(|search| &search.strategies) {
         let invalid = |error: String| LoadError::Invalid { name: what.into(), error };
-        if matches!(place, Place::Repository { .. }) && !is_shipped(name) {
+        if matches!(place, NamesBase::Repository { .. }) && !is_shipped(name) {
             return Err(invalid(format!(
                 "search.strategies: {name} is not a shipped strategy; a repository can name only those"
             )));
@@ -217,7 +217,7 @@ pub fn check_foreign(what: &str, strategy: &Strategy) -> Result<(), LoadError> {
     };
     let (mut texts, mut fields) = (BTreeSet::new(), BTreeSet::new());
     for (name, _) in SHIPPED {
-        let shipped = read(name, &Place::Path(PathBuf::new()))?;
+        let shipped = read(name, &NamesBase::Path(PathBuf::new()))?;
         texts.extend(crate::prompt::templates(&shipped).into_iter().map(|(_, text)| text.to_owned()));
         fields.extend(shipped.sampling.extra.into_iter().map(|(name, value)| format!("{name} = {value}")));
     }
@@ -242,7 +242,7 @@ fn is_shipped(name: &str) -> bool {
 }
 
 /// The same without checking the strategies that it names.
-fn read(what: &str, place: &Place<'_>) -> Result<Strategy, LoadError> {
+fn read(what: &str, place: &NamesBase<'_>) -> Result<Strategy, LoadError> {
     let mut table = resolve(what, place, 0)?;
     table.remove("extends");
     let strategy: Strategy = Value::Table(table)
@@ -265,7 +265,7 @@ pub fn parse(text: &str) -> Result<Strategy, LoadError> {
     toml::from_str(text).map_err(|e| LoadError::Invalid { name: "in the record".into(), error: one_line(e.message()) })
 }
 
-fn resolve(what: &str, place: &Place<'_>, depth: usize) -> Result<Table, LoadError> {
+fn resolve(what: &str, place: &NamesBase<'_>, depth: usize) -> Result<Table, LoadError> {
     if depth > DEPTH {
         return Err(LoadError::Circle { name: what.into() });
     }
@@ -286,7 +286,7 @@ fn resolve(what: &str, place: &Place<'_>, depth: usize) -> Result<Table, LoadErr
     if let Some(unknown) = crate::keys::unknown(&table, &SCHEMA) {
         return Err(LoadError::Invalid { name: what.into(), error: unknown.to_string() });
     }
-    if let Place::Path(dir) = beside {
+    if let NamesBase::Path(dir) = beside {
         resolve_relative_to(&mut table, dir);
     }
     // The parent's name and description are not inherited.

@@ -12,7 +12,7 @@ use crate::strategy::Strategy;
 use crate::user_tree::UserTree;
 
 /// What an attempt needs.
-pub struct Plan {
+pub struct AttemptPlan {
     /// The task.
     pub task: Task,
     /// How the agent works, with the user's limits applied.

@@ -8,10 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use voe_evidence::Require;
 use voe_model::Sampling;
-use voe_protocol::Syntax;
+use voe_protocol::SyntaxCheck;
 
 pub use grid::{Granularity, Method, RecoverHow, Recovery, RedFirst, Verify};
-pub use orchestration::{Pipeline, Questions, Search, SearchKind, ValueFrom, Writes};
+pub use orchestration::{Pipeline, Questions, SearchKeys, SearchKind, ValueFrom, Writes};
 pub use validate::validate;
 
 /// How the agent works. Read with [`crate::load::load`]; every key has a default, so a file contains only what is different.
@@ -27,9 +27,9 @@ pub struct Strategy {
     /// The tools of the model.
     pub tools: Tools,
     /// How the model declares that it is done.
-    pub done: Done,
+    pub done: DoneMarker,
     /// Limits of the attempt.
-    pub limits: Limits,
+    pub limits: AttemptLimits,
     /// How replies are sampled.
     pub sampling: Sampling,
     /// When the model is asked to verify.
@@ -37,7 +37,7 @@ pub struct Strategy {
     /// What voe finds out about each check.
     pub evidence: EvidenceKeys,
     /// The condition under which "done" is accepted.
-    pub gate: Gate,
+    pub gate: GateKeys,
     /// How the conversation is kept within the window.
     pub compaction: CompactionKeys,
     /// When a loop of repeated calls ends the attempt.
@@ -54,7 +54,7 @@ pub struct Strategy {
     pub pipeline: Option<Pipeline>,
     /// A search over several attempts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub search: Option<Search>,
+    pub search: Option<SearchKeys>,
 }
 
 impl Strategy {
@@ -102,7 +102,7 @@ pub struct Tools {
     /// The tools offered, in this order.
     pub offer: Vec<String>,
     /// What to do about an edit that breaks a file's syntax.
-    pub syntax: Syntax,
+    pub syntax: SyntaxCheck,
     /// Whether commands that install packages are refused.
     pub refuse_installs: bool,
     /// Commands that contain one of these texts are refused, ignoring case.
@@ -122,10 +122,10 @@ pub struct Tools {
 impl Default for Tools {
     fn default() -> Self {
         let offer = ["file_read", "file_edit", "file_write", "bash", "grep", "glob"];
-        let limits = voe_protocol::Limits::default();
+        let limits = voe_protocol::CallLimits::default();
         Self {
             offer: offer.map(str::to_owned).to_vec(),
-            syntax: Syntax::Warn,
+            syntax: SyntaxCheck::Warn,
             refuse_installs: false,
             refuse: Vec::new(),
             timeout_s: limits.timeout_s,
@@ -140,7 +140,7 @@ impl Default for Tools {
 /// How the model declares that it is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Done {
+pub struct DoneMarker {
     /// The word that ends the attempt, in a reply without a call.
     pub marker: String,
     /// Whether the word ends the attempt anywhere in the reply, not only alone on a line or at the end.
@@ -151,7 +151,7 @@ pub struct Done {
     pub finish_tool: bool,
 }
 
-impl Default for Done {
+impl Default for DoneMarker {
     fn default() -> Self {
         Self { marker: "TASK_COMPLETE".into(), anywhere: false, reminders: 3, finish_tool: false }
     }
@@ -160,7 +160,7 @@ impl Default for Done {
 /// Limits of an attempt. 0: no limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Limits {
+pub struct AttemptLimits {
     /// Model replies.
     pub steps: u32,
     /// Tokens of all requests and replies together.
@@ -173,7 +173,7 @@ pub struct Limits {
     pub reply_tokens: u64,
 }
 
-impl Default for Limits {
+impl Default for AttemptLimits {
     fn default() -> Self {
         Self { steps: 200, tokens: 0, wall_s: 0.0, cost: 0.0, reply_tokens: 32_768 }
     }
@@ -272,14 +272,14 @@ pub enum Counterfactual {
 /// The condition under which "done" is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Gate {
+pub struct GateKeys {
     /// The evidence that the patch needs.
     pub require: Require,
     /// Refusals after which the attempt may end anyway.
     pub refusals: u32,
 }
 
-impl Default for Gate {
+impl Default for GateKeys {
     fn default() -> Self {
         Self { require: Require::Nothing, refusals: 2 }
     }

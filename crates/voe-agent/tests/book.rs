@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use toml::{Table, Value};
-use voe_agent::strategy::{Pipeline, RedFirst, Search};
+use voe_agent::strategy::{Pipeline, RedFirst, SearchKeys};
 use voe_agent::{Strategy, load};
 
 /// Keys with their tables, dotted.
@@ -33,7 +33,7 @@ fn every_key_has_a_line_in_the_book() {
 fn every_key_of_a_family_has_a_line_on_its_page() {
     for (page, table) in [
         ("pipeline.md", Table::try_from(Pipeline::default()).unwrap()),
-        ("search.md", Table::try_from(Search::default()).unwrap()),
+        ("search.md", Table::try_from(SearchKeys::default()).unwrap()),
     ] {
         let book = page_of(page);
         let missing: Vec<_> = table.keys().filter(|key| *key != "ask" && !book.contains(&format!("`{key}`"))).collect();

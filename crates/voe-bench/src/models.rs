@@ -7,7 +7,7 @@ use voe_agent::Strategy;
 use voe_grade::Instance;
 use voe_model::Model;
 
-use crate::script::{ScriptError, Scripts};
+use crate::script::{AttemptsScriptError, Scripts};
 
 /// A model that attempts are made with.
 pub enum Answers {
@@ -32,7 +32,7 @@ impl Answers {
         strategy: &Strategy,
         trial: u32,
         served: u32,
-    ) -> Result<Arc<dyn Model>, ScriptError> {
+    ) -> Result<Arc<dyn Model>, AttemptsScriptError> {
         match self {
             Self::Shared(model) => Ok(Arc::clone(model)),
             Self::Scripted(scripts) => {

@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use voe_grade::Instance;
-use voe_model::{Delta, Message, Model, ModelError, Reply, ReplyFuture, Request, Role, ToolCall, Usage};
+use voe_model::{Delta, Message, Model, ModelError, ModelReply, ModelRequest, ReplyFuture, Role, ToolCall, Usage};
 use voe_trace::event::ModelFacts;
 
 /// Most bytes read of a file of scripts.
@@ -32,36 +32,36 @@ const LARGEST: u64 = 64 << 20;
 #[serde(deny_unknown_fields, default)]
 pub struct Scripts {
     /// Replies for every attempt.
-    reply: Vec<Said>,
-    script: Vec<Script>,
+    reply: Vec<AttemptReply>,
+    script: Vec<AttemptsScript>,
 }
 
 /// The replies for some attempts.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Script {
+struct AttemptsScript {
     task: Option<String>,
     strategy: Option<String>,
     trial: Option<u32>,
     wait_s: f64,
-    apply: Option<Answer>,
-    reply: Vec<Said>,
+    apply: Option<ScriptSolution>,
+    reply: Vec<AttemptReply>,
 }
 
 /// The solution that a script begins with.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Answer {
+enum ScriptSolution {
     Gold,
 }
 
 /// One reply.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Said {
+struct AttemptReply {
     content: String,
     reasoning: Option<String>,
-    tool_calls: Vec<Called>,
+    tool_calls: Vec<AttemptCall>,
     /// In place of a reply: the request fails as if the server were overloaded.
     overloaded: bool,
     /// In place of a reply: voe itself fails.
@@ -70,7 +70,7 @@ struct Said {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Called {
+struct AttemptCall {
     name: String,
     #[serde(default)]
     arguments: Value,
@@ -78,7 +78,7 @@ struct Called {
 
 /// A script can't be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ScriptError {
+pub enum AttemptsScriptError {
     /// The file can't be read.
     #[error("cannot read the script {path}: {why}")]
     Read {
@@ -104,8 +104,8 @@ impl Scripts {
     ///
     /// # Errors
     /// The file can't be read, or is not a script.
-    pub fn read(path: &Path) -> Result<Self, ScriptError> {
-        let fail = |why: String| ScriptError::Read { path: path.display().to_string(), why };
+    pub fn read(path: &Path) -> Result<Self, AttemptsScriptError> {
+        let fail = |why: String| AttemptsScriptError::Read { path: path.display().to_string(), why };
         let bytes = voe_untrusted::read_named(path, LARGEST).map_err(|error| fail(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|error| fail(error.to_string()))?;
         toml::from_str(&text).map_err(|error: toml::de::Error| fail(error.message().to_owned()))
@@ -121,48 +121,53 @@ impl Scripts {
         strategy: &str,
         trial: u32,
         served: Option<u32>,
-    ) -> Result<ScriptedAttempt, ScriptError> {
+    ) -> Result<ScriptedAttempt, AttemptsScriptError> {
         let next = served.map(|served| AtomicUsize::new(served as usize));
         if !self.reply.is_empty() {
             return Ok(ScriptedAttempt { replies: self.reply.clone(), wait: Duration::ZERO, next });
         }
-        let fits = |script: &&Script| {
+        let fits = |script: &&AttemptsScript| {
             script.task.as_ref().is_none_or(|id| *id == task.instance_id)
                 && script.strategy.as_ref().is_none_or(|name| name == strategy)
                 && script.trial.is_none_or(|number| number == trial)
         };
         let Some(script) = self.script.iter().find(fits) else {
             let (task, strategy) = (task.instance_id.clone(), strategy.to_owned());
-            return Err(ScriptError::NoneFits { task, strategy, trial });
+            return Err(AttemptsScriptError::NoneFits { task, strategy, trial });
         };
-        let mut replies: Vec<Said> = script.apply.iter().map(|Answer::Gold| applies(&task.patch)).collect();
+        let mut replies: Vec<AttemptReply> =
+            script.apply.iter().map(|ScriptSolution::Gold| applies(&task.patch)).collect();
         replies.extend(script.reply.iter().cloned());
         let wait = Duration::try_from_secs_f64(script.wait_s).unwrap_or_default();
         Ok(ScriptedAttempt { replies, wait, next })
     }
 }
 
-fn applies(patch: &str) -> Said {
+fn applies(patch: &str) -> AttemptReply {
     let newline = if patch.ends_with('\n') { "" } else { "\n" };
     let command = format!("git apply - <<'EOF_OF_PATCH'\n{patch}{newline}EOF_OF_PATCH");
-    Said {
+    AttemptReply {
         content: "The change, written beforehand.".to_owned(),
-        tool_calls: vec![Called { name: "bash".to_owned(), arguments: json!({ "command": command }) }],
-        ..Said::default()
+        tool_calls: vec![AttemptCall { name: "bash".to_owned(), arguments: json!({ "command": command }) }],
+        ..AttemptReply::default()
     }
 }
 
 /// Answers one attempt.
 #[derive(Debug)]
 pub struct ScriptedAttempt {
-    replies: Vec<Said>,
+    replies: Vec<AttemptReply>,
     wait: Duration,
     /// Number of the next reply; `None`: counted from the replies in the conversation.
     next: Option<AtomicUsize>,
 }
 
 impl Model for ScriptedAttempt {
-    fn complete<'a>(&'a self, request: Request<'a>, _on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
+    fn complete<'a>(
+        &'a self,
+        request: ModelRequest<'a>,
+        _on: &'a mut (dyn FnMut(Delta<'_>) + Send),
+    ) -> ReplyFuture<'a> {
         Box::pin(async move {
             tokio::time::sleep(self.wait).await;
             if request.tools.is_empty() {
@@ -203,8 +208,8 @@ impl Model for ScriptedAttempt {
     }
 }
 
-fn reply(message: Message, messages: usize) -> Reply {
-    Reply {
+fn reply(message: Message, messages: usize) -> ModelReply {
+    ModelReply {
         message,
         finish_reason: "stop".to_owned(),
         usage: Usage { prompt: messages as u64, output: 1, ..Usage::default() },
@@ -225,10 +230,11 @@ mod tests {
     const TEXT: &str = "[[script]]\ntask = \"mini__pages-1\"\nstrategy = \"b\"\nreply = [{ content = \"one\" }]\n\
                         [[script]]\napply = \"gold\"\nreply = [{ content = \"TASK_COMPLETE\" }]\n";
 
-    async fn ask(model: &ScriptedAttempt) -> Result<Reply, ModelError> {
+    async fn ask(model: &ScriptedAttempt) -> Result<ModelReply, ModelError> {
         let tools = [voe_model::ToolSpec { name: "bash".into(), description: String::new(), parameters: Value::Null }];
         let sampling = voe_model::Sampling::default();
-        let request = Request { messages: &[], tools: &tools, sampling: &sampling, max_tokens: None, stream: false };
+        let request =
+            ModelRequest { messages: &[], tools: &tools, sampling: &sampling, max_tokens: None, stream: false };
         model.complete(request, &mut |_| {}).await
     }
 

@@ -17,7 +17,7 @@ fn by(check: &CheckMatrixRow, candidate: &Candidate) -> bool {
 }
 
 /// The sort key of a candidate, the most important criterion first.
-type Rank = (bool, Level, u64, Reverse<usize>, usize, bool, Reverse<u64>, Reverse<u32>);
+type CandidateRank = (bool, Level, u64, Reverse<usize>, usize, bool, Reverse<u64>, Reverse<u32>);
 
 /// The examination in a record, if there is one.
 pub fn of(records: &[Record]) -> Option<&Examination> {
@@ -42,7 +42,7 @@ trait Criteria {
     fn level(&self, at: usize) -> Level;
     fn share(&self, at: usize) -> u64;
     fn broken(&self, at: usize) -> usize;
-    fn rank(&self, at: usize) -> Rank;
+    fn rank(&self, at: usize) -> CandidateRank;
     fn difference(&self, first: usize, second: usize) -> String;
 }
 
@@ -83,7 +83,7 @@ impl Criteria for Examination {
         self.own_tests.iter().filter(breaks).count()
     }
 
-    fn rank(&self, at: usize) -> Rank {
+    fn rank(&self, at: usize) -> CandidateRank {
         let candidate = &self.candidates[at];
         (
             !candidate.empty,

@@ -10,7 +10,7 @@ use crate::check::regressed;
 /// The edits so far and the evidence for them.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
-    edits: BTreeMap<String, Edit>,
+    edits: BTreeMap<String, LedgerEdit>,
     checks: Vec<Check>,
     byproducts: Vec<String>,
     /// Hash of the changed files, after the last call.
@@ -29,7 +29,7 @@ pub struct Ledger {
 
 /// An edited file.
 #[derive(Debug, Clone)]
-struct Edit {
+struct LedgerEdit {
     at: u64,
     step: u32,
 }
@@ -44,7 +44,7 @@ impl Ledger {
                     self.last_edit = self.clock;
                 }
                 for change in &result.changes {
-                    self.edits.insert(change.path.clone(), Edit { at: self.clock, step: result.step });
+                    self.edits.insert(change.path.clone(), LedgerEdit { at: self.clock, step: result.step });
                 }
                 for path in &result.byproducts {
                     if !self.byproducts.contains(path) {

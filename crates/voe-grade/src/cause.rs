@@ -14,7 +14,7 @@ use crate::log_parts::{LogPart, LogParts, Numbered};
 use crate::parser::parse_log;
 use crate::patch_names::PatchNames;
 use crate::signs::{LogLine, Sign};
-use crate::status::{Status, Statuses};
+use crate::status::{Statuses, TestStatus};
 use crate::text::universal_newlines;
 use crate::verdict::{Graded, NotFound};
 
@@ -29,7 +29,7 @@ pub struct SignPlace {
 
 /// The cause of a task's not being resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub struct Cause {
+pub struct FailureCause {
     /// The party that the failure is attributed to.
     pub blame: Blame,
     /// The evidence.
@@ -39,7 +39,7 @@ pub struct Cause {
     pub seen: Option<SignPlace>,
 }
 
-impl std::fmt::Display for Cause {
+impl std::fmt::Display for FailureCause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.blame.word(), self.sign.words())?;
         match self.seen {
@@ -49,13 +49,13 @@ impl std::fmt::Display for Cause {
     }
 }
 
-impl From<CauseSign> for Cause {
+impl From<CauseSign> for FailureCause {
     fn from(sign: CauseSign) -> Self {
         Self { blame: sign.blame(), sign, seen: None }
     }
 }
 
-impl Cause {
+impl FailureCause {
     fn at(self, part: LogPart, line: usize) -> Self {
         Self { seen: Some(SignPlace { part, line }), ..self }
     }
@@ -99,7 +99,7 @@ impl Cause {
 /// Whether a test ran: one that decides has a status, or any test has one that a failed collection does not give.
 fn ran(row: &Instance, statuses: &Statuses) -> bool {
     let decides = |test: &str| row.fail_to_pass.iter().chain(&row.pass_to_pass).any(|known| known == test);
-    statuses.iter().any(|(test, status)| *status != Status::Error || decides(test))
+    statuses.iter().any(|(test, status)| *status != TestStatus::Error || decides(test))
 }
 
 fn timed_out(log: &str) -> bool {
@@ -108,33 +108,33 @@ fn timed_out(log: &str) -> bool {
 }
 
 /// The cause where the tests never began.
-fn before_tests(patch: &str, parts: &LogParts<'_>, log: &str, graded: &Graded) -> Cause {
+fn before_tests(patch: &str, parts: &LogParts<'_>, log: &str, graded: &Graded) -> FailureCause {
     match graded.not_found {
         Some(NotFound::BadCode(BadCode::PatchApplyFailed)) => CauseSign::NotApplied.into(),
         Some(NotFound::BadCode(BadCode::TestsTimedOut)) => CauseSign::TimeLimit.into(),
         _ if timed_out(log) => CauseSign::TimeLimit.into(),
-        Some(NotFound::BadCode(_)) => Cause::from(CauseSign::Harness).with(Blame::Unclear),
+        Some(NotFound::BadCode(_)) => FailureCause::from(CauseSign::Harness).with(Blame::Unclear),
         _ => of_install(&PatchNames::default(), patch, &parts.install).unwrap_or(CauseSign::LogCut.into()),
     }
 }
 
 /// The cause where the test command ran no test.
-fn of_tests(names: &PatchNames, patch: &str, tests: &Numbered<'_>, install: &Numbered<'_>) -> Option<Cause> {
+fn of_tests(names: &PatchNames, patch: &str, tests: &Numbered<'_>, install: &Numbered<'_>) -> Option<FailureCause> {
     let lines: Vec<LogLine> = tests.iter().map(|(_, text)| LogLine::of(text)).collect();
     let raised_by_patch = names.named_in(tests);
-    let mut found: Vec<(Strength, Cause)> = Vec::new();
+    let mut found: Vec<(Strength, FailureCause)> = Vec::new();
     for (at, ((number, _), line)) in tests.iter().zip(&lines).enumerate() {
         // Frames are before the exception, or after it.
         let near = names.named_in(&tests[at.saturating_sub(4)..tests.len().min(at + 4)]);
         let mut cause = match line.shown.as_ref().filter(|_| !line.quoted_in(patch)) {
             Some(Sign::Module(module)) => of_module(names, module, near, install),
             Some(Sign::Plain(CauseSign::BinaryMismatch)) if names.compiled() => {
-                Cause::from(CauseSign::BinaryMismatch).with(Blame::Unclear)
+                FailureCause::from(CauseSign::BinaryMismatch).with(Blame::Unclear)
             }
             Some(Sign::Plain(sign)) => (*sign).into(),
             None if line.raised && is_explained(names, patch, tests, &lines, at) => continue,
             None if line.raised && raised_by_patch => CauseSign::CodeBroken.into(),
-            None if line.raised => Cause::from(CauseSign::CodeBroken).with(Blame::Unclear),
+            None if line.raised => FailureCause::from(CauseSign::CodeBroken).with(Blame::Unclear),
             None => continue,
         };
         if cause.blame == Blame::Environment && near {
@@ -163,7 +163,7 @@ enum Strength {
 }
 
 impl Strength {
-    fn of(cause: Cause, line: &LogLine) -> Self {
+    fn of(cause: FailureCause, line: &LogLine) -> Self {
         match (cause.blame, cause.sign) {
             (Blame::Patch, _) => Self::Patch,
             (_, CauseSign::CodeBroken) => Self::CodeBroken,
@@ -192,8 +192,8 @@ fn is_explained(names: &PatchNames, patch: &str, tests: &Numbered<'_>, lines: &[
 
 /// A module is missing. The patch may have named it, or may have broken the project's own. `near`: a file that the patch
 /// touches is named next to it.
-fn of_module(names: &PatchNames, module: &str, near: bool, install: &Numbered<'_>) -> Cause {
-    let missing = Cause::from(CauseSign::MissingModule);
+fn of_module(names: &PatchNames, module: &str, near: bool, install: &Numbered<'_>) -> FailureCause {
+    let missing = FailureCause::from(CauseSign::MissingModule);
     if names.adds(module) {
         return missing.with(Blame::Patch);
     }
@@ -202,11 +202,11 @@ fn of_module(names: &PatchNames, module: &str, near: bool, install: &Numbered<'_
     }
     if module.contains('.') {
         // Part of the project is also missing if the project was not compiled.
-        let broken = Cause::from(CauseSign::CodeBroken);
+        let broken = FailureCause::from(CauseSign::CodeBroken);
         return if near || names.touches(module) { broken } else { broken.with(Blame::Unclear) };
     }
     let offline = |text: &str| LogLine::of(text).shown == Some(Sign::Plain(CauseSign::NetworkUnreachable));
-    let uninstalled = Cause::from(CauseSign::NotInstalled);
+    let uninstalled = FailureCause::from(CauseSign::NotInstalled);
     if !names.packaging() && install.iter().any(|(_, text)| offline(text)) {
         uninstalled
     } else {
@@ -215,7 +215,7 @@ fn of_module(names: &PatchNames, module: &str, near: bool, install: &Numbered<'_
 }
 
 /// Signs of the install step other than those of an installation without a network.
-fn of_install(names: &PatchNames, patch: &str, install: &Numbered<'_>) -> Option<Cause> {
+fn of_install(names: &PatchNames, patch: &str, install: &Numbered<'_>) -> Option<FailureCause> {
     let blame = if names.packaging() { Blame::Unclear } else { Blame::Environment };
     install.iter().find_map(|(number, text)| {
         let line = LogLine::of(text);
@@ -226,6 +226,6 @@ fn of_install(names: &PatchNames, patch: &str, install: &Numbered<'_>) -> Option
             }
             _ => return None,
         };
-        Some(Cause::from(sign).with(blame).at(LogPart::Install, *number))
+        Some(FailureCause::from(sign).with(blame).at(LogPart::Install, *number))
     })
 }

@@ -114,7 +114,7 @@ impl Instance {
             Some(Value::String(id)) => id.clone(),
             _ => "a row without instance_id".to_owned(),
         };
-        let mut row = Row { id, fields };
+        let mut row = InstanceRow { id, fields };
         Ok(Self {
             repo: row.text("repo")?,
             instance_id: row.text("instance_id")?,
@@ -147,12 +147,12 @@ impl Instance {
 }
 
 /// A row whose fields are taken out one by one.
-struct Row {
+struct InstanceRow {
     id: String,
     fields: Map<String, Value>,
 }
 
-impl Row {
+impl InstanceRow {
     fn wrong(&self, field: &'static str, expected: &'static str, found: impl Into<String>) -> RowError {
         RowError::Wrong { id: self.id.clone(), field, expected, found: found.into() }
     }

@@ -54,7 +54,7 @@ impl fmt::Display for KnownReason {
 
 /// A task whose solution is known not to pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownFailure {
     /// The task.
     pub id: &'static str,
     /// Where it does not pass.
@@ -63,8 +63,8 @@ pub struct Known {
     pub reason: KnownReason,
 }
 
-const fn known(id: &'static str, place: FailsIn, reason: KnownReason) -> Known {
-    Known { id, place, reason }
+const fn known(id: &'static str, place: FailsIn, reason: KnownReason) -> KnownFailure {
+    KnownFailure { id, place, reason }
 }
 
 const HTTPBIN: KnownReason = KnownReason::Internet("httpbin.org");
@@ -72,7 +72,7 @@ const HELPERS: KnownReason = KnownReason::Submodule("astropy_helpers");
 const CDMS2: KnownReason = KnownReason::CondaOnly("cdms2");
 
 /// All of them, by id: reported by the authors of the official harness, or measured.
-pub const KNOWN: [Known; 23] = [
+pub const KNOWN: [KnownFailure; 23] = [
     known("astropy__astropy-7166", FailsIn::Native, HELPERS),
     known("astropy__astropy-7336", FailsIn::Native, HELPERS),
     known("astropy__astropy-7606", FailsIn::Official, KnownReason::Fails),
@@ -99,7 +99,7 @@ pub const KNOWN: [Known; 23] = [
 ];
 
 /// The entry of a task, wherever it runs.
-pub fn of(id: &str) -> Option<&'static Known> {
+pub fn of(id: &str) -> Option<&'static KnownFailure> {
     KNOWN.iter().find(|known| known.id == id)
 }
 
@@ -113,7 +113,7 @@ pub struct Conditions {
 }
 
 /// The entry that applies to a task graded under these conditions.
-pub fn here(id: &str, conditions: Conditions) -> Option<&'static Known> {
+pub fn here(id: &str, conditions: Conditions) -> Option<&'static KnownFailure> {
     of(id).filter(|known| match known.place {
         FailsIn::Official => true,
         FailsIn::Native => conditions.native,
@@ -121,7 +121,7 @@ pub fn here(id: &str, conditions: Conditions) -> Option<&'static Known> {
     })
 }
 
-impl fmt::Display for Known {
+impl fmt::Display for KnownFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = match self.place {
             FailsIn::Official => "",

@@ -68,7 +68,7 @@ pub mod status;
 pub mod text;
 pub mod verdict;
 
-pub use cause::Cause;
+pub use cause::FailureCause;
 pub use cause_sign::{Blame, CauseSign};
 pub use infra::{InfraFailure, Tier};
 pub use instance::{EvalType, Instance, RowError};
@@ -76,6 +76,6 @@ pub use log_files::{GradedLog, LogNames};
 pub use parser::{LogParser, ParserStops, UnsupportedParser, parse_log};
 pub use prediction::{Prediction, Predictions, PredictionsError, Problem};
 pub use report::{InstanceFile, InstanceReport, Outcomes, TestsStatus};
-pub use run_report::{Outcome, RunReport};
-pub use status::{Status, Statuses};
+pub use run_report::{PredictionOutcome, RunReport};
+pub use status::{Statuses, TestStatus};
 pub use verdict::{GradeError, Graded, NotFound, Resolution, grade};

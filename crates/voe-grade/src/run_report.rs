@@ -12,7 +12,7 @@ use crate::report::InstanceReport;
 
 /// The result of one submitted prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum PredictionOutcome {
     /// The task has a report, and it is resolved.
     Resolved,
     /// The task has a report, and it is not resolved; with the sign of another cause than the patch, if there is one.
@@ -23,7 +23,7 @@ pub enum Outcome {
     Error(Option<InfraFailure>),
 }
 
-impl Outcome {
+impl PredictionOutcome {
     /// The outcome of a task with a report. `logs` are the tests' output and the harness's own log, as far as they exist.
     pub fn reported(report: &InstanceReport, logs: &[&str]) -> Self {
         if report.resolved { Self::Resolved } else { Self::Unresolved(classify(logs)) }
@@ -130,7 +130,7 @@ impl RunReport {
     }
 
     /// The report of a run over the tasks of a suite; each task with a prediction has an outcome.
-    pub fn new<'a>(suite: impl IntoIterator<Item = &'a str>, outcomes: &BTreeMap<String, Outcome>) -> Self {
+    pub fn new<'a>(suite: impl IntoIterator<Item = &'a str>, outcomes: &BTreeMap<String, PredictionOutcome>) -> Self {
         let suite: BTreeSet<&str> = suite.into_iter().collect();
         let mut report = Self { total_instances: suite.len(), schema_version: 2, ..Self::default() };
         report.submitted_ids = outcomes.keys().cloned().collect();
@@ -140,10 +140,12 @@ impl RunReport {
                 continue;
             };
             let (lists, cause): (&mut [&mut Vec<String>], _) = match outcome {
-                Outcome::Resolved => (&mut [&mut report.completed_ids, &mut report.resolved_ids], None),
-                Outcome::Unresolved(cause) => (&mut [&mut report.completed_ids, &mut report.unresolved_ids], *cause),
-                Outcome::EmptyPatch => (&mut [&mut report.empty_patch_ids], None),
-                Outcome::Error(cause) => (&mut [&mut report.error_ids], *cause),
+                PredictionOutcome::Resolved => (&mut [&mut report.completed_ids, &mut report.resolved_ids], None),
+                PredictionOutcome::Unresolved(cause) => {
+                    (&mut [&mut report.completed_ids, &mut report.unresolved_ids], *cause)
+                }
+                PredictionOutcome::EmptyPatch => (&mut [&mut report.empty_patch_ids], None),
+                PredictionOutcome::Error(cause) => (&mut [&mut report.error_ids], *cause),
             };
             for list in lists {
                 list.push(id.to_owned());
@@ -207,12 +209,15 @@ mod tests {
         let killed = ["Killed"];
         let outcomes = BTreeMap::from(
             [
-                ("resolved", Outcome::reported(&InstanceReport { resolved: true, ..Default::default() }, &killed)),
-                ("unresolved", Outcome::reported(&InstanceReport::default(), &["no tests ran"])),
-                ("unresolved-too", Outcome::reported(&InstanceReport::default(), &[])),
-                ("empty", Outcome::EmptyPatch),
-                ("error", Outcome::error(&killed)),
-                ("unknown", Outcome::Resolved),
+                (
+                    "resolved",
+                    PredictionOutcome::reported(&InstanceReport { resolved: true, ..Default::default() }, &killed),
+                ),
+                ("unresolved", PredictionOutcome::reported(&InstanceReport::default(), &["no tests ran"])),
+                ("unresolved-too", PredictionOutcome::reported(&InstanceReport::default(), &[])),
+                ("empty", PredictionOutcome::EmptyPatch),
+                ("error", PredictionOutcome::error(&killed)),
+                ("unknown", PredictionOutcome::Resolved),
             ]
             .map(|(id, outcome)| (id.to_owned(), outcome)),
         );

@@ -11,7 +11,7 @@ pub(crate) const WORDS: [&str; 5] = ["FAILED", "PASSED", "SKIPPED", "ERROR", "XF
 
 /// The result of a test.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Status {
+pub enum TestStatus {
     /// The test failed.
     Failed,
     /// The test passed.
@@ -27,7 +27,7 @@ pub enum Status {
     Other(Box<str>),
 }
 
-impl Status {
+impl TestStatus {
     /// The status for a word of a log.
     pub fn from_word(word: &str) -> Self {
         match word {
@@ -58,19 +58,19 @@ impl Status {
     }
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for TestStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl Serialize for Status {
+impl Serialize for TestStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
 
-impl<'de> Deserialize<'de> for Status {
+impl<'de> Deserialize<'de> for TestStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|word| Self::from_word(&word))
     }
@@ -81,21 +81,21 @@ impl<'de> Deserialize<'de> for Status {
 /// The order matters: where the data has a test's id cut short, the first test that begins with it decides.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Statuses(#[schemars(with = "std::collections::BTreeMap<String, String>")] IndexMap<String, Status>);
+pub struct Statuses(#[schemars(with = "std::collections::BTreeMap<String, String>")] IndexMap<String, TestStatus>);
 
 impl Statuses {
     /// The status of the test with exactly this id.
-    pub fn get(&self, id: &str) -> Option<&Status> {
+    pub fn get(&self, id: &str) -> Option<&TestStatus> {
         self.0.get(id)
     }
 
     /// Records a test's status. A later one replaces an earlier one, and the test keeps its place.
-    pub fn insert(&mut self, id: impl Into<String>, status: Status) {
+    pub fn insert(&mut self, id: impl Into<String>, status: TestStatus) {
         self.0.insert(id.into(), status);
     }
 
     /// All tests in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Status)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &TestStatus)> {
         self.0.iter().map(|(id, status)| (id.as_str(), status))
     }
 
@@ -113,7 +113,7 @@ impl Statuses {
     ///
     /// 676 ids of Verified end in the middle of their parameter, at the first space. Such an id has more `[` than `]`; it stands
     /// for all tests that begin with it, if these agree on whether they passed, and then has the status of the first of them.
-    pub fn find(&self, id: &str) -> Option<&Status> {
+    pub fn find(&self, id: &str) -> Option<&TestStatus> {
         if let Some(status) = self.get(id) {
             return Some(status);
         }
@@ -126,8 +126,8 @@ impl Statuses {
     }
 }
 
-impl<K: Into<String>> FromIterator<(K, Status)> for Statuses {
-    fn from_iter<I: IntoIterator<Item = (K, Status)>>(tests: I) -> Self {
+impl<K: Into<String>> FromIterator<(K, TestStatus)> for Statuses {
+    fn from_iter<I: IntoIterator<Item = (K, TestStatus)>>(tests: I) -> Self {
         Self(tests.into_iter().map(|(id, status)| (id.into(), status)).collect())
     }
 }
@@ -139,43 +139,43 @@ mod tests {
     #[test]
     fn a_later_status_replaces_an_earlier_one_and_keeps_its_place() {
         let mut statuses = Statuses::default();
-        statuses.insert("a", Status::Passed);
-        statuses.insert("b", Status::Passed);
-        statuses.insert("a", Status::Failed);
+        statuses.insert("a", TestStatus::Passed);
+        statuses.insert("b", TestStatus::Passed);
+        statuses.insert("a", TestStatus::Failed);
         assert_eq!(serde_json::to_string(&statuses).unwrap(), r#"{"a":"FAILED","b":"PASSED"}"#);
     }
 
     #[test]
     fn an_id_cut_in_its_parameter_stands_for_the_tests_that_begin_with_it_if_they_agree() {
         let statuses = Statuses::from_iter([
-            ("t.py::grammar[log(photon flux)]", Status::Passed),
-            ("t.py::grammar[log(photon count)]", Status::Xfail),
-            ("t.py::unit[km s]", Status::Passed),
-            ("t.py::unit[km h]", Status::Failed),
+            ("t.py::grammar[log(photon flux)]", TestStatus::Passed),
+            ("t.py::grammar[log(photon count)]", TestStatus::Xfail),
+            ("t.py::unit[km s]", TestStatus::Passed),
+            ("t.py::unit[km h]", TestStatus::Failed),
         ]);
-        assert_eq!(statuses.find("t.py::grammar[log(photon"), Some(&Status::Passed));
+        assert_eq!(statuses.find("t.py::grammar[log(photon"), Some(&TestStatus::Passed));
         assert_eq!(statuses.find("t.py::unit[km"), None, "one passed, one failed");
         assert_eq!(statuses.find("t.py::none[km"), None);
     }
 
     #[test]
     fn the_first_of_several_agreeing_candidates_gives_the_status() {
-        let skipped_first = Statuses::from_iter([("t[a b]", Status::Skipped), ("t[a c]", Status::Failed)]);
-        assert_eq!(skipped_first.find("t[a"), Some(&Status::Skipped));
-        let failed_first = Statuses::from_iter([("t[a b]", Status::Failed), ("t[a c]", Status::Skipped)]);
-        assert_eq!(failed_first.find("t[a"), Some(&Status::Failed));
+        let skipped_first = Statuses::from_iter([("t[a b]", TestStatus::Skipped), ("t[a c]", TestStatus::Failed)]);
+        assert_eq!(skipped_first.find("t[a"), Some(&TestStatus::Skipped));
+        let failed_first = Statuses::from_iter([("t[a b]", TestStatus::Failed), ("t[a c]", TestStatus::Skipped)]);
+        assert_eq!(failed_first.find("t[a"), Some(&TestStatus::Failed));
     }
 
     #[test]
     fn an_id_with_balanced_brackets_is_never_completed() {
-        let statuses = Statuses::from_iter([("t[a]b", Status::Passed), ("plain test", Status::Passed)]);
+        let statuses = Statuses::from_iter([("t[a]b", TestStatus::Passed), ("plain test", TestStatus::Passed)]);
         assert_eq!(statuses.find("t[a]"), None);
         assert_eq!(statuses.find("plain"), None);
     }
 
     #[test]
     fn a_word_that_only_begins_like_a_status_is_kept_whole() {
-        assert_eq!(Status::from_word("ERROR:"), Status::Other("ERROR:".into()));
-        assert_eq!(serde_json::from_str::<Status>("\"XFAIL\"").unwrap(), Status::Xfail);
+        assert_eq!(TestStatus::from_word("ERROR:"), TestStatus::Other("ERROR:".into()));
+        assert_eq!(serde_json::from_str::<TestStatus>("\"XFAIL\"").unwrap(), TestStatus::Xfail);
     }
 }

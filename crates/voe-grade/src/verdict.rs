@@ -8,7 +8,7 @@ use crate::instance::{EvalType, Instance};
 use crate::log::{self, BadCode};
 use crate::parser::{ParserStops, UnsupportedParser, parse_log};
 use crate::report::{InstanceReport, Outcomes, TestsStatus};
-use crate::status::{Status, Statuses};
+use crate::status::{Statuses, TestStatus};
 use crate::text::universal_newlines;
 
 /// The verdict on a log, assuming that a patch had been given and applied.
@@ -97,7 +97,7 @@ pub fn grade(row: &Instance, log: &str) -> Result<Graded, GradeError> {
     if statuses.is_empty() && !log::suite_ran(&log) {
         return Ok(Graded::nothing(NotFound::NoTests, &log));
     }
-    let failed = |(_, status): (_, &Status)| matches!(status, Status::Failed | Status::Error);
+    let failed = |(_, status): (_, &TestStatus)| matches!(status, TestStatus::Failed | TestStatus::Error);
     if !statuses.is_empty() && !statuses.iter().any(failed) && log::tests_exited_nonzero(&log) == Some(true) {
         return Ok(Graded::nothing(NotFound::Spoofed, &log));
     }
@@ -137,7 +137,7 @@ impl TestsStatus {
             let mut outcomes = Outcomes::default();
             for test in tests {
                 let succeeds = if fail_only {
-                    Some(statuses.get(test) != Some(&Status::Failed))
+                    Some(statuses.get(test) != Some(&TestStatus::Failed))
                 } else {
                     succeeds(statuses.find(test), skipped_is_kept)
                 };
@@ -167,12 +167,12 @@ impl TestsStatus {
 }
 
 /// Whether a test with this status gave the expected result; `None` if the verdict does not know the status.
-fn succeeds(status: Option<&Status>, skipped_is_kept: bool) -> Option<bool> {
+fn succeeds(status: Option<&TestStatus>, skipped_is_kept: bool) -> Option<bool> {
     match status {
-        Some(Status::Passed | Status::Xfail) => Some(true),
-        Some(Status::Skipped) => Some(skipped_is_kept),
-        Some(Status::Failed | Status::Error) | None => Some(false),
-        Some(Status::Other(_)) => None,
+        Some(TestStatus::Passed | TestStatus::Xfail) => Some(true),
+        Some(TestStatus::Skipped) => Some(skipped_is_kept),
+        Some(TestStatus::Failed | TestStatus::Error) | None => Some(false),
+        Some(TestStatus::Other(_)) => None,
     }
 }
 

@@ -7,7 +7,7 @@ mod official_data;
 
 use proptest::prelude::*;
 use serde_json::json;
-use voe_grade::cause::{Cause, SignPlace};
+use voe_grade::cause::{FailureCause, SignPlace};
 use voe_grade::log_parts::LogPart;
 use voe_grade::{Blame, CauseSign, GradeError, Instance, grade};
 
@@ -62,9 +62,9 @@ fn log(patch: &str, install: &str, tests: &str, exit: u32) -> String {
     )
 }
 
-fn cause(patch: &str, log: &str) -> Option<Cause> {
+fn cause(patch: &str, log: &str) -> Option<FailureCause> {
     let row = row();
-    Cause::of(&row, patch, log, &grade(&row, log).unwrap())
+    FailureCause::of(&row, patch, log, &grade(&row, log).unwrap())
 }
 
 /// The attribution and sign for a log of `PATCH`.
@@ -269,7 +269,7 @@ fn a_cause_is_kept_as_three_fields() {
     let found = cause(PATCH, &log(PATCH, "", "Killed", 1)).unwrap();
     let text = serde_json::to_string(&found).unwrap();
     assert_eq!(text, r#"{"blame":"unclear","sign":"out_of_memory","seen":{"part":"tests","line":19}}"#);
-    assert_eq!(serde_json::from_str::<Cause>(&text).unwrap(), found);
+    assert_eq!(serde_json::from_str::<FailureCause>(&text).unwrap(), found);
 }
 
 /// Lines with every sign that is searched for, and others.
@@ -313,7 +313,7 @@ proptest! {
         let log = log(PATCH, if offline { OFFLINE } else { "" }, &format!("{before}\n{FAILED}\n{after}"), exit);
         match grade(&row, &log) {
             Ok(graded) => {
-                let blame = Cause::of(&row, PATCH, &log, &graded).map(|cause| cause.blame);
+                let blame = FailureCause::of(&row, PATCH, &log, &graded).map(|cause| cause.blame);
                 prop_assert!(graded.report.resolved || blame == Some(Blame::Patch), "{blame:?}");
             }
             Err(GradeError::ParserStops { .. }) => {}
@@ -330,7 +330,7 @@ fn no_real_failure_of_tests_is_the_environments() {
         let graded = grade(&case.row, &case.log).unwrap();
         // The patches of these logs are not kept; most touch files of the solution.
         for (patch, list) in [(case.row.patch.as_str(), &mut others), ("", &mut untouched)] {
-            let cause = Cause::of(&case.row, patch, &case.log, &graded);
+            let cause = FailureCause::of(&case.row, patch, &case.log, &graded);
             assert_eq!(cause.is_none(), graded.report.resolved, "{}", case.name);
             let other = cause.filter(|cause| cause.blame != Blame::Patch);
             list.extend(other.map(|cause| (case.name.clone(), cause.blame, cause.sign)));

@@ -20,7 +20,8 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
 use voe_grade::{
-    EvalType, GradeError, Graded, Instance, InstanceReport, Outcome, RunReport, eval_script, grade, run_report,
+    EvalType, GradeError, Graded, Instance, InstanceReport, PredictionOutcome, RunReport, eval_script, grade,
+    run_report,
 };
 
 use damage::{Damage, boundary, composed, damage};
@@ -259,16 +260,16 @@ fn a_runs_files_are_read_by_the_official_package_and_its_report_is_the_same_to_t
         let files = directory.path().join(run_report::instance_directory(run, model, &id));
         fs::create_dir_all(&files).unwrap();
         let outcome = if n % 9 == 0 {
-            Outcome::EmptyPatch
+            PredictionOutcome::EmptyPatch
         } else if n % 7 == 0 {
             let harness = "Error response from daemon";
             fs::write(files.join("run_instance.log"), harness).unwrap();
-            Outcome::error(&[harness])
+            PredictionOutcome::error(&[harness])
         } else {
             fs::write(files.join("test_output.txt"), &case.log).unwrap();
             let report: InstanceReport = grade(&case.row, &case.log).unwrap().report;
             fs::write(files.join("report.json"), report.to_file(&id).unwrap()).unwrap();
-            Outcome::reported(&report, &[&case.log])
+            PredictionOutcome::reported(&report, &[&case.log])
         };
         outcomes.insert(id, outcome);
     }

@@ -14,13 +14,13 @@ use voe_trace::event::ModelFacts;
 
 use crate::address::Address;
 use crate::body;
-use crate::bounds::{Bounds, MODEL_LIST, SMALL_ANSWER};
+use crate::bounds::{MODEL_LIST, ReplyBounds, SMALL_ANSWER};
 use crate::client::client;
 use crate::error::ModelError;
 use crate::exchange::{Exchange, HttpReply, On};
 use crate::fail::Failure;
 use crate::limits::{Idle, RetryPolicy};
-use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request};
+use crate::model::{Delta, Model, ModelFuture, ModelReply, ModelRequest, ReplyFuture};
 use crate::normalize::normalize;
 use crate::prices::Prices;
 use crate::retry::Retries;
@@ -159,7 +159,7 @@ impl Anthropic {
         request
     }
 
-    async fn run(&self, request: Request<'_>, on: &mut On<'_>) -> Result<Reply, ModelError> {
+    async fn run(&self, request: ModelRequest<'_>, on: &mut On<'_>) -> Result<ModelReply, ModelError> {
         let mut retries = Retries::new(self.config.retry);
         let (mut max_tokens, mut refitted) = (request.max_tokens.unwrap_or(REPLY_TOKENS), false);
         let mut repairs = Vec::new();
@@ -190,7 +190,7 @@ impl Anthropic {
 
     async fn once(
         &self,
-        request: &Request<'_>,
+        request: &ModelRequest<'_>,
         max_tokens: u64,
         on: &mut On<'_>,
     ) -> Result<HttpReply<Blocks>, Failure> {
@@ -198,13 +198,13 @@ impl Anthropic {
         let sampling = !self.no_sampling.load(Ordering::Relaxed);
         let body = wire::body(&config.model, request, max_tokens, sampling);
         let key = config.api_key.as_ref();
-        let bounds = Bounds::of(Some(max_tokens));
+        let bounds = ReplyBounds::of(Some(max_tokens));
         let exchange = Exchange { address: &self.address, model: &config.model, key, idle: config.idle, bounds };
         let builder = self.headers(self.client.post(self.address.join("messages")));
         exchange.send(builder, body, request.stream, || self.answered.store(true, Ordering::Relaxed), on).await
     }
 
-    fn finish(&self, request: &Request<'_>, got: HttpReply<Blocks>, mut repairs: Vec<String>) -> Reply {
+    fn finish(&self, request: &ModelRequest<'_>, got: HttpReply<Blocks>, mut repairs: Vec<String>) -> ModelReply {
         let mut usage = got.gathered.usage();
         let estimated = usage.prompt == 0;
         if estimated {
@@ -223,7 +223,7 @@ impl Anthropic {
             message.provider = got.gathered.provider(&message);
         }
         let key = self.config.api_key.as_ref();
-        Reply {
+        ModelReply {
             message: Secret::redact_reply(key, message),
             finish_reason,
             usage,
@@ -239,7 +239,7 @@ impl Anthropic {
 }
 
 impl Model for Anthropic {
-    fn complete<'a>(&'a self, request: Request<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
+    fn complete<'a>(&'a self, request: ModelRequest<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
         Box::pin(self.run(request, on))
     }
 

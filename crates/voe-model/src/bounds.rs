@@ -34,7 +34,7 @@ pub(crate) const NAME: usize = 200;
 
 /// The bounds of one reply, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Bounds {
+pub(crate) struct ReplyBounds {
     /// Text, thinking and calls together.
     pub(crate) text: usize,
     /// One line or event of a stream.
@@ -45,7 +45,7 @@ pub(crate) struct Bounds {
     pub(crate) stream: usize,
 }
 
-impl Bounds {
+impl ReplyBounds {
     /// The bounds of a reply with this token limit.
     pub(crate) fn of(max_tokens: Option<u64>) -> Self {
         let text = max_tokens.unwrap_or(UNKNOWN_TOKENS).saturating_mul(BYTES_PER_TOKEN).clamp(LEAST_TEXT, MOST_TEXT);
@@ -114,11 +114,11 @@ mod tests {
 
     #[test]
     fn the_bounds_follow_from_the_token_limit_and_have_a_least_and_a_most() {
-        assert_eq!(Bounds::of(Some(1)).text, 8 << 20);
-        assert_eq!(Bounds::of(Some(200_000)).text, 12_800_000);
-        assert_eq!(Bounds::of(None).text, 16 << 20);
-        assert_eq!(Bounds::of(Some(u64::MAX)).text, 64 << 20);
-        let bounds = Bounds::of(Some(1));
+        assert_eq!(ReplyBounds::of(Some(1)).text, 8 << 20);
+        assert_eq!(ReplyBounds::of(Some(200_000)).text, 12_800_000);
+        assert_eq!(ReplyBounds::of(None).text, 16 << 20);
+        assert_eq!(ReplyBounds::of(Some(u64::MAX)).text, 64 << 20);
+        let bounds = ReplyBounds::of(Some(1));
         assert_eq!((bounds.event, bounds.body, bounds.stream), (16 << 20, 16 << 20, 128 << 20));
     }
 

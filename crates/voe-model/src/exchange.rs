@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::address::Address;
 use crate::body::{BodyEnd, next, read};
-use crate::bounds::{Bounds, ERROR_BODY, MOST_CALLS, MOST_VALUES, NotRead, exceeded, read_json};
+use crate::bounds::{ERROR_BODY, MOST_CALLS, MOST_VALUES, NotRead, ReplyBounds, exceeded, read_json};
 use crate::client::chain;
 use crate::error::{Excess, ModelError};
 use crate::fail::{Failure, RequestInfo, classify, is_error};
@@ -62,7 +62,7 @@ pub(crate) struct Exchange<'a> {
     pub(crate) model: &'a str,
     pub(crate) key: Option<&'a Secret>,
     pub(crate) idle: Idle,
-    pub(crate) bounds: Bounds,
+    pub(crate) bounds: ReplyBounds,
 }
 
 impl Exchange<'_> {
@@ -172,7 +172,7 @@ impl Exchange<'_> {
     ) -> Result<(), Failure> {
         let (idle, bounds) = (self.idle, self.bounds);
         let broken = |message: String| Failure::from(ModelError::BrokenStream { message });
-        let (mut reader, mut events) = (sse::Reader::new(bounds.event), Vec::new());
+        let (mut reader, mut events) = (sse::SseReader::new(bounds.event), Vec::new());
         let (mut deadline, end) = (got.begun + idle.first, got.begun + idle.streamed);
         let mut bytes = 0;
         loop {
@@ -233,7 +233,7 @@ impl Exchange<'_> {
 
     fn event<G: ReplyAccumulator>(
         &self,
-        event: &sse::Event,
+        event: &sse::SseEvent,
         got: &mut HttpReply<G>,
         headers: &HeaderMap,
         on: &mut On<'_>,

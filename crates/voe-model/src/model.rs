@@ -40,7 +40,7 @@ pub struct Sampling {
 
 /// A request to a model.
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
+pub struct ModelRequest<'a> {
     /// The conversation.
     pub messages: &'a [Message],
     /// The tools on offer; none for a request for a summary.
@@ -79,7 +79,7 @@ pub enum Delta<'a> {
 
 /// A model's reply.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reply {
+pub struct ModelReply {
     /// The message for the conversation. Its calls can be run: names are those offered or at least plain, arguments are
     /// JSON texts of objects, coerced by the tools' schemas.
     pub message: Message,
@@ -105,7 +105,7 @@ pub struct Reply {
 }
 
 /// A future reply.
-pub type ReplyFuture<'a> = Pin<Box<dyn Future<Output = Result<Reply, ModelError>> + Send + 'a>>;
+pub type ReplyFuture<'a> = Pin<Box<dyn Future<Output = Result<ModelReply, ModelError>> + Send + 'a>>;
 
 /// A future model.
 pub type ModelFuture<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Model>, ModelError>> + Send + 'a>>;
@@ -113,7 +113,7 @@ pub type ModelFuture<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Model>, Mo
 /// A model that can be asked.
 pub trait Model: Send + Sync {
     /// Requests one reply. Retries happen inside: a returned error is final. Dropping the future ends the request.
-    fn complete<'a>(&'a self, request: Request<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a>;
+    fn complete<'a>(&'a self, request: ModelRequest<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a>;
 
     /// Facts about the model and its server, without keys.
     fn facts(&self) -> ModelFacts;

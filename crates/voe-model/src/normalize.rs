@@ -9,8 +9,8 @@ use voe_trace::chat::{Message, ToolCall};
 use crate::bounds::has_too_many_values;
 use crate::coerce::coerce;
 use crate::salvage::{
-    Broken, Findings, Literal, Malformed, Place, Syntax, drop_extra_closers, offered, parse, placeholders, plain_name,
-    salvage, shorten,
+    EscapeRules, Findings, Literal, LiteralError, Malformed, TextSource, drop_extra_closers, offered, parse,
+    placeholders, plain_name, salvage, shorten,
 };
 use crate::tool::ToolSpec;
 
@@ -60,13 +60,13 @@ pub(crate) fn normalize(raw: Raw, tools: &[ToolSpec], earlier: usize) -> Normali
     };
 
     if calls.is_empty() {
-        let mut found = salvage(&content, tools, Place::Content, cut);
+        let mut found = salvage(&content, tools, TextSource::Content, cut);
         let in_content = !found.calls.is_empty() || !found.malformed.is_empty();
         let place = if in_content || !content.trim().is_empty() {
             content.clone_from(&found.rest);
             "content"
         } else {
-            found = salvage(&reasoning, tools, Place::Reasoning, cut);
+            found = salvage(&reasoning, tools, TextSource::Reasoning, cut);
             reasoning.clone_from(&found.rest);
             "thinking"
         };
@@ -211,18 +211,18 @@ fn arguments_of(call: &RawCall, tools: &[ToolSpec]) -> Result<(String, String, V
 
 /// Incomplete arguments are refused: the end of a stream does not prove completeness, and the beginning of a command is a
 /// different command.
-fn read_arguments(text: &str) -> Result<Literal, Broken> {
+fn read_arguments(text: &str) -> Result<Literal, LiteralError> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(Literal { value: Value::Object(serde_json::Map::new()), end: 0, repairs: Vec::new() });
     }
     if has_too_many_values(text) {
-        return Err(Broken::Wrong { at: 0, why: "there are too many values in it".to_owned() });
+        return Err(LiteralError::Wrong { at: 0, why: "there are too many values in it".to_owned() });
     }
-    let literal = drop_extra_closers(text, parse(text, Syntax::Json)?)?;
+    let literal = drop_extra_closers(text, parse(text, EscapeRules::Json)?)?;
     match text[literal.end..].trim() {
         "" => Ok(literal),
-        _ => Err(Broken::Wrong { at: literal.end, why: "something follows the arguments".to_owned() }),
+        _ => Err(LiteralError::Wrong { at: literal.end, why: "something follows the arguments".to_owned() }),
     }
 }
 

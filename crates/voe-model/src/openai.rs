@@ -12,13 +12,13 @@ use voe_trace::event::{ModelFacts, RetryKind};
 
 use crate::address::Address;
 use crate::body;
-use crate::bounds::{Bounds, MODEL_LIST, clip};
+use crate::bounds::{MODEL_LIST, ReplyBounds, clip};
 use crate::client::{authorise, client};
 use crate::error::ModelError;
 use crate::exchange::{Exchange, HttpReply, On};
 use crate::fail::Failure;
 use crate::limits::{Idle, RetryPolicy};
-use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request};
+use crate::model::{Delta, Model, ModelFuture, ModelReply, ModelRequest, ReplyFuture};
 use crate::normalize::{Raw, describe_lost, lost_tokens, normalize};
 use crate::prices::Prices;
 use crate::retry::Retries;
@@ -35,7 +35,7 @@ const WINDOW: Duration = Duration::from_secs(5);
 
 /// How the model's own thinking is sent back to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum History {
+pub enum ThinkingHistory {
     /// By the server: llama.cpp and SGLang read `reasoning_content` (and ignore the other silently), vLLM and Ollama
     /// `reasoning`; where the server is unknown, the name under which it sent thinking, or nothing.
     #[default]
@@ -64,7 +64,7 @@ pub struct OpenAiConfig {
     /// Retries.
     pub retry: RetryPolicy,
     /// How thinking is sent back.
-    pub history: History,
+    pub history: ThinkingHistory,
     /// The context window, as probed or as set by the user.
     pub window: Option<u64>,
     /// The server's kind and version, as probed ("vllm 0.32").
@@ -85,7 +85,7 @@ impl OpenAiConfig {
             idle: Idle::default(),
             connect: Duration::from_secs(10),
             retry: RetryPolicy::default(),
-            history: History::Auto,
+            history: ThinkingHistory::Auto,
             window: None,
             server: None,
             prices: None,
@@ -130,12 +130,12 @@ impl OpenAi {
         let server = self.config.server.as_deref().unwrap_or_default().to_ascii_lowercase();
         let reads = |names: &[&str]| names.iter().any(|name| server.starts_with(name));
         match self.config.history {
-            History::Reasoning => Some(Field::Reasoning),
-            History::ReasoningContent => Some(Field::ReasoningContent),
-            History::Drop => None,
-            History::Auto if reads(&["vllm", "ollama"]) => Some(Field::Reasoning),
-            History::Auto if reads(&["llama.cpp", "sglang"]) => Some(Field::ReasoningContent),
-            History::Auto => match self.field.load(Ordering::Relaxed) {
+            ThinkingHistory::Reasoning => Some(Field::Reasoning),
+            ThinkingHistory::ReasoningContent => Some(Field::ReasoningContent),
+            ThinkingHistory::Drop => None,
+            ThinkingHistory::Auto if reads(&["vllm", "ollama"]) => Some(Field::Reasoning),
+            ThinkingHistory::Auto if reads(&["llama.cpp", "sglang"]) => Some(Field::ReasoningContent),
+            ThinkingHistory::Auto => match self.field.load(Ordering::Relaxed) {
                 1 => Some(Field::Reasoning),
                 2 => Some(Field::ReasoningContent),
                 _ => None,
@@ -143,7 +143,11 @@ impl OpenAi {
         }
     }
 
-    async fn run(&self, request: Request<'_>, on: &mut (dyn FnMut(Delta<'_>) + Send)) -> Result<Reply, ModelError> {
+    async fn run(
+        &self,
+        request: ModelRequest<'_>,
+        on: &mut (dyn FnMut(Delta<'_>) + Send),
+    ) -> Result<ModelReply, ModelError> {
         let mut retries = Retries::new(self.config.retry);
         let (mut max_tokens, mut refitted) = (request.max_tokens, false);
         let (mut stream, mut repairs) = (request.stream, Vec::new());
@@ -187,7 +191,7 @@ impl OpenAi {
     /// One request.
     async fn once(
         &self,
-        request: &Request<'_>,
+        request: &ModelRequest<'_>,
         max_tokens: Option<u64>,
         stream: bool,
         on: &mut On<'_>,
@@ -200,12 +204,12 @@ impl OpenAi {
         }
         let builder = authorise(builder, &self.address, config.api_key.as_ref());
         let key = config.api_key.as_ref();
-        let bounds = Bounds::of(wire::token_limit(request, max_tokens));
+        let bounds = ReplyBounds::of(wire::token_limit(request, max_tokens));
         let exchange = Exchange { address: &self.address, model: &config.model, key, idle: config.idle, bounds };
         exchange.send(builder, body, stream, || self.answered.store(true, Ordering::Relaxed), on).await
     }
 
-    fn finish(&self, request: &Request<'_>, got: HttpReply<Gathered>, mut repairs: Vec<String>) -> Reply {
+    fn finish(&self, request: &ModelRequest<'_>, got: HttpReply<Gathered>, mut repairs: Vec<String>) -> ModelReply {
         let HttpReply { gathered, seconds, first_token, request_bytes, .. } = got;
         if let Some(field) = gathered.field {
             self.field.store(if field == Field::Reasoning { 1 } else { 2 }, Ordering::Relaxed);
@@ -240,7 +244,7 @@ impl OpenAi {
             describe_lost(usage.output, request.tools)
         });
         let key = self.config.api_key.as_ref();
-        Reply {
+        ModelReply {
             message: Secret::redact_reply(key, normalized.message),
             finish_reason,
             usage,
@@ -254,7 +258,7 @@ impl OpenAi {
         }
     }
 
-    fn estimate_usage(&self, request: &Request<'_>, raw: &Raw) -> Usage {
+    fn estimate_usage(&self, request: &ModelRequest<'_>, raw: &Raw) -> Usage {
         let calls = raw.calls.iter().map(|call| self.estimator.text(&call.name) + self.estimator.text(&call.arguments));
         Usage {
             prompt: self.estimator.estimate(request.messages, request.tools),
@@ -282,7 +286,7 @@ fn is_empty_turn(got: &HttpReply<Gathered>) -> bool {
 }
 
 impl Model for OpenAi {
-    fn complete<'a>(&'a self, request: Request<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
+    fn complete<'a>(&'a self, request: ModelRequest<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
         Box::pin(self.run(request, on))
     }
 

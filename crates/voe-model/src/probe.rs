@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use crate::address::Address;
 use crate::error::ModelError;
-use crate::model::{Model, Request, Sampling};
+use crate::model::{Model, ModelRequest, Sampling};
 use crate::secret::Secret;
 use crate::tool::ToolSpec;
-use ask::{Answer, Asker};
+use ask::{Asker, ProbeResponse};
 use voe_trace::chat::Message;
 
 /// Where servers listen by default, by name.
@@ -97,7 +97,7 @@ pub struct ServerModel {
 
 /// Facts about a server.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Probe {
+pub struct ServerProbe {
     /// The address, normalised, ending in `/v1` or the like, without credentials.
     pub base_url: String,
     /// Its kind.
@@ -112,7 +112,7 @@ pub struct Probe {
     pub warnings: Vec<String>,
 }
 
-impl Probe {
+impl ServerProbe {
     /// The window of `model`, in tokens.
     pub fn window(&self, model: &str) -> Option<u64> {
         self.models.iter().find(|m| m.name == model).and_then(|m| m.window)
@@ -140,12 +140,12 @@ pub enum ProbeTools {
 ///
 /// # Errors
 /// Nothing listens at the address, it wants a key, or what answers does not speak Chat Completions.
-pub async fn probe(base_url: &str, key: Option<&Secret>, limit: Duration) -> Result<Probe, ModelError> {
+pub async fn probe(base_url: &str, key: Option<&Secret>, limit: Duration) -> Result<ServerProbe, ModelError> {
     let address = Address::parse(base_url)?;
     let asker = Asker::new(&address, key, limit)?;
     let shown = address.shown();
     let listed = asker.list(address.join("models")).await?;
-    let mut probe = Probe {
+    let mut probe = ServerProbe {
         base_url: shown.clone(),
         kind: kinds::by_list(&listed),
         server: None,
@@ -172,7 +172,7 @@ pub async fn probe(base_url: &str, key: Option<&Secret>, limit: Duration) -> Res
     Ok(probe)
 }
 
-fn warn(probe: &mut Probe) {
+fn warn(probe: &mut ServerProbe) {
     if probe.models.is_empty() && !probe.loading {
         let how =
             if probe.kind == ServerKind::Ollama { "get one with `ollama pull NAME`" } else { "load one in the server" };
@@ -221,7 +221,7 @@ pub async fn probe_tools(model: &dyn Model) -> Result<ProbeTools, ModelError> {
     ];
     let sampling = Sampling::default();
     let request =
-        Request { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: Some(2048), stream: true };
+        ModelRequest { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: Some(2048), stream: true };
     let reply = model.complete(request, &mut |_| {}).await?;
     if reply.message.tool_calls.iter().any(|call| call.name == "report") {
         return Ok(match reply.salvaged {

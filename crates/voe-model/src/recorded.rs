@@ -3,8 +3,8 @@
 mod replay;
 mod script;
 
-pub use replay::Replay;
-pub use script::{ScriptError, Scripted};
+pub use replay::ReplayModel;
+pub use script::{ModelScriptError, Scripted};
 
 use voe_trace::chat::Message;
 

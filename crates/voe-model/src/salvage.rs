@@ -29,7 +29,7 @@ mod place;
 mod pythonic;
 mod qwen;
 
-pub(crate) use literal::{Broken, Literal, Syntax, drop_extra_closers, parse};
+pub(crate) use literal::{EscapeRules, Literal, LiteralError, drop_extra_closers, parse};
 
 use std::ops::Range;
 
@@ -51,20 +51,20 @@ static DIALECTS: [Dialect; 7] =
 /// A form of call that models write.
 pub(crate) struct Dialect {
     /// The first candidate that begins at or after a byte of the text.
-    find: fn(text: &str, from: usize, tools: &[ToolSpec]) -> Option<Candidate>,
+    find: fn(text: &str, from: usize, tools: &[ToolSpec]) -> Option<CallText>,
     /// The right form of a call, to show to the model.
     form: fn(name: &str, arguments: &Map<String, Value>) -> String,
 }
 
 /// Text in the form of one or more calls, well or badly written.
 #[derive(Debug)]
-struct Candidate {
+struct CallText {
     /// Its bytes.
     range: Range<usize>,
     /// Whether it is in marks that nobody writes by chance.
     marked: bool,
     /// The calls in it, or what is wrong with one.
-    calls: Vec<Result<Written, String>>,
+    calls: Vec<Result<WrittenCall, String>>,
     /// What was repaired.
     repairs: Vec<String>,
     /// It is whole only if the reply was not cut off by a limit: the end marks are missing.
@@ -73,14 +73,14 @@ struct Candidate {
 
 /// A call as written, not yet checked against the tool's schema.
 #[derive(Debug, Clone, PartialEq)]
-struct Written {
+struct WrittenCall {
     name: String,
     arguments: Value,
 }
 
 /// Where the text was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum TextSource {
     /// In the content.
     Content,
     /// In the thinking.
@@ -121,7 +121,7 @@ pub struct Findings {
 }
 
 /// Looks for calls of `tools` in `text`. `cut`: the reply was ended by a limit on its length.
-pub fn salvage(text: &str, tools: &[ToolSpec], place: Place, cut: bool) -> Findings {
+pub fn salvage(text: &str, tools: &[ToolSpec], place: TextSource, cut: bool) -> Findings {
     let mut findings = Findings { rest: text.to_owned(), ..Findings::default() };
     if tools.is_empty() {
         return findings;
@@ -169,7 +169,7 @@ pub fn salvage(text: &str, tools: &[ToolSpec], place: Place, cut: bool) -> Findi
 }
 
 /// Checks a call against the tools on offer.
-fn check(written: &Written, tools: &[ToolSpec]) -> Result<(Salvaged, Vec<String>), String> {
+fn check(written: &WrittenCall, tools: &[ToolSpec]) -> Result<(Salvaged, Vec<String>), String> {
     let Some(tool) = offered(&written.name, tools) else {
         let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
         return Err(format!("there is no tool {:?}; there are {}", written.name, names.join(", ")));
@@ -236,7 +236,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// The calls that a JSON value is: `{"name": …, "arguments": …}`, its variants, or a list of them.
-fn calls_of(value: &Value) -> Vec<Result<Written, String>> {
+fn calls_of(value: &Value) -> Vec<Result<WrittenCall, String>> {
     match value {
         Value::Array(items) if !items.is_empty() => items.iter().flat_map(calls_of).collect(),
         Value::Object(map) => {
@@ -254,7 +254,7 @@ fn calls_of(value: &Value) -> Vec<Result<Written, String>> {
                 return vec![Err("it has no \"arguments\" object".to_owned())];
             }
             let arguments = arguments.cloned().unwrap_or(Value::Object(Map::new()));
-            vec![Ok(Written { name: plain_name(name).to_owned(), arguments })]
+            vec![Ok(WrittenCall { name: plain_name(name).to_owned(), arguments })]
         }
         _ => vec![Err("it is no object with \"name\" and \"arguments\"".to_owned())],
     }

@@ -9,7 +9,7 @@ const LONGEST: usize = 64 << 20;
 
 /// One event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Event {
+pub struct SseEvent {
     /// The event's name; empty for the usual one.
     pub name: String,
     /// Its data, the lines joined by LF.
@@ -26,7 +26,7 @@ pub struct TooLong {
 
 /// Takes bytes, returns events.
 #[derive(Debug)]
-pub struct Reader {
+pub struct SseReader {
     /// The most bytes of an event.
     most: usize,
     /// The line so far.
@@ -39,13 +39,13 @@ pub struct Reader {
     data: Option<String>,
 }
 
-impl Default for Reader {
+impl Default for SseReader {
     fn default() -> Self {
         Self::new(LONGEST)
     }
 }
 
-impl Reader {
+impl SseReader {
     /// A reader with a limit on the bytes of an event.
     pub fn new(most: usize) -> Self {
         Self { most, line: Vec::new(), after_cr: false, begun: false, name: String::new(), data: None }
@@ -55,7 +55,7 @@ impl Reader {
     ///
     /// # Errors
     /// An event is longer than the reader allows.
-    pub fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), TooLong> {
+    pub fn push(&mut self, bytes: &[u8], events: &mut Vec<SseEvent>) -> Result<(), TooLong> {
         let mut rest = bytes;
         if self.after_cr && !rest.is_empty() {
             self.after_cr = false;
@@ -83,14 +83,14 @@ impl Reader {
     }
 
     /// The stream has ended: returns the rest.
-    pub fn finish(mut self, events: &mut Vec<Event>) {
+    pub fn finish(mut self, events: &mut Vec<SseEvent>) {
         if !self.line.is_empty() {
             self.end_line(events);
         }
         self.end_event(events);
     }
 
-    fn end_line(&mut self, events: &mut Vec<Event>) {
+    fn end_line(&mut self, events: &mut Vec<SseEvent>) {
         let bytes = std::mem::take(&mut self.line);
         let bytes = if self.begun { &bytes[..] } else { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes) };
         self.begun = true;
@@ -120,10 +120,10 @@ impl Reader {
         }
     }
 
-    fn end_event(&mut self, events: &mut Vec<Event>) {
+    fn end_event(&mut self, events: &mut Vec<SseEvent>) {
         let name = std::mem::take(&mut self.name);
         if let Some(data) = self.data.take() {
-            events.push(Event { name, data });
+            events.push(SseEvent { name, data });
         }
     }
 }
@@ -134,8 +134,8 @@ mod tests {
 
     use super::*;
 
-    fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Event> {
-        let (mut reader, mut events) = (Reader::default(), Vec::new());
+    fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<SseEvent> {
+        let (mut reader, mut events) = (SseReader::default(), Vec::new());
         for piece in pieces {
             reader.push(piece, &mut events).unwrap();
         }
@@ -143,8 +143,8 @@ mod tests {
         events
     }
 
-    fn event(name: &str, data: &str) -> Event {
-        Event { name: name.into(), data: data.into() }
+    fn event(name: &str, data: &str) -> SseEvent {
+        SseEvent { name: name.into(), data: data.into() }
     }
 
     #[test]
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn an_event_that_is_too_long_is_refused_in_one_line_or_in_many() {
         for endless in ["data: aaaa", "data: a\n", "data:\n", ": aaaa", "event: aaaa"] {
-            let (mut reader, mut events) = (Reader::new(1000), Vec::new());
+            let (mut reader, mut events) = (SseReader::new(1000), Vec::new());
             let bytes = endless.repeat(2000);
             let refused = bytes.as_bytes().chunks(7).any(|piece| reader.push(piece, &mut events).is_err());
             assert!(refused, "{endless:?}");

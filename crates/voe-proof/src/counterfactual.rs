@@ -12,7 +12,7 @@ use voe_evidence::command::reads_source_only;
 use voe_evidence::counterfactual::judge;
 use voe_trace::{Check, Level, Outcome, Why};
 
-use crate::workspace::{Called, Workspace, WorkspaceError};
+use crate::workspace::{CallEnd, Workspace, WorkspaceError};
 use crate::{Files, outcome};
 
 /// The counterfactual runs of an attempt.
@@ -25,12 +25,12 @@ pub struct Counterfactuals {
     seen: HashSet<(String, String)>,
     /// Each command's last outcome without the edits.
     passed: HashMap<String, bool>,
-    pending: Vec<Pending>,
+    pending: Vec<PendingRun>,
     stop: watch::Receiver<bool>,
 }
 
 #[derive(Debug)]
-struct Pending {
+struct PendingRun {
     check: Check,
     /// Paths of the patch that the fork does not have.
     absent: BTreeSet<String>,
@@ -39,7 +39,7 @@ struct Pending {
 
 /// The result of requesting a run without the edits.
 #[derive(Debug)]
-pub enum Asked {
+pub enum RequestedRun {
     /// It runs, or ran before on the same code, or runs are off: nothing to record now.
     Nothing,
     /// The outcome is known without a run, or no run is possible: the check as it is now.
@@ -65,11 +65,11 @@ impl Counterfactuals {
     ///
     /// # Errors
     /// The workspace can't be reached.
-    pub async fn start(&mut self, check: &Check, workspace: &mut Workspace) -> Result<Asked, WorkspaceError> {
+    pub async fn start(&mut self, check: &Check, workspace: &mut Workspace) -> Result<RequestedRun, WorkspaceError> {
         if !self.on || !self.seen.insert((check.command.clone(), check.code_tree.clone())) {
-            return Ok(Asked::Nothing);
+            return Ok(RequestedRun::Nothing);
         }
-        let known = |check: Check| Ok(Asked::Known(Box::new(check)));
+        let known = |check: Check| Ok(RequestedRun::Known(Box::new(check)));
         if reads_source_only(&check.command) {
             return known(Check { level: Level::Inconclusive, why: Some(Why::ReadsSourceOnly), ..check.clone() });
         }
@@ -90,15 +90,15 @@ impl Counterfactuals {
                 let before = self.passed.get(&check.command).copied();
                 let run = run(fork, check.command.clone(), self.limit, before, self.stop.clone());
                 let run = tokio::spawn(run);
-                self.pending.push(Pending { check: check.clone(), absent, run });
-                Ok(Asked::Nothing)
+                self.pending.push(PendingRun { check: check.clone(), absent, run });
+                Ok(RequestedRun::Nothing)
             }
             Err(WorkspaceError::Sandbox(_)) if *self.stop.borrow() => {
                 known(Check { why: Some(not_run("interrupted")), ..check.clone() })
             }
             Err(WorkspaceError::Sandbox(error)) => {
                 self.on = false;
-                Ok(Asked::NoForks(error.to_string()))
+                Ok(RequestedRun::NoForks(error.to_string()))
             }
             Err(error) => Err(error),
         }
@@ -163,8 +163,8 @@ async fn twice(fork: &mut Workspace, command: &str, limit: Duration, before: Opt
 
 async fn once(fork: &mut Workspace, command: &str, limit: Duration) -> Result<Outcome, Why> {
     match fork.check(command, limit).await.map_err(not_run)? {
-        Called::Result(result) => Ok(outcome(&result)),
-        Called::Died(why) => Err(not_run(why)),
+        CallEnd::Result(result) => Ok(outcome(&result)),
+        CallEnd::Died(why) => Err(not_run(why)),
     }
 }
 

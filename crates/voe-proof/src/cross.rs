@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::Files;
 use crate::own_tests::Commands;
-use crate::workspace::{Called, Workspace, WorkspaceError};
+use crate::workspace::{CallEnd, Workspace, WorkspaceError};
 
 /// The limit of one run.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -106,12 +106,12 @@ pub async fn own_tests(
 /// Whether a command passes; `None`: it could not be started.
 async fn passes(workspace: &mut Workspace, command: &str) -> Result<Option<bool>, WorkspaceError> {
     Ok(match workspace.check(command, LIMIT).await? {
-        Called::Result(result) => match result.exit {
+        CallEnd::Result(result) => match result.exit {
             Some(126 | 127) => None,
             Some(exit) => Some(exit == 0),
             None => Some(false),
         },
-        Called::Died(_) => None,
+        CallEnd::Died(_) => None,
     })
 }
 

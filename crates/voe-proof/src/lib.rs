@@ -12,13 +12,13 @@
 //! use std::time::Duration;
 //! use tokio::sync::watch;
 //! use voe_evidence::check;
-//! use voe_proof::{Called, Counterfactuals, Workspace, WorkspaceError, outcome};
+//! use voe_proof::{CallEnd, Counterfactuals, Workspace, WorkspaceError, outcome};
 //!
 //! # async fn example(mut workspace: Workspace, stop: watch::Receiver<bool>) -> Result<(), WorkspaceError> {
 //! let limit = Duration::from_secs(120);
 //! let mut counterfactuals = Counterfactuals::new(true, limit, 300.0, stop);
 //! let state = workspace.state().await?;
-//! if let Called::Result(result) = workspace.check("python3 repro.py", limit).await? {
+//! if let CallEnd::Result(result) = workspace.check("python3 repro.py", limit).await? {
 //!     let check = check::of_run("python3 repro.py", 1, &state.code_tree, outcome(&result));
 //!     // Runs in a fork of the base while other work continues.
 //!     counterfactuals.start(&check, &mut workspace).await?;
@@ -40,7 +40,7 @@ mod scratch;
 pub mod workspace;
 
 pub use counterfactual::Counterfactuals;
-pub use workspace::{Called, Workspace, WorkspaceError};
+pub use workspace::{CallEnd, Workspace, WorkspaceError};
 
 use voe_protocol::CallResult;
 use voe_trace::Outcome;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use voe_trace::event::ChangeKind;
 use voe_trace::{Check, Outcome};
 
-use crate::runners::{self, Found};
-use crate::workspace::{Called, Workspace, WorkspaceError};
+use crate::runners::{self, RunnerFacts};
+use crate::workspace::{CallEnd, Workspace, WorkspaceError};
 
 /// The time limit for finding them.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -55,8 +55,10 @@ impl Workspace {
         added: &BTreeSet<&str>,
     ) -> Result<Commands, WorkspaceError> {
         Ok(match self.check(&runners::script(changed), LIMIT).await? {
-            Called::Result(result) => Commands::Found(runners::commands(&Found::read(&result.output), changed, added)),
-            Called::Died(why) => Commands::Died(why),
+            CallEnd::Result(result) => {
+                Commands::Found(runners::commands(&RunnerFacts::read(&result.output), changed, added))
+            }
+            CallEnd::Died(why) => Commands::Died(why),
         })
     }
 }

@@ -12,7 +12,7 @@ const FILES: usize = 6;
 
 /// Facts about the workspace.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct RunnerFacts {
     /// Facts by name: "pytest" (configured), "import pytest", "vitest" …
     has: BTreeSet<String>,
     /// For a changed file and a marker (`Cargo.toml` …), the nearest directory above that has it.
@@ -68,7 +68,7 @@ near() {
 }
 "#;
 
-impl Found {
+impl RunnerFacts {
     /// Parses the output of [`script`]; other lines are ignored.
     pub(super) fn read(output: &str) -> Self {
         let mut found = Self::default();
@@ -101,7 +101,7 @@ impl Found {
 }
 
 /// The commands that run the tests which touch `changed`. Tests that the patch `added` are not the repository's own.
-pub(super) fn commands(found: &Found, changed: &[String], added: &BTreeSet<&str>) -> Vec<String> {
+pub(super) fn commands(found: &RunnerFacts, changed: &[String], added: &BTreeSet<&str>) -> Vec<String> {
     let mut commands: Vec<String> = Vec::new();
     let mut push = |command: String| {
         if !commands.contains(&command) {
@@ -148,7 +148,7 @@ pub(super) fn commands(found: &Found, changed: &[String], added: &BTreeSet<&str>
 }
 
 /// One command for each Python test file, so that a file which failed before does not hide another.
-fn python(found: &Found, changed: &[String], added: &BTreeSet<&str>) -> Vec<String> {
+fn python(found: &RunnerFacts, changed: &[String], added: &BTreeSet<&str>) -> Vec<String> {
     let own = changed.iter().filter(|path| path.ends_with(".py") && is_test(path));
     let mut files: Vec<&String> =
         found.tests.iter().chain(own).filter(|path| is_test(path) && !added.contains(path.as_str())).collect();
@@ -223,7 +223,7 @@ mod tests {
 
     fn commands_for(output: &str, changed: &[&str]) -> Vec<String> {
         let changed: Vec<String> = changed.iter().map(|path| (*path).to_owned()).collect();
-        commands(&Found::read(output), &changed, &BTreeSet::new())
+        commands(&RunnerFacts::read(output), &changed, &BTreeSet::new())
     }
 
     #[test]
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn tests_named_after_the_change_come_first_and_those_of_the_patch_are_left_out() {
         let far: String = (0..9).map(|i| format!("test ./other/test_{i}.py\n")).collect();
-        let found = Found::read(&format!(
+        let found = RunnerFacts::read(&format!(
             "{far}test ./pkg/tests/test_near.py\ntest ./tests/test_a.py\ntest ./tests/test_new.py\n"
         ));
         let commands = commands(&found, &["pkg/a.py".into()], &BTreeSet::from(["tests/test_new.py"]));
@@ -306,7 +306,7 @@ mod tests {
         let output =
             std::process::Command::new("bash").arg("-c").arg(script(&changed)).current_dir(dir.path()).output();
         let output = String::from_utf8(output.unwrap().stdout).unwrap();
-        let found = Found::read(&output);
+        let found = RunnerFacts::read(&output);
         assert!(found.has("pytest") && found.has("make test") && !found.has("jest"), "{output}");
         assert_eq!(found.tests, ["tests/test_uses.py", "tests/test_a.py"], "{output}");
         assert_eq!(found.near("Cargo.toml", "crates/x/src/deep/lib.rs").unwrap(), "crates/x");

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use voe_protocol::{ClientError, Packed, RawBytes};
 
-use crate::workspace::{Called, Workspace, WorkspaceError};
+use crate::workspace::{CallEnd, Workspace, WorkspaceError};
 
 /// Bytes of an archive at most: a search keeps one for each step.
 const MOST_BYTES: u64 = 360_000;
@@ -32,8 +32,8 @@ impl Workspace {
         // The workspace, and homes that are shown, may be in /tmp: these are separate mounts, not scratch files.
         let paths = paths.into_iter().map(|path| RawBytes(path.into_bytes())).collect();
         match self.pack(paths, MOST_BYTES).await? {
-            Called::Result(Packed::Archive { archive, .. }) => Ok(STANDARD.encode(archive.0)),
-            Called::Result(Packed::Nothing | Packed::TooLarge) | Called::Died(_) => Ok(String::new()),
+            CallEnd::Result(Packed::Archive { archive, .. }) => Ok(STANDARD.encode(archive.0)),
+            CallEnd::Result(Packed::Nothing | Packed::TooLarge) | CallEnd::Died(_) => Ok(String::new()),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use voe_protocol::{
     BaseSource, CallResult, Export, FileRead, FileState, FunctionExtent, Packed, PathList, RawBytes, SearchMatches,
-    Setup, State,
+    Setup, WorkspaceState,
 };
 use voe_protocol::{ClientError, Toolbox};
 use voe_repo::{Base, Patch};
@@ -29,7 +29,7 @@ pub enum WorkspaceError {
 }
 
 /// The result of a call, or of another request.
-pub enum Called<T = Box<CallResult>> {
+pub enum CallEnd<T = Box<CallResult>> {
     /// Its result.
     Result(T),
     /// The toolbox died meanwhile and was started again: the reason.
@@ -85,15 +85,15 @@ impl Workspace {
     ///
     /// # Errors
     /// The toolbox died and can't be started again.
-    pub async fn call(&mut self, tool: &str, arguments: &Value, limit: Duration) -> Result<Called, WorkspaceError> {
+    pub async fn call(&mut self, tool: &str, arguments: &Value, limit: Duration) -> Result<CallEnd, WorkspaceError> {
         let arguments = renamed(arguments, &self.moved);
         match self.toolbox().await?.call(tool, arguments, limit).await {
             Ok(mut result) => {
                 self.deaths = 0;
                 self.sandbox.annotate(&mut result);
-                Ok(Called::Result(Box::new(result)))
+                Ok(CallEnd::Result(Box::new(result)))
             }
-            Err(error) if error.is_fatal() => self.revive(error).await.map(Called::Died),
+            Err(error) if error.is_fatal() => self.revive(error).await.map(CallEnd::Died),
             Err(error) => Err(error.into()),
         }
     }
@@ -102,7 +102,7 @@ impl Workspace {
     ///
     /// # Errors
     /// The toolbox died and can't be started again.
-    pub async fn check(&mut self, command: &str, limit: Duration) -> Result<Called, WorkspaceError> {
+    pub async fn check(&mut self, command: &str, limit: Duration) -> Result<CallEnd, WorkspaceError> {
         let command = replaced(command, &self.moved);
         let begun = Instant::now();
         match self.toolbox().await?.check(&command, limit).await {
@@ -110,9 +110,9 @@ impl Workspace {
                 let (exit, ms) = (result.exit, begun.elapsed().as_millis());
                 tracing::debug!(command_bytes = command.len(), exit, ms, "command of a check ended");
                 self.sandbox.annotate(&mut result);
-                Ok(Called::Result(Box::new(result)))
+                Ok(CallEnd::Result(Box::new(result)))
             }
-            Err(error) if error.is_fatal() => self.revive(error).await.map(Called::Died),
+            Err(error) if error.is_fatal() => self.revive(error).await.map(CallEnd::Died),
             Err(error) => Err(error.into()),
         }
     }
@@ -121,7 +121,7 @@ impl Workspace {
     ///
     /// # Errors
     /// The toolbox can't be reached any more.
-    pub async fn read_file(&mut self, path: &str, most_bytes: u64) -> Result<Called<FileRead>, WorkspaceError> {
+    pub async fn read_file(&mut self, path: &str, most_bytes: u64) -> Result<CallEnd<FileRead>, WorkspaceError> {
         let path = replaced(path, &self.moved);
         let read = self.toolbox().await?.read_file(path.as_bytes(), most_bytes).await;
         self.came_of(read).await
@@ -131,7 +131,11 @@ impl Workspace {
     ///
     /// # Errors
     /// `glob` is not a valid pattern; the toolbox can't be reached any more.
-    pub async fn search(&mut self, pattern: &str, glob: Option<&str>) -> Result<Called<SearchMatches>, WorkspaceError> {
+    pub async fn search(
+        &mut self,
+        pattern: &str,
+        glob: Option<&str>,
+    ) -> Result<CallEnd<SearchMatches>, WorkspaceError> {
         let found = self.toolbox().await?.search(pattern, glob).await;
         self.came_of(found).await
     }
@@ -140,7 +144,7 @@ impl Workspace {
     ///
     /// # Errors
     /// `pattern` is not a valid pattern; the toolbox can't be reached any more.
-    pub async fn list_files(&mut self, pattern: &str) -> Result<Called<PathList>, WorkspaceError> {
+    pub async fn list_files(&mut self, pattern: &str) -> Result<CallEnd<PathList>, WorkspaceError> {
         let found = self.toolbox().await?.list_files(pattern).await;
         self.came_of(found).await
     }
@@ -154,7 +158,7 @@ impl Workspace {
         path: &str,
         text: &str,
         line: u64,
-    ) -> Result<Called<FunctionExtent>, WorkspaceError> {
+    ) -> Result<CallEnd<FunctionExtent>, WorkspaceError> {
         let found = self.toolbox().await?.function_extent(path, text, line).await;
         self.came_of(found).await
     }
@@ -164,18 +168,18 @@ impl Workspace {
         &mut self,
         paths: Vec<RawBytes>,
         most_bytes: u64,
-    ) -> Result<Called<Packed>, WorkspaceError> {
+    ) -> Result<CallEnd<Packed>, WorkspaceError> {
         match self.toolbox().await?.pack(paths, most_bytes).await {
-            Err(error) if error.is_fatal() => self.revive(error).await.map(Called::Died),
-            other => Ok(Called::Result(other?)),
+            Err(error) if error.is_fatal() => self.revive(error).await.map(CallEnd::Died),
+            other => Ok(CallEnd::Result(other?)),
         }
     }
 
     /// Unpacks files to their places, as [`Toolbox::unpack`].
-    pub(crate) async fn unpack(&mut self, archive: RawBytes) -> Result<Called<()>, WorkspaceError> {
+    pub(crate) async fn unpack(&mut self, archive: RawBytes) -> Result<CallEnd<()>, WorkspaceError> {
         match self.toolbox().await?.unpack(archive).await {
-            Err(error) if error.is_fatal() => self.revive(error).await.map(Called::Died),
-            other => Ok(Called::Result(other?)),
+            Err(error) if error.is_fatal() => self.revive(error).await.map(CallEnd::Died),
+            other => Ok(CallEnd::Result(other?)),
         }
     }
 
@@ -183,7 +187,7 @@ impl Workspace {
     ///
     /// # Errors
     /// The toolbox can't be reached any more, or the workspace can't be read.
-    pub async fn state(&mut self) -> Result<State, WorkspaceError> {
+    pub async fn state(&mut self) -> Result<WorkspaceState, WorkspaceError> {
         Ok(self.toolbox().await?.state().await?)
     }
 
@@ -205,7 +209,10 @@ impl Workspace {
     ///
     /// # Errors
     /// The toolbox can't be reached any more, or a file can't be written.
-    pub async fn import(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<State, WorkspaceError> {
+    pub async fn import(
+        &mut self,
+        files: Vec<(RawBytes, Option<FileState>)>,
+    ) -> Result<WorkspaceState, WorkspaceError> {
         Ok(self.toolbox().await?.import(files).await?)
     }
 
@@ -268,13 +275,13 @@ impl Workspace {
     }
 
     /// The answer to a request in place of a tool's call.
-    async fn came_of<T>(&mut self, answer: Result<T, ClientError>) -> Result<Called<T>, WorkspaceError> {
+    async fn came_of<T>(&mut self, answer: Result<T, ClientError>) -> Result<CallEnd<T>, WorkspaceError> {
         match answer {
             Ok(answer) => {
                 self.deaths = 0;
-                Ok(Called::Result(answer))
+                Ok(CallEnd::Result(answer))
             }
-            Err(error) if error.is_fatal() => self.revive(error).await.map(Called::Died),
+            Err(error) if error.is_fatal() => self.revive(error).await.map(CallEnd::Died),
             Err(error) => Err(error.into()),
         }
     }

@@ -9,7 +9,10 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::files::{FileRead, FunctionExtent, Packed, PathList, SearchMatches};
-use crate::wire::{Answer, AnswerBody, CallResult, Export, FileState, Hello, Op, RawBytes, Request, Setup, State};
+use crate::wire::{
+    AnswerBody, CallResult, Export, FileState, Hello, Op, RawBytes, Setup, ToolboxAnswer, ToolboxRequest,
+    WorkspaceState,
+};
 
 /// A request to the toolbox failed. After [`ClientError::Died`] and [`ClientError::Silent`] it must be started again.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +99,7 @@ impl Toolbox {
     ///
     /// # Errors
     /// The toolbox died or did not answer, or the workspace can't be read.
-    pub async fn state(&mut self) -> Result<State, ClientError> {
+    pub async fn state(&mut self) -> Result<WorkspaceState, ClientError> {
         self.ask(Op::State, GRACE).await
     }
 
@@ -112,7 +115,7 @@ impl Toolbox {
     ///
     /// # Errors
     /// The toolbox died or did not answer, or a file can't be written.
-    pub async fn import(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<State, ClientError> {
+    pub async fn import(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<WorkspaceState, ClientError> {
         self.ask(Op::Import { files }, GRACE).await
     }
 
@@ -184,7 +187,7 @@ impl Toolbox {
 
     async fn exchange(&mut self, op: Op) -> Result<Value, ClientError> {
         self.next += 1;
-        let request = Request { id: self.next, op };
+        let request = ToolboxRequest { id: self.next, op };
         let line = serde_json::to_vec(&request).map_err(|e| ClientError::Answer(e.to_string()))?;
         self.unsent.extend_from_slice(&line);
         self.unsent.push(b'\n');
@@ -203,7 +206,7 @@ impl Toolbox {
                 _ => return Err(self.died().await),
             }
             let line = std::mem::take(&mut self.line);
-            let answer: Answer =
+            let answer: ToolboxAnswer =
                 serde_json::from_slice(&line).map_err(|e| ClientError::Answer(format!("an invalid line ({e})")))?;
             // The answer to a canceled request (its future was dropped) may still come.
             if answer.id < self.next {

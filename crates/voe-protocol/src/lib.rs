@@ -33,6 +33,6 @@ pub use files::{
 };
 pub use names::shown_path;
 pub use wire::{
-    Answer, AnswerBody, BaseSource, CallResult, Export, ExportedFile, FileState, Hello, Limits, Op, RawBytes, Request,
-    Setup, State, Syntax,
+    AnswerBody, BaseSource, CallLimits, CallResult, Export, ExportedFile, FileState, Hello, Op, RawBytes, Setup,
+    SyntaxCheck, ToolboxAnswer, ToolboxRequest, WorkspaceState,
 };

@@ -12,7 +12,7 @@ use voe_trace::{Change, EndedBy, Note};
 /// A request to the toolbox. Requests are answered one at a time, in order. A request that arrives while a command runs cancels
 /// that command: it is ended, and both are answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Request {
+pub struct ToolboxRequest {
     /// Returned in the answer.
     pub id: u64,
     /// The operation.
@@ -110,13 +110,13 @@ pub struct Setup {
     pub pristine: BaseSource,
     /// Limits on each call.
     #[serde(default)]
-    pub limits: Limits,
+    pub limits: CallLimits,
     /// The environment of commands: these variables and no others.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// What to do about an edit that breaks a file's syntax.
     #[serde(default)]
-    pub syntax: Syntax,
+    pub syntax: SyntaxCheck,
     /// Patterns (gitignore's syntax) of by-products, in addition to the shipped ones.
     #[serde(default)]
     pub byproducts: Vec<String>,
@@ -146,7 +146,7 @@ pub enum BaseSource {
 /// Limits on each call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Limits {
+pub struct CallLimits {
     /// Seconds for a command that does not set its own limit.
     pub timeout_s: f64,
     /// Seconds that a command may set at most.
@@ -169,7 +169,7 @@ pub struct Limits {
     pub glob_files: usize,
 }
 
-impl Default for Limits {
+impl Default for CallLimits {
     fn default() -> Self {
         Self {
             timeout_s: 120.0,
@@ -189,7 +189,7 @@ impl Default for Limits {
 /// What to do about an edit that breaks a file's syntax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Syntax {
+pub enum SyntaxCheck {
     /// Don't check the syntax.
     Off,
     /// Keep the edit and report the place.
@@ -201,7 +201,7 @@ pub enum Syntax {
 
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct ToolboxAnswer {
     /// The request's id.
     pub id: u64,
     /// The answer itself, or an error of the toolbox (a tool's failure is a [`CallResult`] with `ok: false`).
@@ -261,7 +261,7 @@ pub struct CallResult {
     #[serde(default)]
     pub diff: String,
     /// The state after the call.
-    pub state: State,
+    pub state: WorkspaceState,
 }
 
 impl CallResult {
@@ -278,7 +278,7 @@ impl CallResult {
 
 /// The differences of the workspace from base.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct State {
+pub struct WorkspaceState {
     /// Hash over all files that differ from base (path, mode, content); the empty string if none does.
     pub tree: String,
     /// The same without tests.

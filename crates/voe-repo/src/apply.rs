@@ -5,8 +5,8 @@ use std::path::Path;
 
 use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 
-use crate::files::{Found, Root};
-use crate::git::{Git, failure};
+use crate::files::{FilesRoot, PathState};
+use crate::git::{GitCommand, failure};
 use crate::hazard::{LINK, hazards};
 use crate::objects::{list_tree, printable};
 use crate::patch::links_of;
@@ -14,7 +14,7 @@ use crate::{Base, Hazard, Patch, Repo, RepoError, Result, UndoPoint};
 
 /// The outcome of applying a patch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Applied {
+pub enum ApplyOutcome {
     /// There was nothing to apply.
     Nothing,
     /// Applied; the files were as at the base.
@@ -27,7 +27,7 @@ pub enum Applied {
     Refused(Vec<Hazard>),
 }
 
-impl Applied {
+impl ApplyOutcome {
     /// The name used in the record.
     pub fn recorded(&self) -> voe_trace::event::Applied {
         use voe_trace::event::Applied as Recorded;
@@ -50,7 +50,7 @@ pub struct Conflict {
 }
 
 /// The action for one file.
-enum Step {
+enum ApplyStep {
     Nothing,
     Write(Option<FileState>),
     Merged(FileState),
@@ -67,16 +67,16 @@ impl Repo {
     /// # Errors
     /// git failed, or a file can't be read or written; what was written until then has been put back. `undo` has a point that
     /// was already undone, or one of an attempt that worked in the repository itself.
-    pub fn apply(&self, base: &Base, patch: &Patch, export: &Export, undo: &Path) -> Result<Applied> {
+    pub fn apply(&self, base: &Base, patch: &Patch, export: &Export, undo: &Path) -> Result<ApplyOutcome> {
         let files: Vec<&ExportedFile> = export.files.iter().filter(|file| file.base != file.now).collect();
         if files.is_empty() {
-            return Ok(Applied::Nothing);
+            return Ok(ApplyOutcome::Nothing);
         }
         // `patch` is not trusted here: it may have been read from a file.
-        let root = Root::open(&self.top)?;
+        let root = FilesRoot::open(&self.top)?;
         let found = hazards(export, &links_of(base)?, &|path| root.link(path));
         if !found.is_empty() || !patch.hazards.is_empty() {
-            return Ok(Applied::Refused(if found.is_empty() { patch.hazards.clone() } else { found }));
+            return Ok(ApplyOutcome::Refused(if found.is_empty() { patch.hazards.clone() } else { found }));
         }
         let claims = Claims::check(base, &files)?;
         let (mut changes, mut merged, mut conflicts) = (Vec::new(), Vec::new(), Vec::new());
@@ -84,17 +84,17 @@ impl Repo {
             let path = &file.path.0;
             let removed = |at: &[u8]| files.iter().any(|file| file.path.0 == at && file.now.is_none());
             match self.step(&root, file, true_to_base, removed)? {
-                Step::Nothing => {}
-                Step::Write(state) => changes.push((path.clone(), state)),
-                Step::Merged(state) => {
+                ApplyStep::Nothing => {}
+                ApplyStep::Write(state) => changes.push((path.clone(), state)),
+                ApplyStep::Merged(state) => {
                     merged.push(printable(path));
                     changes.push((path.clone(), Some(state)));
                 }
-                Step::Conflict(why) => conflicts.push(Conflict { path: printable(path), why: why.to_owned() }),
+                ApplyStep::Conflict(why) => conflicts.push(Conflict { path: printable(path), why: why.to_owned() }),
             }
         }
         if !conflicts.is_empty() {
-            return Ok(Applied::Conflict(conflicts));
+            return Ok(ApplyOutcome::Conflict(conflicts));
         }
         if !changes.is_empty() {
             // A change by the user after this is not in the point, so it is an error.
@@ -102,63 +102,63 @@ impl Repo {
             UndoPoint::note(self, undo, &changes)?;
             prepared.commit()?;
         }
-        Ok(if merged.is_empty() { Applied::Plain } else { Applied::Merged(merged) })
+        Ok(if merged.is_empty() { ApplyOutcome::Plain } else { ApplyOutcome::Merged(merged) })
     }
 
     fn step(
         &self,
-        root: &Root,
+        root: &FilesRoot,
         file: &ExportedFile,
         true_to_base: bool,
         removed: impl Fn(&[u8]) -> bool,
-    ) -> Result<Step> {
+    ) -> Result<ApplyStep> {
         let path = &file.path.0;
         let found = root.read(path)?;
-        if matches!(found, Found::Absent) && file.now.is_some() {
+        if matches!(found, PathState::Absent) && file.now.is_some() {
             // Nothing can be seen at a path below a link or a file, and nothing can be written there.
             for at in path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at) {
                 match root.read(&path[..at])? {
-                    Found::File(state, _) if state.mode == LINK && !removed(&path[..at]) => {
-                        return Ok(Step::Conflict("a directory above it is now a symbolic link"));
+                    PathState::File(state, _) if state.mode == LINK && !removed(&path[..at]) => {
+                        return Ok(ApplyStep::Conflict("a directory above it is now a symbolic link"));
                     }
-                    Found::File(..) | Found::Special if !removed(&path[..at]) => {
-                        return Ok(Step::Conflict("a directory above it is now a file"));
+                    PathState::File(..) | PathState::Special if !removed(&path[..at]) => {
+                        return Ok(ApplyStep::Conflict("a directory above it is now a file"));
                     }
                     _ => {}
                 }
             }
         }
         let ours = match &found {
-            Found::Absent => None,
-            Found::File(state, _) => Some(state),
-            Found::Special => return Ok(Step::Conflict("it is now neither a file nor a link")),
-            Found::Directory if file.base.is_none() && self.emptied(root, path, &removed)? => None,
-            Found::Directory => return Ok(Step::Conflict("it is now a directory")),
+            PathState::Absent => None,
+            PathState::File(state, _) => Some(state),
+            PathState::Special => return Ok(ApplyStep::Conflict("it is now neither a file nor a link")),
+            PathState::Directory if file.base.is_none() && self.emptied(root, path, &removed)? => None,
+            PathState::Directory => return Ok(ApplyStep::Conflict("it is now a directory")),
         };
         if ours == file.now.as_ref() {
-            return Ok(Step::Nothing);
+            return Ok(ApplyStep::Nothing);
         }
         if ours == file.base.as_ref() {
-            return Ok(Step::Write(file.now.clone()));
+            return Ok(ApplyStep::Write(file.now.clone()));
         }
         match (&file.base, ours, &file.now) {
-            _ if !true_to_base => Ok(Step::Conflict("it is not as it was at the base")),
-            (None, _, _) => Ok(Step::Conflict("it was created in the meantime with different content")),
-            (_, None, _) => Ok(Step::Conflict("it was deleted in the meantime")),
-            (_, _, None) => Ok(Step::Conflict("it was changed in the meantime, and the patch deletes it")),
+            _ if !true_to_base => Ok(ApplyStep::Conflict("it is not as it was at the base")),
+            (None, _, _) => Ok(ApplyStep::Conflict("it was created in the meantime with different content")),
+            (_, None, _) => Ok(ApplyStep::Conflict("it was deleted in the meantime")),
+            (_, _, None) => Ok(ApplyStep::Conflict("it was changed in the meantime, and the patch deletes it")),
             (Some(base), Some(ours), Some(theirs)) => self.merge(base, ours, theirs),
         }
     }
 
     /// Whether this directory is empty once these files are removed.
-    pub(crate) fn emptied(&self, root: &Root, path: &[u8], removed: &impl Fn(&[u8]) -> bool) -> Result<bool> {
+    pub(crate) fn emptied(&self, root: &FilesRoot, path: &[u8], removed: &impl Fn(&[u8]) -> bool) -> Result<bool> {
         let directory = self.top.join(crate::snapshot::as_path(path));
         for entry in std::fs::read_dir(&directory).map_err(RepoError::io("read", &directory))? {
             let entry = entry.map_err(RepoError::io("read", &directory))?;
             let name = std::os::unix::ffi::OsStringExt::into_vec(entry.file_name());
             let inner = [path, b"/", &name].concat();
             let goes = match root.read(&inner)? {
-                Found::Directory => self.emptied(root, &inner, removed)?,
+                PathState::Directory => self.emptied(root, &inner, removed)?,
                 _ => removed(&inner),
             };
             if !goes {
@@ -169,9 +169,9 @@ impl Repo {
     }
 
     /// Merges the user's change and the patch's, if they do not conflict.
-    fn merge(&self, base: &FileState, ours: &FileState, theirs: &FileState) -> Result<Step> {
+    fn merge(&self, base: &FileState, ours: &FileState, theirs: &FileState) -> Result<ApplyStep> {
         if [base, ours, theirs].iter().any(|state| state.mode == LINK) {
-            return Ok(Step::Conflict("it was changed in the meantime, and symbolic links are not merged"));
+            return Ok(ApplyStep::Conflict("it was changed in the meantime, and symbolic links are not merged"));
         }
         let mode = if ours.mode == base.mode { theirs.mode } else { ours.mode };
         let content = if ours.content == base.content {
@@ -181,14 +181,14 @@ impl Repo {
         } else {
             let texts = [ours, base, theirs].map(|state| &state.content.0[..]);
             if texts.iter().any(|text| text.contains(&0)) {
-                return Ok(Step::Conflict("it was changed in the meantime, and it is not text"));
+                return Ok(ApplyStep::Conflict("it was changed in the meantime, and it is not text"));
             }
             match merge_texts(texts)? {
                 Some(text) => text,
-                None => return Ok(Step::Conflict("it was changed in the meantime in the same place")),
+                None => return Ok(ApplyStep::Conflict("it was changed in the meantime in the same place")),
             }
         };
-        Ok(Step::Merged(FileState { mode, content: RawBytes(content) }))
+        Ok(ApplyStep::Merged(FileState { mode, content: RawBytes(content) }))
     }
 }
 
@@ -204,7 +204,7 @@ fn merge_texts(texts: [&[u8]; 3]) -> Result<Option<Vec<u8>>> {
     }
     let mut args = vec!["merge-file".into(), "-p".into(), "-q".into()];
     args.extend(names.iter().map(|file| file.as_os_str().to_owned()));
-    let output = Git::around(scratch.path()).variable("GIT_DIR", scratch.path()).output(&args, &[])?;
+    let output = GitCommand::around(scratch.path()).variable("GIT_DIR", scratch.path()).output(&args, &[])?;
     match output.code {
         Some(0) => Ok(Some(output.stdout)),
         // The number of conflicts, at most 127; a higher code is a failure.
@@ -219,7 +219,7 @@ struct Claims(Vec<bool>);
 
 impl Claims {
     fn check(base: &Base, files: &[&ExportedFile]) -> Result<Self> {
-        let git = Git::private(&base.git_dir);
+        let git = GitCommand::private(&base.git_dir);
         let entries = list_tree(&git, &base.tree)?;
         let mut blobs = crate::objects::Blobs::open(&git)?;
         let mut claims = Vec::new();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use voe_protocol::BaseSource;
 
-use crate::snapshot::{self, Since, Snapshot, open_store};
+use crate::snapshot::{self, Since, TreeSnapshot, open_store};
 use crate::{Repo, Result};
 
 /// The work tree at one moment: tracked, modified and untracked files (no ignored ones), byte for byte.
@@ -38,7 +38,7 @@ impl Repo {
     pub fn base(&self, store: &Path) -> Result<Base> {
         let git_dir = open_store(self, store)?;
         let commit = self.head()?;
-        let Snapshot { tree, skipped } = snapshot::take(self, &git_dir, Since::UserIndex)?;
+        let TreeSnapshot { tree, skipped } = snapshot::take(self, &git_dir, Since::UserIndex)?;
         Ok(Base { commit, tree, git_dir, skipped })
     }
 

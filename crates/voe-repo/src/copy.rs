@@ -4,8 +4,8 @@ use std::path::Path;
 
 use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 
-use crate::files::Root;
-use crate::git::Git;
+use crate::files::FilesRoot;
+use crate::git::GitCommand;
 use crate::hazard::hazards;
 use crate::objects::{write_blobs, write_tree};
 use crate::{RepoError, Result};
@@ -49,7 +49,7 @@ pub fn throw_away_copy(files: &[(RawBytes, FileState)], dir: &Path) -> Result<St
     let authored = AUTHOR.iter().fold(git.clone(), |git, (name, value)| git.variable(name, value));
     let commit = authored.line(&["commit-tree", "-m", "Base", &tree])?;
     git.run(&["update-ref", "refs/heads/main", &commit])?;
-    let root = Root::open(dir)?;
+    let root = FilesRoot::open(dir)?;
     for (path, state) in files {
         root.put(&path.0, Some(state))?;
     }
@@ -60,7 +60,7 @@ pub fn throw_away_copy(files: &[(RawBytes, FileState)], dir: &Path) -> Result<St
 }
 
 /// Makes a repository with a work tree at `dir`, which is missing or empty. Returns git for it.
-pub(crate) fn init(dir: &Path) -> Result<Git> {
+pub(crate) fn init(dir: &Path) -> Result<GitCommand> {
     std::fs::create_dir_all(dir).map_err(RepoError::io("make", dir))?;
     let dir = dir.canonicalize().map_err(RepoError::io("read", dir))?;
     if std::fs::read_dir(&dir).map_err(RepoError::io("read", &dir))?.next().is_some() {
@@ -68,7 +68,7 @@ pub(crate) fn init(dir: &Path) -> Result<Git> {
         return Err(RepoError::Io { action: "make a repository in", path: dir, source });
     }
     let git_dir = dir.join(".git");
-    let git = Git::private(&git_dir).work_tree(&dir);
+    let git = GitCommand::private(&git_dir).work_tree(&dir);
     git.run(&["init", "--quiet", "--template="])?;
     // git before 2.28 does not know init.defaultBranch.
     git.run(&["symbolic-ref", "HEAD", "refs/heads/main"])?;

@@ -18,17 +18,17 @@ use crate::staged::{Staged, errno};
 use crate::{RepoError, Result};
 
 /// A file's path and its new state; `None` deletes it.
-pub(crate) type Change = (Vec<u8>, Option<FileState>);
+pub(crate) type FileChange = (Vec<u8>, Option<FileState>);
 
 /// A directory below which files are read and written.
-pub(crate) struct Root {
+pub(crate) struct FilesRoot {
     dir: OwnedFd,
     pub(crate) path: PathBuf,
 }
 
 /// The entry at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum PathState {
     /// Nothing, or a path below something that is not a directory (a link, a file).
     Absent,
     /// A file or a symbolic link, with its permissions.
@@ -39,7 +39,7 @@ pub(crate) enum Found {
     Special,
 }
 
-impl Found {
+impl PathState {
     /// The file, if it is one.
     pub(crate) fn state(&self) -> Option<&FileState> {
         match self {
@@ -57,9 +57,9 @@ impl Found {
 }
 
 /// Inode, size in bytes, and time of the last change.
-pub(crate) type Mark = (u64, i64, i64, u64);
+pub(crate) type FileMark = (u64, i64, i64, u64);
 
-impl Root {
+impl FilesRoot {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let dir = rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .map_err(|errno| RepoError::io("open", path)(errno.into()))?;
@@ -72,7 +72,7 @@ impl Root {
     }
 
     /// The entry at `path`.
-    pub(crate) fn read(&self, path: &[u8]) -> Result<Found> {
+    pub(crate) fn read(&self, path: &[u8]) -> Result<PathState> {
         self.look(path).map_err(self.failed("read", path))
     }
 
@@ -88,20 +88,20 @@ impl Root {
         rustix::fs::readlinkat(&parent, OsStr::from_bytes(name), Vec::new()).ok().map(CString::into_bytes)
     }
 
-    fn look(&self, path: &[u8]) -> rustix::io::Result<Found> {
+    fn look(&self, path: &[u8]) -> rustix::io::Result<PathState> {
         let (above, name) = split(path);
-        let Some(parent) = self.descend(above)? else { return Ok(Found::Absent) };
+        let Some(parent) = self.descend(above)? else { return Ok(PathState::Absent) };
         let name = OsStr::from_bytes(name);
         let stat = match rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
-            Err(Errno::NOENT) => return Ok(Found::Absent),
+            Err(Errno::NOENT) => return Ok(PathState::Absent),
             Err(errno) => return Err(errno),
         };
         let permissions = stat.st_mode & 0o7777;
         Ok(match FileType::from_raw_mode(stat.st_mode) {
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(&parent, name, Vec::new())?.into_bytes();
-                Found::File(FileState { mode: LINK, content: RawBytes(target) }, permissions)
+                PathState::File(FileState { mode: LINK, content: RawBytes(target) }, permissions)
             }
             FileType::RegularFile => {
                 let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -109,10 +109,10 @@ impl Root {
                 let mut content = Vec::new();
                 file.read_to_end(&mut content).map_err(errno)?;
                 let mode = if permissions & 0o100 != 0 { 0o100755 } else { 0o100644 };
-                Found::File(FileState { mode, content: RawBytes(content) }, permissions)
+                PathState::File(FileState { mode, content: RawBytes(content) }, permissions)
             }
-            FileType::Directory => Found::Directory,
-            _ => Found::Special,
+            FileType::Directory => PathState::Directory,
+            _ => PathState::Special,
         })
     }
 
@@ -218,7 +218,7 @@ impl Root {
     }
 
     /// Identifies an unchanged entry at another time; `None` where there is none.
-    pub(crate) fn mark(&self, path: &[u8]) -> Result<Option<Mark>> {
+    pub(crate) fn mark(&self, path: &[u8]) -> Result<Option<FileMark>> {
         let look = || {
             let (above, name) = split(path);
             let Some(parent) = self.descend(above)? else { return Ok(None) };
@@ -247,8 +247,8 @@ mod tests {
         let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::write(outside.path().join("x"), "secret").unwrap();
         symlink(outside.path(), inside.path().join("d")).unwrap();
-        let root = Root::open(inside.path()).unwrap();
-        assert_eq!(root.read(b"d/x").unwrap(), Found::Absent);
+        let root = FilesRoot::open(inside.path()).unwrap();
+        assert_eq!(root.read(b"d/x").unwrap(), PathState::Absent);
         assert!(root.put(b"d/x", Some(&file("changed"))).is_err());
         root.put(b"d/x", None).unwrap();
         assert!(root.put(b"../x", Some(&file(""))).is_err());
@@ -262,7 +262,7 @@ mod tests {
         let target = outside.path().join("x");
         std::fs::write(&target, "secret").unwrap();
         symlink(&target, inside.path().join("x")).unwrap();
-        Root::open(inside.path()).unwrap().put(b"x", Some(&file("mine"))).unwrap();
+        FilesRoot::open(inside.path()).unwrap().put(b"x", Some(&file("mine"))).unwrap();
         assert_eq!(std::fs::read(target).unwrap(), b"secret");
         assert_eq!(std::fs::read(inside.path().join("x")).unwrap(), b"mine");
     }
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn permissions_survive_a_change_and_follow_the_executable_bit() {
         let dir = tempfile::tempdir().unwrap();
-        let root = Root::open(dir.path()).unwrap();
+        let root = FilesRoot::open(dir.path()).unwrap();
         let path = dir.path().join("x");
         std::fs::write(&path, "a").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();

@@ -48,7 +48,7 @@ const SETTINGS: [&str; 20] = [
 
 /// How to run git: in which repository and with what configuration.
 #[derive(Debug, Clone)]
-pub(crate) struct Git {
+pub(crate) struct GitCommand {
     directory: PathBuf,
     settings: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
@@ -56,13 +56,13 @@ pub(crate) struct Git {
 }
 
 /// The result of a run.
-pub(crate) struct Output {
+pub(crate) struct GitOutput {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
 }
 
-impl Git {
+impl GitCommand {
     /// git in the repository that contains `directory`, with its own and the user's configuration.
     pub(crate) fn around(directory: &Path) -> Self {
         let mut environment: Vec<(OsString, OsString)> = Vec::new();
@@ -154,7 +154,7 @@ impl Git {
     }
 
     /// Runs git and returns the result, whatever the exit code.
-    pub(crate) fn output<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> Result<Output> {
+    pub(crate) fn output<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> Result<GitOutput> {
         let mut running = self.start(args)?;
         let mut stdout = Vec::new();
         let result = thread::scope(|scope| {
@@ -165,7 +165,7 @@ impl Git {
         });
         result.map_err(RepoError::io("read", "git's output"))?;
         let (code, stderr) = running.finish()?;
-        Ok(Output { code, stdout, stderr })
+        Ok(GitOutput { code, stdout, stderr })
     }
 
     /// Runs git with standard input and writes its output to a file.
@@ -186,11 +186,11 @@ impl Git {
     }
 
     /// Starts git with pipes for standard input, output and error.
-    pub(crate) fn start<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Running> {
+    pub(crate) fn start<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<GitProcess> {
         self.start_with(args, Stdio::piped(), Stdio::piped())
     }
 
-    fn start_with<S: AsRef<OsStr>>(&self, args: &[S], stdin: Stdio, stdout: Stdio) -> Result<Running> {
+    fn start_with<S: AsRef<OsStr>>(&self, args: &[S], stdin: Stdio, stdout: Stdio) -> Result<GitProcess> {
         let mut command = Command::new("git");
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(&self.directory);
@@ -216,12 +216,12 @@ impl Git {
         });
         let watchdog = Watchdog::over(&child, self.limit);
         let begun = Instant::now();
-        Ok(Running { child, stderr: Some(stderr), watchdog, command: name(args), limit: self.limit, begun })
+        Ok(GitProcess { child, stderr: Some(stderr), watchdog, command: name(args), limit: self.limit, begun })
     }
 }
 
 /// A running git process.
-pub(crate) struct Running {
+pub(crate) struct GitProcess {
     pub(crate) child: Child,
     stderr: Option<JoinHandle<String>>,
     watchdog: Watchdog,
@@ -230,7 +230,7 @@ pub(crate) struct Running {
     begun: Instant,
 }
 
-impl Running {
+impl GitProcess {
     /// Waits for the process. Its standard output must have been read to the end.
     pub(crate) fn finish(&mut self) -> Result<(Option<i32>, String)> {
         drop(self.child.stdin.take());
@@ -247,14 +247,14 @@ impl Running {
     }
 }
 
-impl Running {
+impl GitProcess {
     fn finish_well(mut self, command: &str) -> Result<()> {
         let (code, stderr) = self.finish()?;
-        if code == Some(0) { Ok(()) } else { Err(failure(command, &Output { code, stdout: Vec::new(), stderr })) }
+        if code == Some(0) { Ok(()) } else { Err(failure(command, &GitOutput { code, stdout: Vec::new(), stderr })) }
     }
 }
 
-impl Drop for Running {
+impl Drop for GitProcess {
     fn drop(&mut self) {
         if self.stderr.is_some() {
             self.watchdog.stop();
@@ -297,7 +297,7 @@ fn name<S: AsRef<OsStr>>(args: &[S]) -> String {
 }
 
 /// The error for a run that failed.
-pub(crate) fn failure(command: &str, output: &Output) -> RepoError {
+pub(crate) fn failure(command: &str, output: &GitOutput) -> RepoError {
     let said = output.stderr.trim();
     let line = said.lines().rev().find(|line| line.starts_with("fatal:") || line.starts_with("error:"));
     let detail = match line.or_else(|| said.lines().last()) {
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn a_git_that_takes_too_long_is_stopped() {
         let dir = tempfile::tempdir().unwrap();
-        let mut git = Git::private(dir.path());
+        let mut git = GitCommand::private(dir.path());
         git.limit = Duration::from_millis(50);
         // Waits for its standard input, which stays open.
         let mut running = git.start(&["hash-object", "--stdin"]).unwrap();
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn a_failure_reports_the_error_line_of_git() {
         let dir = tempfile::tempdir().unwrap();
-        let error = Git::private(dir.path()).run(&["cat-file", "-t", "HEAD"]).unwrap_err();
+        let error = GitCommand::private(dir.path()).run(&["cat-file", "-t", "HEAD"]).unwrap_err();
         assert!(error.to_string().starts_with("git cat-file failed: fatal:"), "{error}");
     }
 }

@@ -8,7 +8,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use crate::git::Git;
+use crate::git::GitCommand;
 use crate::objects::init_bare;
 use crate::{RepoError, Result};
 
@@ -18,21 +18,21 @@ const STEP: usize = 500;
 
 /// A directory with the layers of one repository's history. Only voe writes to it.
 #[derive(Debug, Clone)]
-pub struct History {
+pub struct HistoryCache {
     dir: PathBuf,
     step: usize,
 }
 
 /// The layers of a commit's history.
 #[derive(Debug, Default)]
-pub(crate) struct Layers {
+pub(crate) struct HistoryLayers {
     /// The directories of their packs.
     pub(crate) dirs: Vec<PathBuf>,
     /// The last commit of the last layer: its whole history is in them.
     pub(crate) last: Option<String>,
 }
 
-impl History {
+impl HistoryCache {
     /// Layers in `dir`, which is made when it is needed.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into(), step: STEP }
@@ -45,7 +45,7 @@ impl History {
     }
 
     /// The layers of `commit`'s history; missing ones are made from the repository `from`.
-    pub(crate) fn layers(&self, source: &Path, from: &Git, commit: &str) -> Result<Layers> {
+    pub(crate) fn layers(&self, source: &Path, from: &GitCommand, commit: &str) -> Result<HistoryLayers> {
         if from.line(&["rev-parse", "--is-shallow-repository"])? == "true" {
             return Err(RepoError::Shallow(source.to_owned()));
         }
@@ -57,7 +57,7 @@ impl History {
         let lock = self.dir.join("lock");
         let lock = File::create(&lock).map_err(RepoError::io("open", &lock))?;
         lock.lock().map_err(RepoError::io("lock", &self.dir))?;
-        let mut layers = Layers::default();
+        let mut layers = HistoryLayers::default();
         for end in ends {
             // The step is in the name, since another step gives other layers.
             let dir = self.dir.join(format!("{}-{end}", self.step));
@@ -71,7 +71,7 @@ impl History {
     }
 
     /// Makes the layer that ends with `end` in `dir`.
-    fn make(&self, from: &Git, end: &str, before: Option<&str>, dir: &Path) -> Result<()> {
+    fn make(&self, from: &GitCommand, end: &str, before: Option<&str>, dir: &Path) -> Result<()> {
         // Left by a process that was killed.
         let part = self.dir.join("part");
         if part.exists() {
@@ -79,14 +79,14 @@ impl History {
         }
         let format = from.line(&["rev-parse", "--show-object-format"]).unwrap_or_else(|_| "sha1".into());
         init_bare(&part, &format)?;
-        pack(from, [end], before, &Git::private(&part), &part)?;
+        pack(from, [end], before, &GitCommand::private(&part), &part)?;
         let packs = part.join("objects/pack");
         fs::rename(&packs, dir).map_err(RepoError::io("move", &packs))?;
         fs::remove_dir_all(&part).map_err(RepoError::io("remove", &part))
     }
 }
 
-impl Layers {
+impl HistoryLayers {
     /// Adds the layers' packs to the repository at `git_dir`: hard links, or copies on another file system.
     pub(crate) fn share(&self, git_dir: &Path) -> Result<()> {
         let packs = git_dir.join("objects/pack");
@@ -107,10 +107,10 @@ impl Layers {
 /// Packs everything reachable in `from` from `wanted` and not from `known` into the repository `to`, whose git directory is
 /// `git_dir`. The pack contains no delta against an object outside of it.
 pub(crate) fn pack<'a>(
-    from: &Git,
+    from: &GitCommand,
     wanted: impl IntoIterator<Item = &'a str>,
     known: Option<&str>,
-    to: &Git,
+    to: &GitCommand,
     git_dir: &Path,
 ) -> Result<()> {
     let wanted = wanted.into_iter().map(|id| format!("{id}\n"));

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use voe_untrusted::UntrustedDir;
 
-use crate::git::Git;
+use crate::git::GitCommand;
 use crate::objects::unknown;
 use crate::{Repo, RepoError, Result};
 
 /// An index entry.
-pub(crate) struct Listed {
+pub(crate) struct GitIndexEntry {
     /// In lower case: assumed unchanged; `S`: not in the work tree (sparse checkout).
     pub(crate) tag: u8,
     pub(crate) mode: u32,
@@ -21,7 +21,7 @@ pub(crate) struct Listed {
 }
 
 /// All entries of an index.
-pub(crate) fn list_index(git: &Git) -> Result<Vec<Listed>> {
+pub(crate) fn list_index(git: &GitCommand) -> Result<Vec<GitIndexEntry>> {
     let out = git.run(&["ls-files", "-z", "-v", "--stage"])?;
     let mut listed = Vec::new();
     for record in out.split(|byte| *byte == 0).filter(|record| !record.is_empty()) {
@@ -31,7 +31,7 @@ pub(crate) fn list_index(git: &Git) -> Result<Vec<Listed>> {
         let [tag, mode, id, stage] = words[..] else { return Err(unknown("ls-files", &head)) };
         let parsed = (tag.bytes().next(), u32::from_str_radix(mode, 8), stage.parse());
         let (Some(tag), Ok(mode), Ok(stage)) = parsed else { return Err(unknown("ls-files", &head)) };
-        listed.push(Listed { tag, mode, id: id.to_owned(), stage, path: record[tab + 1..].to_vec() });
+        listed.push(GitIndexEntry { tag, mode, id: id.to_owned(), stage, path: record[tab + 1..].to_vec() });
     }
     Ok(listed)
 }
@@ -79,14 +79,14 @@ fn open(path: &Path) -> Result<std::fs::File> {
 }
 
 /// Sets or clears a flag of these entries.
-pub(crate) fn mark<'a>(git: &Git, flag: &str, entries: impl Iterator<Item = &'a Listed>) -> Result<()> {
+pub(crate) fn mark<'a>(git: &GitCommand, flag: &str, entries: impl Iterator<Item = &'a GitIndexEntry>) -> Result<()> {
     // Entries in conflict have no flags.
     let paths = entries.filter(|entry| entry.stage == 0).map(|entry| entry.path.clone()).collect();
     feed(git, &["update-index", flag, "-z", "--stdin"], &paths)
 }
 
 /// Runs git with paths on its standard input; does nothing if there are none.
-pub(crate) fn feed(git: &Git, args: &[&str], paths: &BTreeSet<Vec<u8>>) -> Result<()> {
+pub(crate) fn feed(git: &GitCommand, args: &[&str], paths: &BTreeSet<Vec<u8>>) -> Result<()> {
     if paths.is_empty() {
         return Ok(());
     }

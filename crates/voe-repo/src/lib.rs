@@ -67,18 +67,18 @@ mod snapshot;
 mod staged;
 mod undo;
 
-pub use apply::{Applied, Conflict};
+pub use apply::{ApplyOutcome, Conflict};
 pub use automatic::{Automatic, Trigger, automatic};
 pub use base::Base;
 pub use copy::throw_away_copy;
 pub use error::RepoError;
 pub use hazard::Hazard;
 pub use hazard::not_text;
-pub use history::History;
+pub use history::HistoryCache;
 pub use patch::{Patch, make_patch};
 pub use repo::Repo;
 pub use sealed::{Sealed, sealed_checkout, settle};
-pub use undo::{Report, UndoPoint};
+pub use undo::{UndoPoint, UndoReport};
 
 /// The result of this crate's functions.
 pub type Result<T> = std::result::Result<T, RepoError>;

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout};
 
-use crate::git::{Git, Running};
+use crate::git::{GitCommand, GitProcess};
 use crate::{RepoError, Result};
 
 /// The mode of a directory in a tree.
@@ -24,12 +24,12 @@ pub(crate) fn init_bare(dir: &Path, object_format: &str) -> Result<()> {
         // git before 2.29 has neither the option nor repositories with another hash.
         args.push(&format);
     }
-    Git::private(dir).run(&args)?;
+    GitCommand::private(dir).run(&args)?;
     Ok(())
 }
 
 /// Writes blobs and returns their ids, in order.
-pub(crate) fn write_blobs(git: &Git, git_dir: &Path, contents: &[&[u8]]) -> Result<Vec<String>> {
+pub(crate) fn write_blobs(git: &GitCommand, git_dir: &Path, contents: &[&[u8]]) -> Result<Vec<String>> {
     if contents.is_empty() {
         return Ok(Vec::new());
     }
@@ -61,7 +61,7 @@ pub(crate) fn write_blobs(git: &Git, git_dir: &Path, contents: &[&[u8]]) -> Resu
 
 /// Writes the tree of these files. Names are taken as they are, `..` and `.git` included: what such a tree may be used for
 /// is decided elsewhere. Paths must have no empty components, and no path may be below another.
-pub(crate) fn write_tree(git: &Git, entries: &Entries) -> Result<String> {
+pub(crate) fn write_tree(git: &GitCommand, entries: &Entries) -> Result<String> {
     // Directories by depth, deepest first, so that one run of git writes all of one depth.
     type Directory = BTreeMap<Vec<u8>, (u32, String)>;
     let mut levels: Vec<BTreeMap<Vec<u8>, Directory>> = vec![BTreeMap::from([(Vec::new(), Directory::new())])];
@@ -132,7 +132,7 @@ pub(crate) struct Difference {
 }
 
 /// The files that differ between two trees.
-pub(crate) fn differences(git: &Git, old: &str, new: &str) -> Result<Vec<Difference>> {
+pub(crate) fn differences(git: &GitCommand, old: &str, new: &str) -> Result<Vec<Difference>> {
     if old == new {
         return Ok(Vec::new());
     }
@@ -155,7 +155,7 @@ pub(crate) fn differences(git: &Git, old: &str, new: &str) -> Result<Vec<Differe
 }
 
 /// All files of a tree.
-pub(crate) fn list_tree(git: &Git, tree: &str) -> Result<Entries> {
+pub(crate) fn list_tree(git: &GitCommand, tree: &str) -> Result<Entries> {
     entries_of(&git.run(&["ls-tree", "-r", "-z", "--full-tree", tree])?)
 }
 
@@ -177,13 +177,13 @@ pub(crate) fn entries_of(out: &[u8]) -> Result<Entries> {
 
 /// Reads blobs one after the other through one git process.
 pub(crate) struct Blobs {
-    running: Running,
+    running: GitProcess,
     ask: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
 impl Blobs {
-    pub(crate) fn open(git: &Git) -> Result<Self> {
+    pub(crate) fn open(git: &GitCommand) -> Result<Self> {
         let mut running = git.start(&["cat-file", "--batch"])?;
         let ask = running.child.stdin.take();
         let stdout = running.child.stdout.take().ok_or_else(|| unknown("cat-file", "no output"))?;

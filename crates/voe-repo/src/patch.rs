@@ -7,7 +7,7 @@ use voe_protocol::{Export, ExportedFile, FileState};
 use voe_trace::Change;
 use voe_trace::event::ChangeKind;
 
-use crate::git::Git;
+use crate::git::GitCommand;
 use crate::hazard::{Hazard, LINK, MODES, hazards};
 use crate::objects::{Blobs, Entries, init_bare, list_tree, printable, unknown, write_blobs, write_tree};
 use crate::{Base, RepoError, Result};
@@ -50,7 +50,7 @@ pub fn make_patch(export: &Export, base: Option<&Base>) -> Result<Patch> {
     let scratch = tempfile::tempdir().map_err(RepoError::io("make", std::env::temp_dir()))?;
     let dir = scratch.path();
     init_bare(dir, "sha1")?;
-    let git = Git::private(dir);
+    let git = GitCommand::private(dir);
     let sides = Sides::write(&git, dir, &changed)?;
     let (old, new) = sides.trees(&git, |_| true)?;
     let files = changes(&git, &old, &new, &changed)?;
@@ -73,7 +73,7 @@ pub fn make_patch(export: &Export, base: Option<&Base>) -> Result<Patch> {
 
 /// The symbolic links of the base with their targets.
 pub(crate) fn links_of(base: &Base) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
-    let git = Git::private(&base.git_dir);
+    let git = GitCommand::private(&base.git_dir);
     let mut blobs = Blobs::open(&git)?;
     let links = list_tree(&git, &base.tree)?.into_iter().filter(|(_, (mode, _))| *mode == LINK);
     links.map(|(path, (_, id))| Ok((path, blobs.get(&id)?))).collect()
@@ -88,7 +88,7 @@ struct Sides {
 }
 
 impl Sides {
-    fn write(git: &Git, dir: &Path, changed: &[&ExportedFile]) -> Result<Self> {
+    fn write(git: &GitCommand, dir: &Path, changed: &[&ExportedFile]) -> Result<Self> {
         fn side(file: &ExportedFile) -> [Option<&FileState>; 2] {
             [file.base.as_ref(), file.now.as_ref()]
         }
@@ -112,7 +112,7 @@ impl Sides {
         Ok(sides)
     }
 
-    fn trees(&self, git: &Git, which: impl Fn(&Vec<u8>) -> bool) -> Result<(String, String)> {
+    fn trees(&self, git: &GitCommand, which: impl Fn(&Vec<u8>) -> bool) -> Result<(String, String)> {
         let tree = |entries: &Entries| {
             let kept = entries.iter().filter(|(path, _)| which(path));
             write_tree(git, &kept.map(|(path, entry)| (path.clone(), entry.clone())).collect())
@@ -121,7 +121,7 @@ impl Sides {
     }
 }
 
-fn diff(git: &Git, old: &str, new: &str) -> Result<Vec<u8>> {
+fn diff(git: &GitCommand, old: &str, new: &str) -> Result<Vec<u8>> {
     let how = ["--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color"];
     let mut args = vec!["diff-tree", "-r", "-p", "--src-prefix=a/", "--dst-prefix=b/"];
     args.extend(how);
@@ -130,7 +130,7 @@ fn diff(git: &Git, old: &str, new: &str) -> Result<Vec<u8>> {
 }
 
 /// The changes by file, with line counts.
-fn changes(git: &Git, old: &str, new: &str, changed: &[&ExportedFile]) -> Result<Vec<Change>> {
+fn changes(git: &GitCommand, old: &str, new: &str, changed: &[&ExportedFile]) -> Result<Vec<Change>> {
     let out = git.run(&["diff-tree", "-r", "-z", "--numstat", "--no-renames", old, new])?;
     let mut counts = BTreeMap::new();
     for record in out.split(|byte| *byte == 0).filter(|record| !record.is_empty()) {

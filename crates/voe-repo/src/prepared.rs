@@ -2,16 +2,16 @@
 
 use voe_protocol::FileState;
 
-use crate::files::{Found, Mark, Root};
+use crate::files::{FileMark, FilesRoot, PathState};
 use crate::objects::split;
 use crate::snapshot::as_path;
 use crate::staged::Staged;
 use crate::{RepoError, Result};
 
-impl Root {
+impl FilesRoot {
     /// Writes all new content first, so that only renames are left.
-    pub(crate) fn prepare<'a>(&'a self, changes: &'a [(Vec<u8>, Option<FileState>)]) -> Result<Prepared<'a>> {
-        let mut prepared = Prepared { root: self, changes: Vec::new() };
+    pub(crate) fn prepare<'a>(&'a self, changes: &'a [(Vec<u8>, Option<FileState>)]) -> Result<PreparedChanges<'a>> {
+        let mut prepared = PreparedChanges { root: self, changes: Vec::new() };
         for (path, state) in changes {
             // Before it is read, so that a change in between is noticed too.
             let mark = self.mark(path)?;
@@ -25,27 +25,27 @@ impl Root {
                 }
                 None => None,
             };
-            prepared.changes.push(Change { path, new, before, mark });
+            prepared.changes.push(PreparedChange { path, new, before, mark });
         }
         Ok(prepared)
     }
 }
 
 /// Changes whose content is written and not yet in place.
-pub(crate) struct Prepared<'a> {
-    root: &'a Root,
-    changes: Vec<Change<'a>>,
+pub(crate) struct PreparedChanges<'a> {
+    root: &'a FilesRoot,
+    changes: Vec<PreparedChange<'a>>,
 }
 
-struct Change<'a> {
+struct PreparedChange<'a> {
     path: &'a [u8],
     /// `None`: the file is deleted.
     new: Option<Staged>,
-    before: Found,
-    mark: Option<Mark>,
+    before: PathState,
+    mark: Option<FileMark>,
 }
 
-impl Prepared<'_> {
+impl PreparedChanges<'_> {
     /// Changes all of these files or none: if something fails, what was done is taken back. Directories that become empty are removed.
     ///
     /// A file that somebody else changed since the preparation is an error, and is left as it is.
@@ -84,12 +84,12 @@ impl Prepared<'_> {
     /// Restores the earlier state after a failure, as far as possible.
     fn take_back(&self, done: &[usize]) {
         let root = self.root;
-        let (there, absent): (Vec<&Change<'_>>, Vec<&Change<'_>>) = done
+        let (there, absent): (Vec<&PreparedChange<'_>>, Vec<&PreparedChange<'_>>) = done
             .iter()
             .filter_map(|number| self.changes.get(*number))
-            .partition(|change| matches!(change.before, Found::File(..)));
+            .partition(|change| matches!(change.before, PathState::File(..)));
         for change in absent {
-            if matches!(root.read(change.path), Ok(Found::File(..))) {
+            if matches!(root.read(change.path), Ok(PathState::File(..))) {
                 let _ = root.remove(change.path);
                 root.remove_empty_above(change.path);
             }
@@ -106,10 +106,10 @@ impl Prepared<'_> {
     }
 }
 
-impl Change<'_> {
+impl PreparedChange<'_> {
     /// Updates the recorded state of a directory, which changes by what is done in it here.
-    fn is_as_before(&self, root: &Root) -> Result<()> {
-        if self.before != Found::Directory && root.mark(self.path)? != self.mark {
+    fn is_as_before(&self, root: &FilesRoot) -> Result<()> {
+        if self.before != PathState::Directory && root.mark(self.path)? != self.mark {
             return Err(RepoError::ChangedMeanwhile(root.path.join(as_path(self.path))));
         }
         Ok(())
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn when_one_file_fails_all_are_as_before() {
         let dir = tempfile::tempdir().unwrap();
-        let root = Root::open(dir.path()).unwrap();
+        let root = FilesRoot::open(dir.path()).unwrap();
         for (name, text) in [("a", "1"), ("gone", "2")] {
             std::fs::write(dir.path().join(name), text).unwrap();
         }
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn a_file_that_the_user_changes_in_between_is_kept_and_nothing_is_applied() {
         let dir = tempfile::tempdir().unwrap();
-        let (root, at) = (Root::open(dir.path()).unwrap(), |name: &str| dir.path().join(name));
+        let (root, at) = (FilesRoot::open(dir.path()).unwrap(), |name: &str| dir.path().join(name));
         let changes = [
             (b"a".to_vec(), Some(file("changed"))),
             (b"gone".to_vec(), None),
@@ -194,7 +194,7 @@ mod tests {
             (b"link".to_vec(), Some(link)),
             (b"tool.py".to_vec(), Some(file("shown"))),
         ];
-        Root::open(dir.path()).unwrap().prepare(&changes).unwrap().commit().unwrap();
+        FilesRoot::open(dir.path()).unwrap().prepare(&changes).unwrap().commit().unwrap();
         let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
         assert_eq!(
             [read("tool.py"), read("link"), read(&guessed), read(of_kill)],
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn files_and_directories_swap_places() {
         let dir = tempfile::tempdir().unwrap();
-        let root = Root::open(dir.path()).unwrap();
+        let root = FilesRoot::open(dir.path()).unwrap();
         std::fs::write(dir.path().join("a"), "file").unwrap();
         std::fs::create_dir_all(dir.path().join("b/c")).unwrap();
         std::fs::write(dir.path().join("b/c/d"), "deep").unwrap();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 
 use crate::copy::init;
-use crate::git::Git;
+use crate::git::GitCommand;
 use crate::objects::{Blobs, differences, entries_of, init_bare, list_tree};
 use crate::snapshot::as_path;
 use crate::snapshot::{NO_ATTRIBUTES, alternate, write};
@@ -30,7 +30,7 @@ impl Base {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let index = self.git_dir.join(format!("rebuild-{}-{number}.index", std::process::id()));
-        let git = Git::private(&self.git_dir).index(&index);
+        let git = GitCommand::private(&self.git_dir).index(&index);
         let tree = (|| {
             git.run(&["read-tree", &self.tree])?;
             git.run_with(&["apply", "--cached", "--whitespace=nowarn", "-"], patch.as_bytes())?;
@@ -70,7 +70,7 @@ impl Base {
     /// # Errors
     /// git failed, or the files can't be written to `store`.
     pub fn keep(&self, store: &Path) -> Result<Self> {
-        let from = Git::private(&self.git_dir);
+        let from = GitCommand::private(&self.git_dir);
         // git before 2.29 knows only one format, and not this option.
         let format = from.line(&["rev-parse", "--show-object-format"]).unwrap_or_else(|_| "sha1".into());
         init_bare(store, &format)?;
@@ -80,7 +80,7 @@ impl Base {
         // Through a file: a history of some hundred megabytes should not be in memory.
         let pack = tempfile::NamedTempFile::new_in(&git_dir).map_err(RepoError::io("write", &git_dir))?;
         from.run_into(&["pack-objects", "-q", "--revs", "--stdout"], wanted.as_bytes(), pack.path())?;
-        Git::private(&git_dir).run_from(&["index-pack", "--stdin"], pack.path())?;
+        GitCommand::private(&git_dir).run_from(&["index-pack", "--stdin"], pack.path())?;
         Ok(Self { git_dir, ..self.clone() })
     }
 
@@ -93,7 +93,7 @@ impl Base {
         if export.files.is_empty() {
             return Ok(());
         }
-        let git = Git::private(&self.git_dir);
+        let git = GitCommand::private(&self.git_dir);
         let entries = if export.files.len() > MANY {
             list_tree(&git, &self.tree)?
         } else {

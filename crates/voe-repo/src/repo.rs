@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use crate::git::{Git, failure};
+use crate::git::{GitCommand, failure};
 use crate::{RepoError, Result};
 
 /// The oldest git version that has the options used here.
@@ -16,12 +16,12 @@ pub struct Repo {
     pub(crate) top: PathBuf,
     pub(crate) git_dir: PathBuf,
     pub(crate) common_dir: PathBuf,
-    pub(crate) settings: Settings,
+    pub(crate) settings: GitSettings,
 }
 
 /// The configuration that matters for reading the work tree, as of when the repository was found.
 #[derive(Debug, Clone)]
-pub(crate) struct Settings {
+pub(crate) struct GitSettings {
     /// `sha1` or `sha256`.
     pub(crate) object_format: String,
     /// Whether line endings may be converted.
@@ -32,8 +32,8 @@ pub(crate) struct Settings {
     pub(crate) excludes_file: Option<PathBuf>,
 }
 
-impl Settings {
-    fn read(git: &Git) -> Result<Self> {
+impl GitSettings {
+    fn read(git: &GitCommand) -> Result<Self> {
         let mut settings = Self {
             object_format: "sha1".to_owned(),
             converts_line_ends: false,
@@ -80,7 +80,7 @@ impl Repo {
             return Err(RepoError::NoDirectory(start.to_path_buf()));
         }
         let start = start.canonicalize().map_err(RepoError::io("read", start))?;
-        let git = Git::around(&start);
+        let git = GitCommand::around(&start);
         check_version(&git)?;
         let output = git.output(&["rev-parse", "--is-bare-repository", "--is-inside-work-tree"], &[])?;
         if output.code != Some(0) {
@@ -106,7 +106,7 @@ impl Repo {
         if !leads_to(&top, &git_dir)? || !start.starts_with(&top) {
             return Err(RepoError::ForeignWorkTree { git_dir, top });
         }
-        let settings = Settings::read(&git)?;
+        let settings = GitSettings::read(&git)?;
         Ok(Self { top, git_dir, common_dir, settings })
     }
 
@@ -146,8 +146,8 @@ impl Repo {
     }
 
     /// git in this repository, with its configuration.
-    pub(crate) fn git(&self) -> Git {
-        Git::around(&self.top)
+    pub(crate) fn git(&self) -> GitCommand {
+        GitCommand::around(&self.top)
     }
 }
 
@@ -158,10 +158,10 @@ fn leads_to(top: &Path, git_dir: &Path) -> Result<bool> {
     if !dot_git.try_exists().map_err(RepoError::io("read", &dot_git))? {
         return Ok(false);
     }
-    Ok(git_dir == dot_git || path_answer(&Git::around(top), &["rev-parse", "--absolute-git-dir"])? == git_dir)
+    Ok(git_dir == dot_git || path_answer(&GitCommand::around(top), &["rev-parse", "--absolute-git-dir"])? == git_dir)
 }
 
-fn check_version(git: &Git) -> Result<()> {
+fn check_version(git: &GitCommand) -> Result<()> {
     let said = git.line(&["--version"])?;
     let version = said.trim_start_matches("git version ").split(' ').next().unwrap_or_default().to_owned();
     let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
@@ -173,7 +173,7 @@ fn check_version(git: &Git) -> Result<()> {
 }
 
 /// Output that is a path: only the last newline is not part of it.
-fn path_answer(git: &Git, args: &[&str]) -> Result<PathBuf> {
+fn path_answer(git: &GitCommand, args: &[&str]) -> Result<PathBuf> {
     let mut out = git.run(args)?;
     if out.last() == Some(&b'\n') {
         out.pop();

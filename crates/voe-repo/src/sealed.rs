@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::copy::init;
-use crate::git::Git;
-use crate::history::{History, pack};
+use crate::git::GitCommand;
+use crate::history::{HistoryCache, pack};
 use crate::objects::unknown;
 use crate::{RepoError, Result};
 
@@ -27,9 +27,9 @@ pub struct Sealed {
 /// # Errors
 /// `source` is not a repository, lacks the commit or some of its objects (a partial or shallow clone); git failed, or a file
 /// can't be written.
-pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path, history: Option<&History>) -> Result<Sealed> {
+pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path, history: Option<&HistoryCache>) -> Result<Sealed> {
     // Grafts would add other commits to the ancestors.
-    let from = Git::around(source).variable("GIT_GRAFT_FILE", "/dev/null");
+    let from = GitCommand::around(source).variable("GIT_GRAFT_FILE", "/dev/null");
     let missing = || RepoError::NoCommit { clone: source.to_owned(), commit: commit.to_owned() };
     if commit.starts_with('-') {
         return Err(missing());
@@ -70,7 +70,7 @@ pub fn sealed_checkout(source: &Path, commit: &str, dir: &Path, history: Option<
 /// It is at another commit; git failed, or a file can't be removed.
 pub fn settle(dir: &Path, base: &str) -> Result<()> {
     let git_dir = dir.join(".git");
-    let git = Git::private(&git_dir).work_tree(dir);
+    let git = GitCommand::private(&git_dir).work_tree(dir);
     let line = git.line(&["rev-list", "--parents", "--max-count=1", "HEAD"])?;
     let ids: Vec<&str> = line.split(' ').collect();
     if ids.first() != Some(&base) && ids.get(1..) != Some(&[base]) {
@@ -105,7 +105,7 @@ pub fn settle(dir: &Path, base: &str) -> Result<()> {
 
 /// Tags whose commit is `commit` or an ancestor: their ids and names. A lightweight tag is taken whenever it was made; an
 /// annotated one shows its date, so it is taken only if it was made no later than a day after the commit.
-fn reachable_tags(from: &Git, commit: &str) -> Result<Vec<(String, String)>> {
+fn reachable_tags(from: &GitCommand, commit: &str) -> Result<Vec<(String, String)>> {
     let format = "--format=%(objectname) %(creatordate:unix) %(refname:strip=2)";
     let latest = from.line(&["show", "-s", "--no-show-signature", "--format=%ct", commit])?;
     let latest: i64 = latest.parse().map_err(|_| unknown("show", &latest))?;

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use std::collections::BTreeSet;
 
-use crate::git::Git;
-use crate::index::{Listed, copy_index, copy_with_time, feed, index_name, list_index, mark};
+use crate::git::GitCommand;
+use crate::index::{GitIndexEntry, copy_index, copy_with_time, feed, index_name, list_index, mark};
 use crate::objects::{init_bare, printable};
 use crate::{Repo, RepoError, Result};
 
@@ -32,7 +32,7 @@ pub(crate) enum Since {
 }
 
 /// A work tree at one moment.
-pub(crate) struct Snapshot {
+pub(crate) struct TreeSnapshot {
     pub(crate) tree: String,
     pub(crate) skipped: Vec<String>,
 }
@@ -47,10 +47,10 @@ pub(crate) fn open_store(repo: &Repo, store: &Path) -> Result<PathBuf> {
 }
 
 /// Takes the snapshot.
-pub(crate) fn take(repo: &Repo, store: &Path, since: Since) -> Result<Snapshot> {
+pub(crate) fn take(repo: &Repo, store: &Path, since: Since) -> Result<TreeSnapshot> {
     let mut skipped = Vec::new();
     let tree = Nesting { store, since, skipped: &mut skipped }.tree_of(repo, b"", 0)?;
-    Ok(Snapshot { tree, skipped })
+    Ok(TreeSnapshot { tree, skipped })
 }
 
 struct Nesting<'a> {
@@ -75,7 +75,7 @@ impl Nesting<'_> {
         } else {
             copy_with_time(&kept, &index)?;
         }
-        let git = Git::private(self.store).work_tree(&repo.top).index(&index);
+        let git = GitCommand::private(self.store).work_tree(&repo.top).index(&index);
         let nested = self.refresh(repo, &git, prefix, fresh)?;
         if !index.exists() {
             git.run(&["read-tree", "--empty"])?;
@@ -88,7 +88,7 @@ impl Nesting<'_> {
     }
 
     /// Updates the index to the work tree. Returns the directories that are repositories of their own.
-    fn refresh(&mut self, repo: &Repo, git: &Git, prefix: &[u8], fresh: bool) -> Result<BTreeSet<Vec<u8>>> {
+    fn refresh(&mut self, repo: &Repo, git: &GitCommand, prefix: &[u8], fresh: bool) -> Result<BTreeSet<Vec<u8>>> {
         let mut nested = BTreeSet::new();
         let mut update = BTreeSet::new();
         let listed = if fresh { list_index(git)? } else { Vec::new() };
@@ -119,9 +119,9 @@ impl Nesting<'_> {
         let (mut present, mut absent) = (BTreeSet::new(), BTreeSet::new());
         for path in update {
             match standing(&repo.top, &path) {
-                PathState::There => present.insert(path),
-                PathState::Gone => absent.insert(path),
-                PathState::Skipped(why) => {
+                IndexedPath::There => present.insert(path),
+                IndexedPath::Gone => absent.insert(path),
+                IndexedPath::Skipped(why) => {
                     self.skipped.push(format!("{}{}: {why}", printable(prefix), printable(&path)));
                     absent.insert(path)
                 }
@@ -133,7 +133,7 @@ impl Nesting<'_> {
     }
 
     /// Adds the files of a nested repository to the index, under its path.
-    fn graft(&mut self, repo: &Repo, git: &Git, prefix: &[u8], path: &[u8], depth: usize) -> Result<()> {
+    fn graft(&mut self, repo: &Repo, git: &GitCommand, prefix: &[u8], path: &[u8], depth: usize) -> Result<()> {
         let directory = repo.top.join(as_path(path));
         let place = [prefix, path, b"/"].concat();
         let is_link = directory.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
@@ -166,8 +166,13 @@ impl Nesting<'_> {
 }
 
 /// The paths for which the user's index may differ from their bytes, although it lists them as unchanged.
-fn converted(repo: &Repo, git: &Git, listed: &[Listed], changes: &[(u8, Vec<u8>)]) -> Result<BTreeSet<Vec<u8>>> {
-    let files: Vec<&Listed> =
+fn converted(
+    repo: &Repo,
+    git: &GitCommand,
+    listed: &[GitIndexEntry],
+    changes: &[(u8, Vec<u8>)],
+) -> Result<BTreeSet<Vec<u8>>> {
+    let files: Vec<&GitIndexEntry> =
         listed.iter().filter(|entry| entry.stage == 0 && matches!(entry.mode, 0o100644 | 0o100755)).collect();
     let by_attributes = files.iter().any(|entry| entry.path.ends_with(b".gitattributes"))
         || repo.top.join(".gitattributes").exists()
@@ -203,7 +208,7 @@ fn converted(repo: &Repo, git: &Git, listed: &[Listed], changes: &[(u8, Vec<u8>)
 
 /// The differences between work tree and index: `C` changed, `R` removed, `?` new and not ignored. A directory that is a
 /// repository of its own ends in `/`.
-fn list_changes(repo: &Repo, git: &Git) -> Result<Vec<(u8, Vec<u8>)>> {
+fn list_changes(repo: &Repo, git: &GitCommand) -> Result<Vec<(u8, Vec<u8>)>> {
     let (git, args) = ignoring(repo, git);
     let mut all: Vec<OsString> =
         ["ls-files", "-z", "-t", "--modified", "--deleted", "--others"].map(OsString::from).to_vec();
@@ -216,7 +221,7 @@ fn list_changes(repo: &Repo, git: &Git) -> Result<Vec<(u8, Vec<u8>)>> {
 /// Ignored files, and directories (ending in `/`) that are ignored as a whole.
 pub(crate) fn list_ignored(repo: &Repo, store: &Path) -> Result<Vec<Vec<u8>>> {
     let index = store.join(index_name(b""));
-    let (git, args) = ignoring(repo, &Git::private(store).work_tree(&repo.top).index(&index));
+    let (git, args) = ignoring(repo, &GitCommand::private(store).work_tree(&repo.top).index(&index));
     let mut all: Vec<OsString> =
         ["ls-files", "-z", "--others", "--ignored", "--directory"].map(OsString::from).to_vec();
     all.extend(args);
@@ -225,7 +230,7 @@ pub(crate) fn list_ignored(repo: &Repo, store: &Path) -> Result<Vec<Vec<u8>>> {
 }
 
 /// The user's own ignore rules: `.gitignore`, `info/exclude`, the user's excludes file.
-fn ignoring(repo: &Repo, git: &Git) -> (Git, Vec<OsString>) {
+fn ignoring(repo: &Repo, git: &GitCommand) -> (GitCommand, Vec<OsString>) {
     let mut setting = OsString::from("core.excludesFile=");
     setting.push(repo.settings.excludes_file.as_deref().unwrap_or(Path::new("/dev/null")));
     let mut args = vec![OsString::from("--exclude-standard")];
@@ -239,32 +244,32 @@ fn ignoring(repo: &Repo, git: &Git) -> (Git, Vec<OsString>) {
 }
 
 /// The state of a path that differs from the index.
-enum PathState {
+enum IndexedPath {
     There,
     Gone,
     Skipped(String),
 }
 
-fn standing(top: &Path, path: &[u8]) -> PathState {
+fn standing(top: &Path, path: &[u8]) -> IndexedPath {
     // A file seen through a symbolic link is not at this path.
     let mut at = top.to_path_buf();
     let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
     for part in &parts[..parts.len() - 1] {
         at.push(as_path(part));
         if !at.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
-            return PathState::Gone;
+            return IndexedPath::Gone;
         }
     }
     at.push(as_path(parts[parts.len() - 1]));
     match at.symlink_metadata() {
-        Ok(meta) if meta.is_symlink() => PathState::There,
+        Ok(meta) if meta.is_symlink() => IndexedPath::There,
         Ok(meta) if meta.is_file() => match std::fs::File::open(&at) {
-            Ok(_) => PathState::There,
-            Err(error) => PathState::Skipped(error.to_string()),
+            Ok(_) => IndexedPath::There,
+            Err(error) => IndexedPath::Skipped(error.to_string()),
         },
-        Ok(meta) if meta.is_dir() => PathState::Gone,
-        Ok(_) => PathState::Skipped("neither a file nor a symbolic link".to_owned()),
-        Err(_) => PathState::Gone,
+        Ok(meta) if meta.is_dir() => IndexedPath::Gone,
+        Ok(_) => IndexedPath::Skipped("neither a file nor a symbolic link".to_owned()),
+        Err(_) => IndexedPath::Gone,
     }
 }
 

@@ -5,7 +5,7 @@ mod lab;
 
 use lab::{Files, Lab, everything, export, files, git_files};
 use voe_protocol::Export;
-use voe_repo::{Applied, Base, make_patch};
+use voe_repo::{ApplyOutcome, Base, make_patch};
 
 /// The result of an attempt: `edit` changes the base's files.
 fn attempt(lab: &Lab, edit: impl FnOnce(&mut Files)) -> (Base, Export) {
@@ -16,7 +16,7 @@ fn attempt(lab: &Lab, edit: impl FnOnce(&mut Files)) -> (Base, Export) {
     (base, export(&old, &new))
 }
 
-fn apply(lab: &Lab, (base, export): &(Base, Export)) -> Applied {
+fn apply(lab: &Lab, (base, export): &(Base, Export)) -> ApplyOutcome {
     let patch = make_patch(export, Some(base)).unwrap();
     lab.repo().apply(base, &patch, export, &lab.undo()).unwrap()
 }
@@ -27,8 +27,8 @@ fn refused(lab: &Lab, attempt: &(Base, Export)) -> String {
     let applied = apply(lab, attempt);
     assert_eq!(everything(&lab.top()), before);
     match applied {
-        Applied::Conflict(list) => list.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
-        Applied::Refused(list) => list.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        ApplyOutcome::Conflict(list) => list.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        ApplyOutcome::Refused(list) => list.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         other => panic!("{other:?}"),
     }
 }
@@ -52,7 +52,7 @@ fn on_an_unchanged_tree_every_kind_of_change_arrives_and_the_index_stays() {
         files.insert(b"dirty".to_vec(), text(0o100644, "the user's own\nand more\n"));
     });
     let git_before = git_files(&lab.path(".git"));
-    assert_eq!(apply(&lab, &attempt), Applied::Plain);
+    assert_eq!(apply(&lab, &attempt), ApplyOutcome::Plain);
     let mut expected = lab.tree(&attempt.0.tree);
     for file in &attempt.1.files {
         match &file.now {
@@ -62,7 +62,7 @@ fn on_an_unchanged_tree_every_kind_of_change_arrives_and_the_index_stays() {
     }
     assert_eq!(lab::as_git_sees(&lab.top()), expected);
     assert_eq!(git_files(&lab.path(".git")), git_before);
-    assert_eq!(apply(&lab, &attempt), Applied::Plain, "a second time there is nothing to do");
+    assert_eq!(apply(&lab, &attempt), ApplyOutcome::Plain, "a second time there is nothing to do");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn changes_to_other_files_do_not_matter() {
     let lab = Lab::with_commit();
     let attempt = attempt(&lab, |files| drop(files.insert(b"a.txt".to_vec(), text(0o100644, "x\n"))));
     lab.write("dir/b.txt", "the user keeps working\n");
-    assert_eq!(apply(&lab, &attempt), Applied::Plain);
+    assert_eq!(apply(&lab, &attempt), ApplyOutcome::Plain);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn changes_in_different_places_of_a_file_are_merged() {
     let attempt =
         attempt(&lab, |files| drop(files.insert(b"a.txt".to_vec(), text(0o100755, "1\n2\n3\n4\n5\n6\nseven\n"))));
     lab.write("a.txt", "one\n2\n3\n4\n5\n6\n7\n");
-    assert_eq!(apply(&lab, &attempt), Applied::Merged(vec!["a.txt".to_owned()]));
+    assert_eq!(apply(&lab, &attempt), ApplyOutcome::Merged(vec!["a.txt".to_owned()]));
     assert_eq!(lab.read("a.txt"), "one\n2\n3\n4\n5\n6\nseven\n");
     assert_eq!(everything(&lab.top())[&b"a.txt"[..]].0, 0o100755);
 }
@@ -147,7 +147,7 @@ fn a_new_link_is_refused_if_an_ignored_link_of_the_users_leads_it_outside() {
         let why = format!("new/link is a symbolic link to {target}, which is absolute");
         assert_eq!(refused(&lab, &through(target)), why);
     }
-    assert_eq!(apply(&lab, &through("../ignored-inside/b.txt")), Applied::Plain);
+    assert_eq!(apply(&lab, &through("../ignored-inside/b.txt")), ApplyOutcome::Plain);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn hazards_are_refused_even_if_the_patch_lists_none() {
     ");
     let mut patch = make_patch(&attempt.1, Some(&attempt.0)).unwrap();
     patch.hazards.clear();
-    assert!(matches!(lab.repo().apply(&attempt.0, &patch, &attempt.1, &lab.undo()), Ok(Applied::Refused(_))));
+    assert!(matches!(lab.repo().apply(&attempt.0, &patch, &attempt.1, &lab.undo()), Ok(ApplyOutcome::Refused(_))));
 }
 
 #[test]
@@ -187,5 +187,5 @@ fn an_export_with_a_false_base_is_not_merged() {
 #[test]
 fn an_empty_export_is_nothing() {
     let lab = Lab::with_commit();
-    assert_eq!(apply(&lab, &attempt(&lab, |_| {})), Applied::Nothing);
+    assert_eq!(apply(&lab, &attempt(&lab, |_| {})), ApplyOutcome::Nothing);
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use lab::{Lab, git_in};
-use voe_repo::{History, sealed_checkout, settle};
+use voe_repo::{HistoryCache, sealed_checkout, settle};
 
 fn lines(dir: &Path, args: &[&str]) -> BTreeSet<String> {
     String::from_utf8(git_in(dir, args)).unwrap().lines().map(str::to_owned).collect()
@@ -50,7 +50,7 @@ fn in_any_order_of_bases_a_checkout_contains_the_history_of_its_base_and_nothing
     let lab = tangled();
     let commits: Vec<String> = lines(&lab.top(), &["rev-list", "--all"]).into_iter().collect();
     for step in [1, 3, 1000] {
-        let history = History::new(lab.dir.path().join(format!("history-{step}"))).every(step);
+        let history = HistoryCache::new(lab.dir.path().join(format!("history-{step}"))).every(step);
         for base in &commits {
             let top = lab.dir.path().join(format!("sealed-{step}-{base}"));
             let sealed = sealed_checkout(&lab.top(), base, &top, Some(&history)).unwrap();
@@ -72,7 +72,7 @@ fn in_any_order_of_bases_a_checkout_contains_the_history_of_its_base_and_nothing
 fn checkouts_share_the_packs_of_their_history_and_a_layer_is_made_once() {
     let lab = tangled();
     let dir = lab.dir.path().join("history");
-    let history = History::new(&dir).every(4);
+    let history = HistoryCache::new(&dir).every(4);
     let packs = |top: &Path| -> BTreeSet<(String, u64)> {
         let found = std::fs::read_dir(top.join(".git/objects/pack")).unwrap().flatten();
         found.map(|file| (file.file_name().into_string().unwrap(), file.metadata().unwrap().ino())).collect()
@@ -102,7 +102,7 @@ fn a_layer_left_half_made_by_a_kill_is_made_again() {
     std::fs::create_dir_all(dir.join("part/objects/pack")).unwrap();
     std::fs::write(dir.join("part/objects/pack/pack-x.pack"), "half").unwrap();
     let top = lab.dir.path().join("sealed");
-    sealed_checkout(&lab.top(), "main", &top, Some(&History::new(&dir).every(3))).unwrap();
+    sealed_checkout(&lab.top(), "main", &top, Some(&HistoryCache::new(&dir).every(3))).unwrap();
     git_in(&top, &["fsck", "--full", "--strict", "--no-dangling"]);
     assert!(!dir.join("part").exists());
 }
@@ -111,7 +111,8 @@ fn a_layer_left_half_made_by_a_kill_is_made_again() {
 fn git_does_not_pack_the_shared_history_again() {
     let lab = tangled();
     let top = lab.dir.path().join("sealed");
-    sealed_checkout(&lab.top(), "main", &top, Some(&History::new(lab.dir.path().join("history")).every(1))).unwrap();
+    sealed_checkout(&lab.top(), "main", &top, Some(&HistoryCache::new(lab.dir.path().join("history")).every(1)))
+        .unwrap();
     assert_eq!(git_in(&top, &["config", "gc.auto"]), b"0\n");
 }
 
@@ -122,7 +123,7 @@ fn grafts_of_a_mirror_add_no_newer_commit_to_the_ancestors() {
     let root = lab.git(&["rev-list", "--max-parents=0", "main"]);
     std::fs::write(lab.top().join(".git/info/grafts"), format!("{root} {newer}\n")).unwrap();
     let top = lab.dir.path().join("sealed");
-    let history = History::new(lab.dir.path().join("history")).every(3);
+    let history = HistoryCache::new(lab.dir.path().join("history")).every(3);
     sealed_checkout(&lab.top(), &base, &top, Some(&history)).unwrap();
     assert!(!all_objects(&top).contains(&newer));
 }
@@ -134,7 +135,7 @@ fn a_shallow_clone_is_refused() {
     let clone = lab.dir.path().join("clone");
     git_in(lab.dir.path(), &["clone", "-q", "--depth", "2", &from, "clone"]);
     let top = lab.dir.path().join("sealed");
-    let history = History::new(lab.dir.path().join("history"));
+    let history = HistoryCache::new(lab.dir.path().join("history"));
     let error = sealed_checkout(&clone, "HEAD", &top, Some(&history)).unwrap_err();
     assert!(
         error

@@ -6,7 +6,7 @@ mod lab;
 use std::path::PathBuf;
 
 use lab::{Files, Lab, everything, export, git_files, git_in};
-use voe_repo::{Applied, Base, Repo, RepoError, Report, Result, UndoPoint, make_patch};
+use voe_repo::{ApplyOutcome, Base, Repo, RepoError, Result, UndoPoint, UndoReport, make_patch};
 
 /// A repository in the middle of the user's work.
 fn at_work() -> Lab {
@@ -29,7 +29,7 @@ fn base(lab: &Lab) -> Base {
 }
 
 /// Applies the result of an attempt.
-fn apply(lab: &Lab, base: &Base, edit: impl FnOnce(&mut Files)) -> Result<Applied> {
+fn apply(lab: &Lab, base: &Base, edit: impl FnOnce(&mut Files)) -> Result<ApplyOutcome> {
     let old = lab.tree(&base.tree);
     let mut new = old.clone();
     edit(&mut new);
@@ -46,7 +46,7 @@ fn latest(lab: &Lab) -> UndoPoint {
     UndoPoint::latest(lab.undo().parent().unwrap(), &lab.repo()).unwrap().unwrap()
 }
 
-fn undo(lab: &Lab, force: bool) -> Result<Report> {
+fn undo(lab: &Lab, force: bool) -> Result<UndoReport> {
     latest(lab).undo(&lab.repo(), force)
 }
 
@@ -74,7 +74,7 @@ fn every_kind_of_change_is_taken_back_byte_for_byte_and_can_be_redone() {
         put(files, "dir", 0o120000, "new/deep");
         files.remove(&b"run.sh"[..]);
     });
-    assert_eq!(applied.unwrap(), Applied::Plain);
+    assert_eq!(applied.unwrap(), ApplyOutcome::Plain);
     let after = all(&lab);
     let report = undo(&lab, false).unwrap();
     assert_eq!(all(&lab), before);
@@ -130,7 +130,7 @@ fn of_a_merged_file_only_the_patchs_change_is_taken_back() {
     lab.write("a.txt", "one\n2\n3\n4\n5\n6\n7\n");
     let before = all(&lab);
     let applied = apply(&lab, &base, |files| put(files, "a.txt", 0o100644, "1\n2\n3\n4\n5\n6\nseven\n")).unwrap();
-    assert_eq!(applied, Applied::Merged(vec!["a.txt".to_owned()]));
+    assert_eq!(applied, ApplyOutcome::Merged(vec!["a.txt".to_owned()]));
     undo(&lab, false).unwrap();
     assert_eq!(all(&lab), before);
 }
@@ -236,11 +236,11 @@ fn after_an_attempt_that_wrote_nothing_an_undo_does_not_take_back_the_attempt_be
     std::fs::create_dir(lab.path("data/inside")).unwrap();
     let before = all(&lab);
     let conflict = apply(&lab, &base, |files| put(files, "a.txt", 0o100644, "x")).unwrap();
-    assert!(matches!(conflict, Applied::Conflict(_)));
+    assert!(matches!(conflict, ApplyOutcome::Conflict(_)));
     // A directory with another in it is not replaced.
     assert!(apply(&lab, &base, |files| put(files, "data", 0o100644, "x")).is_err());
     assert_eq!(latest(&lab).dir(), lab.undo());
-    assert_eq!(undo(&lab, false).unwrap(), Report::default());
+    assert_eq!(undo(&lab, false).unwrap(), UndoReport::default());
     assert_eq!(all(&lab), before);
 }
 

@@ -34,7 +34,7 @@ pub enum ReportError {
         /// The path.
         path: PathBuf,
         /// Kind of the entry.
-        kind: voe_untrusted::Kind,
+        kind: voe_untrusted::FileKind,
     },
     /// The output path is not a regular file.
     #[error(
@@ -44,7 +44,7 @@ pub enum ReportError {
         /// The path.
         path: PathBuf,
         /// Kind of the entry there.
-        kind: voe_untrusted::Kind,
+        kind: voe_untrusted::FileKind,
     },
     /// The input does not exist.
     #[error("{path} not found; give a run directory (runs/NAME), an arm of one (runs/NAME:ARM) or a file")]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use voe_untrusted::{Kind, UntrustedDir};
+use voe_untrusted::{FileKind, UntrustedDir};
 
 use crate::ReportError;
 
@@ -37,7 +37,7 @@ pub(crate) fn file(folder: &Folder, path: &Path, content: &str) -> Result<PathBu
         return Err(ReportError::Usage(format!("{} is not a valid file name", path.display())));
     };
     match folder.0.kind(name)? {
-        None | Some(Kind::File) => folder.write(name, content)?,
+        None | Some(FileKind::File) => folder.write(name, content)?,
         Some(kind) => return Err(ReportError::Taken { path: path.to_owned(), kind }),
     };
     Ok(path.to_owned())

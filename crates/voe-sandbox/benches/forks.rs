@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use voe_protocol::Setup;
 use voe_protocol::Toolbox;
-use voe_sandbox::{Choice, Sandbox, Spec};
+use voe_sandbox::{BackendChoice, Sandbox, SandboxConfig};
 
 const ROUNDS: usize = 10;
 
@@ -36,8 +36,8 @@ async fn all() {
     git(&work, &["config", "gc.auto", "0"]);
     git(&work, &["add", "-A"]);
     git(&work, &["commit", "-qm", "base"]);
-    let mut spec = Spec::new(std::env::current_exe().unwrap(), &work, dir.path().join("state"));
-    spec.choice = Choice::Local;
+    let mut spec = SandboxConfig::new(std::env::current_exe().unwrap(), &work, dir.path().join("state"));
+    spec.choice = BackendChoice::Local;
     let sandbox = match Sandbox::open(spec).await {
         Ok(sandbox) => sandbox,
         Err(error) => return println!("skipped: {error}"),

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use voe_sandbox::{Choice, Sandbox, Spec};
+use voe_sandbox::{BackendChoice, Sandbox, SandboxConfig};
 
 const ROUNDS: u32 = 3;
 
@@ -28,7 +28,7 @@ fn main() -> std::process::ExitCode {
     })
 }
 
-async fn measure(choice: Choice) {
+async fn measure(choice: BackendChoice) {
     let dir = tempfile::tempdir().unwrap();
     let work = dir.path().join("work");
     let files = std::env::var("VOE_BENCH_FILES").ok().and_then(|n| n.parse().ok()).unwrap_or(35_000);
@@ -41,7 +41,7 @@ async fn measure(choice: Choice) {
     let user = rustix::process::getuid().as_raw();
     let (mut opening, mut starting, mut closing) = (Cost::default(), Cost::default(), Cost::default());
     for _ in 0..ROUNDS {
-        let mut spec = Spec::new(std::env::current_exe().unwrap(), &work, dir.path().join("state"));
+        let mut spec = SandboxConfig::new(std::env::current_exe().unwrap(), &work, dir.path().join("state"));
         spec.choice = choice;
         let began = Cost::now();
         let sandbox = match Sandbox::open(spec).await {

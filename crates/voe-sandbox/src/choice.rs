@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The backend that the user asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Choice {
+pub enum BackendChoice {
     /// The strongest that works without further settings: `local`, else a container if an image is named, else `landlock`.
     #[default]
     Auto,
@@ -24,7 +24,7 @@ pub enum Choice {
     None,
 }
 
-impl Choice {
+impl BackendChoice {
     /// All of them, strongest isolation first, as `auto` goes through them.
     pub const ALL: [Self; 6] = [Self::Auto, Self::Local, Self::Docker, Self::Podman, Self::Landlock, Self::None];
 
@@ -41,7 +41,7 @@ impl Choice {
     }
 }
 
-impl fmt::Display for Choice {
+impl fmt::Display for BackendChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())
     }
@@ -52,7 +52,7 @@ impl fmt::Display for Choice {
 #[error("unknown sandbox {0:?}: use auto, local, landlock, docker, podman or none")]
 pub struct UnknownChoice(pub String);
 
-impl FromStr for Choice {
+impl FromStr for BackendChoice {
     type Err = UnknownChoice;
 
     fn from_str(word: &str) -> Result<Self, UnknownChoice> {
@@ -66,9 +66,9 @@ mod tests {
 
     #[test]
     fn every_choice_is_read_back_from_its_word() {
-        for choice in Choice::ALL {
+        for choice in BackendChoice::ALL {
             assert_eq!(choice.to_string().parse(), Ok(choice));
         }
-        assert!("jail".parse::<Choice>().is_err());
+        assert!("jail".parse::<BackendChoice>().is_err());
     }
 }

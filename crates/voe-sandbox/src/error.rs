@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use voe_protocol::ClientError;
 
-use crate::choice::Choice;
+use crate::choice::BackendChoice;
 use crate::setup::{SetupFailure, SetupStep};
 
 /// A sandbox could not be opened or used.
@@ -14,7 +14,7 @@ pub enum SandboxError {
     #[error("sandbox {choice}: {problem}; {remedy}")]
     Unavailable {
         /// The backend.
-        choice: Choice,
+        choice: BackendChoice,
         /// The step of its set-up that failed, if one did.
         step: Option<SetupStep>,
         /// The reason.
@@ -53,7 +53,7 @@ pub enum SandboxError {
 
 impl SandboxError {
     /// A backend that does not work here because a step of its set-up failed.
-    pub(crate) fn unavailable(choice: Choice, failure: &SetupFailure) -> Self {
+    pub(crate) fn unavailable(choice: BackendChoice, failure: &SetupFailure) -> Self {
         Self::Unavailable {
             choice,
             step: Some(failure.step),

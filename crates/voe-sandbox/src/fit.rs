@@ -1,15 +1,15 @@
 //! Refusing directories that can't be a workspace.
 
+use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::home::{credentials, homes};
-use crate::spec::Spec;
 
 /// Refuses a home as a workspace, unless that is allowed, and a directory of credentials. [`crate::Sandbox::open`] calls it,
 /// too; a caller does so before it reads the workspace.
 ///
 /// # Errors
 /// [`SandboxError::Usage`] with the reason.
-pub fn check(spec: &Spec) -> Result<(), SandboxError> {
+pub fn check(spec: &SandboxConfig) -> Result<(), SandboxError> {
     // No workspace on the host, or a missing one: the backend reports it.
     let Ok(workspace) = spec.workspace.canonicalize() else { return Ok(()) };
     let homes = homes::all(homes::own().as_deref());

@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use crate::spec::Spec;
+use crate::config::SandboxConfig;
 
 /// The existing paths of `spec.hidden`, canonical, and all others at which the same directories are mounted.
-pub(crate) fn paths(spec: &Spec) -> BTreeSet<PathBuf> {
+pub(crate) fn paths(spec: &SandboxConfig) -> BTreeSet<PathBuf> {
     let named: BTreeSet<PathBuf> = spec
         .hidden
         .iter()
@@ -25,17 +25,17 @@ pub(crate) fn paths(spec: &Spec) -> BTreeSet<PathBuf> {
 }
 
 /// A line of `mountinfo`.
-struct Mount {
+struct MountInfo {
     device: Vec<u8>,
     /// The directory of the file system that is mounted.
     root: PathBuf,
     at: PathBuf,
 }
 
-fn mounts(text: &[u8]) -> Vec<Mount> {
+fn mounts(text: &[u8]) -> Vec<MountInfo> {
     let mount = |line: &[u8]| {
         let mut fields = line.split(|byte| *byte == b' ').skip(2);
-        Some(Mount { device: fields.next()?.to_vec(), root: path(fields.next()?), at: path(fields.next()?) })
+        Some(MountInfo { device: fields.next()?.to_vec(), root: path(fields.next()?), at: path(fields.next()?) })
     };
     text.split(|byte| *byte == b'\n').filter_map(mount).collect()
 }
@@ -53,7 +53,7 @@ fn path(field: &[u8]) -> PathBuf {
 }
 
 /// Other paths at which the content of `hidden` is visible.
-fn aliases(hidden: &Path, mounts: &[Mount]) -> Vec<PathBuf> {
+fn aliases(hidden: &Path, mounts: &[MountInfo]) -> Vec<PathBuf> {
     // Of several mounts at one path the last one is visible.
     let own =
         mounts.iter().filter(|mount| hidden.starts_with(&mount.at)).max_by_key(|mount| mount.at.components().count());
@@ -62,7 +62,7 @@ fn aliases(hidden: &Path, mounts: &[Mount]) -> Vec<PathBuf> {
     };
     let inner = own.root.join(below);
     let others = mounts.iter().filter(|mount| mount.device == own.device && !std::ptr::eq(*mount, own));
-    let alias = |mount: &Mount| match inner.strip_prefix(&mount.root) {
+    let alias = |mount: &MountInfo| match inner.strip_prefix(&mount.root) {
         Ok(below) => Some(mount.at.join(below)),
         Err(_) => mount.root.starts_with(&inner).then(|| mount.at.clone()),
     };

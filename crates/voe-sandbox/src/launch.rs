@@ -12,14 +12,14 @@ use tokio::process::Command;
 use voe_protocol::Toolbox;
 use voe_protocol::{Hello, Setup};
 
-use crate::choice::Choice;
+use crate::choice::BackendChoice;
 use crate::error::SandboxError;
-use crate::plan::{HelperReply, HelperRequest, MOST_BYTES, Plan};
+use crate::plan::{HelperReply, HelperRequest, MOST_BYTES, SetupPlan};
 use crate::setup::{SetupFailure, SetupStep};
 
 /// voe's end of the control socket. Closing it ends everything inside.
 #[derive(Debug)]
-pub(crate) struct Control {
+pub(crate) struct LaunchControl {
     socket: OwnedFd,
     open: bool,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Control {
 /// How long the helper may take for a request.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-impl Control {
+impl LaunchControl {
     /// The two ends; the second is for the helper.
     fn pair() -> io::Result<(Self, OwnedFd)> {
         let (own, other) =
@@ -98,10 +98,10 @@ fn command(program: &Path, other: OwnedFd) -> Command {
 /// Starts a toolbox by the plan.
 pub(crate) async fn toolbox(
     program: &Path,
-    plan: Plan,
+    plan: SetupPlan,
     setup: &Setup,
-    choice: Choice,
-) -> Result<(Toolbox, Hello, Control), SandboxError> {
+    choice: BackendChoice,
+) -> Result<(Toolbox, Hello, LaunchControl), SandboxError> {
     let (control, command) = begin(program, plan)?;
     let started = Toolbox::start(command, setup).await;
     match started {
@@ -117,7 +117,7 @@ pub(crate) async fn toolbox(
 }
 
 /// Sets up the plan's isolation and runs nothing.
-pub(crate) async fn rehearse(program: &Path, plan: Plan, choice: Choice) -> Result<(), SandboxError> {
+pub(crate) async fn rehearse(program: &Path, plan: SetupPlan, choice: BackendChoice) -> Result<(), SandboxError> {
     let (control, mut command) = begin(program, plan)?;
     command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
     let mut child = command.spawn().map_err(SandboxError::io("start", program))?;
@@ -133,8 +133,8 @@ pub(crate) async fn rehearse(program: &Path, plan: Plan, choice: Choice) -> Resu
     }
 }
 
-fn begin(program: &Path, plan: Plan) -> Result<(Control, Command), SandboxError> {
-    let (control, other) = Control::pair().map_err(|error| SandboxError::Failed(format!("socket: {error}")))?;
+fn begin(program: &Path, plan: SetupPlan) -> Result<(LaunchControl, Command), SandboxError> {
+    let (control, other) = LaunchControl::pair().map_err(|error| SandboxError::Failed(format!("socket: {error}")))?;
     // It fits into the socket's buffer, so the helper need not read yet.
     control
         .send(&HelperRequest::Start(Box::new(plan)))

@@ -17,7 +17,7 @@ pub(crate) const BASE_INSIDE: &str = "/run/voe/base";
 
 /// Everything that the helper sets up, in that order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Plan {
+pub(crate) struct SetupPlan {
     /// The directory of this sandbox on the host: `boxes/<number>` next to `layers`.
     pub(crate) home: PathBuf,
     /// The directory of the layers, which forks share.
@@ -27,20 +27,20 @@ pub(crate) struct Plan {
     /// Stay in the host's network.
     pub(crate) network: bool,
     /// Namespaces and mounts; `None` stays in the host's file system (`landlock`).
-    pub(crate) view: Option<View>,
+    pub(crate) view: Option<FileSystemPlan>,
     /// Paths that Landlock lets commands read, besides `writable`; empty: everything.
     pub(crate) readable: Vec<PathBuf>,
     /// Paths that Landlock lets commands write.
     pub(crate) writable: Vec<PathBuf>,
     /// Limits.
-    pub(crate) bounds: Bounds,
+    pub(crate) bounds: ProcessLimits,
     /// Set everything up and exit at once with 0, to find out whether it works.
     pub(crate) rehearsal: bool,
 }
 
 /// The file system inside.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct View {
+pub(crate) struct FileSystemPlan {
     /// The directory that is the root inside, read-only but for the rest of this view.
     pub(crate) root: PathBuf,
     /// Directories that are empty inside.
@@ -48,7 +48,7 @@ pub(crate) struct View {
     /// Bound in this order.
     pub(crate) binds: Vec<Bind>,
     /// Overlays: the workspace first.
-    pub(crate) trees: Vec<Tree>,
+    pub(crate) trees: Vec<OverlayTree>,
     /// Files and directories that are shown empty, last of all.
     pub(crate) masked: Vec<PathBuf>,
     /// The layers that are written to and read through.
@@ -68,7 +68,7 @@ pub(crate) struct Bind {
 
 /// A host directory that changes inside without changing outside.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Tree {
+pub(crate) struct OverlayTree {
     /// On the host; only read.
     pub(crate) lower: PathBuf,
     /// Inside.
@@ -88,7 +88,7 @@ pub(crate) struct Stack {
 
 /// Limits on everything that runs inside.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Bounds {
+pub(crate) struct ProcessLimits {
     /// Files to which the process to limit writes its id, one for each control group.
     pub(crate) groups: Vec<PathBuf>,
     /// Bytes of memory, if no control group enforces the limit.
@@ -122,7 +122,7 @@ pub(crate) struct AddedTo {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum HelperRequest {
     /// Build this; the first message.
-    Start(Box<Plan>),
+    Start(Box<SetupPlan>),
     /// Continue in another layer.
     Restack(Stack),
 }

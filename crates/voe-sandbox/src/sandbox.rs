@@ -7,10 +7,10 @@ use voe_trace::event::SandboxFacts;
 
 use crate::backend::{Backend, Capabilities, Snapshot};
 use crate::backends::KINDS;
-use crate::choice::Choice;
+use crate::choice::BackendChoice;
+use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::fit;
-use crate::spec::Spec;
 
 /// An open sandbox. Dropping it ends everything inside and removes its files in [`Spec::home`].
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError::Usage`] if the workspace or the spec is refused, [`SandboxError::Unavailable`] if the backend does not
     /// work here.
-    pub async fn open(spec: Spec) -> Result<Self, SandboxError> {
+    pub async fn open(spec: SandboxConfig) -> Result<Self, SandboxError> {
         fit::check(&spec)?;
         match KINDS.iter().find(|kind| kind.choice == spec.choice) {
             Some(kind) => Ok(Self((kind.open)(spec).await?)),
@@ -110,17 +110,17 @@ impl Sandbox {
 }
 
 /// Opens the strongest backend that works without further settings.
-async fn strongest(spec: Spec) -> Result<Sandbox, SandboxError> {
+async fn strongest(spec: SandboxConfig) -> Result<Sandbox, SandboxError> {
     let mut problems = Vec::new();
     for kind in KINDS.iter().filter(|kind| kind.automatic && (!kind.capabilities.image || spec.image.is_some())) {
-        match (kind.open)(Spec { choice: kind.choice, ..spec.clone() }).await {
+        match (kind.open)(SandboxConfig { choice: kind.choice, ..spec.clone() }).await {
             Ok(backend) => return Ok(Sandbox(backend)),
             Err(SandboxError::Unavailable { problem, .. }) => problems.push(format!("{}: {problem}", kind.choice)),
             Err(error) => return Err(error),
         }
     }
     Err(SandboxError::Unavailable {
-        choice: Choice::Auto,
+        choice: BackendChoice::Auto,
         step: None,
         problem: format!("no isolation works here ({})", problems.join("; ")),
         remedy: "run `voe doctor` for remedies; `--sandbox none` runs commands without isolation".into(),

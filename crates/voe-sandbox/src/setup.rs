@@ -65,39 +65,39 @@ impl fmt::Display for SetupFailure {
 }
 
 /// The result of a step.
-pub(crate) type Done<T = ()> = Result<T, SetupFailure>;
+pub(crate) type SetupResult<T = ()> = Result<T, SetupFailure>;
 
 /// Names the step in which an error occurred.
 pub(crate) trait InStep<T> {
     /// `what`: the action, for people.
-    fn step(self, step: SetupStep, what: impl FnOnce() -> String) -> Done<T>;
+    fn step(self, step: SetupStep, what: impl FnOnce() -> String) -> SetupResult<T>;
 }
 
-impl<T, E: Cause> InStep<T> for Result<T, E> {
-    fn step(self, step: SetupStep, what: impl FnOnce() -> String) -> Done<T> {
+impl<T, E: SetupCause> InStep<T> for Result<T, E> {
+    fn step(self, step: SetupStep, what: impl FnOnce() -> String) -> SetupResult<T> {
         self.map_err(|error| SetupFailure { step, what: what(), errno: error.errno(), error: error.to_string() })
     }
 }
 
 /// An error in a step.
-pub(crate) trait Cause: fmt::Display {
+pub(crate) trait SetupCause: fmt::Display {
     /// The kernel's error number.
     fn errno(&self) -> Option<i32>;
 }
 
-impl Cause for std::io::Error {
+impl SetupCause for std::io::Error {
     fn errno(&self) -> Option<i32> {
         self.raw_os_error()
     }
 }
 
-impl Cause for rustix::io::Errno {
+impl SetupCause for rustix::io::Errno {
     fn errno(&self) -> Option<i32> {
         Some(self.raw_os_error())
     }
 }
 
-impl Cause for landlock::RulesetError {
+impl SetupCause for landlock::RulesetError {
     fn errno(&self) -> Option<i32> {
         None
     }

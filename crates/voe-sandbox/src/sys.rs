@@ -11,10 +11,10 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, SendAncillaryBuffer
 use rustix::process::{Pid, PidfdFlags, Signal};
 use rustix::thread::UnshareFlags;
 
-use crate::setup::{Done, InStep, SetupFailure, SetupStep};
+use crate::setup::{InStep, SetupFailure, SetupResult, SetupStep};
 
 /// Leaves the host's namespaces, except the process namespace, which only takes effect for children.
-pub(crate) fn namespaces(user: bool, network: bool) -> Done {
+pub(crate) fn namespaces(user: bool, network: bool) -> SetupResult {
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     if user {
         unshare(UnshareFlags::NEWUSER).step(SetupStep::UserNamespace, || "user namespace".into())?;
@@ -75,7 +75,7 @@ impl ChildProcess {
 
 /// Forks. With `namespace`, the child is the first process of a new process namespace, and so are later children members
 /// of it.
-pub(crate) fn fork_into_process_namespace(namespace: bool) -> Done<Fork> {
+pub(crate) fn fork_into_process_namespace(namespace: bool) -> SetupResult<Fork> {
     if namespace {
         unshare(UnshareFlags::NEWPID).step(SetupStep::Namespaces, || "process namespace".into())?;
     }
@@ -122,7 +122,7 @@ pub(crate) fn exit_now(code: i32) -> ! {
 }
 
 /// Makes this process die with its parent, also if that died before this call (its end of the pipe is then closed).
-pub(crate) fn die_with_parent(parent: Option<&OwnedFd>) -> Done {
+pub(crate) fn die_with_parent(parent: Option<&OwnedFd>) -> SetupResult {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
         .step(SetupStep::Processes, || "parent-death signal".into())?;
     if let Some(fd) = parent {

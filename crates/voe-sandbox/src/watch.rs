@@ -8,8 +8,8 @@ use voe_protocol::CallResult;
 use voe_trace::{EndedBy, Note};
 use voe_untrusted::UntrustedDir;
 
+use crate::config::SandboxConfig;
 use crate::groups::Groups;
-use crate::spec::Spec;
 
 /// At most this many bytes of new events are read at once.
 const MOST_NEWS: u64 = 64 * 1024;
@@ -31,7 +31,7 @@ struct Inner {
 }
 
 impl Meter {
-    pub(crate) fn new(groups: Groups, events: PathBuf, spec: &Spec) -> Self {
+    pub(crate) fn new(groups: Groups, events: PathBuf, spec: &SandboxConfig) -> Self {
         Self(Mutex::new(Inner {
             groups: Some(groups),
             events,
@@ -65,7 +65,7 @@ impl Meter {
 
     /// Adds to `result` the limits reached since the last call.
     pub(crate) fn annotate(&self, result: &mut CallResult) {
-        let News { killed, refused } = self.with(Inner::news);
+        let LimitsReached { killed, refused } = self.with(Inner::news);
         let mut killed = killed.into_iter();
         if let Some(by) = killed.next() {
             // The toolbox saw at most a signal, and could only guess the reason.
@@ -87,7 +87,7 @@ impl Meter {
 
 /// The limits reached since the last check.
 #[derive(Default)]
-struct News {
+struct LimitsReached {
     /// Those that ended processes.
     killed: Vec<EndedBy>,
     /// The process limit, if it kept some from starting.
@@ -96,8 +96,8 @@ struct News {
 
 impl Inner {
     /// Reads what ended processes, and what kept processes from starting.
-    fn news(&mut self) -> News {
-        let mut news = News::default();
+    fn news(&mut self) -> LimitsReached {
+        let mut news = LimitsReached::default();
         let counts = self.groups.as_ref().map(|groups| (groups.memory_kills(), groups.forks_refused()));
         if let Some((memory, forks)) = counts {
             if memory > self.memory_kills {
@@ -154,7 +154,7 @@ mod tests {
     fn a_reached_limit_is_reported_once() {
         let dir = tempfile::tempdir().unwrap();
         let events = dir.path().join("events");
-        let meter = Meter::new(Groups::default(), events.clone(), &Spec::new("voe", "/w", "/h"));
+        let meter = Meter::new(Groups::default(), events.clone(), &SandboxConfig::new("voe", "/w", "/h"));
         fs::write(&events, "disk 2147483648\n").unwrap();
         let mut result = CallResult { output: "out".into(), exit: Some(137), ..CallResult::default() };
         meter.annotate(&mut result);

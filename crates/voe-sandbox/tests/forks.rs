@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use voe_protocol::Toolbox;
-use voe_sandbox::{Choice, Sandbox, Spec};
+use voe_sandbox::{BackendChoice, Sandbox, SandboxConfig};
 
 fn main() -> std::process::ExitCode {
     support::run(|| {
@@ -66,7 +66,7 @@ fn in_containers() -> bool {
     let dir = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let case = || Case { choice: Choice::Docker, ..Case::new(dir.path()) };
+        let case = || Case { choice: BackendChoice::Docker, ..Case::new(dir.path()) };
         a_fork_of_base_has_the_users_tree_and_a_copy_of_tmp(case()).await;
         a_snapshot_keeps_what_was_there_and_the_toolbox_goes_on(case()).await;
         deletions_renames_and_replaced_directories_survive_a_snapshot(case()).await;
@@ -82,7 +82,7 @@ fn in_containers() -> bool {
 struct Case {
     dir: tempfile::TempDir,
     work: PathBuf,
-    choice: Choice,
+    choice: BackendChoice,
 }
 
 impl Case {
@@ -97,11 +97,11 @@ impl Case {
         for (name, text) in [("a.txt", "a"), ("src/b.txt", "b"), ("src/deep/c.txt", "c")] {
             fs::write(work.join(name), text).unwrap();
         }
-        Self { dir, work, choice: Choice::Local }
+        Self { dir, work, choice: BackendChoice::Local }
     }
 
-    fn spec(&self) -> Spec {
-        let mut spec = Spec::new(std::env::current_exe().unwrap(), &self.work, self.dir.path().join("state"));
+    fn spec(&self) -> SandboxConfig {
+        let mut spec = SandboxConfig::new(std::env::current_exe().unwrap(), &self.work, self.dir.path().join("state"));
         spec.choice = self.choice;
         spec.image = std::env::var("VOE_TEST_IMAGE").ok();
         spec
@@ -272,7 +272,7 @@ async fn a_worktree_in_a_home_commits_without_touching_the_repository(case: Case
     let tree = case.dir.path().join("tree");
     git(&case.work, &["worktree", "add", "-q", tree.to_str().unwrap()]);
     let before = git(&case.work, &["log", "--all", "--oneline"]);
-    let sandbox = Sandbox::open(Spec { workspace: tree.clone(), ..case.spec() }).await.unwrap();
+    let sandbox = Sandbox::open(SandboxConfig { workspace: tree.clone(), ..case.spec() }).await.unwrap();
     let mut one = start(&sandbox).await;
     let committed =
         sh(&mut one, "echo 2 > a.txt && git commit -qam two && git stash list && git log --oneline | wc -l").await;
@@ -284,7 +284,7 @@ async fn a_worktree_in_a_home_commits_without_touching_the_repository(case: Case
 }
 
 async fn the_workspace_can_be_shown_elsewhere(case: Case) {
-    let sandbox = Sandbox::open(Spec { mount_at: Some("/testbed".into()), ..case.spec() }).await.unwrap();
+    let sandbox = Sandbox::open(SandboxConfig { mount_at: Some("/testbed".into()), ..case.spec() }).await.unwrap();
     assert_eq!(sandbox.workspace(), Path::new("/testbed"));
     let mut one = start(&sandbox).await;
     assert_eq!(sh(&mut one, "pwd; cat a.txt; echo x > /testbed/x; ls").await, "/testbed\naa.txt\nsrc\nx");
@@ -293,7 +293,8 @@ async fn the_workspace_can_be_shown_elsewhere(case: Case) {
 }
 
 async fn a_directory_of_voes_own_inside_the_workspace_is_refused(case: Case) {
-    let error = Sandbox::open(Spec { home: case.work.join(".voe"), ..case.spec() }).await.unwrap_err().to_string();
+    let error =
+        Sandbox::open(SandboxConfig { home: case.work.join(".voe"), ..case.spec() }).await.unwrap_err().to_string();
     assert!(error.contains("inside the workspace"), "{error}");
 }
 

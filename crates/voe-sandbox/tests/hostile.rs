@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use cases::{CASES, Case, End};
 use serde_json::json;
-use voe_protocol::{CallResult, Limits};
+use voe_protocol::{CallLimits, CallResult};
 use voe_protocol::{ClientError, Toolbox};
-use voe_sandbox::{Choice, Sandbox, SandboxError, Spec};
+use voe_sandbox::{BackendChoice, Sandbox, SandboxConfig, SandboxError};
 use world::{SECRET, World};
 
 fn main() -> std::process::ExitCode {
@@ -33,7 +33,7 @@ fn main() -> std::process::ExitCode {
         }
         let only = arguments.first().map_or("", String::as_str);
         let mut good = true;
-        for choice in [Choice::Local, Choice::Landlock] {
+        for choice in [BackendChoice::Local, BackendChoice::Landlock] {
             let words = ["suite", choice.word(), only];
             good &= support::again(&words, None);
             match support::ordinary_user() {
@@ -56,26 +56,32 @@ const NOT_IN_A_CONTAINER: &[&str] = &[
 ];
 
 /// Runs all cases in one backend as the current user.
-fn in_one(choice: Choice, only: &str) -> bool {
+fn in_one(choice: BackendChoice, only: &str) -> bool {
     let world = World::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(suite(&world, choice, only))
 }
 
-fn spec(world: &World, choice: Choice) -> Spec {
-    let mut spec = Spec::new(std::env::current_exe().unwrap(), &world.work, world.dir.path().join("state/attempt"));
+fn spec(world: &World, choice: BackendChoice) -> SandboxConfig {
+    let mut spec =
+        SandboxConfig::new(std::env::current_exe().unwrap(), &world.work, world.dir.path().join("state/attempt"));
     spec.choice = choice;
     spec.image = std::env::var("VOE_TEST_IMAGE").ok();
     spec.disk_bytes = 400 << 20;
     // Readable by every user, and shown by name.
     spec.hidden = vec!["/usr/share/doc".into()];
     spec.read = vec!["/usr/share".into()];
-    spec.limits =
-        Limits { timeout_s: 20.0, memory_bytes: 512 << 20, processes: 128, file_bytes: 100 << 20, ..Limits::default() };
+    spec.limits = CallLimits {
+        timeout_s: 20.0,
+        memory_bytes: 512 << 20,
+        processes: 128,
+        file_bytes: 100 << 20,
+        ..CallLimits::default()
+    };
     spec
 }
 
-async fn suite(world: &World, choice: Choice, only: &str) -> bool {
+async fn suite(world: &World, choice: BackendChoice, only: &str) -> bool {
     let user = rustix::process::getuid().as_raw();
     let sandbox = match Sandbox::open(spec(world, choice)).await {
         Ok(sandbox) => sandbox,
@@ -89,8 +95,8 @@ async fn suite(world: &World, choice: Choice, only: &str) -> bool {
     let mut toolbox = start(&sandbox).await;
     let (mut tried, mut contained, mut passed_over) = (0, 0, 0);
     for case in CASES.iter().filter(|case| case.name.contains(only)) {
-        if (case.needs_namespaces && choice == Choice::Landlock)
-            || (choice == Choice::Docker && NOT_IN_A_CONTAINER.contains(&case.name))
+        if (case.needs_namespaces && choice == BackendChoice::Landlock)
+            || (choice == BackendChoice::Docker && NOT_IN_A_CONTAINER.contains(&case.name))
         {
             passed_over += 1;
             continue;
@@ -137,7 +143,7 @@ async fn attempt(
     sandbox: &Sandbox,
     toolbox: &mut Toolbox,
     case: &Case,
-    choice: Choice,
+    choice: BackendChoice,
 ) -> Option<String> {
     let input = world.fill(case.input);
     let arguments = match case.tool {
@@ -148,7 +154,7 @@ async fn attempt(
     let mut result = match toolbox.call(case.tool, arguments, Duration::from_secs(40)).await {
         Ok(result) => result,
         // Without a process namespace the toolbox can be killed; it is started again and the attempt continues.
-        Err(ClientError::Died(why)) if choice != Choice::Local => {
+        Err(ClientError::Died(why)) if choice != BackendChoice::Local => {
             *toolbox = start(sandbox).await;
             CallResult { output: format!("the toolbox died ({why}) and was started again"), ..CallResult::default() }
         }
@@ -185,7 +191,7 @@ async fn attempt(
         Ok(next) => Some(format!("the next call ended with {:?}: {}", next.exit, next.text())),
         Err(error) => {
             *toolbox = start(sandbox).await;
-            (choice == Choice::Local).then(|| format!("the next call failed: {error}"))
+            (choice == BackendChoice::Local).then(|| format!("the next call failed: {error}"))
         }
     }
 }

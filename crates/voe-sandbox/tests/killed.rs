@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use voe_sandbox::{Choice, Sandbox, Spec};
+use voe_sandbox::{BackendChoice, Sandbox, SandboxConfig};
 
 fn main() -> std::process::ExitCode {
     support::run(|| match std::env::args().nth(1).as_deref() {
@@ -119,10 +119,10 @@ fn containers() -> bool {
     true
 }
 
-fn spec(work: &Path, home: &Path) -> Spec {
-    let mut spec = Spec::new(std::env::current_exe().unwrap(), work, home);
+fn spec(work: &Path, home: &Path) -> SandboxConfig {
+    let mut spec = SandboxConfig::new(std::env::current_exe().unwrap(), work, home);
     spec.state = home.parent().map(Path::to_path_buf);
-    spec.choice = std::env::args().nth(5).map_or(Choice::Local, |word| word.parse().unwrap());
+    spec.choice = std::env::args().nth(5).map_or(BackendChoice::Local, |word| word.parse().unwrap());
     spec.image = std::env::var("VOE_TEST_IMAGE").ok();
     spec
 }

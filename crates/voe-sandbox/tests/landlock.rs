@@ -14,7 +14,7 @@ use std::process::Command;
 
 use voe_protocol::CallResult;
 use voe_protocol::Toolbox;
-use voe_sandbox::{Choice, Sandbox, SandboxError, Spec};
+use voe_sandbox::{BackendChoice, Sandbox, SandboxConfig, SandboxError};
 
 const SECRET: &str = "correct-horse-battery";
 
@@ -101,9 +101,9 @@ impl World {
         Self { dir, home, work }
     }
 
-    fn spec(&self) -> Spec {
-        let mut spec = Spec::new(std::env::current_exe().unwrap(), &self.work, self.dir.path().join("state"));
-        spec.choice = Choice::Landlock;
+    fn spec(&self) -> SandboxConfig {
+        let mut spec = SandboxConfig::new(std::env::current_exe().unwrap(), &self.work, self.dir.path().join("state"));
+        spec.choice = BackendChoice::Landlock;
         spec
     }
 
@@ -169,8 +169,8 @@ fn tree(dir: &Path) -> BTreeMap<PathBuf, Entry> {
 }
 
 async fn root_is_refused_and_told_what_to_use_instead(dir: &Path) {
-    let mut spec = Spec::new(std::env::current_exe().unwrap(), dir.join("work"), dir.join("state"));
-    spec.choice = Choice::Landlock;
+    let mut spec = SandboxConfig::new(std::env::current_exe().unwrap(), dir.join("work"), dir.join("state"));
+    spec.choice = BackendChoice::Landlock;
     let error = Sandbox::open(spec).await.unwrap_err();
     assert!(matches!(error, SandboxError::Unavailable { .. }), "{error}");
     assert!(error.to_string().contains("--sandbox local"), "{error}");
@@ -251,7 +251,7 @@ async fn a_work_tree_commits_in_a_repository_of_its_own_and_the_users_stays(worl
     let at = world.dir.path().join("other-tree");
     git(&world.work, &["worktree", "add", "-q", at.to_str().unwrap()]);
     let before = (tree(&world.work), tree(&at));
-    let sandbox = Sandbox::open(Spec { workspace: at.clone(), ..world.spec() }).await.unwrap();
+    let sandbox = Sandbox::open(SandboxConfig { workspace: at.clone(), ..world.spec() }).await.unwrap();
     let mut toolbox = start(&sandbox).await;
     let command = "git status --short && git rev-parse --show-toplevel && echo 2 > a.txt && git commit -qam two \
                    && git log --oneline | wc -l";
@@ -277,7 +277,7 @@ async fn a_workspace_with_a_home_in_it_is_refused(world: World) {
     let above = world.home.parent().unwrap().to_path_buf();
     for workspace in [world.home.clone(), above] {
         for allow_home in [false, true] {
-            let spec = Spec { workspace: workspace.clone(), allow_home, ..world.spec() };
+            let spec = SandboxConfig { workspace: workspace.clone(), allow_home, ..world.spec() };
             let error = Sandbox::open(spec).await.unwrap_err();
             assert!(matches!(error, SandboxError::Usage { .. }), "{error}");
         }
@@ -287,7 +287,7 @@ async fn a_workspace_with_a_home_in_it_is_refused(world: World) {
 async fn a_workspace_with_credentials_in_it_is_refused(world: World) {
     let workspace = world.home.join(".config");
     fs::create_dir_all(workspace.join("gh")).unwrap();
-    let error = Sandbox::open(Spec { workspace, ..world.spec() }).await.unwrap_err();
+    let error = Sandbox::open(SandboxConfig { workspace, ..world.spec() }).await.unwrap_err();
     assert!(matches!(error, SandboxError::Usage { .. }), "{error}");
 }
 
@@ -436,7 +436,7 @@ async fn sockets_of_the_machine_cannot_be_reached_with_the_network_on_or_off(wor
     let receiver = UnixDatagram::bind(&datagram).unwrap();
     receiver.set_nonblocking(true).unwrap();
     for network in [false, true] {
-        let sandbox = Sandbox::open(Spec { network, ..world.spec() }).await.unwrap();
+        let sandbox = Sandbox::open(SandboxConfig { network, ..world.spec() }).await.unwrap();
         let mut toolbox = start(&sandbox).await;
         let connect =
             format!("python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"{}\")'", stream.display());

@@ -10,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use voe_protocol::Toolbox;
-use voe_sandbox::{Choice, Sandbox, SandboxError, Spec};
+use voe_sandbox::{BackendChoice, Sandbox, SandboxConfig, SandboxError};
 
 /// Text that no result may contain.
 const SECRET: &str = "correct-horse-battery";
@@ -105,9 +105,9 @@ impl Case {
         path
     }
 
-    fn spec(&self) -> Spec {
-        let mut spec = Spec::new(std::env::current_exe().unwrap(), &self.work, self.dir.path().join("state"));
-        spec.choice = Choice::Local;
+    fn spec(&self) -> SandboxConfig {
+        let mut spec = SandboxConfig::new(std::env::current_exe().unwrap(), &self.work, self.dir.path().join("state"));
+        spec.choice = BackendChoice::Local;
         spec
     }
 
@@ -116,7 +116,7 @@ impl Case {
     }
 
     async fn open_at(&self, workspace: &Path) -> Sandbox {
-        let spec = Spec { workspace: workspace.to_path_buf(), allow_home: true, ..self.spec() };
+        let spec = SandboxConfig { workspace: workspace.to_path_buf(), allow_home: true, ..self.spec() };
         Sandbox::open(spec).await.unwrap()
     }
 }
@@ -148,24 +148,31 @@ fn assert_usage(error: SandboxError, word: &str) {
     assert!(error.to_string().contains(word), "{error}");
 }
 
-const BACKENDS: [Choice; 6] =
-    [Choice::Auto, Choice::Local, Choice::Landlock, Choice::Docker, Choice::Podman, Choice::None];
+const BACKENDS: [BackendChoice; 6] = [
+    BackendChoice::Auto,
+    BackendChoice::Local,
+    BackendChoice::Landlock,
+    BackendChoice::Docker,
+    BackendChoice::Podman,
+    BackendChoice::None,
+];
 
 async fn every_backend_refuses_a_home_as_workspace_unless_it_is_allowed(case: Case) {
     for choice in BACKENDS {
         for workspace in [&case.home, case.home.parent().unwrap(), Path::new("/"), Path::new("/home")] {
-            let spec = Spec { choice, workspace: workspace.to_path_buf(), ..case.spec() };
+            let spec = SandboxConfig { choice, workspace: workspace.to_path_buf(), ..case.spec() };
             assert_usage(Sandbox::open(spec).await.unwrap_err(), "--allow-home");
         }
     }
-    let spec = Spec { choice: Choice::None, workspace: case.home.clone(), allow_home: true, ..case.spec() };
+    let spec =
+        SandboxConfig { choice: BackendChoice::None, workspace: case.home.clone(), allow_home: true, ..case.spec() };
     Sandbox::open(spec).await.unwrap();
 }
 
 async fn every_backend_refuses_a_place_of_credentials_as_workspace(case: Case) {
     for choice in BACKENDS {
         let workspace = case.home.join(".config/gh");
-        let spec = Spec { choice, workspace, allow_home: true, ..case.spec() };
+        let spec = SandboxConfig { choice, workspace, allow_home: true, ..case.spec() };
         assert_usage(Sandbox::open(spec).await.unwrap_err(), "credentials");
     }
 }
@@ -248,9 +255,9 @@ async fn a_home_as_workspace_shows_no_credentials_in_the_workspace_nor_in_the_ba
 
 async fn a_workspace_in_a_home_shows_no_credentials_that_lie_in_it(case: Case) {
     fs::write(case.home.join(".config/other"), "seen").unwrap();
-    let spec = Spec { workspace: case.home.join(".config"), ..case.spec() };
+    let spec = SandboxConfig { workspace: case.home.join(".config"), ..case.spec() };
     for mount_at in [None, Some(PathBuf::from("/testbed"))] {
-        let sandbox = Sandbox::open(Spec { mount_at: mount_at.clone(), ..spec.clone() }).await.unwrap();
+        let sandbox = Sandbox::open(SandboxConfig { mount_at: mount_at.clone(), ..spec.clone() }).await.unwrap();
         let mut toolbox = start(&sandbox).await;
         let work = sandbox.workspace().display().to_string();
         assert_hidden(&mut toolbox, &case, &work).await;
@@ -335,7 +342,7 @@ async fn what_only_root_may_read_is_not_shown_to_a_sandbox_of_root(case: Case) {
     fs::create_dir_all(&work).unwrap();
     fs::set_permissions(work.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
     fs::write(work.join("a"), "seen").unwrap();
-    let sandbox = Sandbox::open(Spec { workspace: work, ..case.spec() }).await.unwrap();
+    let sandbox = Sandbox::open(SandboxConfig { workspace: work, ..case.spec() }).await.unwrap();
     assert_eq!(sh(&mut start(&sandbox).await, "cat a").await, "seen");
 }
 

@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use voe_sandbox::{Choice, Sandbox, Spec};
+use voe_sandbox::{BackendChoice, Sandbox, SandboxConfig};
 
 /// User ids that no user has.
 const VICTIM: u32 = 61_234;
@@ -48,9 +48,9 @@ fn all() {
     what_stands_in_the_place_of_a_dead_sandbox_stays();
 }
 
-fn spec(home: &Path, state: &Path) -> Spec {
-    let mut spec = Spec::new(std::env::current_exe().unwrap(), "/usr", home);
-    spec.choice = Choice::None;
+fn spec(home: &Path, state: &Path) -> SandboxConfig {
+    let mut spec = SandboxConfig::new(std::env::current_exe().unwrap(), "/usr", home);
+    spec.choice = BackendChoice::None;
     spec.state = Some(state.to_owned());
     spec
 }

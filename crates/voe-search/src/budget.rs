@@ -1,11 +1,11 @@
 //! One budget for the whole search, and the share of one attempt.
 
-use voe_agent::strategy::Limits;
+use voe_agent::strategy::AttemptLimits;
 use voe_trace::Usage;
 
 /// The amounts spent.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Spent {
+pub(crate) struct SpentBudget {
     pub(crate) steps: u32,
     pub(crate) usage: Usage,
     /// Seconds since the search began.
@@ -14,7 +14,12 @@ pub(crate) struct Spent {
 
 /// The share of one attempt when `attempts` are still to come, itself included: an equal part of what is left of `whole`, but no
 /// more than `own`. Time is not divided: attempts may run in parallel. `None`: nothing is left.
-pub(crate) fn share(whole: &Limits, own: &Limits, spent: &Spent, attempts: u32) -> Option<Limits> {
+pub(crate) fn share(
+    whole: &AttemptLimits,
+    own: &AttemptLimits,
+    spent: &SpentBudget,
+    attempts: u32,
+) -> Option<AttemptLimits> {
     let attempts = attempts.max(1);
     let left = |limit: u64, spent: u64| match limit {
         0 => Some(0),
@@ -33,7 +38,7 @@ pub(crate) fn share(whole: &Limits, own: &Limits, spent: &Spent, attempts: u32) 
         (true, false) => own,
         _ => share.max(0.0),
     };
-    Some(Limits {
+    Some(AttemptLimits {
         steps: u32::try_from(least(own.steps.into(), steps)).unwrap_or(u32::MAX),
         tokens: least(own.tokens, tokens),
         wall_s: tighter(own.wall_s, wall_s),
@@ -56,14 +61,14 @@ mod tests {
 
     use super::*;
 
-    fn limits(steps: u32, tokens: u64) -> Limits {
-        Limits { steps, tokens, ..Limits::default() }
+    fn limits(steps: u32, tokens: u64) -> AttemptLimits {
+        AttemptLimits { steps, tokens, ..AttemptLimits::default() }
     }
 
     proptest! {
         #[test]
         fn attempts_that_use_up_their_shares_use_up_the_whole_and_not_a_step_more(whole in 1u32..60, n in 1u32..9) {
-            let mut spent = Spent::default();
+            let mut spent = SpentBudget::default();
             for i in 0..n {
                 if let Some(share) = share(&limits(whole, 0), &limits(0, 0), &spent, n - i) {
                     spent.steps += share.steps;
@@ -75,16 +80,16 @@ mod tests {
 
     #[test]
     fn an_attempts_own_limits_apply_too() {
-        let share = |own: &Limits| share(&limits(40, 1000), own, &Spent::default(), 4).unwrap();
+        let share = |own: &AttemptLimits| share(&limits(40, 1000), own, &SpentBudget::default(), 4).unwrap();
         assert_eq!((share(&limits(0, 0)).steps, share(&limits(5, 0)).steps, share(&limits(0, 0)).tokens), (10, 5, 250));
     }
 
     #[test]
     fn nothing_is_left_when_time_or_money_is_gone() {
-        let whole = Limits { wall_s: 10.0, ..limits(9, 0) };
-        assert!(share(&whole, &limits(0, 0), &Spent { seconds: 10.0, ..Spent::default() }, 1).is_none());
-        let whole = Limits { cost: 1.0, ..limits(9, 0) };
-        let spent = Spent { usage: Usage { cost: Some(1.5), ..Usage::default() }, ..Spent::default() };
+        let whole = AttemptLimits { wall_s: 10.0, ..limits(9, 0) };
+        assert!(share(&whole, &limits(0, 0), &SpentBudget { seconds: 10.0, ..SpentBudget::default() }, 1).is_none());
+        let whole = AttemptLimits { cost: 1.0, ..limits(9, 0) };
+        let spent = SpentBudget { usage: Usage { cost: Some(1.5), ..Usage::default() }, ..SpentBudget::default() };
         assert!(share(&whole, &limits(0, 0), &spent, 1).is_none());
     }
 }

@@ -12,7 +12,7 @@ use voe_trace::{Level, Reason};
 
 use crate::rollout::{RolloutResult, proofs};
 use crate::search::Search;
-use crate::shared::{SearchError, Shared};
+use crate::shared::{RolloutContext, SearchError};
 
 /// At most this many patches are examined, the best by level first.
 const CANDIDATES: usize = 8;
@@ -49,7 +49,7 @@ pub(crate) async fn choose(search: &mut Search) -> Result<Option<(u32, Examinati
 }
 
 /// The different patches. Those that change the code in the same way count as one, whatever their tests.
-async fn patches(shared: &Shared, mut rolled: Vec<RolloutResult>) -> Result<Vec<Patched>, SearchError> {
+async fn patches(shared: &RolloutContext, mut rolled: Vec<RolloutResult>) -> Result<Vec<Patched>, SearchError> {
     let mut patches: Vec<Patched> = Vec::new();
     rolled.retain(|rolled| !rolled.finish.patch.is_empty());
     // The best one represents those that are alike.
@@ -83,7 +83,10 @@ fn candidate(search: &Search, patched: &Patched) -> Candidate {
 }
 
 /// The proving checks of all attempts, with their authors. The same command with the same files counts as one.
-async fn proofs_of(shared: &Shared, rolled: &[RolloutResult]) -> Result<Vec<(PortableCheck, Vec<u32>)>, SearchError> {
+async fn proofs_of(
+    shared: &RolloutContext,
+    rolled: &[RolloutResult],
+) -> Result<Vec<(PortableCheck, Vec<u32>)>, SearchError> {
     let mut found: Vec<(PortableCheck, Vec<u32>)> = Vec::new();
     for rolled in rolled {
         let mut commands = proofs(rolled);

@@ -1,19 +1,19 @@
 //! `mcts`: a tree over steps. A node is the state after some steps; each rollout adds one. The rest of the budget goes to the
 //! best branch, so that a tree of few and short nodes gets to the end of an attempt.
 
-use voe_agent::strategy::Limits;
+use voe_agent::strategy::AttemptLimits;
 use voe_trace::event::NodeKind;
 
 use crate::rollout::RolloutSpec;
 use crate::search::Search;
 use crate::shared::SearchError;
 use crate::steps::Begin;
-use crate::tree::Tree;
+use crate::tree::SearchTree;
 use crate::{prior_attempts, steps};
 
 pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
     let n = search.keys.n;
-    let mut tree = Tree::new(search.keys.explore);
+    let mut tree = SearchTree::new(search.keys.explore);
     let mut settled = false;
     while !settled && !search.shared.stopped() {
         let (mut specs, mut reserved) = (Vec::new(), Vec::new());
@@ -52,10 +52,10 @@ pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
 /// The next child of a node, or the rollout from it to the end. `None`: no budget is left for it.
 fn next_rollout(
     search: &Search,
-    tree: &Tree,
+    tree: &SearchTree,
     parent: usize,
     id: u32,
-    reserved: &[Limits],
+    reserved: &[AttemptLimits],
     to_end: bool,
 ) -> Result<Option<RolloutSpec>, SearchError> {
     let elder = tree.children(parent);
@@ -96,7 +96,7 @@ fn next_rollout(
         false => String::new(),
     };
     let (kind, model) = (if to_end { NodeKind::Finish } else { NodeKind::Expand }, search.model(turn));
-    let limits = Limits { steps: if to_end { limits.steps } else { made }, ..limits };
+    let limits = AttemptLimits { steps: if to_end { limits.steps } else { made }, ..limits };
     Ok(Some(RolloutSpec {
         id,
         parent,

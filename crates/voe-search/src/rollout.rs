@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use voe_agent::strategy::{Limits, Strategy};
-use voe_agent::{Attempt, Plan};
+use voe_agent::strategy::{AttemptLimits, Strategy};
+use voe_agent::{Attempt, AttemptPlan};
 use voe_model::Model;
 use voe_proof::{Workspace, WorkspaceError};
 use voe_protocol::{BaseSource, Setup};
@@ -15,7 +15,7 @@ use voe_trace::event::{Finish, NodeKind, ResumedFrom, Seconds};
 use voe_trace::{Level, Reason, Trajectory, Usage, Writer};
 
 use crate::budget::least;
-use crate::shared::{SearchError, Shared};
+use crate::shared::{RolloutContext, SearchError};
 use crate::steps::Begin;
 use crate::steps::{self, Prefix};
 
@@ -27,7 +27,7 @@ pub(crate) struct RolloutSpec {
     pub(crate) strategy: Strategy,
     pub(crate) model: Arc<dyn Model>,
     /// Its budget, in addition to what the attempt that it continues has spent.
-    pub(crate) limits: Limits,
+    pub(crate) limits: AttemptLimits,
     pub(crate) begin: Begin,
     /// A message to the model before it begins; may be empty.
     pub(crate) message: String,
@@ -79,7 +79,7 @@ impl RolloutResult {
 
 /// Runs a rollout in `sandbox`, a fork of the base or of the snapshot in `spec`.
 pub(crate) async fn run(
-    shared: Arc<Shared>,
+    shared: Arc<RolloutContext>,
     spec: RolloutSpec,
     sandbox: Sandbox,
 ) -> Result<(RolloutResult, Option<Snapshot>), SearchError> {
@@ -105,7 +105,7 @@ pub(crate) async fn run(
     let ended = attempt.finish(reason, error, path).await?;
     let pack = pack(&mut attempt).await?;
     let finish = ended.finish;
-    let spent = Spent::minus(&finish, &origin);
+    let spent = SpentBefore::minus(&finish, &origin);
     let rolled = RolloutResult {
         id: spec.id,
         parent: spec.parent,
@@ -132,13 +132,13 @@ pub(crate) async fn run(
 
 /// What the attempt that a rollout continues had spent.
 #[derive(Debug, Clone, Copy, Default)]
-struct Spent {
+struct SpentBefore {
     step: u32,
     usage: Usage,
     seconds: Seconds,
 }
 
-impl Spent {
+impl SpentBefore {
     fn of(prefix: &Prefix) -> Self {
         let so_far = &prefix.conversation;
         let seconds = Seconds { model: so_far.model_seconds, tools: so_far.tool_seconds, total: prefix.seconds };
@@ -168,14 +168,14 @@ impl Spent {
 
 /// Begins an attempt, or resumes it.
 async fn open(
-    shared: &Shared,
+    shared: &RolloutContext,
     spec: &RolloutSpec,
     sandbox: Sandbox,
     dir: &Path,
-) -> Result<(Spent, Attempt), SearchError> {
+) -> Result<(SpentBefore, Attempt), SearchError> {
     let origin = match &spec.begin {
-        Begin::Middle { prefix, .. } => Spent::of(prefix),
-        _ => Spent::default(),
+        Begin::Middle { prefix, .. } => SpentBefore::of(prefix),
+        _ => SpentBefore::default(),
     };
     let path = steps::trajectory(dir);
     let pipeline = spec.strategy.pipeline.is_some();
@@ -228,11 +228,11 @@ async fn open(
 /// Continues from a prefix of its own record, or of one copied to its directory.
 #[allow(clippy::too_many_arguments)]
 async fn go_on(
-    shared: &Shared,
+    shared: &RolloutContext,
     spec: &RolloutSpec,
     sandbox: Sandbox,
     dir: &Path,
-    origin: &Spent,
+    origin: &SpentBefore,
     prefix: &Prefix,
     in_snapshot: bool,
     from: ResumedFrom,
@@ -244,7 +244,7 @@ async fn go_on(
     Ok(Attempt::resume(plan, writer, Box::new(()), &prefix.records, files, from).await?)
 }
 
-fn plan(shared: &Shared, spec: &RolloutSpec, sandbox: Sandbox, origin: &Spent) -> Plan {
+fn plan(shared: &RolloutContext, spec: &RolloutSpec, sandbox: Sandbox, origin: &SpentBefore) -> AttemptPlan {
     let mut strategy = spec.strategy.clone();
     let spent = origin.usage.prompt + origin.usage.output;
     let beyond = |limit: u64, before: u64| if limit == 0 { 0 } else { limit + before };
@@ -263,7 +263,7 @@ fn plan(shared: &Shared, spec: &RolloutSpec, sandbox: Sandbox, origin: &Spent) -
         same if same == task.workspace => same,
         _ => ".".into(),
     };
-    Plan {
+    AttemptPlan {
         task,
         strategy,
         model: Arc::clone(&spec.model),
@@ -278,7 +278,7 @@ fn plan(shared: &Shared, spec: &RolloutSpec, sandbox: Sandbox, origin: &Spent) -
 }
 
 /// Unpacks scratch files into a sandbox.
-async fn unpacked(shared: &Shared, sandbox: Sandbox, pack: &str) -> Result<Sandbox, SearchError> {
+async fn unpacked(shared: &RolloutContext, sandbox: Sandbox, pack: &str) -> Result<Sandbox, SearchError> {
     if pack.is_empty() {
         return Ok(sandbox);
     }
@@ -287,9 +287,9 @@ async fn unpacked(shared: &Shared, sandbox: Sandbox, pack: &str) -> Result<Sandb
         workspace: sandbox.workspace().to_owned(),
         scratch: std::path::PathBuf::new(),
         pristine,
-        limits: voe_protocol::Limits::default(),
+        limits: voe_protocol::CallLimits::default(),
         env: std::collections::BTreeMap::new(),
-        syntax: voe_protocol::Syntax::Off,
+        syntax: voe_protocol::SyntaxCheck::Off,
         byproducts: Vec::new(),
         resumed: true,
         unwatched: false,

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
-use voe_agent::strategy::{self, Limits, SearchKind, Strategy, ValueFrom};
-use voe_agent::{Observer, Plan, SearchHost};
-use voe_model::{Message, Model, Request};
+use voe_agent::strategy::{self, AttemptLimits, SearchKind, Strategy, ValueFrom};
+use voe_agent::{AttemptPlan, Observer, SearchHost};
+use voe_model::{Message, Model, ModelRequest};
 use voe_protocol::BaseSource;
 use voe_repo::Base;
 use voe_sandbox::Snapshot;
@@ -15,19 +15,19 @@ use voe_trace::event::{Judgement, Node, NodeKind, RolloutFacts, Seconds};
 use voe_trace::layout::{ATTEMPTS, TRAJECTORY};
 use voe_trace::{Event, Reason, Record, Usage, Writer};
 
-use crate::budget::{self, Spent};
+use crate::budget::{self, SpentBudget};
 use crate::rollout::{self, RolloutResult, RolloutSpec};
-use crate::shared::{SearchError, Shared};
+use crate::shared::{RolloutContext, SearchError};
 use crate::steps::Begin;
 use crate::{steps, value};
 
 /// A search under way.
 pub struct Search {
     pub(crate) host: SearchHost,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) keys: strategy::Search,
+    pub(crate) shared: Arc<RolloutContext>,
+    pub(crate) keys: strategy::SearchKeys,
     /// Limits of the whole.
-    whole: Limits,
+    whole: AttemptLimits,
     /// The strategies that take turns.
     strategies: Vec<Strategy>,
     /// The models that take turns.
@@ -44,8 +44,8 @@ pub struct Search {
 
 impl Search {
     pub(crate) async fn open(
-        plan: Plan,
-        keys: strategy::Search,
+        plan: AttemptPlan,
+        keys: strategy::SearchKeys,
         writer: Writer,
         observer: Box<dyn Observer>,
         records: &[Record],
@@ -62,7 +62,7 @@ impl Search {
             git_dir: git_dir.clone(),
             skipped: Vec::new(),
         };
-        let shared = Shared {
+        let shared = RolloutContext {
             task: plan.task.clone(),
             model: Arc::clone(&plan.model),
             pristine: plan.pristine.clone(),
@@ -118,8 +118,9 @@ impl Search {
     }
 
     /// The amounts spent so far.
-    pub(crate) fn spent(&self) -> Spent {
-        let mut spent = Spent { seconds: self.host.log().elapsed(), usage: self.asked.0, ..Spent::default() };
+    pub(crate) fn spent(&self) -> SpentBudget {
+        let mut spent =
+            SpentBudget { seconds: self.host.log().elapsed(), usage: self.asked.0, ..SpentBudget::default() };
         for rolled in self.rolled.values() {
             spent.steps += rolled.steps;
             spent.usage += rolled.usage;
@@ -129,7 +130,12 @@ impl Search {
 
     /// The budget of the next of `attempts` attempts, with `reserved` given to others that are about to begin. `None`: nothing is
     /// left, or the user stopped the search.
-    pub(crate) fn allot(&self, strategy: &Strategy, reserved: &[Limits], attempts: u32) -> Option<Limits> {
+    pub(crate) fn allot(
+        &self,
+        strategy: &Strategy,
+        reserved: &[AttemptLimits],
+        attempts: u32,
+    ) -> Option<AttemptLimits> {
         if self.shared.stopped() {
             return None;
         }
@@ -141,7 +147,7 @@ impl Search {
                 *spent.usage.cost.get_or_insert(0.0) += limits.cost;
             }
         }
-        let own = Limits {
+        let own = AttemptLimits {
             steps: u32::try_from(budget::least(strategy.limits.steps.into(), self.keys.steps.into()))
                 .unwrap_or(u32::MAX),
             ..strategy.limits.clone()
@@ -247,7 +253,7 @@ impl Search {
         let messages = [Message::user(question)];
         let sampling = self.strategy(0).sampling;
         let max_tokens = Some(self.whole.reply_tokens.min(2000));
-        let request = Request { messages: &messages, tools: &[], sampling: &sampling, max_tokens, stream: false };
+        let request = ModelRequest { messages: &messages, tools: &[], sampling: &sampling, max_tokens, stream: false };
         match self.shared.model.complete(request, &mut |_| {}).await {
             Ok(reply) => {
                 self.asked.0 += reply.usage;
@@ -299,7 +305,7 @@ impl Search {
     }
 
     /// The specification of an attempt from the beginning.
-    pub(crate) fn fresh(&self, id: u32, turn: usize, limits: Limits) -> RolloutSpec {
+    pub(crate) fn fresh(&self, id: u32, turn: usize, limits: AttemptLimits) -> RolloutSpec {
         RolloutSpec {
             id,
             parent: 0,
@@ -331,7 +337,7 @@ pub(crate) fn node(id: u32, kind: NodeKind) -> Node {
 }
 
 /// The strategies that take turns: those named, or the search's own file without the search.
-fn strategies(own: &Strategy, keys: &strategy::Search) -> Result<Vec<Strategy>, SearchError> {
+fn strategies(own: &Strategy, keys: &strategy::SearchKeys) -> Result<Vec<Strategy>, SearchError> {
     if keys.strategies.is_empty() {
         return Ok(vec![Strategy { search: None, ..own.clone() }]);
     }
@@ -344,7 +350,7 @@ fn strategies(own: &Strategy, keys: &strategy::Search) -> Result<Vec<Strategy>, 
 }
 
 /// The models that take turns: those named, or the one that voe was started with.
-async fn models(own: &Arc<dyn Model>, keys: &strategy::Search) -> Result<Vec<Arc<dyn Model>>, SearchError> {
+async fn models(own: &Arc<dyn Model>, keys: &strategy::SearchKeys) -> Result<Vec<Arc<dyn Model>>, SearchError> {
     if keys.models.is_empty() {
         return Ok(vec![Arc::clone(own)]);
     }

@@ -60,7 +60,7 @@ impl From<voe_proof::WorkspaceError> for SearchError {
 }
 
 /// The context of every rollout.
-pub(crate) struct Shared {
+pub(crate) struct RolloutContext {
     pub(crate) task: Task,
     pub(crate) model: Arc<dyn Model>,
     pub(crate) pristine: BaseSource,
@@ -73,7 +73,7 @@ pub(crate) struct Shared {
     pub(crate) attempts: PathBuf,
 }
 
-impl Shared {
+impl RolloutContext {
     pub(crate) fn dir(&self, id: u32) -> PathBuf {
         self.attempts.join(id.to_string())
     }

@@ -2,7 +2,7 @@
 
 /// A node.
 #[derive(Debug, Clone)]
-struct Node {
+struct TreeNode {
     parent: Option<usize>,
     children: Vec<usize>,
     visits: u32,
@@ -13,14 +13,14 @@ struct Node {
 
 /// A tree; node 0 is the root.
 #[derive(Debug, Clone)]
-pub(crate) struct Tree {
-    nodes: Vec<Node>,
+pub(crate) struct SearchTree {
+    nodes: Vec<TreeNode>,
     explore: f64,
 }
 
-impl Tree {
+impl SearchTree {
     pub(crate) fn new(explore: f64) -> Self {
-        let root = Node { parent: None, children: Vec::new(), visits: 1, total: 0.0, closed: false };
+        let root = TreeNode { parent: None, children: Vec::new(), visits: 1, total: 0.0, closed: false };
         Self { nodes: vec![root], explore }
     }
 
@@ -65,7 +65,7 @@ impl Tree {
     /// meanwhile take other nodes.
     pub(crate) fn begin(&mut self, parent: usize) -> usize {
         let child = self.nodes.len();
-        self.nodes.push(Node { parent: Some(parent), children: Vec::new(), visits: 0, total: 0.0, closed: true });
+        self.nodes.push(TreeNode { parent: Some(parent), children: Vec::new(), visits: 0, total: 0.0, closed: true });
         self.nodes[parent].children.push(child);
         let mut at = Some(child);
         while let Some(here) = at {
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_good_branch_is_followed_and_a_bad_one_is_left_but_not_forever() {
-        let mut tree = Tree::new(0.7);
+        let mut tree = SearchTree::new(0.7);
         let mut depth_of_good = 0;
         let mut widened = 0;
         let mut good = vec![0];
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn of_two_equal_branches_the_one_with_less_under_way_is_taken_and_nothing_grows_below_what_is_under_way() {
-        let mut tree = Tree::new(1.4);
+        let mut tree = SearchTree::new(1.4);
         let (one, other) = (tree.begin(0), tree.begin(0));
         tree.end(one, 0.5, false);
         tree.end(other, 0.5, false);
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_tree_in_which_everything_ended_grows_at_the_root_only() {
-        let mut tree = Tree::new(1.4);
+        let mut tree = SearchTree::new(1.4);
         for _ in 0..5 {
             assert_eq!(tree.select(), Some(0));
             let child = tree.begin(0);
@@ -158,7 +158,7 @@ mod tests {
     proptest! {
         #[test]
         fn visits_add_up_and_a_node_widens_only_as_allowed_or_where_nothing_below_is_open(values in proptest::collection::vec((0.0f64..1.0, any::<bool>()), 1..40)) {
-            let mut tree = Tree::new(1.4);
+            let mut tree = SearchTree::new(1.4);
             for (value, over) in values {
                 let Some(parent) = tree.select() else { break };
                 let node = &tree.nodes[parent];

@@ -1,6 +1,6 @@
 //! One attempt or a search: the common entry point.
 
-use voe_agent::{Attempt, Ended, Observer, Plan};
+use voe_agent::{Attempt, AttemptPlan, EndedAttempt, Observer};
 use voe_protocol::{FileState, RawBytes};
 use voe_trace::event::{Finish, ResumedFrom};
 use voe_trace::{Reason, Record, Writer};
@@ -21,7 +21,7 @@ impl Work {
     ///
     /// # Errors
     /// The record can't be written, the workspace can't be reached, or a strategy that a search names can't be loaded.
-    pub async fn start(plan: Plan, writer: Writer, observer: Box<dyn Observer>) -> Result<Self, SearchError> {
+    pub async fn start(plan: AttemptPlan, writer: Writer, observer: Box<dyn Observer>) -> Result<Self, SearchError> {
         match plan.strategy.search.clone() {
             None => Ok(Self::One(Box::new(Attempt::start(plan, writer, observer).await?))),
             Some(keys) => Ok(Self::Several(Box::new(Search::open(plan, keys, writer, observer, &[]).await?))),
@@ -34,7 +34,7 @@ impl Work {
     /// # Errors
     /// As with [`Work::start`].
     pub async fn resume(
-        plan: Plan,
+        plan: AttemptPlan,
         writer: Writer,
         observer: Box<dyn Observer>,
         records: &[Record],
@@ -75,7 +75,7 @@ impl Work {
         reason: Reason,
         error: Option<String>,
         trajectory: String,
-    ) -> Result<Ended, SearchError> {
+    ) -> Result<EndedAttempt, SearchError> {
         match self {
             Self::One(attempt) => Ok(attempt.finish(reason, error, trajectory).await?),
             Self::Several(search) => {

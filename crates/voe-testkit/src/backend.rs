@@ -16,14 +16,14 @@ use voe_trace::event::SandboxFacts;
 /// are copies of it. The test sets its capabilities.
 #[derive(Debug)]
 pub struct TestBackend {
-    shared: Arc<Shared>,
+    shared: Arc<SharedDir>,
     tree: PathBuf,
     capabilities: Capabilities,
 }
 
 /// The state that a sandbox and its forks share.
 #[derive(Debug)]
-struct Shared {
+struct SharedDir {
     dir: TempDir,
     next: AtomicU32,
 }
@@ -35,7 +35,7 @@ struct Copied(PathBuf);
 impl TestBackend {
     /// A sandbox that works in the directory `tree`.
     pub fn new(tree: &Path) -> Self {
-        let shared = Shared { dir: tempfile::tempdir_in("/var/tmp").unwrap(), next: AtomicU32::new(0) };
+        let shared = SharedDir { dir: tempfile::tempdir_in("/var/tmp").unwrap(), next: AtomicU32::new(0) };
         copy(tree, &shared.dir.path().join("base"));
         let capabilities = Capabilities {
             isolates: false,

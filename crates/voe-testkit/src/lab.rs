@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::watch;
-use voe_agent::{Plan, Strategy};
+use voe_agent::{AttemptPlan, Strategy};
 use voe_model::recorded::Scripted;
 use voe_protocol::BaseSource;
 use voe_sandbox::{Capabilities, Sandbox};
@@ -95,7 +95,7 @@ impl Lab {
         let script = self.dir.path().join("script.json");
         fs::write(&script, serde_json::to_vec(replies).unwrap()).unwrap();
         let (_stop, stopped) = watch::channel(false);
-        let plan = Plan {
+        let plan = AttemptPlan {
             task: Task {
                 id: String::new(),
                 statement: "mean() of an empty list should be 0".into(),

@@ -7,18 +7,18 @@ use voe_evidence::command::{self, Intent};
 use voe_protocol::CallResult;
 use voe_trace::Note;
 
-use crate::changes::{By, Report};
+use crate::changes::{By, CallChanges};
 use crate::inbox::Inbox;
-use crate::session::Session;
-use crate::tools::{self, Done, Effect};
+use crate::session::ToolboxSession;
+use crate::tools::{self, Effect, ToolOutcome};
 
-impl Session {
+impl ToolboxSession {
     /// Runs a tool.
     pub(crate) fn call(&mut self, tool: &str, arguments: &Value, inbox: &mut Inbox) -> CallResult {
         let began = Instant::now();
         let done = tools::run(self, tool, arguments, inbox);
         let by = match &done {
-            Ok(Done { effect: Effect::Command(command), .. }) => Some(Intent::of(command)),
+            Ok(ToolOutcome { effect: Effect::Command(command), .. }) => Some(Intent::of(command)),
             _ => None,
         };
         self.result(done, by.as_ref().map(By::Command), began)
@@ -31,18 +31,19 @@ impl Session {
         self.result(done, Some(By::Check), began)
     }
 
-    fn result(&mut self, done: Result<Done, String>, by: Option<By<'_>>, began: Instant) -> CallResult {
-        let mut done = done.unwrap_or_else(|error| Done { output: error, failed: true, ..Done::default() });
+    fn result(&mut self, done: Result<ToolOutcome, String>, by: Option<By<'_>>, began: Instant) -> CallResult {
+        let mut done =
+            done.unwrap_or_else(|error| ToolOutcome { output: error, failed: true, ..ToolOutcome::default() });
         let report = match (&done.effect, by) {
             (Effect::Command(_), Some(by)) => self.tracker.after(&by),
             (Effect::File(place), _) => {
-                place.relative.as_ref().map_or_else(|| Ok(Report::default()), |path| self.tracker.wrote(path))
+                place.relative.as_ref().map_or_else(|| Ok(CallChanges::default()), |path| self.tracker.wrote(path))
             }
-            _ => Ok(Report::default()),
+            _ => Ok(CallChanges::default()),
         };
         let report = report.unwrap_or_else(|error| {
             done.notes.push(Note::WorkspaceUnread { error: error.to_string() });
-            Report::default()
+            CallChanges::default()
         });
         if let Effect::Command(command) = &done.effect
             && done.exit == Some(0)

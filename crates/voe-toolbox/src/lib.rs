@@ -49,8 +49,8 @@ mod write;
 
 /// One edit of a text, without any file: for tests, fuzzing and measuring.
 pub mod edit {
-    pub use crate::text::edit::{Edit, EditError, Edited, apply};
-    pub use crate::text::nearest::Candidate;
+    pub use crate::text::edit::{EditError, Edited, TextEdit, apply};
+    pub use crate::text::nearest::NearestText;
 }
 
 pub use tools::specs;

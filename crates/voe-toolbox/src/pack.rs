@@ -121,7 +121,7 @@ impl Packing {
             return Ok(());
         };
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        let mount = Mount::of(dir);
+        let mount = MountId::of(dir);
         for entry in entries {
             self.entry(dir, &entry.name, &path.join(&entry.name), Some(&mount))?;
         }
@@ -134,7 +134,7 @@ impl Packing {
         parent: &UntrustedDir,
         name: &OsStr,
         path: &Path,
-        mount: Option<&Mount>,
+        mount: Option<&MountId>,
     ) -> Result<(), TooLarge> {
         self.entries_left = self.entries_left.checked_sub(1).ok_or(TooLarge)?;
         // An entry that vanished meanwhile is skipped.
@@ -169,7 +169,7 @@ impl Packing {
         name: &OsStr,
         path: &Path,
         mode: u32,
-        mount: Option<&Mount>,
+        mount: Option<&MountId>,
     ) -> Result<(), TooLarge> {
         let dir = match parent.dir(name) {
             Ok(dir) => dir,
@@ -180,7 +180,7 @@ impl Packing {
                 return Ok(());
             }
         };
-        let here = Mount::of(&dir);
+        let here = MountId::of(&dir);
         if mount.is_some_and(|mount| mount.device != here.device || mount.differs(&here)) {
             self.skip(path, SkipReason::OtherMount);
             return Ok(());
@@ -195,7 +195,7 @@ impl Packing {
         parent: &UntrustedDir,
         name: &OsStr,
         path: &Path,
-        mount: Option<&Mount>,
+        mount: Option<&MountId>,
     ) -> Result<Result<(), Option<SkipReason>>, TooLarge> {
         let file = match parent.open_file(name) {
             Ok(Some(file)) => file,
@@ -203,7 +203,7 @@ impl Packing {
             Err(error) => return Ok(Err(reason(&error))),
         };
         // Not by device: on an overlay, files can have another one than their directory.
-        if mount.is_some_and(|mount| mount.differs(&Mount::of(&file))) {
+        if mount.is_some_and(|mount| mount.differs(&MountId::of(&file))) {
             return Ok(Err(Some(SkipReason::OtherMount)));
         }
         let Ok(stat) = rustix::fs::fstat(&file) else { return Ok(Err(Some(SkipReason::Unreadable))) };
@@ -269,13 +269,13 @@ fn reason(error: &Error) -> Option<SkipReason> {
 }
 
 /// The identity of a mount.
-struct Mount {
+struct MountId {
     device: u64,
     /// If the kernel reports it (5.8 and later).
     id: Option<u64>,
 }
 
-impl Mount {
+impl MountId {
     fn of(file: impl AsFd) -> Self {
         let device = rustix::fs::fstat(&file).map_or(0, |stat| stat.st_dev);
         let stat = rustix::fs::statx(&file, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID);

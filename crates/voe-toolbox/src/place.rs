@@ -36,14 +36,14 @@ pub(crate) struct Places {
 
 /// A path that may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct AllowedPath {
     /// Absolute, without links, `.` and `..`.
     pub(crate) path: PathBuf,
     /// Relative to the workspace, if it is inside; empty for the workspace itself.
     pub(crate) relative: Option<Vec<u8>>,
 }
 
-impl Place {
+impl AllowedPath {
     /// The path for a line of text: relative where that is possible.
     pub(crate) fn shown(&self) -> String {
         match &self.relative {
@@ -104,7 +104,7 @@ impl Places {
     }
 
     /// Resolves `given` (absolute or relative to the workspace), or returns in one line why it is refused.
-    pub(crate) fn resolve(&self, given: &str, access: Access) -> Result<Place, String> {
+    pub(crate) fn resolve(&self, given: &str, access: Access) -> Result<AllowedPath, String> {
         if given.is_empty() {
             return Err("path is empty: name a file, relative to the workspace or absolute".into());
         }
@@ -123,7 +123,7 @@ impl Places {
     }
 
     /// The same for a path of any bytes. If it does not exist, it is read as escaped by [`names::shown`].
-    pub(crate) fn resolve_bytes(&self, given: &[u8], access: Access) -> Result<Place, String> {
+    pub(crate) fn resolve_bytes(&self, given: &[u8], access: Access) -> Result<AllowedPath, String> {
         match std::str::from_utf8(given) {
             Ok(text) => self.resolve(text, access),
             Err(_) if given.contains(&0) => Err("path holds a NUL byte, which no file name can".into()),
@@ -131,7 +131,7 @@ impl Places {
         }
     }
 
-    fn resolve_path(&self, given: &Path, text: &str, access: Access) -> Result<Place, String> {
+    fn resolve_path(&self, given: &Path, text: &str, access: Access) -> Result<AllowedPath, String> {
         let path = follow(&self.workspace.join(given)).map_err(|error| format!("{text}: {error}"))?;
         let Some(_) = self.roots.iter().find(|root| path.starts_with(root)) else {
             return Err(format!(
@@ -151,7 +151,7 @@ impl Places {
                 return Err(format!("{text} is a record of voe's: it can be read, not written"));
             }
         }
-        Ok(Place { path, relative })
+        Ok(AllowedPath { path, relative })
     }
 }
 

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior};
 use serde::Serialize;
 use serde_json::Value;
-use voe_protocol::{Answer, AnswerBody, Op, Request};
+use voe_protocol::{AnswerBody, Op, ToolboxAnswer, ToolboxRequest};
 
 use crate::inbox::Inbox;
-use crate::session::Session;
+use crate::session::ToolboxSession;
 use crate::{pack, read, syntax, tools};
 
 /// Serves requests from standard input until it ends: `voe toolbox`. Everything that it started has ended when it returns.
@@ -35,7 +35,7 @@ pub fn run() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn send(answer: &Answer) -> io::Result<()> {
+fn send(answer: &ToolboxAnswer) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
     #[expect(clippy::disallowed_methods, reason = "a pipe to voe")]
@@ -44,15 +44,17 @@ fn send(answer: &Answer) -> io::Result<()> {
     stdout.flush()
 }
 
-fn answer(line: &[u8], session: &mut Option<Session>, inbox: &mut Inbox) -> Answer {
-    let request: Request = match serde_json::from_slice(line) {
+fn answer(line: &[u8], session: &mut Option<ToolboxSession>, inbox: &mut Inbox) -> ToolboxAnswer {
+    let request: ToolboxRequest = match serde_json::from_slice(line) {
         Ok(request) => request,
-        Err(error) => return Answer { id: id_of(line), body: AnswerBody::Error(format!("not a request: {error}")) },
+        Err(error) => {
+            return ToolboxAnswer { id: id_of(line), body: AnswerBody::Error(format!("not a request: {error}")) };
+        }
     };
     // A bug in one call must not cost the attempt its toolbox.
     let body = catch_unwind(AssertUnwindSafe(|| carry_out(request.op, session, inbox)))
         .unwrap_or_else(|_| Err("a bug in the toolbox ended this call".into()));
-    Answer { id: request.id, body: body.map_or_else(AnswerBody::Error, AnswerBody::Ok) }
+    ToolboxAnswer { id: request.id, body: body.map_or_else(AnswerBody::Error, AnswerBody::Ok) }
 }
 
 /// The id of an invalid request, for the answer to its sender.
@@ -60,10 +62,11 @@ fn id_of(line: &[u8]) -> u64 {
     serde_json::from_slice::<Value>(line).ok().and_then(|value| value["id"].as_u64()).unwrap_or(0)
 }
 
-fn carry_out(op: Op, session: &mut Option<Session>, inbox: &mut Inbox) -> Result<Value, String> {
+fn carry_out(op: Op, session: &mut Option<ToolboxSession>, inbox: &mut Inbox) -> Result<Value, String> {
     if let Op::Hello(setup) = op {
         let workspace = setup.workspace.display().to_string();
-        let (new, hello) = Session::new(*setup).map_err(|error| format!("cannot work in {workspace}: {error}"))?;
+        let (new, hello) =
+            ToolboxSession::new(*setup).map_err(|error| format!("cannot work in {workspace}: {error}"))?;
         *session = Some(new);
         return value(hello);
     }

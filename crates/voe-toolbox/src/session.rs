@@ -5,14 +5,14 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use voe_protocol::{BaseSource, Export, FileState, Hello, RawBytes, Setup, State};
+use voe_protocol::{BaseSource, Export, FileState, Hello, RawBytes, Setup, WorkspaceState};
 
 use crate::changes::Tracker;
 use crate::place::Places;
 use crate::process::descendants::{self, Descendants};
 
 /// The other end of a [`voe_protocol::client::Toolbox`].
-pub(crate) struct Session {
+pub(crate) struct ToolboxSession {
     pub(crate) setup: Setup,
     pub(crate) places: Places,
     /// The environment of commands.
@@ -23,7 +23,7 @@ pub(crate) struct Session {
     pub(crate) tracker: Tracker,
 }
 
-impl Session {
+impl ToolboxSession {
     pub(crate) fn new(setup: Setup) -> io::Result<(Self, Hello)> {
         fs::create_dir_all(&setup.scratch)?;
         let own = setup.scratch.canonicalize()?.join("toolbox");
@@ -70,7 +70,7 @@ impl Session {
     }
 
     /// How the workspace differs from base.
-    pub(crate) fn state(&mut self) -> State {
+    pub(crate) fn state(&mut self) -> WorkspaceState {
         self.tracker.state()
     }
 
@@ -80,7 +80,7 @@ impl Session {
     }
 
     /// Writes files into the workspace.
-    pub(crate) fn import(&mut self, files: &[(RawBytes, Option<FileState>)]) -> Result<State, String> {
+    pub(crate) fn import(&mut self, files: &[(RawBytes, Option<FileState>)]) -> Result<WorkspaceState, String> {
         self.tracker.import(files)?;
         Ok(self.tracker.state())
     }

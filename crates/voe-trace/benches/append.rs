@@ -4,13 +4,13 @@
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use voe_trace::event::{Reply, ToolResult};
+use voe_trace::event::{RecordedReply, ToolResult};
 use voe_trace::{Event, Message, ToolCall, Usage, Writer};
 
 fn step(n: u32) -> [Event; 2] {
     let call = ToolCall { id: format!("call_{n}"), name: "file_read".into(), arguments: "{\"path\":\"a.py\"}".into() };
     let message = Message { tool_calls: vec![call], ..Message::assistant("Reading on.") };
-    let reply = Reply {
+    let reply = RecordedReply {
         step: n,
         message,
         finish_reason: "tool_calls".into(),

@@ -7,7 +7,7 @@ use crate::chat::{Message, Usage};
 
 /// The model's reply.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Reply {
+pub struct RecordedReply {
     /// The step it begins, from 1.
     pub step: u32,
     /// The message that the conversation keeps.

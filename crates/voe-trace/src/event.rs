@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::chat::{Message, Usage};
 use crate::evidence::{Check, Level};
 
-pub use crate::conversation::{ConversationRewritten, Reply, RewriteKind};
+pub use crate::conversation::{ConversationRewritten, RecordedReply, RewriteKind};
 pub use crate::finish::{Applied, Evidence, Finish, Reason, Seconds};
 pub use crate::result::{Change, ChangeKind, Note, ToolResult};
 pub use crate::search::{Candidate, CheckMatrixRow, Examination, Judgement, Node, NodeKind, RolloutFacts};
@@ -40,7 +40,7 @@ pub enum Event {
         /// The step after which it was added; 0 before the first.
         step: u32,
         /// Why it was added.
-        origin: Origin,
+        origin: MessageOrigin,
         /// The message.
         message: Message,
     },
@@ -56,7 +56,7 @@ pub enum Event {
         wait: f64,
     },
     /// The model's reply; begins a step.
-    Reply(Box<Reply>),
+    Reply(Box<RecordedReply>),
     /// A tool call's result; the conversation gets [`ToolResult::text`].
     Result(Box<ToolResult>),
     /// The patch after a call that edited, from which the work can be recovered.
@@ -153,7 +153,7 @@ pub enum Event {
 /// Why voe put a message into the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Origin {
+pub enum MessageOrigin {
     /// The standing instructions.
     System,
     /// The task.

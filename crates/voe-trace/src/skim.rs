@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::chat::{Message, Usage};
-use crate::event::{Change, ConversationRewritten, Event, Record, Reply, RewriteKind, ToolResult};
+use crate::event::{Change, ConversationRewritten, Event, Record, RecordedReply, RewriteKind, ToolResult};
 
 /// The fields that facts need, of the events with most of a trajectory's bytes.
 #[derive(Deserialize)]
@@ -40,7 +40,7 @@ pub fn record(line: &[u8]) -> Option<Record> {
     let Ok(skimmed) = serde_json::from_slice::<Skimmed<'_>>(line) else { return whole() };
     let Skimmed { at, event, step, seconds, usage, malformed, kind, repairs, tool, changes, code_tree } = skimmed;
     let event = match event.as_ref() {
-        "reply" => Event::Reply(Box::new(Reply {
+        "reply" => Event::Reply(Box::new(RecordedReply {
             step,
             message: Message::assistant(""),
             finish_reason: String::new(),

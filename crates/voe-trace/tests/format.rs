@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use serde_json::Value;
-use voe_trace::event::Origin;
+use voe_trace::event::MessageOrigin;
 use voe_trace::{Conversation, Event, Message, ReadError, Record, Trajectory, Writer};
 
 fn examples() -> Vec<String> {
@@ -146,7 +146,7 @@ fn a_record_is_not_overwritten() {
 
 #[test]
 fn the_conversation_is_replaced_when_it_is_rewritten_and_grows_otherwise() {
-    let say = |text: &str| Event::Message { step: 0, origin: Origin::Task, message: Message::user(text) };
+    let say = |text: &str| Event::Message { step: 0, origin: MessageOrigin::Task, message: Message::user(text) };
     let mut conversation = Conversation::default();
     conversation.apply(&say("one"));
     conversation.apply(&say("two"));

@@ -9,16 +9,16 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use crate::kind::{Kind, open_dir_at};
+use crate::kind::{FileKind, open_dir_at};
 use crate::{Error, remove, write};
 
 /// One entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct DirEntry {
     /// Its name, one component.
     pub name: OsString,
     /// Its kind when the directory was read.
-    pub kind: Kind,
+    pub kind: FileKind,
 }
 
 /// An open directory below which others can write. Its methods take relative paths without `..`; a symbolic link on the way is
@@ -55,7 +55,7 @@ impl UntrustedDir {
         match self.at(path.as_ref(), flags, Mode::empty()) {
             Ok(fd) => Ok(Self { fd, path: full }),
             // With DIRECTORY a link is reported as "not a directory"; tell them apart.
-            Err(Errno::NOTDIR) if self.kind(&path)? == Some(Kind::Link) => Err(Error::Link(full)),
+            Err(Errno::NOTDIR) if self.kind(&path)? == Some(FileKind::Link) => Err(Error::Link(full)),
             Err(errno) => Err(self.because(errno, "open", &path)),
         }
     }
@@ -117,7 +117,7 @@ impl UntrustedDir {
             Err(errno) => return Err(self.because(errno, "read", &path)),
         };
         let stat = rustix::fs::fstat(&fd).map_err(Error::io("read", &self.path.join(&path)))?;
-        if Kind::of(stat.st_mode) != Kind::File {
+        if FileKind::of(stat.st_mode) != FileKind::File {
             return Err(Error::NotAFile(self.path.join(&path)));
         }
         Ok(Some(File::from(fd)))
@@ -139,11 +139,11 @@ impl UntrustedDir {
     ///
     /// # Errors
     /// A link is on the way, or the directory can't be read.
-    pub fn kind(&self, path: impl AsRef<Path>) -> Result<Option<Kind>, Error> {
+    pub fn kind(&self, path: impl AsRef<Path>) -> Result<Option<FileKind>, Error> {
         match self.at(path.as_ref(), OFlags::PATH, Mode::empty()) {
             Ok(fd) => {
                 let stat = rustix::fs::fstat(&fd).map_err(Error::io("read", &self.path.join(&path)))?;
-                Ok(Some(Kind::of(stat.st_mode)))
+                Ok(Some(FileKind::of(stat.st_mode)))
             }
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(self.because(errno, "read", &path)),
@@ -170,8 +170,8 @@ impl UntrustedDir {
     ///
     /// # Errors
     /// The directory can't be read.
-    pub fn entries(&self) -> Result<Vec<Entry>, Error> {
-        let read = || -> rustix::io::Result<Vec<Entry>> {
+    pub fn entries(&self) -> Result<Vec<DirEntry>, Error> {
+        let read = || -> rustix::io::Result<Vec<DirEntry>> {
             let mut found = Vec::new();
             for entry in rustix::fs::Dir::read_from(&self.fd)? {
                 let name: CString = entry?.file_name().to_owned();
@@ -179,7 +179,10 @@ impl UntrustedDir {
                     continue;
                 }
                 if let Ok(stat) = rustix::fs::statat(&self.fd, &name, AtFlags::SYMLINK_NOFOLLOW) {
-                    found.push(Entry { name: OsString::from_vec(name.into_bytes()), kind: Kind::of(stat.st_mode) });
+                    found.push(DirEntry {
+                        name: OsString::from_vec(name.into_bytes()),
+                        kind: FileKind::of(stat.st_mode),
+                    });
                 }
             }
             Ok(found)
@@ -253,7 +256,7 @@ fn cloned(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     move |source| Error::Io { action: "open", path, source }
 }
 
-impl AsRef<OsStr> for Entry {
+impl AsRef<OsStr> for DirEntry {
     fn as_ref(&self) -> &OsStr {
         OsStr::from_bytes(self.name.as_bytes())
     }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 /// The kind of a directory entry. Links are not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// A regular file.
     File,
     /// A directory.
@@ -19,7 +19,7 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
+impl FileKind {
     pub(crate) fn of(mode: rustix::fs::RawMode) -> Self {
         match FileType::from_raw_mode(mode) {
             FileType::RegularFile => Self::File,
@@ -30,7 +30,7 @@ impl Kind {
     }
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for FileKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::File => "file",
@@ -47,7 +47,7 @@ pub(crate) fn open_dir_at(at: impl AsFd, name: &OsStr) -> rustix::io::Result<Own
     match rustix::fs::openat(&at, name, flags, Mode::empty()) {
         // With DIRECTORY a link is "not a directory"; say which it is.
         Err(Errno::NOTDIR) => match rustix::fs::statat(&at, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if Kind::of(stat.st_mode) == Kind::Link => Err(Errno::LOOP),
+            Ok(stat) if FileKind::of(stat.st_mode) == FileKind::Link => Err(Errno::LOOP),
             _ => Err(Errno::NOTDIR),
         },
         opened => opened,

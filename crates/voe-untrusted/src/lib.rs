@@ -47,9 +47,9 @@ pub mod user_dirs;
 mod write;
 
 pub use atomic::atomic_write;
-pub use dir::{Entry, UntrustedDir};
+pub use dir::{DirEntry, UntrustedDir};
 pub use error::Error;
-pub use kind::Kind;
+pub use kind::FileKind;
 pub use program::{program, search_path};
 pub use unpack::Most;
 pub use write::{named_file, read_named};

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 use tar::{EntryType, Header};
 
-use crate::{Error, Kind, UntrustedDir};
+use crate::{Error, FileKind, UntrustedDir};
 
 /// Bytes of one header that carries a long name or extended attributes.
 const LONGEST_HEADER: u64 = 1 << 20;
@@ -37,7 +37,7 @@ pub struct Most {
 
 /// Names from the headers before an entry, which replace those in its own.
 #[derive(Default)]
-struct Names {
+struct LongNames {
     path: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
 }
@@ -51,7 +51,7 @@ impl UntrustedDir {
     /// # Errors
     /// A path that leads out, through a link or too deep; more content than `most`; a damaged archive; an I/O error. Entries
     /// unpacked before stay.
-    pub fn unpack(&self, archive: File, most: Most, keep: impl FnMut(&Path, Kind) -> bool) -> Result<(), Error> {
+    pub fn unpack(&self, archive: File, most: Most, keep: impl FnMut(&Path, FileKind) -> bool) -> Result<(), Error> {
         self.unpack_from(io::BufReader::new(archive), Path::new(""), most, keep).map(drop)
     }
 
@@ -77,14 +77,14 @@ impl UntrustedDir {
         archive: impl Read,
         prefix: &Path,
         most: Most,
-        mut keep: impl FnMut(&Path, Kind) -> bool,
+        mut keep: impl FnMut(&Path, FileKind) -> bool,
     ) -> Result<BTreeMap<PathBuf, u32>, Error> {
         let io = |source| Error::Io { action: "unpack an archive in", path: self.path().to_owned(), source };
         let too_many = || Error::TooMany { path: self.path().to_owned(), most: most.entries };
         let too_much = || Error::TooLarge { path: self.path().to_owned(), most: most.bytes };
         let mut archive = tar::Archive::new(archive);
         let (mut entries, mut bytes) = (most.entries, 0);
-        let mut names = Names::default();
+        let mut names = LongNames::default();
         let mut dirs = BTreeMap::new();
         // Raw: the library would read long names and extended headers of any size into memory.
         for entry in archive.entries().map_err(io)?.raw(true) {
@@ -99,19 +99,19 @@ impl UntrustedDir {
             let path = below(&path, prefix).ok_or_else(|| self.outside(&path))?;
             let link = before.link.or_else(|| entry.link_name_bytes().map(std::borrow::Cow::into_owned));
             let is = match kind {
-                EntryType::Directory => Kind::Dir,
-                EntryType::Regular | EntryType::Continuous | EntryType::Link => Kind::File,
-                EntryType::Symlink => Kind::Link,
-                _ => Kind::Other,
+                EntryType::Directory => FileKind::Dir,
+                EntryType::Regular | EntryType::Continuous | EntryType::Link => FileKind::File,
+                EntryType::Symlink => FileKind::Link,
+                _ => FileKind::Other,
             };
             if path.as_os_str().is_empty() || !keep(&path, is) {
                 continue;
             }
-            let dir = if is == Kind::Dir { path.as_path() } else { path.parent().unwrap_or(Path::new("")) };
+            let dir = if is == FileKind::Dir { path.as_path() } else { path.parent().unwrap_or(Path::new("")) };
             if dir.iter().count() > DEEPEST || path.as_os_str().len() >= LONGEST_PATH {
                 return Err(Error::TooDeep { path: self.path().to_owned(), most: DEEPEST });
             }
-            if is == Kind::Other {
+            if is == FileKind::Other {
                 continue;
             }
             // Directories made on the way to an entry fill a disk as well.
@@ -241,7 +241,7 @@ impl UntrustedDir {
         let to = below(target, prefix).ok_or_else(|| self.outside(target))?;
         let full = self.path().join(&to);
         // A hard link to a link, or to a device, is of no use here.
-        if to == path || self.kind(&to)? != Some(Kind::File) {
+        if to == path || self.kind(&to)? != Some(FileKind::File) {
             return Err(Error::NotAFile(full));
         }
         let from = self.parent(&to)?;
@@ -251,7 +251,7 @@ impl UntrustedDir {
     }
 }
 
-impl Names {
+impl LongNames {
     /// Reads a header that describes the entry after it; `false` if this is an entry of its own.
     fn read(&mut self, kind: EntryType, entry: &mut impl Read) -> io::Result<bool> {
         let mut text = || -> io::Result<Vec<u8>> {

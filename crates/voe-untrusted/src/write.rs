@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::{Error, Kind, UntrustedDir};
+use crate::{Error, FileKind, UntrustedDir};
 
 /// Permissions of files made for the user, before the umask.
 const FILE: Mode = Mode::from_raw_mode(0o666);
@@ -112,7 +112,7 @@ pub fn read_named(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
 
 fn regular(file: File, path: PathBuf) -> Result<File, Error> {
     let stat = rustix::fs::fstat(&file).map_err(Error::io("read", &path))?;
-    if Kind::of(stat.st_mode) == Kind::File { Ok(file) } else { Err(Error::NotAFile(path)) }
+    if FileKind::of(stat.st_mode) == FileKind::File { Ok(file) } else { Err(Error::NotAFile(path)) }
 }
 
 /// The content of an open file, at most `most` bytes.

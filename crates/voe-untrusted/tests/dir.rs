@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use voe_untrusted::{Error, Kind, UntrustedDir, named_file, private, read_named};
+use voe_untrusted::{Error, FileKind, UntrustedDir, named_file, private, read_named};
 
 fn lab() -> (tempfile::TempDir, UntrustedDir) {
     let dir = tempfile::tempdir().unwrap();
@@ -45,7 +45,7 @@ fn no_link_is_followed_wherever_it_leads() {
     assert!(matches!(tree.dir("up"), Err(Error::Link(_))));
     for name in ["absolute", "dangling"] {
         assert!(tree.create_file(name).is_err(), "{name}");
-        assert_eq!(tree.kind(name).unwrap(), Some(Kind::Link));
+        assert_eq!(tree.kind(name).unwrap(), Some(FileKind::Link));
     }
     assert_eq!(tree.link_target("relative").unwrap(), Path::new("../secret"));
     assert!(matches!(UntrustedDir::open(&at("up")), Err(Error::Link(_))));
@@ -120,7 +120,7 @@ fn only_a_regular_file_is_appended_to_and_only_directories_are_walked_to_make_mo
     assert_eq!(tree.read_text("sub/file", 9).unwrap().unwrap(), "ab");
     tree.make_dirs("sub/a/b").unwrap().replace("c", b"").unwrap();
     tree.make_dirs("sub/a").unwrap();
-    assert_eq!(tree.kind("sub/a/b/c").unwrap(), Some(Kind::File));
+    assert_eq!(tree.kind("sub/a/b/c").unwrap(), Some(FileKind::File));
     assert!(matches!(tree.make_dirs("out/a"), Err(Error::Link(_))));
     assert!(tree.make_dirs("sub/file/a").is_err() && tree.make_dirs("../a").is_err() && tree.make_dirs("/a").is_err());
     assert!(!tree.remove_empty("sub") && !tree.remove_empty("none") && !tree.remove_empty("out"));
@@ -141,7 +141,7 @@ fn what_the_user_names_may_be_a_link_and_must_be_what_it_is_taken_for() {
     assert!(matches!(named_file(&tree.path().join("pipe")), Err(Error::NotAFile(_))));
     assert!(matches!(named_file(Path::new("/dev/zero")), Err(Error::NotAFile(_))));
     let named = UntrustedDir::named(&dir.path().join("dir")).unwrap();
-    assert_eq!(named.kind("pipe").unwrap(), Some(Kind::Other));
+    assert_eq!(named.kind("pipe").unwrap(), Some(FileKind::Other));
     assert!(UntrustedDir::named(&dir.path().join("secret")).is_err());
 }
 

@@ -6,7 +6,7 @@ use std::io::{Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use voe_untrusted::{Error, Kind, Most, UntrustedDir};
+use voe_untrusted::{Error, FileKind, Most, UntrustedDir};
 
 const MOST: Most = Most { entries: 100, bytes: 1 << 20 };
 
@@ -135,7 +135,7 @@ fn nothing_is_written_through_a_link_whoever_made_it() {
     // A link that is in the way is replaced, not followed.
     lab.unpack(vec![Item::File("file", "x"), Item::File("dangling", "y")]).unwrap();
     assert!(lab.is_unharmed());
-    assert_eq!(lab.tree.kind("file").unwrap(), Some(Kind::File));
+    assert_eq!(lab.tree.kind("file").unwrap(), Some(FileKind::File));
 }
 
 #[test]
@@ -203,7 +203,10 @@ fn entries_that_the_caller_refuses_are_left_out() {
     let lab = Lab::new();
     let items = vec![Item::File("./.git/config", "x"), Item::File(".git/index", "x")];
     lab.tree.unpack(packed(items), MOST, |path, _| path != Path::new(".git/config")).unwrap();
-    assert_eq!((lab.tree.kind(".git/config").unwrap(), lab.tree.kind(".git/index").unwrap()), (None, Some(Kind::File)));
+    assert_eq!(
+        (lab.tree.kind(".git/config").unwrap(), lab.tree.kind(".git/index").unwrap()),
+        (None, Some(FileKind::File))
+    );
 }
 
 #[test]
@@ -228,10 +231,10 @@ fn an_entry_is_moved_to_a_free_name_and_a_link_is_moved_as_a_link() {
     let outside = UntrustedDir::open(&lab.at("outside")).unwrap();
     symlink("/etc", lab.at("tree/link")).unwrap();
     lab.tree.move_to("link", &outside, "link").unwrap();
-    assert_eq!(outside.kind("link").unwrap(), Some(Kind::Link));
+    assert_eq!(outside.kind("link").unwrap(), Some(FileKind::Link));
     fs::create_dir(lab.at("tree/d")).unwrap();
     assert!(lab.tree.move_to("d", &outside, "kept").is_err());
     assert!(lab.tree.move_to("d", &outside, "../x").is_err());
     lab.tree.move_to("d", &outside, "d").unwrap();
-    assert_eq!(outside.kind("d").unwrap(), Some(Kind::Dir));
+    assert_eq!(outside.kind("d").unwrap(), Some(FileKind::Dir));
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use voe_report::commands::compare::GroupBy;
 use voe_report::commands::report::ReportFormat;
-use voe_sandbox::Choice;
+use voe_sandbox::BackendChoice;
 
 use crate::flags::{ModelFlags, OutputFlags};
 use crate::settings::table::{APPLY, BACKEND, CHECK, IMAGE, MAX_STEPS, MAX_TOKENS, MAX_WALL, NETWORK, STRATEGY};
@@ -31,7 +31,7 @@ pub(crate) enum Command {
     /// Check your setup and suggest fixes
     Doctor(Doctor),
     /// Show a recorded attempt step by step, or re-run it
-    Replay(Replay),
+    Replay(ReplayArgs),
     /// Run, resume, and grade benchmark suites
     Bench(crate::bench::Args),
     /// Print an attempt's evidence as Markdown for a pull request
@@ -39,13 +39,13 @@ pub(crate) enum Command {
     /// Undo the changes of the last `voe fix`
     Undo(Undo),
     /// Summarize runs: tables, figures, statistics
-    Report(Report),
+    Report(ReportArgs),
     /// Compare two arms task by task, with a significance test
     Compare(Compare),
     /// Power analysis for a planned experiment
     Power(Power),
     /// View attempts in a browser, or export them as static files
-    View(View),
+    View(ViewArgs),
     /// List the bundled strategies, or show one
     Strategies(Strategies),
     /// Print the effective settings and where each comes from
@@ -57,7 +57,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     #[arg(long = BACKEND.flag, value_name = "BACKEND", value_parser = words::sandbox(), help = BACKEND.about)]
-    pub(crate) sandbox: Option<Choice>,
+    pub(crate) sandbox: Option<BackendChoice>,
     /// Directory for the record
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -86,7 +86,7 @@ pub(crate) struct Fix {
     #[arg(long = CHECK.flag, value_name = "CMD", help = CHECK.about)]
     pub(crate) check: Option<String>,
     #[arg(long = BACKEND.flag, value_name = "BACKEND", value_parser = words::sandbox(), help = BACKEND.about)]
-    pub(crate) sandbox: Option<Choice>,
+    pub(crate) sandbox: Option<BackendChoice>,
     #[arg(long = NETWORK.flag, value_enum, help = NETWORK.about)]
     pub(crate) network: Option<OnOff>,
     #[arg(long = IMAGE.flag, value_name = "IMAGE", help = IMAGE.about)]
@@ -125,7 +125,7 @@ pub(crate) struct Doctor {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Replay {
+pub(crate) struct ReplayArgs {
     /// The record
     pub(crate) trajectory: PathBuf,
     /// Re-run it on a fresh copy of its base, with the recorded replies
@@ -135,7 +135,7 @@ pub(crate) struct Replay {
     #[arg(long, requires = "run")]
     pub(crate) trust: bool,
     #[arg(long = BACKEND.flag, value_name = "BACKEND", value_parser = words::sandbox(), requires = "run", help = BACKEND.about)]
-    pub(crate) sandbox: Option<Choice>,
+    pub(crate) sandbox: Option<BackendChoice>,
     #[command(flatten)]
     pub(crate) output: OutputFlags,
 }
@@ -183,7 +183,7 @@ pub(crate) struct Proof {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Report {
+pub(crate) struct ReportArgs {
     /// Run directories, arms of them (`runs/x:arm`), or official run reports
     #[arg(required = true, value_name = "RUN|REPORT.json")]
     pub(crate) inputs: Vec<String>,
@@ -238,7 +238,7 @@ pub(crate) struct Power {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct View {
+pub(crate) struct ViewArgs {
     /// Run directories, arms of them (`runs/x:arm`), or trajectories
     #[arg(required = true, value_name = "RUN|TRAJECTORY")]
     pub(crate) inputs: Vec<String>,

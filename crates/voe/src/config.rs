@@ -6,16 +6,16 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::settings::row::Row;
+use crate::settings::row::SettingRow;
 use crate::settings::{Settings, table};
 use crate::{cli, exit, trust};
 
 /// What `voe config --json` prints: each setting by its name, in the order of the text output.
 #[derive(JsonSchema)]
 #[schemars(rename = "Config")]
-pub(crate) struct Shown(#[schemars(with = "BTreeMap<String, Setting>")] Vec<(&'static str, Setting)>);
+pub(crate) struct ShownSettings(#[schemars(with = "BTreeMap<String, ShownSetting>")] Vec<(&'static str, ShownSetting)>);
 
-impl Serialize for Shown {
+impl Serialize for ShownSettings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, setting)| (name, setting)))
     }
@@ -23,7 +23,7 @@ impl Serialize for Shown {
 
 /// One setting.
 #[derive(Serialize, JsonSchema)]
-struct Setting {
+struct ShownSetting {
     /// The value in force, without the user and the password of an address; null if it is not set.
     value: Option<Value>,
     /// Where it comes from; null if it is not set.
@@ -58,9 +58,9 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
     let asked = settings.asked();
     let asked_value = |name: &str| asked.and_then(|asked| asked.values.get(name));
     if args.json {
-        let setting = |row: &Row| {
+        let setting = |row: &SettingRow| {
             let set = settings.get(row);
-            Setting {
+            ShownSetting {
                 value: set.map(|(value, _)| serde_json::to_value(shown(value)).unwrap_or_default()),
                 source: set.map(|(_, source)| source.to_string()),
                 variable: row.env,
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &cli::Config) -> anyhow::Result<u8> {
                 not_accepted: asked_value(row.name).map(|value| serde_json::to_value(value).unwrap_or_default()),
             }
         };
-        crate::show::out::json_pretty(&Shown(table::ALL.iter().map(|row| (row.name, setting(row))).collect()))?;
+        crate::show::out::json_pretty(&ShownSettings(table::ALL.iter().map(|row| (row.name, setting(row))).collect()))?;
         return Ok(exit::OK);
     }
     for row in table::ALL {

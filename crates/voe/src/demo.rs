@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use voe_agent::{Ended, Plan};
+use voe_agent::{AttemptPlan, EndedAttempt};
 use voe_bench::mini::{self, MiniTask};
 use voe_model::Scripted;
-use voe_protocol::{BaseSource, FileState, Limits, RawBytes, Setup, Syntax};
+use voe_protocol::{BaseSource, CallLimits, FileState, RawBytes, Setup, SyntaxCheck};
 use voe_protocol::{ClientError, Toolbox};
 use voe_repo::{Repo, throw_away_copy};
 use voe_search::Work;
@@ -24,7 +24,7 @@ use crate::session;
 use crate::settings::words::Apply;
 use crate::settings::{Settings, table};
 use crate::show::text::Text;
-use crate::{Usage, cli, exit, state};
+use crate::{UsageError, cli, exit, state};
 
 /// The task that is shown.
 const TASK: &str = "mini__pages-1";
@@ -39,7 +39,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let task = mini::find(TASK)?.ok_or_else(|| anyhow!("the task {TASK} is not in this build"))?;
     if voe_untrusted::program("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
     {
-        return Err(Usage("the demo's task needs python3, which is not on PATH; install it".into()).into());
+        return Err(UsageError("the demo's task needs python3, which is not on PATH; install it".into()).into());
     }
     let settings = {
         let mut settings = Settings::defaults();
@@ -66,7 +66,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let places = AttemptPaths { dir: dir.clone(), repository: repo.top().to_owned(), undo: None, base, adopted: false };
 
     let sandbox = session::sandbox(&settings, repo.top(), &temporary.path().join("sandbox")).await?;
-    let plan = Plan {
+    let plan = AttemptPlan {
         task: Task {
             id: task.about.id.clone(),
             statement: task.statement.clone(),
@@ -88,7 +88,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     let writer = Writer::create(&places.trajectory())?;
     let attempt = Work::start(plan, writer, session::observer(&args.output, false)).await?;
     crate::trust::record::remember(&places, false)?;
-    let judge = async |ended: &Ended| verdict(&settings, &task, ended, &temporary.path()).await.map(Some);
+    let judge = async |ended: &EndedAttempt| verdict(&settings, &task, ended, &temporary.path()).await.map(Some);
     let finish = session::run(attempt, &places, Apply::No, &args.output, judge).await?;
     session::keep_base(&places)?;
     if !args.output.json {
@@ -102,7 +102,7 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
 
 /// Runs the task's own tests, which the agent never saw, on a fresh copy with the patch: in a sandbox of its own, since
 /// the patch is the model's work and so is what its tests run.
-async fn verdict(settings: &Settings, task: &MiniTask, ended: &Ended, temporary: &Path) -> anyhow::Result<bool> {
+async fn verdict(settings: &Settings, task: &MiniTask, ended: &EndedAttempt, temporary: &Path) -> anyhow::Result<bool> {
     if ended.patch.is_empty() || task.test_patch.is_empty() {
         return Ok(false);
     }
@@ -115,9 +115,9 @@ async fn verdict(settings: &Settings, task: &MiniTask, ended: &Ended, temporary:
         workspace: sandbox.workspace().to_owned(),
         scratch: PathBuf::new(),
         pristine: sandbox.base_inside().map_or(base.pristine(), BaseSource::Dir),
-        limits: Limits { max_timeout_s: VERDICT_LIMIT.as_secs_f64(), ..Limits::default() },
+        limits: CallLimits { max_timeout_s: VERDICT_LIMIT.as_secs_f64(), ..CallLimits::default() },
         env: BTreeMap::new(),
-        syntax: Syntax::Off,
+        syntax: SyntaxCheck::Off,
         byproducts: Vec::new(),
         resumed: false,
         unwatched: true,
@@ -130,7 +130,7 @@ async fn verdict(settings: &Settings, task: &MiniTask, ended: &Ended, temporary:
 }
 
 /// Applies the patch and the tests, and runs the tests. Only their exit code counts.
-async fn test(toolbox: &mut Toolbox, task: &MiniTask, ended: &Ended) -> Result<bool, ClientError> {
+async fn test(toolbox: &mut Toolbox, task: &MiniTask, ended: &EndedAttempt) -> Result<bool, ClientError> {
     let diff = |name: &str, text: &str| {
         let state = FileState { mode: 0o100_644, content: RawBytes(text.as_bytes().to_vec()) };
         (RawBytes(name.as_bytes().to_vec()), Some(state))

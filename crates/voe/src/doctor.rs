@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use voe_model::{OpenAi, OpenAiConfig, Probe, ProbeTools};
+use voe_model::{OpenAi, OpenAiConfig, ProbeTools, ServerProbe};
 
 use crate::settings::{Settings, table};
 use crate::show::{Paint, one_line, out};
@@ -16,7 +16,7 @@ use crate::{cli, exit, model, session, state, trust};
 /// How one look came out.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Mark {
+enum FindingMark {
     /// Works.
     Good,
     /// Works, with something to know.
@@ -42,7 +42,7 @@ struct DoctorCheck {
     what: String,
     /// How it came out.
     #[serde(rename = "state")]
-    mark: Mark,
+    mark: FindingMark,
     /// What was seen.
     text: String,
     /// What to do about it; empty if nothing.
@@ -51,15 +51,15 @@ struct DoctorCheck {
 
 impl DoctorCheck {
     fn good(what: &str, text: impl Into<String>) -> Self {
-        Self { mark: Mark::Good, what: what.into(), text: text.into(), remedy: String::new() }
+        Self { mark: FindingMark::Good, what: what.into(), text: text.into(), remedy: String::new() }
     }
 
     fn warn(what: &str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { mark: Mark::Warn, what: what.into(), text: text.into(), remedy: remedy.into() }
+        Self { mark: FindingMark::Warn, what: what.into(), text: text.into(), remedy: remedy.into() }
     }
 
     fn bad(what: &str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { mark: Mark::Bad, what: what.into(), text: text.into(), remedy: remedy.into() }
+        Self { mark: FindingMark::Bad, what: what.into(), text: text.into(), remedy: remedy.into() }
     }
 }
 
@@ -70,11 +70,11 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
     args.model.set(&mut settings);
     trust::config::accept_remembered(&mut settings);
 
-    let mut checks = vec![program("git", &["--version"], Mark::Bad, "install git 2.25 or newer")];
+    let mut checks = vec![program("git", &["--version"], FindingMark::Bad, "install git 2.25 or newer")];
     checks.push(program(
         "python3",
         &["--version"],
-        Mark::Warn,
+        FindingMark::Warn,
         "needed only for Python projects, the demo and the mini suite",
     ));
     checks.extend(bench::disks()?);
@@ -95,16 +95,16 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
     let (servers, model_works) = servers(&settings).await?;
     checks.extend(servers);
 
-    let broken = !model_works || checks.iter().any(|look| look.mark == Mark::Bad && look.what == "git");
+    let broken = !model_works || checks.iter().any(|look| look.mark == FindingMark::Bad && look.what == "git");
     if args.json {
         out::json_pretty(&DoctorReport { ready: model_works, checks })?;
     } else {
         let paint = Paint::stdout(args.no_color);
         for look in &checks {
             let mark = match look.mark {
-                Mark::Good => paint.green("ok  "),
-                Mark::Warn => paint.yellow("note"),
-                Mark::Bad => paint.red("bad "),
+                FindingMark::Good => paint.green("ok  "),
+                FindingMark::Warn => paint.yellow("note"),
+                FindingMark::Bad => paint.red("bad "),
             };
             out::text(&mark.then(format!(" {:<18} {}", one_line(&look.what), one_line(&look.text))));
             if !look.remedy.is_empty() {
@@ -124,7 +124,7 @@ pub(crate) async fn run(args: cli::Doctor) -> anyhow::Result<u8> {
 }
 
 /// Whether a program is there.
-fn program(name: &str, args: &[&str], missing: Mark, remedy: &str) -> DoctorCheck {
+fn program(name: &str, args: &[&str], missing: FindingMark, remedy: &str) -> DoctorCheck {
     match voe_untrusted::program(name).args(args).stdin(Stdio::null()).output() {
         Ok(out) if out.status.success() => {
             let version = String::from_utf8_lossy(&out.stdout).trim().to_owned();
@@ -170,7 +170,7 @@ async fn servers(settings: &Settings) -> anyhow::Result<(Vec<DoctorCheck>, bool)
 
 /// One server: its models, the window, a tiny call.
 async fn server(
-    probe: &Probe,
+    probe: &ServerProbe,
     settings: &Settings,
     key: Option<voe_model::Secret>,
     checks: &mut Vec<DoctorCheck>,

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use voe_agent::{Plan, Strategy, UserTree};
+use voe_agent::{AttemptPlan, Strategy, UserTree};
 use voe_model::Model;
 use voe_repo::{Repo, UndoPoint};
-use voe_sandbox::Choice;
+use voe_sandbox::BackendChoice;
 use voe_search::Work;
 use voe_trace::Writer;
 use voe_trace::event::{Reason, ResumedFrom, Start, Task};
@@ -18,10 +18,10 @@ use crate::flags::OutputFlags;
 use crate::places::{AttemptPaths, is_object_id};
 use crate::session;
 use crate::settings::words::Apply;
-use crate::settings::{Settings, Source, table};
-use crate::trust::config::Answer;
-use crate::trust::record::{Origin, TrustedRecord};
-use crate::{Usage, cli, model, state, trust};
+use crate::settings::{Settings, ValueSource, table};
+use crate::trust::config::Respondent;
+use crate::trust::record::{RecordOrigin, TrustedRecord};
+use crate::{UsageError, cli, model, state, trust};
 
 pub(crate) async fn run(args: cli::Fix) -> anyhow::Result<u8> {
     match &args.resume {
@@ -38,7 +38,7 @@ async fn begin(args: &cli::Fix) -> anyhow::Result<u8> {
     let mut strategy = strategy(&settings, &here)?;
     limit(&mut strategy, &settings);
     let wishes = Wishes::of(args, &settings, repo.top())?;
-    let found = model::find(&settings, model::Name::Any).await?;
+    let found = model::find(&settings, model::ModelNameRule::Any).await?;
     for text in &found.notes {
         session::note(&args.output, text);
     }
@@ -93,7 +93,7 @@ async fn start(
         base: Some(places.base.tree.clone()),
         check: settings.text(&table::CHECK),
     };
-    let plan = Plan {
+    let plan = AttemptPlan {
         task,
         notes: if strategy.prompt.project_notes { notes(repo.top(), &args.output) } else { String::new() },
         strategy,
@@ -126,9 +126,10 @@ impl Wishes {
 
 async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     let record = trust::record::open(path, args.trust)?;
-    let start = record.trajectory.start().ok_or_else(|| Usage(format!("{} has no beginning", path.display())))?.clone();
+    let start =
+        record.trajectory.start().ok_or_else(|| UsageError(format!("{} has no beginning", path.display())))?.clone();
     if record.trajectory.finish().is_some_and(|finish| finish.reason == Reason::Completed) {
-        return Err(Usage(format!("{}: this attempt is complete; `voe replay` shows it", path.display())).into());
+        return Err(UsageError(format!("{}: this attempt is complete; `voe replay` shows it", path.display())).into());
     }
     let mut strategy = record.strategy(&start)?;
     let places = record.places.clone();
@@ -137,13 +138,13 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     let mut settings = settings(args, repo.top())?;
     limit(&mut strategy, &settings);
     // The sandbox, the network and the model come from the user, never from a record.
-    let own = record.origin == Origin::Own;
+    let own = record.origin == RecordOrigin::Own;
     if own && settings.get(&table::MODEL).is_none() && !model::reads_a_file(&start.model.name) {
         settings.flag(&table::MODEL, Some(start.model.name.clone()));
     }
     let wishes = Wishes::of(args, &settings, repo.top())?;
     record.refuse_no_sandbox(&settings)?;
-    let found = model::find_again(&settings, &start.model.base_url, model::Name::Any).await?;
+    let found = model::find_again(&settings, &start.model.base_url, model::ModelNameRule::Any).await?;
     for text in &found.notes {
         session::note(&args.output, text);
     }
@@ -161,7 +162,7 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     }
     // Only where both then and now work in the tree itself does the tree stand as the attempt left it.
     let in_place = |choice| voe_sandbox::capabilities(choice).in_place;
-    let was_in_place = then.parse::<Choice>().is_ok_and(in_place) && own;
+    let was_in_place = then.parse::<BackendChoice>().is_ok_and(in_place) && own;
     let stands = sandbox.in_place() && was_in_place;
     if was_in_place && !stands && repo.tree_now(&places.base.git_dir)? != places.base.tree {
         let text = format!(
@@ -169,11 +170,11 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
              with --sandbox none",
             repo.top().display()
         );
-        return Err(Usage(text).into());
+        return Err(UsageError(text).into());
     }
     ready_to_undo(&mut places, &repo, &parent, sandbox.in_place(), stands)?;
     let stream = wishes.stream;
-    let plan = Plan {
+    let plan = AttemptPlan {
         task: start.task.clone(),
         notes: String::new(),
         strategy,
@@ -238,7 +239,7 @@ fn adopt(
 ) -> anyhow::Result<AttemptPaths> {
     if strategy.search.is_some() {
         let text = "a search is several attempts, and those of another machine can't be resumed; start a new `voe fix`";
-        return Err(Usage(text.into()).into());
+        return Err(UsageError(text.into()).into());
     }
     let dir = state::new_attempt(&parent.join("records"), None)?;
     let undo = state::new_attempt(&parent.join("undo"), None)?;
@@ -251,11 +252,11 @@ fn adopt(
                 repo.top().display(),
                 start.task.commit.as_deref().filter(|id| is_object_id(id)).unwrap_or("that it names")
             );
-            return Err(Usage(text).into());
+            return Err(UsageError(text).into());
         }
         // It may have been exchanged since it was read; what is copied is a file, and stays foreign.
         let from = UntrustedDir::open(&record.dir)?.open_file(voe_trace::layout::TRAJECTORY)?;
-        let mut from = from.ok_or_else(|| Usage(format!("{} is gone", record.trajectory.path.display())))?;
+        let mut from = from.ok_or_else(|| UsageError(format!("{} is gone", record.trajectory.path.display())))?;
         let mut to = std::fs::File::create_new(places.trajectory())?;
         std::io::copy(&mut from, &mut to)?;
         if let Some(undo) = &places.undo {
@@ -284,7 +285,7 @@ fn settings(args: &cli::Fix, top: &Path) -> anyhow::Result<Settings> {
     settings.flag_word(&table::NETWORK, args.network);
     settings.flag(&table::IMAGE, args.image.clone());
     settings.allow_home = args.allow_home;
-    trust::config::settle(&mut settings, Answer::of(args.trust_config, args.output.json))?;
+    trust::config::settle(&mut settings, Respondent::of(args.trust_config, args.output.json))?;
     Ok(settings)
 }
 
@@ -305,7 +306,7 @@ fn limit(strategy: &mut Strategy, settings: &Settings) {
 fn statement(args: &cli::Fix) -> anyhow::Result<String> {
     let text = match (&args.problem, &args.issue) {
         (_, Some(file)) if file.as_os_str() != "-" => std::fs::read_to_string(file)
-            .map_err(|e| Usage(format!("cannot read the problem from {}: {e}", file.display())))?,
+            .map_err(|e| UsageError(format!("cannot read the problem from {}: {e}", file.display())))?,
         (Some(problem), None) if problem != "-" => problem.clone(),
         _ => {
             let mut text = String::new();
@@ -314,7 +315,7 @@ fn statement(args: &cli::Fix) -> anyhow::Result<String> {
         }
     };
     if text.trim().is_empty() {
-        return Err(Usage("the problem is empty: describe what goes wrong and what should happen".into()).into());
+        return Err(UsageError("the problem is empty: describe what goes wrong and what should happen".into()).into());
     }
     Ok(text)
 }
@@ -332,8 +333,10 @@ fn strategy(settings: &Settings, here: &Path) -> anyhow::Result<Strategy> {
     let name = settings.text(&table::STRATEGY).unwrap_or_default();
     let from = settings.get(&table::STRATEGY).map(|(_, source)| source);
     Ok(match from {
-        Some(Source::Repository(file)) => voe_agent::load::load_for_repository(&name, file.parent().unwrap_or(here))?,
-        Some(Source::User(file)) => voe_agent::load(&name, file.parent().unwrap_or(here))?,
+        Some(ValueSource::Repository(file)) => {
+            voe_agent::load::load_for_repository(&name, file.parent().unwrap_or(here))?
+        }
+        Some(ValueSource::User(file)) => voe_agent::load(&name, file.parent().unwrap_or(here))?,
         _ => voe_agent::load(&name, here)?,
     })
 }

@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::{self, time};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
-use crate::Usage;
+use crate::UsageError;
 use crate::show::one_line;
 
 /// The environment variable.
@@ -22,7 +22,7 @@ const OWN: &str = "voe";
 ///
 /// # Errors
 /// The variable has something that is not a filter.
-pub(crate) fn start(verbose: u8) -> Result<(), Usage> {
+pub(crate) fn start(verbose: u8) -> Result<(), UsageError> {
     let targets = match (verbose, std::env::var(VARIABLE)) {
         (0, Ok(text)) if !text.trim().is_empty() => filter(&text)?,
         (0, _) => return Ok(()),
@@ -32,13 +32,13 @@ pub(crate) fn start(verbose: u8) -> Result<(), Usage> {
     };
     let lines = fmt::layer().with_ansi(false).with_timer(time::uptime()).with_writer(|| Lines);
     let started = tracing_subscriber::registry().with(lines.with_filter(targets)).try_init();
-    started.map_err(|error: TryInitError| Usage(error.to_string()))
+    started.map_err(|error: TryInitError| UsageError(error.to_string()))
 }
 
 /// The filter that a text means: a level, or a level for each part of voe.
-fn filter(text: &str) -> Result<Targets, Usage> {
+fn filter(text: &str) -> Result<Targets, UsageError> {
     let refused = || {
-        Usage(format!(
+        UsageError(format!(
             "{VARIABLE}: invalid filter {text:?}: expected error, warn, info, debug or trace, or levels of parts such as \
              voe_model=debug,voe_repo=info"
         ))

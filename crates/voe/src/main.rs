@@ -41,7 +41,7 @@ use cli::{Cli, Command};
 /// An error that the caller can fix: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Usage(String);
+struct UsageError(String);
 
 /// The model or its server failed: exit code 4.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +117,7 @@ fn one_line(error: &anyhow::Error) -> String {
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {
-    let usage = error.is::<Usage>()
+    let usage = error.is::<UsageError>()
         || error.is::<voe_agent::LoadError>()
         || error.is::<voe_repo::RepoError>()
         || error.is::<voe_trace::ReadError>()

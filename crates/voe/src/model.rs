@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use voe_model::{
-    Anthropic, AnthropicConfig, Idle, LOCAL_SERVERS, Model, OpenAi, OpenAiConfig, Prices, Probe, Replay, Scripted,
-    Secret,
+    Anthropic, AnthropicConfig, Idle, LOCAL_SERVERS, Model, OpenAi, OpenAiConfig, Prices, ReplayModel, Scripted,
+    Secret, ServerProbe,
 };
 
 use crate::settings::words::Provider;
-use crate::settings::{Settings, Source, table};
-use crate::{ModelFailed, Usage, listener};
+use crate::settings::{Settings, ValueSource, table};
+use crate::{ModelFailed, UsageError, listener};
 
 /// The limit on one question of a probe: a local server answers at once, a remote one soon.
 const QUESTION: Duration = Duration::from_secs(5);
@@ -23,14 +23,14 @@ const MOST_WINDOW: u64 = 16 << 20;
 type LocalServer = (&'static str, &'static str);
 
 /// A model and what the user should know about it.
-pub(crate) struct Found {
+pub(crate) struct FoundModel {
     pub(crate) model: Arc<dyn Model>,
     pub(crate) notes: Vec<String>,
 }
 
 /// What a name that the user gives must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Name {
+pub(crate) enum ModelNameRule {
     /// Whatever the server makes of it: some take names that they don't list.
     Any,
     /// One that the server lists, if it lists any. An experiment says which model was asked, so it must not be another one,
@@ -39,20 +39,20 @@ pub(crate) enum Name {
 }
 
 /// The model that the settings ask for.
-pub(crate) async fn find(settings: &Settings, kind: Name) -> anyhow::Result<Found> {
+pub(crate) async fn find(settings: &Settings, kind: ModelNameRule) -> anyhow::Result<FoundModel> {
     find_among(settings, &LOCAL_SERVERS, kind).await
 }
 
 /// The same, where only these local servers are looked for if the settings name none.
-async fn find_among(settings: &Settings, usual: &[LocalServer], kind: Name) -> anyhow::Result<Found> {
+async fn find_among(settings: &Settings, usual: &[LocalServer], kind: ModelNameRule) -> anyhow::Result<FoundModel> {
     let wanted = settings.text(&table::MODEL);
     if let Some(file) = wanted.as_deref().and_then(|name| name.strip_prefix("scripted:")) {
-        let script = Scripted::from_file(Path::new(file)).map_err(|e| Usage(e.to_string()))?;
-        return Ok(Found { model: Arc::new(script), notes: Vec::new() });
+        let script = Scripted::from_file(Path::new(file)).map_err(|e| UsageError(e.to_string()))?;
+        return Ok(FoundModel { model: Arc::new(script), notes: Vec::new() });
     }
     if let Some(file) = wanted.as_deref().and_then(|name| name.strip_prefix("replay:")) {
         let trajectory = voe_trace::Trajectory::read(Path::new(file))?;
-        return Ok(Found { model: Arc::new(Replay::from_records(&trajectory.records)), notes: Vec::new() });
+        return Ok(FoundModel { model: Arc::new(ReplayModel::from_records(&trajectory.records)), notes: Vec::new() });
     }
     let key = key(settings)?;
     let prices = prices(settings)?;
@@ -63,12 +63,12 @@ async fn find_among(settings: &Settings, usual: &[LocalServer], kind: Name) -> a
         Some(url) => vec![voe_model::probe(&url, key.as_ref(), QUESTION).await.map_err(ModelFailed)?],
         None => local(usual).await?,
     };
-    let probe = choose(probes, wanted.as_deref().filter(|_| kind == Name::Listed))?;
+    let probe = choose(probes, wanted.as_deref().filter(|_| kind == ModelNameRule::Listed))?;
     let name = match wanted {
         Some(name) => name,
         None => match probe.models.first() {
             Some(model) => model.name.clone(),
-            None => return Err(Usage(format!("{} lists no model; name one with --model", probe.base_url)).into()),
+            None => return Err(UsageError(format!("{} lists no model; name one with --model", probe.base_url)).into()),
         },
     };
     let mut config = OpenAiConfig::new(&probe.base_url, &name);
@@ -95,12 +95,12 @@ async fn find_among(settings: &Settings, usual: &[LocalServer], kind: Name) -> a
         );
     }
     let model = OpenAi::new(config).map_err(ModelFailed)?;
-    Ok(Found { model: Arc::new(model), notes })
+    Ok(FoundModel { model: Arc::new(model), notes })
 }
 
 /// The same for an attempt that is resumed and was made with the server at `before`. A record's address is not used: the
 /// user names the server, or it is one of the local ones that are tried anyway.
-pub(crate) async fn find_again(settings: &Settings, before: &str, kind: Name) -> anyhow::Result<Found> {
+pub(crate) async fn find_again(settings: &Settings, before: &str, kind: ModelNameRule) -> anyhow::Result<FoundModel> {
     let asks_a_server = settings.text(&table::MODEL).is_none_or(|name| !reads_a_file(&name));
     let local = LOCAL_SERVERS.iter().any(|(_, url)| *url == before.trim_end_matches('/'));
     let has_address =
@@ -109,7 +109,7 @@ pub(crate) async fn find_again(settings: &Settings, before: &str, kind: Name) ->
         let text = format!(
             "this attempt was made with the server {before}; name the server to resume it with: --base-url URL"
         );
-        return Err(Usage(text).into());
+        return Err(UsageError(text).into());
     }
     // Of several local servers the one that answered before, not the first one found.
     let same: Vec<_> = LOCAL_SERVERS.into_iter().filter(|(_, url)| *url == before.trim_end_matches('/')).collect();
@@ -127,9 +127,9 @@ async fn anthropic(
     model: Option<String>,
     key: Option<Secret>,
     prices: Prices,
-    kind: Name,
-) -> anyhow::Result<Found> {
-    let model = model.ok_or_else(|| Usage("name the model with --model; Anthropic serves many".into()))?;
+    kind: ModelNameRule,
+) -> anyhow::Result<FoundModel> {
+    let model = model.ok_or_else(|| UsageError("name the model with --model; Anthropic serves many".into()))?;
     let mut config = AnthropicConfig::new(model, key);
     if let Some(url) = settings.text(&table::BASE_URL) {
         config.base_url = url;
@@ -138,7 +138,7 @@ async fn anthropic(
     config.window = settings.count(&table::WINDOW);
     config.idle = idle(settings);
     let asked = Anthropic::new(config.clone()).map_err(ModelFailed)?;
-    if kind == Name::Listed
+    if kind == ModelNameRule::Listed
         && let Some(names) = asked.list().await
         && !names.contains(&config.model)
         && !asked.has_model().await
@@ -149,7 +149,7 @@ async fn anthropic(
         config.window = asked.ask_window().await;
     }
     let model = Anthropic::new(config).map_err(ModelFailed)?;
-    Ok(Found { model: Arc::new(model), notes: Vec::new() })
+    Ok(FoundModel { model: Arc::new(model), notes: Vec::new() })
 }
 
 /// How long the server is waited for.
@@ -168,8 +168,9 @@ fn idle(settings: &Settings) -> Idle {
 fn prices(settings: &Settings) -> anyhow::Result<Prices> {
     let Some(file) = settings.path(&table::PRICES) else { return Ok(Prices::shipped()) };
     let shown = file.display();
-    let text = std::fs::read_to_string(&file).map_err(|e| Usage(format!("cannot read the prices {shown}: {e}")))?;
-    let own = Prices::from_toml(&text).map_err(|e| Usage(format!("{shown}: {e}")))?;
+    let text =
+        std::fs::read_to_string(&file).map_err(|e| UsageError(format!("cannot read the prices {shown}: {e}")))?;
+    let own = Prices::from_toml(&text).map_err(|e| UsageError(format!("{shown}: {e}")))?;
     Ok(Prices::shipped().with(own))
 }
 
@@ -178,19 +179,21 @@ pub(crate) fn key(settings: &Settings) -> anyhow::Result<Option<Secret>> {
     let variable = settings.text(&table::API_KEY_ENV).unwrap_or_default();
     let key = Secret::from_env(&variable);
     if key.is_none() && settings.set(&table::API_KEY_ENV).is_some() {
-        return Err(Usage(format!("the API key is to be in the variable {variable}, and that is not set")).into());
+        return Err(UsageError(format!("the API key is to be in the variable {variable}, and that is not set")).into());
     }
-    if let (Some(_), Some((url, Source::Repository(file)))) = (&key, settings.get(&table::BASE_URL)) {
+    if let (Some(_), Some((url, ValueSource::Repository(file)))) = (&key, settings.get(&table::BASE_URL)) {
         let text = format!(
             "{} names the server {url}; voe sends your API key only to a server that you name yourself \
              (--base-url, VOE_BASE_URL or your own config file)",
             file.display()
         );
-        return Err(Usage(text).into());
+        return Err(UsageError(text).into());
     }
-    let own_address =
-        matches!(settings.get(&table::BASE_URL), Some((_, Source::Flag | Source::Variable(_) | Source::User(_))));
-    if let (Some(_), false, Some((provider, Source::Repository(file)))) =
+    let own_address = matches!(
+        settings.get(&table::BASE_URL),
+        Some((_, ValueSource::Flag | ValueSource::Variable(_) | ValueSource::User(_)))
+    );
+    if let (Some(_), false, Some((provider, ValueSource::Repository(file)))) =
         (&key, own_address, settings.get(&table::PROVIDER))
     {
         let text = format!(
@@ -198,7 +201,7 @@ pub(crate) fn key(settings: &Settings) -> anyhow::Result<Option<Secret>> {
              VOE_PROVIDER or your own config file)",
             file.display()
         );
-        return Err(Usage(text).into());
+        return Err(UsageError(text).into());
     }
     Ok(key)
 }
@@ -213,20 +216,20 @@ pub(crate) fn foreign_server(url: &str) -> Option<String> {
 }
 
 /// The first of these servers, or the first that lists the model `wanted`. One that lists none may have it.
-fn choose(probes: Vec<Probe>, wanted: Option<&str>) -> anyhow::Result<Probe> {
+fn choose(probes: Vec<ServerProbe>, wanted: Option<&str>) -> anyhow::Result<ServerProbe> {
     let Some(wanted) = wanted else {
-        return probes.into_iter().next().ok_or_else(|| Usage("no server was found".into()).into());
+        return probes.into_iter().next().ok_or_else(|| UsageError("no server was found".into()).into());
     };
-    let has = |probe: &&Probe| probe.models.iter().any(|model| model.name == wanted);
+    let has = |probe: &&ServerProbe| probe.models.iter().any(|model| model.name == wanted);
     if let Some(found) = probes.iter().find(has).or(probes.iter().find(|probe| probe.models.is_empty())) {
         return Ok(found.clone());
     }
-    let names = |probe: Probe| (probe.base_url, probe.models.into_iter().map(|model| model.name).collect());
+    let names = |probe: ServerProbe| (probe.base_url, probe.models.into_iter().map(|model| model.name).collect());
     Err(unknown(wanted, &probes.into_iter().map(names).collect::<Vec<_>>()).into())
 }
 
 /// No server has a model of this name. Each with its address and its models.
-fn unknown(wanted: &str, servers: &[(String, Vec<String>)]) -> Usage {
+fn unknown(wanted: &str, servers: &[(String, Vec<String>)]) -> UsageError {
     const MOST: usize = 10;
     let listed = |(url, names): &(String, Vec<String>)| {
         let more = names.len().saturating_sub(MOST);
@@ -234,13 +237,13 @@ fn unknown(wanted: &str, servers: &[(String, Vec<String>)]) -> Usage {
         format!("{url} has {}{more}", names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", "))
     };
     let all = servers.iter().map(listed).collect::<Vec<_>>().join("; ");
-    Usage(format!(
+    UsageError(format!(
         "no server has the model {wanted:?}: {all}; give one of these with --model, or another server with --base-url"
     ))
 }
 
 /// The local servers that answer, in the order of the list; at least one.
-async fn local(usual: &[LocalServer]) -> anyhow::Result<Vec<Probe>> {
+async fn local(usual: &[LocalServer]) -> anyhow::Result<Vec<ServerProbe>> {
     let mut probes = tokio::task::JoinSet::new();
     let foreign: Vec<_> = usual.iter().filter_map(|(_, url)| foreign_server(url)).collect();
     for (i, (_, url)) in usual.iter().copied().enumerate().filter(|(_, (_, url))| foreign_server(url).is_none()) {
@@ -248,7 +251,7 @@ async fn local(usual: &[LocalServer]) -> anyhow::Result<Vec<Probe>> {
     }
     let mut found: Vec<_> = probes.join_all().await;
     found.sort_by_key(|(i, _)| *i);
-    let answer: Vec<Probe> = found.into_iter().filter_map(|(_, probe)| probe.ok()).collect();
+    let answer: Vec<ServerProbe> = found.into_iter().filter_map(|(_, probe)| probe.ok()).collect();
     if !answer.is_empty() {
         return Ok(answer);
     }
@@ -264,9 +267,9 @@ mod tests {
 
     use super::*;
 
-    fn server(base_url: &str, models: &[&str]) -> Probe {
+    fn server(base_url: &str, models: &[&str]) -> ServerProbe {
         let model = |name: &&str| ServerModel { name: (*name).to_owned(), ..ServerModel::default() };
-        Probe {
+        ServerProbe {
             base_url: base_url.to_owned(),
             kind: ServerKind::Other,
             server: None,

@@ -9,7 +9,7 @@ use voe_repo::Base;
 use voe_trace::layout;
 use voe_untrusted::{UntrustedDir, atomic_write};
 
-use crate::Usage;
+use crate::UsageError;
 
 /// The file next to an attempt's record that says where the attempt's parts are.
 pub(crate) const ABOUT: &str = "attempt.json";
@@ -59,7 +59,7 @@ impl AttemptPaths {
     pub(crate) fn load(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join(ABOUT);
         let broken =
-            |why: String| Usage(format!("this attempt can't be resumed or run again: {}: {why}", path.display()));
+            |why: String| UsageError(format!("this attempt can't be resumed or run again: {}: {why}", path.display()));
         let text = UntrustedDir::open(dir).and_then(|dir| dir.read(ABOUT, MOST_ABOUT));
         let text = text.map_err(|e| broken(e.to_string()))?.ok_or_else(|| broken("no such file".into()))?;
         let places: Self = serde_json::from_slice(&text).map_err(|e| broken(e.to_string()))?;

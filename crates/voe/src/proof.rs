@@ -7,7 +7,7 @@ use voe_trace::event::Finish;
 use voe_trace::{Check, Level, Outcome, Trajectory};
 
 use crate::show::one_line;
-use crate::{Usage, cli, exit, trust};
+use crate::{UsageError, cli, exit, trust};
 
 /// Lines of output that are shown of each run.
 const LINES: usize = 25;
@@ -15,7 +15,7 @@ const LINES: usize = 25;
 pub(crate) fn run(args: &cli::Proof) -> anyhow::Result<u8> {
     let trajectory = Trajectory::read(&args.trajectory)?;
     let finish = trajectory.finish().ok_or_else(|| {
-        Usage(format!("{}: this attempt has not ended, so nothing is proven", args.trajectory.display()))
+        UsageError(format!("{}: this attempt has not ended, so nothing is proven", args.trajectory.display()))
     })?;
     let own = trust::record::is_own(&args.trajectory);
     out!("{}", render(finish, own));

@@ -3,28 +3,28 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use voe_agent::{Observer, Plan, Strategy};
-use voe_model::Replay;
+use voe_agent::{AttemptPlan, Observer, Strategy};
+use voe_model::ReplayModel;
 use voe_repo::{Base, Repo};
 use voe_search::Work;
 use voe_trace::event::{Finish, Start};
 use voe_trace::{Event, Trajectory, Writer};
-use voe_untrusted::{Kind, UntrustedDir};
+use voe_untrusted::{FileKind, UntrustedDir};
 
 use crate::places::{ABOUT, AttemptPaths, STORE};
 use crate::session;
 use crate::settings::Settings;
 use crate::settings::words::Apply;
 use crate::show::{self, Paint};
-use crate::trust::record::{Origin, TrustedRecord};
-use crate::{Usage, cli, exit, state, trust};
+use crate::trust::record::{RecordOrigin, TrustedRecord};
+use crate::{UsageError, cli, exit, state, trust};
 
-pub(crate) async fn run(args: cli::Replay) -> anyhow::Result<u8> {
+pub(crate) async fn run(args: cli::ReplayArgs) -> anyhow::Result<u8> {
     if args.run { again(&args).await } else { shown(&args, &Trajectory::read(&args.trajectory)?) }
 }
 
 /// Shows the record, from the file alone.
-fn shown(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8> {
+fn shown(args: &cli::ReplayArgs, trajectory: &Trajectory) -> anyhow::Result<u8> {
     let paint = Paint::stdout(args.output.no_color);
     let mut live = show::Live::new(paint, false);
     let mut json = show::Json;
@@ -60,15 +60,16 @@ fn shown(args: &cli::Replay, trajectory: &Trajectory) -> anyhow::Result<u8> {
 }
 
 /// Re-runs it on a fresh copy of its base and reports where it diverged.
-async fn again(args: &cli::Replay) -> anyhow::Result<u8> {
+async fn again(args: &cli::ReplayArgs) -> anyhow::Result<u8> {
     let record = trust::record::open(&args.trajectory, args.trust)?;
     let trajectory = &record.trajectory;
-    let start = trajectory.start().ok_or_else(|| Usage(format!("{} has no beginning", trajectory.path.display())))?;
+    let start =
+        trajectory.start().ok_or_else(|| UsageError(format!("{} has no beginning", trajectory.path.display())))?;
     let strategy = record.strategy(start)?;
     if strategy.search.is_some() {
         let text = "a search is several attempts; run one of them again: voe replay --run";
         let one = trajectory.path.with_file_name("attempts/1/trajectory.jsonl");
-        return Err(Usage(format!("{text} {}", one.display())).into());
+        return Err(UsageError(format!("{text} {}", one.display())).into());
     }
     let mut settings = Settings::load(None)?;
     settings.flag_sandbox(args.sandbox);
@@ -105,12 +106,12 @@ fn base_of(record: &TrustedRecord) -> anyhow::Result<Base> {
             "{} not found: this record came without its base; run it where it was made",
             base.git_dir.display()
         );
-        return Err(Usage(text).into());
+        return Err(UsageError(text).into());
     }
     let objects = UntrustedDir::open(dir)?.dir(Path::new(STORE).join("objects"))?;
     if leads_elsewhere(&objects, 2)? || objects.kind("info/alternates").is_ok_and(|kind| kind.is_some()) {
         let text = format!("{}: objects of other repositories are not used for a record from elsewhere", dir.display());
-        return Err(Usage(text).into());
+        return Err(UsageError(text).into());
     }
     Ok(base)
 }
@@ -119,8 +120,8 @@ fn base_of(record: &TrustedRecord) -> anyhow::Result<Base> {
 fn leads_elsewhere(dir: &UntrustedDir, depth: u32) -> Result<bool, voe_untrusted::Error> {
     for entry in dir.entries()? {
         match entry.kind {
-            Kind::Link => return Ok(true),
-            Kind::Dir if depth > 1 && leads_elsewhere(&dir.dir(&entry.name)?, depth - 1)? => return Ok(true),
+            FileKind::Link => return Ok(true),
+            FileKind::Dir if depth > 1 && leads_elsewhere(&dir.dir(&entry.name)?, depth - 1)? => return Ok(true),
             _ => {}
         }
     }
@@ -128,7 +129,7 @@ fn leads_elsewhere(dir: &UntrustedDir, depth: u32) -> Result<bool, voe_untrusted
 }
 
 async fn attempt(
-    args: &cli::Replay,
+    args: &cli::ReplayArgs,
     start: &Start,
     strategy: Strategy,
     record: &TrustedRecord,
@@ -137,15 +138,15 @@ async fn attempt(
 ) -> anyhow::Result<Finish> {
     // The copy stands where the original stood, so that absolute paths in commands hold; where the sandbox can't do that,
     // the difference shows in the results. A record from elsewhere doesn't choose what it is mounted over.
-    let at = (record.origin == Origin::Own).then_some(start.task.workspace.as_str());
+    let at = (record.origin == RecordOrigin::Own).then_some(start.task.workspace.as_str());
     let sandbox = session::sandbox_at(settings, &places.repository, &places.dir.join("sandbox"), at).await?;
     let mut task = start.task.clone();
     task.workspace = sandbox.workspace().display().to_string();
-    let plan = Plan {
+    let plan = AttemptPlan {
         task,
         notes: String::new(),
         strategy,
-        model: Arc::new(Replay::from_records(&record.trajectory.records)),
+        model: Arc::new(ReplayModel::from_records(&record.trajectory.records)),
         sandbox,
         pristine: places.base.pristine(),
         user_tree: None,

@@ -11,7 +11,7 @@ use crate::show::out;
 use crate::signals::Signals;
 use crate::{cli, exit};
 
-pub(crate) async fn report(args: cli::Report) -> anyhow::Result<u8> {
+pub(crate) async fn report(args: cli::ReportArgs) -> anyhow::Result<u8> {
     let format = args.format;
     let options = report::ReportOptions {
         inputs: args.inputs,
@@ -52,7 +52,7 @@ pub(crate) fn power(args: &cli::Power) -> anyhow::Result<u8> {
     Ok(exit::OK)
 }
 
-pub(crate) async fn view(args: cli::View) -> anyhow::Result<u8> {
+pub(crate) async fn view(args: cli::ViewArgs) -> anyhow::Result<u8> {
     let options = viewer::ViewOptions {
         inputs: args.inputs,
         suite: suite(args.suite.as_deref()).await?,

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use voe_agent::{AttemptError, Ended, Observer};
+use voe_agent::{AttemptError, EndedAttempt, Observer};
 use voe_repo::{Repo, UndoPoint};
-use voe_sandbox::{Sandbox, Spec};
+use voe_sandbox::{Sandbox, SandboxConfig};
 use voe_search::{SearchError, Work};
 use voe_trace::event::{Applied, Finish};
 use voe_trace::{Reason, layout};
@@ -53,9 +53,9 @@ pub(crate) async fn sandbox_at(
 }
 
 /// What the settings ask of a sandbox.
-pub(crate) fn spec(settings: &Settings, workspace: &Path, home: &Path) -> anyhow::Result<Spec> {
+pub(crate) fn spec(settings: &Settings, workspace: &Path, home: &Path) -> anyhow::Result<SandboxConfig> {
     let program = std::env::current_exe().context("cannot find voe's own program")?;
-    let mut spec = Spec::new(program, workspace, home);
+    let mut spec = SandboxConfig::new(program, workspace, home);
     spec.choice = settings.sandbox();
     spec.allow_home = settings.allow_home;
     spec.state = state::dir().ok();
@@ -121,7 +121,7 @@ pub(crate) async fn run(
     places: &AttemptPaths,
     apply: Apply,
     output: &OutputFlags,
-    verdict: impl AsyncFnOnce(&Ended) -> anyhow::Result<Option<bool>>,
+    verdict: impl AsyncFnOnce(&EndedAttempt) -> anyhow::Result<Option<bool>>,
 ) -> anyhow::Result<Finish> {
     let (reason, error) = attempt.run().await;
     let repo = Repo::discover(&places.repository)?;
@@ -155,14 +155,16 @@ pub(crate) async fn run(
         let what = tokio::task::spawn_blocking(move || to.apply(&base, &patch, &export, &undo)).await??;
         ended.finish.applied = what.recorded();
         applied = match &what {
-            voe_repo::Applied::Plain => show::block::applied_line(Applied::Yes, false).into(),
-            voe_repo::Applied::Merged(files) => format!("applied, merged with your changes of {}", files.join(", ")),
-            voe_repo::Applied::Nothing => show::block::applied_line(Applied::No, true).into(),
-            voe_repo::Applied::Conflict(conflicts) => {
+            voe_repo::ApplyOutcome::Plain => show::block::applied_line(Applied::Yes, false).into(),
+            voe_repo::ApplyOutcome::Merged(files) => {
+                format!("applied, merged with your changes of {}", files.join(", "))
+            }
+            voe_repo::ApplyOutcome::Nothing => show::block::applied_line(Applied::No, true).into(),
+            voe_repo::ApplyOutcome::Conflict(conflicts) => {
                 let why: Vec<_> = conflicts.iter().map(ToString::to_string).collect();
                 format!("{}: {}", show::block::applied_line(Applied::Conflict, false), why.join("; "))
             }
-            voe_repo::Applied::Refused(hazards) => {
+            voe_repo::ApplyOutcome::Refused(hazards) => {
                 let why: Vec<_> = hazards.iter().map(ToString::to_string).collect();
                 format!("never applied: {}", why.join("; "))
             }
@@ -200,7 +202,7 @@ pub(crate) async fn run(
 }
 
 /// Asks on the terminal. Ctrl-C and the end of input are a no.
-async fn confirmed(ended: &Ended, output: &OutputFlags) -> anyhow::Result<bool> {
+async fn confirmed(ended: &EndedAttempt, output: &OutputFlags) -> anyhow::Result<bool> {
     let paint = Paint::stdout(output.no_color);
     let automatic = show::block::automatic_line(&voe_repo::automatic(&ended.export), paint);
     let unseen = show::block::unseen_line(&voe_repo::not_text(&ended.export), paint);

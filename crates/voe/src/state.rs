@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use voe_untrusted::{UntrustedDir, private, user_dirs};
 
-use crate::Usage;
+use crate::UsageError;
 
 /// voe's state directory: `VOE_STATE_DIR`, else the system's place for such things.
 pub(crate) fn dir() -> anyhow::Result<PathBuf> {
     let dir = user_dirs::state();
-    Ok(dir.ok_or_else(|| Usage("you have no home directory; set HOME or VOE_STATE_DIR".into()))?)
+    Ok(dir.ok_or_else(|| UsageError("you have no home directory; set HOME or VOE_STATE_DIR".into()))?)
 }
 
 /// The same, made if it isn't there, and for this user alone: records contain what the repository and the model's server said,
@@ -39,12 +39,12 @@ pub(crate) fn new_attempt(parent: &Path, given: Option<&Path>) -> anyhow::Result
             if dir.join(voe_trace::layout::TRAJECTORY).exists() {
                 let text =
                     format!("{} already has a record; use another --out, or resume it with --resume", dir.display());
-                return Err(Usage(text).into());
+                return Err(UsageError(text).into());
             }
             // What lies in it could be links to other files of the user's.
             if !private::output(dir, &[])?.entries()?.is_empty() {
                 let text = format!("{} is not empty; give another --out", dir.display());
-                return Err(Usage(text).into());
+                return Err(UsageError(text).into());
             }
             dir.to_owned()
         }
@@ -141,7 +141,7 @@ pub(crate) fn lock(parent: &Path, top: &Path) -> anyhow::Result<fs::File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => {
-            Err(Usage(format!("another voe is at work in {}; wait for it, or end it", top.display())).into())
+            Err(UsageError(format!("another voe is at work in {}; wait for it, or end it", top.display())).into())
         }
         Err(fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
     }

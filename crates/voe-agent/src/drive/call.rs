@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use voe_proof::Called;
+use voe_proof::CallEnd;
 use voe_proof::outcome;
-use voe_protocol::{CallResult, Limits};
+use voe_protocol::{CallLimits, CallResult};
 use voe_trace::event::{NudgeKind, ToolResult};
 use voe_trace::{Check, Event, Level, Note, Outcome, Reason, ToolCall, Why};
 
 use super::Loop;
-use crate::end::End;
-use crate::policy::{Action, Ran, failing_check};
+use crate::end::LoopEnd;
+use crate::policy::{PolicyAction, RanCall, failing_check};
 use crate::prompt::HARNESS;
 use crate::record::habits::command;
 use crate::record::history::VerifyPoint;
@@ -21,7 +21,7 @@ use crate::tools;
 
 impl Loop {
     /// Runs one call, records its result and voe's notes on it.
-    pub(crate) async fn call(&mut self, call: &ToolCall) -> Result<(), End> {
+    pub(crate) async fn call(&mut self, call: &ToolCall) -> Result<(), LoopEnd> {
         if call.name == tools::FINISH && self.session.strategy.done.finish_tool {
             let refusal = self.done().await?;
             let accepted = refusal.is_none();
@@ -39,10 +39,10 @@ impl Loop {
         }
         let ran = self.run_tool(call).await?;
         let outcome = outcome(&ran);
-        let mut pending = Pending { result: self.session.recorded_result(call, ran), checks: Vec::new() };
+        let mut pending = PendingCall { result: self.session.recorded_result(call, ran), checks: Vec::new() };
         self.session.collect_counterfactuals().await?;
         for policy in self.policies() {
-            let ran = Ran { result: &pending.result, outcome: &outcome };
+            let ran = RanCall { result: &pending.result, outcome: &outcome };
             for action in policy.after_call(self.view(), &ran) {
                 self.carry_out(action, &mut pending).await?;
             }
@@ -70,27 +70,27 @@ impl Loop {
     }
 
     /// Carries out a policy's action after a call.
-    async fn carry_out(&mut self, action: Action, pending: &mut Pending) -> Result<(), End> {
+    async fn carry_out(&mut self, action: PolicyAction, pending: &mut PendingCall) -> Result<(), LoopEnd> {
         let step = self.session.log.conversation.step;
         match action {
-            Action::Note(note) => pending.result.notes.push(note),
-            Action::Facts => {
+            PolicyAction::Note(note) => pending.result.notes.push(note),
+            PolicyAction::Facts => {
                 let facts = std::mem::take(&mut self.session.pending_facts);
                 pending.result.notes.extend(facts.into_iter().map(|text| Note::Evidence { text }));
             }
-            Action::Nudge(kind, text, placement) => {
+            PolicyAction::Nudge(kind, text, placement) => {
                 self.session.log.write(Event::Nudge { step, kind, text: text.clone() })?;
                 match placement {
                     Placement::ToolResult => pending.result.notes.push(Note::Nudge { kind, text }),
                     Placement::User => self.after_step.push(text),
                 }
             }
-            Action::PutBack(text) => {
+            PolicyAction::PutBack(text) => {
                 self.session.put_back_source(&mut pending.result).await?;
                 pending.result.notes.push(Note::Nudge { kind: NudgeKind::RedFirst, text });
             }
-            Action::Record(check) => pending.checks.push((*check, false)),
-            Action::RunAgain(commands) => {
+            PolicyAction::Record(check) => pending.checks.push((*check, false)),
+            PolicyAction::RunAgain(commands) => {
                 for command in commands {
                     if let Some(check) = self.session.run_command(&command).await? {
                         let text = failing_check(&check);
@@ -99,16 +99,16 @@ impl Loop {
                     }
                 }
             }
-            Action::Write(event) => self.session.log.write(event)?,
-            Action::End(reason) => return Err(End::Reason(reason)),
+            PolicyAction::Write(event) => self.session.log.write(event)?,
+            PolicyAction::End(reason) => return Err(LoopEnd::Reason(reason)),
             // These belong to other hooks.
-            Action::Refuse(_) | Action::Verify(_) => {}
+            PolicyAction::Refuse(_) | PolicyAction::Verify(_) => {}
         }
         Ok(())
     }
 
     /// Runs a tool, within the time that is left, unless the user stops it.
-    async fn run_tool(&mut self, call: &ToolCall) -> Result<CallResult, End> {
+    async fn run_tool(&mut self, call: &ToolCall) -> Result<CallResult, LoopEnd> {
         let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
         if !self.session.tools.iter().any(|tool| tool.name == call.name) {
             let names: Vec<_> = self.session.tools.iter().map(|tool| tool.name.as_str()).collect();
@@ -118,16 +118,16 @@ impl Loop {
         for policy in self.policies() {
             for action in policy.before_call(self.view(), call, &arguments) {
                 match action {
-                    Action::Refuse(refusal) => {
+                    PolicyAction::Refuse(refusal) => {
                         let state = self.session.state_before();
                         return Ok(CallResult { output: refusal, state, ..CallResult::default() });
                     }
-                    Action::Write(event) => self.session.log.write(event)?,
+                    PolicyAction::Write(event) => self.session.log.write(event)?,
                     _ => {}
                 }
             }
         }
-        let limit = Duration::from_secs_f64(Limits::default().max_timeout_s);
+        let limit = Duration::from_secs_f64(CallLimits::default().max_timeout_s);
         let deadline = self.session.deadline;
         let called = tokio::select! {
             biased;
@@ -136,8 +136,8 @@ impl Loop {
             called = self.session.workspace.call(&call.name, &arguments, limit) => Ok(called?),
         };
         match called {
-            Ok(Called::Result(result)) => Ok(*result),
-            Ok(Called::Died(why)) => {
+            Ok(CallEnd::Result(result)) => Ok(*result),
+            Ok(CallEnd::Died(why)) => {
                 let step = self.session.log.conversation.step;
                 self.session.log.write(Event::ToolboxRestarted { step, why: why.clone() })?;
                 let state = self.session.workspace.state().await?;
@@ -149,13 +149,13 @@ impl Loop {
             }
             Err(reason) => {
                 self.session.workspace.interrupt();
-                Err(End::Reason(reason))
+                Err(LoopEnd::Reason(reason))
             }
         }
     }
 
     /// Runs a check once more if it ended differently than before on the same code: a flaky check proves nothing.
-    async fn settle_flaky(&mut self, check: &mut Check) -> Result<(), End> {
+    async fn settle_flaky(&mut self, check: &mut Check) -> Result<(), LoopEnd> {
         let passes = |check: &Check| check.with.exit == Some(0);
         let disagrees = self.session.log.ledger.find(&check.command).is_some_and(|old| passes(old) != passes(check));
         if disagrees
@@ -170,7 +170,7 @@ impl Loop {
 }
 
 /// A call that has run, with what is recorded after its result: checks, and whether each also runs without the edits.
-struct Pending {
+struct PendingCall {
     result: ToolResult,
     checks: Vec<(Check, bool)>,
 }

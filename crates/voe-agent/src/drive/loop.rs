@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use voe_evidence::Require;
-use voe_trace::event::{NudgeKind, Origin, Reply};
+use voe_trace::event::{MessageOrigin, NudgeKind, RecordedReply};
 use voe_trace::{Event, Message, Reason};
 
 use crate::done;
-use crate::end::End;
-use crate::policy::{self, Action, Policy, View};
+use crate::end::LoopEnd;
+use crate::policy::{self, Policy, PolicyAction, PolicyView};
 use crate::prompt::{self, HARNESS};
 use crate::record::history::VerifyPoint;
 use crate::session::Session;
@@ -29,10 +29,10 @@ impl Loop {
     }
 
     /// Runs to the end.
-    pub(crate) async fn run(&mut self) -> End {
+    pub(crate) async fn run(&mut self) -> LoopEnd {
         loop {
             let ended = match self.step().await {
-                Ok(()) => self.session.end_step(None).map_err(End::Failed),
+                Ok(()) => self.session.end_step(None).map_err(LoopEnd::Failed),
                 end => end,
             };
             if let Err(end) = ended {
@@ -42,7 +42,7 @@ impl Loop {
     }
 
     /// One step: a reply, its calls, and the messages that follow.
-    pub(crate) async fn step(&mut self) -> Result<(), End> {
+    pub(crate) async fn step(&mut self) -> Result<(), LoopEnd> {
         self.session.check_limits()?;
         self.session.make_room().await?;
         let reply = self.session.ask().await?;
@@ -63,19 +63,19 @@ impl Loop {
         }
         for policy in self.policies() {
             for action in policy.after_step(self.view()) {
-                if let Action::Verify(point) = action {
+                if let PolicyAction::Verify(point) = action {
                     self.verify_due.get_or_insert(point);
                 }
             }
         }
         match self.verify_due.take() {
             Some(point) => self.verify(point).await,
-            None => self.say_after_step(Origin::Nudge),
+            None => self.say_after_step(MessageOrigin::Nudge),
         }
     }
 
     /// The model declares that it is done. `None`: accepted; else the refusal that it gets.
-    pub(crate) async fn done(&mut self) -> Result<Option<String>, End> {
+    pub(crate) async fn done(&mut self) -> Result<Option<String>, LoopEnd> {
         self.session.collect_counterfactuals().await?;
         if self.session.strategy.gate.require != Require::Nothing && self.session.log.ledger.edited() {
             let fact = self.session.users_check_if_due().await?;
@@ -84,7 +84,7 @@ impl Loop {
         let (step, level) = (self.session.log.conversation.step, self.session.log.ledger.level());
         for policy in self.policies() {
             for action in policy.on_done(self.view()) {
-                let Action::Refuse(refusal) = action else { continue };
+                let PolicyAction::Refuse(refusal) = action else { continue };
                 let mut parts = std::mem::take(&mut self.session.pending_facts);
                 parts.push(refusal);
                 let text = parts.join("\n\n");
@@ -101,17 +101,17 @@ impl Loop {
     }
 
     /// The view that policies get.
-    pub(crate) fn view(&self) -> View<'_> {
+    pub(crate) fn view(&self) -> PolicyView<'_> {
         let Session { task, strategy, log, .. } = &self.session;
-        View { task, strategy, log }
+        PolicyView { task, strategy, log }
     }
 
     /// A reply without a call: the end, a call that could not be read, or an oversight.
-    async fn without_call(&mut self, reply: &Reply) -> Result<(), End> {
+    async fn without_call(&mut self, reply: &RecordedReply) -> Result<(), LoopEnd> {
         if reply.malformed.is_none() && done::declares_done(&reply.message.content, &self.session.strategy.done) {
             return match self.done().await? {
                 None => self.verify(VerifyPoint::End).await,
-                Some(refusal) => Ok(self.session.say(Origin::Gate, Message::user(refusal))?),
+                Some(refusal) => Ok(self.session.say(MessageOrigin::Gate, Message::user(refusal))?),
             };
         }
         if self.session.strategy.compaction.after_cut && self.session.log.counters.cut_off {
@@ -119,11 +119,11 @@ impl Loop {
         }
         let most = self.session.strategy.done.reminders;
         if most > 0 && self.session.log.counters.idle + 1 >= most {
-            return Err(End::Reason(Reason::Stuck));
+            return Err(LoopEnd::Reason(Reason::Stuck));
         }
         let (origin, text) = match &reply.malformed {
-            Some(malformed) => (Origin::Malformed, format!("{HARNESS} {malformed}")),
-            None => (Origin::Reminder, prompt::reminder(&self.session.strategy, &self.session.task)),
+            Some(malformed) => (MessageOrigin::Malformed, format!("{HARNESS} {malformed}")),
+            None => (MessageOrigin::Reminder, prompt::reminder(&self.session.strategy, &self.session.task)),
         };
         self.session.log.write(Event::Nudge { step: reply.step, kind: NudgeKind::Reminder, text: text.clone() })?;
         Ok(self.session.say(origin, Message::user(text))?)

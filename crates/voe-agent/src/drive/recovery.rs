@@ -4,14 +4,14 @@ use voe_trace::Event;
 use voe_trace::event::NudgeKind;
 
 use super::Loop;
-use crate::end::End;
+use crate::end::LoopEnd;
 use crate::prompt::HARNESS;
 use crate::record::history::VerifyPoint;
 use crate::strategy::RecoverHow;
 
 impl Loop {
     /// Continues after a failed verification. What is left in `after_step` is not sent yet.
-    pub(crate) async fn recover(&mut self, point: VerifyPoint, failure: &str) -> Result<(), End> {
+    pub(crate) async fn recover(&mut self, point: VerifyPoint, failure: &str) -> Result<(), LoopEnd> {
         let next = match point {
             VerifyPoint::Part => "Fix this before you continue.",
             VerifyPoint::End => "Fix this and check it; then say again that you are done.",

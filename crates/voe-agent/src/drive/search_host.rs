@@ -2,15 +2,15 @@
 
 use voe_proof::Workspace;
 use voe_protocol::{CallResult, FileState, RawBytes};
-use voe_trace::event::{Finish, Origin, ResumedFrom};
+use voe_trace::event::{Finish, MessageOrigin, ResumedFrom};
 use voe_trace::{Check, Event, Message, Reason, Record, ToolCall, Writer};
 
 use crate::end::AttemptError;
-use crate::plan::Plan;
+use crate::plan::AttemptPlan;
 use crate::prompt;
 use crate::record::{Log, Observer};
 use crate::session::Session;
-use crate::session::finish::Ended;
+use crate::session::finish::EndedAttempt;
 use crate::strategy::{SearchKind, Strategy};
 
 /// The driver of a search. It sends no requests itself.
@@ -24,7 +24,7 @@ impl SearchHost {
     /// # Errors
     /// The tools can't be started, or the record can't be written.
     pub async fn open(
-        plan: Plan,
+        plan: AttemptPlan,
         writer: Writer,
         observer: Box<dyn Observer>,
         records: &[Record],
@@ -34,7 +34,7 @@ impl SearchHost {
         if records.is_empty() {
             host.begin(time)?;
             let task = prompt::task(&host.strategy, &host.task, &notes);
-            host.say(Origin::Task, Message::user(task))?;
+            host.say(MessageOrigin::Task, Message::user(task))?;
         } else {
             host.log.write(Event::Resume { step: 0, from: ResumedFrom::Attempts })?;
         }
@@ -108,7 +108,7 @@ impl SearchHost {
         reason: Reason,
         error: Option<String>,
         trajectory: String,
-    ) -> Result<Ended, AttemptError> {
+    ) -> Result<EndedAttempt, AttemptError> {
         self.session.finish(reason, error, trajectory).await
     }
 

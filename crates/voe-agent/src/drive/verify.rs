@@ -8,11 +8,11 @@ mod self_review;
 mod spec;
 mod verdict;
 
-use voe_trace::event::{NudgeKind, Origin, Reply};
+use voe_trace::event::{MessageOrigin, NudgeKind, RecordedReply};
 use voe_trace::{Event, Message, Reason, Usage};
 
 use super::Loop;
-use crate::end::End;
+use crate::end::LoopEnd;
 use crate::prompt::HARNESS;
 use crate::record::history::VerifyPoint;
 use crate::session::Session;
@@ -51,7 +51,7 @@ impl From<Verdict> for VerifyOutcome {
 }
 
 /// Verifies the current work with the repository's own tests.
-pub(crate) async fn own_tests(session: &mut Session) -> Result<Verdict, End> {
+pub(crate) async fn own_tests(session: &mut Session) -> Result<Verdict, LoopEnd> {
     match existing::run(session).await? {
         VerifyOutcome::Verdict(verdict) => Ok(verdict),
         VerifyOutcome::Ask(_) => Ok(Verdict::new(None, "")),
@@ -61,7 +61,7 @@ pub(crate) async fn own_tests(session: &mut Session) -> Result<Verdict, End> {
 impl Loop {
     /// Verifies the current work and acts on the verdict. Call it when all calls have their results. The error is
     /// how the attempt ends.
-    pub(crate) async fn verify(&mut self, point: VerifyPoint) -> Result<(), End> {
+    pub(crate) async fn verify(&mut self, point: VerifyPoint) -> Result<(), LoopEnd> {
         let tree = self.session.log.ledger.tree();
         if self.session.strategy.verify.method == Method::None
             || self.session.log.history.verdict(tree) == Some(Some(true))
@@ -83,12 +83,12 @@ impl Loop {
                 let text = format!("{HARNESS} {question}");
                 self.session.log.write(Event::Nudge { step, kind, text: text.clone() })?;
                 self.after_step.push(text);
-                self.say_after_step(Origin::Nudge)
+                self.say_after_step(MessageOrigin::Nudge)
             }
         }
     }
 
-    async fn run_method(&mut self) -> Result<VerifyOutcome, End> {
+    async fn run_method(&mut self) -> Result<VerifyOutcome, LoopEnd> {
         let session = &mut self.session;
         match session.strategy.verify.method {
             Method::None => Ok(Verdict::new(Some(true), "").into()),
@@ -101,7 +101,7 @@ impl Loop {
     }
 
     /// Reads `reply` as the review that was asked for. `false`: the model made calls instead.
-    pub(crate) async fn reviewed(&mut self, point: VerifyPoint, reply: &Reply) -> Result<bool, End> {
+    pub(crate) async fn reviewed(&mut self, point: VerifyPoint, reply: &RecordedReply) -> Result<bool, LoopEnd> {
         if reply.message.tool_calls.is_empty() && reply.malformed.is_none() {
             self.act(point, verdict::read(&reply.message.content)).await?;
             return Ok(true);
@@ -111,18 +111,18 @@ impl Loop {
     }
 
     /// Records a verdict and does what the strategy demands.
-    async fn act(&mut self, point: VerifyPoint, verdict: Verdict) -> Result<(), End> {
+    async fn act(&mut self, point: VerifyPoint, verdict: Verdict) -> Result<(), LoopEnd> {
         self.record(&verdict)?;
         if verdict.passed == Some(false) && self.session.log.history.recoveries() < self.session.strategy.recovery.times
         {
             self.recover(point, &verdict.text).await?;
-            return self.say_after_step(Origin::Nudge);
+            return self.say_after_step(MessageOrigin::Nudge);
         }
         self.proceed(point, Some(verdict)).await
     }
 
     /// No recovery, or none left: at the end the attempt ends; before it, the model gets the result in one line and continues.
-    async fn proceed(&mut self, point: VerifyPoint, verdict: Option<Verdict>) -> Result<(), End> {
+    async fn proceed(&mut self, point: VerifyPoint, verdict: Option<Verdict>) -> Result<(), LoopEnd> {
         if point == VerifyPoint::End {
             return Err(self.accept()?);
         }
@@ -136,17 +136,17 @@ impl Loop {
             };
             self.after_step.push(format!("{HARNESS} Verification ({method}): {outcome}\nContinue."));
         }
-        self.say_after_step(Origin::Strategy)
+        self.say_after_step(MessageOrigin::Strategy)
     }
 
     /// The end that the model asked for.
-    pub(crate) fn accept(&mut self) -> Result<End, End> {
+    pub(crate) fn accept(&mut self) -> Result<LoopEnd, LoopEnd> {
         let (step, level) = (self.session.log.conversation.step, self.session.log.ledger.level());
         self.session.log.write(Event::Gate { step, accepted: true, level, text: String::new() })?;
-        Ok(End::Reason(Reason::Completed))
+        Ok(LoopEnd::Reason(Reason::Completed))
     }
 
-    fn record(&mut self, verdict: &Verdict) -> Result<(), End> {
+    fn record(&mut self, verdict: &Verdict) -> Result<(), LoopEnd> {
         let Some(method) = self.session.strategy.verify.method.recorded() else { return Ok(()) };
         Ok(self.session.log.write(Event::Verify {
             step: self.session.log.conversation.step,
@@ -160,7 +160,7 @@ impl Loop {
     }
 
     /// Sends what follows a step as one user message: some templates refuse two in a row.
-    pub(crate) fn say_after_step(&mut self, origin: Origin) -> Result<(), End> {
+    pub(crate) fn say_after_step(&mut self, origin: MessageOrigin) -> Result<(), LoopEnd> {
         if self.after_step.is_empty() {
             return Ok(());
         }

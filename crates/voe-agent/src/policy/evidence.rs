@@ -1,11 +1,11 @@
 //! What checks showed, for the model.
 
-use super::{Action, Policy, Ran, View};
+use super::{Policy, PolicyAction, PolicyView, RanCall};
 
-pub(super) struct Evidence;
+pub(super) struct EvidencePolicy;
 
-impl Policy for Evidence {
-    fn after_call(&self, _: View<'_>, _: &Ran<'_>) -> Vec<Action> {
-        vec![Action::Facts]
+impl Policy for EvidencePolicy {
+    fn after_call(&self, _: PolicyView<'_>, _: &RanCall<'_>) -> Vec<PolicyAction> {
+        vec![PolicyAction::Facts]
     }
 }

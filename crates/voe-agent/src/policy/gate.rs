@@ -4,14 +4,14 @@
 use voe_evidence::Require;
 use voe_trace::Level;
 
-use super::{Action, Policy, View};
+use super::{Policy, PolicyAction, PolicyView};
 use crate::facts::short;
 use crate::prompt::HARNESS;
 
-pub(super) struct Gate;
+pub(super) struct GatePolicy;
 
-impl Policy for Gate {
-    fn on_done(&self, view: View<'_>) -> Vec<Action> {
+impl Policy for GatePolicy {
+    fn on_done(&self, view: PolicyView<'_>) -> Vec<PolicyAction> {
         let (keys, ledger) = (&view.strategy.gate, &view.log.ledger);
         let level = ledger.level();
         // Once evidence is void, the model can't change that.
@@ -19,12 +19,12 @@ impl Policy for Gate {
         if accepted || view.log.counters.refusals >= keys.refusals {
             return Vec::new();
         }
-        vec![Action::Refuse(format!("{HARNESS} {}", refusal(view, level)))]
+        vec![PolicyAction::Refuse(format!("{HARNESS} {}", refusal(view, level)))]
     }
 }
 
 /// Why "done" is not accepted yet, and what to do.
-fn refusal(view: View<'_>, level: Level) -> String {
+fn refusal(view: PolicyView<'_>, level: Level) -> String {
     let ledger = &view.log.ledger;
     let marker = &view.strategy.done.marker;
     if !ledger.edited() {

@@ -3,7 +3,7 @@
 use voe_trace::Reason;
 use voe_trace::event::NudgeKind;
 
-use super::{Action, Policy, Ran, View};
+use super::{Policy, PolicyAction, PolicyView, RanCall};
 use crate::prompt::HARNESS;
 use crate::record::loops::Repetition;
 use crate::strategy::Placement;
@@ -11,7 +11,7 @@ use crate::strategy::Placement;
 pub(super) struct LoopDetector;
 
 impl Policy for LoopDetector {
-    fn after_call(&self, view: View<'_>, ran: &Ran<'_>) -> Vec<Action> {
+    fn after_call(&self, view: PolicyView<'_>, ran: &RanCall<'_>) -> Vec<PolicyAction> {
         match view.log.habit(ran.result).0 {
             Repetition::Nothing => Vec::new(),
             Repetition::Repeating(times) => {
@@ -19,9 +19,9 @@ impl Policy for LoopDetector {
                     "{HARNESS} This is the same call with the same result, {times} times over. Repeating it changes nothing: \
                      do something else."
                 );
-                vec![Action::Nudge(NudgeKind::Stuck, text, Placement::ToolResult)]
+                vec![PolicyAction::Nudge(NudgeKind::Stuck, text, Placement::ToolResult)]
             }
-            Repetition::Stuck => vec![Action::End(Reason::Stuck)],
+            Repetition::Stuck => vec![PolicyAction::End(Reason::Stuck)],
         }
     }
 }

@@ -32,13 +32,13 @@ use crate::strategy::{Placement, Strategy};
 
 /// What a policy sees.
 #[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
+pub(crate) struct PolicyView<'a> {
     pub(crate) task: &'a Task,
     pub(crate) strategy: &'a Strategy,
     pub(crate) log: &'a Log,
 }
 
-impl View<'_> {
+impl PolicyView<'_> {
     /// The step under way.
     fn step(&self) -> u32 {
         self.log.conversation.step
@@ -46,7 +46,7 @@ impl View<'_> {
 }
 
 /// A call that has run and is not in the record yet.
-pub(crate) struct Ran<'a> {
+pub(crate) struct RanCall<'a> {
     pub(crate) result: &'a ToolResult,
     /// How its command ended.
     pub(crate) outcome: &'a Outcome,
@@ -54,7 +54,7 @@ pub(crate) struct Ran<'a> {
 
 /// An action that a policy requests.
 #[derive(Debug)]
-pub(crate) enum Action {
+pub(crate) enum PolicyAction {
     /// Before a call: it is not run, and this is its answer. When the model is done: it may not end yet, for this reason.
     Refuse(String),
     /// After a call: its changes to the source are reverted, and the model gets this text.
@@ -80,22 +80,22 @@ pub(crate) enum Action {
 /// Reacts to what happens in an attempt.
 pub(crate) trait Policy: Send + Sync {
     /// Before the model's call is run.
-    fn before_call(&self, _view: View<'_>, _call: &ToolCall, _arguments: &Value) -> Vec<Action> {
+    fn before_call(&self, _view: PolicyView<'_>, _call: &ToolCall, _arguments: &Value) -> Vec<PolicyAction> {
         Vec::new()
     }
 
     /// When it has run, before its result is in the record.
-    fn after_call(&self, _view: View<'_>, _ran: &Ran<'_>) -> Vec<Action> {
+    fn after_call(&self, _view: PolicyView<'_>, _ran: &RanCall<'_>) -> Vec<PolicyAction> {
         Vec::new()
     }
 
     /// When all calls of a step have their results.
-    fn after_step(&self, _view: View<'_>) -> Vec<Action> {
+    fn after_step(&self, _view: PolicyView<'_>) -> Vec<PolicyAction> {
         Vec::new()
     }
 
     /// When the model declares that it is done.
-    fn on_done(&self, _view: View<'_>) -> Vec<Action> {
+    fn on_done(&self, _view: PolicyView<'_>) -> Vec<PolicyAction> {
         Vec::new()
     }
 }
@@ -105,11 +105,11 @@ pub(crate) fn all() -> Vec<Arc<dyn Policy>> {
     vec![
         Arc::new(refusals::Refusals),
         Arc::new(red_first::Guard),
-        Arc::new(evidence::Evidence),
+        Arc::new(evidence::EvidencePolicy),
         Arc::new(loop_detector::LoopDetector),
         Arc::new(nudge::NudgeAfterEdits),
-        Arc::new(red_first::Report),
-        Arc::new(gate::Gate),
+        Arc::new(red_first::RedFirstGuard),
+        Arc::new(gate::GatePolicy),
         Arc::new(verify::Parts),
     ]
 }

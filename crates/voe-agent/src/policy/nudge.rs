@@ -2,18 +2,18 @@
 
 use voe_trace::event::NudgeKind;
 
-use super::{Action, Policy, Ran, View};
+use super::{Policy, PolicyAction, PolicyView, RanCall};
 use crate::prompt;
 
 pub(super) struct NudgeAfterEdits;
 
 impl Policy for NudgeAfterEdits {
-    fn after_call(&self, view: View<'_>, ran: &Ran<'_>) -> Vec<Action> {
+    fn after_call(&self, view: PolicyView<'_>, ran: &RanCall<'_>) -> Vec<PolicyAction> {
         let files = view.log.habit(ran.result).1;
         if files.is_empty() {
             return Vec::new();
         }
         let text = prompt::nudge(view.strategy, &files);
-        vec![Action::Nudge(NudgeKind::Verify, text, view.strategy.nudge.placement)]
+        vec![PolicyAction::Nudge(NudgeKind::Verify, text, view.strategy.nudge.placement)]
     }
 }

@@ -7,7 +7,7 @@ use voe_evidence::{is_test, reproduction};
 use voe_trace::event::NudgeKind;
 use voe_trace::{Check, Event, Note, ToolCall};
 
-use super::{Action, Policy, Ran, View};
+use super::{Policy, PolicyAction, PolicyView, RanCall};
 use crate::facts::short;
 use crate::prompt::{HARNESS, last_lines};
 use crate::record::habits::command;
@@ -21,10 +21,10 @@ const OUTPUT_LINES: usize = 15;
 pub(super) struct Guard;
 
 /// Collects failing checks, and runs them again after each edit.
-pub(super) struct Report;
+pub(super) struct RedFirstGuard;
 
 impl Policy for Guard {
-    fn before_call(&self, view: View<'_>, call: &ToolCall, arguments: &Value) -> Vec<Action> {
+    fn before_call(&self, view: PolicyView<'_>, call: &ToolCall, arguments: &Value) -> Vec<PolicyAction> {
         let edits = matches!(call.name.as_str(), "file_edit" | "file_write");
         let Some(path) = arguments["path"].as_str().filter(|_| edits && is_wanted(view)) else { return Vec::new() };
         let inside = match path.strip_prefix(&view.task.workspace) {
@@ -36,24 +36,24 @@ impl Policy for Guard {
             return Vec::new();
         }
         let (text, mut actions) = refusal(view, "The file was not changed");
-        actions.push(Action::Refuse(text));
+        actions.push(PolicyAction::Refuse(text));
         actions
     }
 
-    fn after_call(&self, view: View<'_>, ran: &Ran<'_>) -> Vec<Action> {
+    fn after_call(&self, view: PolicyView<'_>, ran: &RanCall<'_>) -> Vec<PolicyAction> {
         if !is_wanted(view) || ran.result.changes.iter().all(|change| is_test(&change.path)) {
             return Vec::new();
         }
         let (text, mut actions) = refusal(view, "What this call changed in the source was put back");
-        actions.push(Action::PutBack(text));
+        actions.push(PolicyAction::PutBack(text));
         actions
     }
 }
 
-impl Policy for Report {
-    fn after_call(&self, view: View<'_>, ran: &Ran<'_>) -> Vec<Action> {
+impl Policy for RedFirstGuard {
+    fn after_call(&self, view: PolicyView<'_>, ran: &RanCall<'_>) -> Vec<PolicyAction> {
         let Some(keys) = &view.strategy.red_first else { return Vec::new() };
-        let note = |text: String| Action::Note(Note::Nudge { kind: NudgeKind::Red, text });
+        let note = |text: String| PolicyAction::Note(Note::Nudge { kind: NudgeKind::Red, text });
         let mut actions = Vec::new();
         if let Some(check) = failed_at_base(view, ran) {
             match reproduction::fault(&check.command, &check.with, &view.task.statement) {
@@ -70,27 +70,27 @@ impl Policy for Report {
                         ),
                     };
                     actions.push(note(format!("{HARNESS} {text}")));
-                    actions.push(Action::Record(Box::new(check)));
+                    actions.push(PolicyAction::Record(Box::new(check)));
                 }
             }
         }
         if !ran.result.changes.is_empty() && !ran.result.code_tree.is_empty() {
             let reds = view.log.history.reds();
-            actions.push(Action::RunAgain(reds[reds.len().saturating_sub(AGAIN)..].to_vec()));
+            actions.push(PolicyAction::RunAgain(reds[reds.len().saturating_sub(AGAIN)..].to_vec()));
         }
         actions
     }
 }
 
 /// Whether edits of the source are still refused. All edits of a step share one refusal.
-fn is_wanted(view: View<'_>) -> bool {
+fn is_wanted(view: PolicyView<'_>) -> bool {
     let Some(keys) = &view.strategy.red_first else { return false };
     let (refusals, last) = view.log.history.red_refusals();
     view.log.history.reds().len() < keys.checks as usize && (refusals < keys.refusals || last == view.step())
 }
 
 /// The refusal for the model, and the events that record it.
-fn refusal(view: View<'_>, what: &str) -> (String, Vec<Action>) {
+fn refusal(view: PolicyView<'_>, what: &str) -> (String, Vec<PolicyAction>) {
     let step = view.step();
     let keys = view.strategy.red_first.clone().unwrap_or_default();
     let (so_far, last) = view.log.history.red_refusals();
@@ -107,17 +107,17 @@ fn refusal(view: View<'_>, what: &str) -> (String, Vec<Action>) {
     );
     let mut actions = Vec::new();
     if last != step {
-        actions.push(Action::Write(Event::Nudge { step, kind: NudgeKind::RedFirst, text: text.clone() }));
+        actions.push(PolicyAction::Write(Event::Nudge { step, kind: NudgeKind::RedFirst, text: text.clone() }));
         if left == 0 {
             let text = "edits are let through without a failing check from here on".into();
-            actions.push(Action::Write(Event::Note { text }));
+            actions.push(PolicyAction::Write(Event::Note { text }));
         }
     }
     (text, actions)
 }
 
 /// The call as a check that fails on the unchanged code, if it is a new one.
-fn failed_at_base(view: View<'_>, ran: &Ran<'_>) -> Option<Check> {
+fn failed_at_base(view: PolicyView<'_>, ran: &RanCall<'_>) -> Option<Check> {
     let command = command(&ran.result.tool, &ran.result.arguments)?;
     let (before, after) = (view.log.ledger.code_tree(), &ran.result.code_tree);
     let check = of_failure_at_base(command, view.step(), before, after, ran.outcome.clone())?;

@@ -1,13 +1,13 @@
 //! When a part of the work is verified. The method and what follows are in `drive/verify.rs`.
 
-use super::{Action, Policy, View};
+use super::{Policy, PolicyAction, PolicyView};
 use crate::record::history::VerifyPoint;
 use crate::strategy::{Granularity, Method};
 
 pub(super) struct Parts;
 
 impl Policy for Parts {
-    fn after_step(&self, view: View<'_>) -> Vec<Action> {
+    fn after_step(&self, view: PolicyView<'_>) -> Vec<PolicyAction> {
         let keys = &view.strategy.verify;
         let due = keys.method != Method::None
             && match keys.when {
@@ -15,6 +15,6 @@ impl Policy for Parts {
                 Granularity::Feature => view.log.history.part_done(),
                 Granularity::Step => !view.log.ledger.edited_in(view.step()).is_empty(),
             };
-        due.then_some(Action::Verify(VerifyPoint::Part)).into_iter().collect()
+        due.then_some(PolicyAction::Verify(VerifyPoint::Part)).into_iter().collect()
     }
 }

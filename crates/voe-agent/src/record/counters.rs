@@ -1,6 +1,6 @@
 //! Counters across steps. A fold of the trajectory.
 
-use voe_trace::event::{NudgeKind, Origin};
+use voe_trace::event::{MessageOrigin, NudgeKind};
 use voe_trace::{Event, ToolCall};
 
 /// The finish reason of a reply that reached its limit of tokens, for every provider.
@@ -34,7 +34,7 @@ impl Counters {
                 self.measured = (reply.usage.prompt + reply.usage.output, reply.request_messages + 1);
             }
             // Not what a search adds before it continues: that does not answer a reply.
-            Event::Message { origin, .. } if *origin != Origin::Strategy => self.cut_off = false,
+            Event::Message { origin, .. } if *origin != MessageOrigin::Strategy => self.cut_off = false,
             Event::ConversationRewritten(_) => {
                 self.measured = (0, 0);
                 self.cut_off = false;

@@ -18,11 +18,11 @@ pub(crate) enum VerifyPoint {
 }
 
 /// How one state of the workspace ranks among those of an attempt: see [`StateHistory::best`].
-type Rank = (u8, u8, Level);
+type StateRank = (u8, u8, Level);
 
 /// A state of the workspace.
 #[derive(Debug, Clone)]
-pub(crate) struct State {
+pub(crate) struct RankedState {
     /// Hash over all files that differ from base.
     pub(crate) tree: String,
     /// The patch from base to this state.
@@ -35,7 +35,7 @@ pub(crate) struct State {
 #[derive(Debug, Clone, Default)]
 pub struct StateHistory {
     /// Oldest first.
-    states: Vec<State>,
+    states: Vec<RankedState>,
     verdicts: BTreeMap<String, Option<bool>>,
     failed: bool,
     recoveries: u32,
@@ -53,7 +53,7 @@ impl StateHistory {
         match event {
             Event::Patch { tree, patch, step } if !patch.is_empty() => {
                 self.states.retain(|state| state.tree != *tree);
-                self.states.push(State { tree: tree.clone(), patch: patch.clone(), step: *step });
+                self.states.push(RankedState { tree: tree.clone(), patch: patch.clone(), step: *step });
             }
             Event::Verify { tree, passed, .. } => {
                 self.review = None;
@@ -117,7 +117,7 @@ impl StateHistory {
     ///
     /// A proof ranks highest and a refutation lowest; in between the verdict counts before the level, because a command that
     /// merely ran shows less than a verification. On a tie the newest.
-    pub(crate) fn best(&self, ledger: &Ledger) -> Option<&State> {
+    pub(crate) fn best(&self, ledger: &Ledger) -> Option<&RankedState> {
         if !self.failed {
             return None;
         }
@@ -126,7 +126,7 @@ impl StateHistory {
         (rank(&best.tree) > rank(ledger.tree())).then_some(best)
     }
 
-    fn rank(&self, tree: &str, ledger: &Ledger) -> Rank {
+    fn rank(&self, tree: &str, ledger: &Ledger) -> StateRank {
         let level = ledger.level_of(tree);
         let class = match level {
             Level::Refuted => 0,

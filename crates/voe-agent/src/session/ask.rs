@@ -1,11 +1,11 @@
 //! Asks the model for the next reply, within the window and the limits.
 
-use voe_model::{Delta, ModelError, Request, Sampling, fit_max_tokens};
-use voe_trace::event::Reply;
+use voe_model::{Delta, ModelError, ModelRequest, Sampling, fit_max_tokens};
+use voe_trace::event::RecordedReply;
 use voe_trace::{Event, Message, Reason};
 
 use super::{Session, sleep_until, stopped};
-use crate::end::End;
+use crate::end::LoopEnd;
 use crate::record::Log;
 
 /// How many context overflows in a row are answered with compaction.
@@ -13,7 +13,7 @@ const OVERFLOWS: u32 = 3;
 
 impl Session {
     /// The model's next reply, written to the record.
-    pub(crate) async fn ask(&mut self) -> Result<Reply, End> {
+    pub(crate) async fn ask(&mut self) -> Result<RecordedReply, LoopEnd> {
         let mut overflows = 0;
         loop {
             let messages = self.log.conversation.messages.len();
@@ -29,7 +29,7 @@ impl Session {
                     self.window = window.or(self.window);
                     self.compact(true).await?;
                 }
-                Err(error) => return Err(End::Model(error)),
+                Err(error) => return Err(LoopEnd::Model(error)),
             }
         }
     }
@@ -38,7 +38,7 @@ impl Session {
     pub(crate) async fn request(
         &mut self,
         instead: Option<&[Message]>,
-    ) -> Result<Result<voe_model::Reply, ModelError>, End> {
+    ) -> Result<Result<voe_model::ModelReply, ModelError>, LoopEnd> {
         let sampling = self.strategy.sampling.clone();
         self.request_with(instead, &sampling, self.strategy.limits.reply_tokens).await
     }
@@ -49,14 +49,14 @@ impl Session {
         instead: Option<&[Message]>,
         sampling: &Sampling,
         reply_tokens: u64,
-    ) -> Result<Result<voe_model::Reply, ModelError>, End> {
+    ) -> Result<Result<voe_model::ModelReply, ModelError>, LoopEnd> {
         let prompt = match instead {
             Some(messages) => self.estimator.estimate(messages, &[]),
             None => self.prompt_tokens(),
         };
         let (deadline, step) = (self.deadline, self.log.conversation.step + 1);
         let Log { conversation, observer, .. } = &mut self.log;
-        let request = Request {
+        let request = ModelRequest {
             messages: instead.unwrap_or(&conversation.messages),
             tools: if instead.is_some() { &[] } else { &self.tools },
             sampling,
@@ -80,7 +80,7 @@ impl Session {
         for retry in retries {
             self.log.write(retry)?;
         }
-        reply.map_err(End::Reason)
+        reply.map_err(LoopEnd::Reason)
     }
 
     /// Tokens of the conversation, by the server's last count and an estimate for what came since. Constant work per
@@ -95,12 +95,12 @@ impl Session {
         }
     }
 
-    pub(crate) fn recorded(&mut self, reply: voe_model::Reply, messages: usize) -> Reply {
+    pub(crate) fn recorded(&mut self, reply: voe_model::ModelReply, messages: usize) -> RecordedReply {
         // Learning once is enough, and scanning the whole conversation each time would cost more and more.
         if self.log.counters.measured.0 == 0 && !reply.estimated {
             self.estimator.learn(&self.log.conversation.messages, &self.tools, &reply.usage);
         }
-        Reply {
+        RecordedReply {
             step: self.log.conversation.step + 1,
             message: reply.message,
             finish_reason: reply.finish_reason,

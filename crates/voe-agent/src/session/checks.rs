@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use voe_evidence::check::{self, awaits_counterfactual};
-use voe_proof::counterfactual::Asked;
-use voe_proof::{Called, outcome};
+use voe_proof::counterfactual::RequestedRun;
+use voe_proof::{CallEnd, outcome};
 use voe_trace::{Check, Event, Level, Why};
 
 use super::{Session, stopped};
@@ -87,8 +87,8 @@ impl Session {
             called = self.workspace.check(command, limit) => Some(called?),
         };
         let result = match called {
-            Some(Called::Result(result)) => result,
-            Some(Called::Died(why)) => {
+            Some(CallEnd::Result(result)) => result,
+            Some(CallEnd::Died(why)) => {
                 self.log.write(Event::ToolboxRestarted { step, why })?;
                 return Ok(None);
             }
@@ -133,10 +133,10 @@ impl Session {
             return Ok(());
         }
         match self.counterfactuals.start(check, &mut self.workspace).await? {
-            Asked::Nothing => Ok(()),
-            Asked::Known(check) => Ok(self.log.write(Event::Check(check))?),
+            RequestedRun::Nothing => Ok(()),
+            RequestedRun::Known(check) => Ok(self.log.write(Event::Check(check))?),
             // Reported once, and the level stays at `ran`.
-            Asked::NoForks(why) => {
+            RequestedRun::NoForks(why) => {
                 Ok(self.log.write(Event::Note { text: format!("checks are not run without the edits: {why}") })?)
             }
         }

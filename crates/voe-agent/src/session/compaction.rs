@@ -10,7 +10,7 @@ use voe_trace::event::{ConversationRewritten, RewriteKind};
 use voe_trace::{Event, Message, Role, Usage};
 
 use super::Session;
-use crate::end::End;
+use crate::end::LoopEnd;
 use crate::prompt::HARNESS;
 use crate::record::own_text::{OwnText, extended_at};
 use crate::strategy::CompactHow;
@@ -26,7 +26,7 @@ const PATCH: usize = 12_000;
 
 impl Session {
     /// Compacts when the next request would come near the window.
-    pub(crate) async fn make_room(&mut self) -> Result<(), End> {
+    pub(crate) async fn make_room(&mut self) -> Result<(), LoopEnd> {
         let cut_off = self.strategy.compaction.after_cut && self.log.counters.cut_off;
         let at = self.strategy.compaction.at;
         let near = |window| at > 0.0 && self.prompt_tokens() as f64 > at * window as f64;
@@ -45,7 +45,7 @@ impl Session {
     }
 
     /// Compacts. `overflowed`: the server refused the conversation, so that shortening a little can't be trusted to do.
-    pub(crate) async fn compact(&mut self, overflowed: bool) -> Result<(), End> {
+    pub(crate) async fn compact(&mut self, overflowed: bool) -> Result<(), LoopEnd> {
         let keys = self.strategy.compaction.clone();
         if keys.how == CompactHow::Restart {
             return self.restart().await;
@@ -73,7 +73,7 @@ impl Session {
     }
 
     /// Compacts everything, for a recovery: the model summarises all of it, and `after` comes next.
-    pub(crate) async fn summarise_all(&mut self, after: &str) -> Result<(), End> {
+    pub(crate) async fn summarise_all(&mut self, after: &str) -> Result<(), LoopEnd> {
         let before = self.prompt_tokens();
         let keys = &self.strategy.compaction;
         let share = if keys.at > 0.0 { keys.at } else { 1.0 };
@@ -88,7 +88,7 @@ impl Session {
     }
 
     /// Restarts the conversation, for a recovery: the task, the state of the workspace, and `after`. No earlier message is kept.
-    pub(crate) async fn begin_afresh(&mut self, after: &str) -> Result<(), End> {
+    pub(crate) async fn begin_afresh(&mut self, after: &str) -> Result<(), LoopEnd> {
         let before = self.prompt_tokens();
         let (patch, _) = self.workspace.patch().await?;
         let patch = match patch.text.trim_end() {
@@ -104,7 +104,12 @@ impl Session {
     }
 
     /// The model's own summary of what comes before `keep`; empty if that fails.
-    async fn summarise(&mut self, messages: &[Message], keep: usize, aim: u64) -> Result<(String, Usage, f64), End> {
+    async fn summarise(
+        &mut self,
+        messages: &[Message],
+        keep: usize,
+        aim: u64,
+    ) -> Result<(String, Usage, f64), LoopEnd> {
         let mut asked = flatten(&messages[..keep]);
         while estimate_tokens(&asked, &[]) > aim && asked.len() > 3 {
             // Still too long: drop the oldest steps after the task first.
@@ -121,7 +126,7 @@ impl Session {
     pub(crate) async fn ask_for_summary(
         &mut self,
         messages: &[Message],
-    ) -> Result<Result<voe_model::Reply, ModelError>, End> {
+    ) -> Result<Result<voe_model::ModelReply, ModelError>, LoopEnd> {
         let keys = &self.strategy.compaction;
         let mut sampling = self.strategy.sampling.clone();
         sampling.temperature = keys.temperature.or(sampling.temperature);
@@ -136,7 +141,7 @@ impl Session {
         messages: Vec<Message>,
         usage: Usage,
         seconds: f64,
-    ) -> Result<(), End> {
+    ) -> Result<(), LoopEnd> {
         let after = self.estimator.estimate(&messages, &self.tools);
         let step = self.log.conversation.step;
         let rewritten = ConversationRewritten { step, kind, before, after, usage, seconds, messages };

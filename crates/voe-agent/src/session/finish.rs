@@ -1,7 +1,7 @@
 //! The end of an attempt: the final evidence, and the patch. The patch is the best-evidenced state, not always the last.
 
 use voe_proof::WorkspaceError;
-use voe_protocol::{BaseSource, Export, FileState, RawBytes, State};
+use voe_protocol::{BaseSource, Export, FileState, RawBytes, WorkspaceState};
 use voe_repo::{Base, Patch};
 use voe_trace::event::{Applied, Finish, Seconds};
 use voe_trace::{Change, Check, Event, Reason};
@@ -10,7 +10,7 @@ use super::Session;
 use crate::end::AttemptError;
 
 /// The result of an attempt.
-pub struct Ended {
+pub struct EndedAttempt {
     /// The finish event, not yet written: the caller first applies the patch and adds the outcome.
     pub finish: Finish,
     /// The patch.
@@ -21,7 +21,7 @@ pub struct Ended {
 
 /// The work that is kept.
 #[derive(Default)]
-struct Taken {
+struct TakenWork {
     patch: Patch,
     export: Export,
     changes: Vec<Change>,
@@ -39,7 +39,7 @@ impl Session {
         reason: Reason,
         error: Option<String>,
         trajectory: String,
-    ) -> Result<Ended, AttemptError> {
+    ) -> Result<EndedAttempt, AttemptError> {
         let taken = match self.settle(reason).await {
             Ok(check) => self.take().await.map(|taken| (check, taken)),
             Err(error) => Err(error),
@@ -54,7 +54,7 @@ impl Session {
             }
             Err(error) => return Err(error),
         };
-        let Taken { patch, export, changes, byproducts } = taken;
+        let TakenWork { patch, export, changes, byproducts } = taken;
         let conversation = &self.log.conversation;
         let finish = Finish {
             reason,
@@ -75,7 +75,7 @@ impl Session {
             resolved: None,
             trajectory,
         };
-        Ok(Ended { finish, patch, export })
+        Ok(EndedAttempt { finish, patch, export })
     }
 
     /// Completes the evidence. Returns the user's own check.
@@ -96,15 +96,15 @@ impl Session {
     }
 
     /// The current patch.
-    async fn take(&mut self) -> Result<Taken, AttemptError> {
+    async fn take(&mut self) -> Result<TakenWork, AttemptError> {
         let (patch, export) = self.workspace.patch().await?;
         let state = self.workspace.state().await?;
-        Ok(Taken { patch, export, changes: state.changes, byproducts: state.byproducts })
+        Ok(TakenWork { patch, export, changes: state.changes, byproducts: state.byproducts })
     }
 
     /// The patch as the record has it, for a workspace that can no longer be reached.
-    async fn last_known(&mut self) -> Result<Taken, AttemptError> {
-        let BaseSource::Git { git_dir, tree } = self.pristine.clone() else { return Ok(Taken::default()) };
+    async fn last_known(&mut self) -> Result<TakenWork, AttemptError> {
+        let BaseSource::Git { git_dir, tree } = self.pristine.clone() else { return Ok(TakenWork::default()) };
         let base = Base { commit: None, tree, git_dir, skipped: Vec::new() };
         let text = self.log.patch.clone();
         let made = tokio::task::spawn_blocking(move || {
@@ -113,7 +113,7 @@ impl Session {
         });
         let made = made.await.map_err(|e| WorkspaceError::Patch(e.to_string()))?;
         let (patch, export) = made.map_err(|e| WorkspaceError::Patch(e.to_string()))?;
-        Ok(Taken { changes: patch.files.clone(), patch, export, byproducts: self.log.ledger.byproducts().to_vec() })
+        Ok(TakenWork { changes: patch.files.clone(), patch, export, byproducts: self.log.ledger.byproducts().to_vec() })
     }
 
     /// Writes the end of the record. Nothing comes after it.
@@ -149,7 +149,7 @@ impl Session {
     }
 
     /// Sets the workspace to the base plus `patch`.
-    async fn restore(&mut self, patch: &str) -> Result<State, WorkspaceError> {
+    async fn restore(&mut self, patch: &str) -> Result<WorkspaceState, WorkspaceError> {
         let BaseSource::Git { git_dir, tree } = self.pristine.clone() else {
             return Err(WorkspaceError::Patch("the base is not in a git directory".into()));
         };

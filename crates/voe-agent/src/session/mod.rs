@@ -18,12 +18,12 @@ use tokio::sync::watch;
 use voe_evidence::is_test;
 use voe_model::{Estimator, Model, ToolSpec};
 use voe_proof::{Counterfactuals, Workspace};
-use voe_protocol::{BaseSource, CallResult, Limits, Setup, State};
-use voe_trace::event::{Origin, Start, Task, ToolResult};
+use voe_protocol::{BaseSource, CallLimits, CallResult, Setup, WorkspaceState};
+use voe_trace::event::{MessageOrigin, Start, Task, ToolResult};
 use voe_trace::{Event, Message, Reason, Record, ToolCall, WriteError, Writer};
 
-use crate::end::{AttemptError, End};
-use crate::plan::Plan;
+use crate::end::{AttemptError, LoopEnd};
+use crate::plan::AttemptPlan;
 use crate::record::{Log, Observer};
 use crate::strategy::{Counterfactual, Strategy};
 use crate::tools;
@@ -55,7 +55,7 @@ pub struct Session {
 impl Session {
     /// Opens the workspace. `records`: what `writer`'s file contains already.
     pub(crate) async fn open(
-        plan: Plan,
+        plan: AttemptPlan,
         writer: Writer,
         observer: Box<dyn Observer>,
         records: &[Record],
@@ -64,13 +64,13 @@ impl Session {
         let keys = &plan.strategy;
         let setup = Setup {
             pristine: plan.sandbox.base_inside().map_or_else(|| plan.pristine.clone(), BaseSource::Dir),
-            limits: Limits {
+            limits: CallLimits {
                 timeout_s: keys.tools.timeout_s,
                 output_chars: keys.tools.output_chars,
                 read_lines: keys.tools.read_lines,
                 grep_matches: keys.tools.grep_matches,
                 glob_files: keys.tools.glob_files,
-                ..Limits::default()
+                ..CallLimits::default()
             },
             syntax: keys.tools.syntax,
             resumed: !records.is_empty(),
@@ -122,12 +122,12 @@ impl Session {
     }
 
     /// Adds a message to the conversation.
-    pub(crate) fn say(&mut self, origin: Origin, message: Message) -> Result<(), WriteError> {
+    pub(crate) fn say(&mut self, origin: MessageOrigin, message: Message) -> Result<(), WriteError> {
         let step = self.log.conversation.step;
         self.log.write(Event::Message { step, origin, message })
     }
 
-    pub(crate) fn check_limits(&mut self) -> Result<(), End> {
+    pub(crate) fn check_limits(&mut self) -> Result<(), LoopEnd> {
         let (limits, so_far) = (&self.strategy.limits, &self.log.conversation);
         let tokens = so_far.usage.prompt + so_far.usage.output;
         let reason = if *self.stop.borrow() {
@@ -143,7 +143,7 @@ impl Session {
         } else {
             return Ok(());
         };
-        Err(End::Reason(reason))
+        Err(LoopEnd::Reason(reason))
     }
 
     /// Marks the record as complete up to here: an attempt that is interrupted later resumes from here. `scratch`: the file
@@ -162,9 +162,13 @@ impl Session {
     }
 
     /// The workspace state for a call that did not run.
-    pub(crate) fn state_before(&self) -> State {
+    pub(crate) fn state_before(&self) -> WorkspaceState {
         let ledger = &self.log.ledger;
-        State { tree: ledger.tree().to_owned(), code_tree: ledger.code_tree().to_owned(), ..State::default() }
+        WorkspaceState {
+            tree: ledger.tree().to_owned(),
+            code_tree: ledger.code_tree().to_owned(),
+            ..WorkspaceState::default()
+        }
     }
 
     /// Records the result of a call that voe answers itself and that changes nothing.
@@ -177,7 +181,7 @@ impl Session {
     pub(crate) async fn put_back_source(&mut self, result: &mut ToolResult) -> Result<(), AttemptError> {
         let export = self.workspace.export().await?;
         let source = export.files.into_iter().filter(|file| !file.test).map(|file| (file.path, file.base)).collect();
-        let State { tree, code_tree, .. } = self.workspace.import(source).await?;
+        let WorkspaceState { tree, code_tree, .. } = self.workspace.import(source).await?;
         (result.tree, result.code_tree) = (tree, code_tree);
         result.changes.retain(|change| is_test(&change.path));
         result.diff.clear();
@@ -212,7 +216,7 @@ impl Session {
     }
 
     /// Records the current patch, for crashes, lost containers and searches.
-    pub(crate) async fn keep_patch(&mut self, tree: &str) -> Result<(), End> {
+    pub(crate) async fn keep_patch(&mut self, tree: &str) -> Result<(), LoopEnd> {
         let (patch, _) = self.workspace.patch().await?;
         let step = self.log.conversation.step;
         let patch = patch.text;

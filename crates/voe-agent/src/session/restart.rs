@@ -6,7 +6,7 @@ use voe_trace::{Message, Role};
 
 use super::Session;
 use super::compaction::ADDED;
-use crate::end::End;
+use crate::end::LoopEnd;
 use crate::prompt::{self, HARNESS, first};
 
 /// Limits, in characters, on one message's text, a result and a call's arguments in the text to summarise.
@@ -19,7 +19,7 @@ const INSTEAD: usize = 4000;
 
 impl Session {
     /// Restarts the conversation from the task and a summary.
-    pub(crate) async fn restart(&mut self) -> Result<(), End> {
+    pub(crate) async fn restart(&mut self) -> Result<(), LoopEnd> {
         let before = self.prompt_tokens();
         let keys = &self.strategy.compaction;
         let transcript = transcript(&self.log.conversation.messages, keys.transcript_chars);

@@ -66,7 +66,7 @@ pub struct Questions {
 /// A search over several attempts. `limits` then applies to all of them together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Search {
+pub struct SearchKeys {
     /// The kind of search.
     pub kind: SearchKind,
     /// Maximum number of attempts or nodes.
@@ -131,7 +131,7 @@ pub enum ValueFrom {
     Judge,
 }
 
-impl Default for Search {
+impl Default for SearchKeys {
     fn default() -> Self {
         Self {
             kind: SearchKind::BestOfN,

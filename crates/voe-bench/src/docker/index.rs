@@ -17,7 +17,7 @@ pub(super) struct Index {
 
 /// An image that voe made from an official one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct ImageEntry {
     /// The engine that has it.
     pub(super) engine: String,
     /// The image's name.
@@ -38,17 +38,17 @@ impl Index {
     }
 
     /// The images that voe recorded for this engine, the oldest first; empty if the file can't be read.
-    pub(super) fn entries(&self) -> Vec<Entry> {
+    pub(super) fn entries(&self) -> Vec<ImageEntry> {
         self.all().into_iter().filter(|entry| entry.engine == self.engine).collect()
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<Entry> {
+    pub(super) fn find(&self, name: &str) -> Option<ImageEntry> {
         self.entries().into_iter().find(|entry| entry.name == name)
     }
 
     /// Records an image; replaces one of the same name.
-    pub(super) fn put(&self, entry: Entry) -> std::io::Result<()> {
-        let entry = Entry { engine: self.engine.clone(), ..entry };
+    pub(super) fn put(&self, entry: ImageEntry) -> std::io::Result<()> {
+        let entry = ImageEntry { engine: self.engine.clone(), ..entry };
         self.change(|all| {
             all.retain(|old| (&old.engine, &old.name) != (&entry.engine, &entry.name));
             all.push(entry);
@@ -60,11 +60,11 @@ impl Index {
         self.change(|all| all.retain(|entry| entry.engine != self.engine || entry.name != name))
     }
 
-    fn all(&self) -> Vec<Entry> {
+    fn all(&self) -> Vec<ImageEntry> {
         fs::read(&self.path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
     }
 
-    fn change(&self, change: impl FnOnce(&mut Vec<Entry>)) -> std::io::Result<()> {
+    fn change(&self, change: impl FnOnce(&mut Vec<ImageEntry>)) -> std::io::Result<()> {
         if let Some(cache) = self.path.parent() {
             fs::create_dir_all(cache)?;
         }
@@ -84,7 +84,7 @@ mod tests {
     fn images_are_known_by_engine_and_name_and_the_last_entry_counts() {
         let cache = tempfile::tempdir().unwrap();
         let (here, there) = (Index::new(cache.path(), "here".into()), Index::new(cache.path(), "there".into()));
-        let entry = |id: &str| Entry {
+        let entry = |id: &str| ImageEntry {
             engine: String::new(),
             name: "voe-sealed:x".into(),
             id: id.into(),

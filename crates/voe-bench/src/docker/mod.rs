@@ -14,13 +14,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use voe_grade::Instance;
-use voe_sandbox::{Choice, Images, SandboxError};
+use voe_sandbox::{BackendChoice, Images, SandboxError};
 
 use crate::mini;
 use crate::native;
-use crate::workspace::error::{Remedy, WorkspaceError};
-use crate::workspace::prepared::Prepared;
-use index::{Entry, Index};
+use crate::workspace::error::{PrepareError, Remedy};
+use crate::workspace::prepared::PreparedTask;
+use index::{ImageEntry, Index};
 pub use lease::ImageLease;
 pub use retention::Retention;
 
@@ -49,20 +49,24 @@ impl Docker {
     ///
     /// # Errors
     /// No Docker or Podman engine answers, or it refuses the connection.
-    pub async fn connect(choice: Choice, image: Option<String>, retention: Retention) -> Result<Self, SandboxError> {
+    pub async fn connect(
+        choice: BackendChoice,
+        image: Option<String>,
+        retention: Retention,
+    ) -> Result<Self, SandboxError> {
         let images = Images::connect(choice).await?;
         Ok(Self { images, image, retention, used: Mutex::default(), one: tokio::sync::Mutex::default() })
     }
 
     /// Prepares the task's workspace. Images can be removed between two calls, so each call looks for the image again.
-    pub(crate) async fn prepare(&self, task: &Instance, cache: &Path) -> Result<Prepared, WorkspaceError> {
+    pub(crate) async fn prepare(&self, task: &Instance, cache: &Path) -> Result<PreparedTask, PrepareError> {
         if mini::is_of(task) { self.mini(task, cache).await } else { self.official(task, cache).await }
     }
 
     /// Prepares a task of `mini`: its repository is copied into the image that the user names.
-    async fn mini(&self, task: &Instance, cache: &Path) -> Result<Prepared, WorkspaceError> {
+    async fn mini(&self, task: &Instance, cache: &Path) -> Result<PreparedTask, PrepareError> {
         let id = &task.instance_id;
-        let failed = |why: String| WorkspaceError::Environment { id: id.clone(), why, remedy: Remedy::Image };
+        let failed = |why: String| PrepareError::Environment { id: id.clone(), why, remedy: Remedy::Image };
         let image = self.image.clone().ok_or_else(|| {
             failed("tasks of the suite mini have no image of their own; give one that has git, bash and python3 with --image".into())
         })?;
@@ -85,18 +89,18 @@ impl Docker {
         }
         if !missing.is_empty() {
             let what = format!("{} (in {image})", missing.split_whitespace().collect::<Vec<_>>().join(", "));
-            return Err(WorkspaceError::Missing { id: id.clone(), what });
+            return Err(PrepareError::Missing { id: id.clone(), what });
         }
         let (place, id) = (cache.to_owned(), id.clone());
         let checkout = tokio::task::spawn_blocking(move || mini::checkout(&place, &id, &found));
         let checkout = checkout.await.map_err(|error| failed(error.to_string()))??;
         let origin = format!("{} in the image {image_id}", mini::origin(task));
-        Ok(Prepared { image: Some(held), env: mini::variables(), origin, ..Prepared::new(checkout) })
+        Ok(PreparedTask { image: Some(held), env: mini::variables(), origin, ..PreparedTask::new(checkout) })
     }
 
-    async fn official(&self, task: &Instance, cache: &Path) -> Result<Prepared, WorkspaceError> {
+    async fn official(&self, task: &Instance, cache: &Path) -> Result<PreparedTask, PrepareError> {
         let id = &task.instance_id;
-        let failed = |why: String| WorkspaceError::Environment { id: id.clone(), why, remedy: Remedy::Image };
+        let failed = |why: String| PrepareError::Environment { id: id.clone(), why, remedy: Remedy::Image };
         let image = self.image.clone().or_else(|| task.image.clone()).unwrap_or_else(|| official_name(id));
         let name = seal::name(&image);
         let held = self.hold(&name);
@@ -125,22 +129,22 @@ impl Docker {
         let source = if sealed.is_some() { &name } else { &image };
         let checkout = seal::checkout(&self.images, source, cache, &key, &task.base_commit).await;
         let checkout = checkout.map_err(|error| match error {
-            WorkspaceError::Environment { why, .. } => failed(format!("the image {image}: {why}")),
+            PrepareError::Environment { why, .. } => failed(format!("the image {image}: {why}")),
             other => other,
         })?;
         if sealed.is_none() {
             seal::derive(&self.images, &image, &name, &checkout).await?;
             let made = self.images.find(&name).await?.map(|made| made.id).unwrap_or_default();
-            let entry = Entry { engine: String::new(), name, id: made, of: image, of_id: of_id.clone(), fetched };
-            index.put(entry).map_err(WorkspaceError::io("write", cache.join("images.json")))?;
+            let entry = ImageEntry { engine: String::new(), name, id: made, of: image, of_id: of_id.clone(), fetched };
+            index.put(entry).map_err(PrepareError::io("write", cache.join("images.json")))?;
         }
-        Ok(Prepared {
+        Ok(PreparedTask {
             image: Some(held),
             // The image's own checkout; files built in it are not part of the repository.
             checkout_in_image: true,
             env: native::variables(),
             origin: format!("the image {of_id}"),
-            ..Prepared::new(checkout)
+            ..PreparedTask::new(checkout)
         })
     }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use voe_sandbox::{Images, SandboxError};
 
 use super::Docker;
-use super::index::{Entry, Index};
+use super::index::{ImageEntry, Index};
 
 /// Free bytes that the engine's disk must have before an image is fetched; the largest official ones take about as much.
 const NEEDED: u64 = 8 << 30;
@@ -49,16 +49,16 @@ impl FromStr for Retention {
 
 /// An image that voe made from an official one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct RetainedImage {
     /// The image's name.
     pub name: String,
     /// Bytes that both images take.
     pub bytes: u64,
-    entry: Entry,
+    entry: ImageEntry,
     index: Index,
 }
 
-impl Kept {
+impl RetainedImage {
     /// Removes it, and the official image if voe fetched that.
     ///
     /// # Errors
@@ -81,15 +81,15 @@ impl Kept {
 ///
 /// # Errors
 /// The engine could not inspect an image.
-pub async fn kept(images: &Images, cache: &Path) -> Result<Vec<Kept>, SandboxError> {
+pub async fn kept(images: &Images, cache: &Path) -> Result<Vec<RetainedImage>, SandboxError> {
     of_index(images, &Index::new(cache, images.engine().await)).await
 }
 
-async fn of_index(images: &Images, index: &Index) -> Result<Vec<Kept>, SandboxError> {
+async fn of_index(images: &Images, index: &Index) -> Result<Vec<RetainedImage>, SandboxError> {
     let mut kept = Vec::new();
     for entry in index.entries() {
         if let Some(found) = images.find(&entry.name).await?.filter(|found| found.id == entry.id) {
-            kept.push(Kept { name: entry.name.clone(), bytes: found.bytes, entry, index: index.clone() });
+            kept.push(RetainedImage { name: entry.name.clone(), bytes: found.bytes, entry, index: index.clone() });
         }
     }
     Ok(kept)
@@ -97,7 +97,7 @@ async fn of_index(images: &Images, index: &Index) -> Result<Vec<Kept>, SandboxEr
 
 /// Removes unused images, the least recently used first, until there is room for another one.
 pub(super) async fn make_room(docker: &Docker, index: &Index) -> Result<(), String> {
-    let mut all: Vec<Kept> = of_index(&docker.images, index).await.map_err(|error| error.to_string())?;
+    let mut all: Vec<RetainedImage> = of_index(&docker.images, index).await.map_err(|error| error.to_string())?;
     all.retain(|image| image.entry.fetched);
     // The last one is removed first.
     all.reverse();
@@ -127,7 +127,7 @@ pub(super) async fn make_room(docker: &Docker, index: &Index) -> Result<(), Stri
 }
 
 /// Whether there is room for one more image.
-fn within(retention: Retention, all: &[Kept]) -> bool {
+fn within(retention: Retention, all: &[RetainedImage]) -> bool {
     match retention {
         Retention::All => true,
         Retention::Number(most) => all.len() < most.max(1),
@@ -152,9 +152,9 @@ mod tests {
     #[test]
     fn one_more_image_comes_while_the_policy_has_room_for_it() {
         let text = String::new;
-        let entry = Entry { engine: text(), name: text(), id: text(), of: text(), of_id: text(), fetched: true };
+        let entry = ImageEntry { engine: text(), name: text(), id: text(), of: text(), of_id: text(), fetched: true };
         let index = Index::new(Path::new("/nowhere"), text());
-        let image = |bytes| Kept { name: text(), bytes, entry: entry.clone(), index: index.clone() };
+        let image = |bytes| RetainedImage { name: text(), bytes, entry: entry.clone(), index: index.clone() };
         let two = [image(3), image(4)];
         assert!(
             within(Retention::All, &two) && within(Retention::Number(3), &two) && within(Retention::Bytes(8), &two)

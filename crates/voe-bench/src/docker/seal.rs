@@ -7,10 +7,10 @@ use std::path::Path;
 use tokio::process::Command;
 use voe_repo::sealed_checkout;
 use voe_sandbox::Images;
-use voe_untrusted::Kind;
+use voe_untrusted::FileKind;
 
 use crate::workspace::checkout::{self, Checkout};
-use crate::workspace::error::{Remedy, WorkspaceError};
+use crate::workspace::error::{PrepareError, Remedy};
 use crate::workspace::prepared::TESTBED;
 
 /// Temporary path of the sealed repository in the image.
@@ -32,37 +32,37 @@ pub(super) async fn checkout(
     cache: &Path,
     key: &str,
     base: &str,
-) -> Result<Checkout, WorkspaceError> {
+) -> Result<Checkout, PrepareError> {
     if let Some(there) = checkout::there(cache, key) {
         return Ok(there);
     }
-    std::fs::create_dir_all(cache).map_err(WorkspaceError::io("make", cache))?;
-    let out = tempfile::tempdir_in(cache).map_err(WorkspaceError::io("make", cache))?;
+    std::fs::create_dir_all(cache).map_err(PrepareError::io("make", cache))?;
+    let out = tempfile::tempdir_in(cache).map_err(PrepareError::io("make", cache))?;
     images.take_out(image, &format!("{TESTBED}/.git"), out.path(), belongs).await.map_err(|error| {
         let why = format!("{error}; give an image with the layout of the official ones with --image");
-        WorkspaceError::Environment { id: String::new(), why, remedy: Remedy::Image }
+        PrepareError::Environment { id: String::new(), why, remedy: Remedy::Image }
     })?;
     let (place, key, source) = (cache.to_owned(), key.to_owned(), out.path().join(".git"));
     let made = tokio::task::spawn_blocking(move || {
         checkout::get(&place, &key, |dir| Ok(sealed_checkout(&source, "HEAD", dir, None).map(drop)?))
     });
-    let made = made.await.map_err(|error| WorkspaceError::io("prepare", cache)(std::io::Error::other(error)))??;
+    let made = made.await.map_err(|error| PrepareError::io("prepare", cache)(std::io::Error::other(error)))??;
     if let Err(why) = stands_at(&made.dir, base).await {
         let _ = std::fs::remove_file(made.dir.with_file_name("base.json"));
-        return Err(WorkspaceError::Environment { id: String::new(), why, remedy: Remedy::Image });
+        return Err(PrepareError::Environment { id: String::new(), why, remedy: Remedy::Image });
     }
     Ok(made)
 }
 
 /// Which files of an image's repository are read on this machine: objects and refs. Its configuration, hooks and
 /// alternates come from the image's author and can't be trusted.
-fn belongs(path: &Path, kind: Kind) -> bool {
+fn belongs(path: &Path, kind: FileKind) -> bool {
     let names: Vec<&[u8]> = path.iter().map(OsStrExt::as_bytes).collect();
     match (&names[..], kind) {
-        ([b".git", rest @ ..], Kind::Dir) => !matches!(rest, [b"objects", b"info", ..]),
-        ([b".git", b"HEAD" | b"packed-refs" | b"shallow"], Kind::File) => true,
-        ([b".git", b"objects", dir, _, ..], Kind::File) => *dir != b"info",
-        ([b".git", b"refs", ..], Kind::File) => true,
+        ([b".git", rest @ ..], FileKind::Dir) => !matches!(rest, [b"objects", b"info", ..]),
+        ([b".git", b"HEAD" | b"packed-refs" | b"shallow"], FileKind::File) => true,
+        ([b".git", b"objects", dir, _, ..], FileKind::File) => *dir != b"info",
+        ([b".git", b"refs", ..], FileKind::File) => true,
         _ => false,
     }
 }
@@ -81,12 +81,7 @@ async fn stands_at(dir: &Path, base: &str) -> Result<(), String> {
 }
 
 /// Makes the sealed image.
-pub(super) async fn derive(
-    images: &Images,
-    image: &str,
-    name: &str,
-    checkout: &Checkout,
-) -> Result<(), WorkspaceError> {
+pub(super) async fn derive(images: &Images, image: &str, name: &str, checkout: &Checkout) -> Result<(), PrepareError> {
     let script = format!(
         "set -e; rm -rf {TESTBED}/.git; mv {PASSAGE} {TESTBED}/.git; chown -R 0:0 {TESTBED}/.git; cd {TESTBED}; \
          git -c safe.directory={TESTBED} update-index -q --refresh > /dev/null 2>&1 || true"
@@ -99,7 +94,7 @@ pub(super) async fn derive(
 mod tests {
     #[test]
     fn of_an_images_repository_only_objects_and_names_are_taken() {
-        use voe_untrusted::Kind::{Dir, File, Link};
+        use voe_untrusted::FileKind::{Dir, File, Link};
         let takes = |path: &str, kind| super::belongs(std::path::Path::new(path), kind);
         for path in
             [".git/HEAD", ".git/packed-refs", ".git/objects/ab/cd", ".git/objects/pack/x.pack", ".git/refs/heads/a"]

@@ -9,11 +9,11 @@ use futures_util::StreamExt;
 use schemars::JsonSchema;
 use serde::Serialize;
 use voe_grade::run_report::instance_directory;
-use voe_grade::{Cause, Instance, InstanceReport, Outcome, RunReport, grade};
+use voe_grade::{FailureCause, Instance, InstanceReport, PredictionOutcome, RunReport, grade};
 use voe_untrusted::{UntrustedDir, private};
 
-use super::cell::{self, Cell, CellError};
-use super::ran::{Ran, Setting};
+use super::cell::{self, CellError, GradedCell};
+use super::ran::{GradeSetting, GradedWhere};
 use super::script;
 use crate::workspace::Workspaces;
 use crate::workspace::error::Remedy;
@@ -29,7 +29,7 @@ const LARGEST: u64 = 256 << 20;
 
 /// A patch to grade.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct PatchToGrade {
     /// The task.
     pub task: Arc<Instance>,
     /// Which of the task's patches, where there are several.
@@ -40,7 +40,7 @@ pub struct Entry {
 
 /// The result of grading one patch, a line of JSON.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Row {
+pub struct GradeRow {
     /// The task.
     pub instance_id: String,
     /// Which of the task's patches, where there are several.
@@ -53,7 +53,7 @@ pub struct Row {
     pub why: Option<String>,
     /// The cause of the failure, and its sign, if the task is neither resolved nor skipped and there was a patch.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<Cause>,
+    pub cause: Option<FailureCause>,
     /// Seconds that the tests took.
     pub seconds: f64,
     /// The official report on the task.
@@ -67,7 +67,7 @@ pub struct Row {
     pub origin: Option<String>,
     /// The outcome for the run's report.
     #[serde(skip)]
-    outcome: Option<Outcome>,
+    outcome: Option<PredictionOutcome>,
 }
 
 /// Settings of a batch.
@@ -92,7 +92,7 @@ pub struct Batch {
     /// with other settings, is not reused.
     pub expected: Option<bool>,
     /// Where and how the tests run.
-    pub setting: Setting,
+    pub setting: GradeSetting,
 }
 
 impl Batch {
@@ -103,9 +103,9 @@ impl Batch {
     /// The official files can't be written.
     pub async fn grade(
         &self,
-        entries: Vec<Entry>,
+        entries: Vec<PatchToGrade>,
         others: &[String],
-        mut each: impl FnMut(&Row),
+        mut each: impl FnMut(&GradeRow),
     ) -> std::io::Result<RunReport> {
         // A directory for this process: another one may be grading at the same time.
         if let Some(state) = &self.workspaces.native.state {
@@ -139,7 +139,7 @@ impl Batch {
     }
 
     /// Path of an entry's official files below `out`.
-    fn directory(&self, entry: &Entry) -> PathBuf {
+    fn directory(&self, entry: &PatchToGrade) -> PathBuf {
         let id = &entry.task.instance_id;
         let model = match &entry.name {
             Some(name) => format!("{}-{name}", self.model),
@@ -148,11 +148,11 @@ impl Batch {
         instance_directory(&self.run_id, &model, id)
     }
 
-    async fn one(&self, work: &Path, number: usize, entry: Entry) -> std::io::Result<Row> {
+    async fn one(&self, work: &Path, number: usize, entry: PatchToGrade) -> std::io::Result<GradeRow> {
         let id = entry.task.instance_id.clone();
         let patch = entry.patch.clone().unwrap_or_default();
         let dir = self.directory(&entry);
-        let row = |verdict, outcome| Row {
+        let row = |verdict, outcome| GradeRow {
             instance_id: id.clone(),
             name: entry.name.clone(),
             verdict,
@@ -165,7 +165,7 @@ impl Batch {
             outcome,
         };
         if patch.is_empty() && !self.run_empty {
-            return Ok(row("empty_patch", Some(Outcome::EmptyPatch)));
+            return Ok(row("empty_patch", Some(PredictionOutcome::EmptyPatch)));
         }
         if let Some(before) = self.before(&entry, &dir, &patch) {
             return Ok(before);
@@ -175,22 +175,22 @@ impl Batch {
         let mut row = match &cell.verdict {
             Ok(graded) => {
                 let report = graded.report.clone();
-                let outcome = Outcome::reported(&report, &[&cell.log]);
+                let outcome = PredictionOutcome::reported(&report, &[&cell.log]);
                 let why = graded.not_found.map(|why| why.to_string());
                 let verdict = if report.resolved { "resolved" } else { "unresolved" };
-                Row { report: Some(report), why, ..row(verdict, Some(outcome)) }
+                GradeRow { report: Some(report), why, ..row(verdict, Some(outcome)) }
             }
             Err(error) if error.is_environment() => {
-                Row { why: Some(error.to_string()), remedy: error.remedy(), ..row("skipped", None) }
+                GradeRow { why: Some(error.to_string()), remedy: error.remedy(), ..row("skipped", None) }
             }
             Err(error) => {
                 let told = error.to_string();
-                let outcome = Outcome::error(&[&cell.log, &told]);
-                Row { why: Some(told), ..row("error", Some(outcome)) }
+                let outcome = PredictionOutcome::error(&[&cell.log, &told]);
+                GradeRow { why: Some(told), ..row("error", Some(outcome)) }
             }
         };
         row.cause = match &cell.verdict {
-            Ok(graded) => Cause::of(&entry.task, &patch, &cell.log, graded),
+            Ok(graded) => FailureCause::of(&entry.task, &patch, &cell.log, graded),
             Err(error) => error.cause(),
         };
         row.seconds = cell.seconds;
@@ -202,7 +202,7 @@ impl Batch {
     }
 
     /// The official files of one task. `report.json` is written last: it marks the grading as complete.
-    fn write(&self, dir: &Path, patch: &str, cell: &Cell, row: &Row) -> Result<(), voe_untrusted::Error> {
+    fn write(&self, dir: &Path, patch: &str, cell: &GradedCell, row: &GradeRow) -> Result<(), voe_untrusted::Error> {
         let dir = self.out.make_dirs(dir)?;
         dir.remove_file(REPORT)?;
         let told = match &cell.verdict {
@@ -214,7 +214,7 @@ impl Batch {
         dir.replace("test_output.txt", cell.log.as_bytes())?;
         dir.replace("run_instance.log", format!("{}{told}", cell.apply_log).as_bytes())?;
         write_cause(&dir, Path::new(CAUSE), row)?;
-        Ran { setting: self.setting.clone(), origin: cell.origin.clone() }.write(&dir)?;
+        GradedWhere { setting: self.setting.clone(), origin: cell.origin.clone() }.write(&dir)?;
         if let Some(report) = row.report.as_ref().and_then(|report| report.to_file(&row.instance_id).ok()) {
             dir.replace(REPORT, report.as_bytes())?;
         }
@@ -222,7 +222,7 @@ impl Batch {
     }
 
     /// The result of an earlier grading of the same patch.
-    fn before(&self, entry: &Entry, dir: &Path, patch: &str) -> Option<Row> {
+    fn before(&self, entry: &PatchToGrade, dir: &Path, patch: &str) -> Option<GradeRow> {
         let dir = self.out.dir(dir).ok()?;
         let read = |name: &str| dir.read_text(name, LARGEST).ok().flatten();
         if read("patch.diff")? != patch {
@@ -233,13 +233,14 @@ impl Batch {
         if self.expected.is_some_and(|expected| expected != report.resolved) || !script::is_of(&entry.task, &eval) {
             return None;
         }
-        let ran = Ran::read(&dir);
+        let ran = GradedWhere::read(&dir);
         if self.expected.is_some() && ran.as_ref().is_none_or(|ran| ran.setting != self.setting) {
             return None;
         }
         // By today's rules, whatever an earlier voe recorded.
-        let cause = grade(&entry.task, &log).ok().and_then(|graded| Cause::of(&entry.task, patch, &log, &graded));
-        Some(Row {
+        let cause =
+            grade(&entry.task, &log).ok().and_then(|graded| FailureCause::of(&entry.task, patch, &log, &graded));
+        Some(GradeRow {
             instance_id: entry.task.instance_id.clone(),
             name: entry.name.clone(),
             verdict: if report.resolved { "resolved" } else { "unresolved" },
@@ -248,7 +249,7 @@ impl Batch {
             seconds: 0.0,
             remedy: None,
             origin: ran.map(|ran| ran.origin).filter(|origin| !origin.is_empty()),
-            outcome: Some(Outcome::reported(&report, &[&log])),
+            outcome: Some(PredictionOutcome::reported(&report, &[&log])),
             report: Some(report),
         })
     }
@@ -258,7 +259,7 @@ impl Batch {
 ///
 /// # Errors
 /// `cause.json` can't be written.
-pub fn write_cause(dir: &UntrustedDir, at: &Path, row: &Row) -> Result<(), voe_untrusted::Error> {
+pub fn write_cause(dir: &UntrustedDir, at: &Path, row: &GradeRow) -> Result<(), voe_untrusted::Error> {
     match row.cause.and_then(|cause| serde_json::to_string(&cause).ok()) {
         Some(text) => dir.replace(at, (text + "\n").as_bytes()),
         None => dir.remove_file(at).map(drop),
@@ -266,14 +267,14 @@ pub fn write_cause(dir: &UntrustedDir, at: &Path, row: &Row) -> Result<(), voe_u
 }
 
 /// The run's report. Of several patches for a task, the best counts: among wrong patches the one that is not rejected.
-fn report(rows: &[Row], others: &[String]) -> RunReport {
-    let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
+fn report(rows: &[GradeRow], others: &[String]) -> RunReport {
+    let mut outcomes: BTreeMap<String, PredictionOutcome> = BTreeMap::new();
     let mut skipped: Vec<&str> = Vec::new();
     for row in rows {
         match row.outcome {
             Some(outcome) => {
                 let kept = outcomes.entry(row.instance_id.clone()).or_insert(outcome);
-                if outcome == Outcome::Resolved {
+                if outcome == PredictionOutcome::Resolved {
                     *kept = outcome;
                 }
             }

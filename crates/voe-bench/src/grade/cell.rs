@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use voe_grade::{Cause, CauseSign, GradeError, Graded, Instance, grade};
-use voe_protocol::{BaseSource, FileRead, FileState, Limits, RawBytes, Setup};
+use voe_grade::{CauseSign, FailureCause, GradeError, Graded, Instance, grade};
+use voe_protocol::{BaseSource, CallLimits, FileRead, FileState, RawBytes, Setup};
 use voe_protocol::{ClientError, Toolbox};
 use voe_sandbox::SandboxError;
 use voe_trace::EndedBy;
 
 use super::gold::Gold;
 use super::script::{NOT_APPLIED, script};
-use crate::workspace::error::{Remedy, WorkspaceError};
+use crate::workspace::error::{PrepareError, Remedy};
 use crate::workspace::reason::Lacks;
-use crate::workspace::{Opened, Workspaces};
+use crate::workspace::{TaskSandbox, Workspaces};
 
 /// The official time limit of a task's tests.
 pub const TIME_LIMIT: Duration = Duration::from_secs(1800);
@@ -27,7 +27,7 @@ const PASSAGE: &str = ".voe-grading";
 
 /// A graded patch.
 #[derive(Debug)]
-pub struct Cell {
+pub struct GradedCell {
     /// The eval script as it ran.
     pub eval: String,
     /// The log of the tests.
@@ -47,7 +47,7 @@ pub struct Cell {
 pub enum CellError {
     /// The task can't run on this machine.
     #[error("{0}")]
-    Environment(WorkspaceError),
+    Environment(PrepareError),
     /// The row can't be graded here.
     #[error("{id}: the row has no eval_script (a copy from before 2026); download the suite again")]
     NoEvalScript {
@@ -98,7 +98,7 @@ impl CellError {
     }
 
     /// The cause of the failure; `None` where the task can't run here, so nothing was tried.
-    pub fn cause(&self) -> Option<Cause> {
+    pub fn cause(&self) -> Option<FailureCause> {
         let sign = match self {
             Self::Environment(_) | Self::NoEvalScript { .. } | Self::Grade(GradeError::UnsupportedParser(_)) => {
                 return None;
@@ -124,8 +124,8 @@ impl CellError {
 }
 
 /// Runs the task's tests on `patch` (empty: the unchanged base). `home`: a directory for voe's own files.
-pub async fn run(workspaces: &Workspaces, task: &Instance, patch: &str, home: &Path, limit: Duration) -> Cell {
-    let mut cell = Cell {
+pub async fn run(workspaces: &Workspaces, task: &Instance, patch: &str, home: &Path, limit: Duration) -> GradedCell {
+    let mut cell = GradedCell {
         eval: String::new(),
         log: String::new(),
         apply_log: String::new(),
@@ -148,13 +148,13 @@ pub async fn run(workspaces: &Workspaces, task: &Instance, patch: &str, home: &P
             match doubt(&graded, &lacks, passed) {
                 Some(why) => {
                     let id = task.instance_id.clone();
-                    Err(CellError::Environment(WorkspaceError::Environment { id, why, remedy: Remedy::Install }))
+                    Err(CellError::Environment(PrepareError::Environment { id, why, remedy: Remedy::Install }))
                 }
                 None => Ok(graded),
             }
         }),
-        Err(Failed::Told(error)) => Err(error),
-        Err(Failed::Workspace(error)) if error.is_environment() => Err(CellError::Environment(error)),
+        Err(GradeFailure::Told(error)) => Err(error),
+        Err(GradeFailure::Workspace(error)) if error.is_environment() => Err(CellError::Environment(error)),
         Err(other) => Err(CellError::Harness { id: task.instance_id.clone(), why: other.to_string() }),
     };
     cell
@@ -168,11 +168,11 @@ fn remove(home: &Path) {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Failed {
+enum GradeFailure {
     #[error("{0}")]
     Told(#[from] CellError),
     #[error(transparent)]
-    Workspace(#[from] WorkspaceError),
+    Workspace(#[from] PrepareError),
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
     #[error(transparent)]
@@ -187,13 +187,13 @@ async fn inside(
     patch: &str,
     home: &Path,
     limit: Duration,
-    cell: &mut Cell,
-) -> Result<Lacks, Failed> {
+    cell: &mut GradedCell,
+) -> Result<Lacks, GradeFailure> {
     let id = || task.instance_id.clone();
     let prepared = workspaces.prepare(task).await?;
     cell.origin.clone_from(&prepared.origin);
     remove(home);
-    let Opened { sandbox, at } = workspaces.open(&prepared, home, None).await?;
+    let TaskSandbox { sandbox, at } = workspaces.open(&prepared, home, None).await?;
     let work = sandbox.private_tmp().map_or_else(|| home.join("grading"), |tmp| tmp.join("voe-grading"));
     let script = script(task, &prepared.before, &at, &work).ok_or_else(|| CellError::NoEvalScript { id: id() })?;
     cell.eval.clone_from(&script.eval);
@@ -201,9 +201,9 @@ async fn inside(
         workspace: at.clone(),
         scratch: PathBuf::new(),
         pristine: sandbox.base_inside().map_or(prepared.checkout.base.pristine(), BaseSource::Dir),
-        limits: Limits { max_timeout_s: limit.as_secs_f64(), ..Limits::default() },
+        limits: CallLimits { max_timeout_s: limit.as_secs_f64(), ..CallLimits::default() },
         env: BTreeMap::new(),
-        syntax: voe_protocol::Syntax::Off,
+        syntax: voe_protocol::SyntaxCheck::Off,
         byproducts: Vec::new(),
         resumed: false,
         unwatched: true,
@@ -215,10 +215,10 @@ async fn inside(
     let killed = done?;
     closed?;
     match killed {
-        Ended::Ran => Ok(prepared.lacks.clone()),
-        Ended::NotApplied => Err(CellError::PatchDoesNotApply { id: id(), why: shortened(&cell.apply_log) }.into()),
-        Ended::Killed(by) => Err(CellError::Ended { id: id(), by }.into()),
-        Ended::TimedOut => {
+        EvalEnd::Ran => Ok(prepared.lacks.clone()),
+        EvalEnd::NotApplied => Err(CellError::PatchDoesNotApply { id: id(), why: shortened(&cell.apply_log) }.into()),
+        EvalEnd::Killed(by) => Err(CellError::Ended { id: id(), by }.into()),
+        EvalEnd::TimedOut => {
             // The official runner adds this line.
             cell.log.push_str(&format!("\n\nTimeout error: {} seconds exceeded.", limit.as_secs()));
             Err(CellError::TimedOut { id: id(), limit }.into())
@@ -238,7 +238,7 @@ fn doubt(graded: &Graded, lacks: &Lacks, gold_passed: impl FnOnce() -> bool) -> 
     ))
 }
 
-enum Ended {
+enum EvalEnd {
     Ran,
     NotApplied,
     TimedOut,
@@ -252,8 +252,8 @@ async fn drive(
     patch: &str,
     work: &Path,
     limit: Duration,
-    cell: &mut Cell,
-) -> Result<Ended, Failed> {
+    cell: &mut GradedCell,
+) -> Result<EvalEnd, GradeFailure> {
     const SHORT: Duration = Duration::from_secs(120);
     let files = [("drive.sh", drive), ("eval.sh", eval), ("patch.diff", patch)].map(|(name, text)| {
         let state = FileState { mode: 0o100_644, content: RawBytes(text.as_bytes().to_vec()) };
@@ -267,16 +267,16 @@ async fn drive(
     cell.apply_log = fetch(toolbox, &format!("{work}/apply.log"), SHORT).await?;
     cell.log = fetch(toolbox, &format!("{work}/log"), SHORT).await?;
     match (ran.ended_by, ran.exit) {
-        (Some(EndedBy::TimeLimit { .. }), _) => Ok(Ended::TimedOut),
-        (Some(by), _) => Ok(Ended::Killed(by)),
-        (None, Some(NOT_APPLIED)) => Ok(Ended::NotApplied),
-        (None, Some(0)) => Ok(Ended::Ran),
-        (None, exit) => Err(Failed::Log(format!("the driver ended with {exit:?}: {}", shortened(&ran.text())))),
+        (Some(EndedBy::TimeLimit { .. }), _) => Ok(EvalEnd::TimedOut),
+        (Some(by), _) => Ok(EvalEnd::Killed(by)),
+        (None, Some(NOT_APPLIED)) => Ok(EvalEnd::NotApplied),
+        (None, Some(0)) => Ok(EvalEnd::Ran),
+        (None, exit) => Err(GradeFailure::Log(format!("the driver ended with {exit:?}: {}", shortened(&ran.text())))),
     }
 }
 
 /// A file's text, invalid UTF-8 replaced; empty if the file is missing.
-async fn fetch(toolbox: &mut Toolbox, path: &str, limit: Duration) -> Result<String, Failed> {
+async fn fetch(toolbox: &mut Toolbox, path: &str, limit: Duration) -> Result<String, GradeFailure> {
     let mut read = toolbox.read_start(path.as_bytes(), LONGEST_LOG).await?;
     if let FileRead::Refused { .. } = read {
         // Only commands can reach it: one copies it to where the toolbox can read.
@@ -286,7 +286,7 @@ async fn fetch(toolbox: &mut Toolbox, path: &str, limit: Duration) -> Result<Str
         );
         let result = toolbox.check(&command, limit).await?;
         if result.exit != Some(0) {
-            return Err(Failed::Log(shortened(&result.text())));
+            return Err(GradeFailure::Log(shortened(&result.text())));
         }
         read = toolbox.read_start(format!("{PASSAGE}/out").as_bytes(), LONGEST_LOG).await?;
         toolbox.check(&format!("rm -rf {PASSAGE}"), limit).await?;

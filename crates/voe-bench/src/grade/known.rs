@@ -1,28 +1,28 @@
 //! Tasks of a run whose gold patch is known not to pass where the run is graded.
 
 use voe_grade::known::{self, Conditions};
-pub use voe_grade::known::{Known, of};
+pub use voe_grade::known::{KnownFailure, of};
 
-use crate::run::place::{Backend, Place};
+use crate::run::place::{PlaceBackend, PlaceRecord};
 
 /// Why a task's gold patch is known not to pass there.
-pub fn here(id: &str, place: &Place, network: bool) -> Option<&'static Known> {
-    known::here(id, Conditions { native: place.backend == Backend::Native, offline: !network })
+pub fn here(id: &str, place: &PlaceRecord, network: bool) -> Option<&'static KnownFailure> {
+    known::here(id, Conditions { native: place.backend == PlaceBackend::Native, offline: !network })
 }
 
 #[cfg(test)]
 mod tests {
-    use voe_sandbox::Choice;
+    use voe_sandbox::BackendChoice;
 
     use super::*;
-    use crate::run::place::Bounds;
+    use crate::run::place::CommandLimits;
 
     #[test]
     fn what_is_known_depends_on_where_the_task_runs() {
-        let (native, docker) = (Choice::Local, Choice::Docker);
-        let known = |id: &str, sandbox: Choice, network: bool| {
-            let backend = Backend::of(sandbox);
-            let place = Place {
+        let (native, docker) = (BackendChoice::Local, BackendChoice::Docker);
+        let known = |id: &str, sandbox: BackendChoice, network: bool| {
+            let backend = PlaceBackend::of(sandbox);
+            let place = PlaceRecord {
                 backend,
                 sandbox,
                 network: false,
@@ -31,7 +31,7 @@ mod tests {
                 environments: None,
                 read: Vec::new(),
                 env: Vec::new(),
-                limits: Bounds::default(),
+                limits: CommandLimits::default(),
             };
             here(id, &place, network).map(ToString::to_string)
         };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use voe_grade::{GradeError, GradedLog, LogNames, grade};
-use voe_untrusted::{Kind, UntrustedDir};
+use voe_untrusted::{FileKind, UntrustedDir};
 
 use crate::suite::Suite;
 
@@ -32,7 +32,7 @@ pub enum LogsError {
 }
 
 /// The result for one file.
-pub enum Found<'a> {
+pub enum LogResult<'a> {
     /// A verdict.
     Graded(GradedLog<'a>),
     /// Why there is no verdict.
@@ -43,7 +43,7 @@ pub enum Found<'a> {
 ///
 /// # Errors
 /// The directory can't be read, or contains no log of the suite.
-pub fn grade_all(dir: &Path, suite: &Suite, mut each: impl FnMut(Found<'_>)) -> Result<usize, LogsError> {
+pub fn grade_all(dir: &Path, suite: &Suite, mut each: impl FnMut(LogResult<'_>)) -> Result<usize, LogsError> {
     let names = LogNames::new(suite.tasks.iter().map(|task| task.instance_id.as_str()));
     let mut files = Vec::new();
     let top = UntrustedDir::named(dir)?;
@@ -57,16 +57,16 @@ pub fn grade_all(dir: &Path, suite: &Suite, mut each: impl FnMut(Found<'_>)) -> 
         let bytes = match top.read(&relative, LARGEST) {
             Ok(bytes) => bytes.unwrap_or_default(),
             Err(error) => {
-                each(Found::Problem(error.to_string()));
+                each(LogResult::Problem(error.to_string()));
                 continue;
             }
         };
         match grade(task, &String::from_utf8_lossy(&bytes)) {
             Ok(graded) => {
-                each(Found::Graded(GradedLog { file: &shown, instance_id: &task.instance_id, graded: &graded }))
+                each(LogResult::Graded(GradedLog { file: &shown, instance_id: &task.instance_id, graded: &graded }))
             }
-            Err(GradeError::UnsupportedParser(error)) => each(Found::Problem(error.to_string())),
-            Err(error) => each(Found::Problem(format!("{shown}: {error}"))),
+            Err(GradeError::UnsupportedParser(error)) => each(LogResult::Problem(error.to_string())),
+            Err(error) => each(LogResult::Problem(format!("{shown}: {error}"))),
         }
     }
     if count == 0 {
@@ -80,8 +80,8 @@ fn walk(dir: &UntrustedDir, at: &Path, files: &mut Vec<PathBuf>) -> Result<(), L
     for entry in dir.entries()? {
         let path = at.join(&entry.name);
         match entry.kind {
-            Kind::Dir if path.iter().count() <= DEEPEST => walk(&dir.dir(&entry.name)?, &path, files)?,
-            Kind::Dir => {}
+            FileKind::Dir if path.iter().count() <= DEEPEST => walk(&dir.dir(&entry.name)?, &path, files)?,
+            FileKind::Dir => {}
             _ => files.push(path),
         }
     }

@@ -19,8 +19,8 @@ mod ran;
 pub mod run;
 mod script;
 
-pub use batch::{Batch, Entry, Row, write_cause};
-pub use cell::{Cell, CellError};
+pub use batch::{Batch, GradeRow, PatchToGrade, write_cause};
+pub use cell::{CellError, GradedCell};
 pub use grading::Grading;
-pub use ran::Setting;
+pub use ran::GradeSetting;
 pub use run::RunGrades;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
-use voe_untrusted::{Kind, UntrustedDir};
+use voe_untrusted::{FileKind, UntrustedDir};
 
 use crate::run::{DirError, plain};
 
@@ -85,9 +85,9 @@ fn check(out: &UntrustedDir, run_id: &str) -> Result<(), DirError> {
     let report = format!(".{run_id}.json");
     for entry in out.entries()? {
         let name = entry.name.to_string_lossy();
-        if name == "logs" && entry.kind == Kind::Dir {
+        if name == "logs" && entry.kind == FileKind::Dir {
             plain(&out.dir(&entry.name)?, "logs")?;
-        } else if entry.kind != Kind::File && (name == "logs" || name.ends_with(&report)) {
+        } else if entry.kind != FileKind::File && (name == "logs" || name.ends_with(&report)) {
             return Err(DirError::Foreign { path: out.path().join(&entry.name), kind: entry.kind });
         }
     }

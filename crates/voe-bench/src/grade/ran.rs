@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use voe_sandbox::Choice;
+use voe_sandbox::BackendChoice;
 use voe_untrusted::UntrustedDir;
 
-use crate::run::place::{Backend, Place};
+use crate::run::place::{PlaceBackend, PlaceRecord};
 
 /// The file's name.
 const FILE: &str = "ran.json";
@@ -17,18 +17,18 @@ const LONGEST: u64 = 1 << 16;
 
 /// What affects verdicts besides task and patch, as far as it is known before a task is prepared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setting {
-    backend: Backend,
-    sandbox: Choice,
+pub struct GradeSetting {
+    backend: PlaceBackend,
+    sandbox: BackendChoice,
     network: bool,
     image: Option<String>,
     /// Hashes of the environments file and of the `specs*.json` next to it.
     environments: Option<(String, Option<String>)>,
 }
 
-impl Setting {
+impl GradeSetting {
     /// For gradings in `place`; `network`: whether tests may use the network.
-    pub fn new(place: &Place, network: bool) -> Self {
+    pub fn new(place: &PlaceRecord, network: bool) -> Self {
         let content = |file: &crate::run::place::Environments| (file.sha256.clone(), file.specs_sha256.clone());
         Self {
             backend: place.backend,
@@ -42,13 +42,13 @@ impl Setting {
 
 /// Where one patch was graded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Ran {
-    pub(super) setting: Setting,
+pub(super) struct GradedWhere {
+    pub(super) setting: GradeSetting,
     /// The task's environment, by content.
     pub(super) origin: String,
 }
 
-impl Ran {
+impl GradedWhere {
     /// Reads the record in `dir`; `None` if there is none.
     pub(super) fn read(dir: &UntrustedDir) -> Option<Self> {
         let text = dir.read_text(Path::new(FILE), LONGEST).ok().flatten()?;

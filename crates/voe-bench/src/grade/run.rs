@@ -14,7 +14,7 @@ use voe_grade::{Predictions, RunReport};
 use voe_trace::layout::OFFICIAL;
 use voe_untrusted::{Error, UntrustedDir, private};
 
-use super::batch::{Batch, Entry, Row, write_cause};
+use super::batch::{Batch, GradeRow, PatchToGrade, write_cause};
 use super::grading::Grading;
 use crate::suite::Suite;
 
@@ -55,9 +55,9 @@ impl RunGrades {
         &self,
         name: &str,
         batch: &Batch,
-        entries: Vec<Entry>,
+        entries: Vec<PatchToGrade>,
         others: &[String],
-        mut each: impl FnMut(&Row, Option<std::io::Error>),
+        mut each: impl FnMut(&GradeRow, Option<std::io::Error>),
     ) -> std::io::Result<RunReport> {
         let report = batch.grade(entries, others, |row| each(row, self.keep(name, row).err())).await?;
         // The other commands read it here.
@@ -65,7 +65,7 @@ impl RunGrades {
         Ok(report)
     }
 
-    fn keep(&self, name: &str, row: &Row) -> std::io::Result<()> {
+    fn keep(&self, name: &str, row: &GradeRow) -> std::io::Result<()> {
         if row.report.is_none() && row.cause.is_none() {
             return Ok(());
         }
@@ -80,13 +80,13 @@ impl RunGrades {
 }
 
 /// The suite's predictions, and the ids of its tasks without one.
-pub fn entries(predictions: &Predictions, suite: &Suite) -> (Vec<Entry>, Vec<String>) {
+pub fn entries(predictions: &Predictions, suite: &Suite) -> (Vec<PatchToGrade>, Vec<String>) {
     let by_id = predictions.by_id();
     let (with, without): (Vec<_>, Vec<_>) =
         suite.tasks.iter().partition(|task| by_id.contains_key(task.instance_id.as_str()));
     let entries = with
         .into_iter()
-        .map(|task| Entry {
+        .map(|task| PatchToGrade {
             task: Arc::new(task.clone()),
             name: None,
             patch: by_id.get(task.instance_id.as_str()).and_then(|prediction| prediction.model_patch.clone()),

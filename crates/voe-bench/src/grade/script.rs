@@ -11,7 +11,7 @@ use crate::workspace::prepared::TESTBED;
 pub(super) const NOT_APPLIED: i32 = 97;
 
 /// The driver's files, by name.
-pub(super) struct Script {
+pub(super) struct GradingScript {
     pub(super) drive: String,
     pub(super) eval: String,
 }
@@ -26,7 +26,7 @@ pub(super) fn is_of(task: &Instance, eval: &str) -> bool {
 /// The driver for a task whose checkout is at `at` inside the sandbox, with its files in `work`.
 ///
 /// Tries the official ways of applying a patch in their order, with a clean tree before each further one.
-pub(super) fn script(task: &Instance, before: &str, at: &Path, work: &Path) -> Option<Script> {
+pub(super) fn script(task: &Instance, before: &str, at: &Path, work: &Path) -> Option<GradingScript> {
     let eval = record_exit_code(task.eval_script.as_deref()?);
     let (at, work) = (at.display().to_string(), work.display().to_string());
     // Without their own file system, commands see the checkout at its path on the host.
@@ -53,7 +53,7 @@ fi
 exit 0
 "#
     );
-    Some(Script { drive, eval })
+    Some(GradingScript { drive, eval })
 }
 
 #[cfg(test)]

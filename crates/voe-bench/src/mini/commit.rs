@@ -10,7 +10,7 @@ const WHO: &str = "voe <voe@localhost> 1735689600 +0000";
 
 /// The id of the only commit of a repository made from `files`.
 pub(super) fn id(files: &[(RawBytes, FileState)]) -> String {
-    let mut top = Dir::default();
+    let mut top = CommitDir::default();
     for (path, state) in files {
         let parts: Vec<&[u8]> = path.0.split(|byte| *byte == b'/').collect();
         top.put(&parts, state);
@@ -21,26 +21,26 @@ pub(super) fn id(files: &[(RawBytes, FileState)]) -> String {
 }
 
 #[derive(Default)]
-struct Dir(BTreeMap<Vec<u8>, Entry>);
+struct CommitDir(BTreeMap<Vec<u8>, TreeEntry>);
 
-enum Entry {
+enum TreeEntry {
     File { mode: u32, id: [u8; 20] },
-    Dir(Dir),
+    Dir(CommitDir),
 }
 
-impl Dir {
+impl CommitDir {
     fn put(&mut self, parts: &[&[u8]], state: &FileState) {
         match parts {
             [] => {}
             [name] => {
                 let id = object("blob", &state.content.0);
-                self.0.insert(name.to_vec(), Entry::File { mode: state.mode, id });
+                self.0.insert(name.to_vec(), TreeEntry::File { mode: state.mode, id });
             }
             [name, rest @ ..] => {
                 // git sorts a directory as if its name ended in a slash.
                 let key = [*name, b"/"].concat();
-                let entry = self.0.entry(key).or_insert_with(|| Entry::Dir(Self::default()));
-                if let Entry::Dir(dir) = entry {
+                let entry = self.0.entry(key).or_insert_with(|| TreeEntry::Dir(Self::default()));
+                if let TreeEntry::Dir(dir) = entry {
                     dir.put(rest, state);
                 }
             }
@@ -51,8 +51,8 @@ impl Dir {
         let mut text = Vec::new();
         for (name, entry) in &self.0 {
             let (mode, name, id) = match entry {
-                Entry::File { mode, id } => (format!("{mode:o}"), &name[..], *id),
-                Entry::Dir(dir) => ("40000".to_owned(), &name[..name.len() - 1], dir.id()),
+                TreeEntry::File { mode, id } => (format!("{mode:o}"), &name[..], *id),
+                TreeEntry::Dir(dir) => ("40000".to_owned(), &name[..name.len() - 1], dir.id()),
             };
             text.extend_from_slice(mode.as_bytes());
             text.push(b' ');

@@ -7,26 +7,26 @@ use voe_grade::Instance;
 use voe_repo::throw_away_copy;
 
 use super::MiniTask;
-use crate::workspace::error::{Remedy, WorkspaceError};
-use crate::workspace::prepared::Prepared;
+use crate::workspace::error::{PrepareError, Remedy};
+use crate::workspace::prepared::PreparedTask;
 use crate::workspace::{Checkout, checkout as checkouts};
 
 /// The task's workspace on this machine.
-pub(crate) fn prepare(cache: &Path, row: &Instance) -> Result<Prepared, WorkspaceError> {
+pub(crate) fn prepare(cache: &Path, row: &Instance) -> Result<PreparedTask, PrepareError> {
     let id = &row.instance_id;
     let task = shipped(row)?;
     let missing = task.missing();
     if !missing.is_empty() {
-        return Err(WorkspaceError::Missing { id: id.to_owned(), what: missing.join(", ") });
+        return Err(PrepareError::Missing { id: id.to_owned(), what: missing.join(", ") });
     }
     let origin = origin(row);
-    Ok(Prepared { env: variables(), origin, ..Prepared::new(checkout(cache, id, &task)?) })
+    Ok(PreparedTask { env: variables(), origin, ..PreparedTask::new(checkout(cache, id, &task)?) })
 }
 
 /// The built-in task for a row.
-pub(crate) fn shipped(row: &Instance) -> Result<MiniTask, WorkspaceError> {
+pub(crate) fn shipped(row: &Instance) -> Result<MiniTask, PrepareError> {
     let id = &row.instance_id;
-    let unknown = |why: &str| WorkspaceError::Environment { id: id.clone(), why: why.to_owned(), remedy: Remedy::Voe };
+    let unknown = |why: &str| PrepareError::Environment { id: id.clone(), why: why.to_owned(), remedy: Remedy::Voe };
     let found = super::find(id).map_err(|error| unknown(&error.to_string()))?;
     let task = found.ok_or_else(|| unknown("the suite mini of this voe has no such task"))?;
     if task.row().base_commit != row.base_commit {
@@ -43,7 +43,7 @@ pub(crate) fn origin(row: &Instance) -> String {
 }
 
 /// Its repository at its base.
-pub(crate) fn checkout(cache: &Path, id: &str, task: &MiniTask) -> Result<Checkout, WorkspaceError> {
+pub(crate) fn checkout(cache: &Path, id: &str, task: &MiniTask) -> Result<Checkout, PrepareError> {
     let key = format!("{id}-{}", &task.row().base_commit[..12]);
     checkouts::get(cache, &key, |dir| Ok(throw_away_copy(&task.files, dir).map(drop)?))
 }

@@ -62,7 +62,7 @@ pub enum Ahead {
 
 /// What preparing some tasks will take, as far as known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct BuildPlan {
     /// Environments that have to be built.
     pub builds: usize,
     /// Whether there may be more, since lists have to be fetched first.
@@ -88,7 +88,7 @@ impl Native {
     }
 
     /// The same for several tasks, without those that can't be prepared.
-    pub async fn plan(&self, tasks: &[Instance], cache: &Path) -> Plan {
+    pub async fn plan(&self, tasks: &[Instance], cache: &Path) -> BuildPlan {
         let (mut builds, mut open) = (BTreeSet::new(), false);
         for task in tasks {
             match self.ahead(task, cache).await {
@@ -97,7 +97,7 @@ impl Native {
                 Ok(Ahead::Built) | Err(_) => {}
             }
         }
-        Plan { builds: builds.len(), open }
+        BuildPlan { builds: builds.len(), open }
     }
 
     /// How many of `tasks` have a pinned environment, and how many could have one.

@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use voe_sandbox::Spec;
-use voe_untrusted::{Kind, UntrustedDir, atomic_write};
+use voe_sandbox::SandboxConfig;
+use voe_untrusted::{FileKind, UntrustedDir, atomic_write};
 
 use super::inside::{Inside, quoted};
 use super::interpreter::{Python, on_path};
 use super::pins::Environment;
-use super::watch::{Step, Watch};
+use super::watch::{BuildStep, BuildWatch};
 use crate::run::memory::no_room;
-use crate::workspace::error::WorkspaceError;
+use crate::workspace::error::PrepareError;
 use crate::workspace::reason::{Lacks, reason};
 
 /// What to do where uv is missing.
@@ -89,7 +89,7 @@ pub(super) struct Builder<'a> {
     /// voe's state directory.
     pub(super) state: Option<PathBuf>,
     /// Receives the progress.
-    pub(super) watch: &'a Watch,
+    pub(super) watch: &'a BuildWatch,
     /// Whether environments with missing packages are built again, once each: the packages may be available now.
     pub(super) again: Option<&'a Tried>,
 }
@@ -167,10 +167,10 @@ impl Builder<'_> {
         clean(&tmp).map_err(untrusted)?;
         place.remove("opt").map_err(untrusted)?;
 
-        self.watch.tell(&Step::Builds { environment: pins.name.clone() });
+        self.watch.tell(&BuildStep::Builds { environment: pins.name.clone() });
         let mut log = String::new();
         let lacks = self.inside(&all, pins, python, &mut log).await;
-        self.watch.tell(&Step::Built);
+        self.watch.tell(&BuildStep::Built);
         if lacks.is_err()
             && let Some(full) = no_room(&all)
         {
@@ -201,7 +201,7 @@ impl Builder<'_> {
         log: &mut String,
     ) -> Result<Vec<String>, String> {
         let uv = on_path("uv").ok_or(NO_UV)?;
-        let mut spec = Spec::new(self.program, all.join("build-work"), all.join("build-sandbox"));
+        let mut spec = SandboxConfig::new(self.program, all.join("build-work"), all.join("build-sandbox"));
         spec.tmp = Some(all.join("build"));
         spec.disk_bytes = DISK;
         spec.hidden = self.hidden.to_vec();
@@ -222,7 +222,7 @@ impl Builder<'_> {
             log,
         };
         let lacks = uv.environment(pins, &python.program.to_string_lossy()).await;
-        uv.inside.end().await.map_err(|error: WorkspaceError| error.to_string())?;
+        uv.inside.end().await.map_err(|error: PrepareError| error.to_string())?;
         lacks
     }
 }
@@ -230,7 +230,7 @@ impl Builder<'_> {
 /// Removes leftovers of an earlier build, except uv's cache.
 fn clean(tmp: &UntrustedDir) -> Result<(), voe_untrusted::Error> {
     for entry in tmp.entries()? {
-        if entry.name != UV_CACHE || entry.kind != Kind::Dir {
+        if entry.name != UV_CACHE || entry.kind != FileKind::Dir {
             tmp.remove(&entry.name)?;
         }
     }
@@ -268,17 +268,17 @@ impl From<String> for Unbuilt {
 }
 
 /// Why a run of uv failed.
-enum Failed {
+enum UvFailure {
     /// The sandbox or the disk failed.
     Machine(String),
     /// uv reported an error.
     Uv(String),
 }
 
-impl From<Failed> for String {
-    fn from(failed: Failed) -> Self {
+impl From<UvFailure> for String {
+    fn from(failed: UvFailure) -> Self {
         match failed {
-            Failed::Machine(why) | Failed::Uv(why) => why,
+            UvFailure::Machine(why) | UvFailure::Uv(why) => why,
         }
     }
 }
@@ -321,7 +321,7 @@ impl Uv<'_> {
         while let Some(some) = left.pop() {
             match (self.install(some).await, some) {
                 (Ok(()), _) => {}
-                (Err(Failed::Machine(error)), _) => return Err(error),
+                (Err(UvFailure::Machine(error)), _) => return Err(error),
                 (Err(error), [package]) => {
                     let error = String::from(error);
                     lacks.push(format!("{package} ({})", reason("the installation failed", &error, None)));
@@ -332,7 +332,7 @@ impl Uv<'_> {
         Ok(lacks)
     }
 
-    async fn install(&mut self, packages: &[String]) -> Result<(), Failed> {
+    async fn install(&mut self, packages: &[String]) -> Result<(), UvFailure> {
         if packages.is_empty() {
             return Ok(());
         }
@@ -342,12 +342,12 @@ impl Uv<'_> {
         self.run(&args).await
     }
 
-    async fn run(&mut self, args: &[&str]) -> Result<(), Failed> {
+    async fn run(&mut self, args: &[&str]) -> Result<(), UvFailure> {
         let words: Vec<String> =
             std::iter::once(self.program.as_str()).chain(args.iter().copied()).map(quoted).collect();
         let line = words.join(" ");
         let done = self.inside.toolbox.check(&line, LIMIT).await;
-        let done = done.map_err(|error| Failed::Machine(error.to_string()))?;
+        let done = done.map_err(|error| UvFailure::Machine(error.to_string()))?;
         let killed = done.ended_by.map(|why| format!("({why}) ")).unwrap_or_default();
         self.log.push_str(&format!("$ {line}\n{}\n{killed}", done.tail));
         if done.exit == Some(0) && killed.is_empty() {
@@ -355,6 +355,6 @@ impl Uv<'_> {
         }
         let what = args.iter().take(2).copied().collect::<Vec<_>>().join(" ");
         let why = format!("uv {what} failed: {killed}{}", done.tail);
-        Err(if no_room(self.place).is_some() { Failed::Machine(why) } else { Failed::Uv(why) })
+        Err(if no_room(self.place).is_some() { UvFailure::Machine(why) } else { UvFailure::Uv(why) })
     }
 }

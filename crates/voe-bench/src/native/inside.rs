@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use voe_protocol::Toolbox;
-use voe_protocol::{BaseSource, Limits, Setup};
-use voe_sandbox::{Choice, Sandbox, Spec};
+use voe_protocol::{BaseSource, CallLimits, Setup};
+use voe_sandbox::{BackendChoice, Sandbox, SandboxConfig};
 
 use super::no_other_sandbox;
-use crate::workspace::error::WorkspaceError;
+use crate::workspace::error::PrepareError;
 
 /// Memory limit of a build, in bytes; compilers take more than most tests.
 const MEMORY: u64 = 8 << 30;
@@ -23,8 +23,8 @@ pub(super) struct Inside {
 
 impl Inside {
     /// Starts one. `spec`: the settings that differ from a sandbox with a network.
-    pub(super) async fn start(mut spec: Spec, limit: std::time::Duration) -> Result<Self, WorkspaceError> {
-        spec.choice = Choice::Local;
+    pub(super) async fn start(mut spec: SandboxConfig, limit: std::time::Duration) -> Result<Self, PrepareError> {
+        spec.choice = BackendChoice::Local;
         spec.network = true;
         spec.limits.memory_bytes = MEMORY;
         spec.env.extend(installers(std::env::vars()));
@@ -35,7 +35,7 @@ impl Inside {
             workspace,
             scratch: PathBuf::new(),
             pristine: BaseSource::Dir(sandbox.base_inside().unwrap_or_default()),
-            limits: Limits { max_timeout_s: limit.as_secs_f64(), ..Limits::default() },
+            limits: CallLimits { max_timeout_s: limit.as_secs_f64(), ..CallLimits::default() },
             env: BTreeMap::new(),
             syntax: Default::default(),
             byproducts: Vec::new(),
@@ -47,7 +47,7 @@ impl Inside {
     }
 
     /// Stops it and everything that runs inside.
-    pub(super) async fn end(self) -> Result<(), WorkspaceError> {
+    pub(super) async fn end(self) -> Result<(), PrepareError> {
         self.toolbox.close().await;
         Ok(self.sandbox.close().await?)
     }

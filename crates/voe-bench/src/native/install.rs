@@ -13,8 +13,8 @@ use tokio::process::Command;
 use voe_grade::Instance;
 use voe_grade::eval_script::install_lines;
 use voe_repo::settle;
-use voe_sandbox::Spec;
-use voe_untrusted::{Kind, Most, UntrustedDir};
+use voe_sandbox::SandboxConfig;
+use voe_untrusted::{FileKind, Most, UntrustedDir};
 
 use super::environment::Built;
 use super::inside::Inside;
@@ -22,7 +22,7 @@ use super::interpreter::Python;
 use super::variables;
 use crate::run::memory::no_room;
 use crate::workspace::checkout::{self, Checkout};
-use crate::workspace::error::{Remedy, WorkspaceError};
+use crate::workspace::error::{PrepareError, Remedy};
 use crate::workspace::prepared::TESTBED;
 use crate::workspace::reason::reason;
 
@@ -41,7 +41,7 @@ const LOG_END: u64 = 1 << 20;
 const LOG: &str = "install.log";
 
 /// Makes a task's repository at its base in a directory that doesn't exist yet.
-pub(super) type CheckOut = Arc<dyn Fn(&Path) -> Result<(), WorkspaceError> + Send + Sync>;
+pub(super) type CheckOut = Arc<dyn Fn(&Path) -> Result<(), PrepareError> + Send + Sync>;
 
 /// An installation to run.
 pub(super) struct Install<'a> {
@@ -62,7 +62,7 @@ pub(super) struct Install<'a> {
 
 impl Install<'_> {
     /// The checkout and the `/opt` of this task, with its installation in both.
-    pub(super) async fn get(&self, cache: &Path) -> Result<(Checkout, PathBuf), WorkspaceError> {
+    pub(super) async fn get(&self, cache: &Path) -> Result<(Checkout, PathBuf), PrepareError> {
         let script = self.script();
         let environment = self.environment.opt.parent().and_then(Path::file_name).unwrap_or_default();
         let lacks = self.environment.lacks.pins.iter().map(|pin| format!("\nwithout {pin}")).collect::<String>();
@@ -75,8 +75,8 @@ impl Install<'_> {
         if let Some(there) = checkout::there(cache, &key) {
             return Ok((there, opt));
         }
-        fs::create_dir_all(&place).map_err(WorkspaceError::io("make", &place))?;
-        let place = place.canonicalize().map_err(WorkspaceError::io("open", &place))?;
+        fs::create_dir_all(&place).map_err(PrepareError::io("make", &place))?;
+        let place = place.canonicalize().map_err(PrepareError::io("open", &place))?;
         let _one = locked(&place).await?;
         if let Some(there) = checkout::there(cache, &key) {
             return Ok((there, opt));
@@ -95,7 +95,7 @@ impl Install<'_> {
         };
         // On a full disk a failure says nothing about the task.
         let kept = kept.map_err(|error| match no_room(&place) {
-            Some(full) => WorkspaceError::io("install in", &place)(full),
+            Some(full) => PrepareError::io("install in", &place)(full),
             None => error,
         });
         own.remove("tmp")?;
@@ -104,12 +104,12 @@ impl Install<'_> {
             return Err(error);
         }
         let tree = place.join("new-tree");
-        let made = checkout::get(cache, &key, |dir| fs::rename(&tree, dir).map_err(WorkspaceError::io("move", &tree)))?;
+        let made = checkout::get(cache, &key, |dir| fs::rename(&tree, dir).map_err(PrepareError::io("move", &tree)))?;
         Ok((made, place.join("opt")))
     }
 
     /// Applies the result of the installation in `tmp` to the checkout, and makes the `/opt` of this task.
-    async fn keep(&self, place: &UntrustedDir) -> Result<(), WorkspaceError> {
+    async fn keep(&self, place: &UntrustedDir) -> Result<(), PrepareError> {
         let opt = place.path().join("opt");
         // Shared files are never written in place: existing ones are removed first.
         command("cp", &["-al", "--", &text(&self.environment.opt), &text(&opt)]).await?;
@@ -118,7 +118,7 @@ impl Install<'_> {
             apply(&place).map_err(|error| error.to_string())?;
             settle(&place.path().join("new-tree"), &base).map_err(|error| error.to_string())
         });
-        applied.await?.map_err(|error| WorkspaceError::Environment {
+        applied.await?.map_err(|error| PrepareError::Environment {
             id,
             why: format!("the result of its installation can't be used: {error}"),
             remedy: Remedy::Reason,
@@ -171,10 +171,10 @@ tar -cf /tmp/out/tree.tar --ignore-failed-read -T /tmp/out/files
         )
     }
 
-    async fn run(&self, script: &str, place: &UntrustedDir) -> Result<(), WorkspaceError> {
+    async fn run(&self, script: &str, place: &UntrustedDir) -> Result<(), PrepareError> {
         let id = &self.task.instance_id;
-        let failed = |why: String| WorkspaceError::Environment { id: id.clone(), why, remedy: Remedy::Reason };
-        let mut spec = Spec::new(self.program, place.path().join("new-tree"), place.path().join("sandbox"));
+        let failed = |why: String| PrepareError::Environment { id: id.clone(), why, remedy: Remedy::Reason };
+        let mut spec = SandboxConfig::new(self.program, place.path().join("new-tree"), place.path().join("sandbox"));
         spec.state.clone_from(&self.state);
         spec.mount_at = Some(TESTBED.into());
         spec.overlays = vec![(self.environment.opt.clone(), "/opt".into())];
@@ -231,12 +231,12 @@ fn apply(place: &UntrustedDir) -> Result<(), voe_untrusted::Error> {
 /// writes: no configuration, hooks, attributes or links to elsewhere, which make git run programs; no repository in it. No
 /// packs and other branches, which contain fetched commits that may be newer than the base: git touches the existing
 /// packs, which tasks share.
-fn belongs(path: &Path, kind: Kind) -> bool {
+fn belongs(path: &Path, kind: FileKind) -> bool {
     let names: Vec<&[u8]> = path.iter().map(OsStrExt::as_bytes).collect();
     let git = |name: &&[u8]| name.eq_ignore_ascii_case(b".git");
     match names[..] {
         [b".git", ref rest @ ..] => {
-            let plain = kind == Kind::File && !rest.iter().any(git);
+            let plain = kind == FileKind::File && !rest.iter().any(git);
             plain
                 && match rest {
                     [name] => [&b"HEAD"[..], b"index", b"ORIG_HEAD", b"COMMIT_EDITMSG"].contains(name),
@@ -260,23 +260,20 @@ fn end(dir: &UntrustedDir, name: &str) -> Option<String> {
 }
 
 /// Waits until no other process runs an installation in `place`.
-async fn locked(place: &Path) -> Result<File, WorkspaceError> {
+async fn locked(place: &Path) -> Result<File, PrepareError> {
     let lock = place.join("installing");
-    let file = File::create(&lock).map_err(WorkspaceError::io("open", &lock))?;
-    blocking(place, move || file.lock().map(|()| file)).await?.map_err(WorkspaceError::io("lock", lock))
+    let file = File::create(&lock).map_err(PrepareError::io("open", &lock))?;
+    blocking(place, move || file.lock().map(|()| file)).await?.map_err(PrepareError::io("lock", lock))
 }
 
 /// Runs blocking code on a thread for it.
-async fn blocking<T: Send + 'static>(
-    at: &Path,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, WorkspaceError> {
+async fn blocking<T: Send + 'static>(at: &Path, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PrepareError> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| WorkspaceError::io("prepare", at)(std::io::Error::other(error)))
+    done.map_err(|error| PrepareError::io("prepare", at)(std::io::Error::other(error)))
 }
 
-async fn command(program: &str, args: &[&str]) -> Result<(), WorkspaceError> {
-    let failed = |why: String| WorkspaceError::io("run", program)(std::io::Error::other(why));
+async fn command(program: &str, args: &[&str]) -> Result<(), PrepareError> {
+    let failed = |why: String| PrepareError::io("run", program)(std::io::Error::other(why));
     let done = Command::from(voe_untrusted::program(program)).args(args).stdin(Stdio::null()).output().await;
     let done = done.map_err(|error| failed(error.to_string()))?;
     if done.status.success() {
@@ -297,7 +294,7 @@ fn one_line(text: &str) -> String {
 mod tests {
     use std::path::Path;
 
-    use voe_untrusted::Kind::File;
+    use voe_untrusted::FileKind::File;
 
     #[test]
     fn of_a_log_the_first_error_is_shown_else_its_end() {

@@ -29,12 +29,12 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, Semaphore};
 use voe_grade::Instance;
-use voe_repo::{History, RepoError, sealed_checkout};
-use voe_sandbox::{Choice, SandboxError};
+use voe_repo::{HistoryCache, RepoError, sealed_checkout};
+use voe_sandbox::{BackendChoice, SandboxError};
 
 use crate::run::memory::no_room;
-use crate::workspace::error::{Remedy, WorkspaceError};
-use crate::workspace::prepared::Prepared;
+use crate::workspace::error::{PrepareError, Remedy};
+use crate::workspace::prepared::PreparedTask;
 use environment::Unbuilt;
 use pins::Pins;
 
@@ -57,7 +57,7 @@ pub struct Native {
     /// Whether environments with missing packages are built again, once each.
     pub again: Option<environment::Tried>,
     /// Called when a build begins and ends.
-    pub watch: watch::Watch,
+    pub watch: watch::BuildWatch,
     /// Results of searching for Pythons, by version.
     pythons: Mutex<HashMap<String, Result<interpreter::Python, String>>>,
     /// One environment is built at a time: builds are heavy, and tasks share them.
@@ -75,7 +75,7 @@ impl Native {
             repos,
             state: None,
             again: None,
-            watch: watch::Watch::default(),
+            watch: watch::BuildWatch::default(),
             pythons: Mutex::default(),
             building: Mutex::default(),
             preparing: Semaphore::new(
@@ -91,9 +91,9 @@ impl Native {
         cache: &Path,
         program: &Path,
         hidden: &[PathBuf],
-    ) -> Result<Prepared, WorkspaceError> {
+    ) -> Result<PreparedTask, PrepareError> {
         let id = &task.instance_id;
-        let skip = |remedy: Remedy| move |why: String| WorkspaceError::Environment { id: id.clone(), why, remedy };
+        let skip = |remedy: Remedy| move |why: String| PrepareError::Environment { id: id.clone(), why, remedy };
         let refused = |refusal: ahead::Refusal| skip(refusal.remedy)(refusal.why);
         let pinned = match self.known(task, cache).map_err(refused)? {
             Some(pinned) => pinned,
@@ -114,14 +114,14 @@ impl Native {
                 let _one = self.building.lock().await;
                 builder.build(&pinned, &python).await.map_err(|error| match error {
                     Unbuilt::Why(why) => skip(Remedy::Reason)(why),
-                    Unbuilt::Full(full) => WorkspaceError::io("build an environment in", cache)(full),
+                    Unbuilt::Full(full) => PrepareError::io("build an environment in", cache)(full),
                 })?
             }
         };
         let _slot = self.preparing.acquire().await;
         let mirror = repos::mirror(self.repos.as_deref(), cache, &task.repo).await.map_err(skip(Remedy::Repos))?;
         let (repo, of, commit) = (task.repo.clone(), id.clone(), task.base_commit.clone());
-        let history = History::new(cache.join("history").join(repo.replace('/', "__")));
+        let history = HistoryCache::new(cache.join("history").join(repo.replace('/', "__")));
         let check_out = move |dir: &Path| match sealed_checkout(&mirror.dir, &commit, dir, Some(&history)) {
             Ok(_) => Ok(()),
             // git's error about the clone; for a full disk another clone would not help.
@@ -132,7 +132,7 @@ impl Native {
                 | RepoError::Shallow(_)),
             ) if no_room(dir).is_none() => {
                 let why = mirror.unusable(&repo, &error);
-                Err(WorkspaceError::Environment { id: of.clone(), why, remedy: Remedy::Repos })
+                Err(PrepareError::Environment { id: of.clone(), why, remedy: Remedy::Repos })
             }
             Err(error) => Err(error.into()),
         };
@@ -159,14 +159,14 @@ impl Native {
             before = format!("echo {CONDA}/envs/testbed/{site} > {}", own.display());
             overlays.push((python.prefix.clone(), python.prefix.clone()));
         }
-        Ok(Prepared {
+        Ok(PreparedTask {
             env: variables(),
             overlays,
             read: vec![python.prefix.clone()],
             before,
             origin: format!("Python {}, {} at {:.12}", python.version, built.name, task.base_commit),
             lacks: built.lacks,
-            ..Prepared::new(checkout)
+            ..PreparedTask::new(checkout)
         })
     }
 }
@@ -175,8 +175,8 @@ impl Native {
 /// run them without it.
 pub(crate) fn no_other_sandbox(error: SandboxError) -> SandboxError {
     match error {
-        SandboxError::Unavailable { choice: Choice::Local, step, problem, .. } => SandboxError::Unavailable {
-            choice: Choice::Local,
+        SandboxError::Unavailable { choice: BackendChoice::Local, step, problem, .. } => SandboxError::Unavailable {
+            choice: BackendChoice::Local,
             step,
             problem,
             remedy: "tasks with an environment need it: run as root, or allow unprivileged user namespaces (`voe doctor` says \
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn where_local_does_not_work_no_sandbox_is_named_that_cannot_hold_an_environment() {
         let error = SandboxError::Unavailable {
-            choice: Choice::Local,
+            choice: BackendChoice::Local,
             step: None,
             problem: "user namespace: Operation not permitted".into(),
             remedy: "use --sandbox landlock as an ordinary user".into(),

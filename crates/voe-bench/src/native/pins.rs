@@ -16,9 +16,9 @@ pub struct Pins {
     environments: HashMap<String, Environment>,
     instances: HashMap<String, String>,
     #[serde(skip)]
-    specs: HashMap<String, Spec>,
+    specs: HashMap<String, EnvironmentSpec>,
     #[serde(skip)]
-    content: Content,
+    content: PinnedContent,
     /// The file, as the user named it.
     #[serde(skip)]
     file: PathBuf,
@@ -29,7 +29,7 @@ pub struct Pins {
 
 /// Hashes of the files: SHA-256, hexadecimal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Content {
+pub struct PinnedContent {
     /// Hash of the environments file.
     pub sha256: String,
     /// Hash of the file `specs*.json` next to it, if there is one.
@@ -55,7 +55,7 @@ pub struct Environment {
 /// How the older official package builds an environment of a repository at a version.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
-pub struct Spec {
+pub struct EnvironmentSpec {
     /// Commands before the installation.
     #[serde(deserialize_with = "or_none")]
     pub pre_install: Vec<String>,
@@ -91,7 +91,7 @@ impl Pins {
     }
 
     /// Hashes of the files.
-    pub fn content(&self) -> &Content {
+    pub fn content(&self) -> &PinnedContent {
         &self.content
     }
 
@@ -129,7 +129,7 @@ impl Pins {
     }
 
     /// What the older package does for a repository at a version.
-    pub(crate) fn spec(&self, repo: &str, version: &str) -> Option<&Spec> {
+    pub(crate) fn spec(&self, repo: &str, version: &str) -> Option<&EnvironmentSpec> {
         self.specs.get(&format!("{repo}@{version}"))
     }
 }

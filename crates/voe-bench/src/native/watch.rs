@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// A build that begins or ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum BuildStep {
     /// The build of an environment begins.
     Builds {
         /// Name of the environment.
@@ -15,26 +15,26 @@ pub enum Step {
     Built,
 }
 
-type Each = dyn Fn(&Step) + Send + Sync;
+type Each = dyn Fn(&BuildStep) + Send + Sync;
 
 /// The function to call at each step.
 #[derive(Clone, Default)]
-pub struct Watch(Option<Arc<Each>>);
+pub struct BuildWatch(Option<Arc<Each>>);
 
-impl Watch {
+impl BuildWatch {
     /// Calls `each` at every step.
-    pub fn new(each: impl Fn(&Step) + Send + Sync + 'static) -> Self {
+    pub fn new(each: impl Fn(&BuildStep) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(each)))
     }
 
-    pub(super) fn tell(&self, step: &Step) {
+    pub(super) fn tell(&self, step: &BuildStep) {
         if let Some(each) = &self.0 {
             each(step);
         }
     }
 }
 
-impl fmt::Debug for Watch {
+impl fmt::Debug for BuildWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Watch").field(&self.0.is_some()).finish()
     }

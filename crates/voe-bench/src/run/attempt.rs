@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use voe_agent::Plan;
+use voe_agent::AttemptPlan;
 use voe_grade::Instance;
 use voe_search::{SearchError, Work};
 use voe_trace::event::{Finish, ResumedFrom, Task};
@@ -19,12 +19,12 @@ use super::dir::DirError;
 use super::memory;
 use super::pace::{LastError, ThrottledModel};
 use super::policy::{self, Disposition};
-use super::progress::{Key, Watching};
+use super::progress::{AttemptKey, Watching};
 use super::record;
 use crate::experiment::Arm;
-use crate::script::ScriptError;
-use crate::workspace::error::{Remedy, WorkspaceError};
-use crate::workspace::prepared::Prepared;
+use crate::script::AttemptsScriptError;
+use crate::workspace::error::{PrepareError, Remedy};
+use crate::workspace::prepared::PreparedTask;
 
 /// Most bytes read of them.
 const MOST_FAULTS: u64 = 16 << 20;
@@ -34,7 +34,7 @@ const TMP: &str = "tmp";
 
 /// An attempt to make.
 #[derive(Debug, Clone)]
-pub(super) struct Job {
+pub(super) struct AttemptJob {
     pub(super) task: Arc<Instance>,
     pub(super) arm: Arc<Arm>,
     pub(super) trial: u32,
@@ -53,7 +53,7 @@ pub(super) enum JobState {
 
 /// A try that failed through no fault of the model: a line in `faults.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Fault {
+pub struct FaultLine {
     /// When, UTC, RFC 3339.
     pub time: String,
     /// The error, in one line.
@@ -92,13 +92,13 @@ impl JobOutcome {
 
 /// voe could not work on the attempt.
 #[derive(Debug, thiserror::Error)]
-enum Failed {
+enum AttemptFailure {
     #[error(transparent)]
-    Workspace(#[from] WorkspaceError),
+    Workspace(#[from] PrepareError),
     #[error(transparent)]
     Work(#[from] SearchError),
     #[error(transparent)]
-    Script(#[from] ScriptError),
+    Script(#[from] AttemptsScriptError),
     #[error(transparent)]
     Dir(#[from] DirError),
     #[error(transparent)]
@@ -111,7 +111,7 @@ enum Failed {
     Task(#[from] tokio::task::JoinError),
 }
 
-impl From<voe_trace::WriteError> for Failed {
+impl From<voe_trace::WriteError> for AttemptFailure {
     fn from(error: voe_trace::WriteError) -> Self {
         Self::Work(voe_agent::AttemptError::from(error).into())
     }
@@ -125,9 +125,9 @@ fn remove(dir: &Path) {
     }
 }
 
-impl Job {
-    pub(super) fn key(&self) -> Key {
-        Key { task: self.task.instance_id.clone(), arm: self.arm.name.clone(), trial: self.trial }
+impl AttemptJob {
+    pub(super) fn key(&self) -> AttemptKey {
+        AttemptKey { task: self.task.instance_id.clone(), arm: self.arm.name.clone(), trial: self.trial }
     }
 
     /// Its state. Moves a failed try aside if that was not yet done.
@@ -167,10 +167,10 @@ impl Job {
             context.progress.note(text);
         }
         match self.attempt(context, &prepared).await {
-            Ok(Done::Ended(finish)) => JobOutcome::Ended(finish),
-            Ok(Done::Paused) => JobOutcome::Paused,
-            Ok(Done::Fault(why, disposition)) => self.fault(context, &why, disposition),
-            Err(error @ (Failed::Script(_) | Failed::Record(_))) => {
+            Ok(TryResult::Ended(finish)) => JobOutcome::Ended(finish),
+            Ok(TryResult::Paused) => JobOutcome::Paused,
+            Ok(TryResult::Fault(why, disposition)) => self.fault(context, &why, disposition),
+            Err(error @ (AttemptFailure::Script(_) | AttemptFailure::Record(_))) => {
                 JobOutcome::Fault(error.to_string(), Disposition::Stops)
             }
             Err(error) if policy::is_no_room(&error) => JobOutcome::NoRoom(error.to_string()),
@@ -197,7 +197,7 @@ impl Job {
         let dir = self.dir(context)?;
         let io = |source| DirError::Io { path: dir.path().join(FAULTS), source };
         let number = faults(&dir).len() + 1;
-        let fault = Fault { time: jiff::Timestamp::now().to_string(), why: why.to_owned(), disposition };
+        let fault = FaultLine { time: jiff::Timestamp::now().to_string(), why: why.to_owned(), disposition };
         let line = serde_json::to_string(&fault).map_err(|error| io(error.into()))?;
         writeln!(dir.append(FAULTS)?, "{line}").map_err(io)?;
         if dir.kind(TRAJECTORY)?.is_some() {
@@ -216,14 +216,15 @@ impl Job {
         context.dir.begin(&self.task.instance_id, &self.arm.name, self.trial)
     }
 
-    async fn attempt(&self, context: &Arc<Context>, prepared: &Arc<Prepared>) -> Result<Done, Failed> {
+    async fn attempt(&self, context: &Arc<Context>, prepared: &Arc<PreparedTask>) -> Result<TryResult, AttemptFailure> {
         let key = self.key();
         let dir = self.dir(context)?;
         let at = context.dir.attempt(&self.task.instance_id, &self.arm.name, self.trial);
         let trajectory = at.join(TRAJECTORY);
         let record = self.begun(context, &dir)?;
         let served = record.as_ref().map_or(0, |record| steps(&record.records));
-        let source = context.models.get(&self.arm.model).ok_or_else(|| Failed::NoModel(self.arm.model.clone()))?;
+        let source =
+            context.models.get(&self.arm.model).ok_or_else(|| AttemptFailure::NoModel(self.arm.model.clone()))?;
         let model = source.open(&self.task, &self.arm.strategy, self.trial, served)?;
         let paced = ThrottledModel::new(model, context.pacer(&self.arm.model));
         let (at_rest, last_error) = (paced.at_rest(), paced.last_error());
@@ -231,7 +232,7 @@ impl Job {
         let home = context.dir.path.join("work").join(format!("{}-{}-{}", key.task, key.arm, key.trial));
         remove(&home);
         let opened = context.workspaces.open(prepared, &home, Some(&at.join(TMP))).await?;
-        let plan = Plan {
+        let plan = AttemptPlan {
             task: self.task(context, prepared, &opened.at),
             strategy: self.arm.strategy.clone(),
             model: Arc::new(paced),
@@ -260,9 +261,8 @@ impl Job {
                 let writer = Writer::resume(dir.append(TRAJECTORY)?, &trajectory, before)?;
                 let (base, patch) =
                     (prepared.checkout.base.clone(), last_patch(&record.records).unwrap_or_default().to_owned());
-                let files = tokio::task::spawn_blocking(move || base.with_patch(&patch))
-                    .await?
-                    .map_err(WorkspaceError::from)?;
+                let files =
+                    tokio::task::spawn_blocking(move || base.with_patch(&patch)).await?.map_err(PrepareError::from)?;
                 Work::resume(plan, writer, observer, &record.records, files, ResumedFrom::Record).await?
             }
         };
@@ -272,7 +272,7 @@ impl Job {
             () = at_rest.notified() => {
                 drop(attempt);
                 remove(&home);
-                return Ok(Done::Paused);
+                return Ok(TryResult::Paused);
             }
         };
         let last = last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -282,7 +282,7 @@ impl Job {
     }
 
     /// The record to resume, cut after its last complete step; `None` to start over.
-    fn begun(&self, context: &Context, dir: &UntrustedDir) -> Result<Option<Trajectory>, Failed> {
+    fn begun(&self, context: &Context, dir: &UntrustedDir) -> Result<Option<Trajectory>, AttemptFailure> {
         if dir.kind(TRAJECTORY)?.is_none() {
             let _ = dir.remove(TMP);
             return Ok(None);
@@ -307,7 +307,7 @@ impl Job {
     }
 
     /// What the agent is given: the statement, and the hints if they were asked for.
-    fn task(&self, context: &Context, prepared: &Prepared, at: &Path) -> Task {
+    fn task(&self, context: &Context, prepared: &PreparedTask, at: &Path) -> Task {
         let mut statement = self.task.problem_statement.clone();
         if context.dir.file.experiment.hints && !self.task.hints_text.trim().is_empty() {
             statement.push_str("\n\nWhat was said about it so far:\n\n");
@@ -331,7 +331,7 @@ impl Job {
         error: Option<String>,
         last: Option<&LastError>,
         dir: &UntrustedDir,
-    ) -> Result<Done, Failed> {
+    ) -> Result<TryResult, AttemptFailure> {
         let disposition = policy::disposition(reason, last);
         let ended = attempt.finish(reason, error.clone(), TRAJECTORY.to_owned()).await?;
         // Before the record's end: an attempt that counts must have its patch.
@@ -340,21 +340,21 @@ impl Job {
         attempt.close(ended.finish).await?;
         let _ = dir.remove(TMP);
         if disposition != Disposition::Counts {
-            return Ok(Done::Fault(error.unwrap_or_else(|| reason.to_string()), disposition));
+            return Ok(TryResult::Fault(error.unwrap_or_else(|| reason.to_string()), disposition));
         }
         context.dir.add_prediction(&self.arm.name, self.trial, &self.task.instance_id, &finish.patch)?;
-        Ok(Done::Ended(Box::new(finish)))
+        Ok(TryResult::Ended(Box::new(finish)))
     }
 }
 
-enum Done {
+enum TryResult {
     Ended(Box<Finish>),
     Paused,
     Fault(String, Disposition),
 }
 
 /// The failed tries of an attempt.
-pub fn faults(attempt: &UntrustedDir) -> Vec<Fault> {
+pub fn faults(attempt: &UntrustedDir) -> Vec<FaultLine> {
     let text = attempt.read_text(FAULTS, MOST_FAULTS).ok().flatten().unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }

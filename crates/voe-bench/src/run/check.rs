@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use voe_untrusted::{Kind, UntrustedDir, private};
+use voe_untrusted::{FileKind, UntrustedDir, private};
 
 use super::dir_error::DirError;
 use super::file::RunFile;
@@ -46,9 +46,9 @@ fn walk(dir: &UntrustedDir, whose: Whose, at: &mut Vec<OsString>) -> Result<(), 
     for entry in dir.entries()? {
         at.push(entry.name.clone());
         match entry.kind {
-            Kind::File => {}
-            Kind::Dir if is_of_commands(at) => {}
-            Kind::Dir if at.len() <= DEPTH => {
+            FileKind::File => {}
+            FileKind::Dir if is_of_commands(at) => {}
+            FileKind::Dir if at.len() <= DEPTH => {
                 // A directory that disappears meanwhile belongs to a running attempt.
                 match dir.dir(&entry.name) {
                     Err(error) if error.is_not_found() => {}

@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use voe_grade::{Prediction, Predictions};
 use voe_trace::layout::{PATCH, PREDICTIONS, RUN as RUN_FILE, SUITE, TASKS};
-use voe_untrusted::{Entry, UntrustedDir, private};
+use voe_untrusted::{DirEntry, UntrustedDir, private};
 
 use super::check::{self, Whose};
 pub use super::dir_error::{DirError, FORMAT};
 use super::file::RunFile;
-use super::place::Place;
+use super::place::PlaceRecord;
 use super::same;
 use crate::experiment::Arm;
 use crate::name::slug;
@@ -143,7 +143,7 @@ impl RunDir {
     }
 
     /// The recorded place of the run's tasks; used only if nobody but the user can have written it.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&PlaceRecord> {
         self.file.place.as_ref().filter(|_| self.own)
     }
 
@@ -300,7 +300,7 @@ fn is_own(dir: &UntrustedDir) -> bool {
 }
 
 /// Whether an entry can be left over from a voe that was killed before it wrote `run.toml`.
-fn is_left_of_a_beginning(entry: &Entry) -> bool {
+fn is_left_of_a_beginning(entry: &DirEntry) -> bool {
     [LOCK, SUITE].iter().any(|name| entry.name == *name) || entry.name.as_encoded_bytes().ends_with(b".new")
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use voe_untrusted::Kind;
+use voe_untrusted::FileKind;
 
 /// The version of the directory's layout that this voe writes.
 pub const FORMAT: u32 = 2;
@@ -44,7 +44,7 @@ pub enum DirError {
         /// Path of that entry.
         path: PathBuf,
         /// Kind of the entry.
-        kind: Kind,
+        kind: FileKind,
     },
     /// The rows of its tasks have changed since the run was started.
     #[error("{0} has changed since the run was started; restore it, or start another run")]

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use voe_agent::LoadError;
 
-use super::place::Place;
+use super::place::PlaceRecord;
 use crate::experiment::{Arm, Experiment};
-use crate::suite::Source;
+use crate::suite::SuiteSource;
 
 /// `run.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,12 +43,12 @@ pub struct RunFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experiment_file: Option<PathBuf>,
     /// The source of the suite.
-    pub source: Source,
+    pub source: SuiteSource,
     /// The place where its tasks are worked on. Since format 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
+    pub place: Option<PlaceRecord>,
     /// The machine.
-    pub machine: Machine,
+    pub machine: RunMachine,
     /// The experiment as given.
     pub experiment: Experiment,
     /// The arms, resolved.
@@ -122,7 +122,7 @@ impl ArmFile {
 
 /// The machine that a run was started on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Machine {
+pub struct RunMachine {
     /// Number of processors.
     pub processors: usize,
     /// Memory in MiB.
@@ -131,7 +131,7 @@ pub struct Machine {
     pub kernel: String,
 }
 
-impl Machine {
+impl RunMachine {
     /// This machine.
     pub fn this() -> Self {
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();

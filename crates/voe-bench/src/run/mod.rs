@@ -29,11 +29,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-pub use attempt::{Fault, faults};
-use attempt::{Job, JobOutcome, JobState};
+use attempt::{AttemptJob, JobOutcome, JobState};
+pub use attempt::{FaultLine, faults};
 pub(crate) use check::plain;
 pub use dir::{DirError, RunDir};
-pub use file::{ArmFile, Machine, RunFile, Server};
+pub use file::{ArmFile, RunFile, RunMachine, Server};
 use pace::Pacer;
 use policy::Disposition;
 use progress::Progress;
@@ -43,7 +43,7 @@ use crate::suite::filter::draw;
 use crate::workspace::Workspaces;
 
 /// Settings of a run.
-pub struct Settings {
+pub struct RunSettings {
     /// Attempts that run at the same time.
     pub parallel: usize,
     /// Most tries of an attempt that fails through no fault of the model.
@@ -80,7 +80,7 @@ impl Context {
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RunOutcome {
     /// Nothing is left to do.
     Done,
     /// Everything was tried, and some of it was skipped or given up; see the totals.
@@ -97,7 +97,7 @@ pub enum Outcome {
 ///
 /// # Errors
 /// The run directory can't be read or written.
-pub async fn run(dir: RunDir, settings: Settings, progress: Arc<Progress>) -> Result<Outcome, DirError> {
+pub async fn run(dir: RunDir, settings: RunSettings, progress: Arc<Progress>) -> Result<RunOutcome, DirError> {
     memory::raise_open_files();
     if let Some(state) = &settings.workspaces.native.state {
         voe_sandbox::sweep(state);
@@ -108,12 +108,12 @@ pub async fn run(dir: RunDir, settings: Settings, progress: Arc<Progress>) -> Re
     let tasks: BTreeMap<&str, Arc<voe_grade::Instance>> =
         suite.tasks.iter().map(|task| (task.instance_id.as_str(), Arc::new(task.clone()))).collect();
     let arms: Vec<Arc<crate::experiment::Arm>> = dir.arms()?.into_iter().map(Arc::new).collect();
-    let mut jobs: Vec<Job> = Vec::new();
+    let mut jobs: Vec<AttemptJob> = Vec::new();
     for id in &dir.file.tasks {
         let Some(task) = tasks.get(id.as_str()) else { continue };
         for arm in &arms {
             for trial in 1..=dir.file.trials {
-                jobs.push(Job { task: Arc::clone(task), arm: Arc::clone(arm), trial });
+                jobs.push(AttemptJob { task: Arc::clone(task), arm: Arc::clone(arm), trial });
             }
         }
     }
@@ -122,7 +122,7 @@ pub async fn run(dir: RunDir, settings: Settings, progress: Arc<Progress>) -> Re
     jobs.sort_by_key(|job| draw(seed, &[&job.task.instance_id, &job.arm.name, &job.trial.to_string()]));
     let pacer = || Arc::new(Pacer::new(settings.parallel, settings.pause.clone()));
     let pacers = settings.models.keys().map(|name| (name.clone(), pacer())).collect();
-    let Settings { parallel, tries, stream, models, workspaces, mut pause } = settings;
+    let RunSettings { parallel, tries, stream, models, workspaces, mut pause } = settings;
     let context = Arc::new(Context { dir, models, workspaces, pacers, progress, tries, stream });
 
     let planned = jobs.len();
@@ -158,8 +158,8 @@ fn write_all_predictions(dir: &RunDir, arms: &[Arc<crate::experiment::Arm>]) -> 
 }
 
 struct Queue {
-    open: std::collections::VecDeque<Job>,
-    running: JoinSet<(Job, JobOutcome)>,
+    open: std::collections::VecDeque<AttemptJob>,
+    running: JoinSet<(AttemptJob, JobOutcome)>,
     parallel: usize,
     /// Why no further attempt begins.
     stop: Option<String>,
@@ -168,8 +168,8 @@ struct Queue {
 }
 
 impl Queue {
-    async fn work(mut self, context: &Arc<Context>, pause: &mut watch::Receiver<bool>) -> Outcome {
-        let mut jobs: BTreeMap<tokio::task::Id, Job> = BTreeMap::new();
+    async fn work(mut self, context: &Arc<Context>, pause: &mut watch::Receiver<bool>) -> RunOutcome {
+        let mut jobs: BTreeMap<tokio::task::Id, AttemptJob> = BTreeMap::new();
         let mut skipped: BTreeSet<String> = BTreeSet::new();
         let mut told_memory = false;
         loop {
@@ -217,17 +217,17 @@ impl Queue {
             self.take(context, job, outcome, &mut skipped);
         }
         match (self.stop, *pause.borrow()) {
-            (Some(why), _) if self.no_room => Outcome::NoRoom(why),
-            (Some(why), _) => Outcome::Stopped(why),
-            (None, true) if !self.open.is_empty() => Outcome::Paused,
+            (Some(why), _) if self.no_room => RunOutcome::NoRoom(why),
+            (Some(why), _) => RunOutcome::Stopped(why),
+            (None, true) if !self.open.is_empty() => RunOutcome::Paused,
             _ => {
                 let (_, totals) = context.progress.now();
-                if totals.skipped + totals.faults > 0 { Outcome::Partly } else { Outcome::Done }
+                if totals.skipped + totals.faults > 0 { RunOutcome::Partly } else { RunOutcome::Done }
             }
         }
     }
 
-    fn take(&mut self, context: &Arc<Context>, job: Job, outcome: JobOutcome, skipped: &mut BTreeSet<String>) {
+    fn take(&mut self, context: &Arc<Context>, job: AttemptJob, outcome: JobOutcome, skipped: &mut BTreeSet<String>) {
         let key = job.key();
         tracing::info!(attempt = %key, how = outcome.word(), "attempt ends");
         match outcome {
@@ -259,7 +259,7 @@ impl Queue {
 
 impl Queue {
     /// Stops starting attempts, for a reason that concerns all of them. `job` is made when the run is resumed.
-    fn stop_for(&mut self, context: &Context, job: Job, key: &progress::Key, why: String) {
+    fn stop_for(&mut self, context: &Context, job: AttemptJob, key: &progress::AttemptKey, why: String) {
         context.progress.fault(key, &why, true);
         self.stop.get_or_insert(why);
         self.open.push_front(job);

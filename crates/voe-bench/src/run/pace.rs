@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{Notify, watch};
-use voe_model::{Delta, Model, ModelError, ModelFuture, ReplyFuture, Request};
+use voe_model::{Delta, Model, ModelError, ModelFuture, ModelRequest, ReplyFuture};
 use voe_trace::event::{ModelFacts, RetryKind};
 
 /// Replies in a row without a sign of overload after which the limit is raised by one.
@@ -21,14 +21,14 @@ const SETTLE_S: f64 = 10.0;
 #[derive(Debug)]
 pub struct Pacer {
     most: usize,
-    state: Mutex<State>,
+    state: Mutex<PaceState>,
     freed: Notify,
     /// Set to true when no new step may begin.
     pause: watch::Receiver<bool>,
 }
 
 #[derive(Debug)]
-struct State {
+struct PaceState {
     limit: usize,
     under_way: usize,
     calm: u32,
@@ -41,7 +41,8 @@ impl Pacer {
     /// Allows at most `most` concurrent requests.
     pub fn new(most: usize, pause: watch::Receiver<bool>) -> Self {
         let most = most.max(1);
-        let state = State { limit: most, under_way: 0, calm: 0, best_first_token: None, reduced: None, reductions: 0 };
+        let state =
+            PaceState { limit: most, under_way: 0, calm: 0, best_first_token: None, reduced: None, reductions: 0 };
         Self { most, state: Mutex::new(state), freed: Notify::new(), pause }
     }
 
@@ -115,7 +116,7 @@ impl Pacer {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PaceState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -165,7 +166,7 @@ impl Drop for Turn<'_> {
 }
 
 impl Model for ThrottledModel {
-    fn complete<'a>(&'a self, request: Request<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
+    fn complete<'a>(&'a self, request: ModelRequest<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
         Box::pin(async move {
             if *self.pacer.pause.borrow() {
                 self.at_rest.notify_one();

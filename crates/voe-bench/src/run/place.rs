@@ -6,21 +6,21 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use voe_sandbox::{Choice, Spec};
+use voe_sandbox::{BackendChoice, SandboxConfig};
 
 /// How tasks get their environments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Backend {
+pub enum PlaceBackend {
     /// On this machine, without containers.
     Native,
     /// In containers, of Docker or Podman.
     Docker,
 }
 
-impl Backend {
+impl PlaceBackend {
     /// The backend that a sandbox belongs to.
-    pub fn of(sandbox: Choice) -> Self {
+    pub fn of(sandbox: BackendChoice) -> Self {
         if voe_sandbox::capabilities(sandbox).image { Self::Docker } else { Self::Native }
     }
 
@@ -33,7 +33,7 @@ impl Backend {
     }
 }
 
-impl fmt::Display for Backend {
+impl fmt::Display for PlaceBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())
     }
@@ -41,11 +41,11 @@ impl fmt::Display for Backend {
 
 /// `[place]` of `run.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Place {
+pub struct PlaceRecord {
     /// Native or in containers; never "auto", but what it resolved to.
-    pub backend: Backend,
+    pub backend: PlaceBackend,
     /// The isolation of commands; never "auto".
-    pub sandbox: Choice,
+    pub sandbox: BackendChoice,
     /// Whether commands of attempts may use the network.
     pub network: bool,
     /// The image of all tasks, if one was given.
@@ -64,7 +64,7 @@ pub struct Place {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environments: Option<Environments>,
     /// The limits on commands.
-    pub limits: Bounds,
+    pub limits: CommandLimits,
 }
 
 /// An environments file, by its content.
@@ -116,7 +116,7 @@ impl Environments {
 
 /// Limits on the commands of an attempt, where the sandbox can enforce them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bounds {
+pub struct CommandLimits {
     /// Memory of a command and its child processes, in bytes.
     pub memory_bytes: u64,
     /// Processes that may run at the same time.
@@ -125,16 +125,16 @@ pub struct Bounds {
     pub disk_bytes: u64,
 }
 
-impl fmt::Display for Bounds {
+impl fmt::Display for CommandLimits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { memory_bytes, processes, disk_bytes } = self;
         write!(f, "{} MiB of memory, {processes} processes, {} MiB of disk", memory_bytes >> 20, disk_bytes >> 20)
     }
 }
 
-impl Default for Bounds {
+impl Default for CommandLimits {
     fn default() -> Self {
-        let spec = Spec::new("", "", "");
+        let spec = SandboxConfig::new("", "", "");
         let (limits, disk_bytes) = (spec.limits, spec.disk_bytes);
         Self { memory_bytes: limits.memory_bytes, processes: limits.processes, disk_bytes }
     }

@@ -15,7 +15,7 @@ use crate::workspace::error::Remedy;
 
 /// Identifies an attempt of a run: task, arm and trial.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-pub struct Key {
+pub struct AttemptKey {
     /// The task.
     pub task: String,
     /// The arm.
@@ -24,7 +24,7 @@ pub struct Key {
     pub trial: u32,
 }
 
-impl std::fmt::Display for Key {
+impl std::fmt::Display for AttemptKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}-{}", self.task, self.arm, self.trial)
     }
@@ -33,12 +33,12 @@ impl std::fmt::Display for Key {
 /// A progress event of a run: a line of `voe bench run --json`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "news", rename_all = "snake_case")]
-pub enum News {
+pub enum RunEvent {
     /// An attempt began, or was resumed after `resumed` steps.
     Began {
         /// The attempt.
         #[serde(flatten)]
-        key: Key,
+        key: AttemptKey,
         /// The last step of its record, if it was resumed.
         resumed: Option<u32>,
     },
@@ -46,7 +46,7 @@ pub enum News {
     Ended {
         /// The attempt.
         #[serde(flatten)]
-        key: Key,
+        key: AttemptKey,
         /// Why it ended.
         reason: Reason,
         /// The error, for reasons that have one.
@@ -64,7 +64,7 @@ pub enum News {
     Fault {
         /// The attempt.
         #[serde(flatten)]
-        key: Key,
+        key: AttemptKey,
         /// The error, in one line.
         why: String,
         /// Whether it is retried.
@@ -88,7 +88,7 @@ pub enum News {
 
 /// A running attempt.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Running {
+pub struct RunningAttempt {
     /// The last step.
     pub step: u32,
     /// Edits so far.
@@ -124,26 +124,26 @@ pub struct Totals {
 /// Progress of a run.
 #[derive(Debug)]
 pub struct Progress {
-    state: Mutex<State>,
-    news: mpsc::UnboundedSender<News>,
+    state: Mutex<ProgressState>,
+    news: mpsc::UnboundedSender<RunEvent>,
     began: Instant,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    running: BTreeMap<Key, Running>,
+struct ProgressState {
+    running: BTreeMap<AttemptKey, RunningAttempt>,
     totals: Totals,
 }
 
 impl Progress {
     /// Creates a progress, and the channel that receives its events.
-    pub fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<News>) {
+    pub fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<RunEvent>) {
         let (news, heard) = mpsc::unbounded_channel();
         (Arc::new(Self { state: Mutex::default(), news, began: Instant::now() }), heard)
     }
 
     /// The running attempts, and the totals.
-    pub fn now(&self) -> (BTreeMap<Key, Running>, Totals) {
+    pub fn now(&self) -> (BTreeMap<AttemptKey, RunningAttempt>, Totals) {
         let state = self.lock();
         (state.running.clone(), state.totals.clone())
     }
@@ -160,20 +160,21 @@ impl Progress {
         (totals.planned, totals.done) = (planned, done);
     }
 
-    pub(super) fn began(&self, key: &Key, resumed: Option<u32>) {
-        let running = Running { step: resumed.unwrap_or(0), edits: 0, level: Level::None, since: Instant::now() };
+    pub(super) fn began(&self, key: &AttemptKey, resumed: Option<u32>) {
+        let running =
+            RunningAttempt { step: resumed.unwrap_or(0), edits: 0, level: Level::None, since: Instant::now() };
         self.lock().running.insert(key.clone(), running);
-        self.tell(News::Began { key: key.clone(), resumed });
+        self.tell(RunEvent::Began { key: key.clone(), resumed });
     }
 
-    pub(super) fn ended(&self, key: &Key, finish: &Finish) {
+    pub(super) fn ended(&self, key: &AttemptKey, finish: &Finish) {
         {
             let mut state = self.lock();
             state.running.remove(key);
             state.totals.done += 1;
             state.totals.done_now += 1;
         }
-        self.tell(News::Ended {
+        self.tell(RunEvent::Ended {
             key: key.clone(),
             reason: finish.reason,
             error: finish.error.clone(),
@@ -184,16 +185,16 @@ impl Progress {
         });
     }
 
-    pub(super) fn fault(&self, key: &Key, why: &str, again: bool) {
+    pub(super) fn fault(&self, key: &AttemptKey, why: &str, again: bool) {
         {
             let mut state = self.lock();
             state.running.remove(key);
             state.totals.faults += usize::from(!again);
         }
-        self.tell(News::Fault { key: key.clone(), why: why.to_owned(), again });
+        self.tell(RunEvent::Fault { key: key.clone(), why: why.to_owned(), again });
     }
 
-    pub(super) fn skipped(&self, key: &Key, why: Option<&str>, remedy: Remedy) {
+    pub(super) fn skipped(&self, key: &AttemptKey, why: Option<&str>, remedy: Remedy) {
         {
             let mut state = self.lock();
             state.running.remove(key);
@@ -201,25 +202,25 @@ impl Progress {
             state.totals.remedies.insert(remedy);
         }
         if let Some(why) = why {
-            self.tell(News::Skipped { task: key.task.clone(), why: why.to_owned(), remedy });
+            self.tell(RunEvent::Skipped { task: key.task.clone(), why: why.to_owned(), remedy });
         }
     }
 
-    pub(super) fn paused(&self, key: &Key) {
+    pub(super) fn paused(&self, key: &AttemptKey) {
         self.lock().running.remove(key);
     }
 
     /// Sends a message.
     pub fn note(&self, text: impl Into<String>) {
-        self.tell(News::Note { text: text.into() });
+        self.tell(RunEvent::Note { text: text.into() });
     }
 
-    fn tell(&self, news: News) {
+    fn tell(&self, news: RunEvent) {
         // The receiver may be gone.
         let _ = self.news.send(news);
     }
 
-    fn record(&self, key: &Key, event: &Event) {
+    fn record(&self, key: &AttemptKey, event: &Event) {
         let mut state = self.lock();
         match event {
             Event::Reply(reply) => {
@@ -254,13 +255,13 @@ impl Progress {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ProgressState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Observes one attempt.
-pub(super) struct Watching(pub(super) Arc<Progress>, pub(super) Key);
+pub(super) struct Watching(pub(super) Arc<Progress>, pub(super) AttemptKey);
 
 impl Observer for Watching {
     fn record(&mut self, record: &Record) {

@@ -76,7 +76,7 @@ fn parse(line: &[u8]) -> Option<Finish> {
 #[cfg(test)]
 mod tests {
     use voe_trace::Writer;
-    use voe_trace::event::{Origin, Start, Task};
+    use voe_trace::event::{MessageOrigin, Start, Task};
 
     use super::*;
 
@@ -96,7 +96,7 @@ mod tests {
         };
         writer.write(Event::Start(Box::new(start))).unwrap();
         let message = voe_trace::Message::user("x");
-        writer.write(Event::Message { step: 0, origin: Origin::Task, message }).unwrap();
+        writer.write(Event::Message { step: 0, origin: MessageOrigin::Task, message }).unwrap();
         (writer, attempt)
     }
 

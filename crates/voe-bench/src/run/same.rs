@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use voe_grade::Instance;
 
 use super::file::{ArmFile, RunFile};
-use super::place::Place;
+use super::place::PlaceRecord;
 
 /// Most differences that are listed.
 const MOST_NAMED: usize = 3;
@@ -73,7 +73,7 @@ fn differing(name: &str, there: &Value, here: &Value, found: &mut Vec<String>) {
     }
 }
 
-fn place(there: &Place, here: &Place) -> Option<String> {
+fn place(there: &PlaceRecord, here: &PlaceRecord) -> Option<String> {
     let word = |on: bool| if on { "on" } else { "off" };
     let differs = |what: &str, there: &str, here: &str| Some(format!("{what}: {there} there, {here} here"));
     if there.backend != here.backend {

@@ -9,12 +9,12 @@ use voe_trace::{Event, Level, Trajectory, Usage};
 use voe_untrusted::UntrustedDir;
 
 use super::dir::{DirError, RunDir};
-use super::progress::Key;
+use super::progress::AttemptKey;
 use super::{faults, policy, record};
 
 /// The status of a run, as `voe bench status --json` prints it.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
-pub struct Status {
+pub struct RunStatus {
     /// Whether some attempts could read the suite's solutions.
     pub readable_solutions: bool,
     /// Number of attempts in the run.
@@ -28,7 +28,7 @@ pub struct Status {
     /// Attempts that have not begun.
     pub left: usize,
     /// Attempts whose tries failed through no fault of the model, with the last fault.
-    pub faults: Vec<(Key, String)>,
+    pub faults: Vec<(AttemptKey, String)>,
     /// Steps of the attempts that have ended.
     pub steps: u64,
     /// Tokens and dollars of these.
@@ -48,7 +48,7 @@ pub struct Status {
 pub struct Open {
     /// The attempt.
     #[serde(flatten)]
-    pub key: Key,
+    pub key: AttemptKey,
     /// Its last step.
     pub step: u32,
     /// Its edits.
@@ -59,7 +59,7 @@ pub struct Open {
     pub seconds: f64,
 }
 
-impl Status {
+impl RunStatus {
     /// Attempts that have ended and count.
     pub fn done(&self) -> usize {
         self.ended.values().sum()
@@ -79,14 +79,14 @@ impl Status {
 ///
 /// # Errors
 /// The run's description can't be read.
-pub fn read(dir: &RunDir) -> Result<Status, DirError> {
-    let mut status = Status { readable_solutions: dir.file.readable_solutions, ..Status::default() };
+pub fn read(dir: &RunDir) -> Result<RunStatus, DirError> {
+    let mut status = RunStatus { readable_solutions: dir.file.readable_solutions, ..RunStatus::default() };
     let mut ends = Vec::new();
     for task in &dir.file.tasks {
         for arm in &dir.file.arms {
             for trial in 1..=dir.file.trials {
                 status.planned += 1;
-                let key = Key { task: task.clone(), arm: arm.name.clone(), trial };
+                let key = AttemptKey { task: task.clone(), arm: arm.name.clone(), trial };
                 let Some(at) = dir.begun(task, &arm.name, trial)? else {
                     status.left += 1;
                     continue;
@@ -123,7 +123,7 @@ fn rate(mut ends: Vec<SystemTime>) -> Option<f64> {
     (hours > 0.0).then(|| (last.len() - 1) as f64 / hours)
 }
 
-fn open(key: Key, attempt: &UntrustedDir) -> Open {
+fn open(key: AttemptKey, attempt: &UntrustedDir) -> Open {
     let mut open = Open { key, step: 0, edits: 0, level: Level::None, seconds: 0.0 };
     // An unreadable record is shown as one that has just begun; resuming the run reports what is wrong with it.
     let Ok(Some(file)) = attempt.open_file(voe_trace::layout::TRAJECTORY) else { return open };

@@ -97,7 +97,7 @@ pub enum HubError {
 
 /// A file in the hub's list.
 #[derive(Debug, Clone, Deserialize)]
-struct Listed {
+struct HubFile {
     path: String,
     #[serde(default)]
     size: u64,
@@ -177,7 +177,7 @@ impl Hub {
         found.pop().map(|(_, path)| path)
     }
 
-    async fn listed(&self, client: &reqwest::Client, dataset: &str, split: &str) -> Result<Listed, HubError> {
+    async fn listed(&self, client: &reqwest::Client, dataset: &str, split: &str) -> Result<HubFile, HubError> {
         let url = format!("{}/api/datasets/{dataset}/tree/main/data", self.endpoint.trim_end_matches('/'));
         let mut response = self.get(client, &url, 0).await.map_err(|why| self.unreachable(dataset, &why))?;
         let status = response.status();
@@ -185,7 +185,7 @@ impl Hub {
             return Err(self.refused(dataset, status));
         }
         let list = bounded(&mut response, LONGEST_LIST).await;
-        let files: Result<Vec<Listed>, String> =
+        let files: Result<Vec<HubFile>, String> =
             list.and_then(|list| serde_json::from_slice(&list).map_err(|error| error.to_string()));
         let files = files.map_err(|why| self.unreachable(dataset, &format!("its list of files: {why}")))?;
         let mut of_split = files.into_iter().filter(|file| is_split(&file.path, split));
@@ -205,7 +205,7 @@ impl Hub {
         &self,
         client: &reqwest::Client,
         dataset: &str,
-        listed: &Listed,
+        listed: &HubFile,
         to: &Path,
     ) -> Result<(), HubError> {
         let io = |source| HubError::Io { path: to.to_owned(), source };
@@ -227,8 +227,8 @@ impl Hub {
             let why = match self.piece(client, &url, had, &part).await? {
                 Ok(()) if listed.size == 0 => break,
                 Ok(()) => "the connection broke".to_owned(),
-                Err(Broken::Refused(status)) => return Err(self.refused(dataset, status)),
-                Err(Broken::Passing(why)) => why,
+                Err(DownloadFailure::Refused(status)) => return Err(self.refused(dataset, status)),
+                Err(DownloadFailure::Passing(why)) => why,
             };
             let got = part.metadata().map_or(0, |meta| meta.len());
             if got > self.most {
@@ -262,18 +262,18 @@ impl Hub {
         url: &str,
         had: u64,
         part: &Path,
-    ) -> Result<Result<(), Broken>, HubError> {
+    ) -> Result<Result<(), DownloadFailure>, HubError> {
         let io = |source| HubError::Io { path: part.to_owned(), source };
         let mut response = match self.get(client, url, had).await {
             Ok(response) => response,
-            Err(why) => return Ok(Err(Broken::Passing(why))),
+            Err(why) => return Ok(Err(DownloadFailure::Passing(why))),
         };
         let status = response.status();
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-            return Ok(Err(Broken::Passing(format!("it answered {status}"))));
+            return Ok(Err(DownloadFailure::Passing(format!("it answered {status}"))));
         }
         if !status.is_success() {
-            return Ok(Err(Broken::Refused(status)));
+            return Ok(Err(DownloadFailure::Refused(status)));
         }
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(part).map_err(io)?;
         if status != StatusCode::PARTIAL_CONTENT {
@@ -283,13 +283,15 @@ impl Hub {
         let mut length = file.metadata().map_err(io)?.len();
         loop {
             match response.chunk().await {
-                Ok(Some(_)) if length > self.most => return Ok(Err(Broken::Passing("it is too large".to_owned()))),
+                Ok(Some(_)) if length > self.most => {
+                    return Ok(Err(DownloadFailure::Passing("it is too large".to_owned())));
+                }
                 Ok(Some(bytes)) => {
                     file.write_all(&bytes).map_err(io)?;
                     length += bytes.len() as u64;
                 }
                 Ok(None) => return Ok(Ok(())),
-                Err(error) => return Ok(Err(Broken::Passing(error.to_string()))),
+                Err(error) => return Ok(Err(DownloadFailure::Passing(error.to_string()))),
             }
         }
     }
@@ -355,7 +357,7 @@ pub(crate) fn client() -> Result<reqwest::Client, String> {
 }
 
 /// Why a piece of a download failed.
-enum Broken {
+enum DownloadFailure {
     /// Another try may succeed.
     Passing(String),
     /// Another try won't succeed.

@@ -27,7 +27,7 @@ pub struct Suite {
     /// Name of the suite, or its file's stem.
     pub name: String,
     /// The source of the suite.
-    pub source: Source,
+    pub source: SuiteSource,
     /// The tasks, in the order of the file; each id once.
     pub tasks: Vec<Instance>,
     /// Messages about rows that were left out and other problems, one line each.
@@ -36,7 +36,7 @@ pub struct Suite {
 
 /// Where a suite was read from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
+pub struct SuiteSource {
     /// The file, or "shipped".
     pub file: String,
     /// SHA-256 of the file, hexadecimal; empty for the built-in suite.
@@ -46,7 +46,7 @@ pub struct Source {
 
 /// A suite with a known name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownSuite {
     /// Name of the suite.
     pub name: &'static str,
     /// Description, in one line.
@@ -56,25 +56,29 @@ pub struct Known {
 }
 
 /// The suites known by name.
-pub const KNOWN: [Known; 6] = [
-    Known { name: "mini", about: "26 small tasks that ship with voe and run anywhere", dataset: None },
-    Known {
+pub const KNOWN: [KnownSuite; 6] = [
+    KnownSuite { name: "mini", about: "26 small tasks that ship with voe and run anywhere", dataset: None },
+    KnownSuite {
         name: "verified",
         about: "SWE-bench Verified, 500 tasks",
         dataset: Some(("SWE-bench/SWE-bench_Verified", "test")),
     },
-    Known {
+    KnownSuite {
         name: "verified-hard",
         about: "the 45 tasks of Verified that were estimated to take more than an hour",
         dataset: Some(("SWE-bench/SWE-bench_Verified", "test")),
     },
-    Known { name: "lite", about: "SWE-bench Lite, 300 tasks", dataset: Some(("SWE-bench/SWE-bench_Lite", "test")) },
-    Known {
+    KnownSuite {
+        name: "lite",
+        about: "SWE-bench Lite, 300 tasks",
+        dataset: Some(("SWE-bench/SWE-bench_Lite", "test")),
+    },
+    KnownSuite {
         name: "lite-dev",
         about: "SWE-bench Lite's development split, 23 tasks",
         dataset: Some(("SWE-bench/SWE-bench_Lite", "dev")),
     },
-    Known {
+    KnownSuite {
         name: "multilingual",
         about: "SWE-bench Multilingual, 300 tasks (not graded here yet)",
         dataset: Some(("SWE-bench/SWE-bench_Multilingual", "test")),
@@ -166,7 +170,8 @@ impl Suite {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let rows = read::rows(path, bytes)?;
         let sha256 = rows.sha256;
-        let mut suite = Self { name, source: Source { file: path.display().to_string(), sha256 }, ..Self::default() };
+        let mut suite =
+            Self { name, source: SuiteSource { file: path.display().to_string(), sha256 }, ..Self::default() };
         for row in rows.rows {
             match row {
                 Ok(task) if suite.task(&task.instance_id).is_some() => {
@@ -209,7 +214,7 @@ impl Suite {
     /// Never in a correct build: the suite is compiled in.
     pub fn mini() -> Result<Self, SuiteError> {
         let tasks = mini::tasks()?.iter().map(mini::MiniTask::row).collect();
-        let source = Source { file: "shipped".to_owned(), sha256: String::new() };
+        let source = SuiteSource { file: "shipped".to_owned(), sha256: String::new() };
         Ok(Self { name: "mini".to_owned(), source, tasks, notes: Vec::new() })
     }
 

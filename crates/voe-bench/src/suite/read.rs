@@ -10,7 +10,7 @@ use super::SuiteError;
 
 /// The content of a file.
 #[derive(Debug)]
-pub struct Rows {
+pub struct SuiteRows {
     /// The rows in order; an error message for those that are not tasks.
     pub rows: Vec<Result<Instance, String>>,
     /// SHA-256 of the file, hexadecimal.
@@ -22,7 +22,7 @@ pub struct Rows {
 ///
 /// # Errors
 /// The file is none of these.
-pub fn rows(path: &Path, bytes: Vec<u8>) -> Result<Rows, SuiteError> {
+pub fn rows(path: &Path, bytes: Vec<u8>) -> Result<SuiteRows, SuiteError> {
     let fail = |why: String| SuiteError::Read { path: path.to_owned(), why };
     let sha256 = hex(&Sha256::digest(&bytes));
     let values = if bytes.starts_with(b"PAR1") { parquet(bytes) } else { json(&bytes) }.map_err(fail)?;
@@ -30,7 +30,7 @@ pub fn rows(path: &Path, bytes: Vec<u8>) -> Result<Rows, SuiteError> {
         Ok(value) => Instance::from_value(value).map_err(|error| format!("{place}: {error}")),
         Err(error) => Err(format!("{place}: {error}")),
     };
-    Ok(Rows { rows: values.into_iter().map(row).collect(), sha256 })
+    Ok(SuiteRows { rows: values.into_iter().map(row).collect(), sha256 })
 }
 
 /// Values and their positions in the file.

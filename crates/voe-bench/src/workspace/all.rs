@@ -7,8 +7,8 @@ use futures_util::StreamExt;
 use voe_grade::Instance;
 
 use super::Workspaces;
-use super::error::WorkspaceError;
-use super::prepared::Prepared;
+use super::error::PrepareError;
+use super::prepared::PreparedTask;
 
 impl Workspaces {
     /// Prepares the workspaces of `tasks`, `parallel` at the same time, and yields each result with the time it took.
@@ -16,7 +16,7 @@ impl Workspaces {
         &self,
         tasks: &[Instance],
         parallel: usize,
-        mut each: impl FnMut(&Instance, Result<Arc<Prepared>, WorkspaceError>, Duration),
+        mut each: impl FnMut(&Instance, Result<Arc<PreparedTask>, PrepareError>, Duration),
     ) {
         let one = async |task| {
             let began = Instant::now();

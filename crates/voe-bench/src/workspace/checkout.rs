@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use voe_repo::{Base, Repo};
 use voe_untrusted::atomic_write;
 
-use super::error::WorkspaceError;
+use super::error::PrepareError;
 
 /// A task's repository at its base.
 #[derive(Debug, Clone)]
@@ -36,14 +36,14 @@ fn read(place: &Path) -> Option<Checkout> {
 pub(crate) fn get(
     cache: &Path,
     key: &str,
-    make: impl FnOnce(&Path) -> Result<(), WorkspaceError>,
-) -> Result<Checkout, WorkspaceError> {
+    make: impl FnOnce(&Path) -> Result<(), PrepareError>,
+) -> Result<Checkout, PrepareError> {
     let place = cache.join("checkouts").join(key);
-    fs::create_dir_all(&place).map_err(WorkspaceError::io("make", &place))?;
-    let place = place.canonicalize().map_err(WorkspaceError::io("open", &place))?;
+    fs::create_dir_all(&place).map_err(PrepareError::io("make", &place))?;
+    let place = place.canonicalize().map_err(PrepareError::io("open", &place))?;
     let lock = place.join("lock");
-    let lock = File::create(&lock).map_err(WorkspaceError::io("open", &lock))?;
-    lock.lock().map_err(WorkspaceError::io("lock", &place))?;
+    let lock = File::create(&lock).map_err(PrepareError::io("open", &lock))?;
+    lock.lock().map_err(PrepareError::io("lock", &place))?;
     let (dir, store, done) = (place.join("tree"), place.join("store"), place.join(DONE));
     if let Some(there) = read(&place) {
         tracing::debug!(key, "checkout is in the cache");
@@ -52,12 +52,12 @@ pub(crate) fn get(
     tracing::info!(key, "checkout is made");
     for left in [&dir, &store] {
         if left.exists() {
-            fs::remove_dir_all(left).map_err(WorkspaceError::io("remove", left))?;
+            fs::remove_dir_all(left).map_err(PrepareError::io("remove", left))?;
         }
     }
     make(&dir)?;
     let base = Repo::discover(&dir)?.base(&store)?;
-    let text = serde_json::to_vec(&base).map_err(|error| WorkspaceError::io("write", &done)(error.into()))?;
-    atomic_write(&done, |file| file.write_all(&text)).map_err(WorkspaceError::io("write", &done))?;
+    let text = serde_json::to_vec(&base).map_err(|error| PrepareError::io("write", &done)(error.into()))?;
+    atomic_write(&done, |file| file.write_all(&text)).map_err(PrepareError::io("write", &done))?;
     Ok(Checkout { dir, base })
 }

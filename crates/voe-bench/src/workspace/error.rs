@@ -10,7 +10,7 @@ use voe_sandbox::SandboxError;
 
 /// A task's workspace could not be prepared.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkspaceError {
+pub enum PrepareError {
     /// A program that the task's tests need is missing.
     #[error("{id}: needs {what}, which is not on PATH; install it, or leave the task out")]
     Missing {
@@ -107,7 +107,7 @@ impl Remedy {
     }
 }
 
-impl WorkspaceError {
+impl PrepareError {
     pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { what, path, source }

@@ -20,22 +20,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 use voe_grade::Instance;
-use voe_sandbox::{Choice, Sandbox, Spec};
+use voe_sandbox::{BackendChoice, Sandbox, SandboxConfig};
 
 use crate::docker::Docker;
 use crate::mini;
-use crate::native::ahead::{Ahead, Plan, Refusal};
+use crate::native::ahead::{Ahead, BuildPlan, Refusal};
 use crate::native::{Native, no_other_sandbox};
-use crate::run::place::Bounds;
+use crate::run::place::CommandLimits;
 pub use checkout::Checkout;
-pub use error::{Remedy, WorkspaceError};
+pub use error::{PrepareError, Remedy};
 use open::{copy, opened};
 pub use origins::Origins;
-pub use prepared::{Prepared, TESTBED};
+pub use prepared::{PreparedTask, TESTBED};
 
 /// A sandbox on a task's workspace.
 #[derive(Debug)]
-pub struct Opened {
+pub struct TaskSandbox {
     /// The sandbox failed.
     pub sandbox: Sandbox,
     /// The workspace's path inside the sandbox.
@@ -50,7 +50,7 @@ pub struct Workspaces {
     /// The voe binary.
     pub program: PathBuf,
     /// The isolation of commands.
-    pub choice: Choice,
+    pub choice: BackendChoice,
     /// Prepares tasks of the official suites without Docker.
     pub native: Native,
     /// Prepares tasks in containers; if set, all of them run in containers.
@@ -58,7 +58,7 @@ pub struct Workspaces {
     /// Whether commands in them may use the network; only the official harness's tests may.
     pub network: bool,
     /// The limits on commands.
-    pub limits: Bounds,
+    pub limits: CommandLimits,
     /// Further paths of this machine that commands may read.
     pub read: Vec<PathBuf>,
     /// Further variables that commands get, unless they have a network. Those of a task's own environment take precedence.
@@ -68,14 +68,14 @@ pub struct Workspaces {
     /// Directories and files of the host that are hidden from commands in any case: solutions, tests, other
     /// attempts' records, commits after the base.
     pub hidden: Vec<PathBuf>,
-    ready: Mutex<HashMap<String, Cell>>,
+    ready: Mutex<HashMap<String, PreparedCell>>,
 }
 
-type Cell = Arc<OnceCell<Result<Arc<Prepared>, (String, Remedy)>>>;
+type PreparedCell = Arc<OnceCell<Result<Arc<PreparedTask>, (String, Remedy)>>>;
 
 impl Workspaces {
     /// Workspaces kept in `cache`; `program` (the voe binary) runs inside sandboxes of the kind `choice`.
-    pub fn new(cache: PathBuf, program: PathBuf, choice: Choice, native: Native) -> Self {
+    pub fn new(cache: PathBuf, program: PathBuf, choice: BackendChoice, native: Native) -> Self {
         Self {
             cache,
             program,
@@ -83,7 +83,7 @@ impl Workspaces {
             native,
             docker: None,
             network: false,
-            limits: Bounds::default(),
+            limits: CommandLimits::default(),
             read: Vec::new(),
             env: BTreeMap::new(),
             origins: None,
@@ -101,7 +101,7 @@ impl Workspaces {
     ///
     /// # Errors
     /// It can't be prepared here (which is tried only once), or its environment differs from the one that the run started with.
-    pub async fn prepare(&self, task: &Instance) -> Result<Arc<Prepared>, WorkspaceError> {
+    pub async fn prepare(&self, task: &Instance) -> Result<Arc<PreparedTask>, PrepareError> {
         let begun = std::time::Instant::now();
         let prepared = self.prepared(task).await?;
         tracing::debug!(task = ?task.instance_id, ms = begun.elapsed().as_millis(), "workspace ready");
@@ -111,7 +111,7 @@ impl Workspaces {
         Ok(prepared)
     }
 
-    async fn prepared(&self, task: &Instance) -> Result<Arc<Prepared>, WorkspaceError> {
+    async fn prepared(&self, task: &Instance) -> Result<Arc<PreparedTask>, PrepareError> {
         let cell = {
             let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(ready.entry(task.instance_id.clone()).or_default())
@@ -139,12 +139,12 @@ impl Workspaces {
         match (shared, own) {
             (Ok(prepared), _) => Ok(Arc::clone(prepared)),
             (Err(_), Some(error)) => Err(error),
-            (Err((why, remedy)), None) => Err(WorkspaceError::Before { why: why.clone(), remedy: *remedy }),
+            (Err((why, remedy)), None) => Err(PrepareError::Before { why: why.clone(), remedy: *remedy }),
         }
     }
 
-    async fn make(&self, task: &Instance) -> Result<Prepared, WorkspaceError> {
-        let io = |error: tokio::task::JoinError| WorkspaceError::io("prepare", &self.cache)(io::Error::other(error));
+    async fn make(&self, task: &Instance) -> Result<PreparedTask, PrepareError> {
+        let io = |error: tokio::task::JoinError| PrepareError::io("prepare", &self.cache)(io::Error::other(error));
         let (cache, row) = (self.cache.clone(), task.clone());
         if !mini::is_of(task) {
             return self.native.prepare(task, &cache, &self.program, &self.hidden).await;
@@ -161,8 +161,8 @@ impl Workspaces {
     }
 
     /// The same for several tasks.
-    pub async fn plan(&self, tasks: &[Instance]) -> Plan {
-        if self.docker.is_some() { Plan::default() } else { self.native.plan(tasks, &self.cache).await }
+    pub async fn plan(&self, tasks: &[Instance]) -> BuildPlan {
+        if self.docker.is_some() { BuildPlan::default() } else { self.native.plan(tasks, &self.cache).await }
     }
 
     /// Opens a sandbox on the task's workspace. `home`: a directory for the sandbox; `tmp`: the directory that becomes `/tmp` inside,
@@ -170,8 +170,13 @@ impl Workspaces {
     ///
     /// # Errors
     /// No isolation of the kind asked for works here.
-    pub async fn open(&self, prepared: &Prepared, home: &Path, tmp: Option<&Path>) -> Result<Opened, WorkspaceError> {
-        let mut spec = Spec::new(&self.program, &prepared.checkout.dir, home);
+    pub async fn open(
+        &self,
+        prepared: &PreparedTask,
+        home: &Path,
+        tmp: Option<&Path>,
+    ) -> Result<TaskSandbox, PrepareError> {
+        let mut spec = SandboxConfig::new(&self.program, &prepared.checkout.dir, home);
         spec.state.clone_from(&self.native.state);
         // What the user gives to commands may be secret: not to those that could send it away.
         if !self.network {
@@ -189,7 +194,7 @@ impl Workspaces {
         if can.in_place {
             // Each attempt gets a copy.
             let tree = home.join("tree");
-            std::fs::create_dir_all(home).map_err(WorkspaceError::io("make", home))?;
+            std::fs::create_dir_all(home).map_err(PrepareError::io("make", home))?;
             copy(&prepared.checkout.dir, &tree).await?;
             spec.workspace.clone_from(&tree);
             spec.home = home.join("sandbox");
@@ -197,10 +202,10 @@ impl Workspaces {
         if !can.mounts {
             let sandbox = opened(spec).await?;
             let at = sandbox.workspace().to_owned();
-            return Ok(Opened { sandbox, at });
+            return Ok(TaskSandbox { sandbox, at });
         }
-        if spec.choice == Choice::Auto {
-            spec.choice = Choice::Local;
+        if spec.choice == BackendChoice::Auto {
+            spec.choice = BackendChoice::Local;
         }
         spec.mount_at = Some(TESTBED.into());
         if let Some(held) = &prepared.image {
@@ -208,16 +213,16 @@ impl Workspaces {
             if prepared.checkout_in_image {
                 spec.workspace = PathBuf::new();
             }
-            return Ok(Opened { sandbox: opened(spec).await?, at: TESTBED.into() });
+            return Ok(TaskSandbox { sandbox: opened(spec).await?, at: TESTBED.into() });
         }
         spec.overlays.clone_from(&prepared.overlays);
         if let Some(tmp) = tmp {
-            std::fs::create_dir_all(tmp).map_err(WorkspaceError::io("make", tmp))?;
+            std::fs::create_dir_all(tmp).map_err(PrepareError::io("make", tmp))?;
             spec.tmp = Some(tmp.to_owned());
         }
         let has_environment = !prepared.overlays.is_empty();
         let sandbox = opened(spec).await;
         let sandbox = sandbox.map_err(|error| if has_environment { no_other_sandbox(error) } else { error })?;
-        Ok(Opened { sandbox, at: TESTBED.into() })
+        Ok(TaskSandbox { sandbox, at: TESTBED.into() })
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use voe_untrusted::UntrustedDir;
 
-use super::error::{Remedy, WorkspaceError};
+use super::error::{PrepareError, Remedy};
 
 /// The directory of the files.
 const DIR: &str = "environments";
@@ -25,7 +25,7 @@ pub struct Origins {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Written {
+struct OriginLine {
     environment: String,
 }
 
@@ -39,14 +39,14 @@ impl Origins {
     ///
     /// # Errors
     /// The task had another environment before, or its record can't be read or written.
-    pub(super) fn check(&self, id: &str, now: &str) -> Result<(), WorkspaceError> {
+    pub(super) fn check(&self, id: &str, now: &str) -> Result<(), PrepareError> {
         let _one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
         let run = UntrustedDir::named(&self.run)?;
         let at = Path::new(DIR).join(format!("{id}.toml"));
         let path = self.run.join(&at);
-        let different = |why: String| WorkspaceError::Environment { id: id.to_owned(), why, remedy: Remedy::Reason };
+        let different = |why: String| PrepareError::Environment { id: id.to_owned(), why, remedy: Remedy::Reason };
         match run.read_text(&at, LONGEST)? {
-            Some(text) => match toml::from_str::<Written>(&text) {
+            Some(text) => match toml::from_str::<OriginLine>(&text) {
                 Ok(then) if then.environment == now => Ok(()),
                 Ok(then) => Err(different(format!(
                     "it differs from the one that this run started with ({} then, {now} now); restore it, or start \
@@ -56,8 +56,8 @@ impl Origins {
                 Err(error) => Err(different(format!("cannot read {}: {}", path.display(), error.message()))),
             },
             None if self.writes => {
-                let text = toml::to_string(&Written { environment: now.to_owned() });
-                let text = text.map_err(|error| WorkspaceError::io("write", &path)(std::io::Error::other(error)))?;
+                let text = toml::to_string(&OriginLine { environment: now.to_owned() });
+                let text = text.map_err(|error| PrepareError::io("write", &path)(std::io::Error::other(error)))?;
                 run.make_dirs(DIR)?;
                 Ok(run.replace(&at, text.as_bytes())?)
             }

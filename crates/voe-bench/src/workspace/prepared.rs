@@ -12,7 +12,7 @@ pub const TESTBED: &str = "/testbed";
 
 /// A task's workspace, ready to be opened any number of times.
 #[derive(Debug, Clone)]
-pub struct Prepared {
+pub struct PreparedTask {
     /// The repository at its base.
     pub checkout: Checkout,
     /// Variables of commands, besides those that the sandbox sets.
@@ -33,7 +33,7 @@ pub struct Prepared {
     pub origin: String,
 }
 
-impl Prepared {
+impl PreparedTask {
     /// A checkout and nothing else.
     pub(crate) fn new(checkout: Checkout) -> Self {
         Self {

@@ -1,11 +1,11 @@
 //! `case`, functions and arithmetic: constructs that are not lists of simple commands.
 
-use super::words::Parser;
+use super::words::ShellParser;
 
 /// Subshells in subshells deeper than this are not followed.
 const MOST_NESTED: usize = 64;
 
-impl Parser<'_> {
+impl ShellParser<'_> {
     /// A construct that begins with `(`: arithmetic, a function's definition, or a subshell.
     pub(super) fn open_bracket(&mut self) {
         if self.now.words.is_empty() && self.arithmetic() {

@@ -13,7 +13,7 @@
 //!    that is neither a build nor a test, or if the output of what was run goes there (`python gen.py > table.py`).
 //! 4. The rest are by-products: files of builds and tests, and files of programs that are not source.
 
-use super::kind::{self, Kind};
+use super::kind::{self, CommandKind};
 use super::words::{self, Word};
 
 /// What a command is meant to create.
@@ -42,7 +42,7 @@ impl Intent {
             let kind = kind::of(simple);
             let outputs = simple.outputs.iter().filter(|word| !word.text.is_empty());
             // Installed files are by-products, like built ones.
-            let runs = kind.runs() || kind == Kind::Installs;
+            let runs = kind.runs() || kind == CommandKind::Installs;
             intent.makes_source |= simple.outputs.iter().any(|word| word.open) && runs;
             let outputs = outputs.map(|word| word.text.clone());
             if runs {
@@ -52,8 +52,8 @@ impl Intent {
             }
             intent.runs |= runs;
             match kind {
-                Kind::Looks | Kind::Tests | Kind::Installs => {}
-                Kind::Writes => {
+                CommandKind::Looks | CommandKind::Tests | CommandKind::Installs => {}
+                CommandKind::Writes => {
                     let name = simple.name().unwrap_or_default();
                     intent.bulk |= matches!(name, "cp" | "mv" | "rsync");
                     let named = simple.words.iter().skip(1).filter(|word| !word.text.starts_with('-'));
@@ -63,15 +63,15 @@ impl Intent {
                         intent.written.extend(named.map(|word: &Word| word.text.clone()));
                     }
                 }
-                Kind::Unpacks => {
+                CommandKind::Unpacks => {
                     intent.bulk = true;
                     intent.makes_source = true;
                 }
-                Kind::Script(code) => {
+                CommandKind::Script(code) => {
                     intent.makes_source = true;
                     intent.add_script(&code);
                 }
-                Kind::Runs => intent.makes_source = true,
+                CommandKind::Runs => intent.makes_source = true,
             }
         }
         intent

@@ -5,7 +5,7 @@ use super::words::{Simple, Word};
 
 /// What a simple command does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum CommandKind {
     /// It reads and prints.
     Looks,
     /// It writes the files that it names (`cp`, `sed -i`, `touch` …), and runs nothing of the project's.
@@ -22,7 +22,7 @@ pub(crate) enum Kind {
     Runs,
 }
 
-impl Kind {
+impl CommandKind {
     /// Whether something is run whose outcome shows something about the code.
     pub(crate) fn runs(&self) -> bool {
         matches!(self, Self::Tests | Self::Script(_) | Self::Runs)
@@ -30,14 +30,14 @@ impl Kind {
 }
 
 /// What a command does. Redirections of its output are not considered here.
-pub(crate) fn of(command: &Simple) -> Kind {
+pub(crate) fn of(command: &Simple) -> CommandKind {
     kind(&command.words, command.input.as_deref(), 0)
 }
 
-fn kind(words: &[Word], input: Option<&str>, depth: usize) -> Kind {
-    let Some(first) = words.first() else { return Kind::Looks };
+fn kind(words: &[Word], input: Option<&str>, depth: usize) -> CommandKind {
+    let Some(first) = words.first() else { return CommandKind::Looks };
     if first.text.is_empty() && first.open || depth > 4 {
-        return Kind::Runs;
+        return CommandKind::Runs;
     }
     let name = first.text.rsplit('/').next().unwrap_or_default();
     let local = first.text.contains('/') && !first.text.starts_with("/bin/") && !first.text.starts_with("/usr/bin/");
@@ -46,7 +46,7 @@ fn kind(words: &[Word], input: Option<&str>, depth: usize) -> Kind {
     if !local {
         // `python --version`, `gcc -v`
         if args.len() == 1 && has(&["--version", "-V", "-v", "--help", "-version"]) {
-            return Kind::Looks;
+            return CommandKind::Looks;
         }
         match name {
             "env" | "time" | "nice" | "nohup" | "command" | "exec" | "sudo" | "timeout" | "stdbuf" | "setsid"
@@ -54,42 +54,44 @@ fn kind(words: &[Word], input: Option<&str>, depth: usize) -> Kind {
             "xargs" => return wrapped(name, args, None, depth),
             "find" => return find(args, depth),
             "sed" | "gsed" => return sed(args),
-            "perl" | "ruby" if edits_in_place(args) => return Kind::Writes,
+            "perl" | "ruby" if edits_in_place(args) => return CommandKind::Writes,
             "awk" | "gawk" | "mawk" => return awk(args),
             "sort" if args.iter().any(|arg| arg.text.starts_with("-o") || arg.text.starts_with("--output")) => {
-                return Kind::Writes;
+                return CommandKind::Writes;
             }
-            "sort" => return Kind::Looks,
+            "sort" => return CommandKind::Looks,
             "git" => return git(args),
             "pip" | "pip3" | "uv" | "conda" | "poetry" | "npm" | "yarn" | "pnpm" | "cargo" | "go" | "gh"
                 if lists(args) =>
             {
-                return Kind::Looks;
+                return CommandKind::Looks;
             }
             "pip" | "pip3" | "conda" | "mamba" | "apt" | "apt-get" | "apk" | "dnf" | "yum" | "brew" | "gem"
             | "pipenv" => {
-                return Kind::Installs;
+                return CommandKind::Installs;
             }
             "npm" | "yarn" | "pnpm" | "bun" | "uv" | "poetry" | "bundle" | "composer" if installs(args) => {
-                return Kind::Installs;
+                return CommandKind::Installs;
             }
             "cargo" => {
                 return if has(&["new", "init", "fmt", "add", "fix", "generate-lockfile"]) {
-                    Kind::Unpacks
+                    CommandKind::Unpacks
                 } else {
-                    Kind::Tests
+                    CommandKind::Tests
                 };
             }
-            "go" if args.first().is_some_and(|arg| matches!(&*arg.text, "run")) => return Kind::Runs,
-            "go" => return if has(&["mod", "get", "fmt", "generate"]) { Kind::Unpacks } else { Kind::Tests },
+            "go" if args.first().is_some_and(|arg| matches!(&*arg.text, "run")) => return CommandKind::Runs,
+            "go" => {
+                return if has(&["mod", "get", "fmt", "generate"]) { CommandKind::Unpacks } else { CommandKind::Tests };
+            }
             "npm" | "yarn" | "pnpm" | "npx" | "bun" | "bunx" | "deno" | "corepack" => {
-                return if has(&["init", "create"]) { Kind::Unpacks } else { Kind::Tests };
+                return if has(&["init", "create"]) { CommandKind::Unpacks } else { CommandKind::Tests };
             }
             "rustfmt" | "gofmt" | "prettier" | "clang-format" | "autopep8" | "yapf" | "2to3" | "django-admin"
-            | "cookiecutter" => return Kind::Unpacks,
-            _ if programs::has(LOOKERS, name) => return Kind::Looks,
-            _ if programs::has(WRITERS, name) => return Kind::Writes,
-            _ if programs::has(UNPACKERS, name) => return Kind::Unpacks,
+            | "cookiecutter" => return CommandKind::Unpacks,
+            _ if programs::has(LOOKERS, name) => return CommandKind::Looks,
+            _ if programs::has(WRITERS, name) => return CommandKind::Writes,
+            _ if programs::has(UNPACKERS, name) => return CommandKind::Unpacks,
             _ => {}
         }
     }
@@ -97,9 +99,9 @@ fn kind(words: &[Word], input: Option<&str>, depth: usize) -> Kind {
         return kind;
     }
     if programs::has(TESTERS, name) || crate::is_test(&first.text) || testing_script(name) {
-        return Kind::Tests;
+        return CommandKind::Tests;
     }
-    Kind::Runs
+    CommandKind::Runs
 }
 
 /// `./runtests.sh`, `bin/test`, `run-tests`
@@ -157,7 +159,7 @@ fn installs(args: &[Word]) -> bool {
 }
 
 /// A command that runs another one.
-fn wrapped(name: &str, args: &[Word], input: Option<&str>, depth: usize) -> Kind {
+fn wrapped(name: &str, args: &[Word], input: Option<&str>, depth: usize) -> CommandKind {
     let mut rest = args;
     // `timeout 10 x`
     let mut numbers = usize::from(name == "timeout");
@@ -183,34 +185,34 @@ fn wrapped(name: &str, args: &[Word], input: Option<&str>, depth: usize) -> Kind
         }
     }
     if name == "command" && args.iter().any(|arg| matches!(&*arg.text, "-v" | "-V")) {
-        return Kind::Looks;
+        return CommandKind::Looks;
     }
     kind(rest, input, depth + 1)
 }
 
-fn find(args: &[Word], depth: usize) -> Kind {
-    let mut found = Kind::Looks;
+fn find(args: &[Word], depth: usize) -> CommandKind {
+    let mut found = CommandKind::Looks;
     for (at, arg) in args.iter().enumerate() {
         match &*arg.text {
             "-exec" | "-execdir" | "-ok" | "-okdir" => {
                 let end = args[at + 1..].iter().position(|arg| matches!(&*arg.text, ";" | "+"));
                 let inner = &args[at + 1..end.map_or(args.len(), |end| at + 1 + end)];
                 match kind(inner, None, depth + 1) {
-                    Kind::Looks => {}
+                    CommandKind::Looks => {}
                     other => found = other,
                 }
             }
-            "-delete" | "-fprint" | "-fprintf" | "-fls" if found == Kind::Looks => found = Kind::Writes,
+            "-delete" | "-fprint" | "-fprintf" | "-fls" if found == CommandKind::Looks => found = CommandKind::Writes,
             _ => {}
         }
     }
     found
 }
 
-fn sed(args: &[Word]) -> Kind {
+fn sed(args: &[Word]) -> CommandKind {
     let short = |text: &str| text.starts_with('-') && !text.starts_with("--");
     if args.iter().any(|arg| arg.text.starts_with("--in-place") || short(&arg.text) && arg.text.contains('i')) {
-        return Kind::Writes;
+        return CommandKind::Writes;
     }
     // The commands `e` (run) and `w` (write), and the flags of `s` by that name.
     let script = args.iter().find(|arg| !arg.text.starts_with('-')).map(|arg| arg.text.as_str()).unwrap_or_default();
@@ -222,13 +224,17 @@ fn sed(args: &[Word]) -> Kind {
         })
     };
     if commands('e') {
-        return Kind::Runs;
+        return CommandKind::Runs;
     }
     let flags = script.rsplit(['/', '|', '#']).next().unwrap_or_default();
     if script.starts_with('s') && flags.chars().all(|c| "gpIiMme0123456789".contains(c)) && flags.contains('e') {
-        return Kind::Runs;
+        return CommandKind::Runs;
     }
-    if commands('w') || script.starts_with('s') && flags.starts_with('w') { Kind::Writes } else { Kind::Looks }
+    if commands('w') || script.starts_with('s') && flags.starts_with('w') {
+        CommandKind::Writes
+    } else {
+        CommandKind::Looks
+    }
 }
 
 /// `perl -pi -e`, `ruby -i`
@@ -242,24 +248,24 @@ fn edits_in_place(args: &[Word]) -> bool {
     })
 }
 
-fn awk(args: &[Word]) -> Kind {
+fn awk(args: &[Word]) -> CommandKind {
     let text: String = args.iter().map(|arg| arg.text.as_str()).collect::<Vec<_>>().join(" ");
     if text.contains("system(") || text.contains("| getline") || text.contains("|getline") || text.contains("|&") {
-        return Kind::Runs;
+        return CommandKind::Runs;
     }
     if text.contains("inplace") || text.contains("print >") || text.contains("> \"") {
-        Kind::Writes
+        CommandKind::Writes
     } else {
-        Kind::Looks
+        CommandKind::Looks
     }
 }
 
-fn git(args: &[Word]) -> Kind {
+fn git(args: &[Word]) -> CommandKind {
     let mut at = 0;
     while let Some(arg) = args.get(at).filter(|arg| arg.text.starts_with('-')) {
         at += if matches!(&*arg.text, "-C" | "-c" | "--git-dir" | "--work-tree") { 2 } else { 1 };
     }
-    let Some(subcommand) = args.get(at) else { return Kind::Looks };
+    let Some(subcommand) = args.get(at) else { return CommandKind::Looks };
     let rest = args.get(at + 1..).unwrap_or_default();
     let plain = || {
         rest.iter()
@@ -270,22 +276,26 @@ fn git(args: &[Word]) -> Kind {
         | "rev-list" | "cat-file" | "describe" | "shortlog" | "whatchanged" | "reflog" | "merge-base" | "name-rev"
         | "show-ref" | "help" | "version" | "check-ignore" | "check-attr" | "diff-tree" | "diff-files"
         | "diff-index" | "for-each-ref" | "var" | "count-objects" => {
-            if rest.iter().any(|arg| arg.text.starts_with("--output")) { Kind::Writes } else { Kind::Looks }
+            if rest.iter().any(|arg| arg.text.starts_with("--output")) {
+                CommandKind::Writes
+            } else {
+                CommandKind::Looks
+            }
         }
-        "branch" | "tag" | "remote" if plain() => Kind::Looks,
-        "stash" if rest.first().is_some_and(|arg| matches!(&*arg.text, "list" | "show")) => Kind::Looks,
+        "branch" | "tag" | "remote" if plain() => CommandKind::Looks,
+        "stash" if rest.first().is_some_and(|arg| matches!(&*arg.text, "list" | "show")) => CommandKind::Looks,
         "config" if rest.iter().any(|arg| arg.text.starts_with("--get") || matches!(&*arg.text, "-l" | "--list")) => {
-            Kind::Looks
+            CommandKind::Looks
         }
-        "bisect" if rest.first().is_some_and(|arg| arg.text == "run") => Kind::Runs,
-        "rebase" if rest.iter().any(|arg| matches!(&*arg.text, "-x" | "--exec")) => Kind::Runs,
-        "submodule" if rest.iter().any(|arg| arg.text == "foreach") => Kind::Runs,
-        _ => Kind::Unpacks,
+        "bisect" if rest.first().is_some_and(|arg| arg.text == "run") => CommandKind::Runs,
+        "rebase" if rest.iter().any(|arg| matches!(&*arg.text, "-x" | "--exec")) => CommandKind::Runs,
+        "submodule" if rest.iter().any(|arg| arg.text == "foreach") => CommandKind::Runs,
+        _ => CommandKind::Unpacks,
     }
 }
 
 /// Interpreters: the script may be in the command, in a here-document, or in a file.
-fn interpreter(name: &str, args: &[Word], input: Option<&str>) -> Option<Kind> {
+fn interpreter(name: &str, args: &[Word], input: Option<&str>) -> Option<CommandKind> {
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let code_flag: &[&str] = match stem {
         "python" | "pypy" | "ipython" => &["-c"],
@@ -297,23 +307,23 @@ fn interpreter(name: &str, args: &[Word], input: Option<&str>) -> Option<Kind> {
     };
     if let Some(at) = args.iter().position(|arg| code_flag.contains(&&*arg.text)) {
         let code = args.get(at + 1).map(|arg| arg.text.clone()).unwrap_or_default();
-        return Some(Kind::Script(code));
+        return Some(CommandKind::Script(code));
     }
     let plain = args.iter().position(|arg| !arg.text.starts_with('-') || arg.text == "-");
     if let Some(input) = input
         && plain.is_none_or(|at| args[at].text == "-")
     {
-        return Some(Kind::Script(input.to_owned()));
+        return Some(CommandKind::Script(input.to_owned()));
     }
     if let Some(at) = args.iter().position(|arg| arg.text == "-m") {
         let module = args.get(at + 1).map(|arg| arg.text.as_str()).unwrap_or_default();
         return Some(match module {
-            "json.tool" | "tokenize" | "site" | "sysconfig" => Kind::Looks,
-            "venv" | "virtualenv" | "zipfile" | "tarfile" | "lib2to3" => Kind::Unpacks,
-            "pip" | "ensurepip" => Kind::Installs,
+            "json.tool" | "tokenize" | "site" | "sysconfig" => CommandKind::Looks,
+            "venv" | "virtualenv" | "zipfile" | "tarfile" | "lib2to3" => CommandKind::Unpacks,
+            "pip" | "ensurepip" => CommandKind::Installs,
             "pytest" | "unittest" | "tox" | "nox" | "nose" | "coverage" | "mypy" | "flake8" | "pylint" | "build"
-            | "py_compile" | "compileall" | "doctest" | "timeit" | "cProfile" | "twisted.trial" => Kind::Tests,
-            _ => Kind::Runs,
+            | "py_compile" | "compileall" | "doctest" | "timeit" | "cProfile" | "twisted.trial" => CommandKind::Tests,
+            _ => CommandKind::Runs,
         });
     }
     let script = plain.map(|at| args[at].text.as_str()).unwrap_or_default();
@@ -322,5 +332,5 @@ fn interpreter(name: &str, args: &[Word], input: Option<&str>) -> Option<Kind> {
         || testing_script(file)
         || file == "setup.py"
         || file == "manage.py" && args.iter().any(|arg| arg.text == "test" || arg.text == "check");
-    Some(if tests { Kind::Tests } else { Kind::Runs })
+    Some(if tests { CommandKind::Tests } else { CommandKind::Runs })
 }

@@ -22,13 +22,13 @@ pub use installs::installs_packages;
 pub use intent::Intent;
 pub use sources::reads_source_only;
 
-use kind::Kind;
+use kind::CommandKind;
 
 /// Whether a command only reads: `cat`, `ls`, `git diff`, `grep`, `find` without actions, `sed -n`, `cd`, `echo` …, alone or
 /// combined. Such a command is not a check, whatever its exit code, and it changes nothing.
 pub fn looks_only(command: &str) -> bool {
     let line = words::parse(command);
-    line.clear && line.commands.iter().all(|command| kind::of(command) == Kind::Looks && !command.writes())
+    line.clear && line.commands.iter().all(|command| kind::of(command) == CommandKind::Looks && !command.writes())
 }
 
 /// Whether a command runs something that could fail for a reason of the code's: it does more than read and write files.

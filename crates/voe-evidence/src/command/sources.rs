@@ -3,7 +3,7 @@
 //! `grep -q 'return 1' a.py` or `assert 'x' in open('a.py').read()` fail without an edit and pass with it, and show only
 //! that the edit was made.
 
-use super::kind::{self, Kind};
+use super::kind::{self, CommandKind};
 use super::words;
 
 /// Whether a command only reads texts and compares them: all its parts only read, or are Python or JavaScript snippets
@@ -13,8 +13,8 @@ pub fn reads_source_only(command: &str) -> bool {
     line.clear
         && !line.commands.is_empty()
         && line.commands.iter().all(|simple| match kind::of(simple) {
-            Kind::Looks => !simple.writes(),
-            Kind::Script(code) => reads(simple.name().unwrap_or_default(), &code),
+            CommandKind::Looks => !simple.writes(),
+            CommandKind::Script(code) => reads(simple.name().unwrap_or_default(), &code),
             _ => false,
         })
 }

@@ -1,9 +1,9 @@
 //! Reads one word: quotes, variables, substitutions.
 
 use super::compound::{is_arithmetic, substitutes};
-use super::words::{Parser, Word, parse_into};
+use super::words::{ShellParser, Word, parse_into};
 
-impl Parser<'_> {
+impl ShellParser<'_> {
     /// Reads a word.
     pub(super) fn word(&mut self) -> Word {
         let mut word = Word::default();

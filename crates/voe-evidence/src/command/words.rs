@@ -8,7 +8,7 @@
 
 /// A parsed line of shell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct ShellLine {
     pub(crate) commands: Vec<Simple>,
     /// Everything in it was understood.
     pub(crate) clear: bool,
@@ -54,18 +54,18 @@ impl Simple {
 const DEEPEST: usize = 8;
 
 /// Parses a line.
-pub(crate) fn parse(text: &str) -> Line {
-    let mut line = Line { clear: true, ..Line::default() };
+pub(crate) fn parse(text: &str) -> ShellLine {
+    let mut line = ShellLine { clear: true, ..ShellLine::default() };
     parse_into(text, &mut line, false, 0);
     line
 }
 
-pub(super) fn parse_into(text: &str, line: &mut Line, nested: bool, depth: usize) {
+pub(super) fn parse_into(text: &str, line: &mut ShellLine, nested: bool, depth: usize) {
     if depth > DEEPEST {
         line.clear = false;
         return;
     }
-    let mut parser = Parser {
+    let mut parser = ShellParser {
         text: text.chars().collect(),
         at: 0,
         line,
@@ -78,10 +78,10 @@ pub(super) fn parse_into(text: &str, line: &mut Line, nested: bool, depth: usize
     parser.run();
 }
 
-pub(super) struct Parser<'a> {
+pub(super) struct ShellParser<'a> {
     pub(super) text: Vec<char>,
     pub(super) at: usize,
-    pub(super) line: &'a mut Line,
+    pub(super) line: &'a mut ShellLine,
     pub(super) now: Simple,
     pub(super) nested: usize,
     /// `case`s that are open.
@@ -96,7 +96,7 @@ const PREFIXES: [&str; 10] = ["if", "then", "elif", "else", "while", "until", "d
 /// Keywords that end a construct.
 const ENDS: [&str; 4] = ["fi", "done", "esac", "}"];
 
-impl Parser<'_> {
+impl ShellParser<'_> {
     fn run(&mut self) {
         while let Some(c) = self.peek(0) {
             match c {

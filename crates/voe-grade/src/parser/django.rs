@@ -6,7 +6,7 @@ use memchr::memmem;
 use regex::Regex;
 
 use super::ParserStops;
-use crate::status::{Status, Statuses};
+use crate::status::{Statuses, TestStatus};
 use crate::text::{pattern, strip, words};
 
 pub(super) fn parse(log: &str) -> Result<Statuses, ParserStops> {
@@ -17,17 +17,17 @@ pub(super) fn parse(log: &str) -> Result<Statuses, ParserStops> {
         let line = strip(line);
         // in one version, this test's statement is printed over several lines
         if line.contains("--version is equivalent to version") {
-            statuses.insert("--version is equivalent to version", Status::Passed);
+            statuses.insert("--version is equivalent to version", TestStatus::Passed);
         }
         if let Some((test, _)) = line.split_once(" ... ") {
             last_started = Some(test);
         }
         let line = passed(line, &mut statuses);
         if let Some((test, _)) = line.split_once(" ... skipped") {
-            statuses.insert(test, Status::Skipped);
+            statuses.insert(test, TestStatus::Skipped);
         }
         for (verdict, heading, status) in
-            [(" ... FAIL", "FAIL:", Status::Failed), (" ... ERROR", "ERROR:", Status::Error)]
+            [(" ... FAIL", "FAIL:", TestStatus::Failed), (" ... ERROR", "ERROR:", TestStatus::Error)]
         {
             // the test's name ends at the first verdict, even if the line contains it again at its end
             if line.ends_with(verdict)
@@ -43,11 +43,11 @@ pub(super) fn parse(log: &str) -> Result<Statuses, ParserStops> {
         if line.starts_with("ok")
             && let Some(test) = last_started
         {
-            statuses.insert(test, Status::Passed);
+            statuses.insert(test, TestStatus::Passed);
         }
     }
     for test in torn_passes(log) {
-        statuses.insert(test, Status::Passed);
+        statuses.insert(test, TestStatus::Passed);
     }
     Ok(statuses)
 }
@@ -62,7 +62,7 @@ fn passed<'a>(line: &'a str, statuses: &mut Statuses) -> &'a str {
                 Some((_, rest)) if line.starts_with(MIGRATION) => strip(rest),
                 _ => line,
             };
-            statuses.insert(line.strip_suffix(verdict).unwrap_or(line), Status::Passed);
+            statuses.insert(line.strip_suffix(verdict).unwrap_or(line), TestStatus::Passed);
             return line;
         }
     }

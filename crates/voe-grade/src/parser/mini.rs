@@ -1,19 +1,19 @@
 //! The four parsers of voe's own suite `mini`, whose tests are run by unittest, node, cargo or the shell. The lines that they
 //! read as results are specified in `suites/mini/README.md`.
 
-use crate::status::{Status, Statuses};
+use crate::status::{Statuses, TestStatus};
 
 /// `NAME (MODULE.CLASS) ... ok`. Python 3.11 and later repeat the name as the last part in the parentheses.
 pub(super) fn unittest(log: &str) -> Statuses {
     let line = |line: &str| {
         let (test, verdict) = line.rsplit_once(" ... ")?;
         let status = match verdict.trim_end() {
-            "ok" => Status::Passed,
-            "FAIL" => Status::Failed,
-            "ERROR" => Status::Error,
-            "expected failure" => Status::Xfail,
-            "unexpected success" => Status::Failed,
-            other if other.starts_with("skipped") => Status::Skipped,
+            "ok" => TestStatus::Passed,
+            "FAIL" => TestStatus::Failed,
+            "ERROR" => TestStatus::Error,
+            "expected failure" => TestStatus::Xfail,
+            "unexpected success" => TestStatus::Failed,
+            other if other.starts_with("skipped") => TestStatus::Skipped,
             _ => return None,
         };
         let (name, class) = test.strip_suffix(')')?.split_once(" (")?;
@@ -38,9 +38,9 @@ pub(super) fn node(log: &str) -> Statuses {
             None => (name, false),
         };
         let status = match (passed, skipped) {
-            (_, true) => Status::Skipped,
-            (true, _) => Status::Passed,
-            (false, _) => Status::Failed,
+            (_, true) => TestStatus::Skipped,
+            (true, _) => TestStatus::Passed,
+            (false, _) => TestStatus::Failed,
         };
         Some((name.trim_end().to_owned(), status))
     };
@@ -52,9 +52,9 @@ pub(super) fn cargo(log: &str) -> Statuses {
     let line = |line: &str| {
         let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
         let status = match verdict.trim_end() {
-            "ok" => Status::Passed,
-            "FAILED" => Status::Failed,
-            other if other.starts_with("ignored") => Status::Skipped,
+            "ok" => TestStatus::Passed,
+            "FAILED" => TestStatus::Failed,
+            other if other.starts_with("ignored") => TestStatus::Skipped,
             _ => return None,
         };
         Some((name.to_owned(), status))
@@ -67,8 +67,8 @@ pub(super) fn shell(log: &str) -> Statuses {
     let line = |line: &str| {
         let (word, name) = line.split_once(' ')?;
         let status = match word {
-            "PASSED" => Status::Passed,
-            "FAILED" => Status::Failed,
+            "PASSED" => TestStatus::Passed,
+            "FAILED" => TestStatus::Failed,
             _ => return None,
         };
         Some((name.trim_end().to_owned(), status))
@@ -76,7 +76,7 @@ pub(super) fn shell(log: &str) -> Statuses {
     collect(log, line)
 }
 
-fn collect(log: &str, line: impl Fn(&str) -> Option<(String, Status)>) -> Statuses {
+fn collect(log: &str, line: impl Fn(&str) -> Option<(String, TestStatus)>) -> Statuses {
     let mut statuses = Statuses::default();
     for (name, status) in log.lines().filter_map(line) {
         statuses.insert(name, status);

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use memchr::memmem;
 use regex::Regex;
 
-use crate::status::{Status, Statuses, WORDS};
+use crate::status::{Statuses, TestStatus, WORDS};
 use crate::text::{pattern, words};
 
 /// `STATUS id`, with anything after it.
@@ -46,12 +46,12 @@ pub(super) fn v2(log: &str) -> Statuses {
             if let (Some(status), Some(first)) = (words.next(), words.next())
                 && !counts_skipped(status, first)
             {
-                statuses.insert(joined(first, words), Status::from_word(status));
+                statuses.insert(joined(first, words), TestStatus::from_word(status));
             }
         } else if WORDS.iter().any(|word| line.ends_with(word)) {
             let mut words: Vec<&str> = words(&line).collect();
             if let (Some(status), [first, rest @ ..]) = (words.pop(), words.as_slice()) {
-                statuses.insert(joined(first, rest.iter().copied()), Status::from_word(status));
+                statuses.insert(joined(first, rest.iter().copied()), TestStatus::from_word(status));
             }
         }
     }
@@ -64,14 +64,14 @@ fn begins_with_status(line: &str) -> bool {
 }
 
 /// The id and the status of a summary line, if it is one.
-fn result(line: &str) -> Option<(String, Status)> {
+fn result(line: &str) -> Option<(String, TestStatus)> {
     if !begins_with_status(line) {
         return None;
     }
     let line = if line.starts_with("FAILED") { Cow::Owned(line.replace(" - ", " ")) } else { Cow::Borrowed(line) };
     let mut words = words(&line);
     let (status, id) = (words.next()?, words.next()?);
-    (!counts_skipped(status, id)).then(|| (id.to_owned(), Status::from_word(status)))
+    (!counts_skipped(status, id)).then(|| (id.to_owned(), TestStatus::from_word(status)))
 }
 
 /// Whether this is `SKIPPED [3] path:line: reason`, which counts tests and names none. The similar `PASSED [100%]` is

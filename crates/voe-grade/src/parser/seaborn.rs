@@ -1,6 +1,6 @@
 //! seaborn: pytest in verbose mode, of which only FAILED and PASSED results are read.
 
-use crate::status::{Status, Statuses};
+use crate::status::{Statuses, TestStatus};
 use crate::text::words;
 
 pub(super) fn parse(log: &str) -> Statuses {
@@ -9,14 +9,14 @@ pub(super) fn parse(log: &str) -> Statuses {
         let mut words = words(line);
         let (Some(first), Some(second)) = (words.next(), words.next()) else { continue };
         if line.starts_with("FAILED") {
-            statuses.insert(second, Status::Failed);
+            statuses.insert(second, TestStatus::Failed);
         } else if line.contains(" PASSED ") {
             // a line with PASSED in another place is not read as a summary line either
             if second == "PASSED" {
-                statuses.insert(first, Status::Passed);
+                statuses.insert(first, TestStatus::Passed);
             }
         } else if line.starts_with("PASSED") {
-            statuses.insert(second, Status::Passed);
+            statuses.insert(second, TestStatus::Passed);
         }
     }
     statuses

@@ -2,13 +2,13 @@
 
 use memchr::memmem;
 
-use crate::status::{Status, Statuses};
+use crate::status::{Statuses, TestStatus};
 use crate::text::{strip, words};
 
 pub(super) fn parse(log: &str) -> Statuses {
     let mut statuses = Statuses::default();
     for test in headings(log) {
-        statuses.insert(test, Status::Failed);
+        statuses.insert(test, TestStatus::Failed);
     }
     for line in log.split('\n') {
         let line = strip(line);
@@ -16,11 +16,11 @@ pub(super) fn parse(log: &str) -> Statuses {
             continue;
         }
         let status = if line.ends_with(" E") {
-            Status::Error
+            TestStatus::Error
         } else if line.ends_with(" F") {
-            Status::Failed
+            TestStatus::Failed
         } else if line.ends_with(" ok") {
-            Status::Passed
+            TestStatus::Passed
         } else {
             continue;
         };

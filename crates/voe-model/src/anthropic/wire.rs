@@ -5,7 +5,7 @@ use voe_trace::chat::{Message, Role};
 
 use super::blocks::{PROVIDER, same_calls};
 use crate::error::ModelError;
-use crate::model::Request;
+use crate::model::ModelRequest;
 
 /// A mark searches this many blocks back for what an earlier request cached; marks are closer than that, so that a step
 /// with many calls still finds it. (The server's limit is 20.)
@@ -18,7 +18,7 @@ const MARKS: usize = 3;
 const FOREIGN: [&str; 8] =
     ["chat_template_kwargs", "min_p", "presence_penalty", "model", "messages", "tools", "stream", "n"];
 
-pub(super) fn body(model: &str, request: &Request<'_>, max_tokens: u64, sampling: bool) -> Vec<u8> {
+pub(super) fn body(model: &str, request: &ModelRequest<'_>, max_tokens: u64, sampling: bool) -> Vec<u8> {
     let mut body = Map::new();
     body.insert("model".into(), model.into());
     body.insert("max_tokens".into(), max_tokens.into());
@@ -133,7 +133,7 @@ mod tests {
         let tools =
             [ToolSpec { name: "bash".into(), description: "runs".into(), parameters: json!({"type": "object"}) }];
         let sampling: Sampling = serde_json::from_value(sampling).unwrap();
-        let request = Request { messages, tools: &tools, sampling: &sampling, max_tokens: None, stream: true };
+        let request = ModelRequest { messages, tools: &tools, sampling: &sampling, max_tokens: None, stream: true };
         serde_json::from_slice(&body("m", &request, 1000, true)).unwrap()
     }
 

@@ -4,12 +4,12 @@ use serde_json::{Map, Value, json};
 use voe_trace::chat::{Message, Role};
 
 use super::accumulator::Field;
-use crate::model::Request;
+use crate::model::ModelRequest;
 
 /// The body: the same for the same conversation, byte for byte, so that the server's prefix cache stays valid.
 pub(super) fn body(
     model: &str,
-    request: &Request<'_>,
+    request: &ModelRequest<'_>,
     reasoning: Option<Field>,
     max_tokens: Option<u64>,
     stream: bool,
@@ -50,7 +50,7 @@ pub(super) fn body(
 }
 
 /// The token limit of the reply, under whatever name it is sent; `None` where there is no limit.
-pub(super) fn token_limit(request: &Request<'_>, max_tokens: Option<u64>) -> Option<u64> {
+pub(super) fn token_limit(request: &ModelRequest<'_>, max_tokens: Option<u64>) -> Option<u64> {
     let extra = ["max_completion_tokens", "max_tokens"];
     let extra = extra.iter().filter_map(|name| request.sampling.extra.get(*name)?.as_u64());
     extra.chain(max_tokens).max()
@@ -101,7 +101,7 @@ mod tests {
     fn value(messages: &[Message], sampling: &Sampling, reasoning: Option<Field>) -> Value {
         let tools =
             [ToolSpec { name: "bash".into(), description: "runs".into(), parameters: json!({"type": "object"}) }];
-        let request = Request { messages, tools: &tools, sampling, max_tokens: Some(7), stream: true };
+        let request = ModelRequest { messages, tools: &tools, sampling, max_tokens: Some(7), stream: true };
         serde_json::from_slice(&body("m", &request, reasoning, request.max_tokens, true)).unwrap()
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Asker<'a> {
 }
 
 /// The answer.
-pub(super) struct Answer {
+pub(super) struct ProbeResponse {
     pub(super) status: u16,
     /// The `server` header.
     pub(super) server: String,
@@ -31,7 +31,7 @@ pub(super) struct Answer {
     pub(super) body: Value,
 }
 
-impl Answer {
+impl ProbeResponse {
     /// The server's error message.
     pub(super) fn message(&self) -> String {
         let error = ["/error/message", "/error", "/message", "/detail"]
@@ -53,12 +53,12 @@ impl<'a> Asker<'a> {
         Ok(Self { client: client(address, limit)?, address, key, limit })
     }
 
-    pub(super) async fn get(&self, url: Url) -> Result<Answer, ModelError> {
+    pub(super) async fn get(&self, url: Url) -> Result<ProbeResponse, ModelError> {
         self.send(self.client.get(url), SMALL_ANSWER).await
     }
 
     /// A list of models, which may be long.
-    pub(super) async fn list(&self, url: Url) -> Result<Answer, ModelError> {
+    pub(super) async fn list(&self, url: Url) -> Result<ProbeResponse, ModelError> {
         self.send(self.client.get(url), MODEL_LIST).await
     }
 
@@ -73,7 +73,7 @@ impl<'a> Asker<'a> {
         (answer.status == 200 && !answer.body.is_null()).then_some(answer.body)
     }
 
-    async fn send(&self, request: RequestBuilder, most: usize) -> Result<Answer, ModelError> {
+    async fn send(&self, request: RequestBuilder, most: usize) -> Result<ProbeResponse, ModelError> {
         let unreachable = |message: String| ModelError::Unreachable { server: self.address.shown(), message };
         let late = || unreachable(format!("no answer within {} s", self.limit.as_secs_f64()));
         let deadline = Instant::now() + self.limit;
@@ -94,6 +94,6 @@ impl<'a> Asker<'a> {
             Err(NotRead::Values) => return Err(exceeded(self.address.shown(), Excess::Values, MOST_VALUES)),
             Err(NotRead::Json(_)) => Value::Null,
         };
-        Ok(Answer { status, server, text, body })
+        Ok(ProbeResponse { status, server, text, body })
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::bounds::{NAME, clip};
 
-use super::{Address, Answer, Asker, Probe, ServerKind, ServerModel, number};
+use super::{Address, Asker, ProbeResponse, ServerKind, ServerModel, ServerProbe, number};
 
 /// More models than this are not listed: the largest hosted service has some hundred.
 const MOST_LISTED: usize = 2000;
@@ -13,7 +13,7 @@ const MOST_LISTED: usize = 2000;
 const MOST: usize = 20;
 
 /// The kind, by the list of models and its headers.
-pub(super) fn by_list(listed: &Answer) -> ServerKind {
+pub(super) fn by_list(listed: &ProbeResponse) -> ServerKind {
     let owner = listed.body.pointer("/data/0/owned_by").and_then(Value::as_str).unwrap_or_default();
     match owner {
         "vllm" => ServerKind::Vllm,
@@ -42,9 +42,10 @@ pub(super) fn models(list: &Value) -> Vec<ServerModel> {
 }
 
 /// Asks for what only this kind reports; if the kind is unknown, for what identifies each. Returns whether it is known now.
-pub(super) async fn refine(asker: &Asker<'_>, address: &Address, probe: &mut Probe) -> bool {
+pub(super) async fn refine(asker: &Asker<'_>, address: &Address, probe: &mut ServerProbe) -> bool {
     let unknown = probe.kind == ServerKind::Other;
-    let may_be = |kind: ServerKind, probe: &Probe| probe.kind == kind || unknown && probe.kind == ServerKind::Other;
+    let may_be =
+        |kind: ServerKind, probe: &ServerProbe| probe.kind == kind || unknown && probe.kind == ServerKind::Other;
     if may_be(ServerKind::Vllm, probe)
         && let Some(version) = asker.json(address.root("version")).await
         && let Some(version) = version["version"].as_str()
@@ -89,7 +90,7 @@ pub(super) async fn refine(asker: &Asker<'_>, address: &Address, probe: &mut Pro
     probe.kind != ServerKind::Other
 }
 
-fn record_kind(probe: &mut Probe, kind: ServerKind, version: Option<&str>) {
+fn record_kind(probe: &mut ServerProbe, kind: ServerKind, version: Option<&str>) {
     probe.kind = kind;
     probe.server = Some(match version {
         Some(version) => format!("{} {}", kind.name(), clip(version)),
@@ -98,7 +99,7 @@ fn record_kind(probe: &mut Probe, kind: ServerKind, version: Option<&str>) {
 }
 
 /// `/props` has the window of one slot, which is the one of a request; the list may have that of all slots together.
-fn llama_cpp(probe: &mut Probe, props: &Value) {
+fn llama_cpp(probe: &mut ServerProbe, props: &Value) {
     record_kind(probe, ServerKind::LlamaCpp, props["build_info"].as_str());
     if let Some(slot) = number(props, "/default_generation_settings/n_ctx") {
         for model in &mut probe.models {
@@ -107,7 +108,7 @@ fn llama_cpp(probe: &mut Probe, props: &Value) {
     }
 }
 
-async fn ollama(asker: &Asker<'_>, address: &Address, probe: &mut Probe) {
+async fn ollama(asker: &Asker<'_>, address: &Address, probe: &mut ServerProbe) {
     let running = asker.json(address.root("api/ps")).await.unwrap_or_default();
     let running = running["models"].as_array().cloned().unwrap_or_default();
     for model in probe.models.iter_mut().take(MOST) {
@@ -127,7 +128,7 @@ async fn ollama(asker: &Asker<'_>, address: &Address, probe: &mut Probe) {
     }
 }
 
-fn lm_studio(probe: &mut Probe, list: &Value) {
+fn lm_studio(probe: &mut ServerProbe, list: &Value) {
     record_kind(probe, ServerKind::LmStudio, None);
     for entry in list["data"].as_array().into_iter().flatten() {
         let Some(model) = probe.models.iter_mut().find(|model| entry["id"] == model.name.as_str()) else { continue };

@@ -9,20 +9,20 @@ use voe_trace::fold::Conversation;
 
 use super::show;
 use crate::error::ModelError;
-use crate::model::{Delta, Model, Reply, ReplyFuture, Request};
+use crate::model::{Delta, Model, ModelReply, ModelRequest, ReplyFuture};
 
 /// Answers with the replies of a recorded attempt, in order. A request without tools asks for a summary: it gets what the
 /// record's next summarising compaction put into the conversation.
 #[derive(Debug)]
-pub struct Replay {
+pub struct ReplayModel {
     facts: ModelFacts,
-    replies: Vec<event::Reply>,
+    replies: Vec<event::RecordedReply>,
     summaries: Vec<(String, Usage)>,
     /// How many replies and summaries were served.
     served: Mutex<(usize, usize)>,
 }
 
-impl Replay {
+impl ReplayModel {
     /// The replies among `records`.
     pub fn from_records(records: &[Record]) -> Self {
         let mut replay =
@@ -50,7 +50,7 @@ impl Replay {
         self.replies.len() - served.0
     }
 
-    fn next(&self, request: &Request<'_>) -> Result<Reply, ModelError> {
+    fn next(&self, request: &ModelRequest<'_>) -> Result<ModelReply, ModelError> {
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         if request.tools.is_empty()
             && let Some((text, usage)) = self.summaries.get(served.1)
@@ -62,7 +62,7 @@ impl Replay {
             return Err(ModelError::OutOfReplies { what: "trajectory", served: served.0 });
         };
         served.0 += 1;
-        Ok(Reply {
+        Ok(ModelReply {
             estimated: recorded.estimated,
             repairs: recorded.repairs.clone(),
             malformed: recorded.malformed.clone(),
@@ -71,8 +71,8 @@ impl Replay {
     }
 }
 
-fn reply(message: Message, finish_reason: &str, usage: Usage) -> Reply {
-    Reply {
+fn reply(message: Message, finish_reason: &str, usage: Usage) -> ModelReply {
+    ModelReply {
         message,
         finish_reason: finish_reason.to_owned(),
         usage,
@@ -86,8 +86,8 @@ fn reply(message: Message, finish_reason: &str, usage: Usage) -> Reply {
     }
 }
 
-impl Model for Replay {
-    fn complete<'a>(&'a self, request: Request<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
+impl Model for ReplayModel {
+    fn complete<'a>(&'a self, request: ModelRequest<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
         Box::pin(async move {
             let begun = Instant::now();
             let mut reply = self.next(&request)?;

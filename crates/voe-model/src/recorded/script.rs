@@ -12,14 +12,14 @@ use voe_trace::event::ModelFacts;
 use super::show;
 use crate::error::ModelError;
 use crate::limits::Wait;
-use crate::model::{Delta, Model, ModelFuture, Reply, ReplyFuture, Request};
+use crate::model::{Delta, Model, ModelFuture, ModelReply, ModelRequest, ReplyFuture};
 use crate::normalize::{Raw, RawCall, normalize};
 use crate::tokens::estimate_tokens;
 
 /// Why a script can't be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the script {path}: {message}")]
-pub struct ScriptError {
+pub struct ModelScriptError {
     /// The file, or "(text)".
     pub path: String,
     /// What is wrong, and where.
@@ -29,29 +29,29 @@ pub struct ScriptError {
 /// A whole script.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Script {
+struct ModelScript {
     /// The model's name, as reported.
     name: Option<String>,
     /// The window that the model reports, in tokens.
     window: Option<u64>,
     /// The replies.
-    reply: Vec<Entry>,
+    reply: Vec<ScriptedReply>,
 }
 
 /// One reply.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Entry {
+struct ScriptedReply {
     content: String,
     reasoning: Option<String>,
-    tool_calls: Vec<Call>,
+    tool_calls: Vec<ScriptedCall>,
     finish_reason: Option<String>,
     /// Estimated where it is left out.
     usage: Option<Usage>,
     /// Seconds until it arrives.
     delay: f64,
     /// The error to return instead.
-    error: Option<Fault>,
+    error: Option<ScriptedFault>,
     /// Only for a request whose last message contains this text.
     when: Option<String>,
     /// Only for a request with this text in any message.
@@ -62,7 +62,7 @@ struct Entry {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Call {
+struct ScriptedCall {
     id: Option<String>,
     name: String,
     /// An object, or a text as a server would send it.
@@ -71,7 +71,7 @@ struct Call {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Fault {
+struct ScriptedFault {
     /// The error's class, see [`ModelError::kind`].
     kind: String,
     message: String,
@@ -82,7 +82,7 @@ struct Fault {
     transient: bool,
 }
 
-impl Fault {
+impl ScriptedFault {
     fn error(&self) -> ModelError {
         let message = if self.message.is_empty() { "as scripted".to_owned() } else { self.message.clone() };
         let server = "script".to_owned();
@@ -126,7 +126,7 @@ impl Fault {
 pub struct Scripted {
     name: String,
     window: Option<u64>,
-    entries: Vec<Entry>,
+    entries: Vec<ScriptedReply>,
     /// Which entries were served, and how many replies in total.
     served: Mutex<(Vec<bool>, usize)>,
 }
@@ -137,8 +137,8 @@ impl Scripted {
     ///
     /// # Errors
     /// The file can't be read, or is not a script.
-    pub fn from_file(path: &Path) -> Result<Self, ScriptError> {
-        let fail = |message: String| ScriptError { path: path.display().to_string(), message };
+    pub fn from_file(path: &Path) -> Result<Self, ModelScriptError> {
+        let fail = |message: String| ModelScriptError { path: path.display().to_string(), message };
         let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
         let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
         Self::parse(&text, kind).map_err(fail)
@@ -148,23 +148,24 @@ impl Scripted {
     ///
     /// # Errors
     /// The text is not a script.
-    pub fn from_toml(text: &str) -> Result<Self, ScriptError> {
-        Self::parse(text, "toml").map_err(|message| ScriptError { path: "(text)".into(), message })
+    pub fn from_toml(text: &str) -> Result<Self, ModelScriptError> {
+        Self::parse(text, "toml").map_err(|message| ModelScriptError { path: "(text)".into(), message })
     }
 
     fn parse(text: &str, kind: &str) -> Result<Self, String> {
-        let script: Script = match kind {
+        let script: ModelScript = match kind {
             "toml" => toml::from_str(text).map_err(|error| error.to_string())?,
-            "json" if text.trim_start().starts_with('[') => {
-                Script { reply: serde_json::from_str(text).map_err(|error| error.to_string())?, ..Script::default() }
-            }
+            "json" if text.trim_start().starts_with('[') => ModelScript {
+                reply: serde_json::from_str(text).map_err(|error| error.to_string())?,
+                ..ModelScript::default()
+            },
             "json" => serde_json::from_str(text).map_err(|error| error.to_string())?,
             "jsonl" => {
                 let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
                 let entry = |(number, line): (usize, &str)| {
                     serde_json::from_str(line).map_err(|error| format!("line {}: {error}", number + 1))
                 };
-                Script { reply: lines.map(entry).collect::<Result<_, _>>()?, ..Script::default() }
+                ModelScript { reply: lines.map(entry).collect::<Result<_, _>>()?, ..ModelScript::default() }
             }
             other => return Err(format!("a script is .toml, .json or .jsonl, not {other:?}")),
         };
@@ -178,9 +179,9 @@ impl Scripted {
     }
 
     /// The next entry for a request.
-    fn take(&self, request: &Request<'_>) -> Result<&Entry, ModelError> {
+    fn take(&self, request: &ModelRequest<'_>) -> Result<&ScriptedReply, ModelError> {
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = |entry: &Entry| {
+        let fits = |entry: &ScriptedReply| {
             let last = request.messages.last();
             entry.when.as_ref().is_none_or(|text| last.is_some_and(|message| message.content.contains(text)))
                 && entry.when_any.as_ref().is_none_or(|text| request.messages.iter().any(|m| m.content.contains(text)))
@@ -194,7 +195,11 @@ impl Scripted {
         Ok(entry)
     }
 
-    async fn run(&self, request: Request<'_>, on: &mut (dyn FnMut(Delta<'_>) + Send)) -> Result<Reply, ModelError> {
+    async fn run(
+        &self,
+        request: ModelRequest<'_>,
+        on: &mut (dyn FnMut(Delta<'_>) + Send),
+    ) -> Result<ModelReply, ModelError> {
         let begun = Instant::now();
         loop {
             let entry = self.take(&request)?;
@@ -218,9 +223,9 @@ impl Scripted {
     }
 }
 
-impl Entry {
-    fn reply(&self, request: &Request<'_>) -> Reply {
-        let call = |call: &Call| RawCall {
+impl ScriptedReply {
+    fn reply(&self, request: &ModelRequest<'_>) -> ModelReply {
+        let call = |call: &ScriptedCall| RawCall {
             id: call.id.clone(),
             name: call.name.clone(),
             arguments: match &call.arguments {
@@ -244,7 +249,7 @@ impl Entry {
             output: estimate_tokens(std::slice::from_ref(&normalized.message), &[]),
             ..Usage::default()
         };
-        Reply {
+        ModelReply {
             usage: self.usage.unwrap_or_else(estimate),
             message: normalized.message,
             finish_reason,
@@ -260,7 +265,7 @@ impl Entry {
 }
 
 impl Model for Scripted {
-    fn complete<'a>(&'a self, request: Request<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
+    fn complete<'a>(&'a self, request: ModelRequest<'a>, on: &'a mut (dyn FnMut(Delta<'_>) + Send)) -> ReplyFuture<'a> {
         Box::pin(self.run(request, on))
     }
 
@@ -291,7 +296,7 @@ mod tests {
     use crate::model::Sampling;
     use crate::tool::ToolSpec;
 
-    fn ask(model: &dyn Model, last: &str) -> (Result<Reply, ModelError>, Vec<String>) {
+    fn ask(model: &dyn Model, last: &str) -> (Result<ModelReply, ModelError>, Vec<String>) {
         let tools = [ToolSpec {
             name: "bash".into(),
             description: String::new(),
@@ -299,7 +304,7 @@ mod tests {
         }];
         let (messages, sampling) = ([Message::user(last)], Sampling::default());
         let request =
-            Request { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: None, stream: true };
+            ModelRequest { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: None, stream: true };
         let mut seen = Vec::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let reply = runtime.block_on(model.complete(request, &mut |delta| seen.push(format!("{delta:?}"))));

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Candidate, Dialect, Written, is_name, skip_space};
+use super::{CallText, Dialect, WrittenCall, is_name, skip_space};
 use crate::tool::ToolSpec;
 
 pub(super) const DIALECT: Dialect = Dialect { find, form };
@@ -19,7 +19,7 @@ fn form(name: &str, arguments: &Map<String, Value>) -> String {
     out + CLOSE
 }
 
-fn find(text: &str, mut from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
+fn find(text: &str, mut from: usize, _tools: &[ToolSpec]) -> Option<CallText> {
     loop {
         let start = from + text[from..].find(OPEN)?;
         let body = start + OPEN.len();
@@ -30,10 +30,12 @@ fn find(text: &str, mut from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
             continue;
         }
         let (call, end) = match arguments(text, end) {
-            Ok((arguments, end)) => (Ok(Written { name: name.to_owned(), arguments: Value::Object(arguments) }), end),
+            Ok((arguments, end)) => {
+                (Ok(WrittenCall { name: name.to_owned(), arguments: Value::Object(arguments) }), end)
+            }
             Err(why) => (Err(why), text[body..].find(CLOSE).map_or(text.len(), |end| body + end + CLOSE.len())),
         };
-        return Some(Candidate {
+        return Some(CallText {
             range: start..end,
             marked: true,
             calls: vec![call],

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Broken, Candidate, Dialect, Literal, Syntax, calls_of, drop_extra_closers, literal, parse, skip_space};
+use super::{
+    CallText, Dialect, EscapeRules, Literal, LiteralError, calls_of, drop_extra_closers, literal, parse, skip_space,
+};
 use crate::tool::ToolSpec;
 
 pub(super) const DIALECT: Dialect = Dialect { find, form };
@@ -13,7 +15,7 @@ fn form(name: &str, arguments: &Map<String, Value>) -> String {
     format!("<tool_call>\n{}\n</tool_call>", json!({"name": name, "arguments": arguments}))
 }
 
-fn find(text: &str, mut from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
+fn find(text: &str, mut from: usize, _tools: &[ToolSpec]) -> Option<CallText> {
     loop {
         let (start, tag) = TAGS
             .iter()
@@ -27,7 +29,7 @@ fn find(text: &str, mut from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
     }
 }
 
-fn read(text: &str, start: usize, body: usize, tag: &str) -> Option<Candidate> {
+fn read(text: &str, start: usize, body: usize, tag: &str) -> Option<CallText> {
     let close = format!("</{tag}>");
     let mut at = skip_space(text, body);
     // A code block within the tag.
@@ -35,7 +37,7 @@ fn read(text: &str, start: usize, body: usize, tag: &str) -> Option<Candidate> {
         at = text[at..].find('\n').map(|end| skip_space(text, at + end)).filter(|&at| at < text.len())?;
     }
     let mut candidate =
-        Candidate { range: start..body, marked: true, calls: Vec::new(), repairs: Vec::new(), open_end: false };
+        CallText { range: start..body, marked: true, calls: Vec::new(), repairs: Vec::new(), open_end: false };
     if !text[at..].starts_with(['{', '[']) {
         // Another dialect's call in the same tag, or a mention of the tag. A tag alone is a malformed call.
         let rest = &text[body..];
@@ -87,10 +89,10 @@ fn read(text: &str, start: usize, body: usize, tag: &str) -> Option<Candidate> {
 
 /// The value at `at`. First up to the end tag: it shows that the value is whole, so that missing brackets may be added.
 /// Then beyond it: the tag may be in a string, as in a file being written.
-fn value(text: &str, at: usize, close: &str) -> Result<Literal, Broken> {
+fn value(text: &str, at: usize, close: &str) -> Result<Literal, LiteralError> {
     let rest = &text[at..];
     // The shortest reading first, strictly: it decides in all cases where the JSON is right.
-    let strict = parse(rest, Syntax::Json).and_then(|literal| drop_extra_closers(rest, literal));
+    let strict = parse(rest, EscapeRules::Json).and_then(|literal| drop_extra_closers(rest, literal));
     if let Ok(literal) = &strict {
         let inside = literal.end;
         if literal.repairs.is_empty() || !rest[..inside].contains(close) {
@@ -104,6 +106,6 @@ fn value(text: &str, at: usize, close: &str) -> Result<Literal, Broken> {
             let slice = slice.trim_end().strip_suffix("```").unwrap_or(slice);
             literal::parse_whole(slice)
         }
-        None => Err(strict.err().unwrap_or(Broken::Cut { closers: None })),
+        None => Err(strict.err().unwrap_or(LiteralError::Cut { closers: None })),
     }
 }

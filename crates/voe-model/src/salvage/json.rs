@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::place::begins_line;
-use super::{Candidate, Dialect, Literal, calls_of, literal, offered};
+use super::{CallText, Dialect, Literal, calls_of, literal, offered};
 use crate::tool::ToolSpec;
 
 pub(super) const DIALECT: Dialect = Dialect { find, form };
@@ -19,7 +19,7 @@ fn form(name: &str, arguments: &Map<String, Value>) -> String {
     json!({"name": name, "arguments": arguments}).to_string()
 }
 
-fn find(text: &str, from: usize, tools: &[ToolSpec]) -> Option<Candidate> {
+fn find(text: &str, from: usize, tools: &[ToolSpec]) -> Option<CallText> {
     let (mut at, mut tried) = (from, 0);
     while tried < MOST {
         let start = at + text[at..].find(['{', '['])?;
@@ -35,15 +35,15 @@ fn find(text: &str, from: usize, tools: &[ToolSpec]) -> Option<Candidate> {
     None
 }
 
-fn read(text: &str, start: usize, tools: &[ToolSpec]) -> Option<Candidate> {
+fn read(text: &str, start: usize, tools: &[ToolSpec]) -> Option<CallText> {
     let rest = &text[start..];
     // The end of a code block shows that the text before it is whole.
     let fence = rest.find("\n```");
-    let value = literal::parse(rest, literal::Syntax::Json)
+    let value = literal::parse(rest, literal::EscapeRules::Json)
         .and_then(|literal| literal::drop_extra_closers(rest, literal))
         .or_else(|broken| fence.map_or(Err(broken), |end| literal::parse_whole(&rest[..end])));
     let mut found =
-        Candidate { range: start..start, marked: false, calls: Vec::new(), repairs: Vec::new(), open_end: false };
+        CallText { range: start..start, marked: false, calls: Vec::new(), repairs: Vec::new(), open_end: false };
     match value {
         Ok(Literal { value, end, repairs }) => {
             if !is_call(&value, tools) {
@@ -72,7 +72,7 @@ fn is_call(value: &Value, tools: &[ToolSpec]) -> bool {
             let plain = map.keys().all(|key| KEYS.contains(&key.as_str()));
             let complete =
                 ["arguments", "parameters", "args", "function", "tool_calls"].iter().any(|key| map.contains_key(*key));
-            let named = |call: &Result<super::Written, String>| {
+            let named = |call: &Result<super::WrittenCall, String>| {
                 call.as_ref().is_ok_and(|call| offered(&call.name, tools).is_some())
             };
             plain && complete && calls_of(value).iter().all(named)

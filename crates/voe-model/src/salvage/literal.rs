@@ -21,14 +21,14 @@ pub(crate) struct Literal {
 
 /// Why there is no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Broken {
+pub(crate) enum LiteralError {
     /// The text ends before the value does. With `closers`, only these brackets are missing.
     Cut { closers: Option<String> },
     /// The text is wrong at this byte.
     Wrong { at: usize, why: String },
 }
 
-impl Broken {
+impl LiteralError {
     /// One line, for the model.
     pub(crate) fn why(&self) -> String {
         match self {
@@ -41,37 +41,37 @@ impl Broken {
 
 /// Which rules apply to escapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Syntax {
+pub(crate) enum EscapeRules {
     Json,
     /// Unknown escapes stand for themselves; triple quotes are allowed.
     Python,
 }
 
 /// Reads the value that `text` begins with.
-pub(crate) fn parse(text: &str, syntax: Syntax) -> Result<Literal, Broken> {
-    if syntax == Syntax::Json {
+pub(crate) fn parse(text: &str, syntax: EscapeRules) -> Result<Literal, LiteralError> {
+    if syntax == EscapeRules::Json {
         let mut strict = serde_json::Deserializer::from_str(text).into_iter::<Value>();
         if let Some(Ok(value)) = strict.next() {
             return Ok(Literal { value, end: strict.byte_offset(), repairs: Vec::new() });
         }
     }
-    let mut parser = Parser { text, at: 0, open: Vec::new(), after_value: false, repairs: Vec::new(), syntax };
+    let mut parser = LiteralParser { text, at: 0, open: Vec::new(), after_value: false, repairs: Vec::new(), syntax };
     match parser.value() {
         Ok(value) => Ok(Literal { value, end: parser.at, repairs: parser.repairs }),
-        Err(Some((at, why))) => Err(Broken::Wrong { at, why }),
+        Err(Some((at, why))) => Err(LiteralError::Wrong { at, why }),
         Err(None) => {
             let closers = parser.open.iter().rev().collect();
-            Err(Broken::Cut { closers: (parser.after_value && !parser.open.is_empty()).then_some(closers) })
+            Err(LiteralError::Cut { closers: (parser.after_value && !parser.open.is_empty()).then_some(closers) })
         }
     }
 }
 
 /// Reads the value that `text` is, to its end; what is known to be whole may lack its closing brackets or have too many.
-pub(crate) fn parse_whole(text: &str) -> Result<Literal, Broken> {
+pub(crate) fn parse_whole(text: &str) -> Result<Literal, LiteralError> {
     let text = text.trim_end();
-    let literal = match parse(text, Syntax::Json) {
-        Err(Broken::Cut { closers: Some(closers) }) => {
-            let mut literal = parse(&format!("{text}{closers}"), Syntax::Json)?;
+    let literal = match parse(text, EscapeRules::Json) {
+        Err(LiteralError::Cut { closers: Some(closers) }) => {
+            let mut literal = parse(&format!("{text}{closers}"), EscapeRules::Json)?;
             literal.repairs.push("closing brackets were missing");
             literal.end = text.len();
             literal
@@ -82,7 +82,7 @@ pub(crate) fn parse_whole(text: &str) -> Result<Literal, Broken> {
 }
 
 /// Ignores surplus closing brackets right after a value.
-pub(crate) fn drop_extra_closers(text: &str, mut literal: Literal) -> Result<Literal, Broken> {
+pub(crate) fn drop_extra_closers(text: &str, mut literal: Literal) -> Result<Literal, LiteralError> {
     let rest = text.get(literal.end..).unwrap_or_default();
     let extra = rest.len() - rest.trim_start_matches(['}', ']']).len();
     if extra > 0 {
@@ -93,9 +93,9 @@ pub(crate) fn drop_extra_closers(text: &str, mut literal: Literal) -> Result<Lit
 }
 
 /// `None`: the text ended.
-type Failed = Option<(usize, String)>;
+type ParseFailure = Option<(usize, String)>;
 
-struct Parser<'a> {
+struct LiteralParser<'a> {
     text: &'a str,
     at: usize,
     /// The closers of what is open.
@@ -103,21 +103,21 @@ struct Parser<'a> {
     /// Whether the last token ended a value.
     after_value: bool,
     repairs: Vec<&'static str>,
-    syntax: Syntax,
+    syntax: EscapeRules,
 }
 
-impl Parser<'_> {
+impl LiteralParser<'_> {
     fn rest(&self) -> &str {
         &self.text[self.at..]
     }
 
-    fn peek(&mut self) -> Result<char, Failed> {
+    fn peek(&mut self) -> Result<char, ParseFailure> {
         let rest = self.rest();
         self.at += rest.len() - rest.trim_start().len();
         self.rest().chars().next().ok_or(None)
     }
 
-    fn wrong<T>(&self, why: impl Into<String>) -> Result<T, Failed> {
+    fn wrong<T>(&self, why: impl Into<String>) -> Result<T, ParseFailure> {
         Err(Some((self.at, why.into())))
     }
 
@@ -127,7 +127,7 @@ impl Parser<'_> {
         }
     }
 
-    fn value(&mut self) -> Result<Value, Failed> {
+    fn value(&mut self) -> Result<Value, ParseFailure> {
         let c = self.peek()?;
         self.after_value = false;
         let value = match c {
@@ -141,7 +141,7 @@ impl Parser<'_> {
         Ok(value)
     }
 
-    fn enter(&mut self, closer: char) -> Result<(), Failed> {
+    fn enter(&mut self, closer: char) -> Result<(), ParseFailure> {
         if self.open.len() >= DEEPEST {
             return self.wrong("nested too deeply");
         }
@@ -151,7 +151,7 @@ impl Parser<'_> {
     }
 
     /// After an element: whether another follows.
-    fn more(&mut self, closer: char) -> Result<bool, Failed> {
+    fn more(&mut self, closer: char) -> Result<bool, ParseFailure> {
         let mut c = self.peek()?;
         if c == ',' {
             self.at += 1;
@@ -170,7 +170,7 @@ impl Parser<'_> {
         self.wrong(format!("expected ',' or '{closer}'; a quote within a string must be written \\\""))
     }
 
-    fn object(&mut self) -> Result<Value, Failed> {
+    fn object(&mut self) -> Result<Value, ParseFailure> {
         self.enter('}')?;
         let mut map = Map::new();
         self.after_value = true;
@@ -199,7 +199,7 @@ impl Parser<'_> {
         }
     }
 
-    fn array(&mut self) -> Result<Value, Failed> {
+    fn array(&mut self) -> Result<Value, ParseFailure> {
         self.enter(']')?;
         let mut list = Vec::new();
         self.after_value = true;
@@ -216,7 +216,7 @@ impl Parser<'_> {
         }
     }
 
-    fn word(&mut self) -> Result<Value, Failed> {
+    fn word(&mut self) -> Result<Value, ParseFailure> {
         let word: String = self.rest().chars().take_while(char::is_ascii_alphabetic).collect();
         let ended = self.at + word.len() == self.text.len();
         let value = match word.as_str() {
@@ -229,14 +229,14 @@ impl Parser<'_> {
             _ if ended && !word.is_empty() => return Err(None),
             _ => return self.wrong("expected a value"),
         };
-        if word.starts_with(char::is_uppercase) && self.syntax == Syntax::Json {
+        if word.starts_with(char::is_uppercase) && self.syntax == EscapeRules::Json {
             self.repair("a word of Python's for one of JSON's");
         }
         self.at += word.len();
         Ok(value)
     }
 
-    fn number(&mut self) -> Result<Value, Failed> {
+    fn number(&mut self) -> Result<Value, ParseFailure> {
         let token: String =
             self.rest().chars().take_while(|c| matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E')).collect();
         if self.at + token.len() == self.text.len() {
@@ -252,12 +252,12 @@ impl Parser<'_> {
         }
     }
 
-    fn string(&mut self) -> Result<String, Failed> {
+    fn string(&mut self) -> Result<String, ParseFailure> {
         let Some(quote) = self.rest().chars().next() else { return Err(None) };
         let triple: String = [quote; 3].iter().collect();
-        let long = self.syntax == Syntax::Python && self.rest().starts_with(&triple);
+        let long = self.syntax == EscapeRules::Python && self.rest().starts_with(&triple);
         self.at += if long { 3 } else { 1 };
-        if quote == '\'' && self.syntax == Syntax::Json {
+        if quote == '\'' && self.syntax == EscapeRules::Json {
             self.repair("single quotes");
         }
         let mut out = String::new();
@@ -283,7 +283,7 @@ impl Parser<'_> {
         }
     }
 
-    fn escape(&mut self, out: &mut String) -> Result<(), Failed> {
+    fn escape(&mut self, out: &mut String) -> Result<(), ParseFailure> {
         let Some(c) = self.rest().chars().nth(1) else { return Err(None) };
         let plain = match c {
             'n' => '\n',
@@ -292,16 +292,16 @@ impl Parser<'_> {
             'b' => '\u{8}',
             'f' => '\u{c}',
             '"' | '\\' | '\'' => c,
-            '/' if self.syntax == Syntax::Json => c,
+            '/' if self.syntax == EscapeRules::Json => c,
             'u' => return self.unicode(out),
-            '\n' if self.syntax == Syntax::Python => {
+            '\n' if self.syntax == EscapeRules::Python => {
                 self.at += 2;
                 return Ok(());
             }
-            'x' | 'a' | 'v' | 'N' | 'U' | '0'..='7' if self.syntax == Syntax::Python => {
+            'x' | 'a' | 'v' | 'N' | 'U' | '0'..='7' if self.syntax == EscapeRules::Python => {
                 return self.wrong(format!("the escape \\{c} is not read; write the character itself"));
             }
-            _ if self.syntax == Syntax::Python => {
+            _ if self.syntax == EscapeRules::Python => {
                 out.push('\\');
                 c
             }
@@ -312,7 +312,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn unicode(&mut self, out: &mut String) -> Result<(), Failed> {
+    fn unicode(&mut self, out: &mut String) -> Result<(), ParseFailure> {
         let unit = |at: usize| {
             let hex = self.text.get(at + 2..at + 6).filter(|_| self.text[at..].starts_with("\\u"))?;
             u32::from_str_radix(hex, 16).ok()

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Candidate, Dialect, Syntax, Written, calls_of, is_name, parse, pythonic, skip_space};
+use super::{CallText, Dialect, EscapeRules, WrittenCall, calls_of, is_name, parse, pythonic, skip_space};
 use crate::tool::ToolSpec;
 
 pub(super) const DIALECT: Dialect = Dialect { find, form };
@@ -16,7 +16,7 @@ fn form(name: &str, arguments: &Map<String, Value>) -> String {
     json!({"name": name, "parameters": arguments}).to_string()
 }
 
-fn find(text: &str, from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
+fn find(text: &str, from: usize, _tools: &[ToolSpec]) -> Option<CallText> {
     let tagged = python_tag(text, from);
     let function = function(text, from);
     match (tagged, function) {
@@ -25,17 +25,17 @@ fn find(text: &str, from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
     }
 }
 
-fn candidate(start: usize) -> Candidate {
-    Candidate { range: start..start, marked: true, calls: Vec::new(), repairs: Vec::new(), open_end: false }
+fn candidate(start: usize) -> CallText {
+    CallText { range: start..start, marked: true, calls: Vec::new(), repairs: Vec::new(), open_end: false }
 }
 
-fn python_tag(text: &str, from: usize) -> Option<Candidate> {
+fn python_tag(text: &str, from: usize) -> Option<CallText> {
     let start = from + text[from..].find(TAG)?;
     let mut found = candidate(start);
     let mut at = skip_space(text, start + TAG.len());
     loop {
         if text[at..].starts_with(['{', '[']) {
-            match parse(&text[at..], Syntax::Json) {
+            match parse(&text[at..], EscapeRules::Json) {
                 Ok(literal) => {
                     found.repairs.extend(literal.repairs.iter().map(|what| format!("JSON of a call: {what}")));
                     found.calls.extend(calls_of(&literal.value));
@@ -73,7 +73,7 @@ fn python_tag(text: &str, from: usize) -> Option<Candidate> {
     Some(found)
 }
 
-fn function(text: &str, from: usize) -> Option<Candidate> {
+fn function(text: &str, from: usize) -> Option<CallText> {
     let mut at = from;
     loop {
         let start = at + text[at..].find(FUNCTION)?;
@@ -85,10 +85,10 @@ fn function(text: &str, from: usize) -> Option<Candidate> {
             continue;
         }
         let mut found = candidate(start);
-        match parse(&text[body..], Syntax::Json) {
+        match parse(&text[body..], EscapeRules::Json) {
             Ok(literal) => {
                 found.repairs.extend(literal.repairs.iter().map(|what| format!("JSON of a call: {what}")));
-                found.calls.push(Ok(Written { name: name.to_owned(), arguments: literal.value }));
+                found.calls.push(Ok(WrittenCall { name: name.to_owned(), arguments: literal.value }));
                 let end = skip_space(text, body + literal.end);
                 found.range.end =
                     if text[end..].starts_with(END_FUNCTION) { end + END_FUNCTION.len() } else { body + literal.end };

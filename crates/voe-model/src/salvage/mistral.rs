@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Candidate, Dialect, Syntax, Written, calls_of, is_name, parse, skip_space};
+use super::{CallText, Dialect, EscapeRules, WrittenCall, calls_of, is_name, parse, skip_space};
 use crate::tool::ToolSpec;
 
 pub(super) const DIALECT: Dialect = Dialect { find, form };
@@ -14,7 +14,7 @@ fn form(name: &str, arguments: &Map<String, Value>) -> String {
     format!("{TAG}{name}[ARGS]{}", json!(arguments))
 }
 
-fn find(text: &str, from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
+fn find(text: &str, from: usize, _tools: &[ToolSpec]) -> Option<CallText> {
     let start = from + text[from..].find(TAG)?;
     let mut at = skip_space(text, start + TAG.len());
     let mut calls = Vec::new();
@@ -36,11 +36,11 @@ fn find(text: &str, from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
             }
         }
     }
-    match parse(&text[at..], Syntax::Json) {
+    match parse(&text[at..], EscapeRules::Json) {
         Ok(literal) => {
             repairs.extend(literal.repairs.iter().map(|what| format!("JSON of a call: {what}")));
             match name {
-                Some(name) => calls.push(Ok(Written { name, arguments: literal.value })),
+                Some(name) => calls.push(Ok(WrittenCall { name, arguments: literal.value })),
                 None => calls.extend(calls_of(&literal.value)),
             }
             at += literal.end;
@@ -52,5 +52,5 @@ fn find(text: &str, from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
             at = text[at..].find(TAG).map_or(text.len(), |next| at + next);
         }
     }
-    Some(Candidate { range: start..at, marked: true, calls, repairs, open_end: false })
+    Some(CallText { range: start..at, marked: true, calls, repairs, open_end: false })
 }

@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use super::{Candidate, DIALECTS, Dialect, MOST, Place};
+use super::{CallText, DIALECTS, Dialect, MOST, TextSource};
 use crate::tool::ToolSpec;
 
 /// Adjacent candidates that count.
 pub(super) struct Block {
     /// Their bytes, a code block around them included.
     pub(super) range: Range<usize>,
-    pub(super) candidates: Vec<(&'static Dialect, Candidate)>,
+    pub(super) candidates: Vec<(&'static Dialect, CallText)>,
     /// Whether the block must be justified by its position: no marks, or a code block around it.
     weak: bool,
     /// Why nothing of it may run, though it is meant as a call.
@@ -63,7 +63,7 @@ const SHOWING: [&str; 24] = [
 ];
 
 /// The candidates of `text` that count, in order.
-pub(super) fn blocks(text: &str, tools: &[ToolSpec], place: Place) -> Vec<Block> {
+pub(super) fn blocks(text: &str, tools: &[ToolSpec], place: TextSource) -> Vec<Block> {
     let found = scan(text, tools);
     // The text between the blocks.
     let mut edges = vec![0];
@@ -86,9 +86,9 @@ pub(super) fn blocks(text: &str, tools: &[ToolSpec], place: Place) -> Vec<Block>
     for (at, mut block) in found.into_iter().enumerate() {
         let follows = kept_last && gapless[at];
         kept_last = match place {
-            Place::Reasoning => !block.weak && tail(at),
-            Place::Content if block.weak => head(at) || tail(at),
-            Place::Content => tail(at) || follows || begins_line(text, block.range.start),
+            TextSource::Reasoning => !block.weak && tail(at),
+            TextSource::Content if block.weak => head(at) || tail(at),
+            TextSource::Content => tail(at) || follows || begins_line(text, block.range.start),
         };
         if !kept_last {
             continue;
@@ -134,12 +134,12 @@ fn strip_fillers(mut text: &str) -> &str {
 fn scan(text: &str, tools: &[ToolSpec]) -> Vec<Block> {
     let mut next: Vec<Next> = DIALECTS.iter().map(|dialect| Next { dialect, candidate: None, asked: false }).collect();
     let mut blocks: Vec<Block> = Vec::new();
-    let mut code = Code::new(text);
+    let mut code = CodeBlocks::new(text);
     let mut from = 0;
     for _ in 0..MOST {
         let Some((dialect, candidate)) = earliest(&mut next, text, from, tools) else { break };
         match code.at(candidate.range.start) {
-            Where::Text => {
+            ByteContext::Text => {
                 from = candidate.range.end;
                 code.skip_to(from);
                 let weak = !candidate.marked;
@@ -150,8 +150,8 @@ fn scan(text: &str, tools: &[ToolSpec]) -> Vec<Block> {
                     doubt: None,
                 });
             }
-            Where::Inline => from = after(text, candidate.range.start),
-            Where::Fence { opened, body } => {
+            ByteContext::Inline => from = after(text, candidate.range.start),
+            ByteContext::Fence { opened, body } => {
                 let first = candidate.range.start;
                 let mut candidate = candidate;
                 if let Some(end) = text[first..].find("\n```").filter(|_| candidate.calls.iter().any(Result::is_err)) {
@@ -180,11 +180,11 @@ fn after(text: &str, at: usize) -> usize {
 /// A dialect and its next candidate, so that it is not asked again for the same.
 struct Next {
     dialect: &'static Dialect,
-    candidate: Option<Candidate>,
+    candidate: Option<CallText>,
     asked: bool,
 }
 
-fn earliest(next: &mut [Next], text: &str, from: usize, tools: &[ToolSpec]) -> Option<(&'static Dialect, Candidate)> {
+fn earliest(next: &mut [Next], text: &str, from: usize, tools: &[ToolSpec]) -> Option<(&'static Dialect, CallText)> {
     for one in next.iter_mut() {
         if one.asked && one.candidate.as_ref().is_none_or(|candidate| candidate.range.start >= from) {
             continue;
@@ -202,10 +202,10 @@ fn whole_fence(
     text: &str,
     body: usize,
     dialect: &'static Dialect,
-    candidate: Candidate,
+    candidate: CallText,
     next: &mut [Next],
     tools: &[ToolSpec],
-) -> Option<(usize, Vec<(&'static Dialect, Candidate)>)> {
+) -> Option<(usize, Vec<(&'static Dialect, CallText)>)> {
     if !text[body..candidate.range.start].trim().is_empty() {
         return None;
     }
@@ -234,7 +234,7 @@ fn whole_fence(
 }
 
 /// The context of a byte.
-enum Where {
+enum ByteContext {
     Text,
     /// Between backticks.
     Inline,
@@ -246,7 +246,7 @@ enum Where {
 }
 
 /// Tracks the code blocks of a text, forwards only.
-struct Code<'a> {
+struct CodeBlocks<'a> {
     text: &'a str,
     /// The start of the next line to scan.
     line: usize,
@@ -254,7 +254,7 @@ struct Code<'a> {
     open: Option<(usize, usize, char, usize)>,
 }
 
-impl<'a> Code<'a> {
+impl<'a> CodeBlocks<'a> {
     fn new(text: &'a str) -> Self {
         Self { text, line: 0, open: None }
     }
@@ -265,7 +265,7 @@ impl<'a> Code<'a> {
         self.open = None;
     }
 
-    fn at(&mut self, at: usize) -> Where {
+    fn at(&mut self, at: usize) -> ByteContext {
         while let Some(length) = self.text.get(self.line..at).and_then(|lines| lines.find('\n')) {
             let (begin, end) = (self.line, self.line + length);
             self.line = end + 1;
@@ -283,9 +283,9 @@ impl<'a> Code<'a> {
             }
         }
         if let Some((opened, body, ..)) = self.open {
-            return Where::Fence { opened, body };
+            return ByteContext::Fence { opened, body };
         }
         let before = self.text.get(self.line..at).unwrap_or_default();
-        if before.matches('`').count() % 2 == 1 { Where::Inline } else { Where::Text }
+        if before.matches('`').count() % 2 == 1 { ByteContext::Inline } else { ByteContext::Text }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::place::begins_line;
-use super::{Broken, Candidate, Dialect, Syntax, Written, calls_of, is_name, offered, parse, skip_space};
+use super::{CallText, Dialect, EscapeRules, LiteralError, WrittenCall, calls_of, is_name, offered, parse, skip_space};
 use crate::tool::ToolSpec;
 
 pub(super) const DIALECT: Dialect = Dialect { find, form };
@@ -16,19 +16,20 @@ fn form(name: &str, arguments: &Map<String, Value>) -> String {
     format!("{START}[{name}({})]{END}", arguments.join(", "))
 }
 
-fn find(text: &str, from: usize, tools: &[ToolSpec]) -> Option<Candidate> {
+fn find(text: &str, from: usize, tools: &[ToolSpec]) -> Option<CallText> {
     let marked = marked(text, from);
     let bare = bare(text, from, marked.as_ref().map_or(text.len(), |found| found.range.start), tools);
     bare.or(marked)
 }
 
-fn marked(text: &str, from: usize) -> Option<Candidate> {
+fn marked(text: &str, from: usize) -> Option<CallText> {
     let start = from + text[from..].find(START)?;
     let at = skip_space(text, start + START.len());
     let mut found =
-        Candidate { range: start..at, marked: true, calls: Vec::new(), repairs: Vec::new(), open_end: false };
-    let json =
-        parse(&text[at..], Syntax::Json).ok().filter(|literal| literal.value.is_object() || literal.value.is_array());
+        CallText { range: start..at, marked: true, calls: Vec::new(), repairs: Vec::new(), open_end: false };
+    let json = parse(&text[at..], EscapeRules::Json)
+        .ok()
+        .filter(|literal| literal.value.is_object() || literal.value.is_array());
     let end = match (json, list(text, at)) {
         (Some(literal), _) => {
             found.calls = calls_of(&literal.value);
@@ -54,7 +55,7 @@ fn marked(text: &str, from: usize) -> Option<Candidate> {
 }
 
 /// Without marks: a list at the beginning of a line whose names are all on offer.
-fn bare(text: &str, from: usize, to: usize, tools: &[ToolSpec]) -> Option<Candidate> {
+fn bare(text: &str, from: usize, to: usize, tools: &[ToolSpec]) -> Option<CallText> {
     let mut at = from;
     while at < to {
         let start = at + text[at..to].find('[')?;
@@ -68,14 +69,14 @@ fn bare(text: &str, from: usize, to: usize, tools: &[ToolSpec]) -> Option<Candid
             && calls.iter().all(|call| offered(&call.name, tools).is_some())
         {
             let calls = calls.into_iter().map(Ok).collect();
-            return Some(Candidate { range: start..end, marked: false, calls, repairs: Vec::new(), open_end: false });
+            return Some(CallText { range: start..end, marked: false, calls, repairs: Vec::new(), open_end: false });
         }
     }
     None
 }
 
 /// `[call, call]` or one call without brackets; and where it ends.
-fn list(text: &str, at: usize) -> Result<(Vec<Written>, usize), String> {
+fn list(text: &str, at: usize) -> Result<(Vec<WrittenCall>, usize), String> {
     let breaks_off = || "it breaks off".to_owned();
     let one = |at: usize| call(text, at).unwrap_or_else(|| Err("it is no call of the form name(key=value)".to_owned()));
     if !text[at..].starts_with('[') {
@@ -96,12 +97,12 @@ fn list(text: &str, at: usize) -> Result<(Vec<Written>, usize), String> {
 }
 
 /// `name(key=value, …)` and where it ends; `None` where there is no name with a bracket.
-pub(super) fn call(text: &str, at: usize) -> Option<Result<(Written, usize), String>> {
+pub(super) fn call(text: &str, at: usize) -> Option<Result<(WrittenCall, usize), String>> {
     let rest = &text[at..];
     let open = rest.bytes().take(65).position(|byte| byte == b'(')?;
     let name = &rest[..open];
     is_name(name).then(|| arguments(text, at + open + 1)).map(|arguments| {
-        arguments.map(|(map, end)| (Written { name: name.to_owned(), arguments: Value::Object(map) }, end))
+        arguments.map(|(map, end)| (WrittenCall { name: name.to_owned(), arguments: Value::Object(map) }, end))
     })
 }
 
@@ -120,8 +121,8 @@ fn arguments(text: &str, mut at: usize) -> Result<(Map<String, Value>, usize), S
         };
         let key = rest[..end].trim().to_owned();
         at = skip_space(text, at + end + 1);
-        let literal =
-            parse(&text[at..], Syntax::Python).map_err(|broken: Broken| format!("{key}: {}", broken.why()))?;
+        let literal = parse(&text[at..], EscapeRules::Python)
+            .map_err(|broken: LiteralError| format!("{key}: {}", broken.why()))?;
         if arguments.insert(key.clone(), literal.value).is_some() {
             return Err(format!("{key} is there twice"));
         }

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Candidate, Dialect, Written, is_name, skip_space};
+use super::{CallText, Dialect, WrittenCall, is_name, skip_space};
 use crate::tool::ToolSpec;
 
 pub(super) const DIALECT: Dialect = Dialect { find, form };
@@ -29,7 +29,7 @@ fn form(name: &str, arguments: &Map<String, Value>) -> String {
 /// Length limit of a tag with the name of a tool, in bytes.
 const LONGEST_TAG: usize = 256;
 
-fn find(text: &str, from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
+fn find(text: &str, from: usize, _tools: &[ToolSpec]) -> Option<CallText> {
     let mut at = from;
     loop {
         let start = at + text[at..].find(FUNCTION)?;
@@ -44,7 +44,7 @@ fn find(text: &str, from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
             let before = text[from..start].trim_end();
             let begin = if before.ends_with(CALL) { from + before.len() - CALL.len() } else { start };
             let call = match end {
-                Some(end) => Reader { text, at: end + 1, repairs: Vec::new(), open_end: false }.function(
+                Some(end) => QwenReader { text, at: end + 1, repairs: Vec::new(), open_end: false }.function(
                     name,
                     begin,
                     begin != start,
@@ -60,19 +60,19 @@ fn find(text: &str, from: usize, _tools: &[ToolSpec]) -> Option<Candidate> {
     }
 }
 
-fn cut(text: &str, begin: usize) -> Candidate {
+fn cut(text: &str, begin: usize) -> CallText {
     let calls = vec![Err("it breaks off".to_owned())];
-    Candidate { range: begin..text.len(), marked: true, calls, repairs: Vec::new(), open_end: false }
+    CallText { range: begin..text.len(), marked: true, calls, repairs: Vec::new(), open_end: false }
 }
 
-struct Reader<'a> {
+struct QwenReader<'a> {
     text: &'a str,
     at: usize,
     repairs: Vec<String>,
     open_end: bool,
 }
 
-impl Reader<'_> {
+impl QwenReader<'_> {
     fn rest(&self) -> &str {
         &self.text[self.at..]
     }
@@ -94,7 +94,7 @@ impl Reader<'_> {
     }
 
     /// Reads from behind `<function=NAME>`. `None`: not a call but a mention of the tag, or another dialect.
-    fn function(mut self, name: &str, begin: usize, wrapped: bool) -> Option<Candidate> {
+    fn function(mut self, name: &str, begin: usize, wrapped: bool) -> Option<CallText> {
         let next = &self.text[skip_space(self.text, self.at)..];
         let begun = next.is_empty() || [PARAMETER, END_FUNCTION, END_CALL].iter().any(|tag| next.starts_with(tag));
         if !begun && !wrapped || next.starts_with('{') {
@@ -105,7 +105,7 @@ impl Reader<'_> {
         }
         let mut arguments = Map::new();
         let call = match self.parameters(&mut arguments) {
-            Ok(()) => Ok(Written { name: name.to_owned(), arguments: Value::Object(arguments) }),
+            Ok(()) => Ok(WrittenCall { name: name.to_owned(), arguments: Value::Object(arguments) }),
             Err(why) => {
                 let end = self.rest().find(END_CALL).map_or(self.text.len(), |end| self.at + end + END_CALL.len());
                 self.at = end;
@@ -113,7 +113,7 @@ impl Reader<'_> {
             }
         };
         while self.eat(END_FUNCTION) || self.eat(END_CALL) {}
-        Some(Candidate {
+        Some(CallText {
             range: begin..self.at,
             marked: true,
             calls: vec![call],

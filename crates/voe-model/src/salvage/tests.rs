@@ -22,7 +22,7 @@ fn tools() -> Vec<ToolSpec> {
 }
 
 fn look(text: &str) -> Findings {
-    salvage(text, &tools(), Place::Content, false)
+    salvage(text, &tools(), TextSource::Content, false)
 }
 
 /// `bash {"command":"ls"}` for each call.
@@ -164,7 +164,7 @@ fn an_incomplete_or_ambiguous_call_is_not_run_and_is_reported_to_the_model() {
 fn a_reply_that_a_limit_cut_off_needs_the_end_marks_of_its_call() {
     let text = "<tool_call>\n<function=bash>\n<parameter=command>\nls\n</parameter>";
     assert_eq!(calls(&look(text)), [LS]);
-    let cut = salvage(text, &tools(), Place::Content, true);
+    let cut = salvage(text, &tools(), TextSource::Content, true);
     assert_eq!((calls(&cut).len(), cut.malformed.len()), (0, 1));
 }
 
@@ -245,7 +245,7 @@ fn a_call_inside_a_file_being_written_is_part_of_the_file() {
 
 #[test]
 fn in_thinking_only_a_call_in_marks_at_its_end_counts() {
-    let think = |text: &str| calls(&salvage(text, &tools(), Place::Reasoning, false));
+    let think = |text: &str| calls(&salvage(text, &tools(), TextSource::Reasoning, false));
     let call = "<tool_call>\n<function=bash>\n<parameter=command>\nls\n</parameter>\n</function>\n</tool_call>";
     assert_eq!(think(&format!("I will call it now.\n{call}\n")), [LS]);
     assert_eq!(think(&format!("I could do\n{call}\nbut better not.")), Vec::<String>::new());
@@ -271,7 +271,7 @@ fn the_model_is_shown_the_right_form_of_the_dialect_that_it_speaks() {
 #[test]
 fn without_tools_on_offer_nothing_is_a_call() {
     let text = "<tool_call>\n{\"name\": \"bash\", \"arguments\": {\"command\": \"ls\"}}\n</tool_call>";
-    assert_eq!(salvage(text, &[], Place::Content, false).rest, text);
+    assert_eq!(salvage(text, &[], TextSource::Content, false).rest, text);
 }
 
 /// A call in each of the forms, as a model would write it.
@@ -305,7 +305,7 @@ proptest! {
         for text in written("bash", &arguments) {
             let mut end = cut.index(text.len());
             while !text.is_char_boundary(end) { end -= 1; }
-            for call in salvage(&text[..end], &tools(), Place::Content, limit).calls {
+            for call in salvage(&text[..end], &tools(), TextSource::Content, limit).calls {
                 prop_assert_eq!(&call.arguments["command"], &arguments["command"], "{}", &text[..end]);
             }
         }
@@ -315,7 +315,7 @@ proptest! {
     fn prose_contains_no_call(
         words in prop::collection::vec(
             "[A-Za-z]{1,8}|bash|file_read|tool_call|arguments|\\{|\\}|`|```|\n|<|>|\\[|\\]|\"|:|name|function=|=|[(),.;]", 0..60),
-        place in prop::sample::select(vec![Place::Content, Place::Reasoning]),
+        place in prop::sample::select(vec![TextSource::Content, TextSource::Reasoning]),
     ) {
         let text = words.join(" ");
         prop_assert_eq!(calls(&salvage(&text, &tools(), place, false)), Vec::<String>::new(), "{}", text);
@@ -324,7 +324,7 @@ proptest! {
     #[test]
     fn no_text_makes_it_panic_and_no_call_has_a_name_that_is_not_in_it(
         text in ".{0,60}|(<tool_call>|<function=|bash|>|</tool_call>|<parameter=|command|\\{|\"name\"|:|\"bash\"|,|\"arguments\"|\\}|\n|```|\\[TOOL_CALLS\\]|<\\|python_tag\\|>|\\[|\\(|\\)|\\]|é|</parameter>|</function>|<arg_key>){0,30}",
-        place in prop::sample::select(vec![Place::Content, Place::Reasoning]),
+        place in prop::sample::select(vec![TextSource::Content, TextSource::Reasoning]),
     ) {
         let found = salvage(&text, &tools(), place, false);
         for call in &found.calls {

@@ -1,7 +1,9 @@
 //! Anthropic Messages, in the shapes that its documentation gives.
 
 use serde_json::{Value, json};
-use voe_model::{Anthropic, AnthropicConfig, Delta, Message, Model, ModelError, Reply, Request, Sampling, Secret};
+use voe_model::{
+    Anthropic, AnthropicConfig, Delta, Message, Model, ModelError, ModelReply, ModelRequest, Sampling, Secret,
+};
 
 use crate::server::{Answer, Server, calls, tools};
 
@@ -14,12 +16,13 @@ fn config(server: &Server) -> AnthropicConfig {
     }
 }
 
-async fn ask(server: &Server, sampling: Value, stream: bool) -> (Result<Reply, ModelError>, Vec<String>) {
+async fn ask(server: &Server, sampling: Value, stream: bool) -> (Result<ModelReply, ModelError>, Vec<String>) {
     let model = Anthropic::new(config(server)).unwrap();
     let (tools, mut seen) = (tools(), Vec::new());
     let sampling: Sampling = serde_json::from_value(sampling).unwrap();
     let messages = [Message::system("s"), Message::user("List the files.")];
-    let request = Request { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: Some(1000), stream };
+    let request =
+        ModelRequest { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: Some(1000), stream };
     let reply = model.complete(request, &mut |delta: Delta<'_>| seen.push(format!("{delta:?}"))).await;
     (reply, seen)
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use voe_model::{ModelError, Reply};
+use voe_model::{ModelError, ModelReply};
 
 use crate::server::{Answer, Server, ask, calls};
 
@@ -78,7 +78,7 @@ fn answer(base: &str) -> Answer {
     Answer { headers, pieces, ..Answer::new(meta["status"].as_u64().unwrap() as u16, "", "") }
 }
 
-async fn run(case: &Case, recut: Option<usize>) -> (Result<Reply, ModelError>, usize) {
+async fn run(case: &Case, recut: Option<usize>) -> (Result<ModelReply, ModelError>, usize) {
     let (mut streamed, unstreamed) = (case.answer.clone(), case.unstreamed.clone());
     if let Some(size) = recut {
         streamed.pieces = streamed.pieces.concat().chunks(size).map(<[u8]>::to_vec).collect();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use voe_model::{
-    Anthropic, AnthropicConfig, Excess, Message, Model, ModelError, OpenAiConfig, Request, Sampling, Secret, Wait,
+    Anthropic, AnthropicConfig, Excess, Message, Model, ModelError, ModelRequest, OpenAiConfig, Sampling, Secret, Wait,
     probe,
 };
 
@@ -268,7 +268,7 @@ async fn numbers_of_tokens_that_nobody_can_have_used_stay_numbers() {
 }
 
 /// The same for Anthropic's interface.
-async fn anthropic(server: &Server) -> Result<voe_model::Reply, ModelError> {
+async fn anthropic(server: &Server) -> Result<voe_model::ModelReply, ModelError> {
     let limits = server.patient();
     let mut config = AnthropicConfig {
         base_url: server.url.clone(),
@@ -279,7 +279,7 @@ async fn anthropic(server: &Server) -> Result<voe_model::Reply, ModelError> {
     let model = Anthropic::new(config).unwrap();
     let (tools, sampling, messages) = (tools(), Sampling::default(), [Message::user("List the files.")]);
     let request =
-        Request { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: Some(300), stream: true };
+        ModelRequest { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: Some(300), stream: true };
     model.complete(request, &mut |_| {}).await
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use voe_model::{OpenAi, Probe, ProbeTools, Secret, ServerKind, probe, probe_tools};
+use voe_model::{OpenAi, ProbeTools, Secret, ServerKind, ServerProbe, probe, probe_tools};
 
 use crate::server::{Answer, Server};
 
@@ -18,7 +18,7 @@ async fn serving(paths: Vec<(&'static str, serde_json::Value)>) -> Server {
     .await
 }
 
-async fn probed(server: &Server) -> Probe {
+async fn probed(server: &Server) -> ServerProbe {
     probe(&server.url, None, LIMIT).await.unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! Replies in the shapes of real servers, shorter than the captures.
 
 use serde_json::{Value, json};
-use voe_model::{Delta, Message, Model, OpenAi, Request, Sampling, ToolCall, fit_max_tokens};
+use voe_model::{Delta, Message, Model, ModelRequest, OpenAi, Sampling, ToolCall, fit_max_tokens};
 
 use crate::server::{Answer, Server, ask, calls, tools};
 
@@ -138,8 +138,13 @@ async fn thinking_goes_back_under_the_name_that_the_server_reads() {
         let (tools, sampling) = (tools(), Sampling::default());
         let mut messages = vec![Message::user("u")];
         for _ in 0..2 {
-            let request =
-                Request { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: None, stream: false };
+            let request = ModelRequest {
+                messages: &messages,
+                tools: &tools,
+                sampling: &sampling,
+                max_tokens: None,
+                stream: false,
+            };
             model.complete(request, &mut |_: Delta<'_>| {}).await.unwrap();
             messages = vec![
                 Message::user("u"),
@@ -162,7 +167,7 @@ async fn the_same_conversation_is_the_same_bytes_and_a_longer_one_begins_with_th
     let mut messages = vec![Message::system("s"), Message::user("u")];
     for _ in 0..4 {
         let request =
-            Request { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: None, stream: false };
+            ModelRequest { messages: &messages, tools: &tools, sampling: &sampling, max_tokens: None, stream: false };
         let reply = model.complete(request, &mut |_: Delta<'_>| {}).await.unwrap();
         messages.push(reply.message);
         messages.push(Message::user("go on"));
@@ -184,7 +189,8 @@ async fn estimates_follow_what_the_server_counts() {
     let model = OpenAi::new(server.patient()).unwrap();
     let (messages, sampling) = ([Message::user("x".repeat(10_000))], Sampling::default());
     let before = model.estimate(&messages, &[]);
-    let request = Request { messages: &messages, tools: &[], sampling: &sampling, max_tokens: None, stream: false };
+    let request =
+        ModelRequest { messages: &messages, tools: &[], sampling: &sampling, max_tokens: None, stream: false };
     model.complete(request, &mut |_: Delta<'_>| {}).await.unwrap();
     assert!(before > 3000 && model.estimate(&messages, &[]) == 2500, "{before}");
     assert_eq!(fit_max_tokens(Some(32_768), Some(4096), 2500), Some(4096 - 2500 - 78));

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use voe_model::{
-    Delta, Idle, Message, Model, ModelError, OpenAi, OpenAiConfig, Reply, Request, RetryPolicy, Sampling, ToolSpec,
+    Delta, Idle, Message, Model, ModelError, ModelReply, ModelRequest, OpenAi, OpenAiConfig, RetryPolicy, Sampling,
+    ToolSpec,
 };
 
 /// A request, as it arrived.
@@ -233,7 +234,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
 }
 
 /// One reply, and what was shown while it arrived.
-pub(crate) async fn ask(config: OpenAiConfig, stream: bool) -> (Result<Reply, ModelError>, Vec<String>) {
+pub(crate) async fn ask(config: OpenAiConfig, stream: bool) -> (Result<ModelReply, ModelError>, Vec<String>) {
     ask_about(config, stream, &[Message::system("You are a coding agent."), Message::user("List the files.")]).await
 }
 
@@ -241,15 +242,15 @@ pub(crate) async fn ask_about(
     config: OpenAiConfig,
     stream: bool,
     messages: &[Message],
-) -> (Result<Reply, ModelError>, Vec<String>) {
+) -> (Result<ModelReply, ModelError>, Vec<String>) {
     let model = OpenAi::new(config).unwrap();
     let (tools, sampling, mut seen) = (tools(), Sampling::default(), Vec::new());
-    let request = Request { messages, tools: &tools, sampling: &sampling, max_tokens: Some(300), stream };
+    let request = ModelRequest { messages, tools: &tools, sampling: &sampling, max_tokens: Some(300), stream };
     let reply = model.complete(request, &mut |delta: Delta<'_>| seen.push(format!("{delta:?}"))).await;
     (reply, seen)
 }
 
 /// The calls of a reply, `bash {"command":"ls"}` each.
-pub(crate) fn calls(reply: &Reply) -> Vec<String> {
+pub(crate) fn calls(reply: &ModelReply) -> Vec<String> {
     reply.message.tool_calls.iter().map(|call| format!("{} {}", call.name, call.arguments)).collect()
 }

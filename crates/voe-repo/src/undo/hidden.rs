@@ -8,8 +8,8 @@ use std::path::Path;
 use voe_protocol::RawBytes;
 
 use super::shape::{RepoState, Stamp, covered, walk};
-use crate::files::Root;
-use crate::git::{Git, failure};
+use crate::files::FilesRoot;
+use crate::git::{GitCommand, failure};
 use crate::hazard::LINK;
 use crate::objects::{Blobs, above, differences, init_bare, list_tree, printable, split};
 use crate::snapshot::{as_path, write};
@@ -32,7 +32,7 @@ impl IgnoredFiles {
     /// Finds the current ones: everything in directories that the attempt made and in `.git` of repositories that it made, and
     /// files that are no longer ignored under the earlier rules.
     pub(super) fn find(repo: &Repo, store: &Path, before: &RepoState, after: &RepoState) -> Result<Self> {
-        let (git, root) = (Git::private(store), Root::open(&repo.top)?);
+        let (git, root) = (GitCommand::private(store), FilesRoot::open(&repo.top)?);
         let made: BTreeSet<&[u8]> =
             after.directories.difference(&before.directories).map(|directory| &directory.0[..]).collect();
         let within_made = |path: &[u8]| above(path).any(|directory| made.contains(directory));
@@ -62,7 +62,7 @@ impl IgnoredFiles {
     }
 
     /// Adds the path and everything below it. Anything but files, links and directories is left where it is.
-    fn add(&mut self, repo: &Repo, root: &Root, before: &RepoState, path: &[u8]) -> Result<()> {
+    fn add(&mut self, repo: &Repo, root: &FilesRoot, before: &RepoState, path: &[u8]) -> Result<()> {
         let mut add = |path: &[u8]| {
             let meta = repo.top.join(as_path(path)).symlink_metadata();
             let file = meta.ok().filter(|meta| meta.is_file() || meta.is_symlink());
@@ -92,8 +92,8 @@ impl IgnoredFiles {
 /// The files that the earlier rules do not ignore. Those in directories that these rules ignore are left out, and so they stay.
 fn shown_again(
     repo: &Repo,
-    git: &Git,
-    root: &Root,
+    git: &GitCommand,
+    root: &FilesRoot,
     before: &RepoState,
     asked: &IgnoredFiles,
 ) -> Result<BTreeSet<RawBytes>> {
@@ -117,13 +117,13 @@ fn shown_again(
             write(&tree.join(as_path(&path.0)), &state.content.0)?;
         }
     }
-    if let Some(state) = Root::open(&repo.common_dir)?.read(b"info/exclude")?.state() {
+    if let Some(state) = FilesRoot::open(&repo.common_dir)?.read(b"info/exclude")?.state() {
         write(&git_dir.join("info/exclude"), &state.content.0)?;
     }
     let mut excludes = std::ffi::OsString::from("core.excludesFile=");
     excludes.push(repo.settings.excludes_file.as_deref().unwrap_or(Path::new("/dev/null")));
     // It takes no literal paths, and none that begins with a colon.
-    let git = Git::private(&git_dir).work_tree(&tree).setting(excludes).variable("GIT_LITERAL_PATHSPECS", "0");
+    let git = GitCommand::private(&git_dir).work_tree(&tree).setting(excludes).variable("GIT_LITERAL_PATHSPECS", "0");
     let paths: Vec<u8> = asked.files.keys().flat_map(|path| [b"./", &path.0[..], b"\0"].concat()).collect();
     let output = git.output(&["check-ignore", "-z", "--verbose", "--stdin", "--no-index"], &paths)?;
     if !matches!(output.code, Some(0 | 1)) {

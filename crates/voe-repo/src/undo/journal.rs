@@ -9,9 +9,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use voe_protocol::RawBytes;
 
-use super::shape::Kept;
-use super::{Phase, PointKind, Report, UndoPoint};
-use crate::files::{Change, Found, Root};
+use super::shape::StoredFile;
+use super::{Phase, PointKind, UndoPoint, UndoReport};
+use crate::files::{FileChange, FilesRoot, PathState};
 use crate::objects::{above, printable};
 use crate::{Repo, RepoError, Result};
 
@@ -26,17 +26,17 @@ pub(super) struct Journal {
 /// One file; `None` stands for no file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct JournalEntry {
-    before: Option<Kept>,
+    before: Option<StoredFile>,
     /// What voe wrote there, in order: after a kill the file may be in any of these states.
-    left: Vec<Option<Kept>>,
+    left: Vec<Option<StoredFile>>,
 }
 
 /// The writes that an undo would make.
 #[derive(Default)]
-struct Plan {
-    changes: Vec<Change>,
+struct UndoWrites {
+    changes: Vec<FileChange>,
     /// The state of each of them when the plan was made.
-    seen: Vec<Option<Kept>>,
+    seen: Vec<Option<StoredFile>>,
     /// The files among them that are neither as before nor as voe left them.
     changed_since: Vec<String>,
     /// Paths where neither a file nor a link is in the place of a file, or where one is in the place of a directory.
@@ -45,34 +45,34 @@ struct Plan {
 
 impl Journal {
     /// Records what is about to be written, and saves what it replaces in `saved`.
-    fn note(&mut self, root: &Root, saved: &Path, changes: &[Change]) -> Result<()> {
+    fn note(&mut self, root: &FilesRoot, saved: &Path, changes: &[FileChange]) -> Result<()> {
         for (path, state) in changes {
             for directory in above(path) {
                 self.directories.entry(RawBytes(directory.to_vec())).or_insert(root.is_directory(directory)?);
             }
             let found = root.read(path)?;
-            if matches!(found, Found::Directory) {
+            if matches!(found, PathState::Directory) {
                 // An empty directory, which will be replaced.
                 self.directories.entry(RawBytes(path.clone())).or_insert(true);
             }
-            let now = found.state().map(|state| Kept::save(state, saved)).transpose()?;
+            let now = found.state().map(|state| StoredFile::save(state, saved)).transpose()?;
             let fresh = JournalEntry { before: now.clone(), left: Vec::new() };
             let noted = self.files.entry(RawBytes(path.clone())).or_insert(fresh);
             if now != noted.before && !noted.left.contains(&now) {
                 // Changed by the user between two writes: an undo restores that state.
                 *noted = JournalEntry { before: now, left: Vec::new() };
             }
-            noted.left.push(state.as_ref().map(Kept::of));
+            noted.left.push(state.as_ref().map(StoredFile::of));
         }
         Ok(())
     }
 
-    fn plan(&self, repo: &Repo, root: &Root, saved: &Path) -> Result<Plan> {
-        let mut plan = Plan::default();
+    fn plan(&self, repo: &Repo, root: &FilesRoot, saved: &Path) -> Result<UndoWrites> {
+        let mut plan = UndoWrites::default();
         let mut found_at = Vec::new();
         for (path, noted) in &self.files {
             let found = root.read(&path.0)?;
-            let now = found.state().map(Kept::of);
+            let now = found.state().map(StoredFile::of);
             if now == noted.before {
                 continue;
             }
@@ -88,16 +88,16 @@ impl Journal {
             plan.changes.iter().filter(|(_, state)| state.is_none()).map(|(path, _)| &path[..]).collect();
         for ((path, state), found) in plan.changes.iter().zip(found_at) {
             let free = match found {
-                Found::File(..) => true,
-                Found::Directory => repo.emptied(root, path, &|at| removed.contains(at))?,
-                Found::Special => false,
-                Found::Absent => true,
+                PathState::File(..) => true,
+                PathState::Directory => repo.emptied(root, path, &|at| removed.contains(at))?,
+                PathState::Special => false,
+                PathState::Absent => true,
             };
             if !free {
                 plan.in_the_way.insert(printable(path));
             }
             for on_the_way in above(path).filter(|path| state.is_some() && !removed.contains(*path)) {
-                if matches!(root.read(on_the_way)?, Found::File(..) | Found::Special) {
+                if matches!(root.read(on_the_way)?, PathState::File(..) | PathState::Special) {
                     plan.in_the_way.insert(printable(on_the_way));
                 }
             }
@@ -106,11 +106,11 @@ impl Journal {
     }
 
     /// Carries the plan out. Each step can be repeated.
-    fn write(&self, root: &Root, plan: &Plan) -> Result<()> {
+    fn write(&self, root: &FilesRoot, plan: &UndoWrites) -> Result<()> {
         let put = |removing: bool| -> Result<()> {
             let changes = plan.changes.iter().zip(&plan.seen).filter(|((_, state), _)| state.is_none() == removing);
             for ((path, state), seen) in changes {
-                if root.read(path)?.state().map(Kept::of) != *seen {
+                if root.read(path)?.state().map(StoredFile::of) != *seen {
                     return Err(RepoError::ChangedSince { paths: vec![printable(path)] });
                 }
                 root.put(path, state.as_ref())?;
@@ -124,7 +124,7 @@ impl Journal {
         }
         put(false)?;
         for (directory, _) in self.directories.iter().filter(|(_, there)| **there) {
-            if matches!(root.read(&directory.0)?, Found::Absent) {
+            if matches!(root.read(&directory.0)?, PathState::Absent) {
                 root.make_directory(&directory.0)?;
             }
         }
@@ -144,7 +144,7 @@ impl UndoPoint {
 
     /// Records in `dir`, which is made if it is missing, what is about to be written. An existing point of earlier writes is
     /// extended.
-    pub(crate) fn note(repo: &Repo, dir: &Path, changes: &[Change]) -> Result<Self> {
+    pub(crate) fn note(repo: &Repo, dir: &Path, changes: &[FileChange]) -> Result<Self> {
         let mut journal = match Self::open(dir) {
             Ok(Self {
                 point: super::Point { what: PointKind::Written { written }, phase: Phase::Sealed, .. }, ..
@@ -158,13 +158,13 @@ impl UndoPoint {
         };
         let saved = dir.join("files");
         std::fs::create_dir_all(&saved).map_err(RepoError::io("make", &saved))?;
-        journal.note(&Root::open(&repo.top)?, &saved, changes)?;
+        journal.note(&FilesRoot::open(&repo.top)?, &saved, changes)?;
         Self::make(repo, dir, Phase::Sealed, PointKind::Written { written: journal })
     }
 
     /// Takes back what was written.
-    pub(super) fn take_back(&mut self, repo: &Repo, journal: &Journal, force: bool) -> Result<Report> {
-        let root = Root::open(&repo.top)?;
+    pub(super) fn take_back(&mut self, repo: &Repo, journal: &Journal, force: bool) -> Result<UndoReport> {
+        let root = FilesRoot::open(&repo.top)?;
         let plan = journal.plan(repo, &root, &self.dir.join("files"))?;
         if !plan.in_the_way.is_empty() {
             return Err(RepoError::InTheWay { paths: plan.in_the_way.into_iter().collect() });
@@ -172,7 +172,7 @@ impl UndoPoint {
         if !plan.changed_since.is_empty() && !force {
             return Err(RepoError::ChangedSince { paths: plan.changed_since });
         }
-        let mut report = Report { overwritten: plan.changed_since.clone(), ..Report::default() };
+        let mut report = UndoReport { overwritten: plan.changed_since.clone(), ..UndoReport::default() };
         if !plan.changes.is_empty() {
             let redo = Self::note(repo, &self.dir.join("redo"), &plan.changes)?;
             report.redo = Some(redo.dir);

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use voe_protocol::RawBytes;
 use voe_untrusted::atomic_write;
 
-use crate::git::Git;
+use crate::git::GitCommand;
 use crate::objects::{differences, list_tree};
 use crate::snapshot::as_path;
 use crate::{Base, Repo, RepoError, Result};
@@ -99,7 +99,7 @@ enum Phase {
 
 /// The result of an undo. Paths are relative to the work tree and printable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct UndoReport {
     /// Files whose content or mode was restored, or that had been deleted.
     pub restored: Vec<String>,
     /// Files that the attempt had made and that were removed.
@@ -176,7 +176,7 @@ impl UndoPoint {
     /// [`RepoError::ChangedSince`] without `force` if the user changed a file that it would write, [`RepoError::Unsealed`] if
     /// that is not known; [`RepoError::InTheWay`]; [`RepoError::AlreadyUndone`]; [`RepoError::Busy`]; git failed, or a file
     /// can't be read or written.
-    pub fn undo(&mut self, repo: &Repo, force: bool) -> Result<Report> {
+    pub fn undo(&mut self, repo: &Repo, force: bool) -> Result<UndoReport> {
         if self.is_undone() {
             return Err(RepoError::AlreadyUndone);
         }
@@ -278,7 +278,7 @@ impl WholeState {
 
     fn look_again(&self, repo: &Repo, before: &RepoState) -> Result<RepoState> {
         let store = self.store();
-        let kept = list_tree(&Git::private(&store), &before.ignored_tree)?;
+        let kept = list_tree(&GitCommand::private(&store), &before.ignored_tree)?;
         let tree = repo.tree_now(&store)?;
         let mut now = look(repo, &store, &tree, Ignored::Before(&kept), None)?;
         now.listed = IgnoredFiles::find(repo, &store, before, &now)?.files;
@@ -290,7 +290,7 @@ impl WholeState {
         if before.tree == after.tree {
             return Ok(());
         }
-        let changed = differences(&Git::private(&self.store()), &before.tree, &after.tree)?;
+        let changed = differences(&GitCommand::private(&self.store()), &before.tree, &after.tree)?;
         let old = changed.into_iter().filter_map(|file| Some(file.old?.1));
         self.own(&[&before.tree, &after.tree, &before.ignored_tree], old)
     }
@@ -305,7 +305,7 @@ impl WholeState {
         if nested.is_empty() {
             return Ok(());
         }
-        let files = list_tree(&Git::private(&self.store()), &before.tree)?.into_iter();
+        let files = list_tree(&GitCommand::private(&self.store()), &before.tree)?.into_iter();
         let inside = files.filter(|(path, _)| nested.iter().any(|repository| path.starts_with(repository)));
         self.own(&[&before.tree], inside.map(|(_, (_, id))| id))
     }
@@ -313,7 +313,7 @@ impl WholeState {
     /// Copies the directories of these trees, and these blobs.
     fn own(&self, trees: &[&str], blobs: impl Iterator<Item = String>) -> Result<()> {
         let store = self.store();
-        let git = Git::private(&store);
+        let git = GitCommand::private(&store);
         let mut wanted = git.run(&[&["rev-list", "--objects", "--filter=blob:none"], trees].concat())?;
         for id in blobs {
             wanted.extend_from_slice(id.as_bytes());

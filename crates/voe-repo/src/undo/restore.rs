@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use voe_protocol::{FileState, RawBytes};
 
 use super::hidden::IgnoredFiles;
-use super::shape::{Kept, RepoState, covered, git_dirs, index_entries};
-use super::{Phase, Report, UndoPoint, WholeState, write_json};
-use crate::files::{Found, Root};
-use crate::git::Git;
+use super::shape::{RepoState, StoredFile, covered, git_dirs, index_entries};
+use super::{Phase, UndoPoint, UndoReport, WholeState, write_json};
+use crate::files::{FilesRoot, PathState};
+use crate::git::GitCommand;
 use crate::hazard::names_git_dir;
 use crate::objects::{Blobs, Difference, differences, printable, split};
 use crate::{Base, Repo, RepoError, Result};
 
 /// The changes to make.
-struct Plan {
+struct RestorePlan {
     files: Vec<Difference>,
     hidden: IgnoredFiles,
     git: Vec<GitFile>,
@@ -26,8 +26,8 @@ struct GitFile {
     /// The index into [`git_dirs`].
     dir: usize,
     path: Vec<u8>,
-    before: Option<Kept>,
-    after: Option<Kept>,
+    before: Option<StoredFile>,
+    after: Option<StoredFile>,
     is_index: bool,
 }
 
@@ -39,12 +39,12 @@ impl GitFile {
 
 impl UndoPoint {
     /// Restores everything.
-    pub(super) fn put_back(&mut self, repo: &Repo, whole: &WholeState, force: bool) -> Result<Report> {
+    pub(super) fn put_back(&mut self, repo: &Repo, whole: &WholeState, force: bool) -> Result<UndoReport> {
         let repo = &whole.repository(repo, &self.dir)?;
         let before = self.before()?;
         let after = self.after(repo, whole, &before)?;
-        let git = Git::private(&whole.store());
-        let plan = Plan::make(repo, whole, &before, &after)?;
+        let git = GitCommand::private(&whole.store());
+        let plan = RestorePlan::make(repo, whole, &before, &after)?;
         let all = plan.named();
         if self.point.unsealed && !all.is_empty() && !force {
             return Err(RepoError::Unsealed { paths: all });
@@ -56,11 +56,11 @@ impl UndoPoint {
         refuse_if_busy(repo, &after)?;
         let mut redo = self.keep_present_state(repo, whole, &before, &after, &plan, !changed_since.is_empty())?;
 
-        let mut report = Report {
+        let mut report = UndoReport {
             overwritten: changed_since,
             unsealed: self.point.unsealed,
             redo: Some(redo.dir.clone()),
-            ..Report::default()
+            ..UndoReport::default()
         };
         put_back_files(repo, &git, &plan, &before, &after, &mut report)?;
         self.put_back_git(repo, &plan, &mut report)?;
@@ -96,7 +96,7 @@ impl UndoPoint {
         whole: &WholeState,
         before: &RepoState,
         after: &RepoState,
-        plan: &Plan,
+        plan: &RestorePlan,
         overwrites: bool,
     ) -> Result<UndoPoint> {
         let mut dir = self.dir.join("redo");
@@ -125,7 +125,7 @@ impl UndoPoint {
         Ok(redo)
     }
 
-    fn put_back_git(&self, repo: &Repo, plan: &Plan, report: &mut Report) -> Result<()> {
+    fn put_back_git(&self, repo: &Repo, plan: &RestorePlan, report: &mut UndoReport) -> Result<()> {
         let dirs = open_git_dirs(repo)?;
         let saved = self.dir.join("files");
         // Removals first: a branch may be at the path of a directory of branches. The index last: once it is as
@@ -135,7 +135,7 @@ impl UndoPoint {
         let index = plan.git.iter().filter(|file| file.before.is_some() && file.is_index);
         for file in gone.chain(there).chain(index) {
             let dir = &dirs[file.dir];
-            let now = dir.read(&file.path)?.state().map(Kept::of);
+            let now = dir.read(&file.path)?.state().map(StoredFile::of);
             if now == file.before {
                 continue;
             }
@@ -159,20 +159,20 @@ impl WholeState {
     fn changed_since(
         &self,
         repo: &Repo,
-        git: &Git,
-        plan: &Plan,
+        git: &GitCommand,
+        plan: &RestorePlan,
         before: &RepoState,
         after: &RepoState,
     ) -> Result<Vec<String>> {
-        let root = Root::open(&repo.top)?;
+        let root = FilesRoot::open(&repo.top)?;
         let mut blobs = Blobs::open(git)?;
         let mut changed = Vec::new();
         for file in &plan.files {
             let now = root.read(&file.path)?;
             let mut is = |side: &Option<(u32, String)>| -> Result<bool> {
                 Ok(match (side, &now) {
-                    (None, Found::Absent | Found::Directory) => true,
-                    (Some((mode, id)), Found::File(state, _)) => {
+                    (None, PathState::Absent | PathState::Directory) => true,
+                    (Some((mode, id)), PathState::File(state, _)) => {
                         *mode == state.mode && blobs.get(id)? == state.content.0
                     }
                     _ => false,
@@ -186,7 +186,7 @@ impl WholeState {
         changed.extend(differs.map(|(path, _)| printable(&path.0)));
         let dirs = open_git_dirs(repo)?;
         for file in &plan.git {
-            let now = dirs[file.dir].read(&file.path)?.state().map(Kept::of);
+            let now = dirs[file.dir].read(&file.path)?.state().map(StoredFile::of);
             let same_entries = || -> Result<bool> {
                 let now = index_entries(repo, &self.store())?;
                 Ok(now == after.index || now == before.index)
@@ -199,7 +199,7 @@ impl WholeState {
     }
 }
 
-impl Plan {
+impl RestorePlan {
     /// All paths that it would write, for people.
     fn named(&self) -> Vec<String> {
         let files = self.files.iter().map(|file| printable(&file.path)).chain(self.hidden.named.iter().cloned());
@@ -207,7 +207,7 @@ impl Plan {
     }
 
     fn make(repo: &Repo, whole: &WholeState, before: &RepoState, after: &RepoState) -> Result<Self> {
-        let git = &Git::private(&whole.store());
+        let git = &GitCommand::private(&whole.store());
         let mut files = differences(git, &before.tree, &after.tree)?;
         // A file that was ignored and no longer is was not made by the attempt.
         files.retain(|file| file.old.is_some() || !covered(&before.ignored, &file.path));
@@ -232,15 +232,15 @@ impl Plan {
 
 fn put_back_files(
     repo: &Repo,
-    git: &Git,
-    plan: &Plan,
+    git: &GitCommand,
+    plan: &RestorePlan,
     before: &RepoState,
     after: &RepoState,
-    report: &mut Report,
+    report: &mut UndoReport,
 ) -> Result<()> {
-    let root = Root::open(&repo.top)?;
+    let root = FilesRoot::open(&repo.top)?;
     for file in plan.files.iter().filter(|file| file.old.is_none()) {
-        if matches!(root.read(&file.path)?, Found::File(..)) {
+        if matches!(root.read(&file.path)?, PathState::File(..)) {
             root.put(&file.path, None)?;
             report.removed.push(printable(&file.path));
         }
@@ -265,15 +265,15 @@ fn put_back_files(
         }
     }
     for directory in &before.directories {
-        if !matches!(root.read(&directory.0)?, Found::Directory) {
+        if !matches!(root.read(&directory.0)?, PathState::Directory) {
             root.make_directory(&directory.0)?;
         }
     }
     Ok(())
 }
 
-fn open_git_dirs(repo: &Repo) -> Result<Vec<Root>> {
-    git_dirs(repo).iter().map(|dir| Root::open(dir)).collect()
+fn open_git_dirs(repo: &Repo) -> Result<Vec<FilesRoot>> {
+    git_dirs(repo).iter().map(|dir| FilesRoot::open(dir)).collect()
 }
 
 /// A lock that the attempt did not leave belongs to a running git.

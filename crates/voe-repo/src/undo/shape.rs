@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use voe_protocol::{FileState, RawBytes};
 use voe_untrusted::atomic_write;
 
-use crate::files::{Found, Root};
-use crate::git::Git;
+use crate::files::{FilesRoot, PathState};
+use crate::git::GitCommand;
 use crate::index::copy_index;
 use crate::objects::{Entries, write_blobs, write_tree};
 use crate::snapshot::{as_path, list_ignored};
@@ -55,14 +55,14 @@ pub(super) struct RepoState {
     /// The work tree's directories, without ignored ones.
     pub(super) directories: BTreeSet<RawBytes>,
     /// The files of each of [`git_dirs`].
-    pub(super) git: Vec<BTreeMap<RawBytes, Kept>>,
+    pub(super) git: Vec<BTreeMap<RawBytes, StoredFile>>,
     /// Hash of the index entries: the index file itself also changes when only a file's time stamp did.
     pub(super) index: String,
 }
 
 /// A file whose content is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(super) struct StoredFile {
     pub(super) mode: u32,
     /// Hash of its content; also its name among the saved files.
     pub(super) hash: String,
@@ -71,7 +71,7 @@ pub(super) struct Kept {
 impl RepoState {
     /// Whether it is the same apart from what git changes itself: the index also changes when only a file's time stamp did.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        let same_git = |(one, other): (&BTreeMap<RawBytes, Kept>, &BTreeMap<RawBytes, Kept>)| {
+        let same_git = |(one, other): (&BTreeMap<RawBytes, StoredFile>, &BTreeMap<RawBytes, StoredFile>)| {
             one.keys().chain(other.keys()).all(|path| path.0 == b"index" || one.get(path) == other.get(path))
         };
         self.tree == other.tree
@@ -107,7 +107,7 @@ pub(super) fn look(
     which: Ignored<'_>,
     save: Option<&Path>,
 ) -> Result<RepoState> {
-    let root = Root::open(&repo.top)?;
+    let root = FilesRoot::open(&repo.top)?;
     let mut ignored: BTreeSet<RawBytes> = list_ignored(repo, store)?.into_iter().map(RawBytes).collect();
     let ignored_tree = match which {
         Ignored::Before(before) => keep(&root, store, before.keys().map(Vec::as_slice), &BTreeSet::new())?,
@@ -175,12 +175,12 @@ fn small_ignored(repo: &Repo, ignored: &BTreeSet<RawBytes>) -> Result<Vec<Vec<u8
 /// Writes these files to the store. Returns their tree. One that can't be read is left out (the agent can't have read it either),
 /// unless it is required.
 fn keep<'a>(
-    root: &Root,
+    root: &FilesRoot,
     store: &Path,
     paths: impl Iterator<Item = &'a [u8]>,
     needed: &BTreeSet<&[u8]>,
 ) -> Result<String> {
-    let git = Git::private(store);
+    let git = GitCommand::private(store);
     let mut entries = Entries::new();
     let mut write = |some: &mut Vec<(&[u8], FileState)>| -> Result<()> {
         let contents: Vec<&[u8]> = some.iter().map(|(_, state)| &state.content.0[..]).collect();
@@ -191,7 +191,7 @@ fn keep<'a>(
     let (mut some, mut size) = (Vec::new(), 0);
     for path in paths {
         match root.read(path) {
-            Ok(Found::File(state, _)) => {
+            Ok(PathState::File(state, _)) => {
                 size += state.content.0.len();
                 some.push((path, state));
             }
@@ -211,12 +211,12 @@ fn keep<'a>(
 pub(super) fn index_entries(repo: &Repo, store: &Path) -> Result<String> {
     let copy = tempfile::NamedTempFile::new_in(store).map_err(RepoError::io("write", store))?.into_temp_path();
     copy_index(repo, store, &copy)?;
-    let out = Git::private(store).work_tree(&repo.top).index(&copy).run(&["ls-files", "-z", "-v", "--stage"])?;
+    let out = GitCommand::private(store).work_tree(&repo.top).index(&copy).run(&["ls-files", "-z", "-v", "--stage"])?;
     Ok(blake3::hash(&out).to_hex().to_string())
 }
 
-fn look_at_git_dir(dir: &Path, save: Option<&Path>) -> Result<BTreeMap<RawBytes, Kept>> {
-    let root = Root::open(dir)?;
+fn look_at_git_dir(dir: &Path, save: Option<&Path>) -> Result<BTreeMap<RawBytes, StoredFile>> {
+    let root = FilesRoot::open(dir)?;
     let mut found = BTreeMap::new();
     walk(dir, Vec::new(), &mut |path, is_dir| {
         if is_dir {
@@ -228,10 +228,10 @@ fn look_at_git_dir(dir: &Path, save: Option<&Path>) -> Result<BTreeMap<RawBytes,
         if save.is_some() && path.ends_with(b".lock") {
             return Ok(false);
         }
-        if let Found::File(state, _) = root.read(path)? {
+        if let PathState::File(state, _) = root.read(path)? {
             let kept = match save {
-                Some(saved) => Kept::save(&state, saved)?,
-                None => Kept::of(&state),
+                Some(saved) => StoredFile::save(&state, saved)?,
+                None => StoredFile::of(&state),
             };
             found.insert(RawBytes(path.to_vec()), kept);
         }
@@ -240,7 +240,7 @@ fn look_at_git_dir(dir: &Path, save: Option<&Path>) -> Result<BTreeMap<RawBytes,
     Ok(found)
 }
 
-impl Kept {
+impl StoredFile {
     pub(super) fn of(state: &FileState) -> Self {
         Self { mode: state.mode, hash: blake3::hash(&state.content.0).to_hex().to_string() }
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use voe_repo::{Repo, Report, UndoPoint};
+use voe_repo::{Repo, UndoPoint, UndoReport};
 
 use super::{Files, Lab, everything, git_files, git_in};
 
@@ -52,7 +52,7 @@ pub fn take_for(lab: &Lab, repo: &Repo, name: &str) -> UndoPoint {
 }
 
 /// Runs `work` as an attempt in place, then undoes it.
-pub fn undone(lab: &Lab, work: impl FnOnce(&Lab)) -> Report {
+pub fn undone(lab: &Lab, work: impl FnOnce(&Lab)) -> UndoReport {
     let before = all(lab);
     let mut point = take(lab);
     assert_eq!(all(lab), before, "taking a point changes nothing");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use voe_grade::known::{self, Conditions, Known};
+use voe_grade::known::{self, Conditions, KnownFailure};
 
 use super::cell::{GradeVerdict, TrialCell};
 use super::failure::FailureClass;
@@ -84,7 +84,7 @@ impl Trial {
     }
 
     /// Why the task's gold patch is known not to pass where this trial was graded, if so.
-    pub fn gold_fails(&self, task: &str) -> Option<&'static Known> {
+    pub fn gold_fails(&self, task: &str) -> Option<&'static KnownFailure> {
         known::here(task, self.graded)
     }
 

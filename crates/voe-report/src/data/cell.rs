@@ -1,7 +1,7 @@
 //! One task in one trial: its verdict, and what else grading knows of it.
 
 use serde::Serialize;
-use voe_grade::Cause;
+use voe_grade::FailureCause;
 
 use super::attempt::AttemptFacts;
 
@@ -20,7 +20,7 @@ pub struct TrialCell {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FailedGrade {
     /// Cause of the failure; `None` if not recorded.
-    pub cause: Option<Cause>,
+    pub cause: Option<FailureCause>,
     /// All of FAIL_TO_PASS succeed and some of PASS_TO_PASS fail.
     pub regression: bool,
     /// The official report suspects the environment, for a log without results.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use voe_grade::{Cause, Instance, InstanceFile, grade};
+use voe_grade::{FailureCause, Instance, InstanceFile, grade};
 
 use voe_trace::layout;
 
@@ -19,7 +19,7 @@ const OFFICIAL: &str = "grades/official/logs/run_evaluation";
 
 /// Reads `<id>.json` and `<id>.cause.json` in `grades/<arm>-<trial>` of a run. `name` is `<arm>-<trial>`.
 pub(crate) fn take(trial: &mut Trial, run: &RunPlace, name: &str) -> Result<(), ReportError> {
-    let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
+    let mut causes: BTreeMap<String, FailureCause> = BTreeMap::new();
     for (file, place) in run.join(layout::GRADES).join(name).files("json")? {
         let text = place.text(LONGEST_TEXT)?.unwrap_or_default();
         if let Some(id) = file.strip_suffix(CAUSE) {
@@ -56,7 +56,7 @@ fn rows_of(run: &RunPlace) -> BTreeMap<String, Instance> {
 }
 
 /// The cause that the log shows, if the run has exactly one grading of this task.
-fn from_log(run: &RunPlace, name: &str, row: &Instance) -> Option<Cause> {
+fn from_log(run: &RunPlace, name: &str, row: &Instance) -> Option<FailureCause> {
     let gradings = run.join(OFFICIAL).folders().ok()?;
     let mut logs = gradings.iter().filter_map(|(_, grading)| {
         let dir = grading.join(name.replace('/', "__")).join(&row.instance_id);
@@ -67,5 +67,5 @@ fn from_log(run: &RunPlace, name: &str, row: &Instance) -> Option<Cause> {
     if logs.next().is_some() {
         return None;
     }
-    Cause::of(row, &patch, &log, &grade(row, &log).ok()?)
+    FailureCause::of(row, &patch, &log, &grade(row, &log).ok()?)
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use voe_evidence::is_test;
-use voe_grade::known::Known;
+use voe_grade::known::KnownFailure;
 use voe_grade::{Blame, CauseSign};
 use voe_trace::Reason;
 
@@ -89,7 +89,7 @@ impl FailureClass {
 
     /// The class of one task in one trial; `None` if it was resolved, is not graded yet, or still runs. `gold_fails`: why
     /// the task's gold patch is known not to pass there, if so.
-    pub fn of(cell: Option<&TrialCell>, task: &TaskFacts, gold_fails: Option<&Known>) -> Option<Self> {
+    pub fn of(cell: Option<&TrialCell>, task: &TaskFacts, gold_fails: Option<&KnownFailure>) -> Option<Self> {
         let Some(cell) = cell else { return Some(Self::NotSubmitted) };
         let attempt = cell.attempt.as_deref();
         let reason = attempt.and_then(|a| a.reason);

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use voe_untrusted::{Kind, UntrustedDir, named_file};
+use voe_untrusted::{FileKind, UntrustedDir, named_file};
 
 use crate::ReportError;
 
@@ -82,7 +82,7 @@ impl RunPlace {
     pub(crate) fn is_file(&self) -> Result<bool, ReportError> {
         match self.root.kind(&self.below)? {
             None => Ok(false),
-            Some(Kind::File) => Ok(true),
+            Some(FileKind::File) => Ok(true),
             Some(kind) => Err(ReportError::Foreign { path: self.path(), kind }),
         }
     }
@@ -109,7 +109,7 @@ impl RunPlace {
     /// # Errors
     /// It contains a link or a special file, which could lead to files that the reader of a run must not see. It can't be listed.
     pub(crate) fn folders(&self) -> Result<Vec<(String, Self)>, ReportError> {
-        self.listed(Kind::Dir, |name| Some(name.to_string_lossy().into_owned()))
+        self.listed(FileKind::Dir, |name| Some(name.to_string_lossy().into_owned()))
     }
 
     /// The files with an extension in this folder, by stem, sorted; empty if the folder doesn't exist.
@@ -118,12 +118,12 @@ impl RunPlace {
     /// As [`RunPlace::folders`].
     pub(crate) fn files(&self, extension: &str) -> Result<Vec<(String, Self)>, ReportError> {
         let ending = format!(".{extension}");
-        self.listed(Kind::File, |name| name.to_string_lossy().strip_suffix(&ending).map(str::to_owned))
+        self.listed(FileKind::File, |name| name.to_string_lossy().strip_suffix(&ending).map(str::to_owned))
     }
 
     fn listed(
         &self,
-        wanted: Kind,
+        wanted: FileKind,
         called: impl Fn(&OsStr) -> Option<String>,
     ) -> Result<Vec<(String, Self)>, ReportError> {
         let below = if self.below.as_os_str().is_empty() { self.root.again() } else { self.root.dir(&self.below) };
@@ -136,7 +136,9 @@ impl RunPlace {
             let Some(name) = called(&entry.name) else { continue };
             let place = self.join(&entry.name);
             match entry.kind {
-                kind @ (Kind::Link | Kind::Other) => return Err(ReportError::Foreign { path: place.path(), kind }),
+                kind @ (FileKind::Link | FileKind::Other) => {
+                    return Err(ReportError::Foreign { path: place.path(), kind });
+                }
                 kind if kind == wanted => found.push((name, place)),
                 _ => {}
             }

@@ -7,61 +7,61 @@ mod landlock;
 mod local;
 
 use crate::backend::{Backend, BoxFuture, Capabilities};
-use crate::choice::Choice;
+use crate::choice::BackendChoice;
+use crate::config::SandboxConfig;
 use crate::error::SandboxError;
-use crate::home::index::Record;
-use crate::spec::Spec;
+use crate::home::index::HomeRecord;
 
 /// A kind of backend.
-pub(crate) struct Kind {
-    pub(crate) choice: Choice,
+pub(crate) struct BackendKind {
+    pub(crate) choice: BackendChoice,
     pub(crate) capabilities: Capabilities,
     /// Whether `auto` tries it.
     pub(crate) automatic: bool,
     /// Opens one, which shows whether it works here.
-    pub(crate) open: fn(Spec) -> BoxFuture<'static, Opened>,
+    pub(crate) open: fn(SandboxConfig) -> BoxFuture<'static, OpenResult>,
     /// Removes what dead voes left outside of their directories.
     pub(crate) sweep: Option<Sweep>,
 }
 
 /// Cleans up after dead voes, given the ids and records of their sandboxes.
-type Sweep = fn(&[(String, Record)]);
+type Sweep = fn(&[(String, HomeRecord)]);
 
-type Opened = Result<Box<dyn Backend>, SandboxError>;
+type OpenResult = Result<Box<dyn Backend>, SandboxError>;
 
 /// All backends, in the order in which `auto` tries them.
-pub(crate) static KINDS: [Kind; 5] = [
-    Kind {
-        choice: Choice::Local,
+pub(crate) static KINDS: [BackendKind; 5] = [
+    BackendKind {
+        choice: BackendChoice::Local,
         capabilities: local::CAPABILITIES,
         automatic: true,
         open: |spec| opened(local::Local::open(spec)),
         sweep: None,
     },
-    Kind {
-        choice: Choice::Docker,
+    BackendKind {
+        choice: BackendChoice::Docker,
         capabilities: container::CAPABILITIES,
         automatic: true,
         open: |spec| opened(container::Container::open(spec)),
         // Sweeps every engine, Podman's too.
         sweep: Some(container::sweep),
     },
-    Kind {
-        choice: Choice::Podman,
+    BackendKind {
+        choice: BackendChoice::Podman,
         capabilities: container::CAPABILITIES,
         automatic: true,
         open: |spec| opened(container::Container::open(spec)),
         sweep: None,
     },
-    Kind {
-        choice: Choice::Landlock,
+    BackendKind {
+        choice: BackendChoice::Landlock,
         capabilities: landlock::CAPABILITIES,
         automatic: true,
         open: |spec| opened(landlock::Landlock::open(spec)),
         sweep: None,
     },
-    Kind {
-        choice: Choice::None,
+    BackendKind {
+        choice: BackendChoice::None,
         capabilities: in_place::CAPABILITIES,
         automatic: false,
         open: |spec| opened(in_place::InPlace::open(spec)),
@@ -71,12 +71,12 @@ pub(crate) static KINDS: [Kind; 5] = [
 
 fn opened<B: Backend + 'static>(
     open: impl Future<Output = Result<B, SandboxError>> + Send + 'static,
-) -> BoxFuture<'static, Opened> {
+) -> BoxFuture<'static, OpenResult> {
     Box::pin(async move { Ok(Box::new(open.await?) as Box<dyn Backend>) })
 }
 
 /// The capabilities of a backend; for `auto`, those of the strongest.
-pub fn capabilities(choice: Choice) -> Capabilities {
+pub fn capabilities(choice: BackendChoice) -> Capabilities {
     KINDS.iter().find(|kind| kind.choice == choice).unwrap_or(&KINDS[0]).capabilities
 }
 
@@ -86,8 +86,9 @@ mod tests {
 
     #[test]
     fn every_choice_but_auto_has_a_row() {
-        let rows: Vec<Choice> = KINDS.iter().map(|kind| kind.choice).collect();
-        let choices: Vec<Choice> = Choice::ALL.into_iter().filter(|choice| *choice != Choice::Auto).collect();
+        let rows: Vec<BackendChoice> = KINDS.iter().map(|kind| kind.choice).collect();
+        let choices: Vec<BackendChoice> =
+            BackendChoice::ALL.into_iter().filter(|choice| *choice != BackendChoice::Auto).collect();
         assert_eq!(rows, choices);
     }
 }

@@ -15,13 +15,13 @@ pub(crate) const MOST_BYTES: u64 = 1 << 30;
 /// Returns the bytes copied. Left out are sockets, pipes, entries that vanish or can't be read, those beyond a large number of
 /// entries, and set-id bits.
 pub(crate) fn contents(from: &Path, to: &Path, most: u64) -> io::Result<u64> {
-    let mut left = Left { bytes: most, entries: MOST_ENTRIES };
+    let mut left = CopyBudget { bytes: most, entries: MOST_ENTRIES };
     dir(&open_dir(rustix::fs::CWD, from)?, &open_dir(rustix::fs::CWD, to)?, &mut left, 0)?;
     Ok(most - left.bytes)
 }
 
 /// The budget that is left.
-struct Left {
+struct CopyBudget {
     bytes: u64,
     entries: u32,
 }
@@ -36,7 +36,7 @@ fn open_dir<Fd: std::os::fd::AsFd, P: rustix::path::Arg>(at: Fd, path: P) -> rus
     rustix::fs::openat(at, path, flags, Mode::empty())
 }
 
-fn dir(from: &OwnedFd, to: &OwnedFd, left: &mut Left, depth: usize) -> io::Result<()> {
+fn dir(from: &OwnedFd, to: &OwnedFd, left: &mut CopyBudget, depth: usize) -> io::Result<()> {
     for entry in rustix::fs::Dir::read_from(from)? {
         let Ok(entry) = entry else { continue };
         let name: CString = entry.file_name().to_owned();
@@ -74,7 +74,7 @@ fn dir(from: &OwnedFd, to: &OwnedFd, left: &mut Left, depth: usize) -> io::Resul
     Ok(())
 }
 
-fn file(from: &OwnedFd, to: &OwnedFd, name: &CString, mode: Mode, left: &mut Left) -> io::Result<()> {
+fn file(from: &OwnedFd, to: &OwnedFd, name: &CString, mode: Mode, left: &mut CopyBudget) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Ok(source) = rustix::fs::openat(from, name, flags, Mode::empty()) else { return Ok(()) };
     let mut source = File::from(source);

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use voe_untrusted::{Kind, UntrustedDir};
+use voe_untrusted::{FileKind, UntrustedDir};
 
 use super::{credentials, homes};
 
@@ -109,14 +109,14 @@ fn is_store(path: &Path) -> bool {
             matches!(name, b"pack" | b"info") || (name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit))
         };
         !entries.is_empty()
-            && entries.iter().all(|entry| entry.kind == Kind::Dir && is_part(entry.name.as_encoded_bytes()))
+            && entries.iter().all(|entry| entry.kind == FileKind::Dir && is_part(entry.name.as_encoded_bytes()))
     };
     of_git_dir() || alone()
 }
 
 fn is_git_dir(dir: &UntrustedDir) -> bool {
-    let is = |name: &str, kind: Kind| dir.kind(name).is_ok_and(|found| found == Some(kind));
-    is("HEAD", Kind::File) && is("objects", Kind::Dir) && is("refs", Kind::Dir)
+    let is = |name: &str, kind: FileKind| dir.kind(name).is_ok_and(|found| found == Some(kind));
+    is("HEAD", FileKind::File) && is("objects", FileKind::Dir) && is("refs", FileKind::Dir)
 }
 
 /// Not a home, a directory that contains homes, or one of credentials.

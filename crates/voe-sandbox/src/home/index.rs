@@ -20,7 +20,7 @@ const MOST_BYTES: u64 = 64 << 10;
 
 /// The things of a sandbox that have to be cleaned up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Record {
+pub(crate) struct HomeRecord {
     /// The id of the machine's boot.
     boot: String,
     /// The machine's name.
@@ -31,7 +31,7 @@ pub(crate) struct Record {
     pub(crate) engine: Option<String>,
 }
 
-impl Record {
+impl HomeRecord {
     pub(crate) fn new(dir: PathBuf, engine: Option<String>) -> Self {
         let (boot, host) = machine();
         Self { boot, host, dir: dir.into(), engine }
@@ -47,16 +47,16 @@ impl Record {
 
 /// A file of the index, locked.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct IndexFile {
     dir: UntrustedDir,
     name: String,
     /// Open, to keep the lock.
     _file: File,
 }
 
-impl Entry {
+impl IndexFile {
     /// Adds the sandbox `id` to the index in `state`.
-    pub(crate) fn add(state: &Path, id: &str, record: &Record) -> Result<Self, Error> {
+    pub(crate) fn add(state: &Path, id: &str, record: &HomeRecord) -> Result<Self, Error> {
         let io = |action, path: PathBuf| move |source| Error::Io { action, path, source };
         let dir = private::dir_in(&private::named(state)?, DIR)?;
         let path = dir.path().join(id);
@@ -98,7 +98,7 @@ pub(crate) fn new_id() -> String {
 }
 
 /// The sandboxes in the index whose owners are dead. Locked, so that two sweeps don't clean up the same one.
-pub(crate) fn dead(state: &Path) -> Vec<(Entry, Record)> {
+pub(crate) fn dead(state: &Path) -> Vec<(IndexFile, HomeRecord)> {
     let Some(dir) = open(state) else { return Vec::new() };
     let entries = dir.entries().unwrap_or_default();
     entries.iter().filter_map(|entry| take(&dir, entry.name.to_str()?)).collect()
@@ -113,16 +113,16 @@ fn open(state: &Path) -> Option<UntrustedDir> {
     Some(dir)
 }
 
-fn take(dir: &UntrustedDir, name: &str) -> Option<(Entry, Record)> {
+fn take(dir: &UntrustedDir, name: &str) -> Option<(IndexFile, HomeRecord)> {
     let file = dir.open_file(name).ok()??;
     private::check_file(&dir.path().join(name), &file).ok()?;
     file.try_lock().ok()?;
     if is_removed(&file) {
         return None;
     }
-    let entry = Entry { dir: UntrustedDir::open(dir.path()).ok()?, name: name.to_owned(), _file: file };
+    let entry = IndexFile { dir: UntrustedDir::open(dir.path()).ok()?, name: name.to_owned(), _file: file };
     let text = dir.read(name, MOST_BYTES).ok()??;
-    match serde_json::from_slice::<Record>(&text) {
+    match serde_json::from_slice::<HomeRecord>(&text) {
         Ok(record) => record.is_of_this_machine().then_some((entry, record)),
         // Its owner died before writing it, so before it made anything.
         Err(_) => {
@@ -147,14 +147,14 @@ fn machine() -> (String, String) {
 mod tests {
     use super::*;
 
-    fn record() -> Record {
-        Record::new("/nowhere".into(), None)
+    fn record() -> HomeRecord {
+        HomeRecord::new("/nowhere".into(), None)
     }
 
     #[test]
     fn an_entry_is_dead_when_its_lock_is_free_and_not_before() {
         let state = tempfile::tempdir().unwrap();
-        let entry = Entry::add(state.path(), "one", &record()).unwrap();
+        let entry = IndexFile::add(state.path(), "one", &record()).unwrap();
         assert!(dead(state.path()).is_empty());
         drop(entry);
         let found = dead(state.path());
@@ -168,15 +168,15 @@ mod tests {
     #[test]
     fn an_entry_of_another_machine_is_left_alone_and_an_empty_one_is_removed() {
         let state = tempfile::tempdir().unwrap();
-        let other = Record { boot: "x".into(), host: "y".into(), ..record() };
-        drop(Entry::add(state.path(), "other", &other).unwrap());
+        let other = HomeRecord { boot: "x".into(), host: "y".into(), ..record() };
+        drop(IndexFile::add(state.path(), "other", &other).unwrap());
         std::fs::write(state.path().join("sandboxes/empty"), "").unwrap();
         assert!(dead(state.path()).is_empty());
         assert!(state.path().join("sandboxes/other").exists());
         assert!(!state.path().join("sandboxes/empty").exists());
         // A reboot of this machine.
-        let before = Record { boot: "x".into(), ..record() };
-        drop(Entry::add(state.path(), "before", &before).unwrap());
+        let before = HomeRecord { boot: "x".into(), ..record() };
+        drop(IndexFile::add(state.path(), "before", &before).unwrap());
         assert_eq!(dead(state.path()).len(), 1);
     }
 
@@ -184,12 +184,12 @@ mod tests {
     fn an_index_that_others_can_write_is_ignored() {
         use std::os::unix::fs::PermissionsExt;
         let state = tempfile::tempdir().unwrap();
-        drop(Entry::add(state.path(), "one", &record()).unwrap());
+        drop(IndexFile::add(state.path(), "one", &record()).unwrap());
         for dir in [state.path().to_path_buf(), state.path().join("sandboxes")] {
             let set = |mode| std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(mode)).unwrap();
             set(0o777);
             assert!(dead(state.path()).is_empty());
-            assert!(Entry::add(state.path(), "two", &record()).is_err());
+            assert!(IndexFile::add(state.path(), "two", &record()).is_err());
             set(0o700);
         }
         assert_eq!(dead(state.path()).len(), 1);

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use voe_untrusted::{Error, Kind, UntrustedDir, private};
+use voe_untrusted::{Error, FileKind, UntrustedDir, private};
 
+use crate::config::SandboxConfig;
 use crate::error::SandboxError;
-use crate::home::index::{self, Entry, Record};
-use crate::spec::Spec;
+use crate::home::index::{self, HomeRecord, IndexFile};
 
 /// The directory that a sandbox and its forks share. Removed with the last of them.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct SandboxRoot {
     dir: PathBuf,
     numbers: AtomicU64,
     /// Its entry in the index of open sandboxes, if the caller has one.
-    entry: Option<Entry>,
+    entry: Option<IndexFile>,
 }
 
 /// One layer: the changes between two snapshots. Removed when no sandbox and no snapshot needs it any more.
@@ -45,7 +45,7 @@ pub(crate) fn home(path: &Path) -> Result<PathBuf, SandboxError> {
 
 impl SandboxRoot {
     /// Makes the directory in `home`; `engine` is where its containers will be.
-    pub(crate) fn create(home: &Path, spec: &Spec, engine: Option<&str>) -> Result<Arc<Self>, SandboxError> {
+    pub(crate) fn create(home: &Path, spec: &SandboxConfig, engine: Option<&str>) -> Result<Arc<Self>, SandboxError> {
         let path = self::home(home)?;
         let home = UntrustedDir::open(&path)?;
         private::check_dir(&home)?;
@@ -53,8 +53,10 @@ impl SandboxRoot {
         let name = format!("{PREFIX}{id}");
         let dir = path.join(&name);
         // The index first: it names everything that was made at any moment.
-        let entry =
-            spec.state.as_ref().map(|state| Entry::add(state, &id, &Record::new(dir.clone(), engine.map(Into::into))));
+        let entry = spec
+            .state
+            .as_ref()
+            .map(|state| IndexFile::add(state, &id, &HomeRecord::new(dir.clone(), engine.map(Into::into))));
         let root = Arc::new(Self { id, dir, numbers: AtomicU64::new(0), entry: entry.transpose()? });
         let made = home.make_dir(&name)?;
         let mut mark = made.create_file(MARK)?;
@@ -148,7 +150,7 @@ pub(crate) fn remove(dir: &Path) {
 }
 
 /// Removes the directories in the index of `state` whose owners are dead.
-pub(crate) fn sweep(state: &Path) -> Vec<(String, Record)> {
+pub(crate) fn sweep(state: &Path) -> Vec<(String, HomeRecord)> {
     let mut swept = Vec::new();
     for (entry, record) in index::dead(state) {
         match clear(entry.id(), &record) {
@@ -162,7 +164,7 @@ pub(crate) fn sweep(state: &Path) -> Vec<(String, Record)> {
 }
 
 /// Removes the directory that `record` names, if it is the one that was made for it.
-fn clear(id: &str, record: &Record) -> Result<(), Error> {
+fn clear(id: &str, record: &HomeRecord) -> Result<(), Error> {
     let path = Path::new(&record.dir);
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
     if name != OsStr::new(&format!("{PREFIX}{id}")) {
@@ -175,7 +177,7 @@ fn clear(id: &str, record: &Record) -> Result<(), Error> {
     private::check_dir(&parent)?;
     match parent.kind(name)? {
         None => return Ok(()),
-        Some(Kind::Dir) => {}
+        Some(FileKind::Dir) => {}
         Some(_) => return Err(Error::NotAFile(path.to_owned())),
     }
     let dir = parent.dir(name)?;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::config::SandboxConfig;
 use crate::home::{credentials, homes};
-use crate::spec::Spec;
 
 /// Variables that name directories of tools.
 const TOOL_VARIABLES: [&str; 9] = [
@@ -20,7 +20,7 @@ const TOOL_VARIABLES: [&str; 9] = [
 ];
 
 /// Tools in homes. Nothing here depends on the workspace: links in a repository lead where its author wants.
-pub(crate) fn in_homes(spec: &Spec, homes: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+pub(crate) fn in_homes(spec: &SandboxConfig, homes: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let named: Vec<PathBuf> = named_tools().collect();
     let mut tools = homes::tools(homes, &path, &named);

@@ -8,9 +8,9 @@ use crate::plan::{HelperReply, HelperRequest, MOST_BYTES};
 use crate::sys;
 
 /// The helper's end of the control socket.
-pub(super) struct Control(OwnedFd);
+pub(super) struct HelperControl(OwnedFd);
 
-impl Control {
+impl HelperControl {
     pub(super) fn inherit(fd: RawFd) -> Option<Self> {
         sys::inherit(fd).map(Self)
     }

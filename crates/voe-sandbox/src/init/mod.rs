@@ -19,11 +19,11 @@ use std::process::ExitCode;
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::plan::{HelperReply, HelperRequest, Plan};
+use crate::plan::{HelperReply, HelperRequest, SetupPlan};
 use crate::policy::{bounds, filter, outside, privileges, rules};
-use crate::setup::{Done, InStep, SetupFailure, SetupStep};
+use crate::setup::{InStep, SetupFailure, SetupResult, SetupStep};
 use crate::sys;
-use control::Control;
+use control::HelperControl;
 pub(crate) use tree::{kill_below, living_parent};
 pub(crate) use usage::Processes;
 
@@ -33,7 +33,7 @@ pub(crate) const NOT_BUILT: u8 = 125;
 /// Builds the isolation that the plan behind the descriptor `fd` describes, and runs the toolbox in it. The process must have a
 /// single thread when this is called (no runtime yet). `None`: there is no such descriptor.
 pub(crate) fn run(fd: RawFd) -> Option<ExitCode> {
-    let control = Control::inherit(fd)?;
+    let control = HelperControl::inherit(fd)?;
     let plan = match control.receive() {
         Ok(Some(HelperRequest::Start(plan))) => *plan,
         _ => return Some(ExitCode::from(NOT_BUILT)),
@@ -44,7 +44,7 @@ pub(crate) fn run(fd: RawFd) -> Option<ExitCode> {
     }))
 }
 
-fn build(control: &Control, plan: &Plan) -> Done<ExitCode> {
+fn build(control: &HelperControl, plan: &SetupPlan) -> SetupResult<ExitCode> {
     // Away from voe's terminal: Ctrl-C there is for voe to handle.
     let _ = rustix::process::setsid();
     if plan.view.is_some() {
@@ -102,7 +102,7 @@ fn build(control: &Control, plan: &Plan) -> Done<ExitCode> {
 }
 
 /// The set-up inside the process namespace, before the toolbox runs.
-fn inside(plan: &Plan, supervisor: Option<&OwnedFd>, tell: &OwnedFd) -> Done {
+fn inside(plan: &SetupPlan, supervisor: Option<&OwnedFd>, tell: &OwnedFd) -> SetupResult {
     sys::die_with_parent(supervisor)?;
     bounds::join_groups(&plan.bounds)?;
     if let Some(view) = &plan.view {
@@ -132,7 +132,7 @@ enum Apart {
 
 /// Without a process namespace that ends everything in it, a second process has to do so when voe kills the one that it
 /// started.
-fn keep_apart() -> Done<Apart> {
+fn keep_apart() -> SetupResult<Apart> {
     let (read, write) = pipe()?;
     match sys::fork_into_process_namespace(false)? {
         sys::Fork::Child => {
@@ -149,13 +149,13 @@ fn keep_apart() -> Done<Apart> {
     }
 }
 
-fn pipe() -> Done<(Option<OwnedFd>, Option<OwnedFd>)> {
+fn pipe() -> SetupResult<(Option<OwnedFd>, Option<OwnedFd>)> {
     let (read, write) =
         rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).step(SetupStep::Processes, || "pipe".into())?;
     Ok((Some(read), Some(write)))
 }
 
-fn socket_pair() -> Done<(OwnedFd, OwnedFd)> {
+fn socket_pair() -> SetupResult<(OwnedFd, OwnedFd)> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType};
     rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
         .step(SetupStep::Processes, || "socket pair".into())

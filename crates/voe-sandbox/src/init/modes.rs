@@ -13,9 +13,9 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Timespec, Timestamps}
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-use super::notify::{self, Answer, Call, Listener};
+use super::notify::{self, Listener, NotifyResponse, WaitingCall};
 use super::outside::FCHMODAT2;
-use crate::plan::Plan;
+use crate::plan::SetupPlan;
 
 /// The maximum length of a path, including the 0 at its end.
 const LONGEST_PATH: usize = 4096;
@@ -39,13 +39,13 @@ struct Named {
     follow: bool,
 }
 
-enum Change {
+enum ModeChange {
     Mode(u32),
     Times(Timestamps),
 }
 
 impl Modes {
-    pub(super) fn new(listener: OwnedFd, plan: &Plan, toolbox: Pid) -> Self {
+    pub(super) fn new(listener: OwnedFd, plan: &SetupPlan, toolbox: Pid) -> Self {
         let own = plan.writable.iter().filter(|path| !path.starts_with("/dev")).cloned().collect();
         Self { listener: Listener::new(listener), own, toolbox }
     }
@@ -59,11 +59,11 @@ impl Modes {
         let Ok(call) = self.listener.receive() else { return };
         let answer = if self.is_toolbox(call.thread) {
             // voe's own code, which no command can inspect. It changes only files that it wrote, by descriptor.
-            if call.number == libc::SYS_fchmod { Answer::Continue } else { Answer::Errno(libc::EPERM) }
+            if call.number == libc::SYS_fchmod { NotifyResponse::Continue } else { NotifyResponse::Errno(libc::EPERM) }
         } else {
             match self.carry_out(&call) {
-                Ok(()) => Answer::Done,
-                Err(errno) => Answer::Errno(errno.raw_os_error()),
+                Ok(()) => NotifyResponse::Done,
+                Err(errno) => NotifyResponse::Errno(errno.raw_os_error()),
             }
         };
         self.listener.send(&call, answer);
@@ -74,7 +74,7 @@ impl Modes {
         i64::from(thread) == i64::from(toolbox) || Path::new(&format!("/proc/{toolbox}/task/{thread}")).exists()
     }
 
-    fn carry_out(&self, call: &Call) -> Result<(), Errno> {
+    fn carry_out(&self, call: &WaitingCall) -> Result<(), Errno> {
         let (named, change) = read(call)?;
         let file = open(call.thread, &named)?;
         if !self.listener.still_valid(call) {
@@ -87,9 +87,9 @@ impl Modes {
             return Err(Errno::PERM);
         }
         match change {
-            Change::Mode(mode) if mode & SET_ID != 0 => Err(Errno::PERM),
-            Change::Mode(mode) => rustix::fs::chmod(&through, Mode::from_raw_mode(mode)),
-            Change::Times(times) => match rustix::fs::utimensat(&file, c"", &times, AtFlags::EMPTY_PATH) {
+            ModeChange::Mode(mode) if mode & SET_ID != 0 => Err(Errno::PERM),
+            ModeChange::Mode(mode) => rustix::fs::chmod(&through, Mode::from_raw_mode(mode)),
+            ModeChange::Times(times) => match rustix::fs::utimensat(&file, c"", &times, AtFlags::EMPTY_PATH) {
                 // Before Linux 5.8.
                 Err(Errno::INVAL) => rustix::fs::utimensat(CWD, &through, &times, AtFlags::empty()),
                 done => done,
@@ -99,7 +99,7 @@ impl Modes {
 }
 
 /// The change that a call requests.
-fn read(call: &Call) -> Result<(Named, Change), Errno> {
+fn read(call: &WaitingCall) -> Result<(Named, ModeChange), Errno> {
     let [first, second, third, fourth, ..] = call.arguments;
     let path = |address: u64| match address {
         0 => Ok(Vec::new()),
@@ -115,24 +115,24 @@ fn read(call: &Call) -> Result<(Named, Change), Errno> {
         #[cfg(target_arch = "x86_64")]
         libc::SYS_chmod => {
             let path = whole(path(first)?, 0)?;
-            Ok((Named { dir: libc::AT_FDCWD, path, follow: true }, Change::Mode(second as u32)))
+            Ok((Named { dir: libc::AT_FDCWD, path, follow: true }, ModeChange::Mode(second as u32)))
         }
         libc::SYS_fchmod => {
             let named = Named { dir: first as i32, path: Vec::new(), follow: true };
-            Ok((named, Change::Mode(second as u32)))
+            Ok((named, ModeChange::Mode(second as u32)))
         }
         libc::SYS_fchmodat => {
             let path = whole(path(second)?, 0)?;
-            Ok((Named { dir: first as i32, path, follow: true }, Change::Mode(third as u32)))
+            Ok((Named { dir: first as i32, path, follow: true }, ModeChange::Mode(third as u32)))
         }
         FCHMODAT2 => {
             let path = whole(path(second)?, fourth)?;
-            Ok((Named { dir: first as i32, path, follow: !no_follow(fourth) }, Change::Mode(third as u32)))
+            Ok((Named { dir: first as i32, path, follow: !no_follow(fourth) }, ModeChange::Mode(third as u32)))
         }
         libc::SYS_utimensat => {
             let path = if second == 0 { Vec::new() } else { whole(path(second)?, fourth)? };
             let named = Named { dir: first as i32, path, follow: !no_follow(fourth) };
-            Ok((named, Change::Times(times_at(call.thread, third)?)))
+            Ok((named, ModeChange::Times(times_at(call.thread, third)?)))
         }
         _ => Err(Errno::NOSYS),
     }

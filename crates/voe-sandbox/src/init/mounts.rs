@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags};
 
-use crate::setup::{Done, InStep, SetupFailure, SetupStep};
+use crate::setup::{InStep, SetupFailure, SetupResult, SetupStep};
 use crate::sys;
 
 // From linux/mount.h.
@@ -18,18 +18,18 @@ const NOSUID: u64 = 0x2;
 pub(crate) const NODEV: u64 = 0x4;
 
 /// The directory that becomes the root.
-pub(crate) struct Root(OwnedFd);
+pub(crate) struct NewRoot(OwnedFd);
 
 /// The kind of file that is made at a path inside if nothing is there.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum MountPointKind {
     Dir,
     File,
 }
 
-impl Root {
+impl NewRoot {
     /// A new file system at `stage`, empty but for what is mounted into it.
-    pub(crate) fn create(stage: &Path) -> Done<Self> {
+    pub(crate) fn create(stage: &Path) -> SetupResult<Self> {
         tmpfs_at(stage, 16 << 20, 0o755).step(SetupStep::Mounts, || format!("a root at {}", stage.display()))?;
         let fd = rustix::fs::open(stage, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .step(SetupStep::Mounts, || "root".into())?;
@@ -42,7 +42,7 @@ impl Root {
 
     /// Opens a path inside, making missing parts. A link on the way is an error: nothing that voe puts into the root is
     /// behind one.
-    pub(crate) fn place(&self, path: &Path, kind: Kind) -> Done<OwnedFd> {
+    pub(crate) fn place(&self, path: &Path, kind: MountPointKind) -> SetupResult<OwnedFd> {
         let parts: Vec<&OsStr> = path
             .components()
             .filter_map(|part| match part {
@@ -56,7 +56,7 @@ impl Root {
             let last = index + 1 == parts.len();
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let next = match rustix::fs::openat(&at, *name, flags, Mode::empty()) {
-                Err(Errno::NOENT) if last && kind == Kind::File => {
+                Err(Errno::NOENT) if last && kind == MountPointKind::File => {
                     let create = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
                     rustix::fs::openat(&at, *name, create, Mode::from_raw_mode(0o644))
                         .step(SetupStep::Mounts, || named("make"))?;
@@ -87,10 +87,10 @@ impl Root {
     }
 
     /// Binds `from` (a path outside) to `to` (a path inside), with what is mounted below it.
-    pub(crate) fn bind(&self, from: &Path, to: &Path, write: bool) -> Done {
+    pub(crate) fn bind(&self, from: &Path, to: &Path, write: bool) -> SetupResult {
         let named = || format!("bind {} to {}", from.display(), to.display());
         let meta = fs::symlink_metadata(from).step(SetupStep::Mounts, named)?;
-        let target = self.place(to, if meta.is_dir() { Kind::Dir } else { Kind::File })?;
+        let target = self.place(to, if meta.is_dir() { MountPointKind::Dir } else { MountPointKind::File })?;
         let flags = OpenTreeFlags::OPEN_TREE_CLONE
             | OpenTreeFlags::OPEN_TREE_CLOEXEC
             | OpenTreeFlags::AT_RECURSIVE
@@ -107,14 +107,14 @@ impl Root {
     }
 
     /// A new tmpfs inside.
-    pub(crate) fn tmpfs(&self, to: &Path, bytes: u64, mode: u32) -> Done {
-        let target = self.place(to, Kind::Dir)?;
+    pub(crate) fn tmpfs(&self, to: &Path, bytes: u64, mode: u32) -> SetupResult {
+        let target = self.place(to, MountPointKind::Dir)?;
         tmpfs_at(&through_fd(target.as_fd()), bytes, mode).step(SetupStep::Mounts, || format!("empty {}", to.display()))
     }
 
     /// Makes the file system at a path inside read-only; what is mounted into it stays as it is.
-    pub(crate) fn seal(&self, path: &Path) -> Done {
-        let top = self.place(path, Kind::Dir)?;
+    pub(crate) fn seal(&self, path: &Path) -> SetupResult {
+        let top = self.place(path, MountPointKind::Dir)?;
         sys::mount_attributes(top.as_fd(), RDONLY | NOSUID | NODEV, 0, 0, false)
             .step(SetupStep::Mounts, || format!("seal {}", path.display()))
     }

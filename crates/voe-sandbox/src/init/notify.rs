@@ -14,7 +14,7 @@ const CONTINUE: u32 = 1;
 pub(super) struct Listener(OwnedFd);
 
 /// A call that waits.
-pub(super) struct Call {
+pub(super) struct WaitingCall {
     id: u64,
     /// The thread that made it.
     pub(super) thread: u32,
@@ -24,7 +24,7 @@ pub(super) struct Call {
 
 /// The answer to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum NotifyResponse {
     /// It was carried out.
     Done,
     /// It fails with this.
@@ -43,27 +43,27 @@ impl Listener {
     }
 
     /// The next call. An error if its caller has exited meanwhile.
-    pub(super) fn receive(&self) -> io::Result<Call> {
+    pub(super) fn receive(&self) -> io::Result<WaitingCall> {
         // SAFETY: all-zero bytes are a valid seccomp_notif, and the kernel asks for zeros.
         let mut call: libc::seccomp_notif = unsafe { std::mem::zeroed() };
         // SAFETY: the structure lives through the call and has the layout that the request names.
         if unsafe { libc::ioctl(self.0.as_raw_fd(), RECEIVE as _, &raw mut call) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        Ok(Call { id: call.id, thread: call.pid, number: call.data.nr.into(), arguments: call.data.args })
+        Ok(WaitingCall { id: call.id, thread: call.pid, number: call.data.nr.into(), arguments: call.data.args })
     }
 
     /// Whether the caller still waits; if so, facts read by its thread id were the caller's.
-    pub(super) fn still_valid(&self, call: &Call) -> bool {
+    pub(super) fn still_valid(&self, call: &WaitingCall) -> bool {
         // SAFETY: the number lives through the call.
         unsafe { libc::ioctl(self.0.as_raw_fd(), STILL_VALID as _, &raw const call.id) == 0 }
     }
 
-    pub(super) fn send(&self, call: &Call, answer: Answer) {
+    pub(super) fn send(&self, call: &WaitingCall, answer: NotifyResponse) {
         let (error, flags) = match answer {
-            Answer::Done => (0, 0),
-            Answer::Errno(errno) => (-errno, 0),
-            Answer::Continue => (0, CONTINUE),
+            NotifyResponse::Done => (0, 0),
+            NotifyResponse::Errno(errno) => (-errno, 0),
+            NotifyResponse::Continue => (0, CONTINUE),
         };
         let response = libc::seccomp_notif_resp { id: call.id, val: 0, error, flags };
         // If the caller is gone, the answer is not needed. SAFETY: as above.

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
-use super::control::Control;
+use super::control::HelperControl;
 use super::modes::Modes;
 use super::tree;
-use super::usage::{Machine, Processes};
+use super::usage::{MachineMemory, Processes};
 use super::view::Mounted;
-use crate::plan::{HelperReply, HelperRequest, Plan};
-use crate::setup::{Done, SetupFailure, SetupStep};
+use crate::plan::{HelperReply, HelperRequest, SetupPlan};
+use crate::setup::{SetupFailure, SetupResult, SetupStep};
 use crate::sys::{self, ChildProcess};
 
 /// How often the limits are checked: short enough that a disk filler writes only some hundred MB beyond its limit, long enough
@@ -39,15 +39,15 @@ const ROOM_TO_DELETE: u64 = 32 << 20;
 
 /// Serves until the toolbox ends or voe goes away. Returns the toolbox's exit code.
 pub(super) fn run(
-    control: &Control,
-    plan: &Plan,
+    control: &HelperControl,
+    plan: &SetupPlan,
     mounted: Option<Mounted>,
     processes: Option<OwnedFd>,
     modes: Option<Modes>,
     keeper: Option<&OwnedFd>,
     child: &ChildProcess,
 ) -> ExitCode {
-    let mut watch = Watch::new(plan, processes);
+    let mut watch = SupervisedLimits::new(plan, processes);
     let mut looked = Instant::now();
     loop {
         let (orders, ended) = (control.fd(), child.pidfd());
@@ -98,7 +98,7 @@ pub(super) fn run(
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
-fn report(done: Done) -> HelperReply {
+fn report(done: SetupResult) -> HelperReply {
     match done {
         Ok(()) => HelperReply::Done,
         Err(failure) => HelperReply::Failed(failure),
@@ -106,8 +106,8 @@ fn report(done: Done) -> HelperReply {
 }
 
 /// The limits that only the supervisor enforces.
-struct Watch<'a> {
-    plan: &'a Plan,
+struct SupervisedLimits<'a> {
+    plan: &'a SetupPlan,
     /// The namespace's `/proc`.
     processes: Option<OwnedFd>,
     events: Option<fs::File>,
@@ -118,15 +118,16 @@ struct Watch<'a> {
     /// Bytes that were free on its disk at the start.
     free_at_start: Option<u64>,
     /// The machine's memory at the start.
-    memory_at_start: Machine,
+    memory_at_start: MachineMemory,
     /// Bytes beyond which commands are ended: the limit, or a little more than the use when it was reached.
     tolerated: u64,
 }
 
-impl<'a> Watch<'a> {
-    fn new(plan: &'a Plan, processes: Option<OwnedFd>) -> Self {
+impl<'a> SupervisedLimits<'a> {
+    fn new(plan: &'a SetupPlan, processes: Option<OwnedFd>) -> Self {
         let events = fs::OpenOptions::new().append(true).create(true).open(plan.home.join("events")).ok();
-        let memory_at_start = if plan.bounds.watch_memory.is_some() { Machine::now() } else { Machine::default() };
+        let memory_at_start =
+            if plan.bounds.watch_memory.is_some() { MachineMemory::now() } else { MachineMemory::default() };
         Self {
             plan,
             processes,
@@ -187,7 +188,7 @@ impl<'a> Watch<'a> {
     /// of the machine's use counts as the sandbox's when the machine has little left.
     fn memory_used(&self, inside: Option<&Processes>, limit: u64) -> u64 {
         let taken = inside.map(|inside| inside.memory(limit)).unwrap_or_default();
-        let machine = Machine::now();
+        let machine = MachineMemory::now();
         let scarce = machine.available < limit.min(machine.total / SCARCE);
         let grown = machine.shared.saturating_sub(self.memory_at_start.shared);
         if taken.hidden || scarce { taken.bytes.max(grown) } else { taken.bytes }

@@ -25,7 +25,7 @@ pub(crate) struct Processes {
 
 /// The bytes that some processes take.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Taken {
+pub(crate) struct TakenBytes {
     pub(crate) bytes: u64,
     /// A process could not be examined (it called `prctl(PR_SET_DUMPABLE, 0)`), so there may be more.
     pub(crate) hidden: bool,
@@ -66,7 +66,7 @@ impl Processes {
     /// Their memory: private pages, also swapped out; shared mappings without a file; files in memory without a name.
     ///
     /// Pages of a shared mapping that no process maps any more (`madvise`, `munmap` of a part) are not counted.
-    pub(crate) fn memory(&self, limit: u64) -> Taken {
+    pub(crate) fn memory(&self, limit: u64) -> TakenBytes {
         let status: Vec<_> = self.pids.iter().filter_map(|pid| Some((*pid, self.status(*pid)?))).collect();
         let private = status.iter().map(|(_, status)| status.private).sum::<u64>();
         let nameless = self.nameless(&[]);
@@ -74,21 +74,21 @@ impl Processes {
         // Each process counts shared pages as its own, so this is too much where there are several.
         let most = private + files + status.iter().map(|(_, status)| status.shared).sum::<u64>();
         if most <= limit {
-            return Taken { bytes: most, hidden: nameless.hidden };
+            return TakenBytes { bytes: most, hidden: nameless.hidden };
         }
         let own = own_memory_device();
         let mapped = status.iter().filter(|(_, status)| status.shared > 0).map(|(pid, status)| {
             let smaps = self.read(*pid, "smaps").map(|file| mapped_without_file(file, own, &nameless.memory));
             smaps.unwrap_or(status.shared)
         });
-        Taken { bytes: private + files + mapped.sum::<u64>(), hidden: nameless.hidden }
+        TakenBytes { bytes: private + files + mapped.sum::<u64>(), hidden: nameless.hidden }
     }
 
     /// Bytes of their open files on disk that have no name any more. `disks` are the devices that count as a disk even where
     /// they are in memory.
-    pub(crate) fn unlinked(&self, disks: &[u64]) -> Taken {
+    pub(crate) fn unlinked(&self, disks: &[u64]) -> TakenBytes {
         let nameless = self.nameless(disks);
-        Taken { bytes: nameless.disk.values().sum(), hidden: nameless.hidden }
+        TakenBytes { bytes: nameless.disk.values().sum(), hidden: nameless.hidden }
     }
 
     fn nameless(&self, disks: &[u64]) -> Nameless {
@@ -127,10 +127,10 @@ impl Processes {
         found
     }
 
-    fn status(&self, pid: i32) -> Option<Status> {
+    fn status(&self, pid: i32) -> Option<ProcessMemory> {
         let mut text = String::new();
         self.read(pid, "status")?.take(64 << 10).read_to_string(&mut text).ok()?;
-        Some(Status::of(&text))
+        Some(ProcessMemory::of(&text))
     }
 
     fn read(&self, pid: i32, name: &str) -> Option<fs::File> {
@@ -171,14 +171,14 @@ fn in_memory(dir: BorrowedFd<'_>, name: &std::ffi::CStr) -> bool {
 
 /// Fields of `/proc/<pid>/status`, in bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Status {
+struct ProcessMemory {
     /// Anonymous pages, in memory and swapped out.
     private: u64,
     /// Pages of shared memory.
     shared: u64,
 }
 
-impl Status {
+impl ProcessMemory {
     fn of(text: &str) -> Self {
         let mut status = Self::default();
         for line in text.lines() {
@@ -235,14 +235,14 @@ fn directory(at: BorrowedFd<'_>, path: &str) -> Option<OwnedFd> {
 
 /// Fields of `/proc/meminfo`, in bytes.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Machine {
+pub(crate) struct MachineMemory {
     pub(crate) total: u64,
     pub(crate) available: u64,
     /// Shared memory and files in memory, of all processes.
     pub(crate) shared: u64,
 }
 
-impl Machine {
+impl MachineMemory {
     pub(crate) fn now() -> Self {
         Self::of(&fs::read_to_string("/proc/meminfo").unwrap_or_default())
     }
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn the_status_of_a_process_is_read_in_bytes() {
         let text = "Name:\tRssShmem: 9\nRssAnon:\t    8 kB\nRssFile:\t  100 kB\nRssShmem:\t    4 kB\nVmSwap:\t  2 kB\n";
-        assert_eq!(Status::of(text), Status { private: 10 << 10, shared: 4 << 10 });
+        assert_eq!(ProcessMemory::of(text), ProcessMemory { private: 10 << 10, shared: 4 << 10 });
     }
 
     #[test]
@@ -303,6 +303,6 @@ mod tests {
     #[test]
     fn the_machines_memory_is_read_in_bytes() {
         let text = "MemTotal: 8 kB\nMemFree: 1 kB\nMemAvailable: 4 kB\nShmem: 2 kB\nShmemHugePages: 9 kB\n";
-        assert_eq!(Machine::of(text), Machine { total: 8 << 10, available: 4 << 10, shared: 2 << 10 });
+        assert_eq!(MachineMemory::of(text), MachineMemory { total: 8 << 10, available: 4 << 10, shared: 2 << 10 });
     }
 }

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use rustix::thread::UnshareFlags;
 
-use super::mounts::{self, Kind, Root};
-use crate::plan::{BASE_INSIDE, Bind, MASKS, Plan, Stack, Tree, View};
-use crate::setup::{Done, InStep, SetupFailure, SetupStep};
+use super::mounts::{self, MountPointKind, NewRoot};
+use crate::plan::{BASE_INSIDE, Bind, FileSystemPlan, MASKS, OverlayTree, SetupPlan, Stack};
+use crate::setup::{InStep, SetupFailure, SetupResult, SetupStep};
 use crate::sys;
 
 /// Directories below the root that start out empty inside.
@@ -41,16 +41,16 @@ const PROC_MASKED: [&str; 11] = [
 
 /// Handles for changing the view later.
 pub(super) struct Mounted {
-    root: Root,
+    root: NewRoot,
     home: PathBuf,
     layers: PathBuf,
-    trees: Vec<Tree>,
+    trees: Vec<OverlayTree>,
     masked: Vec<PathBuf>,
     user: bool,
 }
 
 /// Builds the view at `stage` in the sandbox's directory.
-pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
+pub(super) fn build(plan: &SetupPlan, view: &FileSystemPlan) -> SetupResult<Mounted> {
     let change = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", change).step(SetupStep::Namespaces, || "private mounts".into())?;
     let stage = plan.home.join("stage");
@@ -60,7 +60,7 @@ pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
         rustix::mount::mount_bind(&tree.lower, &to)
             .step(SetupStep::Mounts, || format!("bind {}", tree.lower.display()))?;
     }
-    let root = Root::create(&stage)?;
+    let root = NewRoot::create(&stage)?;
     top(&root, &view.root)?;
     devices(&root, plan.bounds.shm_bytes)?;
     // Deeper ones later, so that a hidden path in a shown directory stays hidden, and a shown one in a hidden directory is seen.
@@ -104,7 +104,7 @@ pub(super) fn build(plan: &Plan, view: &View) -> Done<Mounted> {
 }
 
 /// Enters the view from the first process of the process namespace.
-pub(super) fn enter(plan: &Plan, _view: &View) -> Done {
+pub(super) fn enter(plan: &SetupPlan, _view: &FileSystemPlan) -> SetupResult {
     sys::unshare(UnshareFlags::NEWNS).step(SetupStep::Namespaces, || "mount namespace".into())?;
     let change = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", change).step(SetupStep::Namespaces, || "receive mounts".into())?;
@@ -118,14 +118,14 @@ pub(super) fn enter(plan: &Plan, _view: &View) -> Done {
 }
 
 /// Binds everything below the host's root that isn't left out, read-only.
-fn top(root: &Root, from: &Path) -> Done {
+fn top(root: &NewRoot, from: &Path) -> SetupResult {
     let entries = fs::read_dir(from).step(SetupStep::Mounts, || format!("read {}", from.display()))?;
     for entry in entries {
         let entry = entry.step(SetupStep::Mounts, || format!("read {}", from.display()))?;
         let (name, kind) = (entry.file_name(), entry.file_type().step(SetupStep::Mounts, || "read the root".into())?);
         let inside = Path::new("/").join(&name);
         if NOT_SHOWN.iter().any(|hidden| name == *hidden) {
-            root.place(&inside, Kind::Dir)?;
+            root.place(&inside, MountPointKind::Dir)?;
         } else if kind.is_symlink() {
             let target = fs::read_link(entry.path()).step(SetupStep::Mounts, || "read the root".into())?;
             rustix::fs::symlinkat(&target, root.fd(), &name)
@@ -139,20 +139,20 @@ fn top(root: &Root, from: &Path) -> Done {
         }
     }
     for name in NOT_SHOWN {
-        root.place(&Path::new("/").join(name), Kind::Dir)?;
+        root.place(&Path::new("/").join(name), MountPointKind::Dir)?;
     }
     Ok(())
 }
 
 /// A minimal `/dev`.
-fn devices(root: &Root, shm_bytes: u64) -> Done {
+fn devices(root: &NewRoot, shm_bytes: u64) -> SetupResult {
     for name in DEVICES {
         let path = Path::new("/dev").join(name);
         if fs::symlink_metadata(&path).is_ok_and(|meta| meta.file_type().is_char_device()) {
             root.bind(&path, &path, true)?;
         }
     }
-    let pts = root.place(Path::new("/dev/pts"), Kind::Dir)?;
+    let pts = root.place(Path::new("/dev/pts"), MountPointKind::Dir)?;
     let target = mounts::through_fd(pts.as_fd());
     rustix::mount::mount(
         "devpts",
@@ -163,7 +163,7 @@ fn devices(root: &Root, shm_bytes: u64) -> Done {
     )
     .step(SetupStep::Mounts, || "/dev/pts".into())?;
     root.tmpfs(Path::new("/dev/shm"), shm_bytes, 0o1777)?;
-    let dev = root.place(Path::new("/dev"), Kind::Dir)?;
+    let dev = root.place(Path::new("/dev"), MountPointKind::Dir)?;
     for (target, name) in [
         ("pts/ptmx", "ptmx"),
         ("/proc/self/fd", "fd"),
@@ -176,7 +176,7 @@ fn devices(root: &Root, shm_bytes: u64) -> Done {
     Ok(())
 }
 
-fn proc(at: &Path, user_namespace: bool) -> Done {
+fn proc(at: &Path, user_namespace: bool) -> SetupResult {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     // Kernels before 5.8 do not know the option.
     if rustix::mount::mount("proc", at, "proc", flags, c"hidepid=ptraceable").is_err() {
@@ -213,9 +213,9 @@ fn proc(at: &Path, user_namespace: bool) -> Done {
 
 impl Mounted {
     /// Continues in another layer: the present ones are only read from then on.
-    pub(super) fn restack(&self, stack: &Stack) -> Done {
+    pub(super) fn restack(&self, stack: &Stack) -> SetupResult {
         for tree in self.trees.iter().rev() {
-            let top = self.root.place(&tree.at, Kind::Dir)?;
+            let top = self.root.place(&tree.at, MountPointKind::Dir)?;
             rustix::mount::unmount(mounts::through_fd(top.as_fd()), UnmountFlags::DETACH)
                 .step(SetupStep::Mounts, || format!("take away {}", tree.at.display()))?;
         }
@@ -226,9 +226,9 @@ impl Mounted {
         Ok(())
     }
 
-    fn stack(&self, stack: &Stack) -> Done {
+    fn stack(&self, stack: &Stack) -> SetupResult {
         for (number, tree) in self.trees.iter().enumerate() {
-            let target = self.root.place(&tree.at, Kind::Dir)?;
+            let target = self.root.place(&tree.at, MountPointKind::Dir)?;
             self.overlay(number, stack, &mounts::through_fd(target.as_fd()))
                 .step(SetupStep::Overlay, || format!("overlay on {}", tree.at.display()))?;
         }
@@ -250,8 +250,8 @@ impl Mounted {
 
     /// Shows the workspace as it was at the start. Not by a bind: through an overlay no command can connect to a socket or write
     /// to a named pipe in the user's tree.
-    fn base(&self) -> Done {
-        let target = self.root.place(Path::new(BASE_INSIDE), Kind::Dir)?;
+    fn base(&self) -> SetupResult {
+        let target = self.root.place(Path::new(BASE_INSIDE), MountPointKind::Dir)?;
         let target = mounts::through_fd(target.as_fd());
         self.overlay_at(&target, MountFlags::RDONLY, &format!("lowerdir={}", self.lower(0)))
             .step(SetupStep::Overlay, || "overlay on the base".into())
@@ -276,12 +276,12 @@ impl Mounted {
     }
 
     /// In a tree a layer hides the path already, and a command may have put something else there, so a failure is ignored.
-    fn mask(&self, path: &Path) -> Done {
+    fn mask(&self, path: &Path) -> SetupResult {
         let masked = self.mask_by_mount(path);
         if self.trees.iter().any(|tree| path.starts_with(&tree.at)) { Ok(()) } else { masked }
     }
 
-    fn mask_by_mount(&self, path: &Path) -> Done {
+    fn mask_by_mount(&self, path: &Path) -> SetupResult {
         if !self.root.has(path) {
             return Ok(());
         }

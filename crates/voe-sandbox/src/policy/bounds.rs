@@ -5,11 +5,11 @@ use std::os::unix::fs::MetadataExt;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use crate::plan::Bounds;
-use crate::setup::{Done, InStep, SetupStep};
+use crate::plan::ProcessLimits;
+use crate::setup::{InStep, SetupResult, SetupStep};
 
 /// Puts this process, and so all its children, into the control groups.
-pub(crate) fn join_groups(bounds: &Bounds) -> Done {
+pub(crate) fn join_groups(bounds: &ProcessLimits) -> SetupResult {
     for procs in &bounds.groups {
         fs::write(procs, "0").step(SetupStep::Limits, || format!("control group {}", procs.display()))?;
     }
@@ -17,7 +17,7 @@ pub(crate) fn join_groups(bounds: &Bounds) -> Done {
 }
 
 /// Sets the resource limits of single processes.
-pub(crate) fn set(bounds: &Bounds, user_namespace: bool) -> Done {
+pub(crate) fn set(bounds: &ProcessLimits, user_namespace: bool) -> SetupResult {
     let both = |value| Rlimit { current: Some(value), maximum: Some(value) };
     setrlimit(Resource::Fsize, both(bounds.file_bytes)).step(SetupStep::Limits, || "limit on file size".into())?;
     setrlimit(Resource::Core, both(0)).step(SetupStep::Limits, || "limit on core files".into())?;

@@ -1,6 +1,6 @@
 //! seccomp: system calls that no build, test or tool needs, and that could be a way out of the sandbox.
 
-use crate::setup::{Done, InStep, SetupStep};
+use crate::setup::{InStep, SetupResult, SetupStep};
 use crate::sys;
 
 // Instruction codes, from linux/bpf_common.h: load a word, jump if equal, jump if greater or equal, jump if any bit is set,
@@ -134,12 +134,12 @@ const OPEN: &[(libc::c_long, u32)] = &[
 ];
 
 /// Installs the filter. `no_sockets`: there is no network namespace, so all sockets are refused.
-pub(crate) fn apply(no_sockets: bool) -> Done {
+pub(crate) fn apply(no_sockets: bool) -> SetupResult {
     sys::seccomp(&program(no_sockets)).step(SetupStep::Seccomp, || "seccomp".into())
 }
 
 fn program(no_sockets: bool) -> Vec<libc::sock_filter> {
-    let mut code = Code::begin();
+    let mut code = FilterCode::begin();
     for call in REFUSED {
         code.refuse(*call, libc::EPERM);
     }
@@ -171,9 +171,9 @@ fn program(no_sockets: bool) -> Vec<libc::sock_filter> {
 
 /// A program under construction; the call's number is loaded between its parts.
 #[derive(Default)]
-pub(crate) struct Code(Vec<libc::sock_filter>);
+pub(crate) struct FilterCode(Vec<libc::sock_filter>);
 
-impl Code {
+impl FilterCode {
     /// Ends programs of another architecture, whose numbers mean other calls.
     pub(crate) fn begin() -> Self {
         let mut code = Self::default();

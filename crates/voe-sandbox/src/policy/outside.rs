@@ -4,8 +4,8 @@
 
 use std::os::fd::OwnedFd;
 
-use super::filter::{Code, JUMP_ANY, JUMP_EQUAL};
-use crate::setup::{Done, InStep, SetupStep};
+use super::filter::{FilterCode, JUMP_ANY, JUMP_EQUAL};
+use crate::setup::{InStep, SetupResult, SetupStep};
 use crate::sys;
 
 /// Calls that the supervisor carries out or refuses.
@@ -107,13 +107,13 @@ const PRIO_USER: u32 = 2;
 const IOPRIO_WHO_USER: u32 = 3;
 
 /// Installs the filter. On the returned descriptor the supervisor receives the calls in [`ASKED`].
-pub(crate) fn apply() -> Done<OwnedFd> {
+pub(crate) fn apply() -> SetupResult<OwnedFd> {
     sys::seccomp_listener(&program())
         .step(SetupStep::Seccomp, || "seccomp: changes of modes (another program listens already?)".into())
 }
 
 fn program() -> Vec<libc::sock_filter> {
-    let mut code = Code::begin();
+    let mut code = FilterCode::begin();
     for call in ASKED {
         code.ask(*call);
     }

@@ -2,7 +2,7 @@
 
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
-use crate::setup::{Done, InStep, SetupStep};
+use crate::setup::{InStep, SetupResult, SetupStep};
 
 /// Capabilities that root keeps inside namespaces: those over files of other owners. Outside the workspace, `/tmp` and the
 /// private home, mounts are read-only for root as well.
@@ -10,7 +10,7 @@ const KEPT_BY_ROOT: CapabilitySet =
     CapabilitySet::CHOWN.union(CapabilitySet::DAC_OVERRIDE).union(CapabilitySet::FOWNER).union(CapabilitySet::FSETID);
 
 /// Drops all capabilities for good (where `mounts_confine`, root keeps those over files), and lets no program gain any.
-pub(crate) fn drop_all(mounts_confine: bool) -> Done {
+pub(crate) fn drop_all(mounts_confine: bool) -> SetupResult {
     let root = rustix::process::geteuid().is_root();
     let kept = if root && mounts_confine { KEPT_BY_ROOT } else { CapabilitySet::empty() };
     for number in 0..64 {

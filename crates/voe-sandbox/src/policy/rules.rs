@@ -7,20 +7,20 @@ use landlock::{
     RulesetStatus, Scope,
 };
 
-use crate::plan::Plan;
-use crate::setup::{Done, InStep, SetupFailure, SetupStep};
+use crate::plan::SetupPlan;
+use crate::setup::{InStep, SetupFailure, SetupResult, SetupStep};
 
 /// The newest rules that are used where the kernel knows them; older kernels enforce those that they know.
 const NEWEST: ABI = ABI::V6;
 
 /// Restricts this process and its children.
-pub(crate) fn apply(plan: &Plan) -> Done {
+pub(crate) fn apply(plan: &SetupPlan) -> SetupResult {
     // In a private file system Landlock is a second layer and may be missing; where it is the only one, it may not.
     fence(&plan.readable, &plan.writable, plan.view.is_none())
 }
 
 /// In a container: everything but voe's own directory may be written, since commands run as root there.
-pub(crate) fn guard_own(own: &Path, scratch: &Path) -> Done {
+pub(crate) fn guard_own(own: &Path, scratch: &Path) -> SetupResult {
     let entries = std::fs::read_dir("/").step(SetupStep::Landlock, || "read /".into())?;
     let mut writable: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path != own).collect();
     writable.push(scratch.to_path_buf());
@@ -28,7 +28,7 @@ pub(crate) fn guard_own(own: &Path, scratch: &Path) -> Done {
 }
 
 /// `readable`: empty for everything.
-fn fence(readable: &[PathBuf], writable: &[PathBuf], required: bool) -> Done {
+fn fence(readable: &[PathBuf], writable: &[PathBuf], required: bool) -> SetupResult {
     // Without this right `truncate` empties any file by path: then Landlock can be a second layer, but not the only one.
     let truncation = if required { CompatLevel::HardRequirement } else { CompatLevel::BestEffort };
     let mut rules = Ruleset::default()

@@ -10,14 +10,14 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use rustix::process::Pid;
 use voe_protocol::BaseSource;
 
-use super::content::{Content, GITLINK, LINK, git_mode};
+use super::content::{GITLINK, HashedContent, LINK, git_mode};
 
 /// The base.
 #[derive(Debug)]
-pub(crate) struct Base {
+pub(crate) struct TrackedBase {
     /// Sorted by path.
     tracked: Vec<Tracked>,
-    source: Source,
+    source: BaseStore,
 }
 
 /// A file that is never ignored, since the base has it.
@@ -29,12 +29,12 @@ struct Tracked {
 }
 
 #[derive(Debug)]
-enum Source {
-    Git { git_dir: PathBuf, reader: Option<Reader> },
+enum BaseStore {
+    Git { git_dir: PathBuf, reader: Option<ObjectReader> },
     Dir(PathBuf),
 }
 
-impl Base {
+impl TrackedBase {
     /// Reads which files the base has.
     pub(crate) fn open(pristine: &BaseSource) -> io::Result<Self> {
         match pristine {
@@ -49,9 +49,9 @@ impl Base {
                 }
                 let mut tracked: Vec<Tracked> = output.stdout.split(|&b| b == 0).filter_map(listed).collect();
                 tracked.sort_by(|a, b| a.path.cmp(&b.path));
-                Ok(Self { tracked, source: Source::Git { git_dir: git_dir.clone(), reader: None } })
+                Ok(Self { tracked, source: BaseStore::Git { git_dir: git_dir.clone(), reader: None } })
             }
-            BaseSource::Dir(dir) => Ok(Self { tracked: in_index(dir), source: Source::Dir(dir.clone()) }),
+            BaseSource::Dir(dir) => Ok(Self { tracked: in_index(dir), source: BaseStore::Dir(dir.clone()) }),
         }
     }
 
@@ -74,9 +74,9 @@ impl Base {
     }
 
     /// A file's content at base; `None` if it was not there. Of a content longer than `keep` bytes only the hash is kept.
-    pub(crate) fn content(&mut self, path: &[u8], keep: u64) -> io::Result<Option<Content>> {
+    pub(crate) fn content(&mut self, path: &[u8], keep: u64) -> io::Result<Option<HashedContent>> {
         match &mut self.source {
-            Source::Git { git_dir, reader } => {
+            BaseStore::Git { git_dir, reader } => {
                 let Ok(at) = self.tracked.binary_search_by(|tracked| (*tracked.path).cmp(path)) else {
                     return Ok(None);
                 };
@@ -88,7 +88,7 @@ impl Base {
                 loop {
                     let live = match reader {
                         Some(reader) => reader,
-                        None => reader.insert(Reader::start(git_dir)?),
+                        None => reader.insert(ObjectReader::start(git_dir)?),
                     };
                     match live.content(object, *mode, keep) {
                         Ok(content) => return Ok(Some(content)),
@@ -102,14 +102,14 @@ impl Base {
                     }
                 }
             }
-            Source::Dir(root) => {
+            BaseStore::Dir(root) => {
                 let path = root.join(std::ffi::OsStr::from_bytes(path));
                 match fs::symlink_metadata(&path) {
                     Ok(meta) if meta.is_symlink() => {
-                        Ok(Some(Content::of(LINK, fs::read_link(&path)?.into_os_string().into_vec())))
+                        Ok(Some(HashedContent::of(LINK, fs::read_link(&path)?.into_os_string().into_vec())))
                     }
                     Ok(meta) if meta.is_file() => {
-                        Content::read(git_mode(meta.mode()), &mut File::open(&path)?, meta.len(), keep).map(Some)
+                        HashedContent::read(git_mode(meta.mode()), &mut File::open(&path)?, meta.len(), keep).map(Some)
                     }
                     Ok(_) => Ok(None),
                     Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -124,7 +124,7 @@ impl Base {
     /// The process that reads objects, if it runs: it must not be ended with a command's.
     pub(crate) fn reader(&self) -> Option<Pid> {
         match &self.source {
-            Source::Git { reader: Some(reader), .. } => Pid::from_raw(reader.child.id() as i32),
+            BaseStore::Git { reader: Some(reader), .. } => Pid::from_raw(reader.child.id() as i32),
             _ => None,
         }
     }
@@ -172,13 +172,13 @@ fn in_index(checkout: &Path) -> Vec<Tracked> {
 
 /// `git cat-file --batch`.
 #[derive(Debug)]
-struct Reader {
+struct ObjectReader {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
 }
 
-impl Reader {
+impl ObjectReader {
     fn start(git_dir: &Path) -> io::Result<Self> {
         let mut command = git(git_dir);
         command.args(["cat-file", "--batch"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -189,7 +189,7 @@ impl Reader {
         Ok(Self { child, stdin, stdout: BufReader::new(stdout) })
     }
 
-    fn content(&mut self, object: &str, mode: u32, keep: u64) -> io::Result<Content> {
+    fn content(&mut self, object: &str, mode: u32, keep: u64) -> io::Result<HashedContent> {
         writeln!(self.stdin, "{object}")?;
         self.stdin.flush()?;
         let mut head = String::new();
@@ -199,14 +199,14 @@ impl Reader {
         let Some(size) = size.filter(|_| head.contains(" blob ")) else {
             return Err(io::Error::other(format!("git does not have {object}: {}", head.trim_end())));
         };
-        let content = Content::read(mode, &mut (&mut self.stdout).take(size), size, keep)?;
+        let content = HashedContent::read(mode, &mut (&mut self.stdout).take(size), size, keep)?;
         let mut end = [0];
         self.stdout.read_exact(&mut end)?;
         Ok(content)
     }
 }
 
-impl Drop for Reader {
+impl Drop for ObjectReader {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -24,7 +24,7 @@ const HASHED: u64 = 256 << 20;
 
 /// A file's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Content {
+pub(crate) struct HashedContent {
     pub(crate) mode: u32,
     pub(crate) hash: [u8; 32],
     pub(crate) size: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Content {
     pub(crate) bytes: Option<Vec<u8>>,
 }
 
-impl Content {
+impl HashedContent {
     pub(crate) fn of(mode: u32, bytes: Vec<u8>) -> Self {
         Self { mode, hash: *blake3::hash(&bytes).as_bytes(), size: bytes.len() as u64, bytes: Some(bytes) }
     }

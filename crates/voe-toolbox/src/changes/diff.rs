@@ -5,7 +5,7 @@ use std::time::Duration;
 use similar::{ChangeTag, TextDiff};
 use voe_trace::{Change, ChangeKind};
 
-use super::content::{Content, LINK};
+use super::content::{HashedContent, LINK};
 
 /// Time limit: finding the best diff of two large texts can take long; a good one is enough.
 const LIMIT: Duration = Duration::from_millis(200);
@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_millis(200);
 const SHOWN: usize = 20_000;
 
 /// How a file got from one content to another. `None` if nothing differs.
-pub(crate) fn change(path: &[u8], old: Option<&Content>, new: Option<&Content>) -> Option<Change> {
+pub(crate) fn change(path: &[u8], old: Option<&HashedContent>, new: Option<&HashedContent>) -> Option<Change> {
     let kind = match (old, new) {
         (None, None) => return None,
         (Some(old), Some(new)) if (old.mode, old.hash) == (new.mode, new.hash) => return None,
@@ -22,13 +22,13 @@ pub(crate) fn change(path: &[u8], old: Option<&Content>, new: Option<&Content>) 
         (Some(_), None) => ChangeKind::Deleted,
         (Some(_), Some(_)) => ChangeKind::Modified,
     };
-    let binary = old.is_some_and(Content::binary) || new.is_some_and(Content::binary);
+    let binary = old.is_some_and(HashedContent::binary) || new.is_some_and(HashedContent::binary);
     let (added, removed) = if binary { (0, 0) } else { counts(text(old), text(new)) };
     Some(Change { path: String::from_utf8_lossy(path).into_owned(), kind, added, removed, binary })
 }
 
-fn text(content: Option<&Content>) -> &[u8] {
-    content.and_then(Content::text).unwrap_or_default()
+fn text(content: Option<&HashedContent>) -> &[u8] {
+    content.and_then(HashedContent::text).unwrap_or_default()
 }
 
 /// Lines added and removed.
@@ -55,20 +55,20 @@ fn lines(text: &[u8]) -> u64 {
 
 /// Diffs of several files, shortened as they are added.
 #[derive(Debug, Default)]
-pub(crate) struct Shown {
+pub(crate) struct ShownDiffs {
     text: String,
     left_out: usize,
 }
 
-impl Shown {
+impl ShownDiffs {
     /// Adds a file's diff.
-    pub(crate) fn add(&mut self, path: &[u8], old: Option<&Content>, new: Option<&Content>) {
+    pub(crate) fn add(&mut self, path: &[u8], old: Option<&HashedContent>, new: Option<&HashedContent>) {
         if self.text.len() >= SHOWN {
             self.left_out += 1;
             return;
         }
         let path = crate::names::shown(path);
-        let name = |side: &str, content: Option<&Content>| match content {
+        let name = |side: &str, content: Option<&HashedContent>| match content {
             Some(_) => format!("{side}/{path}"),
             None => "/dev/null".to_owned(),
         };
@@ -78,11 +78,11 @@ impl Shown {
         {
             self.text.push_str(&format!("{path}: mode {:o} to {:o}\n", old.mode, new.mode));
         }
-        if [old, new].into_iter().flatten().any(Content::binary) {
+        if [old, new].into_iter().flatten().any(HashedContent::binary) {
             self.text.push_str(&format!("Binary files {from} and {to} differ\n"));
             return;
         }
-        let shown = |content: Option<&Content>| {
+        let shown = |content: Option<&HashedContent>| {
             let text = String::from_utf8_lossy(text(content)).into_owned();
             if content.is_some_and(|content| content.mode == LINK) { format!("-> {text}\n") } else { text }
         };
@@ -113,8 +113,8 @@ mod tests {
     use super::*;
     use crate::changes::content::PLAIN;
 
-    fn content(text: &str) -> Content {
-        Content::of(PLAIN, text.as_bytes().to_vec())
+    fn content(text: &str) -> HashedContent {
+        HashedContent::of(PLAIN, text.as_bytes().to_vec())
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
         let (old, new) = (content("a\nb\nc\n"), content("a\nB\nc\nd"));
         let change = change(b"f", Some(&old), Some(&new)).unwrap();
         assert_eq!((change.kind, change.added, change.removed), (ChangeKind::Modified, 2, 1));
-        let mut shown = Shown::default();
+        let mut shown = ShownDiffs::default();
         shown.add(b"f", Some(&old), Some(&new));
         shown.add(b"g", None, Some(&content("x\0y")));
         insta::assert_snapshot!(shown.finish(), @r"
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_long_diff_is_shortened_at_a_line() {
-        let mut shown = Shown::default();
+        let mut shown = ShownDiffs::default();
         let long: String = (0..10_000).map(|n| format!("line {n}\n")).collect();
         shown.add(b"f", None, Some(&content(&long)));
         shown.add(b"g", None, Some(&content(&long)));

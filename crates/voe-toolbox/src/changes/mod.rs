@@ -26,13 +26,13 @@ use std::path::{Path, PathBuf};
 use rustix::process::Pid;
 use voe_trace::Change;
 
-use base::Base;
-use content::{Content, KEPT};
-use node::{Finding, Found, Stat};
+use base::TrackedBase;
+use content::{HashedContent, KEPT};
+use node::{Finding, Stat, WalkDifference};
 use store::TrackerStore;
-use tree::Tree;
+use tree::WorkspaceTree;
 use voe_evidence::command::Intent;
-use voe_protocol::{Setup, State};
+use voe_protocol::{Setup, WorkspaceState};
 
 /// More new files than this from one command that does not unpack or copy are not an edit. They are by-products.
 const FLOOD: usize = 5000;
@@ -45,8 +45,8 @@ const LISTED: usize = 100;
 pub(crate) struct Tracker {
     root: PathBuf,
     unwatched: bool,
-    tree: Tree,
-    base: Base,
+    tree: WorkspaceTree,
+    base: TrackedBase,
     store: TrackerStore,
     /// The files that differ from base.
     changed: BTreeMap<Vec<u8>, Changed>,
@@ -60,14 +60,14 @@ pub(crate) struct Tracker {
 /// A file that differs from base. The parts are mode and hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Changed {
-    base: Option<Key>,
-    now: Option<Key>,
+    base: Option<ContentKey>,
+    now: Option<ContentKey>,
 }
 
 /// Mode and hash of a content.
-type Key = (u32, [u8; 32]);
+type ContentKey = (u32, [u8; 32]);
 
-fn key(content: &Content) -> Key {
+fn key(content: &HashedContent) -> ContentKey {
     (content.mode, content.hash)
 }
 
@@ -86,7 +86,7 @@ pub(crate) enum By<'a> {
 
 /// What a call changed.
 #[derive(Debug, Default)]
-pub(crate) struct Report {
+pub(crate) struct CallChanges {
     pub(crate) changes: Vec<Change>,
     pub(crate) byproducts: Vec<String>,
     pub(crate) diff: String,
@@ -95,11 +95,11 @@ pub(crate) struct Report {
 impl Tracker {
     /// Scans the workspace for the first time, or again after the toolbox was killed.
     pub(crate) fn open(setup: &Setup, root: &Path, own: &Path) -> io::Result<Self> {
-        let base = Base::open(&setup.pristine)?;
+        let base = TrackedBase::open(&setup.pristine)?;
         let mut tracker = Self {
             root: root.to_owned(),
             unwatched: setup.unwatched,
-            tree: Tree::new(root, &setup.byproducts),
+            tree: WorkspaceTree::new(root, &setup.byproducts),
             base,
             store: TrackerStore::new(own)?,
             changed: BTreeMap::new(),
@@ -148,18 +148,18 @@ impl Tracker {
     }
 
     /// What a command changed.
-    pub(crate) fn after(&mut self, by: &By<'_>) -> io::Result<Report> {
+    pub(crate) fn after(&mut self, by: &By<'_>) -> io::Result<CallChanges> {
         if self.unwatched {
-            return Ok(Report::default());
+            return Ok(CallChanges::default());
         }
         let found = self.tree.scan(&self.base, &self.claimed, false)?;
         Ok(self.settle(found, by))
     }
 
     /// What a tool changed by writing one file, by its path relative to the workspace.
-    pub(crate) fn wrote(&mut self, path: &[u8]) -> io::Result<Report> {
+    pub(crate) fn wrote(&mut self, path: &[u8]) -> io::Result<CallChanges> {
         if self.unwatched {
-            return Ok(Report::default());
+            return Ok(CallChanges::default());
         }
         if self.claimed.insert(path.to_vec()) {
             let _ = self.store.keep_names(&self.claimed, &self.byproducts);
@@ -169,18 +169,18 @@ impl Tracker {
     }
 
     /// Reads what the walk has found, and separates edits from by-products.
-    fn settle(&mut self, mut found: Vec<Finding>, by: &By<'_>) -> Report {
-        let (mut report, mut shown) = (Report::default(), diff::Shown::default());
+    fn settle(&mut self, mut found: Vec<Finding>, by: &By<'_>) -> CallChanges {
+        let (mut report, mut shown) = (CallChanges::default(), diff::ShownDiffs::default());
         let names = self.byproducts.len();
-        let new = found.iter().filter(|(_, found)| *found == Found::New).count();
+        let new = found.iter().filter(|(_, found)| *found == WalkDifference::New).count();
         let flood = new > FLOOD && !matches!(by, By::Command(intent) if intent.bulk) && !matches!(by, By::Before);
         found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let mut listed = Vec::new();
         for (path, found) in found {
             match found {
-                Found::Special => drop(self.special.insert(path)),
-                Found::Hidden => drop(self.changed.remove(&path)),
-                Found::Byproduct { directory } => {
+                WalkDifference::Special => drop(self.special.insert(path)),
+                WalkDifference::Hidden => drop(self.changed.remove(&path)),
+                WalkDifference::Byproduct { directory } => {
                     let mut name = path;
                     if directory {
                         name.push(b'/');
@@ -189,18 +189,18 @@ impl Tracker {
                         listed.push(name);
                     }
                 }
-                Found::GoneUnseen => {
+                WalkDifference::GoneUnseen => {
                     self.special.remove(&path);
                     self.byproducts.remove(&path);
                     self.byproducts.remove(&[&path[..], b"/"].concat());
                 }
-                Found::Gone => {
+                WalkDifference::Gone => {
                     self.special.remove(&path);
                     if !self.byproducts.remove(&path) {
                         report.changes.extend(self.update(&path, None, &mut shown));
                     }
                 }
-                Found::New | Found::Touched => {
+                WalkDifference::New | WalkDifference::Touched => {
                     let known = self.byproducts.contains(&path);
                     let meant = match by {
                         By::Tool => true,
@@ -210,13 +210,13 @@ impl Tracker {
                     if known && !meant {
                         continue;
                     }
-                    if found == Found::New && flood && !meant {
+                    if found == WalkDifference::New && flood && !meant {
                         if self.byproducts.insert(path.clone()) {
                             listed.push(path);
                         }
                         continue;
                     }
-                    let now = match Content::in_workspace(&self.root, &path, KEPT) {
+                    let now = match HashedContent::in_workspace(&self.root, &path, KEPT) {
                         Ok(Some(now)) => now,
                         // Deleted since: the next scan reports it.
                         Ok(None) => continue,
@@ -256,7 +256,7 @@ impl Tracker {
     }
 
     /// Records a file's new content, and returns how it differs from the last one.
-    fn update(&mut self, path: &[u8], now: Option<Content>, shown: &mut diff::Shown) -> Option<Change> {
+    fn update(&mut self, path: &[u8], now: Option<HashedContent>, shown: &mut diff::ShownDiffs) -> Option<Change> {
         let known = self.changed.get(path).cloned();
         let before = match &known {
             Some(known) => known.now.map(|key| self.store.content(key)),
@@ -279,7 +279,7 @@ impl Tracker {
     }
 
     /// How the workspace differs from base, in two hashes.
-    pub(crate) fn hashes(&self) -> State {
+    pub(crate) fn hashes(&self) -> WorkspaceState {
         let hash = |wanted: &dyn Fn(&[u8]) -> bool| {
             let mut hasher = blake3::Hasher::new();
             let mut any = false;
@@ -294,11 +294,11 @@ impl Tracker {
             if any { hasher.finalize().to_hex()[..32].to_owned() } else { String::new() }
         };
         let code = |path: &[u8]| !voe_evidence::is_test_bytes(path);
-        State { tree: hash(&|_| true), code_tree: hash(&code), ..State::default() }
+        WorkspaceState { tree: hash(&|_| true), code_tree: hash(&code), ..WorkspaceState::default() }
     }
 
     /// The same with the files by name.
-    pub(crate) fn state(&mut self) -> State {
+    pub(crate) fn state(&mut self) -> WorkspaceState {
         let changed: Vec<(Vec<u8>, Changed)> = self.changed.iter().map(|(p, c)| (p.clone(), c.clone())).collect();
         let changes = changed.into_iter().filter_map(|(path, changed)| {
             let base = changed.base.and_then(|_| self.base.content(&path, KEPT).ok().flatten());
@@ -306,7 +306,7 @@ impl Tracker {
             diff::change(&path, base.as_ref(), now.as_ref())
         });
         let changes = changes.collect();
-        State { changes, byproducts: list(self.byproducts.iter().cloned().collect()), ..self.hashes() }
+        WorkspaceState { changes, byproducts: list(self.byproducts.iter().cloned().collect()), ..self.hashes() }
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Stat {
 
 /// What the walk found at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum WalkDifference {
     /// A file that was not there, or did not count, before.
     New,
     /// A file whose metadata differ, or cannot be relied upon.
@@ -45,31 +45,31 @@ pub(crate) enum Found {
 }
 
 /// A path relative to the workspace, and what was found there.
-pub(crate) type Finding = (Vec<u8>, Found);
+pub(crate) type Finding = (Vec<u8>, WalkDifference);
 
 #[derive(Debug, Default)]
-pub(super) struct Dir {
+pub(super) struct WalkDir {
     /// By name. Hashing is a tenth of what a file costs, so it is a fast one (seeded: names may be meant to collide).
-    pub(super) entries: HashMap<Box<[u8]>, Node, foldhash::fast::RandomState>,
+    pub(super) entries: HashMap<Box<[u8]>, WalkNode, foldhash::fast::RandomState>,
     pub(super) ignore: Option<(Stat, Rc<Gitignore>)>,
     /// Why only files of the base (and claimed ones) count in here, if so.
     pub(super) only: Option<Rule>,
 }
 
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) kind: Kind,
+pub(super) struct WalkNode {
+    pub(super) kind: WalkNodeKind,
     /// The round of the walk that last saw it.
     pub(super) seen: u32,
 }
 
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum WalkNodeKind {
     File {
         stat: Stat,
         racy: bool,
     },
-    Dir(Box<Dir>),
+    Dir(Box<WalkDir>),
     /// Does not count.
     Out {
         directory: bool,

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use voe_untrusted::atomic_write;
 
-use super::Key;
-use super::content::Content;
+use super::ContentKey;
+use super::content::HashedContent;
 use super::node::Stat;
-use super::tree::Tree;
+use super::tree::WorkspaceTree;
 
 /// Files in the toolbox's own part of the scratch directory.
 #[derive(Debug)]
@@ -44,12 +44,12 @@ impl TrackerStore {
     }
 
     /// Saves the metadata of all files as they are at base.
-    pub(crate) fn keep_tree(&self, tree: &Tree) -> io::Result<()> {
+    pub(crate) fn keep_tree(&self, tree: &WorkspaceTree) -> io::Result<()> {
         atomic_write(&self.tree, |file| write_tree(tree, BufWriter::new(file)))
     }
 
     /// Loads them into an empty tree; false if there are none.
-    pub(crate) fn recall_tree(&self, tree: &mut Tree) -> bool {
+    pub(crate) fn recall_tree(&self, tree: &mut WorkspaceTree) -> bool {
         let Ok(bytes) = fs::read(&self.tree) else { return false };
         let Some(bytes) = bytes.strip_prefix(FORMAT) else { return false };
         let Some((began, mut rest)) = bytes.split_first_chunk::<8>() else { return false };
@@ -100,7 +100,7 @@ impl TrackerStore {
     }
 
     /// Saves the content of a changed file, to compare the next change with.
-    pub(crate) fn keep_content(&self, content: &Content) {
+    pub(crate) fn keep_content(&self, content: &HashedContent) {
         let path = self.path(&content.hash);
         if let Some(bytes) = &content.bytes
             && !path.exists()
@@ -112,10 +112,10 @@ impl TrackerStore {
     }
 
     /// The content of a changed file as it was last seen, without bytes if they were not kept.
-    pub(crate) fn content(&self, (mode, hash): Key) -> Content {
+    pub(crate) fn content(&self, (mode, hash): ContentKey) -> HashedContent {
         match fs::read(self.path(&hash)) {
-            Ok(bytes) => Content { mode, hash, size: bytes.len() as u64, bytes: Some(bytes) },
-            Err(_) => Content { mode, hash, size: 0, bytes: None },
+            Ok(bytes) => HashedContent { mode, hash, size: bytes.len() as u64, bytes: Some(bytes) },
+            Err(_) => HashedContent { mode, hash, size: 0, bytes: None },
         }
     }
 
@@ -125,7 +125,7 @@ impl TrackerStore {
 }
 
 /// The metadata of all files, as [`TrackerStore::recall_tree`] reads it.
-fn write_tree(tree: &Tree, mut file: impl Write) -> io::Result<()> {
+fn write_tree(tree: &WorkspaceTree, mut file: impl Write) -> io::Result<()> {
     file.write_all(FORMAT)?;
     file.write_all(&tree.began.to_le_bytes())?;
     let mut failed = None;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 
-use super::content::{Content, EXECUTABLE, LINK};
+use super::content::{EXECUTABLE, HashedContent, LINK};
 use super::{By, Tracker};
 use crate::place::open_plain;
 
@@ -27,7 +27,7 @@ impl Tracker {
         let mut total = 0;
         for path in paths {
             let base = self.base.content(&path, LARGEST)?;
-            let now = match Content::in_workspace(&self.root, &path, LARGEST) {
+            let now = match HashedContent::in_workspace(&self.root, &path, LARGEST) {
                 Ok(now) => now,
                 Err(error) => {
                     export.skipped.push(format!("{}: {error}", crate::names::shown(&path)));
@@ -108,7 +108,7 @@ impl Tracker {
 
 /// The inner `None`: no file; the outer: too large.
 #[allow(clippy::option_option)]
-fn state(content: Option<Content>) -> Option<Option<FileState>> {
+fn state(content: Option<HashedContent>) -> Option<Option<FileState>> {
     match content {
         None => Some(None),
         Some(content) => content.bytes.map(|bytes| Some(FileState { mode: content.mode, content: RawBytes(bytes) })),

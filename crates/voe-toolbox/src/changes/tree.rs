@@ -11,8 +11,8 @@ use std::time::SystemTime;
 
 use rustix::fs::CWD;
 
-use super::base::Base;
-use super::node::{Dir, Finding, Kind, Node, Stat, open_directory, push, stat_of};
+use super::base::TrackedBase;
+use super::node::{Finding, Stat, WalkDir, WalkNode, WalkNodeKind, open_directory, push, stat_of};
 use super::rules::Rules;
 use super::walk::Walk;
 
@@ -22,31 +22,36 @@ const RACY: i64 = 20_000_000;
 
 /// The last known state of the workspace.
 #[derive(Debug)]
-pub(crate) struct Tree {
+pub(crate) struct WorkspaceTree {
     root: PathBuf,
     rules: Rules,
     exclude: Stat,
-    top: Dir,
+    top: WalkDir,
     /// Files that were there before the attempt, ignored or not, have older change times. Nanoseconds since 1970.
     pub(crate) began: i64,
     round: u32,
 }
 
-impl Tree {
+impl WorkspaceTree {
     /// Nothing known yet.
     pub(crate) fn new(root: &Path, byproducts: &[String]) -> Self {
         Self {
             root: root.to_owned(),
             rules: Rules::new(byproducts),
             exclude: Stat::default(),
-            top: Dir::default(),
+            top: WalkDir::default(),
             began: now() - RACY,
             round: 0,
         }
     }
 
     /// Walks through everything. The first walk of an attempt finds nothing: the existing files are the base.
-    pub(crate) fn scan(&mut self, base: &Base, claimed: &BTreeSet<Vec<u8>>, first: bool) -> io::Result<Vec<Finding>> {
+    pub(crate) fn scan(
+        &mut self,
+        base: &TrackedBase,
+        claimed: &BTreeSet<Vec<u8>>,
+        first: bool,
+    ) -> io::Result<Vec<Finding>> {
         let fd = self.open()?;
         let exclude = stat_of(&fd, c".git/info/exclude").unwrap_or_default();
         let changed = self.exclude != exclude || self.round == 0;
@@ -60,7 +65,12 @@ impl Tree {
     }
 
     /// Checks one path only, and new directories above it.
-    pub(crate) fn look(&mut self, base: &Base, claimed: &BTreeSet<Vec<u8>>, path: &[u8]) -> io::Result<Vec<Finding>> {
+    pub(crate) fn look(
+        &mut self,
+        base: &TrackedBase,
+        claimed: &BTreeSet<Vec<u8>>,
+        path: &[u8],
+    ) -> io::Result<Vec<Finding>> {
         if path.rsplit(|&b| b == b'/').next() == Some(b".gitignore") {
             return self.scan(base, claimed, false);
         }
@@ -81,10 +91,10 @@ impl Tree {
 
     fn walk(
         &mut self,
-        base: &Base,
+        base: &TrackedBase,
         claimed: &BTreeSet<Vec<u8>>,
         first: bool,
-        go: impl FnOnce(&mut Walk<'_>, &mut Dir) -> io::Result<()>,
+        go: impl FnOnce(&mut Walk<'_>, &mut WalkDir) -> io::Result<()>,
     ) -> io::Result<Vec<Finding>> {
         self.round += 1;
         let mut walk = Walk {
@@ -104,13 +114,13 @@ impl Tree {
 
     /// Calls `each` with every file that counts.
     pub(crate) fn each(&self, each: &mut dyn FnMut(&[u8], &Stat)) {
-        fn go(dir: &Dir, path: &mut Vec<u8>, each: &mut dyn FnMut(&[u8], &Stat)) {
+        fn go(dir: &WalkDir, path: &mut Vec<u8>, each: &mut dyn FnMut(&[u8], &Stat)) {
             for (name, node) in &dir.entries {
                 let length = push(path, name);
                 match &node.kind {
-                    Kind::File { stat, .. } => each(path, stat),
-                    Kind::Dir(dir) => go(dir, path, each),
-                    Kind::Out { .. } => {}
+                    WalkNodeKind::File { stat, .. } => each(path, stat),
+                    WalkNodeKind::Dir(dir) => go(dir, path, each),
+                    WalkNodeKind::Out { .. } => {}
                 }
                 path.truncate(length);
             }
@@ -124,12 +134,14 @@ impl Tree {
         let mut parts = path.split(|&b| b == b'/').peekable();
         while let Some(part) = parts.next() {
             if parts.peek().is_none() {
-                dir.entries.insert(part.into(), Node { kind: Kind::File { stat, racy: false }, seen: 0 });
+                dir.entries.insert(part.into(), WalkNode { kind: WalkNodeKind::File { stat, racy: false }, seen: 0 });
                 return;
             }
-            let node =
-                dir.entries.entry(part.into()).or_insert_with(|| Node { kind: Kind::Dir(Box::default()), seen: 0 });
-            let Kind::Dir(next) = &mut node.kind else { return };
+            let node = dir
+                .entries
+                .entry(part.into())
+                .or_insert_with(|| WalkNode { kind: WalkNodeKind::Dir(Box::default()), seen: 0 });
+            let WalkNodeKind::Dir(next) = &mut node.kind else { return };
             dir = next;
         }
     }

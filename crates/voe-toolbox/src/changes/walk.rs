@@ -11,9 +11,9 @@ use std::rc::Rc;
 
 use rustix::fs::{AtFlags, FileType, RawDir, statat};
 
-use super::base::Base;
+use super::base::TrackedBase;
 use super::byproducts;
-use super::node::{Dir, Finding, Found, Kind, Node, open_directory, push, stat_of};
+use super::node::{Finding, WalkDifference, WalkDir, WalkNode, WalkNodeKind, open_directory, push, stat_of};
 use super::rules::{self, Chain, Rule, Rules};
 
 /// Deeper directories are skipped.
@@ -23,7 +23,7 @@ const DEEPEST: usize = 200;
 pub(super) struct Walk<'a> {
     pub(super) root: &'a Path,
     pub(super) rules: &'a Rules,
-    pub(super) base: &'a Base,
+    pub(super) base: &'a TrackedBase,
     /// Files that a tool wrote by name: not by-products, whatever they are called.
     pub(super) claimed: &'a BTreeSet<Vec<u8>>,
     pub(super) found: Vec<Finding>,
@@ -39,14 +39,14 @@ impl Walk<'_> {
     /// Compares a directory with what is there now. `recheck`: rules above have changed, so all entries are checked again.
     pub(super) fn directory(
         &mut self,
-        dir: &mut Dir,
+        dir: &mut WalkDir,
         fd: &OwnedFd,
         path: &mut Vec<u8>,
         chain: &Chain,
         recheck: bool,
         depth: usize,
     ) -> io::Result<()> {
-        let names = Names::read(fd, dir.entries.len())?;
+        let names = DirNames::read(fd, dir.entries.len())?;
         let (chain, changed) = self.ignore_file(dir, fd, path, chain);
         let recheck = recheck || changed;
         for (name, kind) in names.iter() {
@@ -63,7 +63,7 @@ impl Walk<'_> {
             for name in gone {
                 if let Some(node) = dir.entries.remove(&name) {
                     let length = push(path, &name);
-                    self.lost(&node.kind, path, &Found::Gone);
+                    self.lost(&node.kind, path, &WalkDifference::Gone);
                     path.truncate(length);
                 }
             }
@@ -72,14 +72,14 @@ impl Walk<'_> {
     }
 
     /// Compares a file that is known to count, which is the common case.
-    fn same(&mut self, dir: &mut Dir, fd: &OwnedFd, path: &mut Vec<u8>, name: &CStr) -> bool {
+    fn same(&mut self, dir: &mut WalkDir, fd: &OwnedFd, path: &mut Vec<u8>, name: &CStr) -> bool {
         let Some(node) = dir.entries.get_mut(name.to_bytes()) else { return false };
-        let Kind::File { stat, racy } = &mut node.kind else { return false };
+        let WalkNodeKind::File { stat, racy } = &mut node.kind else { return false };
         let Some(now) = stat_of(fd, name) else { return false };
         node.seen = self.round;
         if now != *stat || *racy {
             let length = push(path, name.to_bytes());
-            self.found.push((path.clone(), Found::Touched));
+            self.found.push((path.clone(), WalkDifference::Touched));
             path.truncate(length);
             (*stat, *racy) = (now, now.ctime >= self.racy_after);
         }
@@ -87,7 +87,7 @@ impl Walk<'_> {
     }
 
     /// The rules in a directory, and whether its own ignore file has changed.
-    fn ignore_file(&self, dir: &mut Dir, fd: &OwnedFd, path: &[u8], chain: &Chain) -> (Chain, bool) {
+    fn ignore_file(&self, dir: &mut WalkDir, fd: &OwnedFd, path: &[u8], chain: &Chain) -> (Chain, bool) {
         let stat = stat_of(fd, c".gitignore").filter(|stat| stat.mode & 0o170_000 == 0o100_000);
         let changed = dir.ignore.as_ref().map(|(stat, _)| *stat) != stat;
         if changed {
@@ -104,7 +104,7 @@ impl Walk<'_> {
     #[allow(clippy::too_many_arguments)]
     fn entry(
         &mut self,
-        dir: &mut Dir,
+        dir: &mut WalkDir,
         fd: &OwnedFd,
         path: &mut Vec<u8>,
         name: &CStr,
@@ -128,66 +128,68 @@ impl Walk<'_> {
             FileType::RegularFile | FileType::Symlink => self.file(known, fd, path, name, chain, only, recheck),
             _ => {
                 if known.is_none() && !self.first {
-                    self.found.push((path.clone(), Found::Special));
+                    self.found.push((path.clone(), WalkDifference::Special));
                 }
-                Some(Kind::Out { directory: false })
+                Some(WalkNodeKind::Out { directory: false })
             }
         };
         path.truncate(length);
         if let Some(kind) = after {
-            dir.entries.insert(name.to_bytes().into(), Node { kind, seen: self.round });
+            dir.entries.insert(name.to_bytes().into(), WalkNode { kind, seen: self.round });
         }
     }
 
     #[allow(clippy::too_many_arguments)]
     fn file(
         &mut self,
-        known: Option<Node>,
+        known: Option<WalkNode>,
         fd: &OwnedFd,
         path: &[u8],
         name: &CStr,
         chain: &Chain,
         only: Option<Rule>,
         recheck: bool,
-    ) -> Option<Kind> {
+    ) -> Option<WalkNodeKind> {
         match known.map(|node| node.kind) {
-            Some(Kind::Out { directory: false }) if !recheck => return Some(Kind::Out { directory: false }),
-            Some(Kind::File { stat, racy }) if !recheck || self.counts(path, chain, only) == Rule::Counts => {
+            Some(WalkNodeKind::Out { directory: false }) if !recheck => {
+                return Some(WalkNodeKind::Out { directory: false });
+            }
+            Some(WalkNodeKind::File { stat, racy }) if !recheck || self.counts(path, chain, only) == Rule::Counts => {
                 let now = stat_of(fd, name)?;
                 if now != stat || racy {
-                    self.found.push((path.to_vec(), Found::Touched));
+                    self.found.push((path.to_vec(), WalkDifference::Touched));
                 }
-                return Some(Kind::File { stat: now, racy: now.ctime >= self.racy_after });
+                return Some(WalkNodeKind::File { stat: now, racy: now.ctime >= self.racy_after });
             }
-            Some(Kind::File { .. }) => {
-                self.found.push((path.to_vec(), Found::Hidden));
-                return Some(Kind::Out { directory: false });
+            Some(WalkNodeKind::File { .. }) => {
+                self.found.push((path.to_vec(), WalkDifference::Hidden));
+                return Some(WalkNodeKind::Out { directory: false });
             }
-            Some(lost @ Kind::Dir(_)) => self.lost(&lost, &mut path.to_vec(), &Found::Gone),
+            Some(lost @ WalkNodeKind::Dir(_)) => self.lost(&lost, &mut path.to_vec(), &WalkDifference::Gone),
             _ => {}
         }
         let rule = self.counts(path, chain, only);
         if rule != Rule::Counts {
             if rule == Rule::Byproduct && self.is_new(fd, name) {
-                self.found.push((path.to_vec(), Found::Byproduct { directory: false }));
+                self.found.push((path.to_vec(), WalkDifference::Byproduct { directory: false }));
             }
-            return Some(Kind::Out { directory: false });
+            return Some(WalkNodeKind::Out { directory: false });
         }
         let stat = stat_of(fd, name)?;
         // Not made by a call: it existed, ignored, before the attempt, and an ignore file has changed.
         if recheck && !self.first && stat.ctime < self.began && !self.base.tracks(path) {
-            return Some(Kind::Out { directory: false });
+            return Some(WalkNodeKind::Out { directory: false });
         }
         if !self.first {
-            self.found.push((path.to_vec(), Found::New));
+            self.found.push((path.to_vec(), WalkDifference::New));
         }
-        Some(Kind::File { stat, racy: stat.ctime >= self.racy_after })
+        Some(WalkNodeKind::File { stat, racy: stat.ctime >= self.racy_after })
     }
 
     #[allow(clippy::too_many_arguments)]
     fn below(
         &mut self,
-        known: Option<Node>,
+        known: Option<WalkNode>,
         fd: &OwnedFd,
         path: &mut Vec<u8>,
         name: &CStr,
@@ -195,14 +197,14 @@ impl Walk<'_> {
         only: Option<Rule>,
         recheck: bool,
         depth: usize,
-    ) -> Option<Kind> {
+    ) -> Option<WalkNodeKind> {
         let mut dir = match known.map(|node| node.kind) {
-            Some(Kind::Out { directory: true }) if !recheck && !self.claims_below(path) => {
-                return Some(Kind::Out { directory: true });
+            Some(WalkNodeKind::Out { directory: true }) if !recheck && !self.claims_below(path) => {
+                return Some(WalkNodeKind::Out { directory: true });
             }
-            Some(Kind::Dir(dir)) => Some(dir),
-            Some(Kind::File { .. }) => {
-                self.found.push((path.clone(), Found::Gone));
+            Some(WalkNodeKind::Dir(dir)) => Some(dir),
+            Some(WalkNodeKind::File { .. }) => {
+                self.found.push((path.clone(), WalkDifference::Gone));
                 None
             }
             _ => None,
@@ -215,22 +217,22 @@ impl Walk<'_> {
             };
             if rule != Rule::Counts && !self.has_below(path, rule) || below.is_none() || depth >= DEEPEST {
                 if let Some(dir) = dir {
-                    self.lost(&Kind::Dir(dir), path, &Found::Hidden);
+                    self.lost(&WalkNodeKind::Dir(dir), path, &WalkDifference::Hidden);
                 } else if rule == Rule::Byproduct && self.is_new(fd, name) {
-                    self.found.push((path.clone(), Found::Byproduct { directory: true }));
+                    self.found.push((path.clone(), WalkDifference::Byproduct { directory: true }));
                 }
-                return Some(Kind::Out { directory: true });
+                return Some(WalkNodeKind::Out { directory: true });
             }
             dir.get_or_insert_default().only = (rule != Rule::Counts).then_some(rule);
         }
         let (mut dir, below) = (dir?, below?);
         // Unreadable entries count as absent; the rest still counts.
         let _ = self.directory(&mut dir, &below, path, chain, recheck, depth + 1);
-        Some(Kind::Dir(dir))
+        Some(WalkNodeKind::Dir(dir))
     }
 
     /// Descends to one path and compares only that; an unknown directory on the way is compared as a whole.
-    pub(super) fn path(&mut self, top: &mut Dir, fd: OwnedFd, path: &[u8]) -> io::Result<()> {
+    pub(super) fn path(&mut self, top: &mut WalkDir, fd: OwnedFd, path: &[u8]) -> io::Result<()> {
         let (mut dir, mut fd, mut chain) = (top, fd, self.rules.root());
         let mut done = Vec::new();
         let parts: Vec<&[u8]> = path.split(|&b| b == b'/').collect();
@@ -238,7 +240,7 @@ impl Walk<'_> {
             chain = self.ignore_file(dir, &fd, &done, &chain).0;
             let name = CString::new(*part)?;
             let last = depth + 1 == parts.len();
-            let known = matches!(dir.entries.get(*part), Some(Node { kind: Kind::Dir(_), .. }));
+            let known = matches!(dir.entries.get(*part), Some(WalkNode { kind: WalkNodeKind::Dir(_), .. }));
             let below = if last || !known { None } else { open_directory(&fd, &name).ok() };
             let Some(below) = below else {
                 match statat(&fd, &name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -249,7 +251,7 @@ impl Walk<'_> {
                     Err(_) => {
                         if let Some(node) = dir.entries.remove(*part) {
                             push(&mut done, part);
-                            self.lost(&node.kind, &mut done, &Found::Gone);
+                            self.lost(&node.kind, &mut done, &WalkDifference::Gone);
                         }
                     }
                 }
@@ -257,7 +259,9 @@ impl Walk<'_> {
             };
             fd = below;
             push(&mut done, part);
-            let Some(Node { kind: Kind::Dir(next), .. }) = dir.entries.get_mut(*part) else { return Ok(()) };
+            let Some(WalkNode { kind: WalkNodeKind::Dir(next), .. }) = dir.entries.get_mut(*part) else {
+                return Ok(());
+            };
             dir = next;
         }
         Ok(())
@@ -305,30 +309,32 @@ impl Walk<'_> {
     }
 
     /// Reports all files of a deleted entry.
-    fn lost(&mut self, kind: &Kind, path: &mut Vec<u8>, how: &Found) {
+    fn lost(&mut self, kind: &WalkNodeKind, path: &mut Vec<u8>, how: &WalkDifference) {
         match kind {
-            Kind::File { .. } => self.found.push((path.clone(), how.clone())),
-            Kind::Dir(dir) => {
+            WalkNodeKind::File { .. } => self.found.push((path.clone(), how.clone())),
+            WalkNodeKind::Dir(dir) => {
                 for (name, node) in &dir.entries {
                     let length = push(path, name);
                     self.lost(&node.kind, path, how);
                     path.truncate(length);
                 }
             }
-            Kind::Out { .. } if *how == Found::Gone => self.found.push((path.clone(), Found::GoneUnseen)),
-            Kind::Out { .. } => {}
+            WalkNodeKind::Out { .. } if *how == WalkDifference::Gone => {
+                self.found.push((path.clone(), WalkDifference::GoneUnseen))
+            }
+            WalkNodeKind::Out { .. } => {}
         }
     }
 }
 
 /// The names in a directory, each terminated by a NUL, in one allocation.
-struct Names {
+struct DirNames {
     bytes: Vec<u8>,
     /// Where each ends, its NUL included, and what kind of file it is.
     ends: Vec<(usize, FileType)>,
 }
 
-impl Names {
+impl DirNames {
     fn read(fd: &OwnedFd, about: usize) -> io::Result<Self> {
         let mut buffer = [MaybeUninit::<u8>::uninit(); 16384];
         let mut names = Self { bytes: Vec::with_capacity(about * 24), ends: Vec::with_capacity(about) };

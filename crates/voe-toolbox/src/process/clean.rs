@@ -2,7 +2,7 @@
 
 /// The state after the bytes so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum State {
+enum CleanerState {
     #[default]
     Text,
     /// A carriage return whose next byte is not known yet.
@@ -23,7 +23,7 @@ enum State {
 /// carriage returns (a progress bar becomes lines; nothing is lost).
 #[derive(Debug, Default)]
 pub(crate) struct Cleaner {
-    state: State,
+    state: CleanerState,
 }
 
 impl Cleaner {
@@ -36,51 +36,51 @@ impl Cleaner {
 
     fn step(&mut self, byte: u8, out: &mut Vec<u8>) {
         self.state = match self.state {
-            State::Text => Self::text(byte, out),
-            State::Return => match byte {
+            CleanerState::Text => Self::text(byte, out),
+            CleanerState::Return => match byte {
                 b'\n' => {
                     out.push(b'\n');
-                    State::Text
+                    CleanerState::Text
                 }
-                b'\r' => State::Return,
+                b'\r' => CleanerState::Return,
                 _ => {
                     out.push(b'\n');
                     Self::text(byte, out)
                 }
             },
-            State::Escape => match byte {
-                b'[' => State::Control,
-                b']' | b'P' | b'X' | b'^' | b'_' => State::Text2,
-                0x20..=0x2f => State::Intermediate,
+            CleanerState::Escape => match byte {
+                b'[' => CleanerState::Control,
+                b']' | b'P' | b'X' | b'^' | b'_' => CleanerState::Text2,
+                0x20..=0x2f => CleanerState::Intermediate,
                 b'\n' => Self::text(byte, out),
-                _ => State::Text,
+                _ => CleanerState::Text,
             },
-            State::Intermediate => State::Text,
-            State::Control => match byte {
-                0x20..=0x3f => State::Control,
-                0x40..=0x7e => State::Text,
+            CleanerState::Intermediate => CleanerState::Text,
+            CleanerState::Control => match byte {
+                0x20..=0x3f => CleanerState::Control,
+                0x40..=0x7e => CleanerState::Text,
                 _ => Self::text(byte, out),
             },
-            State::Text2 => match byte {
-                0x07 => State::Text,
-                0x1b => State::Text2Escape,
+            CleanerState::Text2 => match byte {
+                0x07 => CleanerState::Text,
+                0x1b => CleanerState::Text2Escape,
                 // An unterminated one must not swallow the rest.
                 b'\n' => Self::text(byte, out),
-                _ => State::Text2,
+                _ => CleanerState::Text2,
             },
-            State::Text2Escape => State::Text,
+            CleanerState::Text2Escape => CleanerState::Text,
         };
     }
 
-    fn text(byte: u8, out: &mut Vec<u8>) -> State {
+    fn text(byte: u8, out: &mut Vec<u8>) -> CleanerState {
         match byte {
-            0x1b => return State::Escape,
-            b'\r' => return State::Return,
+            0x1b => return CleanerState::Escape,
+            b'\r' => return CleanerState::Return,
             b'\n' | b'\t' => out.push(byte),
             0..=0x1f | 0x7f => {}
             _ => out.push(byte),
         }
-        State::Text
+        CleanerState::Text
     }
 }
 

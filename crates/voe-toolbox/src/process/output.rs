@@ -12,7 +12,7 @@ const BYTES_A_CHARACTER: usize = 4;
 
 /// What a command has printed so far.
 #[derive(Debug)]
-pub(crate) struct Output {
+pub(crate) struct CommandOutput {
     cleaner: Cleaner,
     cleaned: Vec<u8>,
     /// The first bytes, up to `keep`.
@@ -43,7 +43,7 @@ enum Spill {
 
 /// The output as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Shown {
+pub(crate) struct ShownOutput {
     /// Head, a line on the omitted part, and tail; or all of it.
     pub(crate) text: String,
     /// The last lines.
@@ -54,7 +54,7 @@ pub(crate) struct Shown {
 const TAIL_LINES: usize = 40;
 const TAIL_CHARACTERS: usize = 4000;
 
-impl Output {
+impl CommandOutput {
     /// `characters` may be shown; of more than that, `file_bytes` go to a file at `path`.
     pub(crate) fn new(characters: usize, path: &Path, file_bytes: u64) -> Self {
         Self {
@@ -128,7 +128,7 @@ impl Output {
     }
 
     /// The output as it is shown, once no more comes.
-    pub(crate) fn finish(mut self) -> Shown {
+    pub(crate) fn finish(mut self) -> ShownOutput {
         let whole = self.total == (self.head.len() + self.tail.len()) as u64;
         let mut all = self.head.clone();
         all.extend(&self.tail);
@@ -137,7 +137,7 @@ impl Output {
             if !matches!(self.file, Spill::NotNeeded) {
                 let _ = std::fs::remove_file(&self.path);
             }
-            return Shown { tail: last_lines(&all), text: all };
+            return ShownOutput { tail: last_lines(&all), text: all };
         }
         if matches!(self.file, Spill::NotNeeded) {
             self.open_file();
@@ -154,7 +154,7 @@ impl Output {
         let gap = self.total.saturating_sub((head.len() + tail.len()) as u64);
         let text =
             format!("{}\n[… {gap} bytes left out here{} …]\n{tail}", head.trim_end_matches('\n'), self.where_kept());
-        Shown { tail: last_lines(tail), text }
+        ShownOutput { tail: last_lines(tail), text }
     }
 
     fn where_kept(&self) -> String {
@@ -207,10 +207,10 @@ fn last_lines(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn output(characters: usize, file_bytes: u64) -> (tempfile::TempDir, Output, PathBuf) {
+    fn output(characters: usize, file_bytes: u64) -> (tempfile::TempDir, CommandOutput, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out.txt");
-        let output = Output::new(characters, &path, file_bytes);
+        let output = CommandOutput::new(characters, &path, file_bytes);
         (dir, output, path)
     }
 
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_written_is_reported_and_the_output_is_shown() {
-        let mut output = Output::new(50, Path::new("/nowhere/out.txt"), 5000);
+        let mut output = CommandOutput::new(50, Path::new("/nowhere/out.txt"), 5000);
         output.push(&b"0123456789\n".repeat(100));
         let shown = output.finish();
         assert!(shown.text.contains("could not be kept in a file"), "{}", shown.text);

@@ -15,21 +15,21 @@ use rustix::process::{
     setrlimit, setsid,
 };
 
-use voe_protocol::Limits;
+use voe_protocol::CallLimits;
 use voe_trace::EndedBy;
 
 use super::descendants::Descendants;
-use super::output::{Output, Shown};
+use super::output::{CommandOutput, ShownOutput};
 use crate::inbox::Inbox;
 
 /// What to run and how.
 #[derive(Debug)]
-pub(crate) struct Job<'a> {
+pub(crate) struct CommandJob<'a> {
     pub(crate) command: &'a str,
     pub(crate) directory: &'a Path,
     pub(crate) env: &'a BTreeMap<String, String>,
     pub(crate) limit: Duration,
-    pub(crate) limits: &'a Limits,
+    pub(crate) limits: &'a CallLimits,
     /// The file for the whole output if it is too long to be shown.
     pub(crate) output_file: PathBuf,
     /// The file for the command if it is too long for an argument.
@@ -40,11 +40,11 @@ pub(crate) struct Job<'a> {
 
 /// How a command ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct EndedCommand {
     /// The shell's exit code; a signal counts as 128 + its number; `None` if a limit ended it.
     pub(crate) exit: Option<i32>,
     pub(crate) ended_by: Option<EndedBy>,
-    pub(crate) output: Shown,
+    pub(crate) output: ShownOutput,
     /// Processes that it left running, and that were ended.
     pub(crate) left: Vec<String>,
     /// Processes that could not be ended, if any.
@@ -63,21 +63,21 @@ const DRAIN: Duration = Duration::from_millis(250);
 const FLOOD: u64 = 16;
 
 /// Runs a command to its end. `inbox` ends it early when nobody waits for it.
-pub(crate) fn run(job: &Job<'_>, processes: &Descendants, inbox: &mut Inbox) -> io::Result<Ended> {
+pub(crate) fn run(job: &CommandJob<'_>, processes: &Descendants, inbox: &mut Inbox) -> io::Result<EndedCommand> {
     let began = Instant::now();
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&read, true)?;
     let mut child = start(job, write)?;
     let mut pipe = Pipe {
         fd: Some(read),
-        output: Output::new(job.limits.output_chars, &job.output_file, job.limits.output_file_bytes),
+        output: CommandOutput::new(job.limits.output_chars, &job.output_file, job.limits.output_file_bytes),
     };
     let end = wait(job, &mut child, &mut pipe, inbox, began)?;
     let spare = Pid::from_raw(child.id() as i32);
     let mut left = Vec::new();
     let stuck;
     match &end {
-        End::Exited(_) => {
+        ShellEnd::Exited(_) => {
             pipe.drain();
             let mut living = processes.living(spare);
             if !living.is_empty() {
@@ -88,8 +88,8 @@ pub(crate) fn run(job: &Job<'_>, processes: &Descendants, inbox: &mut Inbox) -> 
             let gone = living.is_empty() || processes.terminate(spare, GRACE_FOR_LEFT, &mut || pipe.drain());
             stuck = !gone && !processes.kill(spare);
         }
-        End::Killed(_) | End::GivenUp => {
-            let grace = if matches!(end, End::GivenUp) { Duration::ZERO } else { GRACE };
+        ShellEnd::Killed(_) | ShellEnd::GivenUp => {
+            let grace = if matches!(end, ShellEnd::GivenUp) { Duration::ZERO } else { GRACE };
             let gone = processes.terminate(spare, grace, &mut || pipe.drain());
             stuck = !gone && !processes.kill(spare);
             // Without /proc the process tree is unknown: end the shell's own group at least.
@@ -106,22 +106,22 @@ pub(crate) fn run(job: &Job<'_>, processes: &Descendants, inbox: &mut Inbox) -> 
     }
     pipe.drain();
     let (exit, ended_by) = match end {
-        End::Exited(status) => verdict(status, job.limits),
-        End::Killed(by) => (None, Some(by)),
-        End::GivenUp => (None, Some(EndedBy::Canceled)),
+        ShellEnd::Exited(status) => verdict(status, job.limits),
+        ShellEnd::Killed(by) => (None, Some(by)),
+        ShellEnd::GivenUp => (None, Some(EndedBy::Canceled)),
     };
-    Ok(Ended { exit, ended_by, output: pipe.output.finish(), left, stuck })
+    Ok(EndedCommand { exit, ended_by, output: pipe.output.finish(), left, stuck })
 }
 
 /// Why waiting for the shell ended.
 #[derive(Debug)]
-enum End {
+enum ShellEnd {
     Exited(ExitStatus),
     Killed(EndedBy),
     GivenUp,
 }
 
-fn start(job: &Job<'_>, output: OwnedFd) -> io::Result<Child> {
+fn start(job: &CommandJob<'_>, output: OwnedFd) -> io::Result<Child> {
     let mut command = Command::new(shell(job.env));
     if job.command.len() > LONGEST_ARGUMENT {
         std::fs::write(&job.script_file, job.command)?;
@@ -185,7 +185,13 @@ fn shell(env: &BTreeMap<String, String>) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from("/bin/sh"))
 }
 
-fn wait(job: &Job<'_>, child: &mut Child, pipe: &mut Pipe, inbox: &mut Inbox, began: Instant) -> io::Result<End> {
+fn wait(
+    job: &CommandJob<'_>,
+    child: &mut Child,
+    pipe: &mut Pipe,
+    inbox: &mut Inbox,
+    began: Instant,
+) -> io::Result<ShellEnd> {
     let pid = Pid::from_raw(child.id() as i32).ok_or_else(|| io::Error::other("the shell has no process id"))?;
     // Kernels before 5.3 and some filters have no pidfd: then the shell is polled every few milliseconds.
     let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok();
@@ -193,7 +199,7 @@ fn wait(job: &Job<'_>, child: &mut Child, pipe: &mut Pipe, inbox: &mut Inbox, be
     loop {
         let left = job.limit.saturating_sub(began.elapsed());
         if left.is_zero() {
-            return Ok(End::Killed(EndedBy::TimeLimit { seconds: job.limit.as_secs_f64() }));
+            return Ok(ShellEnd::Killed(EndedBy::TimeLimit { seconds: job.limit.as_secs_f64() }));
         }
         let timeout = if pidfd.is_some() { left } else { left.min(Duration::from_millis(5)) };
         let (exited, called) = {
@@ -208,13 +214,13 @@ fn wait(job: &Job<'_>, child: &mut Child, pipe: &mut Pipe, inbox: &mut Inbox, be
         };
         pipe.read();
         if exited && let Some(status) = child.try_wait()? {
-            return Ok(End::Exited(status));
+            return Ok(ShellEnd::Exited(status));
         }
         if called && inbox.interrupted() {
-            return Ok(End::GivenUp);
+            return Ok(ShellEnd::GivenUp);
         }
         if pipe.output.printed() > most {
-            return Ok(End::Killed(EndedBy::OutputLimit { bytes: most }));
+            return Ok(ShellEnd::Killed(EndedBy::OutputLimit { bytes: most }));
         }
     }
 }
@@ -222,7 +228,7 @@ fn wait(job: &Job<'_>, child: &mut Child, pipe: &mut Pipe, inbox: &mut Inbox, be
 /// The reading end of the command's output.
 struct Pipe {
     fd: Option<OwnedFd>,
-    output: Output,
+    output: CommandOutput,
 }
 
 impl Pipe {
@@ -273,7 +279,7 @@ fn timespec(duration: Duration) -> Timespec {
 }
 
 /// The exit code, and the limit that it indicates.
-fn verdict(status: ExitStatus, limits: &Limits) -> (Option<i32>, Option<EndedBy>) {
+fn verdict(status: ExitStatus, limits: &CallLimits) -> (Option<i32>, Option<EndedBy>) {
     const SIGKILL: i32 = 9;
     const SIGXFSZ: i32 = 25;
     let exit = status.code().or_else(|| status.signal().map(|signal| 128 + signal));

@@ -69,7 +69,7 @@ fn inside_quotes(line: &str, mut open: Option<&'static str>) -> Option<&'static 
 
 /// What a character of a language with braces is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Within {
+enum CharContext {
     Code,
     /// A quoted text, until this.
     Quotes(char),
@@ -78,11 +78,11 @@ enum Within {
 
 /// `lifetimes`: a `'` may be unpaired.
 fn by_braces(lines: &[&str], line: usize, lifetimes: bool) -> (usize, usize) {
-    let (mut depth, mut seen, mut within) = (0_i64, false, Within::Code);
+    let (mut depth, mut seen, mut within) = (0_i64, false, CharContext::Code);
     for (at, text) in lines.iter().enumerate().skip(line) {
         // Only a template in backticks continues over lines.
-        if matches!(within, Within::Quotes('"' | '\'')) {
-            within = Within::Code;
+        if matches!(within, CharContext::Quotes('"' | '\'')) {
+            within = CharContext::Code;
         }
         let chars: Vec<char> = text.chars().collect();
         let mut next = 0;
@@ -90,16 +90,18 @@ fn by_braces(lines: &[&str], line: usize, lifetimes: bool) -> (usize, usize) {
             let after = chars.get(next + 1).copied();
             next += 1;
             match within {
-                Within::Comment if c == '*' && after == Some('/') => (within, next) = (Within::Code, next + 1),
-                Within::Comment => {}
-                Within::Quotes(_) if c == '\\' => next += 1,
-                Within::Quotes(quote) if c == quote => within = Within::Code,
-                Within::Quotes(_) => {}
-                Within::Code => match c {
+                CharContext::Comment if c == '*' && after == Some('/') => {
+                    (within, next) = (CharContext::Code, next + 1)
+                }
+                CharContext::Comment => {}
+                CharContext::Quotes(_) if c == '\\' => next += 1,
+                CharContext::Quotes(quote) if c == quote => within = CharContext::Code,
+                CharContext::Quotes(_) => {}
+                CharContext::Code => match c {
                     '/' if after == Some('/') => break,
-                    '/' if after == Some('*') => (within, next) = (Within::Comment, next + 1),
-                    '"' | '`' => within = Within::Quotes(c),
-                    '\'' if quotes(&chars[next..], lifetimes) => within = Within::Quotes(c),
+                    '/' if after == Some('*') => (within, next) = (CharContext::Comment, next + 1),
+                    '"' | '`' => within = CharContext::Quotes(c),
+                    '\'' if quotes(&chars[next..], lifetimes) => within = CharContext::Quotes(c),
                     '{' => (depth, seen) = (depth + 1, true),
                     '}' => depth -= 1,
                     _ => {}

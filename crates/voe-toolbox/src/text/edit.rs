@@ -1,11 +1,11 @@
 //! One edit of a text: replacing a string that must be there once, or inserting lines.
 
-use super::nearest::{Candidate, nearest};
-use super::view::View;
+use super::nearest::{NearestText, nearest};
+use super::view::TextView;
 
 /// What to change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edit<'a> {
+pub struct TextEdit<'a> {
     /// The present text; empty to insert.
     pub old: &'a str,
     /// The new text.
@@ -40,7 +40,7 @@ pub enum EditError {
     #[error("old_string occurs {} times, on lines {}: add lines around it until it is unique, or give `line`", lines.len(), listed(lines))]
     Several { lines: Vec<usize> },
     #[error("{}", not_found(hint, nearest))]
-    NotFound { hint: Option<String>, nearest: Vec<Candidate> },
+    NotFound { hint: Option<String>, nearest: Vec<NearestText> },
     #[error(
         "new_string holds more \u{fffd} than the text it replaces: they stand for bytes that are not UTF-8 and cannot be made up"
     )]
@@ -56,7 +56,7 @@ fn listed(lines: &[usize]) -> String {
     text
 }
 
-fn not_found(hint: &Option<String>, nearest: &[Candidate]) -> String {
+fn not_found(hint: &Option<String>, nearest: &[NearestText]) -> String {
     let mut text = String::from("old_string is not in the file");
     if let Some(hint) = hint {
         text.push_str(": ");
@@ -85,11 +85,11 @@ struct Match<'a> {
 /// # Errors
 /// The place was not found or is not unique, nothing would change, or the new text would invent bytes that are not UTF-8. The
 /// error is written for the model.
-pub fn apply(content: &[u8], edit: &Edit<'_>) -> Result<Edited, EditError> {
+pub fn apply(content: &[u8], edit: &TextEdit<'_>) -> Result<Edited, EditError> {
     if edit.old == edit.new {
         return Err(EditError::Identical);
     }
-    let view = View::new(content);
+    let view = TextView::new(content);
     if edit.old.is_empty() {
         return insert(content, &view, edit);
     }
@@ -115,7 +115,7 @@ pub fn apply(content: &[u8], edit: &Edit<'_>) -> Result<Edited, EditError> {
     replace(content, &view, &found)
 }
 
-fn choose<'a>(view: &View<'_>, old: &str, new: &'a str, line: Option<usize>) -> Result<Match<'a>, EditError> {
+fn choose<'a>(view: &TextView<'_>, old: &str, new: &'a str, line: Option<usize>) -> Result<Match<'a>, EditError> {
     let places = overlapping(view.text.as_bytes(), old.as_bytes());
     let whole = |at: usize| Match { from: at, to: at + old.len(), new };
     match places[..] {
@@ -149,7 +149,7 @@ fn choose<'a>(view: &View<'_>, old: &str, new: &'a str, line: Option<usize>) -> 
 }
 
 /// Replaces only what differs between the match and its replacement, so that all else keeps its bytes.
-fn replace(content: &[u8], view: &View<'_>, found: &Match<'_>) -> Result<Edited, EditError> {
+fn replace(content: &[u8], view: &TextView<'_>, found: &Match<'_>) -> Result<Edited, EditError> {
     let old = &view.text[found.from..found.to];
     let new = found.new;
     let prefix: usize = old.chars().zip(new.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
@@ -175,7 +175,7 @@ fn replace(content: &[u8], view: &View<'_>, found: &Match<'_>) -> Result<Edited,
 }
 
 /// Inserts whole lines before a line, or after the last.
-fn insert(content: &[u8], view: &View<'_>, edit: &Edit<'_>) -> Result<Edited, EditError> {
+fn insert(content: &[u8], view: &TextView<'_>, edit: &TextEdit<'_>) -> Result<Edited, EditError> {
     let text = &view.text;
     let open = !text.is_empty() && !text.ends_with('\n');
     let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count() + usize::from(open);
@@ -221,7 +221,7 @@ fn overlapping(haystack: &[u8], needle: &[u8]) -> Vec<usize> {
 }
 
 /// The model's most likely mistake.
-fn hint(view: &View<'_>, old: &str) -> Option<String> {
+fn hint(view: &TextView<'_>, old: &str) -> Option<String> {
     let numbered: Vec<&str> = old.lines().map(|line| without_number(line).unwrap_or(line)).collect();
     if old.lines().all(|line| without_number(line).is_some()) && view.text.contains(&numbered.join("\n")) {
         return Some("it begins with the line numbers that file_read shows; leave them out".into());

@@ -7,7 +7,7 @@ use similar::TextDiff;
 
 /// A part of the file that resembles what was looked for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Candidate {
+pub struct NearestText {
     /// Its first line, from 1.
     pub line: usize,
     /// Its lines.
@@ -16,7 +16,7 @@ pub struct Candidate {
     pub ratio: f32,
 }
 
-impl std::fmt::Display for Candidate {
+impl std::fmt::Display for NearestText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let last = self.line + self.text.len().saturating_sub(1);
         write!(f, "lines {}-{last} ({:.0} % alike):", self.line, self.ratio * 100.0)?;
@@ -42,7 +42,7 @@ const REFINED: usize = 10;
 const LEAST: f32 = 0.4;
 
 /// The parts of `text` most similar to `wanted`, best first.
-pub(crate) fn nearest(text: &str, wanted: &str, most: usize) -> Vec<Candidate> {
+pub(crate) fn nearest(text: &str, wanted: &str, most: usize) -> Vec<NearestText> {
     let wanted: Vec<&str> = wanted.lines().take(WANTED_LINES).collect();
     let lines: Vec<&str> = text.lines().take(FILE_LINES).collect();
     if wanted.iter().all(|line| line.trim().is_empty()) || lines.is_empty() {
@@ -66,12 +66,12 @@ pub(crate) fn nearest(text: &str, wanted: &str, most: usize) -> Vec<Candidate> {
         }
     }
     let wanted = wanted.join("\n");
-    let mut found: Vec<Candidate> = chosen
+    let mut found: Vec<NearestText> = chosen
         .into_iter()
         .map(|at| {
             let part = &lines[at..at + height];
             let ratio = alike(&wanted, &part.join("\n"));
-            Candidate { line: at + 1, text: part.iter().map(|line| (*line).to_owned()).collect(), ratio }
+            NearestText { line: at + 1, text: part.iter().map(|line| (*line).to_owned()).collect(), ratio }
         })
         .filter(|candidate| candidate.ratio >= LEAST)
         .collect();

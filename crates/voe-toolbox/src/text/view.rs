@@ -3,7 +3,7 @@
 /// The text of a file without its byte order mark, with LF for CRLF and U+FFFD for what is not UTF-8. Every offset between two
 /// characters has its place in the file.
 #[derive(Debug, Clone)]
-pub(crate) struct View<'a> {
+pub(crate) struct TextView<'a> {
     bytes: &'a [u8],
     pub(crate) text: String,
     /// From this offset in the text on, the file is that far along: `(text, file)`.
@@ -16,7 +16,7 @@ pub(crate) struct View<'a> {
 /// The byte order mark of UTF-8.
 pub(crate) const BOM: &[u8] = b"\xef\xbb\xbf";
 
-impl<'a> View<'a> {
+impl<'a> TextView<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         let start = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
         let mut view = Self {
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn text_hides_the_mark_the_returns_and_foreign_bytes() {
-        let view = View::new(b"\xef\xbb\xbfa\r\nb\xe9c\nd");
+        let view = TextView::new(b"\xef\xbb\xbfa\r\nb\xe9c\nd");
         assert_eq!(view.text, "a\nb\u{fffd}c\nd");
         assert_eq!((view.crlf, view.lf, view.utf8), (1, 1, false));
         assert_eq!(view.in_file(0), 3);
@@ -109,7 +109,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_character_has_its_own_bytes_in_order(bytes in proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(0xe9), Just(0xc3), Just(0xa9), any::<u8>()], 0..60)) {
-            let view = View::new(&bytes);
+            let view = TextView::new(&bytes);
             let offsets: Vec<usize> = view.text.char_indices().map(|(at, _)| at).chain([view.text.len()]).collect();
             let places: Vec<usize> = offsets.iter().map(|&at| view.in_file(at)).collect();
             prop_assert!(places.windows(2).all(|pair| pair[0] < pair[1]));

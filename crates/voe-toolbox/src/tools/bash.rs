@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use voe_trace::Note;
 
-use super::{Arguments, Done, Effect, Tool};
+use super::{Arguments, Effect, Tool, ToolOutcome};
 use crate::inbox::Inbox;
-use crate::process::run::{Job, run as run_job};
-use crate::session::Session;
+use crate::process::run::{CommandJob, run as run_job};
+use crate::session::ToolboxSession;
 
 pub(super) const TOOL: Tool = Tool {
     name: "bash",
@@ -29,7 +29,7 @@ fn parameters() -> Value {
     })
 }
 
-fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Result<Done, String> {
+fn run(session: &mut ToolboxSession, arguments: &Arguments, inbox: &mut Inbox) -> Result<ToolOutcome, String> {
     let command = arguments.text("command")?;
     let limits = &session.setup.limits;
     let asked = arguments.maybe_number("timeout_s")?.filter(|seconds| *seconds > 0.0);
@@ -39,11 +39,11 @@ fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Resul
 
 /// Runs a command within `seconds`.
 pub(crate) fn run_command(
-    session: &mut Session,
+    session: &mut ToolboxSession,
     command: &str,
     seconds: f64,
     inbox: &mut Inbox,
-) -> Result<Done, String> {
+) -> Result<ToolOutcome, String> {
     if command.trim().is_empty() {
         return Err("command is empty".into());
     }
@@ -54,7 +54,7 @@ pub(crate) fn run_command(
     // Commands can remove even the directory that they start in; the next one needs it again.
     let _ = std::fs::create_dir_all(&directory);
     let output_file = session.next_output_file();
-    let job = Job {
+    let job = CommandJob {
         command,
         directory: &directory,
         env: &session.env,
@@ -74,13 +74,13 @@ pub(crate) fn run_command(
     if ended.stuck {
         notes.push(Note::UnendedProcesses);
     }
-    Ok(Done {
+    Ok(ToolOutcome {
         output: ended.output.text,
         exit: ended.exit,
         ended_by: ended.ended_by,
         notes,
         tail: ended.output.tail,
         effect: Effect::Command(command.to_owned()),
-        ..Done::default()
+        ..ToolOutcome::default()
     })
 }

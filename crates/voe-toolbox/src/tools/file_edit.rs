@@ -3,13 +3,13 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use voe_protocol::Syntax;
+use voe_protocol::SyntaxCheck;
 
-use super::{Arguments, Done, Effect, Tool};
+use super::{Arguments, Effect, Tool, ToolOutcome};
 use crate::inbox::Inbox;
-use crate::place::{Access, Place};
-use crate::session::Session;
-use crate::text::edit::{Edit, Edited, apply};
+use crate::place::{Access, AllowedPath};
+use crate::session::ToolboxSession;
+use crate::text::edit::{Edited, TextEdit, apply};
 use crate::{syntax, write};
 
 pub(super) const TOOL: Tool = Tool {
@@ -39,9 +39,9 @@ pub(super) const LARGEST: u64 = 64 << 20;
 const AROUND: usize = 3;
 const SHOWN_LINES: usize = 30;
 
-fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Done, String> {
+fn run(session: &mut ToolboxSession, arguments: &Arguments, _: &mut Inbox) -> Result<ToolOutcome, String> {
     let place = session.places.resolve(arguments.text("path")?, Access::Write)?;
-    let edit = Edit {
+    let edit = TextEdit {
         old: arguments.text("old_string")?,
         new: arguments.text("new_string")?,
         line: arguments.maybe_count("line")?,
@@ -53,18 +53,18 @@ fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Do
         write::write(&place.path, edit.new.as_bytes())
             .map_err(|error| format!("cannot write {}: {error}", place.shown()))?;
         let text = format!("created {} ({} lines)", place.shown(), edit.new.lines().count());
-        return Ok(Done { output: text, effect: Effect::File(place), ..Done::default() });
+        return Ok(ToolOutcome { output: text, effect: Effect::File(place), ..ToolOutcome::default() });
     };
     if memchr::memchr(0, &before[..before.len().min(8000)]).is_some() {
         return Err(format!("{} is a binary file; change it in bash", place.shown()));
     }
     let edited = apply(&before, &edit).map_err(|error| format!("{}: {error}", place.shown()))?;
     let broken = match session.setup.syntax {
-        Syntax::Off => None,
-        Syntax::Warn | Syntax::Rollback => syntax::broken(&place.path, &before, &edited.content),
+        SyntaxCheck::Off => None,
+        SyntaxCheck::Warn | SyntaxCheck::Rollback => syntax::broken(&place.path, &before, &edited.content),
     };
     if let Some(broken) = &broken
-        && session.setup.syntax == Syntax::Rollback
+        && session.setup.syntax == SyntaxCheck::Rollback
     {
         return Err(format!("{} was not changed: with this edit, {broken}", place.shown()));
     }
@@ -73,11 +73,11 @@ fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Do
     for note in edited.note.into_iter().chain(broken) {
         text.push_str(&format!("\nnote: {note}"));
     }
-    Ok(Done { output: text, effect: Effect::File(place), ..Done::default() })
+    Ok(ToolOutcome { output: text, effect: Effect::File(place), ..ToolOutcome::default() })
 }
 
 /// A file's content; `None` if there is no file.
-pub(super) fn existing(place: &Place) -> Result<Option<Vec<u8>>, String> {
+pub(super) fn existing(place: &AllowedPath) -> Result<Option<Vec<u8>>, String> {
     match fs::symlink_metadata(&place.path) {
         Ok(meta) if meta.is_dir() => Err(format!("{} is a directory", place.shown())),
         Ok(meta) if !meta.is_file() => Err(format!("{} is not a regular file", place.shown())),

@@ -7,11 +7,11 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde_json::{Value, json};
 
-use super::{Arguments, Done, Tool};
+use super::{Arguments, Tool, ToolOutcome};
 use crate::inbox::Inbox;
 use crate::names;
-use crate::place::{Access, Place};
-use crate::session::Session;
+use crate::place::{Access, AllowedPath};
+use crate::session::ToolboxSession;
 
 pub(super) const TOOL: Tool =
     Tool { name: "file_read", description: "Read a file (with line numbers) or list a directory.", parameters, run };
@@ -39,7 +39,7 @@ const SNIFFED: usize = 8000;
 /// Bytes read after the page to count the remaining lines.
 const COUNTED: u64 = 64 << 20;
 
-fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Done, String> {
+fn run(session: &mut ToolboxSession, arguments: &Arguments, _: &mut Inbox) -> Result<ToolOutcome, String> {
     let place = session.places.resolve(arguments.text("path")?, Access::Read)?;
     let offset = arguments.maybe_count("offset")?.unwrap_or(1).max(1);
     let limits = &session.setup.limits;
@@ -51,18 +51,18 @@ fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Do
     };
     let meta = fs::symlink_metadata(&place.path).map_err(describe)?;
     if meta.is_dir() {
-        return list(&place).map(Done::text).map_err(describe);
+        return list(&place).map(ToolOutcome::text).map_err(describe);
     }
     if !meta.is_file() {
         return Err(format!("{} is neither a file nor a directory", place.shown()));
     }
     let file = place.open().map_err(describe)?;
     let page = Page { offset, lines, characters: limits.output_chars };
-    page.read(file, meta.len()).map(Done::text).map_err(describe)
+    page.read(file, meta.len()).map(ToolOutcome::text).map_err(describe)
 }
 
 /// The error for a missing file, with similar names in its directory.
-fn not_there(place: &Place) -> String {
+fn not_there(place: &AllowedPath) -> String {
     let mut text = format!("{} does not exist", place.shown());
     let name = place.path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let stem = name.split('.').next().unwrap_or_default();
@@ -82,7 +82,7 @@ fn not_there(place: &Place) -> String {
     text
 }
 
-fn list(place: &Place) -> io::Result<String> {
+fn list(place: &AllowedPath) -> io::Result<String> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(&place.path)? {
         let entry = entry?;

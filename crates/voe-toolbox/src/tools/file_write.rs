@@ -1,13 +1,13 @@
 //! `file_write`: a whole file.
 
 use serde_json::{Value, json};
-use voe_protocol::Syntax;
+use voe_protocol::SyntaxCheck;
 
-use super::{Arguments, Done, Effect, Tool, file_edit};
+use super::{Arguments, Effect, Tool, ToolOutcome, file_edit};
 use crate::inbox::Inbox;
 use crate::place::Access;
-use crate::session::Session;
-use crate::text::view::{BOM, View};
+use crate::session::ToolboxSession;
+use crate::text::view::{BOM, TextView};
 use crate::{syntax, write};
 
 pub(super) const TOOL: Tool =
@@ -21,7 +21,7 @@ fn parameters() -> Value {
     })
 }
 
-fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Done, String> {
+fn run(session: &mut ToolboxSession, arguments: &Arguments, _: &mut Inbox) -> Result<ToolOutcome, String> {
     let place = session.places.resolve(arguments.text("path")?, Access::Write)?;
     let content = arguments.text("content")?;
     let before = file_edit::existing(&place)?;
@@ -29,10 +29,10 @@ fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Do
         before.as_deref().map_or((content.as_bytes().to_vec(), Vec::new()), |old| in_form_of(old, content));
     let mut notes: Vec<String> = notes.into_iter().map(str::to_owned).collect();
     if let Some(before) = &before
-        && session.setup.syntax != Syntax::Off
+        && session.setup.syntax != SyntaxCheck::Off
         && let Some(broken) = syntax::broken(&place.path, before, &after)
     {
-        if session.setup.syntax == Syntax::Rollback {
+        if session.setup.syntax == SyntaxCheck::Rollback {
             return Err(format!("{} was not changed: with this content, {broken}", place.shown()));
         }
         notes.push(broken);
@@ -43,12 +43,12 @@ fn run(session: &mut Session, arguments: &Arguments, _: &mut Inbox) -> Result<Do
     for note in notes {
         text.push_str(&format!("\nnote: {note}"));
     }
-    Ok(Done { output: text, effect: Effect::File(place), ..Done::default() })
+    Ok(ToolOutcome { output: text, effect: Effect::File(place), ..ToolOutcome::default() })
 }
 
 /// New content with the byte order mark and the line ends of the old one, and notes on what was changed.
 fn in_form_of(old: &[u8], new: &str) -> (Vec<u8>, Vec<&'static str>) {
-    let (view, mut notes, mut after) = (View::new(old), Vec::new(), Vec::new());
+    let (view, mut notes, mut after) = (TextView::new(old), Vec::new(), Vec::new());
     if old.starts_with(BOM) && !new.starts_with('\u{feff}') {
         after.extend_from_slice(BOM);
         notes.push("the file's byte order mark was kept");

@@ -6,11 +6,11 @@ use globset::GlobBuilder;
 use serde_json::{Value, json};
 use voe_protocol::{PathList, RawBytes};
 
-use super::{Arguments, Done, Tool, walk};
+use super::{Arguments, Tool, ToolOutcome, walk};
 use crate::inbox::Inbox;
 use crate::names;
-use crate::place::{Access, Place};
-use crate::session::Session;
+use crate::place::{Access, AllowedPath};
+use crate::session::ToolboxSession;
 
 pub(super) const TOOL: Tool =
     Tool { name: "glob", description: "List files by a pattern such as **/*.py.", parameters, run };
@@ -26,13 +26,13 @@ fn parameters() -> Value {
     })
 }
 
-fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Result<Done, String> {
+fn run(session: &mut ToolboxSession, arguments: &Arguments, inbox: &mut Inbox) -> Result<ToolOutcome, String> {
     let pattern = arguments.text("pattern")?;
     let place = session.places.resolve(arguments.maybe_text("path")?.unwrap_or("."), Access::Read)?;
     let found = list_in(session, pattern, &place, inbox)?;
     let (most, total) = (found.paths.len(), found.total);
     if total == 0 {
-        return Ok(Done::text(format!(
+        return Ok(ToolOutcome::text(format!(
             "no file matches {pattern} in {} (ignored files are not searched)",
             place.shown()
         )));
@@ -44,15 +44,15 @@ fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Resul
     if total > most as u64 {
         let _ = write!(text, "[the first {most} of {total}; narrow the pattern]");
     }
-    Ok(Done::text(text.trim_end()))
+    Ok(ToolOutcome::text(text.trim_end()))
 }
 
 /// The workspace's files that fit a pattern, within the tool's limit.
-pub(crate) fn list(session: &Session, pattern: &str, inbox: &Inbox) -> Result<PathList, String> {
+pub(crate) fn list(session: &ToolboxSession, pattern: &str, inbox: &Inbox) -> Result<PathList, String> {
     list_in(session, pattern, &session.places.resolve(".", Access::Read)?, inbox)
 }
 
-fn list_in(session: &Session, pattern: &str, place: &Place, inbox: &Inbox) -> Result<PathList, String> {
+fn list_in(session: &ToolboxSession, pattern: &str, place: &AllowedPath, inbox: &Inbox) -> Result<PathList, String> {
     if !place.path.exists() {
         return Err(format!("{} does not exist", place.shown()));
     }

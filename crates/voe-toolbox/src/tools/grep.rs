@@ -9,11 +9,11 @@ use ignore::overrides::OverrideBuilder;
 use serde_json::{Value, json};
 use voe_protocol::{LineMatch, RawBytes, SearchMatches};
 
-use super::{Arguments, Done, Tool, walk};
+use super::{Arguments, Tool, ToolOutcome, walk};
 use crate::inbox::Inbox;
 use crate::names;
-use crate::place::{Access, Place};
-use crate::session::Session;
+use crate::place::{Access, AllowedPath};
+use crate::session::ToolboxSession;
 
 pub(super) const TOOL: Tool = Tool {
     name: "grep",
@@ -42,14 +42,16 @@ const MATCH: char = ':';
 /// Lines around a match that can be asked for.
 const MOST_CONTEXT: usize = 20;
 
-fn run(session: &mut Session, arguments: &Arguments, inbox: &mut Inbox) -> Result<Done, String> {
+fn run(session: &mut ToolboxSession, arguments: &Arguments, inbox: &mut Inbox) -> Result<ToolOutcome, String> {
     let query = Query {
         pattern: arguments.text("pattern")?,
         path: arguments.maybe_text("path")?.unwrap_or("."),
         glob: arguments.maybe_text("glob")?.filter(|glob| !glob.is_empty()),
         context: arguments.maybe_count("context")?.unwrap_or(0).min(MOST_CONTEXT),
     };
-    query.run(session, inbox).map(|(found, place, note)| Done::text(found.render(query.pattern, &place.shown(), note)))
+    query
+        .run(session, inbox)
+        .map(|(found, place, note)| ToolOutcome::text(found.render(query.pattern, &place.shown(), note)))
 }
 
 /// The pattern, and where to search.
@@ -62,7 +64,7 @@ struct Query<'a> {
 
 /// Matching lines of the workspace's files, within the tool's limits.
 pub(crate) fn search(
-    session: &Session,
+    session: &ToolboxSession,
     pattern: &str,
     glob: Option<&str>,
     inbox: &Inbox,
@@ -73,7 +75,11 @@ pub(crate) fn search(
 }
 
 impl Query<'_> {
-    fn run(&self, session: &Session, inbox: &Inbox) -> Result<(Found, Place, Option<String>), String> {
+    fn run(
+        &self,
+        session: &ToolboxSession,
+        inbox: &Inbox,
+    ) -> Result<(MatchedLines, AllowedPath, Option<String>), String> {
         let place = session.places.resolve(self.path, Access::Read)?;
         if !place.path.exists() {
             return Err(format!("{} does not exist", place.shown()));
@@ -98,7 +104,7 @@ impl Query<'_> {
             }
         };
         let limits = &session.setup.limits;
-        let mut found = Found {
+        let mut found = MatchedLines {
             text: String::new(),
             lines: Vec::new(),
             matches: 0,
@@ -145,7 +151,7 @@ fn matcher(pattern: &str) -> Result<(RegexMatcher, Option<String>), String> {
 }
 
 /// Lines found so far.
-struct Found {
+struct MatchedLines {
     /// As the tool shows them, those around a match included.
     text: String,
     /// The matching ones.
@@ -160,7 +166,7 @@ struct Found {
     room: usize,
 }
 
-impl Found {
+impl MatchedLines {
     fn full(&self) -> bool {
         self.matches >= self.most || self.text.len() >= self.room
     }
@@ -200,7 +206,7 @@ impl Found {
     }
 }
 
-impl Sink for Found {
+impl Sink for MatchedLines {
     type Error = io::Error;
 
     fn matched(&mut self, _: &Searcher, found: &SinkMatch<'_>) -> Result<bool, io::Error> {

@@ -13,8 +13,8 @@ use serde_json::Value;
 use voe_trace::{EndedBy, Note};
 
 use crate::inbox::Inbox;
-use crate::place::Place;
-use crate::session::Session;
+use crate::place::AllowedPath;
+use crate::session::ToolboxSession;
 pub(crate) use arguments::Arguments;
 pub(crate) use bash::run_command;
 pub(crate) use glob::list;
@@ -26,12 +26,12 @@ pub(crate) struct Tool {
     description: &'static str,
     /// Its parameters, as a JSON schema.
     parameters: fn() -> Value,
-    run: fn(&mut Session, &Arguments, &mut Inbox) -> Result<Done, String>,
+    run: fn(&mut ToolboxSession, &Arguments, &mut Inbox) -> Result<ToolOutcome, String>,
 }
 
 /// What a tool did.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
+pub(crate) struct ToolOutcome {
     pub(crate) output: String,
     /// The tool failed; `output` explains why.
     pub(crate) failed: bool,
@@ -49,12 +49,12 @@ pub(crate) enum Effect {
     #[default]
     None,
     /// This file.
-    File(Place),
+    File(AllowedPath),
     /// Anything, by this command.
     Command(String),
 }
 
-impl Done {
+impl ToolOutcome {
     /// A text without an effect.
     pub(crate) fn text(text: impl Into<String>) -> Self {
         Self { output: text.into(), ..Self::default() }
@@ -69,7 +69,12 @@ pub fn specs() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 /// Runs the tool of that name. The error is for the model.
-pub(crate) fn run(session: &mut Session, name: &str, arguments: &Value, inbox: &mut Inbox) -> Result<Done, String> {
+pub(crate) fn run(
+    session: &mut ToolboxSession,
+    name: &str,
+    arguments: &Value,
+    inbox: &mut Inbox,
+) -> Result<ToolOutcome, String> {
     let Some(tool) = TOOLS.iter().find(|tool| tool.name == name) else {
         let names: Vec<&str> = TOOLS.iter().map(|tool| tool.name).collect();
         return Err(format!("there is no tool {name}; the tools are {}", names.join(", ")));

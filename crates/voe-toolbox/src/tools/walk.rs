@@ -5,10 +5,10 @@ use std::path::Path;
 
 use ignore::{Walk, WalkBuilder};
 
-use crate::place::Place;
+use crate::place::AllowedPath;
 
 /// All files below a place that are not ignored, hidden ones included, in the order of their names. Links are not followed.
-pub(super) fn files(place: &Place, workspace: &Path) -> Walk {
+pub(super) fn files(place: &AllowedPath, workspace: &Path) -> Walk {
     let mut builder = WalkBuilder::new(&place.path);
     builder
         .hidden(false)

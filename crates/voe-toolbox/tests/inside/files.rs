@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use serde_json::json;
-use voe_protocol::Syntax;
+use voe_protocol::SyntaxCheck;
 
 use crate::lab::{Lab, listed};
 
@@ -127,12 +127,12 @@ fn broken_syntax_is_reported_or_rolled_back() {
     assert!(result.text().contains("line 1"));
     let result = lab.edit("a.py", "return 1", "return 2");
     assert!(!result.text().contains("note:"), "it was broken before: {}", result.text());
-    let mut lab = Lab::with(&[file], |setup| setup.syntax = Syntax::Rollback);
+    let mut lab = Lab::with(&[file], |setup| setup.syntax = SyntaxCheck::Rollback);
     let result = lab.edit("a.py", "f():", "f(:");
     assert!(!result.ok && result.text().contains("a.py was not changed"), "{}", result.text());
     assert_eq!(lab.read("a.py"), file.1.as_bytes());
     assert_eq!(result.state.tree, "");
-    let mut lab = Lab::with(&[file], |setup| setup.syntax = Syntax::Off);
+    let mut lab = Lab::with(&[file], |setup| setup.syntax = SyntaxCheck::Off);
     assert!(!lab.edit("a.py", "f():", "f(:").text().contains("note:"));
 }
 

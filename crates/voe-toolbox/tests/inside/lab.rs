@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use voe_protocol::{BaseSource, CallResult, Export, FileState, Hello, RawBytes, Setup, State};
+use voe_protocol::{BaseSource, CallResult, Export, FileState, Hello, RawBytes, Setup, WorkspaceState};
 use voe_protocol::{ClientError, Toolbox};
 
 pub(crate) struct Lab {
@@ -115,7 +115,7 @@ impl Lab {
         self.runtime.block_on(toolbox.check(command, PATIENCE)).unwrap()
     }
 
-    pub(crate) fn state(&mut self) -> State {
+    pub(crate) fn state(&mut self) -> WorkspaceState {
         let toolbox = self.toolbox.as_mut().unwrap();
         self.runtime.block_on(toolbox.state()).unwrap()
     }
@@ -125,7 +125,7 @@ impl Lab {
         self.runtime.block_on(toolbox.export()).unwrap()
     }
 
-    pub(crate) fn import(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<State, ClientError> {
+    pub(crate) fn import(&mut self, files: Vec<(RawBytes, Option<FileState>)>) -> Result<WorkspaceState, ClientError> {
         let toolbox = self.toolbox.as_mut().unwrap();
         self.runtime.block_on(toolbox.import(files))
     }

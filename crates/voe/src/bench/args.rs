@@ -6,8 +6,8 @@ use clap::Subcommand;
 use voe_bench::Filter;
 use voe_bench::suite::filter;
 
-use super::place::{GradedBy, PlaceFlags, Where};
-use crate::Usage;
+use super::place::{GradedBy, PlaceFlag, PlaceFlags};
+use crate::UsageError;
 use crate::flags::ModelFlags;
 use crate::settings::table::{API_KEY_ENV, BASE_URL, PROVIDER};
 use crate::settings::words::Provider;
@@ -16,17 +16,17 @@ use crate::settings::words::Provider;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    pub(super) action: Action,
+    pub(super) action: BenchCommand,
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Action {
+pub(super) enum BenchCommand {
     /// Run a suite, or resume a stopped run
     Run(Box<Run>),
     /// Build a suite's environments and checkouts in advance, and report what is not available
     Prepare(Box<Prepare>),
     /// Show the progress of a run
-    Status(Status),
+    Status(StatusArgs),
     /// Grade a run, predictions or logs, or validate the setup with gold patches
     Grade(Box<Grade>),
     /// List the tasks of a suite
@@ -68,7 +68,7 @@ impl FilterFlags {
         let mut ids = self.ids.clone();
         if let Some(file) = &self.ids_file {
             let text = std::fs::read_to_string(file)
-                .map_err(|e| Usage(format!("cannot read the ids from {}: {e}", file.display())))?;
+                .map_err(|e| UsageError(format!("cannot read the ids from {}: {e}", file.display())))?;
             ids.extend(text.split_whitespace().map(str::to_owned));
         }
         Ok(Filter {
@@ -124,7 +124,7 @@ pub(super) struct Run {
     pub(super) filter: FilterFlags,
     /// Where tasks run [default: auto, or that of the run]
     #[arg(long, value_enum)]
-    pub(super) backend: Option<Where>,
+    pub(super) backend: Option<PlaceFlag>,
     #[command(flatten)]
     pub(super) place: PlaceFlags,
     /// Output progress events as JSON Lines
@@ -159,7 +159,7 @@ pub(super) struct Prepare {
     pub(super) filter: FilterFlags,
     /// Where tasks run [default: auto]
     #[arg(long, value_enum)]
-    pub(super) backend: Option<Where>,
+    pub(super) backend: Option<PlaceFlag>,
     #[command(flatten)]
     pub(super) place: PlaceFlags,
     /// Max concurrent tasks; environments are built one at a time [default: number of processors]
@@ -171,7 +171,7 @@ pub(super) struct Prepare {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Status {
+pub(super) struct StatusArgs {
     /// Run directory
     pub(super) run: PathBuf,
     /// Output JSON

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use voe_bench::native::ahead::Plan;
-use voe_bench::native::watch::{Step, Watch};
+use voe_bench::native::ahead::BuildPlan;
+use voe_bench::native::watch::{BuildStep, BuildWatch};
 use voe_bench::run::progress::Progress;
 
 use crate::show::{below, one_line};
@@ -12,12 +12,12 @@ use crate::show::{below, one_line};
 /// Counts the environments that are built.
 #[derive(Debug)]
 struct Count {
-    plan: Plan,
+    plan: BuildPlan,
     built: AtomicUsize,
 }
 
 impl Count {
-    fn new(plan: Plan) -> Self {
+    fn new(plan: BuildPlan) -> Self {
         Self { plan, built: AtomicUsize::new(0) }
     }
 
@@ -25,7 +25,7 @@ impl Count {
     fn line(&self, environment: &str) -> String {
         let number = self.built.fetch_add(1, Ordering::Relaxed) + 1;
         let of = match &self.plan {
-            Plan { builds, open: false } if *builds >= number => format!(", {number} of {builds}"),
+            BuildPlan { builds, open: false } if *builds >= number => format!(", {number} of {builds}"),
             _ => format!(", number {number}"),
         };
         one_line(&format!("building the environment {environment}{of}"))
@@ -34,24 +34,24 @@ impl Count {
 
 /// Shows builds in the bottom line of a terminal, or else as one line per build on standard error.
 #[derive(Debug, Default)]
-pub(super) struct Shown {
+pub(super) struct ShownBuilds {
     /// The line while nothing is built, and while something is.
     parts: Mutex<(String, String)>,
 }
 
-impl Shown {
+impl ShownBuilds {
     /// The watch to pass on. `plan`: how many builds to expect.
-    pub(super) fn watch(self: &Arc<Self>, plan: Plan) -> Watch {
+    pub(super) fn watch(self: &Arc<Self>, plan: BuildPlan) -> BuildWatch {
         let (shown, count) = (Arc::clone(self), Count::new(plan));
-        Watch::new(move |step| match step {
-            Step::Builds { environment } => {
+        BuildWatch::new(move |step| match step {
+            BuildStep::Builds { environment } => {
                 let line = count.line(environment);
                 if !below::is_seen() {
                     errln!("voe: {line}");
                 }
                 shown.say(|parts| parts.1 = format!("{line} …"));
             }
-            Step::Built => shown.say(|parts| parts.1.clear()),
+            BuildStep::Built => shown.say(|parts| parts.1.clear()),
         })
     }
 
@@ -75,10 +75,10 @@ impl Shown {
 }
 
 /// Sends builds as notes among the events of a run.
-pub(super) fn noted(plan: Plan, progress: Weak<Progress>) -> Watch {
+pub(super) fn noted(plan: BuildPlan, progress: Weak<Progress>) -> BuildWatch {
     let count = Count::new(plan);
-    Watch::new(move |step| {
-        if let (Step::Builds { environment }, Some(progress)) = (step, progress.upgrade()) {
+    BuildWatch::new(move |step| {
+        if let (BuildStep::Builds { environment }, Some(progress)) = (step, progress.upgrade()) {
             progress.note(count.line(environment));
         }
     })
@@ -90,11 +90,11 @@ mod tests {
 
     #[test]
     fn environments_are_counted_and_of_how_many_is_said_where_that_is_known() {
-        let count = Count::new(Plan { builds: 2, open: false });
+        let count = Count::new(BuildPlan { builds: 2, open: false });
         assert_eq!(count.line("flask-1"), "building the environment flask-1, 1 of 2");
         assert_eq!(count.line("flask-1"), "building the environment flask-1, 2 of 2");
         assert_eq!(count.line("flask-1"), "building the environment flask-1, number 3");
-        let open = Count::new(Plan { builds: 2, open: true });
+        let open = Count::new(BuildPlan { builds: 2, open: true });
         assert_eq!(open.line("flask-1"), "building the environment flask-1, number 1");
     }
 }

@@ -9,7 +9,9 @@ use anyhow::anyhow;
 use schemars::JsonSchema;
 use serde::Serialize;
 use voe_bench::Suite;
-use voe_bench::grade::{Batch, Entry, Grading, Row, RunGrades, Setting, gold, known as of_known, logs, official};
+use voe_bench::grade::{
+    Batch, GradeRow, GradeSetting, Grading, PatchToGrade, RunGrades, gold, known as of_known, logs, official,
+};
 use voe_bench::run::RunDir;
 use voe_bench::workspace::Origins;
 use voe_grade::{GradedLog, Predictions, RunReport};
@@ -17,14 +19,14 @@ use voe_trace::layout::{GRADES, PREDICTIONS};
 use voe_untrusted::{UntrustedDir, private};
 
 use super::args::Grade;
-use super::building::Shown;
+use super::building::ShownBuilds;
 use super::place::GradedBy;
-use super::place::{Found, Said};
-use super::remembered::{self, For};
-use super::tally::{self, Causes, Left};
+use super::place::{RequestedPlace, ResolvedPlace};
+use super::remembered::{self, PlaceUse};
+use super::tally::{self, Causes, UngradedTasks};
 use super::{cache_dir, hide, known, self_tests, settings, suite};
 use crate::show::one_line;
-use crate::{Usage, exit};
+use crate::{UsageError, exit};
 
 /// Default time limit of a task's tests, in seconds: the official one.
 const TIMEOUT: u64 = voe_bench::grade::cell::TIME_LIMIT.as_secs();
@@ -36,9 +38,9 @@ const MOST_PREDICTIONS: u64 = 1 << 30;
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "GradeLine")]
 #[serde(untagged)]
-pub(crate) enum Line<'a> {
+pub(crate) enum GradeLine<'a> {
     /// A patch.
-    Row(&'a Row),
+    Row(&'a GradeRow),
     /// A log, with `--logs`.
     Log(&'a GradedLog<'a>),
     /// The last line, after grading patches.
@@ -49,7 +51,7 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
     if let Some(dir) = &args.run {
         return of_run(&args, dir).await;
     }
-    let name = args.suite.clone().ok_or_else(|| Usage("no suite; give --suite SUITE".into()))?;
+    let name = args.suite.clone().ok_or_else(|| UsageError("no suite; give --suite SUITE".into()))?;
     let suite = suite(&name, &args.filter).await?;
     if let Some(dir) = &args.logs {
         return of_logs(dir, &suite, args.json);
@@ -62,9 +64,9 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
             return officially(&args, &suite, file, &results(&out)?).await;
         }
         let text = voe_untrusted::read_named(file, MOST_PREDICTIONS)
-            .map_err(|e| Usage(format!("cannot read the predictions: {e}")))?;
-        let text = String::from_utf8(text).map_err(|_| Usage(format!("{} is not UTF-8 text", file.display())))?;
-        let predictions = Predictions::read(&text).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
+            .map_err(|e| UsageError(format!("cannot read the predictions: {e}")))?;
+        let text = String::from_utf8(text).map_err(|_| UsageError(format!("{} is not UTF-8 text", file.display())))?;
+        let predictions = Predictions::read(&text).map_err(|e| UsageError(format!("{}: {e}", file.display())))?;
         let model = predictions.all.first().map(|prediction| prediction.model_name_or_path.as_str());
         // It is used as the name of a directory.
         let model = model.filter(|name| !name.starts_with('.') && !name.contains('\0')).unwrap_or("voe").to_owned();
@@ -82,8 +84,8 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
 }
 
 /// The user's flags and settings for where tests run.
-fn said(args: &Grade) -> anyhow::Result<Said> {
-    args.place.said(&settings::load(settings::For::Place)?, args.backend.and_then(GradedBy::place))
+fn said(args: &Grade) -> anyhow::Result<RequestedPlace> {
+    args.place.said(&settings::load(settings::SettingsUse::Place)?, args.backend.and_then(GradedBy::place))
 }
 
 /// How many predictions `what` lacks, and the first of them.
@@ -105,9 +107,9 @@ fn results(out: &Path) -> anyhow::Result<UntrustedDir> {
         // The remedy is not to change its mode: it may be `/tmp`.
         voe_untrusted::Error::Writable { path, .. } => {
             let path = path.display();
-            Usage(format!("{path} can be written by others; give a directory of your own with --out")).into()
+            UsageError(format!("{path} can be written by others; give a directory of your own with --out")).into()
         }
-        e if e.is_refusal() => Usage(e.to_string()).into(),
+        e if e.is_refusal() => UsageError(e.to_string()).into(),
         e => anyhow!(e),
     };
     if !out.exists() {
@@ -122,7 +124,7 @@ fn results(out: &Path) -> anyhow::Result<UntrustedDir> {
 
 async fn batch(
     args: &Grade,
-    found: &Found,
+    found: &ResolvedPlace,
     grading: Grading,
     suite: &Suite,
     model: &str,
@@ -132,7 +134,7 @@ async fn batch(
     let mut workspaces = found.workspaces(suite, args.place.keep_images).await?;
     workspaces.network = grading.network;
     if !args.json {
-        workspaces.native.watch = Arc::<Shown>::default().watch(workspaces.plan(&suite.tasks).await);
+        workspaces.native.watch = Arc::<ShownBuilds>::default().watch(workspaces.plan(&suite.tasks).await);
     }
     let files = [Some(out.path()), args.run.as_deref(), args.predictions.as_deref()].into_iter().flatten();
     workspaces.hidden.extend(hide::of([], files));
@@ -145,13 +147,13 @@ async fn batch(
         model: model.to_owned(),
         out,
         run_empty: args.empty,
-        setting: Setting::new(&found.place, grading.network),
+        setting: GradeSetting::new(&found.place, grading.network),
         expected: (args.gold || args.empty || args.wrong).then_some(args.gold),
     })
 }
 
 /// The suite's predictions, and the ids of tasks without one. Problems with the predictions are reported.
-fn entries(predictions: &Predictions, suite: &Suite) -> (Vec<Entry>, Vec<String>) {
+fn entries(predictions: &Predictions, suite: &Suite) -> (Vec<PatchToGrade>, Vec<String>) {
     for problem in predictions.problems(|id| suite.task(id).is_some()) {
         errln!("voe: {}", one_line(&problem.to_string()));
     }
@@ -160,12 +162,12 @@ fn entries(predictions: &Predictions, suite: &Suite) -> (Vec<Entry>, Vec<String>
 
 async fn finish(
     args: &Grade,
-    found: &Found,
+    found: &ResolvedPlace,
     batch: &Batch,
-    entries: Vec<Entry>,
+    entries: Vec<PatchToGrade>,
     others: &[String],
-) -> anyhow::Result<(RunReport, Left, BTreeMap<String, String>)> {
-    let (mut left, mut causes, mut origins) = (Left::default(), Causes::default(), BTreeMap::new());
+) -> anyhow::Result<(RunReport, UngradedTasks, BTreeMap<String, String>)> {
+    let (mut left, mut causes, mut origins) = (UngradedTasks::default(), Causes::default(), BTreeMap::new());
     let report = batch.grade(entries, others, |row| {
         left.see(row);
         origins.extend(row.origin.clone().map(|origin| (row.instance_id.clone(), origin)));
@@ -174,7 +176,7 @@ async fn finish(
     });
     let report = report.await?;
     if args.json {
-        crate::show::out::json(&Line::Report(&report))?;
+        crate::show::out::json(&GradeLine::Report(&report))?;
         return Ok((report, left, origins));
     }
     outln!("{}", causes.summary(&batch.model, &report));
@@ -193,9 +195,9 @@ async fn finish(
     Ok((report, left, origins))
 }
 
-fn show(row: &Row, json: bool) {
+fn show(row: &GradeRow, json: bool) {
     if json {
-        crate::show::out::json_text(&serde_json::to_string(&Line::Row(row)).unwrap_or_default());
+        crate::show::out::json_text(&serde_json::to_string(&GradeLine::Row(row)).unwrap_or_default());
         return;
     }
     let name = row.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
@@ -207,12 +209,12 @@ fn show(row: &Row, json: bool) {
 
 /// The settings of the grades of the run in `path`: the same as for its first grades.
 fn as_begun(args: &Grade, path: &Path, grades: &RunGrades) -> anyhow::Result<Grading> {
-    let Some(then) = grades.grading().map_err(Usage)? else {
+    let Some(then) = grades.grading().map_err(UsageError)? else {
         return Ok(Grading { timeout_s: args.timeout.unwrap_or(TIMEOUT), network: args.network });
     };
     let run = path.display();
     let refused = |text: String| -> anyhow::Error {
-        Usage(format!("{text}, or write other grades elsewhere with --out DIR")).into()
+        UsageError(format!("{text}, or write other grades elsewhere with --out DIR")).into()
     };
     if let Some(timeout) = args.timeout.filter(|timeout| *timeout != then.timeout_s) {
         let begun = then.timeout_s;
@@ -235,7 +237,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
     let grades = match &args.out {
         Some(out) => results(out)?,
         None => {
-            let refused = |e| Usage(format!("{e}; or write the grades elsewhere with --out DIR"));
+            let refused = |e| UsageError(format!("{e}; or write the grades elsewhere with --out DIR"));
             dir.check_own().map_err(refused)?;
             let made = dir.files().make_dirs(GRADES)?;
             private::take(&made)?;
@@ -243,19 +245,22 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
         }
     };
     let grades = RunGrades::new(grades);
-    let mut left = Left::default();
+    let mut left = UngradedTasks::default();
     let (found, grading) = if args.is_official() {
         (None, None)
     } else {
         let grading = as_begun(args, path, &grades)?;
-        (Some(remembered::place(&dir, said(args)?, &suite, For::Grade).await?), Some(grading))
+        (Some(remembered::place(&dir, said(args)?, &suite, PlaceUse::Grade).await?), Some(grading))
     };
     for arm in &dir.file.arms {
         for trial in 1..=dir.file.trials {
             let name = format!("{}-{trial}", arm.name);
             let file = dir.path.join(PREDICTIONS).join(format!("{name}.jsonl"));
             let text = dir.predictions(&arm.name, trial)?.ok_or_else(|| {
-                Usage(format!("cannot read the predictions {}: file not found; start the run first", file.display()))
+                UsageError(format!(
+                    "cannot read the predictions {}: file not found; start the run first",
+                    file.display()
+                ))
             })?;
             if text.trim().is_empty() {
                 errln!("voe: {name}: no attempt has ended yet");
@@ -265,7 +270,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
                 officially(args, &suite, &file, &grades.official()?).await?;
                 continue;
             };
-            let predictions = Predictions::read(&text).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
+            let predictions = Predictions::read(&text).map_err(|e| UsageError(format!("{}: {e}", file.display())))?;
             let (entries, others) = entries(&predictions, &suite);
             if !others.is_empty() {
                 errln!("voe: {}; to make the attempts: voe bench run {}", missing(&name, &others), path.display());
@@ -285,7 +290,7 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
             });
             let report = report.await?;
             if args.json {
-                crate::show::out::json(&Line::Report(&report))?;
+                crate::show::out::json(&GradeLine::Report(&report))?;
                 continue;
             }
             outln!("{}", causes.summary(&name, &report));
@@ -299,9 +304,10 @@ async fn of_run(args: &Grade, path: &Path) -> anyhow::Result<u8> {
 }
 
 /// `--gold`, `--empty`, `--wrong`: checks that grading gives the expected verdicts here.
-async fn self_test(args: &Grade, found: &Found, grading: Grading, suite: &Suite) -> anyhow::Result<u8> {
-    let whole = |patch: &dyn Fn(&voe_grade::Instance) -> Option<String>| -> Vec<Entry> {
-        let entry = |task: &voe_grade::Instance| Entry { task: Arc::new(task.clone()), name: None, patch: patch(task) };
+async fn self_test(args: &Grade, found: &ResolvedPlace, grading: Grading, suite: &Suite) -> anyhow::Result<u8> {
+    let whole = |patch: &dyn Fn(&voe_grade::Instance) -> Option<String>| -> Vec<PatchToGrade> {
+        let entry =
+            |task: &voe_grade::Instance| PatchToGrade { task: Arc::new(task.clone()), name: None, patch: patch(task) };
         suite.tasks.iter().map(entry).collect()
     };
     let (model, entries) = if args.gold {
@@ -336,23 +342,23 @@ async fn self_test(args: &Grade, found: &Found, grading: Grading, suite: &Suite)
 fn of_logs(dir: &Path, suite: &Suite, json: bool) -> anyhow::Result<u8> {
     let (mut resolved, mut count, mut problems) = (0, 0, 0);
     logs::grade_all(dir, suite, |found| match found {
-        logs::Found::Graded(log) => {
+        logs::LogResult::Graded(log) => {
             count += 1;
             resolved += usize::from(log.graded.report.resolved);
             if json {
-                crate::show::out::json_text(&serde_json::to_string(&Line::Log(&log)).unwrap_or_default());
+                crate::show::out::json_text(&serde_json::to_string(&GradeLine::Log(&log)).unwrap_or_default());
             } else {
                 let verdict = if log.graded.report.resolved { "resolved" } else { "unresolved" };
                 let why = log.graded.not_found.map(|why| format!("  {why}")).unwrap_or_default();
                 outln!("{}", one_line(&format!("{verdict:<12} {}  {}{why}", log.instance_id, log.file)));
             }
         }
-        logs::Found::Problem(problem) => {
+        logs::LogResult::Problem(problem) => {
             problems += 1;
             errln!("voe: {}", one_line(&problem.to_string()));
         }
     })
-    .map_err(|e| Usage(e.to_string()))?;
+    .map_err(|e| UsageError(e.to_string()))?;
     if !json {
         outln!("{resolved} of {count} logs resolved");
     }
@@ -376,6 +382,6 @@ async fn officially(args: &Grade, suite: &Suite, predictions: &Path, out: &Untru
     let done = official::run(&file, &predictions, &args.run_id, parallel, out, |line| errln!("{line}")).await;
     work.remove_file(&name)?;
     out.remove_empty("work");
-    done.map_err(|e| Usage(e.to_string()))?;
+    done.map_err(|e| UsageError(e.to_string()))?;
     Ok(exit::OK)
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::Usage;
+use crate::UsageError;
 use crate::settings::table::READ;
 
 /// Directories of the system, or shared by many programs: files directly in them are unrelated to their neighbors.
@@ -21,7 +21,7 @@ pub(super) fn of<'p>(
 ///
 /// # Errors
 /// A path is in a hidden directory.
-pub(super) fn refuse_to_show(read: &[PathBuf], hidden: &[PathBuf]) -> Result<(), Usage> {
+pub(super) fn refuse_to_show(read: &[PathBuf], hidden: &[PathBuf]) -> Result<(), UsageError> {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     for path in read {
         if let Some(hidden) = hidden.iter().find(|hidden| real(path).starts_with(real(hidden))) {
@@ -30,7 +30,7 @@ pub(super) fn refuse_to_show(read: &[PathBuf], hidden: &[PathBuf]) -> Result<(),
                 "{name} has {path}, but {hidden} is hidden from commands of a bench, which could find the solutions there; \
                  remove it from {name}"
             );
-            return Err(Usage(text));
+            return Err(UsageError(text));
         }
     }
     Ok(())

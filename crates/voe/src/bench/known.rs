@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use voe_bench::grade::known;
-use voe_bench::run::place::Place;
+use voe_bench::run::place::PlaceRecord;
 use voe_bench::workspace::reason::few;
 use voe_grade::RunReport;
 
@@ -12,7 +12,7 @@ use crate::show::one_line;
 /// Those of `ids` whose gold patch is known not to pass there, by reason.
 pub(super) fn by_reason<'i>(
     ids: impl IntoIterator<Item = &'i String>,
-    place: &Place,
+    place: &PlaceRecord,
     network: bool,
 ) -> BTreeMap<String, Vec<&'i str>> {
     let mut known: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -25,7 +25,7 @@ pub(super) fn by_reason<'i>(
 }
 
 /// Reports which of the unresolved tasks are among these.
-pub(super) fn say(report: &RunReport, place: &Place, network: bool) {
+pub(super) fn say(report: &RunReport, place: &PlaceRecord, network: bool) {
     let failed = report.unresolved_ids.iter().chain(&report.error_ids).chain(&report.skipped_ids);
     for (why, ids) in by_reason(failed, place, network) {
         let tasks = if ids.len() == 1 { "1 task".to_owned() } else { format!("{} tasks", ids.len()) };

@@ -4,7 +4,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use voe_bench::run::progress::{News, Progress, Totals};
+use voe_bench::run::progress::{Progress, RunEvent, Totals};
 
 use crate::show::{below, one_line, out};
 
@@ -12,7 +12,7 @@ use crate::show::{below, one_line, out};
 const MOST_RUNNING: usize = 40;
 
 /// Shows the run until the events end. It must not keep the progress alive, which sends the events.
-pub(super) async fn show(progress: Weak<Progress>, mut news: UnboundedReceiver<News>, json: bool) {
+pub(super) async fn show(progress: Weak<Progress>, mut news: UnboundedReceiver<RunEvent>, json: bool) {
     // Where the lines go into a file, they are complete.
     let seen = !json && below::is_seen() && out::is_terminal();
     loop {
@@ -37,22 +37,22 @@ pub(super) async fn show(progress: Weak<Progress>, mut news: UnboundedReceiver<N
 }
 
 /// An event in one line; starts are shown only where no line below shows them.
-fn line(news: &News, seen: bool) -> Option<String> {
+fn line(news: &RunEvent, seen: bool) -> Option<String> {
     let text = match news {
-        News::Began { .. } if seen => return None,
-        News::Began { key, resumed: None } => format!("began    {key}"),
-        News::Began { key, resumed: Some(step) } => format!("resumed  {key} after step {step}"),
-        News::Ended { key, reason, error, steps, seconds, level, empty } => {
+        RunEvent::Began { .. } if seen => return None,
+        RunEvent::Began { key, resumed: None } => format!("began    {key}"),
+        RunEvent::Began { key, resumed: Some(step) } => format!("resumed  {key} after step {step}"),
+        RunEvent::Ended { key, reason, error, steps, seconds, level, empty } => {
             let patch = if *empty { "empty patch".to_owned() } else { format!("patch {level}") };
             let error = error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
             format!("ended    {key}  {reason}{error}, {steps} steps, {}, {patch}", time(*seconds))
         }
-        News::Fault { key, why, again } => {
+        RunEvent::Fault { key, why, again } => {
             let then = if *again { "will be retried" } else { "gave up; excluded from results" };
             format!("fault    {key}  {why} ({then})")
         }
-        News::Skipped { task, why, .. } => format!("skipped  {task}  {why}"),
-        News::Note { text } => format!("note     {text}"),
+        RunEvent::Skipped { task, why, .. } => format!("skipped  {task}  {why}"),
+        RunEvent::Note { text } => format!("note     {text}"),
     };
     Some(one_line(&text))
 }

@@ -21,28 +21,28 @@ pub(crate) mod tasks;
 use std::path::PathBuf;
 
 pub(crate) use args::Args;
-use args::{Action, FilterFlags};
+use args::{BenchCommand, FilterFlags};
 use voe_bench::workspace::Remedy;
 use voe_bench::{Filter, Hub, Suite, cache};
 
-use crate::Usage;
+use crate::UsageError;
 use crate::show::one_line;
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
     match args.action {
-        Action::Run(args) => run::run(*args).await,
-        Action::Status(args) => status::run(&args),
-        Action::Grade(args) => grade::run(*args).await,
-        Action::Prepare(args) => prepare::run(*args).await,
-        Action::Tasks(args) => tasks::list(args).await,
-        Action::Show(args) => tasks::show(args).await,
-        Action::Prune(args) => prune::run(&args).await,
+        BenchCommand::Run(args) => run::run(*args).await,
+        BenchCommand::Status(args) => status::run(&args),
+        BenchCommand::Grade(args) => grade::run(*args).await,
+        BenchCommand::Prepare(args) => prepare::run(*args).await,
+        BenchCommand::Tasks(args) => tasks::list(args).await,
+        BenchCommand::Show(args) => tasks::show(args).await,
+        BenchCommand::Prune(args) => prune::run(&args).await,
     }
 }
 
 /// voe's cache.
 fn cache_dir() -> anyhow::Result<PathBuf> {
-    Ok(cache::open()?.ok_or_else(|| Usage("no home directory; set HOME or VOE_CACHE_DIR".into()))?)
+    Ok(cache::open()?.ok_or_else(|| UsageError("no home directory; set HOME or VOE_CACHE_DIR".into()))?)
 }
 
 /// The suite `name`, filtered; rows and ids that were left out are reported on standard error.
@@ -66,7 +66,7 @@ async fn part(name: &str, filter: &Filter, whole: &str) -> anyhow::Result<Suite>
     let mut notes = std::mem::take(&mut suite.notes);
     suite.keep_part(whole);
     if suite.tasks.is_empty() {
-        return Err(Usage(format!(
+        return Err(UsageError(format!(
             "{name} has no task of {whole}, the suite of the experiment; give a file with its rows"
         ))
         .into());
@@ -76,7 +76,7 @@ async fn part(name: &str, filter: &Filter, whole: &str) -> anyhow::Result<Suite>
         errln!("voe: {}", one_line(&note));
     }
     if suite.tasks.is_empty() {
-        return Err(Usage(format!("no task of the suite {name} matches the filter")).into());
+        return Err(UsageError(format!("no task of the suite {name} matches the filter")).into());
     }
     Ok(suite)
 }

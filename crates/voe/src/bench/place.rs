@@ -7,32 +7,32 @@ use anyhow::Context;
 use clap::ValueEnum;
 use voe_bench::docker::{Docker, Retention};
 use voe_bench::native::Native;
-use voe_bench::native::pins::{Content, Pins};
-use voe_bench::run::place::{Backend, Bounds, Environments, Place};
+use voe_bench::native::pins::{PinnedContent, Pins};
+use voe_bench::run::place::{CommandLimits, Environments, PlaceBackend, PlaceRecord};
 use voe_bench::workspace::Workspaces;
 use voe_bench::{Hub, Suite, mini};
-use voe_sandbox::{Choice, Images};
+use voe_sandbox::{BackendChoice, Images};
 
 use super::{cache_dir, hide};
 use crate::settings::table::{BACKEND, DISK, ENV, IMAGE, MEMORY, PROCESSES, READ};
 use crate::settings::{Settings, words};
-use crate::{Usage, trust};
+use crate::{UsageError, trust};
 
 /// Where tasks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Where {
+pub(super) enum PlaceFlag {
     Auto,
     Native,
     Docker,
 }
 
-impl Where {
+impl PlaceFlag {
     /// What it names; `None`: it is to be found out.
-    pub(super) fn backend(self) -> Option<Backend> {
+    pub(super) fn backend(self) -> Option<PlaceBackend> {
         match self {
             Self::Auto => None,
-            Self::Native => Some(Backend::Native),
-            Self::Docker => Some(Backend::Docker),
+            Self::Native => Some(PlaceBackend::Native),
+            Self::Docker => Some(PlaceBackend::Docker),
         }
     }
 }
@@ -48,11 +48,11 @@ pub(super) enum GradedBy {
 
 impl GradedBy {
     /// Where it is, unless the official package finds its own place.
-    pub(super) fn place(self) -> Option<Where> {
+    pub(super) fn place(self) -> Option<PlaceFlag> {
         match self {
-            Self::Auto => Some(Where::Auto),
-            Self::Native => Some(Where::Native),
-            Self::Docker => Some(Where::Docker),
+            Self::Auto => Some(PlaceFlag::Auto),
+            Self::Native => Some(PlaceFlag::Native),
+            Self::Docker => Some(PlaceFlag::Docker),
             Self::Official => None,
         }
     }
@@ -63,7 +63,7 @@ impl GradedBy {
 pub(super) struct PlaceFlags {
     /// Isolation of commands [default: auto, or that of the run]
     #[arg(long = BACKEND.flag, value_name = "SANDBOX", value_parser = words::sandbox())]
-    pub(super) sandbox: Option<Choice>,
+    pub(super) sandbox: Option<BackendChoice>,
     /// Container image for all tasks, in place of each row's own (required for mini)
     #[arg(long, value_name = "IMAGE")]
     pub(super) image: Option<String>,
@@ -80,12 +80,12 @@ pub(super) struct PlaceFlags {
 
 /// The user's flags and settings about the place; `None` if not given.
 #[derive(Debug)]
-pub(super) struct Said {
-    pub(super) backend: Option<Backend>,
+pub(super) struct RequestedPlace {
+    pub(super) backend: Option<PlaceBackend>,
     /// By flag.
-    pub(super) sandbox: Option<Choice>,
+    pub(super) sandbox: Option<BackendChoice>,
     /// By a variable or the user's own file.
-    pub(super) usual_sandbox: Option<Choice>,
+    pub(super) usual_sandbox: Option<BackendChoice>,
     /// By flag.
     pub(super) image: Option<String>,
     /// By a variable or the user's own file.
@@ -95,7 +95,7 @@ pub(super) struct Said {
     /// Absolute.
     pub(super) repos: Option<PathBuf>,
     /// From the settings.
-    pub(super) limits: Bounds,
+    pub(super) limits: CommandLimits,
     /// Further paths that commands may read, from the settings.
     pub(super) read: Vec<PathBuf>,
     /// Further variables that commands get, by name, from the settings.
@@ -103,8 +103,8 @@ pub(super) struct Said {
 }
 
 /// A place, with the files that were read to resolve it.
-pub(super) struct Found {
-    pub(super) place: Place,
+pub(super) struct ResolvedPlace {
+    pub(super) place: PlaceRecord,
     pub(super) pins: Option<Pins>,
 }
 
@@ -134,19 +134,19 @@ impl PlaceFlags {
     ///
     /// # Errors
     /// The current directory was deleted.
-    pub(super) fn said(&self, settings: &Settings, backend: Option<Where>) -> anyhow::Result<Said> {
+    pub(super) fn said(&self, settings: &Settings, backend: Option<PlaceFlag>) -> anyhow::Result<RequestedPlace> {
         let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute).transpose();
-        let usual = Bounds::default();
-        let chosen = |choice: &Choice| *choice != Choice::Auto;
-        Ok(Said {
-            backend: backend.and_then(Where::backend),
+        let usual = CommandLimits::default();
+        let chosen = |choice: &BackendChoice| *choice != BackendChoice::Auto;
+        Ok(RequestedPlace {
+            backend: backend.and_then(PlaceFlag::backend),
             sandbox: self.sandbox.filter(chosen),
             usual_sandbox: Some(settings.sandbox()).filter(chosen),
             image: self.image.clone().filter(|image| !image.is_empty()),
             usual_image: settings.text(&IMAGE).filter(|text| !text.is_empty()),
             environments: absolute(&self.environments)?,
             repos: absolute(&self.repos)?,
-            limits: Bounds {
+            limits: CommandLimits {
                 memory_bytes: settings.bytes(&MEMORY).unwrap_or(usual.memory_bytes),
                 processes: settings.count(&PROCESSES).unwrap_or(usual.processes),
                 disk_bytes: settings.bytes(&DISK).unwrap_or(usual.disk_bytes),
@@ -157,32 +157,32 @@ impl PlaceFlags {
     }
 }
 
-impl Said {
+impl RequestedPlace {
     /// The place of a new run or grading with tasks of `suite`.
-    pub(super) async fn place(self, suite: &Suite) -> anyhow::Result<Found> {
+    pub(super) async fn place(self, suite: &Suite) -> anyhow::Result<ResolvedPlace> {
         // A flag takes precedence over settings.
         let said = self.sandbox.or(self.usual_sandbox.filter(|usual| fits(self.backend, *usual)));
         let sandbox = match (self.backend, said) {
-            (Some(backend), Some(sandbox)) if Backend::of(sandbox) != backend => {
+            (Some(backend), Some(sandbox)) if PlaceBackend::of(sandbox) != backend => {
                 let text = format!("--backend {backend} cannot be used with --sandbox {sandbox}; leave one out");
-                return Err(Usage(text).into());
+                return Err(UsageError(text).into());
             }
             (_, Some(sandbox)) => sandbox,
-            (Some(Backend::Docker), None) => Choice::Docker,
-            (Some(Backend::Native), None) => Choice::Local,
-            (None, None) if self.by_itself(suite).await => Choice::Docker,
-            (None, None) => Choice::Local,
+            (Some(PlaceBackend::Docker), None) => BackendChoice::Docker,
+            (Some(PlaceBackend::Native), None) => BackendChoice::Local,
+            (None, None) if self.by_itself(suite).await => BackendChoice::Docker,
+            (None, None) => BackendChoice::Local,
         };
-        let pins = self.environments.as_deref().map(Pins::read).transpose().map_err(Usage)?;
-        let backend = Backend::of(sandbox);
-        let image = self.image.or(self.usual_image).filter(|_| backend == Backend::Docker);
+        let pins = self.environments.as_deref().map(Pins::read).transpose().map_err(UsageError)?;
+        let backend = PlaceBackend::of(sandbox);
+        let image = self.image.or(self.usual_image).filter(|_| backend == PlaceBackend::Docker);
         let environments = pins.as_ref().zip(self.environments).map(|(pins, file)| environments(file, pins, suite));
         let mut read = self.read;
-        if backend == Backend::Docker && !read.is_empty() {
+        if backend == PlaceBackend::Docker && !read.is_empty() {
             errln!("voe: {} does not apply in containers", READ.name);
             read.clear();
         }
-        let place = Place {
+        let place = PlaceRecord {
             backend,
             sandbox,
             network: false,
@@ -193,50 +193,50 @@ impl Said {
             read,
             env: self.env,
         };
-        let found = Found { place, pins };
+        let found = ResolvedPlace { place, pins };
         found.check(suite)?;
         Ok(found)
     }
 
     /// Whether "auto" means containers: official tasks, no environments file, and an engine that answers.
     async fn by_itself(&self, suite: &Suite) -> bool {
-        is_official(suite) && self.environments.is_none() && Images::connect(Choice::Docker).await.is_ok()
+        is_official(suite) && self.environments.is_none() && Images::connect(BackendChoice::Docker).await.is_ok()
     }
 }
 
 /// Whether a sandbox from the settings is compatible with the given backend.
-fn fits(backend: Option<Backend>, usual: Choice) -> bool {
-    backend.is_none_or(|backend| backend == Backend::of(usual))
+fn fits(backend: Option<PlaceBackend>, usual: BackendChoice) -> bool {
+    backend.is_none_or(|backend| backend == PlaceBackend::of(usual))
 }
 
 /// An environments file as a run of tasks of `suite` records it.
 pub(super) fn environments(file: PathBuf, pins: &Pins, suite: &Suite) -> Environments {
-    let Content { sha256, specs_sha256 } = pins.content().clone();
+    let PinnedContent { sha256, specs_sha256 } = pins.content().clone();
     let ids = suite.tasks.iter().map(|task| &task.instance_id);
     let tasks = ids.filter_map(|id| Some((id.clone(), pins.digest(id)?))).collect();
     Environments { file, sha256, specs_sha256, rest: pins.is_for_the_rest(), tasks }
 }
 
-impl Found {
+impl ResolvedPlace {
     /// Checks that tasks of `suite` can run there at all.
     ///
     /// # Errors
     /// The suite's tasks can't run in such a place; the error says what to use.
     pub(super) fn check(&self, suite: &Suite) -> anyhow::Result<()> {
-        let Place { backend, sandbox, image, .. } = &self.place;
-        if *backend == Backend::Native && !voe_sandbox::capabilities(*sandbox).mounts && is_official(suite) {
+        let PlaceRecord { backend, sandbox, image, .. } = &self.place;
+        if *backend == PlaceBackend::Native && !voe_sandbox::capabilities(*sandbox).mounts && is_official(suite) {
             let text = format!(
                 "--sandbox {sandbox} does not support environments, so the tests of these tasks would run without them; use \
                  --sandbox local, or --backend docker"
             );
-            return Err(Usage(text).into());
+            return Err(UsageError(text).into());
         }
-        if *backend == Backend::Native && is_official(suite) {
+        if *backend == PlaceBackend::Native && is_official(suite) {
             self.check_pins(suite)?;
         }
-        if *backend == Backend::Docker && image.is_none() && suite.tasks.iter().any(mini::is_of) {
+        if *backend == PlaceBackend::Docker && image.is_none() && suite.tasks.iter().any(mini::is_of) {
             let text = "tasks of the suite mini have no image of their own; give one that has git, bash and python3 with --image";
-            return Err(Usage(text.into()).into());
+            return Err(UsageError(text.into()).into());
         }
         Ok(())
     }
@@ -253,7 +253,7 @@ impl Found {
                     "{} has no environment for any of these {of} tasks; give a file that has them, or leave --environments out",
                     environments.file.display()
                 );
-                Err(Usage(text).into())
+                Err(UsageError(text).into())
             }
             Some(environments) => {
                 errln!(
@@ -291,7 +291,7 @@ impl Found {
         workspaces.network = place.network;
         workspaces.read.clone_from(&place.read);
         workspaces.env = place.env.iter().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect();
-        if place.backend == Backend::Docker {
+        if place.backend == PlaceBackend::Docker {
             workspaces.docker =
                 Some(Docker::connect(place.sandbox, place.image.clone(), keep.unwrap_or_default()).await?);
         }

@@ -8,13 +8,13 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 use voe_bench::workspace::reason::few;
-use voe_bench::workspace::{Prepared, Remedy, WorkspaceError, Workspaces};
+use voe_bench::workspace::{PrepareError, PreparedTask, Remedy, Workspaces};
 use voe_grade::Instance;
 
 use super::args::Prepare;
-use super::building::Shown;
-use super::place::Found;
-use super::settings::{self, For};
+use super::building::ShownBuilds;
+use super::place::ResolvedPlace;
+use super::settings::{self, SettingsUse};
 use super::{cache_dir, hide, known, live, suite};
 use crate::show::{one_line, out};
 use crate::{exit, signals};
@@ -23,9 +23,9 @@ use crate::{exit, signals};
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "PrepareLine")]
 #[serde(untagged)]
-pub(crate) enum Line<'a> {
+pub(crate) enum PrepareLine<'a> {
     /// A task.
-    Task(News<'a>),
+    Task(PrepareEvent<'a>),
     /// The last line.
     Summary(Summary<'a>),
 }
@@ -34,7 +34,7 @@ pub(crate) enum Line<'a> {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Prepared")]
 #[serde(tag = "news", rename_all = "snake_case")]
-pub(crate) enum News<'a> {
+pub(crate) enum PrepareEvent<'a> {
     /// The task is ready.
     Ready {
         /// The task.
@@ -92,7 +92,7 @@ struct GoldFails<'a> {
 }
 
 pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
-    let said = args.place.said(&settings::load(For::Place)?, args.backend)?;
+    let said = args.place.said(&settings::load(SettingsUse::Place)?, args.backend)?;
     let suite = suite(&args.suite, &args.filter).await?;
     let found = said.place(&suite).await?;
     let mut workspaces = found.workspaces(&suite, args.place.keep_images).await?;
@@ -111,7 +111,7 @@ pub(super) async fn run(args: Prepare) -> anyhow::Result<u8> {
         }
     }
     let plan = workspaces.plan(&tasks).await;
-    let shown = Arc::<Shown>::default();
+    let shown = Arc::<ShownBuilds>::default();
     if !args.json {
         skipped.print("will be skipped");
         let builds = match (plan.builds, plan.open) {
@@ -146,7 +146,7 @@ async fn all(
     workspaces: &Workspaces,
     tasks: &[Instance],
     parallel: usize,
-    shown: Option<&Shown>,
+    shown: Option<&ShownBuilds>,
     skipped: &mut Skipped,
 ) -> Vec<String> {
     let (mut ready, mut done) = (Vec::new(), 0);
@@ -157,7 +157,7 @@ async fn all(
         }
     };
     at(0);
-    let each = |task: &Instance, prepared: Result<Arc<Prepared>, WorkspaceError>, took: Duration| {
+    let each = |task: &Instance, prepared: Result<Arc<PreparedTask>, PrepareError>, took: Duration| {
         let id = &task.instance_id;
         match prepared {
             Ok(prepared) => {
@@ -167,7 +167,7 @@ async fn all(
             Err(error) => {
                 let (why, remedy) = (error.why(), error.remedy().unwrap_or(Remedy::Reason));
                 if shown.is_none() {
-                    out::news_json(&Line::Task(News::Skipped { task: id, why: &why, remedy }));
+                    out::news_json(&PrepareLine::Task(PrepareEvent::Skipped { task: id, why: &why, remedy }));
                 } else {
                     outln!("{}", one_line(&format!("skipped  {id}  {why}")));
                 }
@@ -181,11 +181,11 @@ async fn all(
     ready
 }
 
-fn show_ready(id: &str, prepared: &Prepared, seconds: f64, json: bool) {
+fn show_ready(id: &str, prepared: &PreparedTask, seconds: f64, json: bool) {
     let (origin, lacks) = (&prepared.origin, &prepared.lacks);
     if json {
-        let line = News::Ready { task: id, environment: origin, lacks: &lacks.pins, seconds };
-        return out::news_json(&Line::Task(line));
+        let line = PrepareEvent::Ready { task: id, environment: origin, lacks: &lacks.pins, seconds };
+        return out::news_json(&PrepareLine::Task(line));
     }
     let lacks = if lacks.is_empty() { String::new() } else { format!("; lacks {lacks}") };
     outln!("{}", one_line(&format!("ready    {id}  {origin}, {}{lacks}", live::time(seconds))));
@@ -217,21 +217,27 @@ impl Skipped {
     fn print_json(&self) -> anyhow::Result<()> {
         for (why, (remedy, ids)) in &self.reasons {
             for id in ids {
-                out::news_json(&Line::Task(News::Skipped { task: id, why, remedy: *remedy }));
+                out::news_json(&PrepareLine::Task(PrepareEvent::Skipped { task: id, why, remedy: *remedy }));
             }
         }
         Ok(())
     }
 }
 
-fn summary(ready: &[String], skipped: &Skipped, found: &Found, taken: Option<u64>, json: bool) -> anyhow::Result<()> {
+fn summary(
+    ready: &[String],
+    skipped: &Skipped,
+    found: &ResolvedPlace,
+    taken: Option<u64>,
+    json: bool,
+) -> anyhow::Result<()> {
     let all = ready.iter().chain(skipped.reasons.values().flat_map(|(_, ids)| ids));
     let known = known::by_reason(all, &found.place, found.place.network);
     if json {
         let reasons = skipped.reasons.iter();
         let reasons = reasons.map(|(why, (remedy, tasks))| SkippedTasks { why, remedy: *remedy, tasks });
         let known = known.iter().map(|(why, tasks)| GoldFails { why, tasks });
-        out::json(&Line::Summary(Summary {
+        out::json(&PrepareLine::Summary(Summary {
             ready: ready.len(),
             skipped: reasons.collect(),
             gold_fails: known.collect(),

@@ -8,11 +8,11 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 use voe_bench::docker::retention;
-use voe_sandbox::{Choice, Images};
+use voe_sandbox::{BackendChoice, Images};
 
 use super::args::{Part, Prune};
 use super::cache_dir;
-use crate::{Usage, exit};
+use crate::{UsageError, exit};
 
 /// Parts of the cache: name of the directory and description.
 const KEPT: [(Part, &str, &str); 5] = [
@@ -24,7 +24,7 @@ const KEPT: [(Part, &str, &str); 5] = [
 ];
 
 /// A part of the cache.
-struct Row {
+struct CachePart {
     name: &'static str,
     about: &'static str,
     /// Bytes that it takes, without files that an earlier row already counted.
@@ -36,11 +36,11 @@ struct Row {
 /// The output of `voe bench prune --json`: the parts of the cache.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Prune")]
-pub(crate) struct Rows(Vec<Kept>);
+pub(crate) struct PruneOutput(Vec<PrunedPart>);
 
 /// A part of the cache.
 #[derive(Serialize, JsonSchema)]
-struct Kept {
+struct PrunedPart {
     /// Name of the part, as `--free` takes it.
     what: &'static str,
     /// Bytes on disk; files that it shares with a part before it are not counted.
@@ -56,7 +56,7 @@ pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
     let asked = |part: Part| args.free.iter().any(|what| *what == part || *what == Part::All);
     if asked(Part::History) && !asked(Part::Checkouts) {
         let text = "freeing history alone frees nothing, since checkouts share its files; give --free checkouts, which frees both";
-        return Err(Usage(text.into()).into());
+        return Err(UsageError(text.into()).into());
     }
     let freed = |part: Part| asked(part) || (part == Part::History && asked(Part::Checkouts));
     let mut rows = Vec::new();
@@ -71,26 +71,30 @@ pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
                 fs::remove_dir_all(&dir).map_err(|e| anyhow::anyhow!("cannot remove {}: {e}", dir.display()))?;
             }
         }
-        rows.push(Row { name, about, bytes, freed: free });
+        rows.push(CachePart { name, about, bytes, freed: free });
     }
     match images(&cache, freed(Part::Images)).await? {
         Some((bytes, gone)) => {
             let freed = freed(Part::Images).then_some(gone);
-            rows.push(Row { name: "images", about: "images of tasks, in Docker", bytes, freed });
+            rows.push(CachePart { name: "images", about: "images of tasks, in Docker", bytes, freed });
         }
         None if args.free.contains(&Part::Images) => {
-            return Err(Usage("no Docker engine answers; start it, or set DOCKER_HOST".into()).into());
+            return Err(UsageError("no Docker engine answers; start it, or set DOCKER_HOST".into()).into());
         }
         None => {}
     }
     if args.json {
-        let kept =
-            |row: &Row| Kept { what: row.name, bytes: row.bytes, freed: row.freed.is_some(), freed_bytes: row.freed };
-        crate::show::out::json(&Rows(rows.iter().map(kept).collect()))?;
+        let kept = |row: &CachePart| PrunedPart {
+            what: row.name,
+            bytes: row.bytes,
+            freed: row.freed.is_some(),
+            freed_bytes: row.freed,
+        };
+        crate::show::out::json(&PruneOutput(rows.iter().map(kept).collect()))?;
         return Ok(exit::OK);
     }
     outln!("{}", cache.display());
-    for Row { name, about, bytes, freed } in &rows {
+    for CachePart { name, about, bytes, freed } in &rows {
         let freed = if freed.is_some() { "  freed" } else { "" };
         outln!("{name:<14} {:>9} MiB  {about}{freed}", bytes >> 20);
     }
@@ -104,7 +108,7 @@ pub(super) async fn run(args: &Prune) -> anyhow::Result<u8> {
 
 /// Bytes of the images that voe made or fetched, and bytes freed if `free`; `None` if no engine answers.
 async fn images(cache: &Path, free: bool) -> anyhow::Result<Option<(u64, u64)>> {
-    let Ok(images) = Images::connect(Choice::Docker).await else { return Ok(None) };
+    let Ok(images) = Images::connect(BackendChoice::Docker).await else { return Ok(None) };
     let kept = retention::kept(&images, cache).await?;
     let mut gone = 0;
     for image in kept.iter().filter(|_| free) {

@@ -7,25 +7,25 @@ use std::path::{Path, PathBuf};
 use voe_bench::Suite;
 use voe_bench::native::pins::Pins;
 use voe_bench::run::RunDir;
-use voe_bench::run::place::{Backend, Bounds, Differs, Place};
-use voe_sandbox::Choice;
+use voe_bench::run::place::{CommandLimits, Differs, PlaceBackend, PlaceRecord};
+use voe_sandbox::BackendChoice;
 
-use super::place::{Found, Said, environments, is_official};
+use super::place::{RequestedPlace, ResolvedPlace, environments, is_official};
 use crate::settings::table::{DISK, ENV, MEMORY, PROCESSES, READ};
 use crate::settings::units::show_bytes;
 use crate::show::one_line;
-use crate::{Usage, trust};
+use crate::{UsageError, trust};
 
 /// The command that needs the place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum For {
+pub(super) enum PlaceUse {
     /// `voe bench run`.
     Run,
     /// `voe bench grade RUN`.
     Grade,
 }
 
-impl For {
+impl PlaceUse {
     /// What to do instead where the run can't be changed.
     fn otherwise(self) -> &'static str {
         match self {
@@ -39,7 +39,12 @@ impl For {
 ///
 /// # Errors
 /// The user's flags contradict it, a file is missing or has changed, or the run did not record enough.
-pub(super) async fn place(run: &RunDir, said: Said, suite: &Suite, who: For) -> anyhow::Result<Found> {
+pub(super) async fn place(
+    run: &RunDir,
+    said: RequestedPlace,
+    suite: &Suite,
+    who: PlaceUse,
+) -> anyhow::Result<ResolvedPlace> {
     let found = match run.place() {
         Some(then) => as_begun(run, then, said, suite, who)?,
         None => unrecorded(run, said, suite, who).await?,
@@ -48,7 +53,13 @@ pub(super) async fn place(run: &RunDir, said: Said, suite: &Suite, who: For) -> 
     Ok(found)
 }
 
-fn as_begun(run: &RunDir, then: &Place, said: Said, suite: &Suite, who: For) -> anyhow::Result<Found> {
+fn as_begun(
+    run: &RunDir,
+    then: &PlaceRecord,
+    said: RequestedPlace,
+    suite: &Suite,
+    who: PlaceUse,
+) -> anyhow::Result<ResolvedPlace> {
     let otherwise = who.otherwise();
     let contradicts = |flag: &str, then: &str| contradiction(run, flag, then, who);
     if let Some(backend) = said.backend.filter(|backend| *backend != then.backend) {
@@ -64,28 +75,29 @@ fn as_begun(run: &RunDir, then: &Place, said: Said, suite: &Suite, who: For) -> 
     further(run, then, &said, otherwise)?;
     let (environments, pins) = the_environments(run, then, said.environments, suite, who)?.unzip();
     let repos = repos(run, then, said.repos)?;
-    Ok(Found { place: Place { environments, repos, ..then.clone() }, pins })
+    Ok(ResolvedPlace { place: PlaceRecord { environments, repos, ..then.clone() }, pins })
 }
 
-fn contradiction(run: &RunDir, flag: &str, then: &str, who: For) -> anyhow::Error {
+fn contradiction(run: &RunDir, flag: &str, then: &str, who: PlaceUse) -> anyhow::Error {
     let (dir, otherwise) = (run.path.display(), who.otherwise());
-    Usage(format!("{dir} was started with {then}, which contradicts {flag}; leave {flag} out, or {otherwise}")).into()
+    UsageError(format!("{dir} was started with {then}, which contradicts {flag}; leave {flag} out, or {otherwise}"))
+        .into()
 }
 
 /// Checks that the sandbox of a run can be used: a flag must not differ from it, and `none` must be given by the user.
-fn one_sandbox(run: &RunDir, then: Choice, said: &Said, who: For) -> anyhow::Result<()> {
+fn one_sandbox(run: &RunDir, then: BackendChoice, said: &RequestedPlace, who: PlaceUse) -> anyhow::Result<()> {
     if let Some(sandbox) = said.sandbox.filter(|sandbox| *sandbox != then) {
         return Err(contradiction(run, &format!("--sandbox {sandbox}"), &format!("--sandbox {then}"), who));
     }
     let dir = run.path.display();
     let isolates = voe_sandbox::capabilities(then).isolates;
     if !isolates && said.sandbox.or(said.usual_sandbox) != Some(then) {
-        let flags = if who == For::Run { "--sandbox none --allow-readable-solutions" } else { "--sandbox none" };
+        let flags = if who == PlaceUse::Run { "--sandbox none --allow-readable-solutions" } else { "--sandbox none" };
         let otherwise = who.otherwise();
         let text = format!(
             "{dir} was started with --sandbox none, which is not taken from a run: add {flags}, or {otherwise}"
         );
-        return Err(Usage(text).into());
+        return Err(UsageError(text).into());
     }
     if let Some(usual) = said.usual_sandbox.filter(|usual| *usual != then) {
         errln!("voe: using the sandbox {then} that {dir} was started with, not your setting {usual}");
@@ -94,7 +106,7 @@ fn one_sandbox(run: &RunDir, then: Choice, said: &Said, who: For) -> anyhow::Res
 }
 
 /// A run may have lower limits than the user's settings, and higher ones only if the user sets them.
-fn limits(run: &RunDir, then: Bounds, here: Bounds, otherwise: &str) -> anyhow::Result<()> {
+fn limits(run: &RunDir, then: CommandLimits, here: CommandLimits, otherwise: &str) -> anyhow::Result<()> {
     for (variable, then, here, value) in [
         (MEMORY.env, then.memory_bytes, here.memory_bytes, show_bytes(then.memory_bytes)),
         (PROCESSES.env, then.processes, here.processes, then.processes.to_string()),
@@ -105,14 +117,14 @@ fn limits(run: &RunDir, then: Bounds, here: Bounds, otherwise: &str) -> anyhow::
                 "{} was started with higher limits on commands than your settings; set {variable}={value}, or {otherwise}",
                 run.path.display()
             );
-            return Err(Usage(text).into());
+            return Err(UsageError(text).into());
         }
     }
     Ok(())
 }
 
 /// A run may show its commands less of this machine than the user's settings, and more only if the user sets it.
-fn further(run: &RunDir, then: &Place, said: &Said, otherwise: &str) -> anyhow::Result<()> {
+fn further(run: &RunDir, then: &PlaceRecord, said: &RequestedPlace, otherwise: &str) -> anyhow::Result<()> {
     let read = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
     for (row, by, then, here) in
         [(&READ, ":", read(&then.read), read(&said.read)), (&ENV, ",", then.env.clone(), said.env.clone())]
@@ -125,7 +137,7 @@ fn further(run: &RunDir, then: &Place, said: &Said, otherwise: &str) -> anyhow::
                 row.name,
                 row.env
             );
-            return Err(Usage(text).into());
+            return Err(UsageError(text).into());
         }
     }
     Ok(())
@@ -135,21 +147,21 @@ fn further(run: &RunDir, then: &Place, said: &Said, otherwise: &str) -> anyhow::
 /// first file: tasks without one were skipped.
 fn the_environments(
     run: &RunDir,
-    then: &Place,
+    then: &PlaceRecord,
     said: Option<PathBuf>,
     suite: &Suite,
-    who: For,
+    who: PlaceUse,
 ) -> anyhow::Result<Option<(voe_bench::run::place::Environments, Pins)>> {
     let (dir, otherwise) = (run.path.display(), who.otherwise());
     let Some(then) = &then.environments else {
         let Some(file) = said else { return Ok(None) };
-        if then.backend == Backend::Docker {
+        if then.backend == PlaceBackend::Docker {
             let text = format!(
                 "{dir} was started in containers, which do not use --environments; leave it out, or {otherwise}"
             );
-            return Err(Usage(text).into());
+            return Err(UsageError(text).into());
         }
-        let pins = Pins::read(&file).map_err(Usage)?.for_the_rest();
+        let pins = Pins::read(&file).map_err(UsageError)?.for_the_rest();
         errln!(
             "voe: {dir} was started without --environments; the file is used only for tasks whose list can't be fetched"
         );
@@ -163,7 +175,7 @@ fn the_environments(
     let shown = file.display().to_string();
     let pins = Pins::read(&file).map_err(|why| {
         let remedy = "if the file has moved, give --environments FILE";
-        Usage(if moved { why } else { format!("{why}; {dir} was started with it: {remedy}") })
+        UsageError(if moved { why } else { format!("{why}; {dir} was started with it: {remedy}") })
     })?;
     let pins = if then.rest { pins.for_the_rest() } else { pins };
     let now = environments(file, &pins, suite);
@@ -176,7 +188,7 @@ fn the_environments(
         let text = format!(
             "{what} has changed since {dir} was started; give the original file with --environments FILE, or {otherwise}"
         );
-        return Err(Usage(text).into());
+        return Err(UsageError(text).into());
     }
     if now.sha256 != then.sha256 {
         errln!("voe: {shown} has changed since {dir} was started; the environments of its tasks are the same");
@@ -184,7 +196,7 @@ fn the_environments(
     Ok(Some((now, pins)))
 }
 
-fn repos(run: &RunDir, then: &Place, said: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
+fn repos(run: &RunDir, then: &PlaceRecord, said: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
     let (Some(then), None) = (&then.repos, &said) else { return Ok(said) };
     let repos = named(run, then, "the repositories", "--repos DIR")?;
     if !repos.is_dir() {
@@ -193,7 +205,7 @@ fn repos(run: &RunDir, then: &Place, said: Option<PathBuf>) -> anyhow::Result<Op
             run.path.display(),
             repos.display()
         );
-        return Err(Usage(text).into());
+        return Err(UsageError(text).into());
     }
     Ok(Some(repos))
 }
@@ -208,29 +220,30 @@ fn named(run: &RunDir, path: &Path, what: &str, flag: &str) -> anyhow::Result<Pa
         run.path.display(),
         path.display()
     );
-    Err(Usage(text).into())
+    Err(UsageError(text).into())
 }
 
 /// A run of an older voe, or one that others can write: the user gives what it does not record.
-async fn unrecorded(run: &RunDir, said: Said, suite: &Suite, who: For) -> anyhow::Result<Found> {
+async fn unrecorded(run: &RunDir, said: RequestedPlace, suite: &Suite, who: PlaceUse) -> anyhow::Result<ResolvedPlace> {
     let dir = run.path.display();
     let why = if run.is_own() {
         format!("was started by voe {}, which did not record where its tasks run", one_line(&run.file.voe))
     } else {
         "can be written by others, so its record of where its tasks run is not used".to_owned()
     };
-    let then: Option<Choice> = run.file.sandbox.as_deref().and_then(|word| word.parse().ok());
-    let then = then.filter(|then| run.is_own() && *then != Choice::Auto);
+    let then: Option<BackendChoice> = run.file.sandbox.as_deref().and_then(|word| word.parse().ok());
+    let then = then.filter(|then| run.is_own() && *then != BackendChoice::Auto);
     if let Some(then) = then {
         one_sandbox(run, then, &said, who)?;
     }
-    let said = Said { sandbox: said.sandbox.or(then), ..said };
-    let known = said.backend.is_some() || said.sandbox.is_some_and(|sandbox| Backend::of(sandbox) == Backend::Docker);
+    let said = RequestedPlace { sandbox: said.sandbox.or(then), ..said };
+    let known =
+        said.backend.is_some() || said.sandbox.is_some_and(|sandbox| PlaceBackend::of(sandbox) == PlaceBackend::Docker);
     if is_official(suite) && !known {
         let text = format!(
             "{dir} {why}; give --backend native or docker, and --environments, --repos, --image and --sandbox as at the start"
         );
-        return Err(Usage(text).into());
+        return Err(UsageError(text).into());
     }
     errln!("voe: {dir} {why}; using the settings given now");
     said.place(suite).await

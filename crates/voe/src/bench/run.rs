@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use voe_bench::models::Models;
-use voe_bench::run::place::Place;
+use voe_bench::run::place::PlaceRecord;
 use voe_bench::run::progress::{Progress, Totals};
-use voe_bench::run::{ArmFile, Machine, Outcome, RunDir, RunFile, Server, Settings as RunSettings};
-use voe_bench::suite::Source;
+use voe_bench::run::{ArmFile, RunDir, RunFile, RunMachine, RunOutcome, RunSettings, Server};
+use voe_bench::suite::SuiteSource;
 use voe_bench::workspace::Origins;
 use voe_bench::{Arm, Experiment, Filter, Suite, name};
 
-use super::settings::{self, For};
+use super::settings::{self, SettingsUse};
 use super::{args, building, filtered, hide, live, part, remedies, remembered, server};
 use crate::settings::{Settings, table};
 use crate::show::one_line;
-use crate::{Usage, exit, signals};
+use crate::{UsageError, exit, signals};
 
 /// The version of this voe.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -25,10 +25,10 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const PARALLEL: usize = 4;
 
 pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
-    let settings = settings::load(For::Attempts)?;
+    let settings = settings::load(SettingsUse::Attempts)?;
     let (experiment, out) = experiment(&args)?;
     if experiment.suite.is_empty() {
-        return Err(Usage("the experiment has no suite; give --suite SUITE".into()).into());
+        return Err(UsageError("the experiment has no suite; give --suite SUITE".into()).into());
     }
     let here = std::env::current_dir()?;
     let begun = out.join(voe_trace::layout::RUN).is_file().then(|| RunDir::look(&out)).transpose()?;
@@ -36,13 +36,13 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     let suite = suite(&args, &experiment).await?;
     let said = args.place.said(&settings, args.backend)?;
     let found = match &begun {
-        Some(begun) => remembered::place(begun, said, &suite, remembered::For::Run).await?,
+        Some(begun) => remembered::place(begun, said, &suite, remembered::PlaceUse::Run).await?,
         None => said.place(&suite).await?,
     };
     if !voe_sandbox::capabilities(found.place.sandbox).hides && !args.allow_readable_solutions {
         let text = "--sandbox none lets the model's commands read the tasks' solutions; use another sandbox, or give \
                     --allow-readable-solutions to run all the same";
-        return Err(Usage(text.into()).into());
+        return Err(UsageError(text.into()).into());
     }
     let mut workspaces = found.workspaces(&suite, args.place.keep_images).await?;
     let begun_by = begun.as_ref().and_then(|run| run.file.experiment_file.as_deref()).filter(|file| file.is_absolute());
@@ -60,7 +60,7 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
                 let arm = run.file.arms.iter().find(|there| there.name == arm.name && there.model == arm.model)?;
                 arm.answers.as_ref()
             });
-            let server::Found { answers, about, server } = server::find(&args, &settings, &arm.model, then).await?;
+            let server::RunModel { answers, about, server } = server::find(&args, &settings, &arm.model, then).await?;
             models.insert(arm.model.clone(), answers);
             servers.insert(arm.model.clone(), (about, server));
         }
@@ -96,28 +96,28 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
         outln!("{}", live::totals_line(&totals, 0, None));
     }
     match outcome? {
-        Outcome::Done => {
+        RunOutcome::Done => {
             if told {
                 outln!("all done; next: voe bench grade {}", out.display());
             }
             Ok(exit::OK)
         }
-        Outcome::Partly => {
+        RunOutcome::Partly => {
             errln!("voe: {}", partly(&totals, &out));
             Ok(exit::PARTLY)
         }
-        Outcome::NoRoom(why) => {
+        RunOutcome::NoRoom(why) => {
             let why = one_line(&why);
             errln!("voe: the run stopped: {why}; to resume: run the same command, or voe bench run {}", out.display());
             Ok(exit::PARTLY)
         }
-        Outcome::Paused => {
+        RunOutcome::Paused => {
             if told {
                 outln!("stopped; to resume: run the same command, or voe bench run {}", out.display());
             }
             Ok(exit::INTERRUPTED)
         }
-        Outcome::Stopped(why) => {
+        RunOutcome::Stopped(why) => {
             let why = one_line(&why);
             errln!("voe: the run stopped: {why}; to resume: run the same command, or voe bench run {}", out.display());
             Ok(exit::MODEL)
@@ -178,7 +178,7 @@ async fn suite(args: &args::Run, experiment: &Experiment) -> anyhow::Result<Suit
     }
     let part_of = match (&args.experiment, &args.suite) {
         // A file instead of the suite that the experiment names.
-        (Some(file), Some(_)) => Experiment::read(file).map_err(|e| Usage(e.to_string()))?.suite,
+        (Some(file), Some(_)) => Experiment::read(file).map_err(|e| UsageError(e.to_string()))?.suite,
         _ => String::new(),
     };
     part(&experiment.suite, &experiment.filter, &part_of).await
@@ -202,7 +202,7 @@ fn refuse_records_of_a_run(args: &args::Run, arms: &[Arm]) -> anyhow::Result<()>
     match arms.iter().find(|arm| of_run && arm.model.starts_with("replay:")) {
         Some(Arm { model, .. }) => {
             let model = one_line(model);
-            Err(Usage(format!("the run replays a record; to allow it, give --model {model}")).into())
+            Err(UsageError(format!("the run replays a record; to allow it, give --model {model}")).into())
         }
         None => Ok(()),
     }
@@ -216,7 +216,7 @@ fn experiment(args: &args::Run) -> anyhow::Result<(Experiment, PathBuf)> {
             // The filter may match more tasks than when the run was started.
             Experiment { trials: Some(file.trials), ..file.experiment }
         }
-        Some(path) => Experiment::read(path).map_err(|e| Usage(e.to_string()))?,
+        Some(path) => Experiment::read(path).map_err(|e| UsageError(e.to_string()))?,
         None => Experiment::default(),
     };
     if let Some(suite) = &args.suite {
@@ -266,7 +266,7 @@ fn default_name(experiment: &Experiment) -> String {
 }
 
 fn describe(
-    place: Place,
+    place: PlaceRecord,
     experiment: Experiment,
     suite: &Suite,
     arms: &[Arm],
@@ -290,7 +290,7 @@ fn describe(
         rows_sha256: None,
         source: here(&suite.source),
         place: Some(place),
-        machine: Machine::this(),
+        machine: RunMachine::this(),
         experiment,
         experiment_file: None,
         stream: None,
@@ -306,10 +306,10 @@ fn experiment_file(args: &args::Run) -> Option<PathBuf> {
 
 /// The source of a suite with its file's absolute path: the run may be resumed from elsewhere, and the file is hidden from
 /// commands then too.
-fn here(source: &Source) -> Source {
+fn here(source: &SuiteSource) -> SuiteSource {
     let path = Path::new(&source.file);
     match std::path::absolute(path) {
-        Ok(absolute) if path.is_file() => Source { file: absolute.display().to_string(), ..source.clone() },
+        Ok(absolute) if path.is_file() => SuiteSource { file: absolute.display().to_string(), ..source.clone() },
         _ => source.clone(),
     }
 }

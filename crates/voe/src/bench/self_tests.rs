@@ -5,11 +5,11 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use voe_bench::grade::Entry;
+use voe_bench::grade::PatchToGrade;
 use voe_bench::{Suite, mini};
-use voe_untrusted::{Kind, UntrustedDir, private};
+use voe_untrusted::{FileKind, UntrustedDir, private};
 
-use crate::Usage;
+use crate::UsageError;
 use crate::show::one_line;
 
 /// Directory of all self-tests, in the state directory.
@@ -41,12 +41,12 @@ pub(super) fn new(state: &Path, model: &str) -> anyhow::Result<(UntrustedDir, Fi
 ///
 /// # Errors
 /// A task is not from the suite `mini`: only that one has wrong patches.
-pub(super) fn wrong(suite: &Suite) -> anyhow::Result<Vec<Entry>> {
+pub(super) fn wrong(suite: &Suite) -> anyhow::Result<Vec<PatchToGrade>> {
     let shipped = mini::tasks()?;
     let mut entries = Vec::new();
     for task in &suite.tasks {
         let Some(known) = shipped.iter().find(|known| known.about.id == task.instance_id) else {
-            return Err(Usage(format!(
+            return Err(UsageError(format!(
                 "{}: it has no wrong solutions; only tasks of the suite mini do",
                 task.instance_id
             ))
@@ -54,7 +54,7 @@ pub(super) fn wrong(suite: &Suite) -> anyhow::Result<Vec<Entry>> {
         };
         for (name, patch) in &known.wrong {
             let (task, name, patch) = (Arc::new(task.clone()), Some(name.clone()), Some(patch.clone()));
-            entries.push(Entry { task, name, patch });
+            entries.push(PatchToGrade { task, name, patch });
         }
     }
     Ok(entries)
@@ -62,7 +62,7 @@ pub(super) fn wrong(suite: &Suite) -> anyhow::Result<Vec<Entry>> {
 
 /// Removes all but the newest ones, except those that a voe is using.
 fn thin(all: &UntrustedDir) -> anyhow::Result<()> {
-    let entries = all.entries()?.into_iter().filter(|entry| entry.kind == Kind::Dir);
+    let entries = all.entries()?.into_iter().filter(|entry| entry.kind == FileKind::Dir);
     let mut names: Vec<_> = entries.map(|entry| entry.name).filter(|name| is_own(&name.to_string_lossy())).collect();
     names.sort();
     for name in names.iter().rev().skip(KEPT) {

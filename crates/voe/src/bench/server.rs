@@ -8,13 +8,13 @@ use voe_bench::run::Server;
 use voe_bench::script::Scripts;
 
 use super::args;
-use crate::Usage;
-use crate::model::{self, Name};
-use crate::settings::{Settings, Source, table};
+use crate::UsageError;
+use crate::model::{self, ModelNameRule};
+use crate::settings::{Settings, ValueSource, table};
 use crate::show::one_line;
 
 /// A model of a run.
-pub(super) struct Found {
+pub(super) struct RunModel {
     pub(super) answers: Answers,
     /// Description of the model and its server, in one line.
     pub(super) about: String,
@@ -31,26 +31,26 @@ pub(super) async fn find(
     settings: &Settings,
     name: &str,
     then: Option<&Server>,
-) -> anyhow::Result<Found> {
+) -> anyhow::Result<RunModel> {
     if let Some(file) = name.strip_prefix("scripted:") {
-        let scripts = Scripts::read(Path::new(file)).map_err(|e| Usage(e.to_string()))?;
-        return Ok(Found { answers: Answers::Scripted(scripts), about: "scripted".to_owned(), server: None });
+        let scripts = Scripts::read(Path::new(file)).map_err(|e| UsageError(e.to_string()))?;
+        return Ok(RunModel { answers: Answers::Scripted(scripts), about: "scripted".to_owned(), server: None });
     }
     let mut settings = settings.clone();
     args.model_flags(name).set(&mut settings);
     let mut found = match then {
         Some(then) => {
             as_begun(&mut settings, then)?;
-            model::find_again(&settings, &then.base_url, Name::Listed).await?
+            model::find_again(&settings, &then.base_url, ModelNameRule::Listed).await?
         }
-        None => model::find(&settings, Name::Listed).await?,
+        None => model::find(&settings, ModelNameRule::Listed).await?,
     };
     // Some servers report the window only while they have the model in memory.
     if let Some(window) = then.and_then(|then| then.window)
         && found.model.facts().window.is_none()
     {
         settings.flag_count(&table::WINDOW, Some(window));
-        found = model::find_again(&settings, then.map_or("", |then| &then.base_url), Name::Listed).await?;
+        found = model::find_again(&settings, then.map_or("", |then| &then.base_url), ModelNameRule::Listed).await?;
     }
     for note in found.notes {
         errln!("voe: {}", one_line(&note));
@@ -63,7 +63,7 @@ pub(super) async fn find(
     let kind = facts.server.as_deref().unwrap_or(&facts.provider);
     let about = format!("{} at {} ({kind}{window})", facts.name, facts.base_url);
     let server = Server { model: facts.name, provider: facts.provider, base_url: facts.base_url, window: facts.window };
-    Ok(Found { answers: Answers::Shared(found.model), about, server: Some(server) })
+    Ok(RunModel { answers: Answers::Shared(found.model), about, server: Some(server) })
 }
 
 /// Sets what the run recorded and the user has not set.
@@ -74,10 +74,10 @@ fn as_begun(settings: &mut Settings, then: &Server) -> anyhow::Result<()> {
             "this run was started with the provider {0}, but your setting is {provider:?}; set VOE_PROVIDER={0}",
             one_line(&then.provider)
         );
-        return Err(Usage(text).into());
+        return Err(UsageError(text).into());
     }
     // An arm without a model uses the one that was found.
-    if !matches!(settings.get(&table::MODEL), Some((_, Source::Flag))) && !model::reads_a_file(&then.model) {
+    if !matches!(settings.get(&table::MODEL), Some((_, ValueSource::Flag))) && !model::reads_a_file(&then.model) {
         settings.flag(&table::MODEL, Some(then.model.clone()));
     }
     Ok(())
@@ -86,7 +86,7 @@ fn as_begun(settings: &mut Settings, then: &Server) -> anyhow::Result<()> {
 /// The window decides when the conversation is compacted and when an attempt ends.
 fn same_window(then: Option<u64>, now: Option<u64>) -> anyhow::Result<()> {
     match (then, now) {
-        (Some(then), Some(now)) if then != now => Err(Usage(format!(
+        (Some(then), Some(now)) if then != now => Err(UsageError(format!(
             "this run was started with a context window of {then} tokens, but the server now has {now}; start it as before, or \
              set VOE_WINDOW={then}"
         ))

@@ -6,7 +6,7 @@ use super::{args, live};
 use crate::exit;
 use crate::show::one_line;
 
-pub(super) fn run(args: &args::Status) -> anyhow::Result<u8> {
+pub(super) fn run(args: &args::StatusArgs) -> anyhow::Result<u8> {
     let dir = RunDir::look(&args.run)?;
     let status = status::read(&dir)?;
     if args.json {

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use voe_bench::grade::Row;
+use voe_bench::grade::GradeRow;
 use voe_bench::workspace::Remedy;
-use voe_grade::{Blame, Cause, RunReport};
+use voe_grade::{Blame, FailureCause, RunReport};
 
 use super::remedies;
 use crate::exit;
 
 /// What was not graded.
 #[derive(Debug, Default)]
-pub(super) struct Left {
+pub(super) struct UngradedTasks {
     skipped: usize,
     remedies: BTreeSet<Remedy>,
 }
 
-impl Left {
-    pub(super) fn see(&mut self, row: &Row) {
+impl UngradedTasks {
+    pub(super) fn see(&mut self, row: &GradeRow) {
         if let Some(remedy) = row.remedy {
             self.skipped += 1;
             self.remedies.insert(remedy);
@@ -46,7 +46,7 @@ pub(super) struct Causes {
 }
 
 impl Causes {
-    pub(super) fn see(&mut self, row: &Row) {
+    pub(super) fn see(&mut self, row: &GradeRow) {
         match row.cause.map(|cause| cause.blame) {
             Some(Blame::Environment) => self.environment += 1,
             Some(Blame::Unclear) => self.unclear += 1,
@@ -76,6 +76,6 @@ impl Causes {
 }
 
 /// A cause other than the patch, for a line.
-pub(super) fn said(cause: Cause) -> Option<String> {
+pub(super) fn said(cause: FailureCause) -> Option<String> {
     (cause.blame != Blame::Patch).then(|| cause.to_string())
 }

@@ -12,7 +12,7 @@ use voe_grade::Instance;
 use super::args::{Show, Tasks};
 use super::{filtered, suite};
 use crate::show::one_line;
-use crate::{Usage, exit};
+use crate::{UsageError, exit};
 
 /// Fields of a row that are printed with `--gold` only.
 const ANSWERS: [&str; 6] = ["patch", "test_patch", "FAIL_TO_PASS", "PASS_TO_PASS", "eval_script", "hints_text"];
@@ -24,9 +24,9 @@ pub(crate) struct Ids<'a>(Vec<&'a str>);
 
 /// The output of `voe bench show --json`: an [`Instance`] that may lack the [`ANSWERS`].
 #[derive(Serialize)]
-pub(crate) struct Row(serde_json::Value);
+pub(crate) struct ShownTask(serde_json::Value);
 
-impl JsonSchema for Row {
+impl JsonSchema for ShownTask {
     fn schema_name() -> Cow<'static, str> {
         "Task".into()
     }
@@ -69,7 +69,7 @@ pub(super) async fn list(args: Tasks) -> anyhow::Result<u8> {
 pub(super) async fn show(args: Show) -> anyhow::Result<u8> {
     let suite: Suite = filtered(&args.suite, &Filter::default()).await?;
     let Some(task) = suite.task(&args.id) else {
-        return Err(Usage(format!(
+        return Err(UsageError(format!(
             "{0}: not in the suite {1}; `voe bench tasks {1}` lists its tasks",
             args.id, args.suite
         ))
@@ -83,7 +83,7 @@ pub(super) async fn show(args: Show) -> anyhow::Result<u8> {
                 fields.remove(answer);
             }
         }
-        crate::show::out::json_pretty(&Row(row))?;
+        crate::show::out::json_pretty(&ShownTask(row))?;
         return Ok(exit::OK);
     }
     print(task, args.gold);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use voe_bench::{cache, native::machine};
-use voe_sandbox::{Images, Probe, SandboxError, Spec};
+use voe_sandbox::{BackendProbe, Images, SandboxConfig, SandboxError};
 
 use super::DoctorCheck;
 use crate::state;
@@ -38,7 +38,7 @@ fn pythons(there: &[&str], missing: &[&str]) -> DoctorCheck {
 }
 
 /// A sandbox that was tried. Containers can't be without an image: then what counts is whether an engine answers.
-pub(super) async fn sandbox(probe: Probe, spec: &Spec) -> DoctorCheck {
+pub(super) async fn sandbox(probe: BackendProbe, spec: &SandboxConfig) -> DoctorCheck {
     let what = format!("sandbox {}", probe.choice);
     let in_containers = voe_sandbox::capabilities(probe.choice).image && spec.image.is_none();
     let works = match probe.works {

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use toml::Value;
 use voe_agent::keys::{did_you_mean, nearest};
 
-use super::kind::Kind;
-use super::row::Row;
-use super::source::{Source, check};
+use super::kind::SettingKind;
+use super::row::SettingRow;
+use super::source::{ValueSource, check};
 use super::table;
-use crate::Usage;
+use crate::UsageError;
 
 /// The repository's file, at the top of its work tree.
 pub(super) const REPOSITORY: &str = "voe.toml";
@@ -26,17 +26,18 @@ pub(super) fn user() -> Option<PathBuf> {
 ///
 /// # Errors
 /// It is not TOML, or has a setting that does not exist or can't have this value.
-pub(super) fn read(text: &str, source: &Source) -> anyhow::Result<Vec<(&'static Row, Value)>> {
-    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| Usage(format!("{source}: {}", e.message())))?;
+pub(super) fn read(text: &str, source: &ValueSource) -> anyhow::Result<Vec<(&'static SettingRow, Value)>> {
+    let table: toml::Table =
+        text.parse().map_err(|e: toml::de::Error| UsageError(format!("{source}: {}", e.message())))?;
     let mut found = Vec::new();
     for (name, value) in flatten(table) {
         let Some(row) = table::by_name(&name) else {
             let near = did_you_mean(nearest(&name, table::ALL.iter().map(|row| row.name)));
-            return Err(Usage(format!("{source}: unknown setting {name:?}{near}; `voe config` lists them")).into());
+            return Err(UsageError(format!("{source}: unknown setting {name:?}{near}; `voe config` lists them")).into());
         };
         check(row, &value, source)?;
         let value = match source {
-            Source::User(file) => at_file(row.kind, value, file),
+            ValueSource::User(file) => at_file(row.kind, value, file),
             _ => value,
         };
         found.push((row, value));
@@ -45,9 +46,9 @@ pub(super) fn read(text: &str, source: &Source) -> anyhow::Result<Vec<(&'static 
 }
 
 /// A value of the user's file as it is meant there.
-fn at_file(kind: Kind, value: Value, file: &Path) -> Value {
+fn at_file(kind: SettingKind, value: Value, file: &Path) -> Value {
     match (kind, value) {
-        (Kind::Path | Kind::Paths, Value::String(path)) if !path.starts_with("~/") => {
+        (SettingKind::Path | SettingKind::Paths, Value::String(path)) if !path.starts_with("~/") => {
             let dir = file.parent().unwrap_or(Path::new("/"));
             dir.join(&path).into_os_string().into_string().map_or(Value::String(path), Value::String)
         }

@@ -7,7 +7,7 @@ use super::units;
 
 /// What the value of a setting can be.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Kind {
+pub(crate) enum SettingKind {
     /// Any text. Numbers are taken as they are written.
     Text,
     /// One of a few words.
@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     Names,
 }
 
-impl Kind {
+impl SettingKind {
     /// The value that a variable or a default gives by its text. It may be a wrong one: see [`Kind::check`].
     pub(crate) fn read(self, text: &str) -> Value {
         let list = |by: char| {

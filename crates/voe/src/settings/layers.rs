@@ -6,35 +6,35 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use toml::Value;
-use voe_sandbox::Choice;
+use voe_sandbox::BackendChoice;
 use voe_untrusted::UntrustedDir;
 
 use super::kind;
-use super::row::{ByRepository, Row};
-use super::source::{Source, check};
+use super::row::{ByRepository, SettingRow};
+use super::source::{ValueSource, check};
 use super::{files, table, units, words};
-use crate::Usage;
+use crate::UsageError;
 
 /// The settings in force. Each value is one that its row allows.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
-    values: BTreeMap<&'static str, (Value, Source)>,
+    values: BTreeMap<&'static str, (Value, ValueSource)>,
     /// What the repository asks for, not in force.
-    asked: Option<Asked>,
+    asked: Option<RepositorySettings>,
     /// The flag `--allow-home`. No file and no variable sets it.
     pub(crate) allow_home: bool,
 }
 
 /// Settings that a repository asks for and that the user has to accept.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct RepositorySettings {
     /// The repository's `voe.toml`.
     pub(crate) file: PathBuf,
     /// Names and values.
     pub(crate) values: BTreeMap<&'static str, Value>,
 }
 
-impl Asked {
+impl RepositorySettings {
     pub(crate) fn names(&self) -> Vec<&'static str> {
         self.values.keys().copied().collect()
     }
@@ -43,7 +43,8 @@ impl Asked {
 impl Settings {
     /// The defaults alone.
     pub(crate) fn defaults() -> Self {
-        let value = |row: &&'static Row| Some((row.name, (row.kind.read(&row.default.text()?), Source::Default)));
+        let value =
+            |row: &&'static SettingRow| Some((row.name, (row.kind.read(&row.default.text()?), ValueSource::Default)));
         Self { values: table::ALL.iter().filter_map(value).collect(), ..Self::default() }
     }
 
@@ -55,20 +56,20 @@ impl Settings {
         let mut settings = Self::defaults();
         if let Some(path) = files::user() {
             match std::fs::read_to_string(&path) {
-                Ok(text) => settings.file(&text, &Source::User(path))?,
+                Ok(text) => settings.file(&text, &ValueSource::User(path))?,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Usage(format!("cannot read {}: {error}", path.display())).into()),
+                Err(error) => return Err(UsageError(format!("cannot read {}: {error}", path.display())).into()),
             }
         }
         if let Some(top) = repository {
             let text = UntrustedDir::open(top).and_then(|top| top.read_text(files::REPOSITORY, files::MOST));
-            if let Some(text) = text.map_err(|error| Usage(error.to_string()))? {
-                settings.file(&text, &Source::Repository(top.join(files::REPOSITORY)))?;
+            if let Some(text) = text.map_err(|error| UsageError(error.to_string()))? {
+                settings.file(&text, &ValueSource::Repository(top.join(files::REPOSITORY)))?;
             }
         }
         for row in table::ALL {
             if let Some(text) = std::env::var(row.env).ok().filter(|text| !text.is_empty()) {
-                let (value, source) = (row.kind.read(&text), Source::Variable(row.env));
+                let (value, source) = (row.kind.read(&text), ValueSource::Variable(row.env));
                 check(row, &value, &source)?;
                 settings.values.insert(row.name, (value, source));
             }
@@ -77,68 +78,68 @@ impl Settings {
     }
 
     /// Sets what a flag says over the rest. The command line has checked it.
-    pub(crate) fn flag(&mut self, row: &'static Row, value: Option<impl Into<Value>>) {
+    pub(crate) fn flag(&mut self, row: &'static SettingRow, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
-            self.values.insert(row.name, (value.into(), Source::Flag));
+            self.values.insert(row.name, (value.into(), ValueSource::Flag));
         }
     }
 
     /// The same for a word.
-    pub(crate) fn flag_word(&mut self, row: &'static Row, value: Option<impl ValueEnum>) {
+    pub(crate) fn flag_word(&mut self, row: &'static SettingRow, value: Option<impl ValueEnum>) {
         self.flag(row, value.map(|value| words::word(&value)));
     }
 
     /// The same for the isolation of commands.
-    pub(crate) fn flag_sandbox(&mut self, value: Option<Choice>) {
-        self.flag(&table::BACKEND, value.map(Choice::word));
+    pub(crate) fn flag_sandbox(&mut self, value: Option<BackendChoice>) {
+        self.flag(&table::BACKEND, value.map(BackendChoice::word));
     }
 
     /// The same for a count.
-    pub(crate) fn flag_count(&mut self, row: &'static Row, value: Option<u64>) {
+    pub(crate) fn flag_count(&mut self, row: &'static SettingRow, value: Option<u64>) {
         self.flag(row, value.map(|count| i64::try_from(count).unwrap_or(i64::MAX)));
     }
 
     /// A value and where it comes from.
-    pub(crate) fn get(&self, row: &Row) -> Option<&(Value, Source)> {
+    pub(crate) fn get(&self, row: &SettingRow) -> Option<&(Value, ValueSource)> {
         self.values.get(row.name)
     }
 
     /// The same, if it is not the default.
-    pub(crate) fn set(&self, row: &Row) -> Option<&(Value, Source)> {
-        self.get(row).filter(|(_, source)| *source != Source::Default)
+    pub(crate) fn set(&self, row: &SettingRow) -> Option<&(Value, ValueSource)> {
+        self.get(row).filter(|(_, source)| *source != ValueSource::Default)
     }
 
-    fn value(&self, row: &Row) -> Option<&Value> {
+    fn value(&self, row: &SettingRow) -> Option<&Value> {
         self.get(row).map(|(value, _)| value)
     }
 
     /// A text. Numbers are taken as they are written.
-    pub(crate) fn text(&self, row: &Row) -> Option<String> {
+    pub(crate) fn text(&self, row: &SettingRow) -> Option<String> {
         self.value(row).and_then(kind::text)
     }
 
     /// One of a few words.
-    pub(crate) fn word<T: ValueEnum>(&self, row: &Row) -> Option<T> {
+    pub(crate) fn word<T: ValueEnum>(&self, row: &SettingRow) -> Option<T> {
         T::from_str(&self.text(row)?, false).ok()
     }
 
     /// The isolation of commands.
-    pub(crate) fn sandbox(&self) -> Choice {
+    pub(crate) fn sandbox(&self) -> BackendChoice {
         self.text(&table::BACKEND).and_then(|word| word.parse().ok()).unwrap_or_default()
     }
 
     /// A whole number.
-    pub(crate) fn count(&self, row: &Row) -> Option<u64> {
+    pub(crate) fn count(&self, row: &SettingRow) -> Option<u64> {
         self.value(row).and_then(kind::count)
     }
 
     /// A switch.
-    pub(crate) fn switch(&self, row: &Row) -> Option<bool> {
+    pub(crate) fn switch(&self, row: &SettingRow) -> Option<bool> {
         self.value(row).and_then(kind::switch)
     }
 
     /// A list of texts.
-    pub(crate) fn list(&self, row: &Row) -> Vec<String> {
+    pub(crate) fn list(&self, row: &SettingRow) -> Vec<String> {
         match self.value(row) {
             Some(Value::Array(items)) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
             Some(Value::String(one)) => vec![one.clone()],
@@ -147,28 +148,28 @@ impl Settings {
     }
 
     /// A path; `~/` is the user's home.
-    pub(crate) fn path(&self, row: &Row) -> Option<PathBuf> {
+    pub(crate) fn path(&self, row: &SettingRow) -> Option<PathBuf> {
         self.text(row).map(|path| expand_home(&path))
     }
 
     /// A list of paths, from the current directory where they are not absolute: that may be another one when they are used.
-    pub(crate) fn paths(&self, row: &Row) -> Vec<PathBuf> {
+    pub(crate) fn paths(&self, row: &SettingRow) -> Vec<PathBuf> {
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         self.list(row).iter().map(|path| absolute(expand_home(path))).collect()
     }
 
     /// A time.
-    pub(crate) fn duration(&self, row: &Row) -> Option<Duration> {
+    pub(crate) fn duration(&self, row: &SettingRow) -> Option<Duration> {
         units::duration(&self.text(row)?).ok()
     }
 
     /// Bytes.
-    pub(crate) fn bytes(&self, row: &Row) -> Option<u64> {
+    pub(crate) fn bytes(&self, row: &SettingRow) -> Option<u64> {
         units::bytes(&self.text(row)?).ok()
     }
 
     /// What the repository asks for; `None` if the user has set all of it by flags or variables, or there is nothing.
-    pub(crate) fn asked(&self) -> Option<&Asked> {
+    pub(crate) fn asked(&self) -> Option<&RepositorySettings> {
         self.asked.as_ref().filter(|asked| asked.values.keys().any(|name| self.is_open(name)))
     }
 
@@ -177,20 +178,20 @@ impl Settings {
         let Some(asked) = self.asked.take() else { return };
         for (name, value) in asked.values {
             if self.is_open(name) {
-                self.values.insert(name, (value, Source::Repository(asked.file.clone())));
+                self.values.insert(name, (value, ValueSource::Repository(asked.file.clone())));
             }
         }
     }
 
     /// Whether neither a flag nor a variable sets it.
     fn is_open(&self, name: &str) -> bool {
-        !matches!(self.values.get(name), Some((_, Source::Flag | Source::Variable(_))))
+        !matches!(self.values.get(name), Some((_, ValueSource::Flag | ValueSource::Variable(_))))
     }
 
     /// Whether the user's own file has a lower limit of this name: a repository does not raise it.
-    fn is_below(&self, row: &Row, value: &Value) -> bool {
+    fn is_below(&self, row: &SettingRow, value: &Value) -> bool {
         match self.get(row) {
-            Some((own, Source::User(_))) => {
+            Some((own, ValueSource::User(_))) => {
                 // As in a strategy, 0 is no limit.
                 let limit = |value| row.kind.amount(value).map(|n| if n == 0.0 { f64::INFINITY } else { n });
                 limit(own).zip(limit(value)).is_some_and(|(own, asked)| own < asked)
@@ -200,11 +201,11 @@ impl Settings {
     }
 
     /// Adds a file's settings.
-    pub(super) fn file(&mut self, text: &str, source: &Source) -> anyhow::Result<()> {
+    pub(super) fn file(&mut self, text: &str, source: &ValueSource) -> anyhow::Result<()> {
         for (row, value) in files::read(text, source)? {
             match (source, row.by_repository) {
-                (Source::Repository(_), ByRepository::Never) => {
-                    return Err(Usage(format!(
+                (ValueSource::Repository(_), ByRepository::Never) => {
+                    return Err(UsageError(format!(
                         "{source}: {} is yours to set, not the repository's; put it into {} or {}",
                         row.name,
                         files::user().map_or_else(|| "your own config file".into(), |path| path.display().to_string()),
@@ -212,11 +213,13 @@ impl Settings {
                     ))
                     .into());
                 }
-                (Source::Repository(file), ByRepository::Asks) => {
-                    let asked = self.asked.get_or_insert_with(|| Asked { file: file.clone(), values: BTreeMap::new() });
+                (ValueSource::Repository(file), ByRepository::Asks) => {
+                    let asked = self
+                        .asked
+                        .get_or_insert_with(|| RepositorySettings { file: file.clone(), values: BTreeMap::new() });
                     asked.values.insert(row.name, value);
                 }
-                (Source::Repository(_), ByRepository::Sets) if self.is_below(row, &value) => {}
+                (ValueSource::Repository(_), ByRepository::Sets) if self.is_below(row, &value) => {}
                 _ => drop(self.values.insert(row.name, (value, source.clone()))),
             }
         }

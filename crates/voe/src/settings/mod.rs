@@ -17,5 +17,5 @@ mod tests;
 pub(crate) mod units;
 pub(crate) mod words;
 
-pub(crate) use layers::{Asked, Settings};
-pub(crate) use source::Source;
+pub(crate) use layers::{RepositorySettings, Settings};
+pub(crate) use source::ValueSource;

@@ -1,10 +1,10 @@
 //! What the table says of a setting.
 
-use super::kind::Kind;
+use super::kind::SettingKind;
 
 /// One setting.
 #[derive(Debug)]
-pub(crate) struct Row {
+pub(crate) struct SettingRow {
     /// As it stands in a file (`table.key`).
     pub(crate) name: &'static str,
     /// The flag, without its dashes; empty: there is none. Commands that have it take it from here.
@@ -12,7 +12,7 @@ pub(crate) struct Row {
     /// The environment variable.
     pub(crate) env: &'static str,
     /// What a value can be.
-    pub(crate) kind: Kind,
+    pub(crate) kind: SettingKind,
     /// What holds where nobody sets it.
     pub(crate) default: Default,
     /// What a repository's own `voe.toml` may do with it.
@@ -66,9 +66,9 @@ pub(crate) enum InBench {
     RefusedInRun(&'static str),
 }
 
-impl Row {
+impl SettingRow {
     /// A row with what most have in common: a repository may set it, `voe bench run` honours it, and nothing holds without it.
-    pub(super) const fn new(name: &'static str, env: &'static str, kind: Kind, about: &'static str) -> Self {
+    pub(super) const fn new(name: &'static str, env: &'static str, kind: SettingKind, about: &'static str) -> Self {
         Self {
             name,
             flag: "",

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use toml::Value;
 
-use super::kind::Kind;
-use super::row::Row;
-use crate::Usage;
+use super::kind::SettingKind;
+use super::row::SettingRow;
+use crate::UsageError;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum ValueSource {
     Flag,
     Variable(&'static str),
     Repository(PathBuf),
@@ -19,7 +19,7 @@ pub(crate) enum Source {
     Default,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for ValueSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag => f.write_str("flag"),
@@ -34,12 +34,12 @@ impl fmt::Display for Source {
 ///
 /// # Errors
 /// It can't: what it can have.
-pub(super) fn check(row: &Row, value: &Value, source: &Source) -> Result<(), Usage> {
+pub(super) fn check(row: &SettingRow, value: &Value, source: &ValueSource) -> Result<(), UsageError> {
     row.kind.check(value).map_err(|expected| {
         let shown = match row.kind {
-            Kind::Text => String::new(),
+            SettingKind::Text => String::new(),
             _ => format!(" {value}"),
         };
-        Usage(format!("{source}: invalid value{shown} for {}: {expected}", row.name))
+        UsageError(format!("{source}: invalid value{shown} for {}: {expected}", row.name))
     })
 }

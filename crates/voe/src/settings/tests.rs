@@ -2,13 +2,13 @@
 
 use clap::CommandFactory;
 
-use super::row::{ByRepository, InBench, Row};
-use super::{Settings, Source, table};
+use super::row::{ByRepository, InBench, SettingRow};
+use super::{Settings, ValueSource, table};
 use crate::cli::Cli;
 
 fn user(text: &str) -> anyhow::Result<Settings> {
     let mut settings = Settings::defaults();
-    settings.file(text, &Source::User("/home/u/c.toml".into()))?;
+    settings.file(text, &ValueSource::User("/home/u/c.toml".into()))?;
     Ok(settings)
 }
 
@@ -23,7 +23,7 @@ fn a_repository_cannot_lower_the_guard_against_itself() {
 #[test]
 fn a_repository_does_not_raise_the_users_limits() {
     let mut settings = user("max_steps = 10\nmax_wall = \"20m\"\nprices = \"p.toml\"\n").unwrap();
-    let repository = Source::Repository("/r/voe.toml".into());
+    let repository = ValueSource::Repository("/r/voe.toml".into());
     settings.file("max_steps = 99\nmax_wall = 60\nmax_tokens = 5\n", &repository).unwrap();
     let shown = [&table::MAX_STEPS, &table::MAX_WALL, &table::MAX_TOKENS, &table::PRICES];
     assert_eq!(shown.map(|row| settings.text(row).unwrap()), ["10", "60", "5", "/home/u/p.toml"]);
@@ -97,7 +97,7 @@ fn flags_of_settings_are_those_of_the_table() {
 /// The table of the page.
 fn page() -> String {
     let cell = |text: String| text.replace('|', "\\|");
-    let line = |row: &&Row| {
+    let line = |row: &&SettingRow| {
         let flag = if row.flag.is_empty() { String::new() } else { format!("`--{}`", row.flag) };
         let default = match (row.default.text(), row.default) {
             (Some(text), _) if !text.is_empty() => format!("`{text}`"),
@@ -127,7 +127,7 @@ fn page() -> String {
 
 /// Why a bench does not take a setting, as the page has it.
 fn not_in_the_bench() -> String {
-    let line = |row: &&Row| match row.in_bench {
+    let line = |row: &&SettingRow| match row.in_bench {
         InBench::Refused(why) | InBench::RefusedInRun(why) => Some(format!("- `{}`: {why}\n", row.name)),
         _ => None,
     };

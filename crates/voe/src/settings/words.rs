@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use voe_sandbox::Choice;
+use voe_sandbox::BackendChoice;
 
 use super::units;
 
@@ -44,8 +44,8 @@ pub(crate) fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(
 }
 
 /// A parser of the flag `--sandbox`.
-pub(crate) fn sandbox() -> impl TypedValueParser<Value = Choice> {
-    one_of(Choice::ALL, Choice::word)
+pub(crate) fn sandbox() -> impl TypedValueParser<Value = BackendChoice> {
+    one_of(BackendChoice::ALL, BackendChoice::word)
 }
 
 /// A parser that checks a duration and keeps its text.
@@ -58,7 +58,7 @@ pub(crate) fn duration(text: &str) -> Result<String, String> {
 
 /// The words of `--sandbox`, for [`super::kind::Kind::Word`].
 pub(super) fn sandboxes() -> Vec<PossibleValue> {
-    Choice::ALL.map(|choice| PossibleValue::new(choice.word())).into()
+    BackendChoice::ALL.map(|choice| PossibleValue::new(choice.word())).into()
 }
 
 /// The words of a set, for [`super::kind::Kind::Word`].

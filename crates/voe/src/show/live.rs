@@ -4,7 +4,7 @@ use serde_json::Value;
 use voe_agent::Observer;
 use voe_evidence::examination::Examine;
 use voe_model::Delta;
-use voe_trace::event::{NodeKind, Origin, RolloutFacts, ToolResult};
+use voe_trace::event::{MessageOrigin, NodeKind, RolloutFacts, ToolResult};
 use voe_trace::{Event, Record};
 
 use super::one_line;
@@ -32,11 +32,11 @@ pub(crate) struct Live {
     /// Whether replies are shown while they come; else when they are there.
     stream: bool,
     /// What the line on the screen is in the middle of.
-    within: Within,
+    within: LivePart,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Within {
+enum LivePart {
     Nothing,
     Thought,
     Text,
@@ -44,7 +44,7 @@ enum Within {
 
 impl Live {
     pub(crate) fn new(paint: Paint, stream: bool) -> Self {
-        Self { paint, stream, within: Within::Nothing }
+        Self { paint, stream, within: LivePart::Nothing }
     }
 
     fn line(&mut self, text: impl Into<Text>) {
@@ -53,22 +53,22 @@ impl Live {
     }
 
     fn end_stream(&mut self) {
-        if self.within != Within::Nothing {
-            self.within = Within::Nothing;
+        if self.within != LivePart::Nothing {
+            self.within = LivePart::Nothing;
             out::news(&Text::default());
         }
     }
 
-    fn piece(&mut self, within: Within, text: &str) {
-        if self.within == Within::Nothing && text.trim().is_empty() {
+    fn piece(&mut self, within: LivePart, text: &str) {
+        if self.within == LivePart::Nothing && text.trim().is_empty() {
             return;
         }
-        let text = if self.within == Within::Nothing { text.trim_start() } else { text };
+        let text = if self.within == LivePart::Nothing { text.trim_start() } else { text };
         if self.within != within {
             self.end_stream();
             self.within = within;
         }
-        out::news_part(&if within == Within::Thought { self.paint.dim(text) } else { text.into() });
+        out::news_part(&if within == LivePart::Thought { self.paint.dim(text) } else { text.into() });
     }
 
     fn show(&mut self, event: &Event) {
@@ -115,7 +115,7 @@ impl Live {
                 let text = text.trim_start_matches(voe_agent::prompt::HARNESS).trim();
                 self.line(paint.yellow(&format!("voe → model: {}", indented(text, 6))));
             }
-            Event::Message { origin: Origin::Strategy, message, .. } => {
+            Event::Message { origin: MessageOrigin::Strategy, message, .. } => {
                 self.line(paint.yellow(&format!("voe → model: {}", indented(&message.content, 6))));
             }
             Event::Verify { method, passed, text, .. } => {
@@ -192,8 +192,8 @@ impl Observer for Live {
             return;
         }
         match delta {
-            Delta::Reasoning(text) => self.piece(Within::Thought, text),
-            Delta::Text(text) => self.piece(Within::Text, text),
+            Delta::Reasoning(text) => self.piece(LivePart::Thought, text),
+            Delta::Text(text) => self.piece(LivePart::Text, text),
             Delta::Call { .. } => self.end_stream(),
             Delta::Retry { .. } => self.end_stream(),
         }

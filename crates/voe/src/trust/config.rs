@@ -4,8 +4,8 @@
 use std::io::IsTerminal;
 
 use super::Remembered;
-use crate::Usage;
-use crate::settings::{Asked, Settings};
+use crate::UsageError;
+use crate::settings::{RepositorySettings, Settings};
 use crate::show::{ask, one_line, out};
 
 const TRUSTED: Remembered = Remembered("trusted-config");
@@ -15,7 +15,7 @@ const LONGEST: usize = 300;
 
 /// Who can answer a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Respondent {
     /// `--trust-config`: yes, for this command.
     Yes,
     /// Ask on the terminal, if there is one.
@@ -24,7 +24,7 @@ pub(crate) enum Answer {
     Nobody,
 }
 
-impl Answer {
+impl Respondent {
     pub(crate) fn of(trust: bool, json: bool) -> Self {
         match (trust, json) {
             (true, _) => Self::Yes,
@@ -38,7 +38,7 @@ impl Answer {
 ///
 /// # Errors
 /// Nobody can be asked, or the user said no.
-pub(crate) fn settle(settings: &mut Settings, answer: Answer) -> anyhow::Result<()> {
+pub(crate) fn settle(settings: &mut Settings, answer: Respondent) -> anyhow::Result<()> {
     if accept_remembered(settings) {
         return Ok(());
     }
@@ -46,11 +46,11 @@ pub(crate) fn settle(settings: &mut Settings, answer: Answer) -> anyhow::Result<
     let keys = asked.names().join(", ");
     let file = asked.file.display().to_string();
     if let Some((name, _)) = asked.values.iter().find(|(_, value)| value.to_string().len() > LONGEST) {
-        return Err(Usage(format!("{file}: {name} is longer than {LONGEST} bytes; set {name} yourself")).into());
+        return Err(UsageError(format!("{file}: {name} is longer than {LONGEST} bytes; set {name} yourself")).into());
     }
     let accepted = match answer {
-        Answer::Yes => true,
-        Answer::Ask if std::io::stdin().is_terminal() && out::error_is_terminal() => {
+        Respondent::Yes => true,
+        Respondent::Ask if std::io::stdin().is_terminal() && out::error_is_terminal() => {
             let yes = confirmed(asked)?;
             if yes {
                 TRUSTED.add(&fact(asked), &asked.file)?;
@@ -62,12 +62,12 @@ pub(crate) fn settle(settings: &mut Settings, answer: Answer) -> anyhow::Result<
                 "{file} sets {keys}, which voe takes from a repository only with your consent; add --trust-config to \
                  accept it for this command, run the command on a terminal to be asked, or set {keys} yourself"
             );
-            return Err(Usage(text).into());
+            return Err(UsageError(text).into());
         }
     };
     if !accepted {
         let text = format!("{file} sets {keys}, and you did not accept it; remove it there, or set {keys} yourself");
-        return Err(Usage(text).into());
+        return Err(UsageError(text).into());
     }
     settings.accept();
     Ok(())
@@ -84,12 +84,12 @@ pub(crate) fn accept_remembered(settings: &mut Settings) -> bool {
 }
 
 /// Which file, and all that it asks for: another path or another value is another question.
-fn fact(asked: &Asked) -> [Vec<u8>; 2] {
+fn fact(asked: &RepositorySettings) -> [Vec<u8>; 2] {
     let lines: String = asked.values.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
     [asked.file.as_os_str().as_encoded_bytes().to_vec(), lines.into_bytes()]
 }
 
-fn confirmed(asked: &Asked) -> anyhow::Result<bool> {
+fn confirmed(asked: &RepositorySettings) -> anyhow::Result<bool> {
     errln!("voe: {} sets:", one_line(&asked.file.display().to_string()));
     for (name, value) in &asked.values {
         // Many spaces would push the rest of the line to where it looks like one of voe's own.

@@ -17,7 +17,7 @@ use voe_trace::layout::TRAJECTORY;
 
 use crate::places::{ABOUT, AttemptPaths};
 use crate::settings::Settings;
-use crate::{Usage, state};
+use crate::{UsageError, state};
 
 /// Where voe keeps what it knows of records outside the state directory that it was asked to write (`--out`).
 const ELSEWHERE: &str = "records-elsewhere";
@@ -116,7 +116,7 @@ fn remembered(path: &Path, dir: &Path) -> Option<AttemptPaths> {
 
 /// Whether voe made a record for this user, or it comes from elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub(crate) enum RecordOrigin {
     /// Below voe's state directory, or where the user said with `--out`; nobody else can write to it.
     Own,
     /// The same, but it began as a copy of one from elsewhere, whose commands are in it.
@@ -133,7 +133,7 @@ pub(crate) struct TrustedRecord {
     /// Its directory, canonical.
     pub(crate) dir: PathBuf,
     /// Whose it is. One from elsewhere was allowed by the user for this command.
-    pub(crate) origin: Origin,
+    pub(crate) origin: RecordOrigin,
     /// Where its parts are; not known of one from elsewhere.
     pub(crate) places: Option<AttemptPaths>,
 }
@@ -145,7 +145,7 @@ impl TrustedRecord {
     /// It is not a strategy, or asks for too much.
     pub(crate) fn strategy(&self, start: &Start) -> anyhow::Result<Strategy> {
         let strategy = voe_agent::load::parse(&start.strategy_text)?;
-        if self.origin != Origin::Own {
+        if self.origin != RecordOrigin::Own {
             voe_agent::load::check_foreign("in the record", &strategy)?;
         }
         Ok(strategy)
@@ -156,12 +156,12 @@ impl TrustedRecord {
     /// # Errors
     /// The settings ask for no sandbox.
     pub(crate) fn refuse_no_sandbox(&self, settings: &Settings) -> anyhow::Result<()> {
-        if !voe_sandbox::capabilities(settings.sandbox()).isolates && self.origin != Origin::Own {
+        if !voe_sandbox::capabilities(settings.sandbox()).isolates && self.origin != RecordOrigin::Own {
             let text = format!(
                 "{} was not begun by your voe; its commands never run without a sandbox: use another than --sandbox none",
                 self.trajectory.path.display()
             );
-            return Err(Usage(text).into());
+            return Err(UsageError(text).into());
         }
         Ok(())
     }
@@ -172,7 +172,7 @@ impl TrustedRecord {
 /// # Errors
 /// It can't be read, or it comes from elsewhere and `trust` is not set.
 pub(crate) fn open(path: &Path, trust: bool) -> anyhow::Result<TrustedRecord> {
-    let path = std::fs::canonicalize(path).map_err(|e| Usage(format!("cannot read {}: {e}", path.display())))?;
+    let path = std::fs::canonicalize(path).map_err(|e| UsageError(format!("cannot read {}: {e}", path.display())))?;
     let dir = path.parent().unwrap_or(Path::new("/")).to_owned();
     let places = if is_below_state(&dir) && file_is_private(&path, &dir) {
         // An attempt of a search has its places with the search.
@@ -181,24 +181,24 @@ pub(crate) fn open(path: &Path, trust: bool) -> anyhow::Result<TrustedRecord> {
         remembered(&path, &dir)
     };
     let origin = match &places {
-        None => Origin::Foreign,
-        Some(places) if places.adopted => Origin::Adopted,
-        Some(_) => Origin::Own,
+        None => RecordOrigin::Foreign,
+        Some(places) if places.adopted => RecordOrigin::Adopted,
+        Some(_) => RecordOrigin::Own,
     };
-    if origin == Origin::Foreign && !trust {
+    if origin == RecordOrigin::Foreign && !trust {
         let text = format!(
             "{} was not written by your voe, or others can change it, so it can only be shown (voe replay FILE); to run \
              its commands in a sandbox, add --trust",
             path.display()
         );
-        return Err(Usage(text).into());
+        return Err(UsageError(text).into());
     }
     Ok(TrustedRecord { trajectory: Trajectory::read(&path)?, dir, origin, places })
 }
 
 /// Whether voe made a record for this user, as opposed to somebody who sent it.
 pub(crate) fn is_own(path: &Path) -> bool {
-    open(path, false).is_ok_and(|record| record.origin == Origin::Own)
+    open(path, false).is_ok_and(|record| record.origin == RecordOrigin::Own)
 }
 
 /// Whether `dir` is in voe's state directory, and nobody else can write on the way.

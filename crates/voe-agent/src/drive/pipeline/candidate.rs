@@ -1,20 +1,20 @@
 //! A change: written by the model, applied to the workspace, tested with the checks.
 
 use serde_json::{Value, json};
-use voe_proof::Called;
+use voe_proof::CallEnd;
 use voe_protocol::{CallResult, FileState, RawBytes};
 use voe_trace::{Event, Level, ToolCall};
 
 use super::PipelineDriver;
-use super::place::{self, Place};
-use super::{EDIT, Red, Shown, reply, source, writes};
-use crate::end::{AttemptError, End};
+use super::place::{self, SuspectFunction};
+use super::{EDIT, Excerpt, Red, reply, source, writes};
+use crate::end::{AttemptError, LoopEnd};
 use crate::prompt::last_lines;
 use crate::strategy::Pipeline;
 
 /// What the repository's own tests say of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Base {
+pub(super) enum BaseTests {
     /// Something that passed before fails now.
     Breaks,
     /// Not run.
@@ -25,7 +25,7 @@ pub(super) enum Base {
 
 /// A change that could be made.
 #[derive(Debug, Clone)]
-pub(super) struct Candidate {
+pub(super) struct RepairCandidate {
     pub(super) files: Vec<(RawBytes, Option<FileState>)>,
     pub(super) tree: String,
     pub(super) diff: String,
@@ -34,19 +34,19 @@ pub(super) struct Candidate {
     pub(super) checked: bool,
     /// All checks fail without it and pass with it.
     pub(super) proven: bool,
-    pub(super) base: Base,
+    pub(super) base: BaseTests,
     /// What is wrong with it, for the next question.
     pub(super) failure: String,
 }
 
-impl Candidate {
+impl RepairCandidate {
     /// Whether the search for candidates stops here.
     pub(super) fn enough(&self) -> bool {
-        self.base == Base::Holds && (self.proven || !self.checked)
+        self.base == BaseTests::Holds && (self.proven || !self.checked)
     }
 
     /// Sort key: smaller is better.
-    pub(super) fn rank(&self) -> (Base, bool, Level, std::cmp::Reverse<usize>) {
+    pub(super) fn rank(&self) -> (BaseTests, bool, Level, std::cmp::Reverse<usize>) {
         (self.base, self.proven, self.level, std::cmp::Reverse(self.diff.len()))
     }
 }
@@ -56,12 +56,12 @@ impl PipelineDriver {
     pub(super) async fn candidate(
         &mut self,
         keys: &Pipeline,
-        place: &Place,
-        shown: &Shown,
+        place: &SuspectFunction,
+        shown: &Excerpt,
         lines: &[String],
         reply: &str,
         reds: &[Red],
-    ) -> Result<Result<Candidate, String>, End> {
+    ) -> Result<Result<RepairCandidate, String>, LoopEnd> {
         let edits = match writes(keys, shown) {
             "replace" => replacements(place, reply),
             "file" => whole_file(place, lines, reply),
@@ -86,14 +86,14 @@ impl PipelineDriver {
             let (step, text) = (self.session.log.conversation.step, patch.text.clone());
             self.session.log.write(Event::Patch { step, tree: state.tree.clone(), patch: text })?;
         }
-        let mut candidate = Candidate {
+        let mut candidate = RepairCandidate {
             files: export.files.into_iter().map(|file| (file.path, file.now)).collect(),
             tree: state.tree,
             diff: patch.text,
             level: Level::None,
             checked: !reds.is_empty(),
             proven: !reds.is_empty(),
-            base: Base::Unknown,
+            base: BaseTests::Unknown,
             failure: String::new(),
         };
         for red in reds {
@@ -116,11 +116,11 @@ impl PipelineDriver {
     /// The calls that put the function in `reply` in place of the one that was shown. The inner error is why that can't be done.
     async fn function(
         &mut self,
-        place: &Place,
-        shown: &Shown,
+        place: &SuspectFunction,
+        shown: &Excerpt,
         lines: &[String],
         reply: &str,
-    ) -> Result<Result<Vec<Edit>, String>, End> {
+    ) -> Result<Result<Vec<EditCall>, String>, LoopEnd> {
         let (code, line) = match written(place, reply) {
             Ok(written) => written,
             Err(why) => return Ok(Err(why)),
@@ -131,21 +131,21 @@ impl PipelineDriver {
     }
 
     /// What the repository's own tests say of a candidate, which is in the workspace.
-    async fn ask_own_tests(&mut self, candidate: &mut Candidate) -> Result<(), End> {
+    async fn ask_own_tests(&mut self, candidate: &mut RepairCandidate) -> Result<(), LoopEnd> {
         let verdict = crate::drive::verify::own_tests(&mut self.session).await?;
-        candidate.base = if verdict.passed == Some(false) { Base::Breaks } else { Base::Holds };
-        if candidate.base == Base::Breaks {
+        candidate.base = if verdict.passed == Some(false) { BaseTests::Breaks } else { BaseTests::Holds };
+        if candidate.base == BaseTests::Breaks {
             candidate.failure = format!("This change breaks tests of the repository.\n{}", verdict.text);
         }
         Ok(())
     }
 
     /// Runs the repository's own tests if nothing is proven and one of several must be chosen.
-    pub(super) async fn tell_apart(&mut self, tried: &mut [Candidate]) -> Result<(), End> {
-        if tried.len() < 2 || tried.iter().any(Candidate::enough) {
+    pub(super) async fn tell_apart(&mut self, tried: &mut [RepairCandidate]) -> Result<(), LoopEnd> {
+        if tried.len() < 2 || tried.iter().any(RepairCandidate::enough) {
             return Ok(());
         }
-        for candidate in tried.iter_mut().filter(|candidate| candidate.base == Base::Unknown) {
+        for candidate in tried.iter_mut().filter(|candidate| candidate.base == BaseTests::Unknown) {
             self.put(candidate).await?;
             self.ask_own_tests(candidate).await?;
         }
@@ -153,10 +153,10 @@ impl PipelineDriver {
     }
 
     /// Runs an editing tool. It is recorded unless the record has it already.
-    async fn edit(&mut self, tool: &str, arguments: Value) -> Result<CallResult, End> {
+    async fn edit(&mut self, tool: &str, arguments: Value) -> Result<CallResult, LoopEnd> {
         let result = match self.session.workspace.call(tool, &arguments, EDIT).await? {
-            Called::Result(result) => *result,
-            Called::Died(why) => CallResult { output: why, ..CallResult::default() },
+            CallEnd::Result(result) => *result,
+            CallEnd::Died(why) => CallResult { output: why, ..CallResult::default() },
         };
         if self.replay.results > 0 {
             self.replay.results -= 1;
@@ -180,7 +180,7 @@ impl PipelineDriver {
     }
 
     /// Applies a candidate to the workspace.
-    pub(super) async fn put(&mut self, candidate: &Candidate) -> Result<(), AttemptError> {
+    pub(super) async fn put(&mut self, candidate: &RepairCandidate) -> Result<(), AttemptError> {
         if self.session.workspace.state().await?.tree == candidate.tree {
             return Ok(());
         }
@@ -199,9 +199,9 @@ impl PipelineDriver {
 }
 
 /// A call of an editing tool.
-type Edit = (&'static str, Value);
+type EditCall = (&'static str, Value);
 
-fn edit(path: &str, old: &str, new: &str, line: Option<usize>) -> Edit {
+fn edit(path: &str, old: &str, new: &str, line: Option<usize>) -> EditCall {
     let mut arguments = json!({"path": path, "old_string": old, "new_string": new});
     if let Some(line) = line {
         arguments["line"] = line.into();
@@ -210,7 +210,7 @@ fn edit(path: &str, old: &str, new: &str, line: Option<usize>) -> Edit {
 }
 
 /// The calls for a reply of search and replace.
-fn replacements(place: &Place, reply: &str) -> Result<Vec<Edit>, String> {
+fn replacements(place: &SuspectFunction, reply: &str) -> Result<Vec<EditCall>, String> {
     let blocks = reply::replacements(reply);
     if blocks.is_empty() {
         return Err("The answer contained no block of search and replace.".into());
@@ -219,7 +219,7 @@ fn replacements(place: &Place, reply: &str) -> Result<Vec<Edit>, String> {
 }
 
 /// The call for a reply with the whole file.
-fn whole_file(place: &Place, lines: &[String], reply: &str) -> Result<Vec<Edit>, String> {
+fn whole_file(place: &SuspectFunction, lines: &[String], reply: &str) -> Result<Vec<EditCall>, String> {
     let code = reply::code(reply, |_| false).ok_or("The answer contained no block of code.")?;
     // A truncated file is the most common mistake of small models.
     if code.lines().count() * 2 < lines.len() {
@@ -230,7 +230,7 @@ fn whole_file(place: &Place, lines: &[String], reply: &str) -> Result<Vec<Edit>,
 }
 
 /// The code of a reply with a function, and the line in it at which the function is defined.
-fn written(place: &Place, reply: &str) -> Result<(String, usize), String> {
+fn written(place: &SuspectFunction, reply: &str) -> Result<(String, usize), String> {
     let defines = |line: &str| place::defined(line) == Some(&place.name);
     let code = reply::code(reply, |text| text.lines().any(defines)).ok_or("The answer contained no block of code.")?;
     let line = code.lines().position(defines).ok_or_else(|| format!("The answer does not define {}.", place.name))?;
@@ -238,7 +238,13 @@ fn written(place: &Place, reply: &str) -> Result<(String, usize), String> {
 }
 
 /// The calls that put the function at lines `extent` of `code` in place of the one that was shown.
-fn replaced(place: &Place, shown: &Shown, lines: &[String], code: &str, extent: (usize, usize)) -> Vec<Edit> {
+fn replaced(
+    place: &SuspectFunction,
+    shown: &Excerpt,
+    lines: &[String],
+    code: &str,
+    extent: (usize, usize),
+) -> Vec<EditCall> {
     let (function, imports) = source::taken_out(code, extent);
     let like = lines.get(shown.range.0).map_or("", String::as_str);
     let new = source::indented_like(&function, like);
@@ -258,8 +264,8 @@ mod tests {
 
     const FILE: &str = "import os\n\nclass A:\n    def mean(self, xs):\n        return sum(xs) / len(xs)\n";
 
-    fn place() -> Place {
-        Place { path: "a.py".into(), name: "mean".into(), line: 4 }
+    fn place() -> SuspectFunction {
+        SuspectFunction { path: "a.py".into(), name: "mean".into(), line: 4 }
     }
 
     #[test]

@@ -18,18 +18,18 @@ use std::time::Duration;
 use minijinja::context;
 use voe_evidence::counterfactual::judge;
 use voe_evidence::reproduction;
-use voe_proof::{Called, WorkspaceError};
+use voe_proof::{CallEnd, WorkspaceError};
 use voe_protocol::{ClientError, shown_path};
-use voe_trace::event::{ConversationRewritten, Origin, RewriteKind};
+use voe_trace::event::{ConversationRewritten, MessageOrigin, RewriteKind};
 use voe_trace::{Event, Message, Reason, Usage};
 
-use crate::end::End;
+use crate::end::LoopEnd;
 use crate::prompt::{cut, last_lines, render};
 use crate::session::Session;
 use crate::strategy::{Pipeline, Strategy, Writes};
-use candidate::Candidate;
+use candidate::RepairCandidate;
 use language::Language;
-use place::{Names, Place};
+use place::{StatementNames, SuspectFunction};
 pub(crate) use replay::ReplayCursor;
 
 /// Places that the model is asked to rank.
@@ -45,7 +45,7 @@ struct Red {
 }
 
 /// The part of a file that is shown.
-struct Shown {
+struct Excerpt {
     /// From line to line, from 0, the end not included.
     range: (usize, usize),
     text: String,
@@ -64,13 +64,13 @@ pub(crate) struct PipelineDriver {
 
 impl PipelineDriver {
     /// Runs to the end.
-    pub(crate) async fn run(&mut self) -> End {
-        let Some(keys) = self.session.strategy.pipeline.clone() else { return End::Reason(Reason::Stuck) };
-        self.run_steps(&keys).await.map_or_else(|end| end, End::Reason)
+    pub(crate) async fn run(&mut self) -> LoopEnd {
+        let Some(keys) = self.session.strategy.pipeline.clone() else { return LoopEnd::Reason(Reason::Stuck) };
+        self.run_steps(&keys).await.map_or_else(|end| end, LoopEnd::Reason)
     }
 
     /// Runs the steps and returns how the attempt ended.
-    async fn run_steps(&mut self, keys: &Pipeline) -> Result<Reason, End> {
+    async fn run_steps(&mut self, keys: &Pipeline) -> Result<Reason, LoopEnd> {
         self.restore_base().await?;
         let places = self.places(keys).await?;
         let Some(first) = places.first().cloned() else {
@@ -78,9 +78,9 @@ impl PipelineDriver {
             return Ok(Reason::Stuck);
         };
         let reds = self.reds(keys, &first).await?;
-        let mut tried: Vec<Candidate> = Vec::new();
+        let mut tried: Vec<RepairCandidate> = Vec::new();
         let ended = self.try_places(keys, &places, &reds, &mut tried).await;
-        if matches!(ended, Ok(()) | Err(End::Reason(Reason::MaxSteps | Reason::MaxTokens))) {
+        if matches!(ended, Ok(()) | Err(LoopEnd::Reason(Reason::MaxSteps | Reason::MaxTokens))) {
             self.tell_apart(&mut tried).await?;
         }
         // Also when a limit or the model ended it: the best candidate so far is used. On a tie the first: its question mentioned
@@ -96,10 +96,10 @@ impl PipelineDriver {
     async fn try_places(
         &mut self,
         keys: &Pipeline,
-        places: &[Place],
+        places: &[SuspectFunction],
         reds: &[Red],
-        tried: &mut Vec<Candidate>,
-    ) -> Result<(), End> {
+        tried: &mut Vec<RepairCandidate>,
+    ) -> Result<(), LoopEnd> {
         for place in places.iter().take(keys.places.max(1) as usize) {
             let (mut before, mut failure) = (String::new(), String::new());
             for _ in 0..keys.candidates.max(1) {
@@ -124,7 +124,7 @@ impl PipelineDriver {
     }
 
     /// Asks one question in a context of its own, unless the record has the answer.
-    async fn question(&mut self, text: String) -> Result<String, End> {
+    async fn question(&mut self, text: String) -> Result<String, LoopEnd> {
         if let Some(reply) = self.replay.replies.pop_front() {
             return Ok(reply);
         }
@@ -141,20 +141,20 @@ impl PipelineDriver {
             seconds: 0.0,
             messages: Vec::new(),
         })))?;
-        self.session.say(Origin::Strategy, Message::user(text))?;
+        self.session.say(MessageOrigin::Strategy, Message::user(text))?;
         match self.session.request(None).await? {
             Ok(reply) => {
                 let reply = self.session.recorded(reply, 1);
                 self.session.log.write(Event::Reply(Box::new(reply.clone())))?;
                 Ok(reply.message.content)
             }
-            Err(error) => Err(End::Model(error)),
+            Err(error) => Err(LoopEnd::Model(error)),
         }
     }
 
     /// The places, the likeliest first: found by names, ranked by the model.
-    async fn places(&mut self, keys: &Pipeline) -> Result<Vec<Place>, End> {
-        let names = Names::of(&self.session.task.statement);
+    async fn places(&mut self, keys: &Pipeline) -> Result<Vec<SuspectFunction>, LoopEnd> {
+        let names = StatementNames::of(&self.session.task.statement);
         let mut wanted = names.code.clone();
         wanted.extend(names.frames.iter().map(|(_, function)| function.clone()));
         let mut found = Vec::new();
@@ -192,22 +192,22 @@ impl PipelineDriver {
         Ok(place::reordered(&reply, found))
     }
 
-    async fn grep(&mut self, pattern: &str, glob: Option<&str>) -> Result<Vec<Place>, End> {
+    async fn grep(&mut self, pattern: &str, glob: Option<&str>) -> Result<Vec<SuspectFunction>, LoopEnd> {
         let found = found(self.session.workspace.search(pattern, glob).await)?;
         Ok(place::places(&found.matches))
     }
 
     /// Whole files, where no function was found: those that the statement names, else all with a source extension.
-    async fn files(&mut self, names: &Names) -> Result<Vec<Place>, End> {
+    async fn files(&mut self, names: &StatementNames) -> Result<Vec<SuspectFunction>, LoopEnd> {
         let mut patterns: Vec<String> =
             names.files.iter().map(|file| format!("**/{}", file.rsplit('/').next().unwrap_or(file))).collect();
         patterns.push("**/*.{py,js,mjs,cjs,ts,tsx,rs,go,c,h,cc,cpp,java,rb,php,sh,lua}".into());
         for pattern in patterns {
             let found = found(self.session.workspace.list_files(&pattern).await)?;
             let paths = found.paths.iter().map(|path| shown_path(&path.0));
-            let places: Vec<Place> = paths
+            let places: Vec<SuspectFunction> = paths
                 .filter(|path| path.contains('.') && !path.contains(' ') && !voe_evidence::is_test(path))
-                .map(|path| Place { path, name: String::new(), line: 1 })
+                .map(|path| SuspectFunction { path, name: String::new(), line: 1 })
                 .collect();
             if !places.is_empty() {
                 return Ok(places);
@@ -217,8 +217,8 @@ impl PipelineDriver {
     }
 
     /// A file's lines; `None` for one that can't be a place (too large, not text, deleted).
-    async fn lines(&mut self, path: &str) -> Result<Option<Vec<String>>, End> {
-        let Called::Result(read) = self.session.workspace.read_file(path, text::MOST_BYTES).await? else {
+    async fn lines(&mut self, path: &str) -> Result<Option<Vec<String>>, LoopEnd> {
+        let CallEnd::Result(read) = self.session.workspace.read_file(path, text::MOST_BYTES).await? else {
             return Ok(None);
         };
         let tools = &self.session.strategy.tools;
@@ -226,7 +226,7 @@ impl PipelineDriver {
     }
 
     /// The part of a file that is shown for a place.
-    async fn shown(&mut self, keys: &Pipeline, place: &Place, lines: &[String]) -> Result<Shown, End> {
+    async fn shown(&mut self, keys: &Pipeline, place: &SuspectFunction, lines: &[String]) -> Result<Excerpt, LoopEnd> {
         let function = match definition(place, lines).filter(|_| keys.write != Writes::File) {
             Some(line) => self.extent(&place.path, &lines.join("\n"), line).await?,
             None => None,
@@ -235,14 +235,14 @@ impl PipelineDriver {
     }
 
     /// The lines of the function that is defined at `line` of a text. The text is untrusted: the toolbox parses it, inside the sandbox.
-    async fn extent(&mut self, path: &str, text: &str, line: usize) -> Result<Option<(usize, usize)>, End> {
+    async fn extent(&mut self, path: &str, text: &str, line: usize) -> Result<Option<(usize, usize)>, LoopEnd> {
         let found = found(self.session.workspace.function_extent(path, text, line as u64).await)?;
         let range = (found.begin as usize, found.end as usize);
         Ok((range.0 <= line && line < range.1 && range.1 <= text.lines().count()).then_some(range))
     }
 
     /// Commands that fail at the base for the reason in the statement: the user's, else one that the model writes.
-    async fn reds(&mut self, keys: &Pipeline, place: &Place) -> Result<Vec<Red>, End> {
+    async fn reds(&mut self, keys: &Pipeline, place: &SuspectFunction) -> Result<Vec<Red>, LoopEnd> {
         if let Some(command) = self.session.task.check.clone() {
             let base = self.at_base(&command).await?;
             if let Some(base) = base.filter(|base| base.exit != Some(0)) {
@@ -281,7 +281,7 @@ impl PipelineDriver {
     }
 
     /// Runs a command on the unchanged code and records how it ends.
-    async fn at_base(&mut self, command: &str) -> Result<Option<voe_trace::Outcome>, End> {
+    async fn at_base(&mut self, command: &str) -> Result<Option<voe_trace::Outcome>, LoopEnd> {
         let known = |check: &&voe_trace::Check| check.code_tree.is_empty() && check.command == command;
         if let Some(check) = self.session.log.ledger.checks().iter().find(known) {
             return Ok(Some(check.with.clone()));
@@ -292,11 +292,11 @@ impl PipelineDriver {
     async fn ask_for_change(
         &mut self,
         keys: &Pipeline,
-        place: &Place,
-        shown: &Shown,
+        place: &SuspectFunction,
+        shown: &Excerpt,
         reds: &[Red],
         (tried, failure): (&str, &str),
-    ) -> Result<String, End> {
+    ) -> Result<String, LoopEnd> {
         let red = reds.first();
         let values = context! {
             statement => self.statement(keys),
@@ -318,7 +318,7 @@ impl PipelineDriver {
     }
 
     /// What `red` shows about the current code.
-    async fn with_change(&mut self, red: &Red, code_tree: &str) -> Result<Option<voe_trace::Check>, End> {
+    async fn with_change(&mut self, red: &Red, code_tree: &str) -> Result<Option<voe_trace::Check>, LoopEnd> {
         let known = |c: &&voe_trace::Check| c.command == red.command && c.code_tree == code_tree && c.without.is_some();
         if let Some(check) = self.session.log.ledger.checks().iter().find(known) {
             return Ok(Some(check.clone()));
@@ -333,16 +333,16 @@ impl PipelineDriver {
 }
 
 /// Search results; empty if the search failed.
-fn found<T: Default>(answer: Result<Called<T>, WorkspaceError>) -> Result<T, End> {
+fn found<T: Default>(answer: Result<CallEnd<T>, WorkspaceError>) -> Result<T, LoopEnd> {
     match answer {
-        Ok(Called::Result(found)) => Ok(found),
-        Ok(Called::Died(_)) | Err(WorkspaceError::Toolbox(ClientError::Answer(_))) => Ok(T::default()),
+        Ok(CallEnd::Result(found)) => Ok(found),
+        Ok(CallEnd::Died(_)) | Err(WorkspaceError::Toolbox(ClientError::Answer(_))) => Ok(T::default()),
         Err(error) => Err(error.into()),
     }
 }
 
 /// What the model is asked to write.
-fn writes(keys: &Pipeline, shown: &Shown) -> &'static str {
+fn writes(keys: &Pipeline, shown: &Excerpt) -> &'static str {
     match keys.write {
         Writes::Replace => "replace",
         Writes::Function if shown.function => "function",
@@ -353,19 +353,19 @@ fn writes(keys: &Pipeline, shown: &Shown) -> &'static str {
 }
 
 /// The line at which a place's function is defined, from 0. It may have moved since it was found; the name has not.
-fn definition(place: &Place, lines: &[String]) -> Option<usize> {
+fn definition(place: &SuspectFunction, lines: &[String]) -> Option<usize> {
     let defines = |line: &String| !place.name.is_empty() && place::defined(line) == Some(&place.name);
     let near = lines.get(place.line - 1).is_some_and(defines).then_some(place.line - 1);
     near.or_else(|| lines.iter().position(defines))
 }
 
 /// The part of a file that is shown for a place. `function`: the lines of its function, if they are known.
-fn show(place: &Place, lines: &[String], keys: &Pipeline, function: Option<(usize, usize)>) -> Shown {
+fn show(place: &SuspectFunction, lines: &[String], keys: &Pipeline, function: Option<(usize, usize)>) -> Excerpt {
     let text = |range: (usize, usize)| lines[range.0..range.1].join("\n");
     let fits = |range: (usize, usize)| text(range).chars().count() <= keys.source_chars;
     let whole = (0, lines.len());
     let shown =
-        |range: (usize, usize), what: String, function: bool| Shown { range, text: text(range), what, function };
+        |range: (usize, usize), what: String, function: bool| Excerpt { range, text: text(range), what, function };
     if let Some(range) = function.filter(|range| fits(*range)) {
         return shown(range, format!("the function {}", place.name), true);
     }

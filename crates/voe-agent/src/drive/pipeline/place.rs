@@ -9,7 +9,7 @@ use voe_protocol::{LineMatch, shown_path};
 
 /// Names in the statement.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Names {
+pub(super) struct StatementNames {
     /// Files, as written there.
     pub(super) files: BTreeSet<String>,
     /// Words that look like code.
@@ -22,7 +22,7 @@ pub(super) struct Names {
 
 /// A candidate function.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Place {
+pub(super) struct SuspectFunction {
     /// The file.
     pub(super) path: String,
     /// The function; empty: the whole file.
@@ -83,7 +83,7 @@ pub(super) fn defined(line: &str) -> Option<&str> {
     (!keyword.contains(&name)).then_some(name)
 }
 
-impl Names {
+impl StatementNames {
     /// Extracts the names from a statement.
     pub(super) fn of(statement: &str) -> Self {
         let mut names = Self::default();
@@ -114,7 +114,7 @@ impl Names {
         names
     }
 
-    fn score(&self, place: &Place) -> i64 {
+    fn score(&self, place: &SuspectFunction) -> i64 {
         let stem = place.path.rsplit('/').next().unwrap_or(&place.path).split('.').next().unwrap_or_default();
         let mut score = 0;
         for (depth, (file, function)) in self.frames.iter().enumerate() {
@@ -144,15 +144,15 @@ fn same_file(written: &str, path: &str) -> bool {
 }
 
 /// The functions among search results, without tests.
-pub(super) fn places(found: &[LineMatch]) -> Vec<Place> {
-    let mut places: BTreeMap<(String, usize), Place> = BTreeMap::new();
+pub(super) fn places(found: &[LineMatch]) -> Vec<SuspectFunction> {
+    let mut places: BTreeMap<(String, usize), SuspectFunction> = BTreeMap::new();
     for line in found {
         let (path, number) = (shown_path(&line.path.0), usize::try_from(line.line).unwrap_or(usize::MAX));
         if is_test(&path) {
             continue;
         }
         if let Some(name) = defined(&line.text) {
-            let place = Place { path: path.clone(), name: name.to_owned(), line: number };
+            let place = SuspectFunction { path: path.clone(), name: name.to_owned(), line: number };
             places.insert((path, number), place);
         }
     }
@@ -160,7 +160,7 @@ pub(super) fn places(found: &[LineMatch]) -> Vec<Place> {
 }
 
 /// Most likely first; ties by path and line.
-pub(super) fn rank(names: &Names, mut places: Vec<Place>, most: usize) -> Vec<Place> {
+pub(super) fn rank(names: &StatementNames, mut places: Vec<SuspectFunction>, most: usize) -> Vec<SuspectFunction> {
     places.sort_by_cached_key(|place| (-names.score(place), place.path.clone(), place.line));
     places.dedup();
     places.truncate(most);
@@ -168,7 +168,7 @@ pub(super) fn rank(names: &Names, mut places: Vec<Place>, most: usize) -> Vec<Pl
 }
 
 /// The places that a reply names by number, in its order, then the others.
-pub(super) fn reordered(reply: &str, places: Vec<Place>) -> Vec<Place> {
+pub(super) fn reordered(reply: &str, places: Vec<SuspectFunction>) -> Vec<SuspectFunction> {
     let mut order: Vec<usize> = Vec::new();
     for number in reply.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<usize>().ok()) {
         if (1..=places.len()).contains(&number) && !order.contains(&(number - 1)) {
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn what_a_statement_names_is_found() {
         let text = "`mean([])` crashes in pkg/stats.py, see parse_line:\nTraceback:\n  File \"/x/pkg/stats.py\", line 3, in outer\n  File \"/x/pkg/stats.py\", line 9, in mean\nZeroDivisionError";
-        let names = Names::of(text);
+        let names = StatementNames::of(text);
         assert!(names.files.contains("pkg/stats.py"));
         assert!(names.code.contains("mean") && names.code.contains("parse_line"), "{names:?}");
         assert_eq!(names.frames.last().unwrap(), &("/x/pkg/stats.py".into(), "mean".into()));
@@ -231,14 +231,14 @@ mod tests {
             line("tests/test_stats.py", 5, "def test_mean():"),
             line("pkg/stats.py", 9, "def total(xs):"),
         ];
-        let ranked = rank(&Names::of("mean() of an empty list should be 0"), places(&found), 9);
+        let ranked = rank(&StatementNames::of("mean() of an empty list should be 0"), places(&found), 9);
         assert_eq!(ranked[0].name, "mean");
         assert_eq!(ranked.len(), 3);
     }
 
     #[test]
     fn a_ranking_is_read_from_whatever_is_around_the_numbers() {
-        let place = |name: &str| Place { path: "a.py".into(), name: name.into(), line: 1 };
+        let place = |name: &str| SuspectFunction { path: "a.py".into(), name: name.into(), line: 1 };
         let places = vec![place("a"), place("b"), place("c")];
         let names = |reply: &str| reordered(reply, places.clone()).into_iter().map(|p| p.name).collect::<String>();
         assert_eq!(names("I think 3, then 1."), "cab");

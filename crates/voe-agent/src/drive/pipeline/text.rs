@@ -22,7 +22,7 @@ pub(super) fn lines(content: &[u8], page_lines: usize, page_chars: usize) -> Opt
     let mut lines = Vec::new();
     let (mut pages, mut on_page, mut chars, mut noted) = (1, 0, 0, false);
     for raw in content.split_inclusive(|byte| *byte == b'\n') {
-        let line = Line::of(raw, lines.is_empty());
+        let line = PromptLine::of(raw, lines.is_empty());
         let count = line.text.chars().count() + 8;
         chars += count;
         if on_page > 0 && (on_page == page_lines || chars > page_chars) {
@@ -40,13 +40,13 @@ pub(super) fn lines(content: &[u8], page_lines: usize, page_chars: usize) -> Opt
     Some(lines)
 }
 
-struct Line {
+struct PromptLine {
     text: String,
     /// Its end is CRLF, or it is not UTF-8.
     noted: bool,
 }
 
-impl Line {
+impl PromptLine {
     fn of(raw: &[u8], first: bool) -> Self {
         let line = &raw[..raw.len().min(LINE_BYTES)];
         let line = line.strip_suffix(b"\n").unwrap_or(line);

@@ -1,11 +1,11 @@
 //! A command, end to end: the strategy's, or else the user's check.
 
 use super::{Verdict, VerifyOutcome};
-use crate::end::End;
+use crate::end::LoopEnd;
 use crate::facts::short;
 use crate::session::Session;
 
-pub(super) async fn run(session: &mut Session) -> Result<VerifyOutcome, End> {
+pub(super) async fn run(session: &mut Session) -> Result<VerifyOutcome, LoopEnd> {
     let own = session.strategy.verify.text.trim();
     let command = if own.is_empty() { session.task.check.clone() } else { Some(own.to_owned()) };
     let Some(command) = command else {

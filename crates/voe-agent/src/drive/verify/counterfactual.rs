@@ -3,10 +3,10 @@
 use voe_trace::Level;
 
 use super::{Verdict, VerifyOutcome};
-use crate::end::End;
+use crate::end::LoopEnd;
 use crate::session::Session;
 
-pub(super) async fn run(session: &mut Session) -> Result<VerifyOutcome, End> {
+pub(super) async fn run(session: &mut Session) -> Result<VerifyOutcome, LoopEnd> {
     session.collect_counterfactuals().await?;
     let level = session.log.ledger.level();
     let mut lines = vec![match level {

@@ -3,10 +3,10 @@
 use voe_proof::own_tests::{Commands, judge};
 
 use super::{Verdict, VerifyOutcome};
-use crate::end::End;
+use crate::end::LoopEnd;
 use crate::session::Session;
 
-pub(super) async fn run(session: &mut Session) -> Result<VerifyOutcome, End> {
+pub(super) async fn run(session: &mut Session) -> Result<VerifyOutcome, LoopEnd> {
     let commands = match session.workspace.own_tests().await? {
         Commands::Found(commands) => commands,
         Commands::Died(why) => {

@@ -3,7 +3,7 @@
 use voe_trace::Message;
 
 use super::{Verdict, VerifyOutcome, verdict};
-use crate::end::End;
+use crate::end::LoopEnd;
 use crate::prompt::cut;
 use crate::session::Session;
 
@@ -16,7 +16,7 @@ const QUESTION: &str = "You are given a statement of what is to be changed in a 
                         can't be seen from the patch. Fail it if a demand is not met or an example of the statement would come out \
                         wrong.";
 
-pub(super) async fn run(session: &mut Session) -> Result<VerifyOutcome, End> {
+pub(super) async fn run(session: &mut Session) -> Result<VerifyOutcome, LoopEnd> {
     let own = session.strategy.verify.text.trim();
     let system = format!("{}\n\n{}", if own.is_empty() { QUESTION } else { own }, verdict::FORM);
     let (patch, _) = session.workspace.patch().await?;

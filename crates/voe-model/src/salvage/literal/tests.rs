@@ -3,8 +3,8 @@ use serde_json::json;
 
 use super::*;
 
-fn read(text: &str) -> Result<Value, Broken> {
-    parse(text, Syntax::Json).map(|literal| literal.value)
+fn read(text: &str) -> Result<Value, LiteralError> {
+    parse(text, EscapeRules::Json).map(|literal| literal.value)
 }
 
 #[test]
@@ -34,16 +34,16 @@ fn faults_with_more_than_one_meaning_are_not() {
         r#"{a: 1}"#,
         "{\"a\": \"\\ud83d\n\"}",
     ] {
-        assert!(matches!(read(text), Err(Broken::Wrong { .. })), "{text}: {:?}", read(text));
+        assert!(matches!(read(text), Err(LiteralError::Wrong { .. })), "{text}: {:?}", read(text));
     }
     for text in
         ["{\"a\": \"ls", "{\"a\": \"ls}}", "{\"a\":", "{\"a\": 1, ", "{\"a\": tr", "[12", "{'a': '\\", "{'a\\u12"]
     {
-        assert_eq!(read(text), Err(Broken::Cut { closers: None }), "{text}");
+        assert_eq!(read(text), Err(LiteralError::Cut { closers: None }), "{text}");
     }
-    assert_eq!(read("{\"a\": {\"b\": [\"c\""), Err(Broken::Cut { closers: Some("]}}".into()) }));
+    assert_eq!(read("{\"a\": {\"b\": [\"c\""), Err(LiteralError::Cut { closers: Some("]}}".into()) }));
     assert!(parse_whole("{\"a\": \"ls").is_err());
-    assert!(matches!(read(&"[".repeat(5000)), Err(Broken::Wrong { .. })));
+    assert!(matches!(read(&"[".repeat(5000)), Err(LiteralError::Wrong { .. })));
 }
 
 #[test]
@@ -51,12 +51,12 @@ fn python_strings_keep_backslashes_that_mean_nothing() {
     let value = parse(
         r#"['grep "\d+" x', """a "b"
 c"""]"#,
-        Syntax::Python,
+        EscapeRules::Python,
     )
     .unwrap()
     .value;
     assert_eq!(value, json!(["grep \"\\d+\" x", "a \"b\"\nc"]));
-    assert!(parse(r"'\x41'", Syntax::Python).is_err());
+    assert!(parse(r"'\x41'", EscapeRules::Python).is_err());
 }
 
 proptest! {
@@ -74,6 +74,6 @@ proptest! {
 
     #[test]
     fn no_text_makes_it_panic(text in any::<String>()) {
-        let _ = (parse(&text, Syntax::Json), parse(&text, Syntax::Python), parse_whole(&text));
+        let _ = (parse(&text, EscapeRules::Json), parse(&text, EscapeRules::Python), parse_whole(&text));
     }
 }

@@ -3,7 +3,7 @@
 use bollard::models::{ContainerCreateBody, HostConfig, ResourcesUlimits};
 
 use super::{PROGRAM, names};
-use crate::spec::Spec;
+use crate::config::SandboxConfig;
 
 /// Capabilities that a container's root keeps: those over files, as in `local`.
 const KEPT: [&str; 4] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID"];
@@ -34,7 +34,7 @@ const MASKED: [&str; 15] = [
 ];
 
 /// Limits of every container that voe makes: few capabilities, no network unless requested.
-pub(super) fn bounds(limits: &voe_protocol::Limits, network: bool) -> HostConfig {
+pub(super) fn bounds(limits: &voe_protocol::CallLimits, network: bool) -> HostConfig {
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let ulimit = |name: &str, value: u64| ResourcesUlimits {
         name: Some(name.into()),
@@ -57,7 +57,7 @@ pub(super) fn bounds(limits: &voe_protocol::Limits, network: bool) -> HostConfig
 }
 
 /// The request that creates a container.
-pub(super) fn body(spec: &Spec, image: &str) -> ContainerCreateBody {
+pub(super) fn body(spec: &SandboxConfig, image: &str) -> ContainerCreateBody {
     let limits = &spec.limits;
     ContainerCreateBody {
         image: Some(image.into()),

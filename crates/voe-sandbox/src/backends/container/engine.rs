@@ -9,14 +9,14 @@ use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
 };
 
-use super::names::{self, Name};
-use crate::choice::Choice;
+use super::names::{self, ContainerName};
+use crate::choice::BackendChoice;
 use crate::error::SandboxError;
 
 /// The engine's address: `DOCKER_HOST` (`CONTAINER_HOST` for Podman), else its usual socket.
-pub(super) fn address(choice: Choice) -> String {
+pub(super) fn address(choice: BackendChoice) -> String {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    if choice == Choice::Podman {
+    if choice == BackendChoice::Podman {
         let user = || {
             let path = format!("{}/podman/podman.sock", set("XDG_RUNTIME_DIR")?);
             Path::new(&path).exists().then(|| format!("unix://{path}"))
@@ -27,13 +27,13 @@ pub(super) fn address(choice: Choice) -> String {
 }
 
 /// Connects and checks that the engine answers.
-pub(super) async fn connect(choice: Choice, address: &str) -> Result<Docker, SandboxError> {
+pub(super) async fn connect(choice: BackendChoice, address: &str) -> Result<Docker, SandboxError> {
     let unavailable = |error: Error| SandboxError::Unavailable {
         choice,
         step: None,
         problem: format!("no engine answers at {address} ({})", line(&error)),
         remedy: match choice {
-            Choice::Podman => "start it (systemctl --user start podman.socket) or set CONTAINER_HOST".into(),
+            BackendChoice::Podman => "start it (systemctl --user start podman.socket) or set CONTAINER_HOST".into(),
             _ => "start Docker, join the group that may use it, or set DOCKER_HOST".into(),
         },
     };
@@ -59,12 +59,13 @@ pub(super) fn is_local(address: &str) -> bool {
 /// Removes containers and snapshot images whose owners are dead, and those of sandboxes that the index lists as `dead`.
 /// Only names decide: labels can come from an image.
 pub(super) async fn sweep(docker: &Docker, dead: &[String]) {
-    let dead = |name: Option<Name>| name.is_some_and(|name| name.owner.is_dead() || dead.contains(&name.sandbox));
+    let dead =
+        |name: Option<ContainerName>| name.is_some_and(|name| name.owner.is_dead() || dead.contains(&name.sandbox));
     let named = HashMap::from([("name", vec!["voe-"])]);
     let options = ListContainersOptionsBuilder::default().all(true).filters(&named).build();
     for container in docker.list_containers(Some(options)).await.unwrap_or_default() {
         if let (Some(id), Some(names)) = (container.id, container.names)
-            && names.iter().any(|name| dead(Name::of_container(name)))
+            && names.iter().any(|name| dead(ContainerName::of_container(name)))
         {
             remove(docker, &id).await;
         }
@@ -72,7 +73,7 @@ pub(super) async fn sweep(docker: &Docker, dead: &[String]) {
     let named = HashMap::from([("reference", vec![names::SNAPSHOTS])]);
     let options = ListImagesOptionsBuilder::default().filters(&named).build();
     for image in docker.list_images(Some(options)).await.unwrap_or_default() {
-        for name in image.repo_tags.iter().filter(|name| dead(Name::of_snapshot(name))) {
+        for name in image.repo_tags.iter().filter(|name| dead(ContainerName::of_snapshot(name))) {
             // The name, and the image with it if it has no other.
             remove_image(docker, name).await;
         }

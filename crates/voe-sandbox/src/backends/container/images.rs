@@ -12,13 +12,13 @@ use bollard::query_parameters::{
 };
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::io::AsyncWriteExt;
-use voe_protocol::Limits;
-use voe_untrusted::{Kind, Most, UntrustedDir};
+use voe_protocol::CallLimits;
+use voe_untrusted::{FileKind, Most, UntrustedDir};
 
 use super::config::{bounds, named};
 use super::engine::{self, failed};
 use super::upload;
-use crate::choice::Choice;
+use crate::choice::BackendChoice;
 use crate::error::SandboxError;
 
 /// Limits on what is copied out of an image.
@@ -29,12 +29,12 @@ const MOST_ENTRIES: u64 = 2_000_000;
 #[derive(Debug, Clone)]
 pub struct Images {
     docker: Docker,
-    choice: Choice,
+    choice: BackendChoice,
 }
 
 /// An image that the engine has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct EngineImage {
     /// Its id.
     pub id: String,
     /// Its names.
@@ -58,13 +58,13 @@ impl Images {
     ///
     /// # Errors
     /// No Docker or Podman answers, or it refuses.
-    pub async fn connect(choice: Choice) -> Result<Self, SandboxError> {
+    pub async fn connect(choice: BackendChoice) -> Result<Self, SandboxError> {
         let docker = engine::connect(choice, &engine::address(choice)).await?;
         Ok(Self { docker, choice })
     }
 
     /// The engine: Docker or Podman.
-    pub fn choice(&self) -> Choice {
+    pub fn choice(&self) -> BackendChoice {
         self.choice
     }
 
@@ -72,9 +72,9 @@ impl Images {
     ///
     /// # Errors
     /// The engine could not be asked; a missing image is not an error.
-    pub async fn find(&self, image: &str) -> Result<Option<Found>, SandboxError> {
+    pub async fn find(&self, image: &str) -> Result<Option<EngineImage>, SandboxError> {
         match self.docker.inspect_image(image).await {
-            Ok(there) => Ok(Some(Found {
+            Ok(there) => Ok(Some(EngineImage {
                 id: there.id.unwrap_or_default(),
                 names: there.repo_tags.unwrap_or_default(),
                 bytes: u64::try_from(there.size.unwrap_or(0)).unwrap_or(0),
@@ -130,7 +130,7 @@ impl Images {
         image: &str,
         path: &str,
         to: &Path,
-        keep: impl Fn(&Path, Kind) -> bool + Send + 'static,
+        keep: impl Fn(&Path, FileKind) -> bool + Send + 'static,
     ) -> Result<(), SandboxError> {
         let container = self.create(image, "true", false).await?;
         let archive = to.join("archive.tar");
@@ -212,7 +212,7 @@ impl Images {
             cmd: Some(Vec::new()),
             working_dir: Some("/".to_owned()),
             network_disabled: Some(true),
-            host_config: Some(bounds(&Limits::default(), false)),
+            host_config: Some(bounds(&CallLimits::default(), false)),
             ..ContainerCreateBody::default()
         };
         let made = self.docker.create_container(Some(named(&crate::home::index::new_id())), body).await;

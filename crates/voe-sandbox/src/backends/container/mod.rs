@@ -25,17 +25,17 @@ use voe_protocol::{CallResult, Hello, Setup};
 use voe_trace::event::SandboxFacts;
 
 pub(crate) use bridge::run as bridge;
-pub use images::{Found, Images, PullError};
+pub use images::{EngineImage, Images, PullError};
 pub(crate) use inside::{contained, idle, reset};
 
 use crate::backend::{Backend, BoxFuture, Capabilities, Snapshot};
-use crate::choice::Choice;
+use crate::choice::BackendChoice;
+use crate::config::SandboxConfig;
 use crate::environment;
 use crate::error::SandboxError;
 use crate::groups::Groups;
-use crate::home::index::Record;
+use crate::home::index::HomeRecord;
 use crate::home::root::{self, SandboxRoot};
-use crate::spec::Spec;
 use crate::watch::Meter;
 use config::{body, named};
 use engine::failed;
@@ -65,7 +65,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 /// A sandbox in a container.
 #[derive(Debug)]
 pub(crate) struct Container {
-    spec: Spec,
+    spec: SandboxConfig,
     root: Arc<SandboxRoot>,
     place: PathBuf,
     docker: Docker,
@@ -93,7 +93,7 @@ impl Drop for Image {
 }
 
 impl Container {
-    pub(crate) async fn open(spec: Spec) -> Result<Self, SandboxError> {
+    pub(crate) async fn open(spec: SandboxConfig) -> Result<Self, SandboxError> {
         let choice = spec.choice;
         let Some(image) = spec.image.clone().filter(|image| !image.is_empty()) else {
             return Err(SandboxError::Usage {
@@ -135,7 +135,7 @@ impl Container {
 
     #[allow(clippy::too_many_arguments)]
     async fn start(
-        spec: Spec,
+        spec: SandboxConfig,
         root: Arc<SandboxRoot>,
         docker: Docker,
         address: String,
@@ -340,8 +340,8 @@ impl Drop for Container {
 
 /// Removes what dead owners left in the default engines, and in those where `dead` sandboxes had their containers. Does
 /// nothing where no engine listens.
-pub(crate) fn sweep(dead: &[(String, Record)]) {
-    let mut addresses: Vec<String> = [Choice::Docker, Choice::Podman].map(engine::address).to_vec();
+pub(crate) fn sweep(dead: &[(String, HomeRecord)]) {
+    let mut addresses: Vec<String> = [BackendChoice::Docker, BackendChoice::Podman].map(engine::address).to_vec();
     addresses.retain(|address| engine::is_local(address));
     addresses.extend(dead.iter().filter_map(|(_, record)| record.engine.clone()));
     addresses.sort();
@@ -350,7 +350,7 @@ pub(crate) fn sweep(dead: &[(String, Record)]) {
         if address.strip_prefix("unix://").is_some_and(|path| !Path::new(path).exists()) {
             continue;
         }
-        let of_it = |record: &Record| record.engine.as_ref() == Some(&address);
+        let of_it = |record: &HomeRecord| record.engine.as_ref() == Some(&address);
         let ids: Vec<String> = dead.iter().filter(|(_, record)| of_it(record)).map(|(id, _)| id.clone()).collect();
         engine::apart(
             move |docker| async move {

@@ -12,7 +12,7 @@ const PREFIX: &str = "voe-";
 
 /// The parts of a name.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Name {
+pub(super) struct ContainerName {
     /// The sandbox's id.
     pub(super) sandbox: String,
     /// The process that made it.
@@ -26,7 +26,7 @@ pub(super) fn new(sandbox: &str) -> String {
     format!("{PREFIX}{sandbox}-{}-{number}", Owner::own().word())
 }
 
-impl Name {
+impl ContainerName {
     /// Reads a container's name, with or without the engine's leading slash; `None` if it is not one of voe's.
     pub(super) fn of_container(name: &str) -> Option<Self> {
         let (sandbox, rest) = name.trim_start_matches('/').strip_prefix(PREFIX)?.split_once('-')?;
@@ -48,15 +48,15 @@ mod tests {
     fn a_name_has_its_sandbox_and_owner_and_names_of_other_programs_are_not_read() {
         let id = crate::home::index::new_id();
         let name = new(&id);
-        let own = || Some(Name { sandbox: id.clone(), owner: Owner::own() });
-        assert_eq!(Name::of_container(&name), own());
-        assert_eq!(Name::of_container(&format!("/{name}")), own());
-        assert_eq!(Name::of_snapshot(&format!("localhost/{SNAPSHOTS}:{name}")), own());
+        let own = || Some(ContainerName { sandbox: id.clone(), owner: Owner::own() });
+        assert_eq!(ContainerName::of_container(&name), own());
+        assert_eq!(ContainerName::of_container(&format!("/{name}")), own());
+        assert_eq!(ContainerName::of_snapshot(&format!("localhost/{SNAPSHOTS}:{name}")), own());
         assert_ne!(new(&id), name);
         for foreign in ["voe-1-1-0", "voe-0123456789ab.4026531836-1-1-0", "x", "voe-", "/postgres"] {
-            assert!(Name::of_container(foreign).is_none(), "{foreign}");
-            assert!(Name::of_snapshot(&format!("{SNAPSHOTS}:{foreign}")).is_none());
+            assert!(ContainerName::of_container(foreign).is_none(), "{foreign}");
+            assert!(ContainerName::of_snapshot(&format!("{SNAPSHOTS}:{foreign}")).is_none());
         }
-        assert!(Name::of_snapshot(&format!("other:{name}")).is_none());
+        assert!(ContainerName::of_snapshot(&format!("other:{name}")).is_none());
     }
 }

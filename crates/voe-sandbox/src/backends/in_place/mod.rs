@@ -13,10 +13,10 @@ use voe_protocol::{Hello, Setup};
 use voe_trace::event::SandboxFacts;
 
 use crate::backend::{Backend, BoxFuture, Capabilities, Snapshot};
+use crate::config::SandboxConfig;
 use crate::environment;
 use crate::error::SandboxError;
 use crate::home::root::{self, SandboxRoot};
-use crate::spec::Spec;
 use shadow::Shadow;
 
 /// Its capabilities.
@@ -36,25 +36,25 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 /// A sandbox that works in place.
 #[derive(Debug)]
 pub(crate) struct InPlace {
-    spec: Spec,
+    spec: SandboxConfig,
     root: Arc<SandboxRoot>,
     place: PathBuf,
     shadow: Arc<Shadow>,
     /// The user's tree as it was before the first command; forks share it.
-    base: Arc<OnceCell<Kept>>,
+    base: Arc<OnceCell<InPlaceSnapshot>>,
     /// A fork works in a copy.
     fork: bool,
 }
 
 /// A snapshot: a tree in the store.
 #[derive(Debug, Clone)]
-struct Kept {
+struct InPlaceSnapshot {
     shadow: Arc<Shadow>,
     tree: String,
 }
 
 impl InPlace {
-    pub(crate) async fn open(mut spec: Spec) -> Result<Self, SandboxError> {
+    pub(crate) async fn open(mut spec: SandboxConfig) -> Result<Self, SandboxError> {
         if spec.mount_at.is_some() || spec.root.is_some() {
             return Err(SandboxError::Usage {
                 problem: format!("sandbox {} cannot show the workspace at another path", spec.choice),
@@ -70,33 +70,33 @@ impl InPlace {
     }
 
     async fn assemble(
-        spec: Spec,
+        spec: SandboxConfig,
         root: Arc<SandboxRoot>,
         place: PathBuf,
-        base: Arc<OnceCell<Kept>>,
+        base: Arc<OnceCell<InPlaceSnapshot>>,
         fork: bool,
     ) -> Result<Self, SandboxError> {
         let shadow = Arc::new(Shadow::create(place.join("shadow"), spec.workspace.clone()).await?);
         Ok(Self { spec, root, place, shadow, base, fork })
     }
 
-    async fn base(&self) -> Result<&Kept, SandboxError> {
+    async fn base(&self) -> Result<&InPlaceSnapshot, SandboxError> {
         self.base.get_or_try_init(|| self.keep()).await
     }
 
-    async fn keep(&self) -> Result<Kept, SandboxError> {
-        Ok(Kept { shadow: Arc::clone(&self.shadow), tree: self.shadow.keep().await? })
+    async fn keep(&self) -> Result<InPlaceSnapshot, SandboxError> {
+        Ok(InPlaceSnapshot { shadow: Arc::clone(&self.shadow), tree: self.shadow.keep().await? })
     }
 
     async fn forked(&self, at: &Snapshot) -> Result<Self, SandboxError> {
-        let kept = match at.kept::<Kept>()? {
+        let kept = match at.kept::<InPlaceSnapshot>()? {
             Some(kept) => kept,
             None => self.base().await?,
         };
         let place = self.root.place(0)?;
         let copy = place.join("tree");
         kept.shadow.restore(&kept.tree, &copy).await?;
-        let spec = Spec { workspace: copy, ..self.spec.clone() };
+        let spec = SandboxConfig { workspace: copy, ..self.spec.clone() };
         Self::assemble(spec, Arc::clone(&self.root), place, Arc::clone(&self.base), true).await
     }
 }

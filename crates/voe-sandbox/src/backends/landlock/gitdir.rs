@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use voe_untrusted::UntrustedDir;
 
-use super::tree::{Copier, Source};
+use super::tree::{Copier, TreeOwner};
 use crate::error::SandboxError;
 use crate::home::gitdirs::{self, GitDir};
 
@@ -34,14 +34,14 @@ const OF_THE_LINK: &[&str] = &["commondir", "gitdir", "locked", "modules"];
 
 /// The git directories of a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Git {
+pub(super) struct GitDirs {
     /// Where `.git` leads, if it is a file: a work tree or a submodule. Otherwise it is copied as it is.
     pub(super) dir: Option<GitDir>,
     /// Object directories of other repositories from which it borrows.
     pub(super) borrowed: Vec<PathBuf>,
 }
 
-impl Git {
+impl GitDirs {
     /// Reads the user's workspace.
     pub(super) fn of(workspace: &Path) -> Self {
         let dir = gitdirs::elsewhere(workspace);
@@ -57,9 +57,9 @@ impl Git {
             let top = UntrustedDir::open(tree).map_err(failed)?;
             top.remove(".git").map_err(failed)?;
             top.make_dir(".git").map_err(failed)?;
-            Copier::new(Source::User, OF_THE_LINK).contents(own, &git)?;
+            Copier::new(TreeOwner::User, OF_THE_LINK).contents(own, &git)?;
             if own != common {
-                Copier::new(Source::User, OF_THE_MAIN_TREE).contents(common, &git)?;
+                Copier::new(TreeOwner::User, OF_THE_MAIN_TREE).contents(common, &git)?;
             }
             for name in ["config", "config.worktree"] {
                 append(&git, name, "\n[core]\n\tbare = false\n\tworktree = ..\n")?;

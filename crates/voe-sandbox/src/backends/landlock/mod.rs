@@ -16,19 +16,19 @@ use voe_protocol::{CallResult, Hello, Setup};
 use voe_trace::event::SandboxFacts;
 
 use crate::backend::{Backend, BoxFuture, Capabilities, Snapshot};
-use crate::choice::Choice;
+use crate::choice::BackendChoice;
+use crate::config::SandboxConfig;
 use crate::environment;
 use crate::error::SandboxError;
 use crate::groups::Groups;
 use crate::home::copy;
 use crate::home::credentials;
 use crate::home::root::{self, Layer, SandboxRoot};
-use crate::launch::{self, Control};
-use crate::plan::{AddedTo, Bounds, Plan};
-use crate::spec::Spec;
+use crate::launch::{self, LaunchControl};
+use crate::plan::{AddedTo, ProcessLimits, SetupPlan};
 use crate::watch::Meter;
-use gitdir::Git;
-use tree::{Copier, Source};
+use gitdir::GitDirs;
+use tree::{Copier, TreeOwner};
 
 /// Its capabilities.
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
@@ -48,7 +48,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 #[derive(Debug)]
 pub(crate) struct Landlock {
     /// Its workspace is the user's own tree.
-    spec: Spec,
+    spec: SandboxConfig,
     root: Arc<SandboxRoot>,
     place: PathBuf,
     /// The copy in which commands work.
@@ -61,18 +61,18 @@ pub(crate) struct Landlock {
     origins: Vec<PathBuf>,
     meter: Meter,
     detail: String,
-    control: Mutex<Option<Control>>,
+    control: Mutex<Option<LaunchControl>>,
 }
 
 /// Facts about the user's tree from before anything ran. Never computed again: afterwards commands could influence them.
 #[derive(Debug)]
 struct Reach {
-    git: Git,
+    git: GitDirs,
     readable: Vec<PathBuf>,
 }
 
 /// A snapshot: a copy of the tree.
-type Kept = Arc<KeptTree>;
+type LandlockSnapshot = Arc<KeptTree>;
 
 /// A copy of a tree, with the disk that it takes.
 #[derive(Debug)]
@@ -88,10 +88,10 @@ impl KeptTree {
 }
 
 impl Landlock {
-    pub(crate) async fn open(mut spec: Spec) -> Result<Self, SandboxError> {
+    pub(crate) async fn open(mut spec: SandboxConfig) -> Result<Self, SandboxError> {
         if rustix::process::geteuid().is_root() {
             return Err(SandboxError::Unavailable {
-                choice: Choice::Landlock,
+                choice: BackendChoice::Landlock,
                 step: None,
                 problem: "it does not run as root, who owns files everywhere".into(),
                 remedy: "run voe as an ordinary user, or use --sandbox local or a container".into(),
@@ -127,21 +127,21 @@ impl Landlock {
                 remedy: "set VOE_STATE_DIR to a directory outside of it".into(),
             });
         }
-        let git = Git::of(&spec.workspace);
+        let git = GitDirs::of(&spec.workspace);
         let readable = reach::readable(&spec, &git.borrowed);
         let root = SandboxRoot::create(&spec.home, &spec, None)?;
         let sandbox = Self::with_tree(spec, root, Arc::new(Reach { git, readable }), Vec::new(), None).await?;
-        launch::rehearse(&sandbox.spec.program, sandbox.plan(true), Choice::Landlock).await?;
+        launch::rehearse(&sandbox.spec.program, sandbox.plan(true), BackendChoice::Landlock).await?;
         Ok(sandbox)
     }
 
     /// A sandbox on a copy of the user's tree, or of a snapshot.
     async fn with_tree(
-        spec: Spec,
+        spec: SandboxConfig,
         root: Arc<SandboxRoot>,
         reach: Arc<Reach>,
         origins: Vec<PathBuf>,
-        kept: Option<Kept>,
+        kept: Option<LandlockSnapshot>,
     ) -> Result<Self, SandboxError> {
         let groups = Groups::create(&root.next().to_string(), spec.limits.memory_bytes, spec.limits.processes);
         let detail = format!(
@@ -158,11 +158,11 @@ impl Landlock {
         let (user, to, reach) = (sandbox.spec.workspace.clone(), sandbox.tree.clone(), Arc::clone(&sandbox.reach));
         sandbox.tree_bytes = in_background(move || match kept {
             Some(kept) => {
-                Copier::new(Source::Commands, &[]).contents(&kept.dir(), &to)?;
+                Copier::new(TreeOwner::Commands, &[]).contents(&kept.dir(), &to)?;
                 Ok(kept.bytes)
             }
             None => {
-                let bytes = Copier::new(Source::User, &[]).contents(&user, &to)?;
+                let bytes = Copier::new(TreeOwner::User, &[]).contents(&user, &to)?;
                 reach.git.settle(&to)?;
                 Ok(bytes)
             }
@@ -184,7 +184,7 @@ impl Landlock {
         own
     }
 
-    fn plan(&self, rehearsal: bool) -> Plan {
+    fn plan(&self, rehearsal: bool) -> SetupPlan {
         let limits = &self.spec.limits;
         let (memory, processes) = self.meter.unenforced(limits.memory_bytes, limits.processes);
         let own = ["tmp", "user", "scratch"].map(|name| self.place.join(name));
@@ -193,7 +193,7 @@ impl Landlock {
         writable.extend(own.iter().cloned());
         let mut readable = self.reach.readable.clone();
         readable.extend(self.origins.iter().flat_map(|place| ["tree", "tmp"].map(|name| place.join(name))));
-        Plan {
+        SetupPlan {
             home: self.place.clone(),
             layers: self.root.layers(),
             user_namespace: false,
@@ -201,7 +201,7 @@ impl Landlock {
             view: None,
             readable,
             writable,
-            bounds: Bounds {
+            bounds: ProcessLimits {
                 groups: self.meter.joins(),
                 watch_memory: memory,
                 watch_processes: processes,
@@ -216,12 +216,12 @@ impl Landlock {
         }
     }
 
-    fn lock_control(&self, control: Option<Control>) {
+    fn lock_control(&self, control: Option<LaunchControl>) {
         *self.control.lock().unwrap_or_else(PoisonError::into_inner) = control;
     }
 
     async fn forked(&self, at: &Snapshot) -> Result<Self, SandboxError> {
-        let kept = at.kept::<Kept>()?.cloned();
+        let kept = at.kept::<LandlockSnapshot>()?.cloned();
         let mut origins = self.origins.clone();
         origins.push(self.place.clone());
         let (root, reach) = (Arc::clone(&self.root), Arc::clone(&self.reach));
@@ -237,7 +237,7 @@ impl Landlock {
 
 impl Backend for Landlock {
     fn facts(&self) -> SandboxFacts {
-        SandboxFacts { backend: Choice::Landlock.word().into(), detail: self.detail.clone() }
+        SandboxFacts { backend: BackendChoice::Landlock.word().into(), detail: self.detail.clone() }
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -275,7 +275,7 @@ impl Backend for Landlock {
             // Closed first: its helper ends what the previous toolbox left running.
             self.lock_control(None);
             let (toolbox, hello, control) =
-                launch::toolbox(&self.spec.program, self.plan(false), &setup, Choice::Landlock).await?;
+                launch::toolbox(&self.spec.program, self.plan(false), &setup, BackendChoice::Landlock).await?;
             self.lock_control(Some(control));
             Ok((toolbox, hello))
         })
@@ -291,7 +291,7 @@ impl Backend for Landlock {
             let (tree, bytes) = (self.tree.clone(), self.tree_bytes);
             let kept = KeptTree { layer, bytes };
             let to = kept.dir();
-            in_background(move || Copier::new(Source::Commands, &[]).contents(&tree, &to)).await?;
+            in_background(move || Copier::new(TreeOwner::Commands, &[]).contents(&tree, &to)).await?;
             Ok(Snapshot::of(Arc::new(kept)))
         })
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::config::SandboxConfig;
 use crate::home::{credentials, homes, sockets, tools};
-use crate::spec::Spec;
 
 /// Directories below the root that are out of reach as a whole.
 const CLOSED: [&str; 9] = ["home", "root", "tmp", "run", "mnt", "media", "lost+found", "proc", "dev"];
@@ -18,7 +18,7 @@ pub(super) fn all_homes() -> BTreeSet<PathBuf> {
 
 /// Paths that may be read, apart from those that may be written. Computed once, before the first command, since it depends
 /// on the content of the user's workspace. `borrowed`: object directories that the workspace's repository needs.
-pub(super) fn readable(spec: &Spec, borrowed: &[PathBuf]) -> Vec<PathBuf> {
+pub(super) fn readable(spec: &SandboxConfig, borrowed: &[PathBuf]) -> Vec<PathBuf> {
     let homes = all_homes();
     let asked: BTreeSet<PathBuf> = spec.read.iter().filter_map(|path| path.canonicalize().ok()).collect();
     let mut closed: BTreeSet<PathBuf> = homes.clone();

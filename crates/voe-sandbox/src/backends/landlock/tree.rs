@@ -27,7 +27,7 @@ const MODE_BITS: u32 = 0o1777;
 
 /// The kind of tree that is copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum TreeOwner {
     /// The user's: it is not changed in any way, and an unreadable entry is an error.
     User,
     /// A tree that commands wrote: entries that they made unreadable are read all the same.
@@ -36,7 +36,7 @@ pub(super) enum Source {
 
 /// A copy in progress.
 pub(super) struct Copier<'a> {
-    source: Source,
+    source: TreeOwner,
     /// Names at the top that are left out.
     without: &'a [&'a str],
     reflink: bool,
@@ -49,7 +49,7 @@ pub(super) struct Copier<'a> {
 }
 
 impl<'a> Copier<'a> {
-    pub(super) fn new(source: Source, without: &'a [&'a str]) -> Self {
+    pub(super) fn new(source: TreeOwner, without: &'a [&'a str]) -> Self {
         Self { source, without, reflink: true, room: 0, at: PathBuf::new(), bytes: 0 }
     }
 
@@ -104,7 +104,7 @@ impl<'a> Copier<'a> {
                 let copy = open_dir(to, name)?;
                 self.dir(&inner, &copy, depth + 1)?;
                 rustix::fs::fchmod(&copy, mode)?;
-                if self.source == Source::Commands && !enterable(&stat) {
+                if self.source == TreeOwner::Commands && !enterable(&stat) {
                     rustix::fs::fchmod(&inner, Mode::from_raw_mode(stat.st_mode & 0o7777))?;
                 }
             }
@@ -202,11 +202,11 @@ impl<'a> Copier<'a> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let errno = match rustix::fs::openat(from, name, flags, Mode::empty()) {
             // A directory that can be listed but not entered is of no use.
-            Ok(_) if self.source == Source::Commands && !enterable(stat) => Errno::ACCESS,
+            Ok(_) if self.source == TreeOwner::Commands && !enterable(stat) => Errno::ACCESS,
             Ok(fd) => return Ok(fd),
             Err(errno) => errno,
         };
-        if errno != Errno::ACCESS || self.source == Source::User {
+        if errno != Errno::ACCESS || self.source == TreeOwner::User {
             return Err(errno.into());
         }
         let inode = rustix::fs::openat(from, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
@@ -258,7 +258,7 @@ mod tests {
         fs::hard_link(from.join("sub/run.sh"), from.join("twin")).unwrap();
         symlink("/etc", from.join("etc")).unwrap();
         rustix::fs::mknodat(rustix::fs::CWD, from.join("pipe"), FileType::Fifo, Mode::RWXU, 0).unwrap();
-        Copier::new(Source::User, &[]).contents(&from, &to).unwrap();
+        Copier::new(TreeOwner::User, &[]).contents(&from, &to).unwrap();
         let (a, b) = (fs::metadata(from.join("sub/run.sh")).unwrap(), fs::metadata(to.join("sub/run.sh")).unwrap());
         assert_ne!(a.ino(), b.ino());
         assert_eq!((b.nlink(), b.mode() & 0o7777, b.modified().unwrap()), (1, 0o755, a.modified().unwrap()));
@@ -273,7 +273,7 @@ mod tests {
         let file = File::create(from.join("sparse")).unwrap();
         file.set_len(1 << 40).unwrap();
         file.write_all_at(b"middle", 1 << 30).unwrap();
-        Copier::new(Source::Commands, &[]).contents(&from, &to).unwrap();
+        Copier::new(TreeOwner::Commands, &[]).contents(&from, &to).unwrap();
         let copy = File::open(to.join("sparse")).unwrap();
         let mut read = [0; 6];
         copy.read_exact_at(&mut read, 1 << 30).unwrap();
@@ -287,7 +287,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = two(dir.path());
         fs::create_dir_all(from.join("d/".repeat(MOST_DEPTH + 2))).unwrap();
-        let error = Copier::new(Source::User, &[]).contents(&from, &to).unwrap_err().to_string();
+        let error = Copier::new(TreeOwner::User, &[]).contents(&from, &to).unwrap_err().to_string();
         assert!(error.contains("directories deep"), "{error}");
     }
 }

@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Gid, Timespec, Timestamps, Uid, XattrFlags};
 
 use crate::error::SandboxError;
-use crate::plan::{MASKS, Tree};
+use crate::plan::{MASKS, OverlayTree};
 
 /// A host path relative to a tree, if it is below it.
-pub(super) fn below<'p>(path: &'p Path, tree: &Tree) -> Option<&'p Path> {
+pub(super) fn below<'p>(path: &'p Path, tree: &OverlayTree) -> Option<&'p Path> {
     path.strip_prefix(&tree.lower).ok().filter(|rest| !rest.as_os_str().is_empty())
 }
 
 /// Makes a layer for each tree, in which everything in `secrets` is an empty file or directory.
-pub(super) fn make(place: &Path, trees: &[Tree], secrets: &BTreeSet<PathBuf>) -> Result<(), SandboxError> {
+pub(super) fn make(place: &Path, trees: &[OverlayTree], secrets: &BTreeSet<PathBuf>) -> Result<(), SandboxError> {
     for (number, tree) in trees.iter().enumerate() {
         let layer = place.join(format!("{MASKS}/{number}"));
         fs::create_dir_all(&layer).map_err(SandboxError::io("create", &layer))?;

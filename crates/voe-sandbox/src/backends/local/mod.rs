@@ -14,18 +14,18 @@ use voe_trace::event::SandboxFacts;
 use voe_untrusted::UntrustedDir;
 
 use crate::backend::{Backend, BoxFuture, Capabilities, Snapshot};
-use crate::choice::Choice;
+use crate::choice::BackendChoice;
+use crate::config::SandboxConfig;
 use crate::environment;
 use crate::error::SandboxError;
 use crate::groups::Groups;
 use crate::home::root::{self, Layer, SandboxRoot};
 use crate::home::{copy, gitdirs};
-use crate::launch::{self, Control};
-use crate::plan::{BASE_INSIDE, Bounds, HelperRequest, Plan, Stack, Tree};
+use crate::launch::{self, LaunchControl};
+use crate::plan::{BASE_INSIDE, HelperRequest, OverlayTree, ProcessLimits, SetupPlan, Stack};
 use crate::setup::SetupStep;
-use crate::spec::Spec;
 use crate::watch::Meter;
-use view::Found;
+use view::VisiblePaths;
 
 /// The toolbox's own directory inside.
 pub(crate) const SCRATCH_INSIDE: &str = "/run/voe/scratch";
@@ -47,32 +47,32 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 /// A sandbox of namespaces.
 #[derive(Debug)]
 pub(crate) struct Local {
-    spec: Spec,
+    spec: SandboxConfig,
     root: Arc<SandboxRoot>,
     place: PathBuf,
     /// The user's trees; the workspace first.
-    trees: Vec<Tree>,
-    found: Arc<Found>,
-    state: Mutex<State>,
+    trees: Vec<OverlayTree>,
+    found: Arc<VisiblePaths>,
+    state: Mutex<LocalState>,
     meter: Meter,
     detail: String,
 }
 
 #[derive(Debug)]
-struct State {
+struct LocalState {
     upper: Arc<Layer>,
     /// Newest first.
     frozen: Vec<Arc<Layer>>,
     mounts: u64,
-    control: Option<Control>,
+    control: Option<LaunchControl>,
 }
 
 /// The layers of a snapshot, newest first.
-type Layers = Vec<Arc<Layer>>;
+type SnapshotLayers = Vec<Arc<Layer>>;
 
 impl Local {
     /// Opens a sandbox. Whether it works here is found out by setting everything up once.
-    pub(crate) async fn open(mut spec: Spec) -> Result<Self, SandboxError> {
+    pub(crate) async fn open(mut spec: SandboxConfig) -> Result<Self, SandboxError> {
         spec.workspace =
             spec.workspace.canonicalize().map_err(SandboxError::io("open the workspace", &spec.workspace))?;
         if let Some(tmp) = &mut spec.tmp {
@@ -102,7 +102,7 @@ impl Local {
         Err(last.unwrap_or_else(|| SandboxError::Failed("no place for the sandbox's layers".into())))
     }
 
-    fn in_home(spec: &Spec, home: &Path) -> Result<Self, SandboxError> {
+    fn in_home(spec: &SandboxConfig, home: &Path) -> Result<Self, SandboxError> {
         let home = root::home(home)?;
         if home.starts_with(&spec.workspace) {
             return Err(SandboxError::Usage {
@@ -111,26 +111,26 @@ impl Local {
             });
         }
         let at = spec.mount_at.clone().unwrap_or_else(|| spec.workspace.clone());
-        let mut trees = vec![Tree { lower: spec.workspace.clone(), at }];
+        let mut trees = vec![OverlayTree { lower: spec.workspace.clone(), at }];
         if let Some(git) = gitdirs::elsewhere(&spec.workspace) {
-            trees.push(Tree { lower: git.common.clone(), at: git.common });
+            trees.push(OverlayTree { lower: git.common.clone(), at: git.common });
         }
-        trees.extend(spec.overlays.iter().map(|(lower, at)| Tree { lower: lower.clone(), at: at.clone() }));
+        trees.extend(spec.overlays.iter().map(|(lower, at)| OverlayTree { lower: lower.clone(), at: at.clone() }));
         let root = SandboxRoot::create(&home, spec, None)?;
         let place = root.place(trees.len())?;
         let upper = root.layer(trees.len())?;
-        let state = State { upper, frozen: Vec::new(), mounts: 0, control: None };
-        let found = Arc::new(Found::look(spec, &trees));
+        let state = LocalState { upper, frozen: Vec::new(), mounts: 0, control: None };
+        let found = Arc::new(VisiblePaths::look(spec, &trees));
         Self::assemble(spec.clone(), root, place, trees, found, state)
     }
 
     fn assemble(
-        spec: Spec,
+        spec: SandboxConfig,
         root: Arc<SandboxRoot>,
         place: PathBuf,
-        trees: Vec<Tree>,
-        found: Arc<Found>,
-        state: State,
+        trees: Vec<OverlayTree>,
+        found: Arc<VisiblePaths>,
+        state: LocalState,
     ) -> Result<Self, SandboxError> {
         let groups = Groups::create(&root.next().to_string(), spec.limits.memory_bytes, spec.limits.processes);
         masks::make(&place, &trees, &found.credentials)?;
@@ -162,14 +162,14 @@ impl Local {
     /// Sets everything up, runs nothing.
     async fn rehearse(&self) -> Result<(), SandboxError> {
         let plan = { self.plan(&mut self.lock(), None, true) };
-        launch::rehearse(&self.spec.program, plan, Choice::Local).await
+        launch::rehearse(&self.spec.program, plan, BackendChoice::Local).await
     }
 
-    fn plan(&self, state: &mut State, pristine: Option<&BaseSource>, rehearsal: bool) -> Plan {
+    fn plan(&self, state: &mut LocalState, pristine: Option<&BaseSource>, rehearsal: bool) -> SetupPlan {
         let limits = &self.spec.limits;
         let (memory, processes) = self.meter.unenforced(limits.memory_bytes, limits.processes);
         let (view, writable) = view::of(&self.spec, &self.place, &self.trees, pristine, stack(state), &self.found);
-        Plan {
+        SetupPlan {
             home: self.place.clone(),
             layers: self.root.layers(),
             user_namespace: !rustix::process::geteuid().is_root(),
@@ -177,7 +177,7 @@ impl Local {
             view: Some(view),
             readable: Vec::new(),
             writable,
-            bounds: Bounds {
+            bounds: ProcessLimits {
                 groups: self.meter.joins(),
                 watch_memory: memory,
                 watch_processes: processes,
@@ -197,12 +197,12 @@ impl Local {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LocalState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn forked(&self, at: &Snapshot) -> Result<Self, SandboxError> {
-        let frozen = at.kept::<Layers>()?.cloned().unwrap_or_default();
+        let frozen = at.kept::<SnapshotLayers>()?.cloned().unwrap_or_default();
         let place = self.root.place(self.trees.len())?;
         let mut left = copy::MOST_BYTES;
         for name in ["tmp", "var-tmp", "user"] {
@@ -213,8 +213,8 @@ impl Local {
             left -= copy::contents(&from, &to, left).map_err(SandboxError::io("copy", &from))?;
         }
         let upper = self.root.layer(self.trees.len())?;
-        let state = State { upper, frozen, mounts: 0, control: None };
-        let spec = Spec { tmp: None, ..self.spec.clone() };
+        let state = LocalState { upper, frozen, mounts: 0, control: None };
+        let spec = SandboxConfig { tmp: None, ..self.spec.clone() };
         Self::assemble(spec, Arc::clone(&self.root), place, self.trees.clone(), Arc::clone(&self.found), state)
     }
 }
@@ -255,7 +255,8 @@ impl Backend for Local {
                 state.control = None;
                 self.plan(&mut state, Some(&setup.pristine), false)
             };
-            let (toolbox, hello, control) = launch::toolbox(&self.spec.program, plan, &setup, Choice::Local).await?;
+            let (toolbox, hello, control) =
+                launch::toolbox(&self.spec.program, plan, &setup, BackendChoice::Local).await?;
             self.lock().control = Some(control);
             Ok((toolbox, hello))
         })
@@ -336,7 +337,7 @@ fn write_gitconfig(user: &UntrustedDir) -> Result<(), SandboxError> {
     Ok(())
 }
 
-fn stack(state: &mut State) -> Stack {
+fn stack(state: &mut LocalState) -> Stack {
     state.mounts += 1;
     Stack { upper: state.upper.number, frozen: numbers(&state.frozen), mount: state.mounts }
 }
@@ -346,7 +347,7 @@ fn numbers(layers: &[Arc<Layer>]) -> Vec<u64> {
 }
 
 /// Directories for layers: voe's own, else (if an overlay can't be written there) some that every machine has.
-fn homes_for_layers(spec: &Spec) -> Vec<PathBuf> {
+fn homes_for_layers(spec: &SandboxConfig) -> Vec<PathBuf> {
     let name = format!("voe-{}", rustix::process::getuid().as_raw());
     vec![spec.home.clone(), Path::new("/var/tmp").join(&name), Path::new("/dev/shm").join(&name)]
 }

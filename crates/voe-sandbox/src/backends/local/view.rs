@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use voe_protocol::BaseSource;
-use voe_untrusted::{Kind, UntrustedDir};
+use voe_untrusted::{FileKind, UntrustedDir};
 
 use super::{SCRATCH_INSIDE, masks};
+use crate::config::SandboxConfig;
 use crate::home::sockets::listening;
 use crate::home::tools::{self, named_tools};
 use crate::home::{credentials, gitdirs, homes};
-use crate::plan::{Bind, Stack, Tree, View};
-use crate::spec::Spec;
+use crate::plan::{Bind, FileSystemPlan, OverlayTree, Stack};
 
 /// The home directory that commands see as their own; empty and writable. `None` if the workspace contains it.
-pub(super) fn own_home(spec: &Spec) -> Option<PathBuf> {
+pub(super) fn own_home(spec: &SandboxConfig) -> Option<PathBuf> {
     let home = homes::own()?;
     let at = spec.mount_at.as_deref().unwrap_or(&spec.workspace);
     (home.components().count() > 1 && !home.starts_with(at)).then_some(home)
@@ -22,7 +22,7 @@ pub(super) fn own_home(spec: &Spec) -> Option<PathBuf> {
 
 /// Paths on the machine to show and to hide. Collected once, before the first command runs.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct VisiblePaths {
     homes: BTreeSet<PathBuf>,
     /// Toolchains in homes, read-only.
     tools: BTreeSet<PathBuf>,
@@ -34,8 +34,8 @@ pub(super) struct Found {
     secrets: BTreeSet<PathBuf>,
 }
 
-impl Found {
-    pub(super) fn look(spec: &Spec, trees: &[Tree]) -> Self {
+impl VisiblePaths {
+    pub(super) fn look(spec: &SandboxConfig, trees: &[OverlayTree]) -> Self {
         let own = homes::own();
         let homes = homes::all(own.as_deref());
         let tools = tools::in_homes(spec, &homes);
@@ -79,7 +79,7 @@ const ENVIRONMENTS: [&str; 4] = [".venv", "venv", ".env", "env"];
 /// The target of a virtual environment in the workspace, or of its interpreter, if it is a link. Read, not followed: it may
 /// come from the repository.
 fn interpreter(workspace: &UntrustedDir, name: &str) -> Option<PathBuf> {
-    if workspace.kind(name).ok()? == Some(Kind::Link) {
+    if workspace.kind(name).ok()? == Some(FileKind::Link) {
         return Some(lexical(&workspace.path().join(workspace.link_target(name).ok()?)));
     }
     let bin = workspace.dir(Path::new(name).join("bin")).ok()?;
@@ -116,15 +116,15 @@ fn is_hidden(path: &Path, homes: &BTreeSet<PathBuf>) -> bool {
 
 /// The view, and the paths in it that Landlock leaves writable.
 pub(super) fn of(
-    spec: &Spec,
+    spec: &SandboxConfig,
     place: &Path,
-    trees: &[Tree],
+    trees: &[OverlayTree],
     pristine: Option<&BaseSource>,
     stack: Stack,
-    found: &Found,
-) -> (View, Vec<PathBuf>) {
+    found: &VisiblePaths,
+) -> (FileSystemPlan, Vec<PathBuf>) {
     let own = own_home(spec);
-    let Found { homes, tools, asked, credentials, secrets } = found;
+    let VisiblePaths { homes, tools, asked, credentials, secrets } = found;
     let mut binds = vec![
         bind(spec.tmp.clone().unwrap_or_else(|| place.join("tmp")), "/tmp", true),
         bind(place.join("scratch"), SCRATCH_INSIDE, true),
@@ -198,7 +198,10 @@ pub(super) fn of(
         .chain(own)
         .collect();
     let root = spec.root.clone().unwrap_or_else(|| "/".into());
-    (View { root, hidden, binds, trees: trees.to_vec(), masked: masked.into_iter().collect(), stack }, writable)
+    (
+        FileSystemPlan { root, hidden, binds, trees: trees.to_vec(), masked: masked.into_iter().collect(), stack },
+        writable,
+    )
 }
 
 fn bind(from: PathBuf, to: &str, write: bool) -> Bind {

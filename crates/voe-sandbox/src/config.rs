@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use voe_protocol::Limits;
+use voe_protocol::CallLimits;
 
-use crate::choice::Choice;
+use crate::choice::BackendChoice;
 
 /// The configuration of a sandbox. Make it with [`Spec::new`] and set the fields that differ.
 #[derive(Debug, Clone)]
-pub struct Spec {
+pub struct SandboxConfig {
     /// The backend.
-    pub choice: Choice,
+    pub choice: BackendChoice,
     /// The voe binary.
     pub program: PathBuf,
     /// The workspace on the host; for a container an empty path means the image's own checkout at [`Spec::mount_at`].
@@ -33,7 +33,7 @@ pub struct Spec {
     /// The image, for containers.
     pub image: Option<String>,
     /// Limits on commands.
-    pub limits: Limits,
+    pub limits: CallLimits,
     /// Bytes that workspace changes, private `/tmp` and home may take together, where the sandbox can enforce it.
     pub disk_bytes: u64,
     /// Processors that commands may use (containers only); `None`: all.
@@ -54,11 +54,11 @@ pub struct Spec {
     pub root: Option<PathBuf>,
 }
 
-impl Spec {
+impl SandboxConfig {
     /// A spec with voe's defaults: `auto`, no network, 8 GiB of disk.
     pub fn new(program: impl Into<PathBuf>, workspace: impl Into<PathBuf>, home: impl Into<PathBuf>) -> Self {
         Self {
-            choice: Choice::Auto,
+            choice: BackendChoice::Auto,
             program: program.into(),
             workspace: workspace.into(),
             home: home.into(),
@@ -67,7 +67,7 @@ impl Spec {
             read: Vec::new(),
             hidden: Vec::new(),
             image: None,
-            limits: Limits::default(),
+            limits: CallLimits::default(),
             disk_bytes: 8 << 30,
             cpus: None,
             env: BTreeMap::new(),
