@@ -57,6 +57,7 @@ impl Step {
                 diff: String::new(),
                 tree: String::new(),
                 code_tree: String::new(),
+                code_before: None,
             })))
             .unwrap();
         std::hint::black_box(estimate_tokens(&self.log.conversation.messages[seen..], &[]));

@@ -23,6 +23,7 @@ pub(crate) fn fact(check: &Check) -> String {
             "{both} It passes either way, so it shows nothing about your change. A check that shows something fails \
              without the change."
         ),
+        Level::Kept => format!("{both} Your changes keep it; it does not show the problem."),
         Level::Refuted if without.exit == Some(0) => {
             format!("{both} So your changes break it.")
         }

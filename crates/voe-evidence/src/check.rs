@@ -7,7 +7,7 @@ use crate::command::is_check;
 /// A run of `command` as a check of the code with the hash `code_tree`, before any run without the edits.
 pub fn of_run(command: &str, step: u32, code_tree: &str, with: Outcome) -> Check {
     let level = if with.exit == Some(0) { Level::Ran } else { Level::Refuted };
-    Check { command: command.to_owned(), step, code_tree: code_tree.to_owned(), level, with, without: None, why: None }
+    Check { command: command.to_owned(), step, code_tree: code_tree.to_owned(), level, with, ..Check::default() }
 }
 
 /// The check in a command that the model ran, if it is one: the command does more than read, ran on edited code, and did not
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     fn exit(code: i32) -> Outcome {
-        Outcome { exit: Some(code), ended_by: None, seconds: 0.1, tail: String::new() }
+        Outcome { exit: Some(code), ended_by: None, seconds: 0.1, tail: String::new(), ..Outcome::default() }
     }
 
     #[test]

@@ -126,7 +126,7 @@ mod tests {
 
     fn ended(exit: Option<i32>, tail: &str) -> Outcome {
         let ended_by = exit.is_none().then_some(EndedBy::TimeLimit { seconds: 120.0 });
-        Outcome { exit, ended_by, seconds: 0.1, tail: tail.into() }
+        Outcome { exit, ended_by, seconds: 0.1, tail: tail.into(), ..Outcome::default() }
     }
 
     fn level(command: &str, without: &Outcome, absent: &[&str]) -> Level {

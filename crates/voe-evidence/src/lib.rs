@@ -18,7 +18,7 @@
 //! use voe_evidence::counterfactual::judge;
 //! use voe_trace::{Level, Outcome};
 //!
-//! let run = |exit: i32, tail: &str| Outcome { exit: Some(exit), ended_by: None, seconds: 0.2, tail: tail.to_owned() };
+//! let run = |exit: i32, tail: &str| Outcome { exit: Some(exit), ended_by: None, seconds: 0.2, tail: tail.to_owned(), ..Outcome::default() };
 //! let level = |without: Outcome| {
 //!     judge("python3 repro.py", &run(0, "ok"), &without, &BTreeSet::new(), Duration::from_secs(60)).0
 //! };
@@ -52,4 +52,4 @@ pub mod value;
 
 pub use gate::Require;
 pub use ledger::Ledger;
-pub use test_path::{is_test, is_test_bytes};
+pub use test_path::{is_test, is_test_bytes, role_by_path};

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     fn ended(exit: Option<i32>, tail: &str) -> Outcome {
-        Outcome { exit, ended_by: None, seconds: 0.1, tail: tail.into() }
+        Outcome { exit, ended_by: None, seconds: 0.1, tail: tail.into(), ..Outcome::default() }
     }
 
     #[test]

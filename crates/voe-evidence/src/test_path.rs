@@ -12,6 +12,8 @@
 //!    `numpy/testing/utils.py` are imported by users. So they mean tests only at the top (`test/`, `src/test/`,
 //!    `packages/x/test/`), not directly inside a directory with the name of a package.
 
+use voe_trace::FileRole;
+
 /// Whether a path, relative to the workspace, is that of a test. See the module for the rule.
 pub fn is_test(path: &str) -> bool {
     is_test_bytes(path.as_bytes())
@@ -23,6 +25,11 @@ pub fn is_test_bytes(path: &[u8]) -> bool {
     let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     let Some(name) = parts.pop() else { return false };
     by_name(name) || by_directory(&parts)
+}
+
+/// The role of a changed file as far as its path shows it: test or code.
+pub fn role_by_path(path: &[u8]) -> FileRole {
+    if is_test_bytes(path) { FileRole::Test } else { FileRole::Code }
 }
 
 fn by_name(name: &str) -> bool {

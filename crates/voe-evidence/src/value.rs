@@ -8,6 +8,7 @@ pub fn by_evidence(finish: &Finish) -> f64 {
     let level: f64 = match finish.evidence.level {
         Level::Proven => 0.9,
         Level::Ran => 0.55,
+        Level::Kept => 0.5,
         Level::Vacuous => 0.45,
         Level::Inconclusive => 0.4,
         // An edit on which nothing was run is better than none.

@@ -78,7 +78,7 @@ impl Counterfactuals {
             return known(Check { why, ..check.clone() });
         }
         let export = workspace.export().await?;
-        let (tests, code): (Vec<_>, Vec<_>) = export.files.into_iter().partition(|file| file.test);
+        let (tests, code): (Vec<_>, Vec<_>) = export.files.into_iter().partition(|file| !file.role.is_code());
         let absent = code
             .iter()
             .filter(|file| file.base.is_none())

@@ -50,5 +50,11 @@ pub type Files = Vec<(voe_protocol::RawBytes, Option<voe_protocol::FileState>)>;
 
 /// A command's outcome, for the record of a check.
 pub fn outcome(result: &CallResult) -> Outcome {
-    Outcome { exit: result.exit, ended_by: result.ended_by, seconds: result.seconds, tail: result.tail.clone() }
+    Outcome {
+        exit: result.exit,
+        ended_by: result.ended_by,
+        seconds: result.seconds,
+        tail: result.tail.clone(),
+        ..Outcome::default()
+    }
 }

@@ -131,12 +131,20 @@ mod tests {
     use super::*;
 
     fn ran(exit: i32, tail: &str) -> Outcome {
-        Outcome { exit: Some(exit), ended_by: None, seconds: 0.1, tail: tail.into() }
+        Outcome { exit: Some(exit), ended_by: None, seconds: 0.1, tail: tail.into(), ..Outcome::default() }
     }
 
     fn check(with: Outcome, without: Option<Outcome>) -> Check {
         let level = if with.exit == Some(0) { Level::Ran } else { Level::Refuted };
-        Check { command: "pytest -q t.py".into(), step: 1, code_tree: "a".into(), level, with, without, why: None }
+        Check {
+            command: "pytest -q t.py".into(),
+            step: 1,
+            code_tree: "a".into(),
+            level,
+            with,
+            without,
+            ..Check::default()
+        }
     }
 
     #[test]

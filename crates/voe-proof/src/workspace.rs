@@ -234,7 +234,8 @@ impl Workspace {
         if self.setup.resumed && self.sandbox.in_place() {
             // The tree was edited in place before this sandbox was opened, so the sandbox's base is not the attempt's.
             let (_, export) = self.patch().await?;
-            files.extend(export.files.into_iter().filter(|file| !file.test).map(|file| (file.path, file.base)));
+            files
+                .extend(export.files.into_iter().filter(|file| file.role.is_code()).map(|file| (file.path, file.base)));
         }
         let begun = Instant::now();
         let fork = self.sandbox.fork(&self.sandbox.base()).await?;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use voe_trace::result::{render, render_own};
-use voe_trace::{Change, EndedBy, Note};
+use voe_trace::{Change, CheckFileCopy, EndedBy, FileRole, Note, TestRun};
 
 /// A request to the toolbox. Requests are answered one at a time, in order. A request that arrives while a command runs cancels
 /// that command: it is ended, and both are answered.
@@ -123,6 +123,9 @@ pub struct Setup {
     /// The base is the content of [`BaseSource`], not the workspace as it is now (a resumed attempt).
     #[serde(default)]
     pub resumed: bool,
+    /// Commands that were run before in this attempt: files that they run can be check files.
+    #[serde(default)]
+    pub earlier_commands: Vec<String>,
     /// Changes are not tracked: a copy in which checks run. The tree is never scanned, and every state reports no differences.
     #[serde(default)]
     pub unwatched: bool,
@@ -262,6 +265,16 @@ pub struct CallResult {
     pub diff: String,
     /// The state after the call.
     pub state: WorkspaceState,
+    /// The hash of the code before the call, by the roles that files have after it; `None` if no role has changed.
+    #[serde(default)]
+    pub code_before: Option<String>,
+    /// What a test runner reported in the command's output.
+    #[serde(default)]
+    pub tests: Option<TestRun>,
+    /// The files that the command runs, or needs for that, and that are not code: tests and check files of the change, and scratch
+    /// files, as they are after it.
+    #[serde(default)]
+    pub check_files: Vec<CheckFileCopy>,
 }
 
 impl CallResult {
@@ -281,7 +294,7 @@ impl CallResult {
 pub struct WorkspaceState {
     /// Hash over all files that differ from base (path, mode, content); the empty string if none does.
     pub tree: String,
-    /// The same without tests.
+    /// The same for code alone, without tests and check files.
     pub code_tree: String,
     /// The files that differ from base, by path; only in the answer to `State` and `Import`.
     #[serde(default)]
@@ -314,8 +327,9 @@ pub struct ExportedFile {
     pub base: Option<FileState>,
     /// The file now; `None` if it does not exist.
     pub now: Option<FileState>,
-    /// Whether it is a test, by the path rule.
-    pub test: bool,
+    /// What it is as evidence.
+    #[serde(default)]
+    pub role: FileRole,
 }
 
 /// A file's content and kind.

@@ -154,6 +154,7 @@ fn scripts(state: Option<&FileState>) -> Result<Option<Value>, Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use voe_protocol::RawBytes;
+    use voe_trace::FileRole;
 
     use super::*;
 
@@ -163,7 +164,7 @@ mod tests {
             path: RawBytes(path.as_bytes().to_vec()),
             base: base.map(state),
             now: now.map(state),
-            test: false,
+            role: FileRole::Code,
         });
         automatic(&Export { files: files.collect(), skipped: Vec::new() }).iter().map(ToString::to_string).collect()
     }

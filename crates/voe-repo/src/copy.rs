@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
+use voe_trace::FileRole;
 
 use crate::files::FilesRoot;
 use crate::git::GitCommand;
@@ -30,7 +31,7 @@ pub fn throw_away_copy(files: &[(RawBytes, FileState)], dir: &Path) -> Result<St
         path: path.clone(),
         base: None,
         now: Some(now.clone()),
-        test: false,
+        role: FileRole::Code,
     };
     let export = Export { files: files.iter().map(added).collect(), skipped: Vec::new() };
     if let Some(file) = export.files.iter().find(|file| {

@@ -184,17 +184,19 @@ mod tests {
     #[test]
     fn a_file_with_a_byte_that_is_not_text_is_listed() {
         use voe_protocol::{ExportedFile, FileState, RawBytes};
+        use voe_trace::FileRole;
         let file = |path: &str, content: &[u8]| ExportedFile {
             path: RawBytes(path.into()),
             base: None,
             now: Some(FileState { mode: 0o100755, content: RawBytes(content.to_vec()) }),
-            test: false,
+            role: FileRole::Code,
         };
         let files = vec![file("a.sh", b"rm x # \xff"), file("b.sh", "rm \u{e9}".as_bytes()), file("c", b"a\0b")];
         assert_eq!(super::not_text(&super::Export { files, skipped: Vec::new() }), ["a.sh", "c"]);
     }
 
     use voe_protocol::{ExportedFile, FileState, RawBytes};
+    use voe_trace::FileRole;
 
     use super::*;
 
@@ -203,7 +205,7 @@ mod tests {
             path: RawBytes(path.as_bytes().to_vec()),
             base: None,
             now: Some(FileState { mode: *mode, content: RawBytes(content.as_bytes().to_vec()) }),
-            test: false,
+            role: FileRole::Code,
         });
         Export { files: files.collect(), skipped: Vec::new() }
     }

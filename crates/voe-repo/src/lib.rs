@@ -31,13 +31,14 @@
 //! ```
 //! use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 //! use voe_repo::make_patch;
+//! use voe_trace::FileRole;
 //!
 //! let state = |text: &str| Some(FileState { mode: 0o100644, content: RawBytes(text.into()) });
 //! let file = ExportedFile {
 //!     path: RawBytes(b"a.txt".to_vec()),
 //!     base: state("one\n"),
 //!     now: state("two\n"),
-//!     test: false,
+//!     role: FileRole::Code,
 //! };
 //! let patch = make_patch(&Export { files: vec![file], skipped: Vec::new() }, None)?;
 //! assert!(patch.text.contains("-one\n+two\n"));

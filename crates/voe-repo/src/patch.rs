@@ -153,7 +153,7 @@ fn changes(git: &GitCommand, old: &str, new: &str, changed: &[&ExportedFile]) ->
         let count = counts.get(&below(&file.path.0)).copied().unwrap_or(Some((0, 0)));
         let (added, removed) = count.unwrap_or_default();
         let path = String::from_utf8_lossy(&file.path.0).into_owned();
-        Change { path, kind, added, removed, binary: count.is_none() }
+        Change { path, kind, added, removed, binary: count.is_none(), role: file.role }
     };
     Ok(files.into_iter().map(change).collect())
 }

@@ -56,8 +56,8 @@ impl Base {
     /// The same as for [`Base::with_patch`].
     pub fn export_of(&self, patch: &str) -> Result<Export> {
         let file = |(path, now): (RawBytes, Option<FileState>)| {
-            let test = voe_evidence::is_test(&String::from_utf8_lossy(&path.0));
-            ExportedFile { path, base: None, now, test }
+            let role = voe_evidence::role_by_path(&path.0);
+            ExportedFile { path, base: None, now, role }
         };
         let files = self.with_patch(patch)?.into_iter().map(file).collect();
         let mut export = Export { files, skipped: Vec::new() };

@@ -57,7 +57,9 @@ fn standing(finish: &Finish) -> String {
         Level::None => "a change that nothing was run on".into(),
         Level::Refuted => "a change with which a check fails".into(),
         Level::Proven => "a change that is proven".into(),
-        Level::Vacuous | Level::Inconclusive | Level::Ran => "a change that no check shows to make a difference".into(),
+        Level::Kept | Level::Vacuous | Level::Inconclusive | Level::Ran => {
+            "a change that no check shows to make a difference".into()
+        }
     }
 }
 

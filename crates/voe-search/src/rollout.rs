@@ -292,6 +292,7 @@ async fn unpacked(shared: &RolloutContext, sandbox: Sandbox, pack: &str) -> Resu
         syntax: voe_protocol::SyntaxCheck::Off,
         byproducts: Vec::new(),
         resumed: true,
+        earlier_commands: Vec::new(),
         unwatched: false,
     };
     let mut workspace = Workspace::open(sandbox, setup, &shared.pristine).await?;

@@ -51,6 +51,7 @@ impl Bench {
             syntax: Default::default(),
             byproducts: Vec::new(),
             resumed: false,
+            earlier_commands: Vec::new(),
             unwatched: false,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -63,6 +63,7 @@ impl ToolboxSession {
             byproducts: report.byproducts,
             diff: report.diff,
             state: self.tracker.hashes(),
+            ..CallResult::default()
         }
     }
 }

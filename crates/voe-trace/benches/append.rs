@@ -39,6 +39,7 @@ fn step(n: u32) -> [Event; 2] {
         diff: String::new(),
         tree: String::new(),
         code_tree: String::new(),
+        code_before: None,
     };
     [Event::Reply(Box::new(reply)), Event::Result(Box::new(result))]
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chat::{Message, Usage};
 use crate::evidence::{Check, Level};
+use crate::role::CheckFileCopy;
 
 pub use crate::conversation::{ConversationRewritten, RecordedReply, RewriteKind};
 pub use crate::finish::{Applied, Evidence, Finish, Reason, Seconds};
@@ -84,6 +85,13 @@ pub enum Event {
     },
     /// A command that counts as evidence; an event with the same command and the same code replaces the earlier one.
     Check(Box<Check>),
+    /// Copies of files that a check runs or needs, before the check that names them: it can be run again when they are gone.
+    CheckFiles {
+        /// The step.
+        step: u32,
+        /// The files.
+        files: Vec<CheckFileCopy>,
+    },
     /// Evidence is void from here on: others changed the tree that it rests on.
     Void {
         /// The step after which it was noticed.

@@ -4,24 +4,30 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ended_by::EndedBy;
+use crate::role::CheckFile;
+use crate::test_run::{HiddenExit, TestComparison, TestRun};
+use crate::why::Why;
 
-/// How much a check, or all checks of a patch, show. Ordered from the least to the most.
+/// How much a check, or all checks of a patch, show. Ordered from the least to the most: a patch has the level of its best
+/// check, unless something that passed without it fails with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// It exits non-zero with the edits; or a check that passed at the base fails now.
-    Refuted,
     /// Nothing was run since the edit.
     #[default]
     None,
-    /// It shows nothing either way: without the edits it could not start, found nothing to test, or lacked a path of the
-    /// patch; it only reads source text; or it is flaky with the edits.
+    /// It can run and fails with the change; a regression if it passes without it.
+    Refuted,
+    /// It shows nothing either way, for the reason in [`Why`]: it could not start, its own file or runner is missing, it found
+    /// nothing to test, without the change it lacks a path of the patch, it only reads source text, or chance decides.
     Inconclusive,
-    /// It exits 0 without the edits too: it shows nothing about them.
+    /// A check made for this change that passes without it too: it shows nothing about the change.
     Vacuous,
-    /// A command ran after the edit and exited 0; what it does without the edit is not known.
+    /// A check that was there before, such as the repository's own tests, and passes without and with the change.
+    Kept,
+    /// It passed with the change; what it does without it is not known.
     Ran,
-    /// It fails without the edits, for its own reason, and passes with them: red → green.
+    /// It fails without the change, for its own reason, and passes with it: red → green.
     Proven,
 }
 
@@ -29,10 +35,11 @@ impl Level {
     /// The name in records, tables and messages.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Refuted => "refuted",
             Self::None => "none",
+            Self::Refuted => "refuted",
             Self::Inconclusive => "inconclusive",
             Self::Vacuous => "vacuous",
+            Self::Kept => "kept",
             Self::Ran => "ran",
             Self::Proven => "proven",
         }
@@ -46,7 +53,7 @@ impl std::fmt::Display for Level {
 }
 
 /// The outcome of one run of a command.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
     /// The exit code; a signal counts as 128 + its number, as in a shell. `None`: it never started, or was ended at a limit.
     pub exit: Option<i32>,
@@ -58,6 +65,24 @@ pub struct Outcome {
     /// The last lines of its output.
     #[serde(default)]
     pub tail: String,
+    /// What its test runner reported, where it is one that tells tests apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<TestRun>,
+    /// The exit code that the command hides (behind a pipe, `|| true`, a last `echo`), where it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<HiddenExit>,
+}
+
+impl Outcome {
+    /// Whether the command passed, by the exit code that counts.
+    pub fn passed(&self) -> bool {
+        self.exit_code() == Some(0)
+    }
+
+    /// The exit code that counts: the hidden one where it was found, else the command's.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.hidden.map_or(self.exit, |hidden| Some(hidden.exit))
+    }
 }
 
 impl std::fmt::Display for Outcome {
@@ -72,13 +97,13 @@ impl std::fmt::Display for Outcome {
 }
 
 /// One command as evidence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// The command, as it was run.
     pub command: String,
     /// The step in which it last ran.
     pub step: u32,
-    /// Hash of the changed files at that time, tests left out; the same hash means the same code.
+    /// Hash of the changed code at that time, tests and check files left out; the same hash means the same code.
     pub code_tree: String,
     /// Its level.
     pub level: Level,
@@ -90,81 +115,42 @@ pub struct Check {
     /// The reason for the level, where the two outcomes don't show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Why>,
+    /// Whether it was there before the change, or made for it.
+    #[serde(default, skip_serializing_if = "CheckOrigin::is_made")]
+    pub origin: CheckOrigin,
+    /// The files that go along into the run without the change: its check files and tests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<CheckFile>,
+    /// How its tests differ between the two runs, where the runner tells them apart in both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<TestComparison>,
+    /// Where the outputs differ, if both runs passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<OutputDifference>,
 }
 
-/// The reason for a check's level. [`std::fmt::Display`] gives it in one line, for people and models.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "reason", rename_all = "snake_case")]
-pub enum Why {
-    /// Proven: the line that the failing run printed and the passing one did not.
-    FailsWith {
-        /// The line, at most 300 characters.
-        line: String,
-    },
-    /// Proven: without the edits it ran into its time limit, which it is far from with them.
-    DidNotEnd {
-        /// The limit in seconds.
-        seconds: u64,
-    },
-    /// Inconclusive: without the edits it was ended early.
-    Ended {
-        /// What ended it, where that is known.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        by: Option<EndedBy>,
-    },
-    /// Inconclusive: without the edits the shell could not start it.
-    NotStarted,
-    /// Inconclusive: pytest found nothing to run without the edits.
-    NothingCollected {
-        /// pytest's exit code: 4 or 5.
-        exit: i32,
-    },
-    /// Inconclusive: without the edits the runner reported that it tested nothing.
-    NothingTested {
-        /// The runner's message.
-        words: String,
-    },
-    /// Inconclusive: without the edits it lacked a path that the edits add.
-    MissingPath {
-        /// The path, relative to the workspace.
-        path: String,
-    },
-    /// Inconclusive: it reads source text and does not run it.
-    ReadsSourceOnly,
-    /// Inconclusive: it is flaky, passing and failing on the same code.
-    Chance,
-    /// It is flaky without the edits, so that run does not count.
-    ChanceWithout,
-    /// It was not run without the edits.
-    NotRun {
-        /// The reason, in one line.
-        error: String,
-    },
-    /// Evidence of this attempt is void.
-    Void {
-        /// The reason, in one line.
-        why: String,
-    },
+/// Whether a check was there before the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckOrigin {
+    /// It was made for the change: a script, a new test, code in the command.
+    #[default]
+    Made,
+    /// It runs nothing that the change added: tests of the repository.
+    Repository,
 }
 
-impl std::fmt::Display for Why {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::FailsWith { line } => f.write_str(line),
-            Self::DidNotEnd { seconds } => write!(f, "it did not end within {seconds} s"),
-            Self::Ended { by: Some(by) } => by.fmt(f),
-            Self::Ended { by: None } => f.write_str("it did not end"),
-            Self::NotStarted => f.write_str("the command could not be started without the changes"),
-            Self::NothingCollected { exit } => {
-                write!(f, "pytest found nothing to run without the changes (exit code {exit})")
-            }
-            Self::NothingTested { words } => write!(f, "nothing was tested without the changes (\"{words}\")"),
-            Self::MissingPath { path } => write!(f, "it failed because {path} is not there without the changes"),
-            Self::ReadsSourceOnly => f.write_str("it only reads source text"),
-            Self::Chance => f.write_str("it passes and fails on the same code by chance"),
-            Self::ChanceWithout => f.write_str("not run without the edits: it passes and fails there by chance"),
-            Self::NotRun { error } => write!(f, "not run without the edits: {error}"),
-            Self::Void { why } => write!(f, "void: {why}"),
-        }
+impl CheckOrigin {
+    fn is_made(&self) -> bool {
+        *self == Self::Made
     }
+}
+
+/// Where the outputs of two runs that both passed differ, after what differs by chance was masked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OutputDifference {
+    /// The first line that differs, with the change; empty: no such line. At most 300 characters.
+    pub with: String,
+    /// The same without the change.
+    pub without: String,
 }

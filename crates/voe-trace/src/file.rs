@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::event::{Event, Record};
 
 /// The version written: `major.minor`. A new kind of event or field is a new minor; readers ignore those that they don't know.
-pub const FORMAT: &str = "2.0";
+pub const FORMAT: &str = "2.1";
 
 /// Bytes. A longer line is not one of ours, and is refused instead of filling the memory.
 pub const LONGEST_LINE: u64 = 256 << 20;

@@ -7,7 +7,8 @@
 //! - [`event`]: the events of an attempt; `start`, `conversation`, `search` and `finish` have the larger ones
 //! - [`result`](mod@result): the result of a tool call, and the one function that renders it for the model
 //! - [`ended_by`]: what ended a command early
-//! - [`evidence`]: checks, their outcomes and levels
+//! - [`evidence`]: checks, their outcomes and levels; [`Why`]: the reason for a level; [`TestRun`]: single tests; [`FileRole`]: code,
+//!   test or check file
 //! - [`file`](mod@file): appending to a trajectory and reading it back, torn lines and newer versions included
 //! - [`fold`]: the conversation and the totals of an attempt, folded from its events; [`skim`]: events without their texts
 //! - [`layout`]: the names of files in the directories of attempts and runs
@@ -41,13 +42,19 @@ mod finish;
 pub mod fold;
 pub mod layout;
 pub mod result;
+mod role;
 mod search;
 pub mod skim;
 mod start;
+mod test_run;
+mod why;
 
 pub use chat::{Message, Role, ToolCall, Usage};
 pub use ended_by::EndedBy;
 pub use event::{Change, ChangeKind, Event, Finish, Note, Reason, Record};
-pub use evidence::{Check, Level, Outcome, Why};
+pub use evidence::{Check, CheckOrigin, Level, Outcome, OutputDifference};
 pub use file::{FORMAT, LONGEST_LINE, ReadError, Trajectory, WriteError, Writer, check_format};
 pub use fold::{Conversation, last_patch};
+pub use role::{CheckFile, CheckFileCopy, CopiedContent, FileRole};
+pub use test_run::{FoundBy, HiddenExit, MOST_FAILING, MOST_PASSING, TestComparison, TestRun};
+pub use why::Why;

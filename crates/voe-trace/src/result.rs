@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::ended_by::EndedBy;
 use crate::event::NudgeKind;
+use crate::role::FileRole;
 
 /// A change of one file of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +24,9 @@ pub struct Change {
     /// Whether it is not text.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub binary: bool,
+    /// What the file is as evidence, at that time.
+    #[serde(default, skip_serializing_if = "FileRole::is_code")]
+    pub role: FileRole,
 }
 
 /// The kind of a change.
@@ -75,9 +79,13 @@ pub struct ToolResult {
     /// Hash over all files that differ from base.
     #[serde(default)]
     pub tree: String,
-    /// The same without tests: the key of evidence.
+    /// Hash over the changed code alone, tests and check files left out: the key of evidence.
     #[serde(default)]
     pub code_tree: String,
+    /// The same hash before the call, where the call made files check files or code: what the code was by their roles now. Empty
+    /// in records of format 2.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_before: Option<String>,
 }
 
 impl ToolResult {

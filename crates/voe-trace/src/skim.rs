@@ -69,6 +69,7 @@ pub fn record(line: &[u8]) -> Option<Record> {
             diff: String::new(),
             tree: String::new(),
             code_tree: code_tree.into_owned(),
+            code_before: None,
         })),
         "conversation_rewritten" => Event::ConversationRewritten(Box::new(ConversationRewritten {
             step,
@@ -79,7 +80,7 @@ pub fn record(line: &[u8]) -> Option<Record> {
             seconds,
             messages: Vec::new(),
         })),
-        "message" | "patch" | "step_end" => return Some(Record { at, event: Event::Unknown }),
+        "message" | "patch" | "check_files" | "step_end" => return Some(Record { at, event: Event::Unknown }),
         _ => return whole(),
     };
     Some(Record { at, event })

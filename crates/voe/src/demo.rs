@@ -120,6 +120,7 @@ async fn verdict(settings: &Settings, task: &MiniTask, ended: &EndedAttempt, tem
         syntax: SyntaxCheck::Off,
         byproducts: Vec::new(),
         resumed: false,
+        earlier_commands: Vec::new(),
         unwatched: true,
     };
     let (mut toolbox, _) = sandbox.toolbox(setup).await?;

@@ -77,7 +77,7 @@ pub(crate) fn render(finish: &Finish, own: bool) -> String {
         let _ = writeln!(out, "Other checks that pass with the patch (regressions would show here):\n");
         for check in kept {
             let before = match (check.level, &check.without) {
-                (Level::Vacuous, _) => "passes without it too",
+                (Level::Vacuous | Level::Kept, _) => "passes without it too",
                 (Level::Inconclusive, _) => "shows nothing without it",
                 (_, Some(_)) => "run without it as well",
                 _ => "not run without it",

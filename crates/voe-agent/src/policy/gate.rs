@@ -40,6 +40,9 @@ fn refusal(view: PolicyView<'_>, level: Level) -> String {
         Level::None => "nothing was run since your last edit".to_owned(),
         Level::Refuted => "the checks that were run since your last edit failed".to_owned(),
         Level::Vacuous => "the checks that passed pass without your changes too, so they show nothing".to_owned(),
+        Level::Kept => {
+            "the repository's own tests pass without your changes too, so they show no problem solved".to_owned()
+        }
         Level::Inconclusive => {
             "the checks that passed could not run without your changes, so they show nothing".to_owned()
         }

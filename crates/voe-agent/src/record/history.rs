@@ -173,20 +173,14 @@ mod tests {
             both(Event::Result(Box::new(serde_json::from_value::<ToolResult>(result).unwrap())));
             let patch = if tree.is_empty() { String::new() } else { format!("patch {tree}") };
             both(Event::Patch { step: 1, tree: (*tree).into(), patch });
-            let outcome = Outcome {
-                exit: Some(i32::from(*level == Level::Refuted)),
-                ended_by: None,
-                seconds: 0.0,
-                tail: String::new(),
-            };
+            let outcome = Outcome { exit: Some(i32::from(*level == Level::Refuted)), ..Outcome::default() };
             both(Event::Check(Box::new(Check {
                 command: "t".into(),
                 step: 1,
                 code_tree: (*tree).into(),
                 level: *level,
                 with: outcome,
-                without: None,
-                why: None,
+                ..Check::default()
             })));
             both(Event::Verify {
                 step: 1,

@@ -73,6 +73,7 @@ impl Session {
                 ..CallLimits::default()
             },
             syntax: keys.tools.syntax,
+            earlier_commands: Vec::new(),
             resumed: !records.is_empty(),
             unwatched: false,
             workspace: plan.sandbox.workspace().to_owned(),
@@ -180,7 +181,8 @@ impl Session {
     /// Reverts what a call changed in the source; changed tests stay.
     pub(crate) async fn put_back_source(&mut self, result: &mut ToolResult) -> Result<(), AttemptError> {
         let export = self.workspace.export().await?;
-        let source = export.files.into_iter().filter(|file| !file.test).map(|file| (file.path, file.base)).collect();
+        let source =
+            export.files.into_iter().filter(|file| file.role.is_code()).map(|file| (file.path, file.base)).collect();
         let WorkspaceState { tree, code_tree, .. } = self.workspace.import(source).await?;
         (result.tree, result.code_tree) = (tree, code_tree);
         result.changes.retain(|change| is_test(&change.path));
@@ -212,6 +214,7 @@ impl Session {
             diff: result.diff,
             tree: result.state.tree,
             code_tree: result.state.code_tree,
+            code_before: result.code_before,
         }
     }
 

@@ -206,6 +206,7 @@ async fn inside(
         syntax: voe_protocol::SyntaxCheck::Off,
         byproducts: Vec::new(),
         resumed: false,
+        earlier_commands: Vec::new(),
         unwatched: true,
     };
     let (mut toolbox, _) = sandbox.toolbox(setup).await?;

@@ -40,6 +40,7 @@ impl Inside {
             syntax: Default::default(),
             byproducts: Vec::new(),
             resumed: false,
+            earlier_commands: Vec::new(),
             unwatched: true,
         };
         let (toolbox, _) = sandbox.toolbox(setup).await?;

@@ -12,6 +12,7 @@ use std::process::Command;
 
 use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 use voe_repo::Repo;
+use voe_trace::FileRole;
 
 /// Files by path: mode and content.
 pub type Files = BTreeMap<Vec<u8>, (u32, Vec<u8>)>;
@@ -188,7 +189,7 @@ pub fn export(old: &Files, new: &Files) -> Export {
         path: RawBytes(path.clone()),
         base: state(old, path),
         now: state(new, path),
-        test: false,
+        role: FileRole::Code,
     });
     Export { files: files.collect(), skipped: Vec::new() }
 }

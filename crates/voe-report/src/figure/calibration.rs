@@ -10,10 +10,10 @@ use crate::report::build::ArmsReport;
 use crate::stats::Interval;
 
 pub(super) fn figure(report: &ArmsReport) -> Option<Figure> {
-    use Level::{Inconclusive, None, Proven, Ran, Refuted, Vacuous};
+    use Level::{Inconclusive, Kept, None, Proven, Ran, Refuted, Vacuous};
     let worked: Vec<_> =
         report.arms.iter().enumerate().filter_map(|(i, arm)| Some((i, arm, arm.work.as_ref()?))).collect();
-    let levels: Vec<Level> = [Refuted, None, Inconclusive, Vacuous, Ran, Proven]
+    let levels: Vec<Level> = [Refuted, None, Inconclusive, Vacuous, Kept, Ran, Proven]
         .into_iter()
         .filter(|level| worked.iter().any(|(_, _, work)| work.calibration.iter().any(|c| c.level == *level)))
         .collect();

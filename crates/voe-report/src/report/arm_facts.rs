@@ -231,7 +231,7 @@ fn is_judged(cell: &TrialCell) -> bool {
 }
 
 fn calibration(cells: &[&TrialCell]) -> Vec<Calibration> {
-    use Level::{Inconclusive, None, Proven, Ran, Refuted, Vacuous};
+    use Level::{Inconclusive, Kept, None, Proven, Ran, Refuted, Vacuous};
     let of = |level| {
         let at =
             |cell: &&&TrialCell| is_judged(cell) && cell.attempt.as_deref().is_some_and(|a| a.level == Some(level));
@@ -244,5 +244,5 @@ fn calibration(cells: &[&TrialCell]) -> Vec<Calibration> {
             interval: wilson(resolved, attempts),
         }
     };
-    [Proven, Ran, Vacuous, Inconclusive, None, Refuted].map(of).into_iter().filter(|c| c.attempts > 0).collect()
+    [Proven, Ran, Kept, Vacuous, Inconclusive, None, Refuted].map(of).into_iter().filter(|c| c.attempts > 0).collect()
 }

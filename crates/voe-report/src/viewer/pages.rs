@@ -148,7 +148,7 @@ pub fn attempt(index: &ViewerIndex, id: usize) -> Option<Value> {
                 patch = f.patch;
             }
             Event::Patch { patch: text, .. } => patch = text,
-            Event::Message { .. } | Event::StepEnd { .. } | Event::Unknown => {}
+            Event::Message { .. } | Event::CheckFiles { .. } | Event::StepEnd { .. } | Event::Unknown => {}
         }
     };
     let read = |file| Ok(Trajectory::stream_from(file, &entry.place.path(), record)?);

@@ -35,6 +35,7 @@ pub fn setup() -> Setup {
         syntax: Default::default(),
         byproducts: Vec::new(),
         resumed: false,
+        earlier_commands: Vec::new(),
         unwatched: false,
     }
 }

@@ -24,7 +24,14 @@ pub(crate) fn change(path: &[u8], old: Option<&HashedContent>, new: Option<&Hash
     };
     let binary = old.is_some_and(HashedContent::binary) || new.is_some_and(HashedContent::binary);
     let (added, removed) = if binary { (0, 0) } else { counts(text(old), text(new)) };
-    Some(Change { path: String::from_utf8_lossy(path).into_owned(), kind, added, removed, binary })
+    Some(Change {
+        path: String::from_utf8_lossy(path).into_owned(),
+        kind,
+        added,
+        removed,
+        binary,
+        role: voe_evidence::role_by_path(path),
+    })
 }
 
 fn text(content: Option<&HashedContent>) -> &[u8] {

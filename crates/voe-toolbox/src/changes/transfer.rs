@@ -49,8 +49,8 @@ impl Tracker {
                     .push(format!("{}: all files together are above {limit} MiB", crate::names::shown(&path)));
                 continue;
             }
-            let test = voe_evidence::is_test_bytes(&path);
-            export.files.push(ExportedFile { path: RawBytes(path), base, now, test });
+            let role = voe_evidence::role_by_path(&path);
+            export.files.push(ExportedFile { path: RawBytes(path), base, now, role });
         }
         let special = self.special.iter().map(|path| {
             format!("{}: a socket, FIFO or device, or a file that cannot be read", crate::names::shown(path))

@@ -77,6 +77,7 @@ impl Lab {
             syntax: Default::default(),
             byproducts: Vec::new(),
             resumed: false,
+            earlier_commands: Vec::new(),
             unwatched: false,
         };
         change(&mut setup);

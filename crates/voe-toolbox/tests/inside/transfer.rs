@@ -38,7 +38,7 @@ fn an_export_has_both_sides_of_every_file() {
                 String::from_utf8_lossy(&file.path.0),
                 side(&file.base),
                 side(&file.now),
-                if file.test { " test" } else { "" }
+                if file.role == voe_trace::FileRole::Test { " test" } else { "" }
             )
         })
         .collect();

@@ -60,7 +60,7 @@
     const now = chosen(items);
     choose(items.find((item, i) => i > now && fits(item)));
   };
-  const OF_NOTE = ["proven", "refuted", "vacuous", "ran", "inconclusive", "nudge", "gate", "verify", "compaction"];
+  const OF_NOTE = ["proven", "refuted", "vacuous", "kept", "ran", "inconclusive", "nudge", "gate", "verify", "compaction"];
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
