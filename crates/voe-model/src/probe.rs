@@ -51,7 +51,7 @@ pub enum ServerKind {
 }
 
 impl ServerKind {
-    /// The name, as in [`Probe::server`].
+    /// The name, as in [`ServerProbe::server`].
     pub fn name(self) -> &'static str {
         match self {
             Self::Vllm => "vllm",

@@ -21,7 +21,7 @@ pub(super) struct RunnerFacts {
     tests: Vec<String>,
 }
 
-/// A shell script that prints what [`Found::read`] reads.
+/// A shell script that prints what [`RunnerFacts::read`] reads.
 pub(super) fn script(changed: &[String]) -> String {
     let python: Vec<&String> = changed.iter().filter(|path| path.ends_with(".py")).collect();
     let modules: Vec<String> = python.iter().filter_map(|path| module(path)).collect();

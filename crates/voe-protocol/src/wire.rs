@@ -41,11 +41,11 @@ pub enum Op {
         /// Its time limit in seconds.
         timeout_s: f64,
     },
-    /// A summary of the differences from base. Answered by [`State`].
+    /// A summary of the differences from base. Answered by [`WorkspaceState`].
     State,
     /// The differences from base with contents, for making the patch. Answered by [`Export`].
     Export,
-    /// Write files (paths relative to the workspace), as the [`FileState`]s of an `Export`. Answered by [`State`].
+    /// Write files (paths relative to the workspace), as the [`FileState`]s of an `Export`. Answered by [`WorkspaceState`].
     Import {
         /// The files; `None` deletes.
         files: Vec<(RawBytes, Option<FileState>)>,

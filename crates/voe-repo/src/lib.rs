@@ -7,7 +7,7 @@
 //! - [`Repo::apply`]: applies the patch to the user's tree, all of it or nothing.
 //! - [`UndoPoint`]: takes back what was applied, or restores everything.
 //! - [`Base::check_out`], [`Base::keep`], [`Base::with_patch`]: the base in another place.
-//! - [`throw_away_copy`], [`sealed_checkout`]: repositories for the demo and for suite tasks; [`History`]: what they share.
+//! - [`throw_away_copy`], [`sealed_checkout`]: repositories for the demo and for suite tasks; [`HistoryCache`]: what they share.
 //!
 //! Everything is done by the `git` program (2.25 or newer), in a clean environment, under a time limit. Nothing that
 //! the repository configures is run: no hooks, filters, diff drivers or file system monitors. All calls block: an

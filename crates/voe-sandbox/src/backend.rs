@@ -23,7 +23,7 @@ pub struct Capabilities {
     pub fork: bool,
     /// A snapshot costs the same whatever the size of the tree, and outlives its sandbox. Elsewhere a snapshot is a copy.
     pub snapshot: bool,
-    /// Files in `/tmp` outlive the sandbox if the caller names a directory for it ([`crate::Spec::tmp`]).
+    /// Files in `/tmp` outlive the sandbox if the caller names a directory for it ([`crate::SandboxConfig::tmp`]).
     pub keeps_tmp: bool,
     /// Commands have a directory for temporary files that nobody else uses.
     pub private_tmp: bool,
@@ -31,15 +31,15 @@ pub struct Capabilities {
     pub loopback: bool,
     /// Edits land in the workspace on the host itself.
     pub in_place: bool,
-    /// The workspace can be shown at another path ([`crate::Spec::mount_at`]) and with more overlays.
+    /// The workspace can be shown at another path ([`crate::SandboxConfig::mount_at`]) and with more overlays.
     pub mounts: bool,
     /// It runs commands in a container image.
     pub image: bool,
-    /// It hides the paths in [`crate::Spec::hidden`] from commands.
+    /// It hides the paths in [`crate::SandboxConfig::hidden`] from commands.
     pub hides: bool,
 }
 
-/// A place in which commands run. Dropping it ends what runs inside and removes what it put into [`crate::Spec::home`].
+/// A place in which commands run. Dropping it ends what runs inside and removes what it put into [`crate::SandboxConfig::home`].
 ///
 /// Laws that the tests of every backend check:
 /// - a change made by a command is in the next [`Backend::snapshot`], and in no fork of an earlier one;

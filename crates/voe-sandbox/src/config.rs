@@ -7,14 +7,14 @@ use voe_protocol::CallLimits;
 
 use crate::choice::BackendChoice;
 
-/// The configuration of a sandbox. Make it with [`Spec::new`] and set the fields that differ.
+/// The configuration of a sandbox. Make it with [`SandboxConfig::new`] and set the fields that differ.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
     /// The backend.
     pub choice: BackendChoice,
     /// The voe binary.
     pub program: PathBuf,
-    /// The workspace on the host; for a container an empty path means the image's own checkout at [`Spec::mount_at`].
+    /// The workspace on the host; for a container an empty path means the image's own checkout at [`SandboxConfig::mount_at`].
     pub workspace: PathBuf,
     /// voe's own directory for this attempt on the host: upper layers, private `/tmp`, scratch. Created if it is missing; what
     /// the sandbox put into it is removed on closing. It must not be inside the workspace.
@@ -27,7 +27,7 @@ pub struct SandboxConfig {
     /// More paths that commands may read although they are in a home directory.
     pub read: Vec<PathBuf>,
     /// Directories and files that commands must not see, wherever they are and whatever else would show them. Those that the
-    /// sandbox needs from there (the workspace, its borrowed objects, overlays, [`Spec::read`]) are visible at their own paths
+    /// sandbox needs from there (the workspace, its borrowed objects, overlays, [`SandboxConfig::read`]) are visible at their own paths
     /// only.
     pub hidden: Vec<PathBuf>,
     /// The image, for containers.

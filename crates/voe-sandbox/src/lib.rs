@@ -4,7 +4,7 @@
 //! starts that process inside, and forks its workspace.
 //!
 //! - [`Backend`]: the interface of a backend; [`Capabilities`]: its capabilities; the backends and their table are in `backends/`
-//! - [`Spec`], [`Choice`]: the configuration of a sandbox, and the choice of its backend
+//! - [`SandboxConfig`], [`BackendChoice`]: the configuration of a sandbox, and the choice of its backend
 //! - [`Sandbox`]: an open sandbox; [`Snapshot`]: the state of its workspace at one moment
 //! - [`Images`]: the images of a container engine, pulled and prepared
 //! - [`probe()`]: which backends work here, and what to do about the others

@@ -12,7 +12,7 @@ use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::fit;
 
-/// An open sandbox. Dropping it ends everything inside and removes its files in [`Spec::home`].
+/// An open sandbox. Dropping it ends everything inside and removes its files in [`SandboxConfig::home`].
 #[derive(Debug)]
 pub struct Sandbox(Box<dyn Backend>);
 

@@ -39,7 +39,7 @@ pub struct Docker {
 
 #[derive(Debug, Default)]
 struct Use {
-    /// Cloned into each [`Prepared`]; an image whose count is one is unused.
+    /// Cloned into each [`PreparedTask`]; an image whose count is one is unused.
     held: Arc<()>,
     last: u64,
 }

@@ -1,5 +1,5 @@
 //! The backends, strongest isolation first. To add one: a module here that implements [`Backend`], its row in [`KINDS`], and
-//! its name in [`Choice`].
+//! its name in [`BackendChoice`].
 
 pub(crate) mod container;
 mod in_place;

@@ -50,7 +50,7 @@ pub(crate) struct ShownOutput {
     pub(crate) tail: String,
 }
 
-/// Lines and characters of [`Shown::tail`]. Some programs print twenty lines of location after the error.
+/// Lines and characters of [`ShownOutput::tail`]. Some programs print twenty lines of location after the error.
 const TAIL_LINES: usize = 40;
 const TAIL_CHARACTERS: usize = 4000;
 

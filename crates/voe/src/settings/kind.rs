@@ -29,7 +29,7 @@ pub(crate) enum SettingKind {
 }
 
 impl SettingKind {
-    /// The value that a variable or a default gives by its text. It may be a wrong one: see [`Kind::check`].
+    /// The value that a variable or a default gives by its text. It may be a wrong one: see [`SettingKind::check`].
     pub(crate) fn read(self, text: &str) -> Value {
         let list = |by: char| {
             let items = text.split(by).filter(|item| !item.is_empty());

@@ -56,12 +56,12 @@ pub(crate) fn duration(text: &str) -> Result<String, String> {
     units::duration(text).map(|_| text.to_owned())
 }
 
-/// The words of `--sandbox`, for [`super::kind::Kind::Word`].
+/// The words of `--sandbox`, for [`super::kind::SettingKind::Word`].
 pub(super) fn sandboxes() -> Vec<PossibleValue> {
     BackendChoice::ALL.map(|choice| PossibleValue::new(choice.word())).into()
 }
 
-/// The words of a set, for [`super::kind::Kind::Word`].
+/// The words of a set, for [`super::kind::SettingKind::Word`].
 pub(super) fn of<T: ValueEnum>() -> Vec<PossibleValue> {
     T::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect()
 }
