@@ -5,6 +5,8 @@
 //! - [`command`]: what a shell command does: read, write, run, install?
 //! - [`check`]: which commands are checks
 //! - [`counterfactual`]: what a run without the edits shows
+//! - [`tests`]: what test runners print about single tests
+//! - [`difference`]: where the outputs of two runs differ
 //! - [`reproduction`]: whether a command that fails on the unchanged code shows the problem
 //! - [`ledger`]: which files were edited, which checks ran since, and their levels
 //! - [`examination`]: the matrix of a cross-examination, and the choice from it
@@ -43,11 +45,13 @@
 pub mod check;
 pub mod command;
 pub mod counterfactual;
+pub mod difference;
 pub mod examination;
 pub mod gate;
 pub mod ledger;
 pub mod reproduction;
 mod test_path;
+pub mod tests;
 pub mod value;
 
 pub use gate::Require;

@@ -6,10 +6,12 @@
 //! - [`words`], [`word`], [`compound`]: the simple commands in a line of shell
 //! - [`kind`], [`programs`]: what a simple command does
 //! - [`intent`]: which new files a command is meant to create
+//! - `hidden`: commands that hide the exit code of what they run
 //! - `installs`: commands that install packages
 //! - [`sources`]: checks that only read source text
 
 mod compound;
+mod hidden;
 mod installs;
 mod intent;
 mod kind;
@@ -18,6 +20,7 @@ mod sources;
 mod word;
 mod words;
 
+pub use hidden::hides_exit;
 pub use installs::installs_packages;
 pub use intent::Intent;
 pub use sources::reads_source_only;

@@ -1,0 +1,102 @@
+//! Python's unittest, and Django's runner, which is built on it.
+//!
+//! Failures have a heading (`FAIL: test_x (a.Case.test_x)`), with `-v` each test has a line, and the end is `Ran 3 tests in 0.1s` with
+//! the result two lines below.
+
+use super::report::{RunnerReport, counted};
+
+/// Results at the end of a test's line.
+const RESULTS: [(&str, Option<bool>); 6] = [
+    ("ok", Some(true)),
+    ("FAIL", Some(false)),
+    ("ERROR", Some(false)),
+    ("expected failure", None),
+    ("unexpected success", Some(false)),
+    ("skipped", None),
+];
+
+pub(super) fn read(output: &str) -> Option<RunnerReport> {
+    let mut report = RunnerReport::default();
+    let (mut ended, mut ran, mut open) = (false, None, None);
+    for line in output.lines() {
+        if let Some(number) = line.strip_prefix("Ran ").and_then(tests_run) {
+            ran = Some(number);
+        } else if let Some(number) = ran
+            && let Some(counts) = EndCounts::of(line)
+        {
+            let others = counts.failed.saturating_add(counts.others);
+            report.count(number.saturating_sub(others), counts.failed);
+            (ended, ran) = (true, None);
+        } else if let Some(heading) = line.strip_prefix("FAIL: ").or_else(|| line.strip_prefix("ERROR: ")) {
+            report.fail(name(heading).unwrap_or(heading));
+        } else if let Some(heading) = line.strip_prefix("UNEXPECTED SUCCESS: ") {
+            report.fail(name(heading).unwrap_or(heading));
+        } else {
+            verbose(line, &mut open, &mut report);
+        }
+    }
+    ended.then_some(report)
+}
+
+/// A line of `-v`. A test's description, and what it prints, stand between its name and its result: `open` is the test whose
+/// result is to come.
+fn verbose(line: &str, open: &mut Option<String>, report: &mut RunnerReport) {
+    if let Some(found) = name(line) {
+        *open = Some(found.to_owned());
+    }
+    let end = line.rsplit_once(" ... ").map_or(line, |(_, end)| end);
+    let result = RESULTS.iter().find(|(word, _)| {
+        end == *word
+            || *word == "skipped" && end.strip_prefix("skipped ").is_some_and(|why| why.starts_with(['\'', '"']))
+    });
+    if let Some((_, passed)) = result
+        && let Some(test) = open.take()
+    {
+        report.add(test, *passed);
+    }
+}
+
+/// `test_x (a.Case.test_x)` at the start of a line. What follows, such as the parameters of a subtest, is not part of the name.
+fn name(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let (test, rest) = line.split_once(" (")?;
+    let (class, _) = rest.split_once(')')?;
+    let word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
+    (word(test) && word(class) && class.contains('.')).then(|| &line[..test.len() + class.len() + 3])
+}
+
+/// `3 tests in 0.001s`
+fn tests_run(text: &str) -> Option<u32> {
+    let (count, time) = text.split_once(" in ")?;
+    time.strip_suffix('s')?.parse::<f64>().ok()?;
+    counted(count, "tests").or_else(|| counted(count, "test"))
+}
+
+/// The last line of a run.
+struct EndCounts {
+    failed: u32,
+    /// Skipped tests and expected failures.
+    others: u32,
+}
+
+impl EndCounts {
+    /// `OK`, `OK (skipped=1)`, `FAILED (failures=1, errors=2)`
+    fn of(line: &str) -> Option<Self> {
+        let (word, details) = match line.split_once(" (") {
+            Some((word, details)) => (word, details.strip_suffix(')')?),
+            None => (line.trim_end(), ""),
+        };
+        if !matches!(word, "OK" | "FAILED") {
+            return None;
+        }
+        let mut counts = Self { failed: 0, others: 0 };
+        for (label, number) in details.split(", ").filter_map(|part| part.split_once('=')) {
+            let number: u32 = number.parse().ok()?;
+            match label {
+                "failures" | "errors" | "unexpected successes" => counts.failed = counts.failed.saturating_add(number),
+                _ => counts.others = counts.others.saturating_add(number),
+            }
+        }
+        Some(counts)
+    }
+}
