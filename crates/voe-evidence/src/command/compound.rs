@@ -1,11 +1,21 @@
-//! `case`, functions and arithmetic: constructs that are not lists of simple commands.
+//! `case`, functions and arithmetic: constructs that are not lists of simple commands; and where the parts of a list end.
 
+use super::joints::{ShellJoint, ShellOperator};
 use super::words::ShellParser;
 
 /// Subshells in subshells deeper than this are not followed.
 const MOST_NESTED: usize = 64;
 
 impl ShellParser<'_> {
+    /// Notes the end of a part, whose operator of `length` characters was just read.
+    pub(super) fn joint(&mut self, length: usize, operator: ShellOperator) {
+        let comment = self.comment.take();
+        if self.depth == 0 && self.nested == 0 && self.cases == 0 && self.blocks == 0 {
+            let from = comment.unwrap_or(self.at - length);
+            self.line.joints.push(ShellJoint { from, to: self.at, operator, commands: self.line.commands.len() });
+        }
+    }
+
     /// A construct that begins with `(`: arithmetic, a function's definition, or a subshell.
     pub(super) fn open_bracket(&mut self) {
         if self.now.words.is_empty() && self.arithmetic() {

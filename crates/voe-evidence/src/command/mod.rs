@@ -3,7 +3,7 @@
 //! The answers decide which commands count as checks, and which new files are edits. They are conservative: a command that is
 //! not understood counts as running something.
 //!
-//! - [`words`], [`word`], [`compound`]: the simple commands in a line of shell
+//! - [`words`], [`word`], [`compound`], [`joints`]: the simple commands in a line of shell, and what joins them
 //! - [`kind`], [`programs`]: what a simple command does
 //! - [`intent`]: which new files a command is meant to create
 //! - `hidden`: commands that hide the exit code of what they run
@@ -14,6 +14,7 @@ mod compound;
 mod hidden;
 mod installs;
 mod intent;
+mod joints;
 mod kind;
 mod programs;
 mod sources;

@@ -6,10 +6,14 @@
 //! 4 kB of nested `{` overflow the stack and abort the process, which can't be caught. And it leaves quotes and substitutions in
 //! words unparsed, and adds 27 crates and a snapshot tester.
 
+use super::joints::{ShellJoint, ShellOperator};
+
 /// A parsed line of shell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ShellLine {
     pub(crate) commands: Vec<Simple>,
+    /// Where its parts end, in order: outside of subshells, substitutions and compound commands.
+    pub(crate) joints: Vec<ShellJoint>,
     /// Everything in it was understood.
     pub(crate) clear: bool,
 }
@@ -72,6 +76,8 @@ pub(super) fn parse_into(text: &str, line: &mut ShellLine, nested: bool, depth: 
         now: Simple::default(),
         nested: usize::from(nested),
         cases: 0,
+        blocks: 0,
+        comment: None,
         heredocs: Vec::new(),
         depth,
     };
@@ -86,6 +92,10 @@ pub(super) struct ShellParser<'a> {
     pub(super) nested: usize,
     /// `case`s that are open.
     pub(super) cases: usize,
+    /// Compound commands that are open: `if`, `for`, `{` …
+    pub(super) blocks: usize,
+    /// Where a comment in this part begins.
+    pub(super) comment: Option<usize>,
     /// Here-documents whose bodies follow the line's end: the end mark, whether tabs are dropped, whose input it is.
     heredocs: Vec<(String, bool, usize)>,
     pub(super) depth: usize,
@@ -93,6 +103,8 @@ pub(super) struct ShellParser<'a> {
 
 /// Keywords that a command may follow.
 const PREFIXES: [&str; 10] = ["if", "then", "elif", "else", "while", "until", "do", "!", "{", "time"];
+/// Keywords that begin a construct; the end of `case` is counted apart.
+const OPENERS: [&str; 6] = ["if", "while", "until", "for", "select", "{"];
 /// Keywords that end a construct.
 const ENDS: [&str; 4] = ["fi", "done", "esac", "}"];
 
@@ -102,25 +114,38 @@ impl ShellParser<'_> {
             match c {
                 ' ' | '\t' | '\r' => self.at += 1,
                 '\\' if self.peek(1) == Some('\n') => self.at += 2,
-                '#' => self.skip_comment(),
+                '#' => {
+                    self.comment = Some(self.at);
+                    self.skip_comment();
+                }
                 '\n' => {
                     self.at += 1;
                     self.end(false);
+                    self.joint(1, ShellOperator::Then);
+                    let before = self.at;
                     self.bodies();
+                    // Their text is not part of the next command.
+                    if let Some(joint) = self.line.joints.last_mut().filter(|joint| joint.to == before) {
+                        joint.to = self.at;
+                    }
                 }
                 ';' => {
                     self.at += 1;
                     self.end(false);
+                    self.joint(1, ShellOperator::Then);
                     if matches!(self.peek(0), Some(';' | '&')) {
                         self.end_branch();
                     }
                 }
                 '&' => self.ampersand(),
                 '|' => {
+                    let begin = self.at;
                     self.at += 1;
                     self.at += usize::from(matches!(self.peek(0), Some('|' | '&')));
                     let pipe = self.text[self.at - 1] != '|' || self.at < 2 || self.text[self.at - 2] != '|';
                     self.end(pipe);
+                    let or = self.at - begin == 2 && self.text[begin + 1] == '|';
+                    self.joint(self.at - begin, if or { ShellOperator::Or } else { ShellOperator::Pipe });
                 }
                 '(' => self.open_bracket(),
                 ')' => {
@@ -134,6 +159,7 @@ impl ShellParser<'_> {
             }
         }
         self.end(false);
+        self.joint(0, ShellOperator::Then);
         self.bodies();
         self.line.clear &= self.heredocs.is_empty() && self.cases == 0 && self.nested <= usize::from(self.depth > 0);
     }
@@ -163,6 +189,7 @@ impl ShellParser<'_> {
             (Some('&'), _) => {
                 self.at += 2;
                 self.end(false);
+                self.joint(2, ShellOperator::And);
             }
             (Some('>'), after) => {
                 self.at += 2 + usize::from(after == Some('>'));
@@ -171,6 +198,7 @@ impl ShellParser<'_> {
             _ => {
                 self.at += 1;
                 self.end(true);
+                self.joint(1, ShellOperator::Background);
             }
         }
     }
@@ -268,6 +296,7 @@ impl ShellParser<'_> {
         }
         if self.now.words.is_empty() && !quoted {
             let text = word.text.as_str();
+            self.blocks += usize::from(OPENERS.contains(&text));
             if PREFIXES.contains(&text) {
                 return;
             }
@@ -276,6 +305,7 @@ impl ShellParser<'_> {
                 self.cases = self.cases.saturating_sub(1);
             }
             if ENDS.contains(&text) {
+                self.blocks = self.blocks.saturating_sub(usize::from(text != "esac"));
                 return;
             }
             match text {

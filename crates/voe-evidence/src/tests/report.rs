@@ -7,8 +7,8 @@ use voe_trace::{MOST_FAILING, MOST_PASSING, TestRun};
 /// Counts and names. A runner prints the counts of all tests, but often only the names of those that fail.
 #[derive(Debug, Default)]
 pub(super) struct RunnerReport {
-    passed: u32,
-    failed: u32,
+    /// The numbers of passed and of failed tests; `None`: those of the names.
+    counts: Option<(u32, u32)>,
     passing: BTreeSet<String>,
     failing: BTreeSet<String>,
 }
@@ -16,8 +16,8 @@ pub(super) struct RunnerReport {
 impl RunnerReport {
     /// Adds the counts of a summary.
     pub(super) fn count(&mut self, passed: u32, failed: u32) {
-        self.passed = self.passed.saturating_add(passed);
-        self.failed = self.failed.saturating_add(failed);
+        let before = self.counts.unwrap_or_default();
+        self.counts = Some((before.0.saturating_add(passed), before.1.saturating_add(failed)));
     }
 
     /// Adds a test that passed.
@@ -41,29 +41,27 @@ impl RunnerReport {
 
     /// Adds another report.
     pub(super) fn merge(&mut self, other: Self) {
-        let other = other.settled();
-        self.count(other.passed, other.failed);
+        let (passed, failed) = other.numbers();
+        self.count(passed, failed);
         self.passing.extend(other.passing);
         self.failing.extend(other.failing);
     }
 
-    /// Names and counts agree: what failed once does not count as passed, and there are at least as many tests as names.
-    fn settled(mut self) -> Self {
-        self.passing.retain(|name| !self.failing.contains(name));
-        let number = |names: &BTreeSet<String>| u32::try_from(names.len()).unwrap_or(u32::MAX);
-        self.passed = self.passed.max(number(&self.passing));
-        self.failed = self.failed.max(number(&self.failing));
-        self
+    fn numbers(&self) -> (u32, u32) {
+        let number = |names: usize| u32::try_from(names).unwrap_or(u32::MAX);
+        self.counts
+            .unwrap_or_else(|| (number(self.passing.difference(&self.failing).count()), number(self.failing.len())))
     }
 
-    /// The report for the record, unless it has no test.
-    pub(super) fn into_run(self) -> Option<TestRun> {
-        let report = self.settled();
-        (report.passed > 0 || report.failed > 0).then(|| TestRun {
-            passed: report.passed,
-            failed: report.failed,
-            failing: report.failing.into_iter().take(MOST_FAILING).collect(),
-            passing: report.passing.into_iter().take(MOST_PASSING).collect(),
+    /// The report for the record, unless it has no test. What failed once does not count as passed.
+    pub(super) fn into_run(mut self) -> Option<TestRun> {
+        let (passed, failed) = self.numbers();
+        self.passing.retain(|name| !self.failing.contains(name));
+        (passed > 0 || failed > 0).then(|| TestRun {
+            passed,
+            failed,
+            failing: self.failing.into_iter().take(MOST_FAILING).collect(),
+            passing: self.passing.into_iter().take(MOST_PASSING).collect(),
         })
     }
 }
@@ -71,4 +69,53 @@ impl RunnerReport {
 /// `N word` as the number.
 pub(super) fn counted(part: &str, word: &str) -> Option<u32> {
     part.trim().strip_suffix(word)?.strip_suffix(' ')?.trim().parse().ok()
+}
+
+/// A text without a duration at its end: `adds (2 ms)`, `adds (1.5s)`.
+pub(super) fn without_time(text: &str) -> &str {
+    let text = text.trim_end();
+    let before = text.rsplit_once(" (").and_then(|(before, time)| {
+        let number = time.strip_suffix(')')?.trim_end_matches(|c: char| c.is_alphabetic() || c == ' ');
+        number.parse::<f64>().is_ok().then_some(before)
+    });
+    before.unwrap_or(text).trim_end()
+}
+
+/// The spaces before a line's text.
+pub(super) fn indent(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
+}
+
+/// The groups that contain a test, in a report that shows them by indentation.
+#[derive(Debug, Default)]
+pub(super) struct TestGroups(Vec<(usize, String)>);
+
+impl TestGroups {
+    /// Enters a group; groups that are not above it have ended.
+    pub(super) fn enter(&mut self, indent: usize, name: &str) {
+        self.leave(indent);
+        self.0.push((indent, name.to_owned()));
+    }
+
+    /// The names from the outermost group to the test `name`.
+    pub(super) fn path(&mut self, indent: usize, name: &str, between: &str) -> String {
+        self.leave(indent);
+        let mut path: String = self.0.iter().flat_map(|(_, group)| [group.as_str(), between]).collect();
+        path.push_str(name);
+        path
+    }
+
+    /// Whether the group `name` at this indentation is open; it ends with this line.
+    pub(super) fn ends(&mut self, indent: usize, name: &str) -> bool {
+        self.0.iter().any(|(at, group)| *at == indent && group == name)
+    }
+
+    fn leave(&mut self, indent: usize) {
+        self.0.retain(|(at, _)| *at < indent);
+    }
+}
+
+/// The number after `label`.
+pub(super) fn labelled(part: &str, label: &str) -> Option<u32> {
+    part.trim().strip_prefix(label)?.trim().parse().ok()
 }

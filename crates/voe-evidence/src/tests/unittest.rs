@@ -1,7 +1,9 @@
-//! Python's unittest, and Django's runner, which is built on it.
+//! Python's unittest, and the runners of Django and Twisted, which print the same.
 //!
 //! Failures have a heading (`FAIL: test_x (a.Case.test_x)`), with `-v` each test has a line, and the end is `Ran 3 tests in 0.1s` with
 //! the result two lines below.
+
+use std::collections::BTreeSet;
 
 use super::report::{RunnerReport, counted};
 
@@ -15,22 +17,33 @@ const RESULTS: [(&str, Option<bool>); 6] = [
     ("skipped", None),
 ];
 
+/// Words before the name of a test that failed.
+const HEADINGS: [&str; 3] = ["FAIL", "ERROR", "UNEXPECTED SUCCESS"];
+
 pub(super) fn read(output: &str) -> Option<RunnerReport> {
     let mut report = RunnerReport::default();
     let (mut ended, mut ran, mut open) = (false, None, None);
+    // Headings of this run: how many, and the tests among them. A class or module that could not be set up is not a test, and
+    // the subtests of a test have a heading each.
+    let (mut headings, mut tests) = (0, BTreeSet::new());
     for line in output.lines() {
         if let Some(number) = line.strip_prefix("Ran ").and_then(tests_run) {
             ran = Some(number);
         } else if let Some(number) = ran
             && let Some(counts) = EndCounts::of(line)
         {
-            let others = counts.failed.saturating_add(counts.others);
+            let failed = if headings == counts.failed { tests.len() } else { counts.failed as usize };
+            let others = counts.others.saturating_add(u32::try_from(failed).unwrap_or(u32::MAX));
             report.count(number.saturating_sub(others), counts.failed);
-            (ended, ran) = (true, None);
-        } else if let Some(heading) = line.strip_prefix("FAIL: ").or_else(|| line.strip_prefix("ERROR: ")) {
-            report.fail(name(heading).unwrap_or(heading));
-        } else if let Some(heading) = line.strip_prefix("UNEXPECTED SUCCESS: ") {
-            report.fail(name(heading).unwrap_or(heading));
+            (ended, ran, headings) = (true, None, 0);
+            tests.clear();
+        } else if let Some((_, heading)) = line.split_once(": ").filter(|(word, _)| HEADINGS.contains(word)) {
+            let name = name(heading).unwrap_or(heading);
+            headings += 1;
+            if !["setUp", "tearDown"].iter().any(|what| name.starts_with(what)) {
+                tests.insert(name);
+            }
+            report.fail(name);
         } else {
             verbose(line, &mut open, &mut report);
         }
@@ -86,7 +99,7 @@ impl EndCounts {
             Some((word, details)) => (word, details.strip_suffix(')')?),
             None => (line.trim_end(), ""),
         };
-        if !matches!(word, "OK" | "FAILED") {
+        if !matches!(word, "OK" | "FAILED" | "PASSED") {
             return None;
         }
         let mut counts = Self { failed: 0, others: 0 };
@@ -94,6 +107,7 @@ impl EndCounts {
             let number: u32 = number.parse().ok()?;
             match label {
                 "failures" | "errors" | "unexpected successes" => counts.failed = counts.failed.saturating_add(number),
+                "successes" => {}
                 _ => counts.others = counts.others.saturating_add(number),
             }
         }
