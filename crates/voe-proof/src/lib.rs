@@ -55,6 +55,7 @@ pub fn outcome(result: &CallResult) -> Outcome {
         ended_by: result.ended_by,
         seconds: result.seconds,
         tail: result.tail.clone(),
+        tests: result.tests.clone(),
         ..Outcome::default()
     }
 }

@@ -58,6 +58,7 @@ impl ToolboxSession {
             ended_by: done.ended_by,
             notes: done.notes,
             tail: done.tail,
+            tests: done.tests,
             seconds: began.elapsed().as_secs_f64(),
             changes: report.changes,
             byproducts: report.byproducts,

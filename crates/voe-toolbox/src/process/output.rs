@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::clean::Cleaner;
@@ -107,7 +107,7 @@ impl CommandOutput {
 
     /// Starts the file with the head.
     fn open_file(&mut self) {
-        self.file = match OpenOptions::new().write(true).create_new(true).open(&self.path) {
+        self.file = match OpenOptions::new().read(true).write(true).create_new(true).open(&self.path) {
             Ok(file) => Spill::Open { file, written: 0 },
             Err(error) => Spill::Failed(error.to_string()),
         };
@@ -125,6 +125,29 @@ impl CommandOutput {
                 self.file = Spill::Failed(error.to_string());
             }
         }
+    }
+
+    /// The whole output so far; of more than the file may have, its first part and the last bytes.
+    pub(crate) fn whole(&mut self) -> String {
+        let mut all = Vec::new();
+        let mut kept = None;
+        if let Spill::Open { file, written } = &mut self.file {
+            // Read from the open file: a command may have put another one in its place.
+            let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(*written).read_to_end(&mut all));
+            kept = read.ok().map(|_| *written);
+        }
+        match kept {
+            Some(kept) if kept == self.total => {}
+            Some(_) => {
+                all.push(b'\n');
+                all.extend(&self.tail);
+            }
+            None => {
+                all.clone_from(&self.head);
+                all.extend(&self.tail);
+            }
+        }
+        String::from_utf8_lossy(&all).into_owned()
     }
 
     /// The output as it is shown, once no more comes.
@@ -237,6 +260,29 @@ mod tests {
         assert!(shown.text.contains("left out here; all of it is in"), "{}", shown.text);
         assert!(shown.text.chars().count() < 400);
         assert_eq!(std::fs::read_to_string(path).unwrap(), lines);
+    }
+
+    #[test]
+    fn the_whole_output_can_be_read_even_if_its_file_was_removed() {
+        let (_dir, mut output, path) = output(50, 1 << 20);
+        output.push(b"short\n");
+        assert_eq!(output.whole(), "short\n");
+        let lines: String = (0..1000).map(|n| format!("line {n}\n")).collect();
+        output.push(lines.as_bytes());
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(output.whole(), format!("short\n{lines}"));
+        output.push(b"more\n");
+        assert!(output.whole().ends_with("line 999\nmore\n"));
+    }
+
+    #[test]
+    fn of_more_than_the_file_may_have_the_last_bytes_are_there() {
+        let (_dir, mut output, _) = output(50, 500);
+        for n in 0..1000 {
+            output.push(format!("line {n}\n").as_bytes());
+        }
+        let whole = output.whole();
+        assert!(whole.starts_with("line 0\n") && whole.ends_with("line 999\n"), "{whole}");
     }
 
     #[test]

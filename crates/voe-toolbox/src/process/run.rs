@@ -15,8 +15,9 @@ use rustix::process::{
     setrlimit, setsid,
 };
 
+use voe_evidence::command::is_check;
 use voe_protocol::CallLimits;
-use voe_trace::EndedBy;
+use voe_trace::{EndedBy, TestRun};
 
 use super::descendants::Descendants;
 use super::output::{CommandOutput, ShownOutput};
@@ -45,6 +46,8 @@ pub(crate) struct EndedCommand {
     pub(crate) exit: Option<i32>,
     pub(crate) ended_by: Option<EndedBy>,
     pub(crate) output: ShownOutput,
+    /// What test runners report in the whole output.
+    pub(crate) tests: Option<TestRun>,
     /// Processes that it left running, and that were ended.
     pub(crate) left: Vec<String>,
     /// Processes that could not be ended, if any.
@@ -110,7 +113,8 @@ pub(crate) fn run(job: &CommandJob<'_>, processes: &Descendants, inbox: &mut Inb
         ShellEnd::Killed(by) => (None, Some(by)),
         ShellEnd::GivenUp => (None, Some(EndedBy::Canceled)),
     };
-    Ok(EndedCommand { exit, ended_by, output: pipe.output.finish(), left, stuck })
+    let tests = is_check(job.command).then(|| voe_evidence::tests::read(job.command, &pipe.output.whole())).flatten();
+    Ok(EndedCommand { exit, ended_by, output: pipe.output.finish(), tests, left, stuck })
 }
 
 /// Why waiting for the shell ended.

@@ -80,6 +80,7 @@ pub(crate) fn run_command(
         ended_by: ended.ended_by,
         notes,
         tail: ended.output.tail,
+        tests: ended.tests,
         effect: Effect::Command(command.to_owned()),
         ..ToolOutcome::default()
     })

@@ -10,7 +10,7 @@ mod grep;
 mod walk;
 
 use serde_json::Value;
-use voe_trace::{EndedBy, Note};
+use voe_trace::{EndedBy, Note, TestRun};
 
 use crate::inbox::Inbox;
 use crate::place::AllowedPath;
@@ -39,6 +39,8 @@ pub(crate) struct ToolOutcome {
     pub(crate) ended_by: Option<EndedBy>,
     pub(crate) notes: Vec<Note>,
     pub(crate) tail: String,
+    /// What test runners report in a command's output.
+    pub(crate) tests: Option<TestRun>,
     pub(crate) effect: Effect,
 }
 

@@ -21,6 +21,7 @@ crate::tests!(
     a_fork_bomb_of_modest_size_is_ended,
     a_flood_is_shortened_and_the_rest_is_readable,
     an_endless_flood_is_ended,
+    what_a_test_runner_reports_is_read_from_the_whole_output,
     foreign_bytes_and_escapes_do_no_harm,
     a_closed_output_is_not_the_end,
     a_file_above_the_limit_is_refused,
@@ -145,6 +146,18 @@ fn a_flood_is_shortened_and_the_rest_is_readable() {
     assert!(page.text().starts_with(" 50000\t50000\n 50001\t50001\n[lines 50000-50001 of 100000"), "{}", page.text());
     let found = lab.call("grep", json!({"path": path, "pattern": "^77777$"}));
     assert!(found.text().ends_with(":77777:77777"), "{}", found.text());
+}
+
+fn what_a_test_runner_reports_is_read_from_the_whole_output() {
+    let case = "import unittest\nclass Pages(unittest.TestCase):\n    def test_full(self): pass\n    def test_rest(self): self.fail()\n";
+    let mut lab = Lab::new(&[("test_pages.py", case)]);
+    let result = lab.bash("seq 20000; python3 -m unittest -v test_pages; seq 20000");
+    assert!(!result.output.contains("test_rest (test_pages"), "the middle is not shown");
+    let tests = result.tests.unwrap();
+    assert_eq!((tests.passed, tests.failed), (1, 1));
+    assert!(tests.failing[0].starts_with("test_rest (test_pages.Pages"), "{tests:?}");
+    assert!(tests.passing[0].starts_with("test_full (test_pages.Pages"), "{tests:?}");
+    assert_eq!(lab.bash("echo '1 failed, 2 passed in 0.12s'").tests, None, "it runs no tests");
 }
 
 fn an_endless_flood_is_ended() {
