@@ -1,5 +1,6 @@
 //! What checks showed, as text for the model.
 
+use voe_evidence::check::regressed;
 use voe_trace::{Check, Level, Why};
 
 use crate::prompt::HARNESS;
@@ -17,21 +18,40 @@ pub(crate) fn fact(check: &Check) -> String {
     match check.level {
         Level::Proven => {
             let line = why.map(|line| format!(" Without them it prints: {line}")).unwrap_or_default();
-            format!("{both} So it shows that the change makes the difference.{line}")
+            let tests = check.tests.as_ref().map(|tests| tests.proven.as_slice()).unwrap_or_default();
+            let tests = named(" These tests fail without your changes and pass with them: ", tests);
+            format!("{both} So it shows that the change makes the difference.{tests}{line}")
         }
         Level::Vacuous => format!(
             "{both} It passes either way, so it shows nothing about your change. A check that shows something fails \
              without the change."
         ),
-        Level::Kept => format!("{both} Your changes keep it; it does not show the problem."),
-        Level::Refuted if without.exit == Some(0) => {
-            format!("{both} So your changes break it.")
+        Level::Kept => {
+            format!("{both} Your changes keep it, which is good; it does not show that the problem is solved.")
+        }
+        Level::Refuted if regressed(check) => {
+            let tests = check.tests.as_ref().map(|tests| tests.regressed.as_slice()).unwrap_or_default();
+            let tests = named(" These tests pass without your changes and fail with them: ", tests);
+            format!("{both} So your changes break it.{tests}")
         }
         Level::Refuted => format!("{both} It failed before your changes too."),
         _ => {
             format!("{both} That proves nothing: {}.", why.as_deref().unwrap_or("it could not run without them"))
         }
     }
+}
+
+/// The most tests that a fact names.
+const MOST_NAMED: usize = 8;
+
+/// `before` and the names of tests; nothing where there are none.
+fn named(before: &str, tests: &[String]) -> String {
+    let more = match tests.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let names: Vec<&str> = tests.iter().take(MOST_NAMED).map(String::as_str).collect();
+    if names.is_empty() { String::new() } else { format!("{before}{}{more}.", names.join(", ")) }
 }
 
 pub(crate) use voe_proof::own_tests::short;

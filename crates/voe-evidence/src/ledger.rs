@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use voe_trace::event::{Change, ChangeKind, Evidence};
-use voe_trace::{Check, Event, Level, Why};
+use voe_trace::{Check, Event, FoundBy, Level, Outcome, TestRun, Why};
 
-use crate::check::regressed;
+use crate::check::{lacks_its_own, regressed};
+use crate::gate::Require;
 
 /// The edits so far and the evidence for them.
 #[derive(Debug, Clone, Default)]
@@ -70,9 +71,16 @@ impl Ledger {
                 let mut check = (**check).clone();
                 if let Some(at) = self.checks.iter().position(same) {
                     let old = self.checks.remove(at);
+                    // Its files are gone meanwhile: what it showed about this code is still true.
+                    if lacks_its_own(&check) && check.without.is_none() && old.with.passed() {
+                        self.checks.push(old);
+                        return;
+                    }
                     // Run again with the same outcome: the result of the run without the edits is still valid.
-                    if check.without.is_none() && check.why.is_none() && old.with.exit == check.with.exit {
+                    if check.without.is_none() && check.why.is_none() && same_outcome(&old.with, &check.with) {
+                        check.with.hidden = check.with.hidden.or(old.with.hidden);
                         (check.level, check.without, check.why) = (old.level, old.without, old.why);
+                        (check.tests, check.difference, check.origin) = (old.tests, old.difference, old.origin);
                     }
                 }
                 self.checks.push(check);
@@ -177,6 +185,11 @@ impl Ledger {
         of_code().map(|check| check.level).max().unwrap_or(Level::None)
     }
 
+    /// Whether the gate accepts the current code.
+    pub fn accepted(&self, require: Require) -> bool {
+        require.accepts(self.level(), self.current())
+    }
+
     /// A check that passes without the edits and fails with them.
     pub fn regression(&self) -> Option<&Check> {
         self.current().find(|check| regressed(check))
@@ -192,4 +205,13 @@ impl Ledger {
             void: self.void.clone(),
         }
     }
+}
+
+/// Whether a check that was run again on the same code ended as before. A hidden exit code that a second run found is not looked for
+/// again.
+fn same_outcome(old: &Outcome, new: &Outcome) -> bool {
+    let second_run = old.hidden.is_some_and(|hidden| hidden.by == FoundBy::SecondRun) && new.hidden.is_none();
+    let failing = |outcome: &Outcome| outcome.tests.as_ref().map(|tests: &TestRun| tests.failing.clone());
+    let exit = if second_run { old.exit == new.exit } else { old.exit_code() == new.exit_code() };
+    exit && failing(old) == failing(new)
 }

@@ -15,14 +15,22 @@
 //! # Judging a check
 //!
 //! ```
-//! use std::collections::BTreeSet;
 //! use std::time::Duration;
-//! use voe_evidence::counterfactual::judge;
-//! use voe_trace::{Level, Outcome};
+//! use voe_evidence::counterfactual::{ChangeFacts, CheckRuns, judge};
+//! use voe_trace::{CheckOrigin, Level, Outcome};
 //!
 //! let run = |exit: i32, tail: &str| Outcome { exit: Some(exit), ended_by: None, seconds: 0.2, tail: tail.to_owned(), ..Outcome::default() };
 //! let level = |without: Outcome| {
-//!     judge("python3 repro.py", &run(0, "ok"), &without, &BTreeSet::new(), Duration::from_secs(60)).0
+//!     judge(&CheckRuns {
+//!         command: "python3 repro.py",
+//!         with: &run(0, "ok"),
+//!         without: &without,
+//!         change: &ChangeFacts::default(),
+//!         origin: CheckOrigin::Made,
+//!         was_green: false,
+//!         limit: Duration::from_secs(60),
+//!     })
+//!     .level
 //! };
 //!
 //! assert_eq!(level(run(1, "AssertionError: page_count is 2, not 3")), Level::Proven);

@@ -7,7 +7,7 @@ use crate::counterfactual::nothing_tested;
 
 /// Why a failure on the unchanged code does not show the problem in `statement`: the check itself is at fault.
 pub fn fault(command: &str, failed: &Outcome, statement: &str) -> Option<String> {
-    match failed.exit {
+    match failed.exit_code() {
         Some(126 | 127) => return Some("the command could not be started".into()),
         // grep and diff alone only answer questions about text.
         _ if reads_source_only(command) => return Some("it only reads source text".into()),
@@ -34,7 +34,7 @@ pub fn fault(command: &str, failed: &Outcome, statement: &str) -> Option<String>
 pub fn rejected(statement: &str, ended: &Outcome) -> Option<String> {
     let last = ended.tail.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let names = |words: &[&str]| words.iter().any(|word| statement.to_lowercase().contains(&word.to_lowercase()));
-    match ended.exit {
+    match ended.exit_code() {
         Some(0) => return Some("It passes on the code as it is, so it does not show the problem.".into()),
         None if names(&["hang", "endless", "infinite", "forever", "never", "slow", "loop"]) => return None,
         None => return Some("It does not end.".into()),

@@ -68,15 +68,15 @@ pub fn judge(checks: &[Check]) -> OwnTests {
     let (mut passed, mut broken, mut before) = (Vec::new(), Vec::new(), Vec::new());
     for check in checks {
         let line = format!("`{}`: {}", short(&check.command), check.with);
-        if check.with.exit == Some(0) {
+        if check.with.passed() {
             passed.push(line);
             continue;
         }
         match &check.without {
-            Some(without) if without.exit == Some(0) => {
+            Some(without) if without.passed() => {
                 broken.push(format!("{line}; without the changes it passes. It ends with:\n{}", check.with.tail));
             }
-            Some(without) => match newly_failing(&check.with, without) {
+            Some(without) => match newly_failing(check, without) {
                 new if new.is_empty() => before.push(format!("{line}; it failed before the changes too")),
                 new => broken.push(format!("{line}; these did not fail before the changes: {}", new.join(", "))),
             },
@@ -93,13 +93,16 @@ pub fn judge(checks: &[Check]) -> OwnTests {
     OwnTests { passed: verdict, text: broken.join("\n") }
 }
 
-/// Names of tests that fail in `with` and not in `without`, where both outputs name failing tests.
-fn newly_failing(with: &Outcome, without: &Outcome) -> Vec<String> {
+/// Names of tests that fail in `check` and not in `without`, where both outputs name failing tests.
+fn newly_failing(check: &Check, without: &Outcome) -> Vec<String> {
+    if let Some(tests) = &check.tests {
+        return tests.regressed.clone();
+    }
     let old = failing(&without.tail);
     if old.is_empty() {
         return Vec::new();
     }
-    failing(&with.tail).into_iter().filter(|name| !old.contains(name)).collect()
+    failing(&check.with.tail).into_iter().filter(|name| !old.contains(name)).collect()
 }
 
 /// Names of failing tests, as pytest, unittest, Go, cargo and Jest print them.
@@ -135,7 +138,7 @@ mod tests {
     }
 
     fn check(with: Outcome, without: Option<Outcome>) -> Check {
-        let level = if with.exit == Some(0) { Level::Ran } else { Level::Refuted };
+        let level = if with.passed() { Level::Ran } else { Level::Refuted };
         Check {
             command: "pytest -q t.py".into(),
             step: 1,

@@ -9,12 +9,16 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use voe_protocol::{ClientError, Packed, RawBytes};
+use voe_evidence::counterfactual::CheckText;
+use voe_protocol::{ClientError, FileRead, Packed, RawBytes};
 
 use crate::workspace::{CallEnd, Workspace, WorkspaceError};
 
 /// Bytes of an archive at most: a search keeps one for each step.
 const MOST_BYTES: u64 = 360_000;
+
+/// Bytes of a scratch file that is read at most.
+const MOST_TEXT: u64 = 256 << 10;
 
 impl Workspace {
     /// Packs the scratch files. `commands`: those whose files are packed, where `/tmp` is shared. Empty: there are none, or they are
@@ -35,6 +39,23 @@ impl Workspace {
             CallEnd::Result(Packed::Archive { archive, .. }) => Ok(STANDARD.encode(archive.0)),
             CallEnd::Result(Packed::Nothing | Packed::TooLarge) | CallEnd::Died(_) => Ok(String::new()),
         }
+    }
+
+    /// The texts of scratch files that a command names; those that can't be read are left out.
+    pub(crate) async fn scratch_texts(&mut self, command: &str) -> Result<Vec<CheckText>, WorkspaceError> {
+        let workspace = self.sandbox().workspace().to_string_lossy().into_owned();
+        let mut texts = Vec::new();
+        for path in named(&[command], &workspace) {
+            let read = match self.read_file(&path, MOST_TEXT).await {
+                Err(WorkspaceError::Toolbox(ClientError::Answer(_))) => continue,
+                read => read?,
+            };
+            if let CallEnd::Result(FileRead::Content(content)) = read {
+                let text = String::from_utf8_lossy(&content.content.0).into_owned();
+                texts.push(CheckText { path, text });
+            }
+        }
+        Ok(texts)
     }
 
     /// Unpacks files to their places. Those that can't be unpacked are missing, as if they had not been packed.

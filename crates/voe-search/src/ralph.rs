@@ -41,5 +41,5 @@ pub(crate) async fn run(search: &mut Search) -> Result<(), SearchError> {
 /// is not accepted.
 fn accepted(require: Require, finish: &Finish) -> bool {
     let level = finish.evidence.level;
-    finish.reason == Reason::Completed && level != Level::Refuted && require.accepts(level)
+    finish.reason == Reason::Completed && level != Level::Refuted && require.accepts(level, &finish.evidence.checks)
 }

@@ -88,6 +88,9 @@ impl Outcome {
 impl std::fmt::Display for Outcome {
     /// How the command ended, for people and models.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(hidden) = self.hidden {
+            return write!(f, "exit code {}", hidden.exit);
+        }
         match (self.exit, self.ended_by) {
             (Some(exit), _) => write!(f, "exit code {exit}"),
             (None, Some(by)) => by.fmt(f),

@@ -80,6 +80,8 @@ pub enum Why {
         /// The number of these tests.
         tests: u32,
     },
+    /// Inconclusive: the tests that fail without the change did not run with it.
+    TestsNotRun,
     /// Inconclusive: it passed on an earlier state of the change, and fails now with and without it.
     NoLongerPasses,
     /// Evidence of this attempt is void.
@@ -114,6 +116,7 @@ impl std::fmt::Display for Why {
             }
             Self::ExitHidden => f.write_str("the command hides the exit code of what it runs"),
             Self::SameTestsFail { tests } => write!(f, "the same {tests} tests fail without the changes"),
+            Self::TestsNotRun => f.write_str("the tests that fail without the changes did not run with them"),
             Self::NoLongerPasses => f.write_str("it passed on an earlier state of the changes and fails now"),
             Self::Void { why } => write!(f, "void: {why}"),
         }

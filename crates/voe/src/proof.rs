@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use voe_evidence::check::regressed;
 use voe_evidence::examination::Examine;
 use voe_trace::event::Finish;
 use voe_trace::{Check, Level, Outcome, Trajectory};
@@ -60,24 +61,34 @@ pub(crate) fn render(finish: &Finish, own: bool) -> String {
     if !broken.is_empty() {
         let _ = writeln!(out, "Checks that fail with the patch:\n");
         for check in broken {
-            let before = match check.without.as_ref().map(|o| o.exit) {
-                Some(Some(0)) => "passes without it: a regression",
+            let before = match &check.without {
+                Some(_) if regressed(check) => "passes without it: a regression",
                 Some(_) => "fails without it too",
                 None => "not run without it",
             };
             let _ = writeln!(out, "- {} ({}; {before})", code(&check.command), ended(&check.with));
+            let tests = check.tests.iter().flat_map(|tests| &tests.regressed);
+            tests.for_each(|test| _ = writeln!(out, "  - {}", code(test)));
         }
         let _ = writeln!(out);
     }
-    let kept: Vec<&Check> = checks
-        .iter()
-        .filter(|c| c.with.exit == Some(0) && c.level != Level::Proven && c.level != Level::Refuted)
-        .collect();
+    let kept: Vec<&Check> = checks.iter().filter(|check| check.level == Level::Kept).collect();
     if !kept.is_empty() {
-        let _ = writeln!(out, "Other checks that pass with the patch (regressions would show here):\n");
+        let _ = writeln!(out, "Tests of the repository that the patch keeps (they pass without it and with it):\n");
         for check in kept {
+            let _ = writeln!(out, "- {}", code(&check.command));
+        }
+        let _ = writeln!(out);
+    }
+    let others: Vec<&Check> = checks
+        .iter()
+        .filter(|c| c.with.passed() && !matches!(c.level, Level::Proven | Level::Refuted | Level::Kept))
+        .collect();
+    if !others.is_empty() {
+        let _ = writeln!(out, "Other checks that pass with the patch (regressions would show here):\n");
+        for check in others {
             let before = match (check.level, &check.without) {
-                (Level::Vacuous | Level::Kept, _) => "passes without it too",
+                (Level::Vacuous, _) => "passes without it too",
                 (Level::Inconclusive, _) => "shows nothing without it",
                 (_, Some(_)) => "run without it as well",
                 _ => "not run without it",
@@ -124,7 +135,7 @@ fn side(out: &mut String, name: &str, outcome: Option<&Outcome>) {
 }
 
 fn ended(outcome: &Outcome) -> String {
-    outcome.exit.map_or_else(
+    outcome.exit_code().map_or_else(
         || outcome.ended_by.map_or_else(|| "did not end".into(), |by| code(&by.to_string())),
         |exit| format!("exit code {exit}"),
     )

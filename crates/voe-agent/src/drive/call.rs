@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use voe_evidence::check::lacks_its_own;
 use voe_proof::CallEnd;
 use voe_proof::outcome;
 use voe_protocol::{CallLimits, CallResult};
@@ -62,7 +63,9 @@ impl Loop {
         if let Some(mut check) = check {
             self.settle_flaky(&mut check).await?;
             self.session.log.write(Event::Check(Box::new(check.clone())))?;
-            if check.level == Level::Ran {
+            // A failing check may have tests that turned green or red all the same.
+            let tests = check.level == Level::Refuted && check.with.tests.is_some();
+            if check.level == Level::Ran || tests || lacks_its_own(&check) {
                 self.session.run_without(&check).await?;
             }
         }
@@ -156,11 +159,11 @@ impl Loop {
 
     /// Runs a check once more if it ended differently than before on the same code: a flaky check proves nothing.
     async fn settle_flaky(&mut self, check: &mut Check) -> Result<(), LoopEnd> {
-        let passes = |check: &Check| check.with.exit == Some(0);
-        let disagrees = self.session.log.ledger.find(&check.command).is_some_and(|old| passes(old) != passes(check));
+        let known = self.session.log.ledger.find(&check.command);
+        let disagrees = known.is_some_and(|old| old.with.passed() != check.with.passed()) && !lacks_its_own(check);
         if disagrees
             && let Some(again) = self.session.run_check(&check.command).await?
-            && passes(&again) != passes(check)
+            && again.with.passed() != check.with.passed()
         {
             check.level = Level::Inconclusive;
             check.why = Some(Why::Chance);

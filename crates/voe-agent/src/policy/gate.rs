@@ -15,7 +15,7 @@ impl Policy for GatePolicy {
         let (keys, ledger) = (&view.strategy.gate, &view.log.ledger);
         let level = ledger.level();
         // Once evidence is void, the model can't change that.
-        let accepted = ledger.void().is_some() || keys.require.accepts(level);
+        let accepted = ledger.void().is_some() || ledger.accepted(keys.require);
         if accepted || view.log.counters.refusals >= keys.refusals {
             return Vec::new();
         }

@@ -128,7 +128,7 @@ fn failed_at_base(view: PolicyView<'_>, ran: &RanCall<'_>) -> Option<Check> {
 pub(crate) fn fact(check: &Check) -> String {
     let name = short(&check.command);
     let how = &check.with;
-    match check.with.exit {
+    match check.with.exit_code() {
         Some(0) => format!("{HARNESS} `{name}` failed before; with this change: {how}."),
         _ => format!(
             "{HARNESS} `{name}` failed before; with this change it still does: {how}. It ends with:\n{}",

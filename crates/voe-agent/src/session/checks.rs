@@ -180,7 +180,7 @@ impl Session {
                 // voe was stopped, or the toolbox died: it stays open for the next resume.
                 None => {}
                 Some(again) if again.code_tree != check.code_tree => {}
-                Some(again) if again.with.exit == Some(0) => self.run_without(&check).await?,
+                Some(again) if again.with.passed() => self.run_without(&check).await?,
                 Some(_) => {
                     let error = "after the attempt was resumed, it does not pass with the changes either".to_owned();
                     self.log.write(Event::Check(Box::new(Check { why: Some(Why::NotRun { error }), ..check })))?;

@@ -214,7 +214,7 @@ fn restate(ledger: &Ledger) -> String {
         text.push_str(&format!("\n\nFiles changed so far: {}.", files.join(", ")));
     }
     for check in ledger.current() {
-        let exit = check.with.exit.map_or("ended at a limit".to_owned(), |exit| format!("exit code {exit}"));
+        let exit = check.with.exit_code().map_or("ended at a limit".to_owned(), |exit| format!("exit code {exit}"));
         text.push_str(&format!("\nCheck of the present code: `{}`: {exit} ({}).", check.command, check.level));
     }
     let unchecked = ledger.unchecked();

@@ -9,6 +9,7 @@
 //! - `hidden`: commands that hide the exit code of what they run
 //! - `installs`: commands that install packages
 //! - [`sources`]: checks that only read source text
+//! - `scope`: which files of the change a check runs, and whether it was made for the change
 
 mod compound;
 mod hidden;
@@ -17,6 +18,7 @@ mod intent;
 mod joints;
 mod kind;
 mod programs;
+mod scope;
 mod sources;
 mod word;
 mod words;
@@ -24,6 +26,7 @@ mod words;
 pub use hidden::hides_exit;
 pub use installs::installs_packages;
 pub use intent::Intent;
+pub use scope::{could_run, inline_code, made_for_change};
 pub use sources::reads_source_only;
 
 use kind::CommandKind;

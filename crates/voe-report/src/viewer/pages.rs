@@ -116,7 +116,7 @@ pub fn attempt(index: &ViewerIndex, id: usize) -> Option<Value> {
             }
             Event::Nudge { kind, text, .. } => mark(&mut steps, &mut before, json!({"kind": "nudge", "name": kind, "line": line(&text)})),
             Event::Check(c) => {
-                let exit = |o: &voe_trace::Outcome| json!({"exit": o.exit, "ended_by": o.ended_by.map(|by| by.to_string())});
+                let exit = |o: &voe_trace::Outcome| json!({"exit": o.exit_code(), "ended_by": o.ended_by.map(|by| by.to_string())});
                 mark(&mut steps, &mut before, json!({"kind": "check", "name": c.level.word(), "line": line(&c.command), "step": c.step,
                     "with": exit(&c.with), "without": c.without.as_ref().map(exit)}));
             }

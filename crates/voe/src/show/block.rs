@@ -60,7 +60,7 @@ pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, p
     }
     let level = finish.evidence.level;
     let level = match level {
-        Level::Proven => paint.green(level.word()),
+        Level::Proven | Level::Kept => paint.green(level.word()),
         Level::Refuted => paint.red(level.word()),
         _ => paint.yellow(level.word()),
     };
@@ -109,7 +109,7 @@ fn outcome_line(finish: &Finish, paint: Paint) -> Text {
 
 /// A check on one line.
 pub(crate) fn check_line(check: &Check) -> String {
-    let ended = |o: &Outcome| o.exit.map_or_else(|| o.to_string(), |e| format!("exit {e}"));
+    let ended = |o: &Outcome| o.exit_code().map_or_else(|| o.to_string(), |e| format!("exit {e}"));
     let mut command = check.command.trim().replace('\n', "⏎");
     if let Some((at, _)) = command.char_indices().nth(70) {
         command.truncate(at);

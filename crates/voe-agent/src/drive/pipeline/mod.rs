@@ -16,12 +16,12 @@ mod text;
 use std::time::Duration;
 
 use minijinja::context;
-use voe_evidence::counterfactual::judge;
+use voe_evidence::counterfactual::{ChangeFacts, CheckRuns, judge};
 use voe_evidence::reproduction;
 use voe_proof::{CallEnd, WorkspaceError};
 use voe_protocol::{ClientError, shown_path};
 use voe_trace::event::{ConversationRewritten, MessageOrigin, RewriteKind};
-use voe_trace::{Event, Message, Reason, Usage};
+use voe_trace::{Check, CheckOrigin, Event, Message, Reason, Usage};
 
 use crate::end::LoopEnd;
 use crate::prompt::{cut, last_lines, render};
@@ -245,7 +245,7 @@ impl PipelineDriver {
     async fn reds(&mut self, keys: &Pipeline, place: &SuspectFunction) -> Result<Vec<Red>, LoopEnd> {
         if let Some(command) = self.session.task.check.clone() {
             let base = self.at_base(&command).await?;
-            if let Some(base) = base.filter(|base| base.exit != Some(0)) {
+            if let Some(base) = base.filter(|base| !base.passed()) {
                 return Ok(vec![Red { command, base }]);
             }
         }
@@ -282,7 +282,7 @@ impl PipelineDriver {
 
     /// Runs a command on the unchanged code and records how it ends.
     async fn at_base(&mut self, command: &str) -> Result<Option<voe_trace::Outcome>, LoopEnd> {
-        let known = |check: &&voe_trace::Check| check.code_tree.is_empty() && check.command == command;
+        let known = |check: &&Check| check.code_tree.is_empty() && check.command == command;
         if let Some(check) = self.session.log.ledger.checks().iter().find(known) {
             return Ok(Some(check.with.clone()));
         }
@@ -318,15 +318,23 @@ impl PipelineDriver {
     }
 
     /// What `red` shows about the current code.
-    async fn with_change(&mut self, red: &Red, code_tree: &str) -> Result<Option<voe_trace::Check>, LoopEnd> {
-        let known = |c: &&voe_trace::Check| c.command == red.command && c.code_tree == code_tree && c.without.is_some();
+    async fn with_change(&mut self, red: &Red, code_tree: &str) -> Result<Option<Check>, LoopEnd> {
+        let known = |c: &&Check| c.command == red.command && c.code_tree == code_tree && c.without.is_some();
         if let Some(check) = self.session.log.ledger.checks().iter().find(known) {
             return Ok(Some(check.clone()));
         }
         let Some(mut check) = self.session.run_command(&red.command).await? else { return Ok(None) };
         let limit = Duration::try_from_secs_f64(self.session.strategy.evidence.timeout_s).unwrap_or_default();
-        (check.level, check.why) = judge(&red.command, &check.with, &red.base, &Default::default(), limit);
-        check.without = Some(red.base.clone());
+        let judged = judge(&CheckRuns {
+            command: &red.command,
+            with: &check.with,
+            without: &red.base,
+            change: &ChangeFacts::default(),
+            origin: CheckOrigin::Made,
+            was_green: false,
+            limit,
+        });
+        check = Check { without: Some(red.base.clone()), ..judged.onto(check) };
         self.session.log.write(Event::Check(Box::new(check.clone())))?;
         Ok(Some(check))
     }

@@ -15,7 +15,7 @@ pub(super) async fn run(session: &mut Session) -> Result<VerifyOutcome, LoopEnd>
         return Ok(Verdict::new(None, "The command could not be run.").into());
     };
     let how = &check.with;
-    let verdict = match check.with.exit {
+    let verdict = match check.with.exit_code() {
         Some(0) => Verdict::new(Some(true), format!("`{}`: {how}.", short(&command))),
         _ => Verdict::new(
             Some(false),
