@@ -1,7 +1,7 @@
 //! What checks showed, as text for the model.
 
 use voe_evidence::check::regressed;
-use voe_trace::{Check, Level, Why};
+use voe_trace::{Check, Level, OutputDifference, Why};
 
 use crate::prompt::HARNESS;
 
@@ -22,6 +22,9 @@ pub(crate) fn fact(check: &Check) -> String {
             let tests = named(" These tests fail without your changes and pass with them: ", tests);
             format!("{both} So it shows that the change makes the difference.{tests}{line}")
         }
+        Level::Vacuous | Level::Kept if check.difference.is_some() => {
+            format!("{both} It passes either way{}", check.difference.as_ref().map(differs).unwrap_or_default())
+        }
         Level::Vacuous => format!(
             "{both} It passes either way, so it shows nothing about your change. A check that shows something fails \
              without the change."
@@ -39,6 +42,13 @@ pub(crate) fn fact(check: &Check) -> String {
             format!("{both} That proves nothing: {}.", why.as_deref().unwrap_or("it could not run without them"))
         }
     }
+}
+
+/// How the outputs of two runs that passed differ.
+fn differs(difference: &OutputDifference) -> String {
+    let printed = |line: &str| if line.is_empty() { "nothing".to_owned() } else { format!("`{line}`") };
+    let (with, without) = (printed(&difference.with), printed(&difference.without));
+    format!(", but with your changes it prints {with} instead of {without}: assert that, and it shows what they do.")
 }
 
 /// The most tests that a fact names.

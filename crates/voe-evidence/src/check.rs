@@ -4,9 +4,11 @@ use voe_trace::{Check, CheckOrigin, Level, Outcome, Why};
 
 use crate::command::{could_run, is_check, made_for_change};
 use crate::counterfactual::cannot_run;
+use crate::hidden_exit::by_summary;
 
 /// A run of `command` as a check of the code with the hash `code_tree`, before any run without the edits.
-pub fn of_run(command: &str, step: u32, code_tree: &str, with: Outcome) -> Check {
+pub fn of_run(command: &str, step: u32, code_tree: &str, mut with: Outcome) -> Check {
+    with.hidden = with.hidden.or_else(|| by_summary(command, &with));
     let why = if with.passed() { None } else { cannot_run(command, &with) };
     let level = match &why {
         Some(_) => Level::Inconclusive,

@@ -7,6 +7,7 @@
 //! - [`counterfactual`]: what a run without the edits shows
 //! - [`tests`]: what test runners print about single tests
 //! - [`difference`]: where the outputs of two runs differ
+//! - [`hidden_exit`]: the exit code that a command hides behind a pipe or `|| true`
 //! - [`reproduction`]: whether a command that fails on the unchanged code shows the problem
 //! - [`ledger`]: which files were edited, which checks ran since, and their levels
 //! - [`examination`]: the matrix of a cross-examination, and the choice from it
@@ -56,6 +57,7 @@ pub mod counterfactual;
 pub mod difference;
 pub mod examination;
 pub mod gate;
+pub mod hidden_exit;
 pub mod ledger;
 pub mod reproduction;
 mod test_path;

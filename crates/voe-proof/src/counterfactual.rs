@@ -9,13 +9,17 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use voe_evidence::check::origin;
-use voe_evidence::command::reads_source_only;
+use voe_evidence::command::{hides_exit, reads_source_only};
 use voe_evidence::counterfactual::{ChangeFacts, CheckRuns, FileVersions, judge};
+use voe_evidence::{difference, hidden_exit};
 use voe_protocol::{Export, ExportedFile, FileState};
-use voe_trace::{Check, Level, Outcome, Why};
+use voe_trace::{Check, Level, Why};
 
-use crate::workspace::{CallEnd, Workspace, WorkspaceError};
-use crate::{Files, outcome};
+use crate::Files;
+use crate::fork_run::{ForkCommand, RanInFork, not_run, run};
+use crate::workspace::{Workspace, WorkspaceError};
+
+pub use crate::fork_run::stopped;
 
 /// The counterfactual runs of an attempt.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub struct Counterfactuals {
     passed: HashMap<String, bool>,
     /// For each command that passed with some state of the edits, the hashes of that code.
     green: HashMap<String, HashSet<String>>,
+    /// The outputs of checks that passed and await their run, by (command, code).
+    outputs: HashMap<(String, String), String>,
     pending: Vec<PendingRun>,
     stop: watch::Receiver<bool>,
 }
@@ -37,7 +43,17 @@ pub struct Counterfactuals {
 struct PendingRun {
     check: Check,
     change: ChangeFacts,
-    run: JoinHandle<Result<Outcome, Why>>,
+    /// The output with the edits, where it is to be compared.
+    output: Option<String>,
+    runs: JoinHandle<Result<ForkRuns, Why>>,
+}
+
+/// What was run in forks.
+#[derive(Debug)]
+struct ForkRuns {
+    /// With the edits, where the check's command hides its exit code.
+    with: Option<RanInFork>,
+    without: RanInFork,
 }
 
 /// The result of requesting a run without the edits.
@@ -55,8 +71,17 @@ impl Counterfactuals {
     /// Each run has `limit`; checks that took longer than `skip_over` seconds with the edits are not run without them. Runs are
     /// canceled when `stop` becomes true. `on`: whether there are runs at all.
     pub fn new(on: bool, limit: Duration, skip_over: f64, stop: watch::Receiver<bool>) -> Self {
-        let (seen, passed, green, pending) = (HashSet::new(), HashMap::new(), HashMap::new(), Vec::new());
-        Self { on, limit, skip_over, seen, passed, green, pending, stop }
+        Self {
+            on,
+            limit,
+            skip_over,
+            seen: HashSet::new(),
+            passed: HashMap::new(),
+            green: HashMap::new(),
+            outputs: HashMap::new(),
+            pending: Vec::new(),
+            stop,
+        }
     }
 
     /// Registers checks that were run without the edits before the attempt was resumed.
@@ -67,9 +92,17 @@ impl Counterfactuals {
         }
     }
 
+    /// Keeps the output of a check until its run without the edits ends, to compare both. Single tests say more than an output.
+    pub fn keep_output(&mut self, check: &Check, output: &str) {
+        let key = (check.command.clone(), check.code_tree.clone());
+        if self.on && check.with.passed() && check.with.tests.is_none() && !self.seen.contains(&key) {
+            self.outputs.insert(key, output.to_owned());
+        }
+    }
+
     /// Registers a check that passed with the edits, as they are at its code.
     fn passed_with(&mut self, check: &Check) {
-        if check.with.passed() {
+        if check.with.passed() && hidden_exit::unknown(&check.command, &check.with).is_none() {
             self.green.entry(check.command.clone()).or_default().insert(check.code_tree.clone());
         }
     }
@@ -85,16 +118,18 @@ impl Counterfactuals {
     /// The workspace can't be reached.
     pub async fn start(&mut self, check: &Check, workspace: &mut Workspace) -> Result<RequestedRun, WorkspaceError> {
         self.passed_with(check);
-        if !self.on || !self.seen.insert((check.command.clone(), check.code_tree.clone())) {
+        let key = (check.command.clone(), check.code_tree.clone());
+        if !self.on || !self.seen.insert(key.clone()) {
             return Ok(RequestedRun::Nothing);
         }
+        let output = self.outputs.remove(&key);
         let known = |check: Check| Ok(RequestedRun::Known(Box::new(check)));
         if reads_source_only(&check.command) {
             return known(Check { level: Level::Inconclusive, why: Some(Why::ReadsSourceOnly), ..check.clone() });
         }
         if check.with.seconds > self.skip_over {
             let why = Some(not_run(format!("it takes longer than {} s", self.skip_over)));
-            return known(Check { why, ..check.clone() });
+            return known(hidden(check).unwrap_or_else(|| Check { why, ..check.clone() }));
         }
         let export = workspace.export().await?;
         let mut check = check.clone();
@@ -103,14 +138,9 @@ impl Counterfactuals {
         check.origin = origin(&check.command, own.iter().map(String::as_str), &at);
         let mut change = facts(&check.command, &export);
         change.own.extend(workspace.scratch_texts(&check.command).await?);
-        let tests = export.files.into_iter().filter(|file| !file.role.is_code());
-        let files: Files = tests.map(|file| (file.path, file.now)).collect();
-        match workspace.fork_base(files).await {
-            Ok(fork) => {
-                let before = self.passed.get(&check.command).copied();
-                let run = run(fork, check.command.clone(), self.limit, before, self.stop.clone());
-                let run = tokio::spawn(run);
-                self.pending.push(PendingRun { check, change, run });
+        match self.forks(&check, export, workspace).await {
+            Ok(runs) => {
+                self.pending.push(PendingRun { check, change, output, runs });
                 Ok(RequestedRun::Nothing)
             }
             Err(WorkspaceError::Sandbox(_)) if *self.stop.borrow() => {
@@ -124,13 +154,44 @@ impl Counterfactuals {
         }
     }
 
+    /// Starts the runs in forks: without the edits, and before that with them where the command hides its exit code.
+    async fn forks(
+        &self,
+        check: &Check,
+        export: Export,
+        workspace: &mut Workspace,
+    ) -> Result<JoinHandle<Result<ForkRuns, Why>>, WorkspaceError> {
+        let all: Vec<_> = export.files.into_iter().map(|file| (file.role, (file.path, file.now))).collect();
+        let own: Files = all.iter().filter(|(role, _)| !role.is_code()).map(|(_, file)| file.clone()).collect();
+        let (limit, stop) = (self.limit, self.stop.clone());
+        let only_second = hidden_exit::unknown(&check.command, &check.with).is_some();
+        let second = hides_exit(&check.command).filter(|_| check.with.exit == Some(0));
+        let command = ForkCommand { command: check.command.clone(), second, only_second, limit };
+        let with = match only_second {
+            true => Some(workspace.fork_with(all.into_iter().map(|(_, file)| file).collect()).await?),
+            false => None,
+        };
+        let base = workspace.fork_base(own).await?;
+        let before = self.passed.get(&check.command).copied();
+        Ok(tokio::spawn(async move {
+            let without = run(base, command.clone(), before, stop.clone());
+            let with = match with {
+                Some(fork) => Some(run(fork, command, None, stop).await),
+                None => None,
+            };
+            let without = without.await;
+            Ok(ForkRuns { with: with.transpose()?, without: without? })
+        }))
+    }
+
     /// Waits for the runs under way and returns the checks with their new levels.
     pub async fn wait(&mut self) -> Vec<Check> {
         let mut judged = Vec::new();
         for pending in std::mem::take(&mut self.pending) {
             let check = pending.check;
-            judged.push(match pending.run.await {
-                Ok(Ok(without)) => self.judged(check, without, &pending.change),
+            judged.push(match pending.runs.await {
+                Ok(Ok(runs)) => self.judged(check, runs, &pending.change, pending.output),
+                Ok(Err(Why::ExitHidden)) => hidden(&check).unwrap_or(check),
                 Ok(Err(why)) => Check { why: Some(why), ..check },
                 Err(error) => Check { why: Some(not_run(error)), ..check },
             });
@@ -139,8 +200,18 @@ impl Counterfactuals {
     }
 
     /// `check` with the level that its two runs give it.
-    fn judged(&mut self, check: Check, without: Outcome, change: &ChangeFacts) -> Check {
+    fn judged(&mut self, mut check: Check, runs: ForkRuns, change: &ChangeFacts, output: Option<String>) -> Check {
+        let ForkRuns { with, without: RanInFork { outcome: without, output: output_without } } = runs;
         self.passed.insert(check.command.clone(), without.passed());
+        let output = with.as_ref().map(|with| with.output.clone()).or(output);
+        if let Some(with) = with {
+            check.with.hidden = with.outcome.hidden;
+            // It was ended early.
+            if let Some(hidden) = hidden(&check) {
+                return hidden;
+            }
+            self.passed_with(&check);
+        }
         let judged = judge(&CheckRuns {
             command: &check.command,
             with: &check.with,
@@ -152,8 +223,16 @@ impl Counterfactuals {
         });
         let (with, exit, seconds) = (check.with.exit_code(), without.exit_code(), without.seconds);
         tracing::info!(with, without = exit, seconds, level = ?judged.level, "check run without the changes");
-        Check { without: Some(without), ..judged.onto(check) }
+        let both = check.with.passed() && without.passed();
+        let difference = output.filter(|_| both).and_then(|output| difference::between(&output, &output_without));
+        Check { without: Some(without), difference, ..judged.onto(check) }
     }
+}
+
+/// `check` as one whose exit code says nothing; `None` if it is known.
+pub fn hidden(check: &Check) -> Option<Check> {
+    hidden_exit::unknown(&check.command, &check.with)?;
+    Some(Check { level: Level::Inconclusive, why: Some(Why::ExitHidden), ..check.clone() })
 }
 
 /// What judging needs to know about the change.
@@ -175,57 +254,4 @@ fn facts(command: &str, export: &Export) -> ChangeFacts {
 
 fn path(file: &ExportedFile) -> String {
     String::from_utf8_lossy(&file.path.0).into_owned()
-}
-
-/// Runs `command` in `fork`. `before`: whether it passed there the last time; a run with a different outcome is repeated once,
-/// since either the check was changed or it is flaky.
-async fn run(
-    mut fork: Workspace,
-    command: String,
-    limit: Duration,
-    before: Option<bool>,
-    mut stop: watch::Receiver<bool>,
-) -> Result<Outcome, Why> {
-    let called = tokio::select! {
-        biased;
-        () = stopped(&mut stop) => None,
-        called = twice(&mut fork, &command, limit, before) => Some(called),
-    };
-    if called.is_none() {
-        fork.interrupt();
-    }
-    let sandbox = fork.close().await;
-    // The next start sweeps what could not be cleaned up.
-    let _ = sandbox.close().await;
-    called.unwrap_or_else(|| Err(not_run("interrupted")))
-}
-
-/// Runs once, or twice if the outcome differs from `before`.
-async fn twice(fork: &mut Workspace, command: &str, limit: Duration, before: Option<bool>) -> Result<Outcome, Why> {
-    let first = once(fork, command, limit).await?;
-    if before.is_some_and(|before| before != first.passed())
-        && let Ok(second) = once(fork, command, limit).await
-        && second.passed() != first.passed()
-    {
-        return Err(Why::ChanceWithout);
-    }
-    Ok(first)
-}
-
-async fn once(fork: &mut Workspace, command: &str, limit: Duration) -> Result<Outcome, Why> {
-    match fork.check(command, limit).await.map_err(not_run)? {
-        CallEnd::Result(result) => Ok(outcome(&result)),
-        CallEnd::Died(why) => Err(not_run(why)),
-    }
-}
-
-fn not_run(error: impl std::fmt::Display) -> Why {
-    Why::NotRun { error: error.to_string() }
-}
-
-/// Resolves when `stop` becomes true; never if its sender is gone.
-pub async fn stopped(stop: &mut watch::Receiver<bool>) {
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }

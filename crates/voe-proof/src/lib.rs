@@ -2,7 +2,7 @@
 //!
 //! - [`workspace`]: a toolbox in a sandbox that is started again when it dies; its forks
 //! - `scratch`: the scratch files of a workspace, packed for another
-//! - [`counterfactual`]: running a check without the edits
+//! - [`counterfactual`]: running a check without the edits; `fork_run`: one such run, and the exit code that its command hides
 //! - [`own_tests`]: the repository's own tests that touch the changed files; `runners` finds their commands
 //! - [`cross`]: running the checks of several changes with each of them
 //!
@@ -34,6 +34,7 @@
 
 pub mod counterfactual;
 pub mod cross;
+mod fork_run;
 pub mod own_tests;
 mod runners;
 mod scratch;

@@ -237,6 +237,14 @@ impl Workspace {
             files
                 .extend(export.files.into_iter().filter(|file| file.role.is_code()).map(|file| (file.path, file.base)));
         }
+        self.fork_with(files).await
+    }
+
+    /// The same, with `files` for all that differs from the base: a fork with the edits.
+    pub(crate) async fn fork_with(
+        &mut self,
+        files: Vec<(RawBytes, Option<FileState>)>,
+    ) -> Result<Self, WorkspaceError> {
         let begun = Instant::now();
         let fork = self.sandbox.fork(&self.sandbox.base()).await?;
         tracing::debug!(backend = fork.facts().backend, ms = begun.elapsed().as_millis(), "sandbox forked");
@@ -250,6 +258,11 @@ impl Workspace {
         }
         fork.moved = names;
         Ok(fork)
+    }
+
+    /// An output of this fork with the paths of the workspace that was forked.
+    pub(crate) fn as_in_original(&self, output: &str) -> String {
+        self.moved.iter().fold(output.to_owned(), |text, (original, here)| text.replace(here, original))
     }
 
     /// Ends everything that runs inside; the workspace stays, and the next call starts the toolbox again.

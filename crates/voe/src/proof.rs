@@ -77,6 +77,7 @@ pub(crate) fn render(finish: &Finish, own: bool) -> String {
         let _ = writeln!(out, "Tests of the repository that the patch keeps (they pass without it and with it):\n");
         for check in kept {
             let _ = writeln!(out, "- {}", code(&check.command));
+            difference(&mut out, check);
         }
         let _ = writeln!(out);
     }
@@ -94,6 +95,7 @@ pub(crate) fn render(finish: &Finish, own: bool) -> String {
                 _ => "not run without it",
             };
             let _ = writeln!(out, "- {} ({before})", code(&check.command));
+            difference(&mut out, check);
         }
         let _ = writeln!(out);
     }
@@ -111,6 +113,14 @@ pub(crate) fn render(finish: &Finish, own: bool) -> String {
         }
     );
     out
+}
+
+/// Where the outputs of two runs that passed differ.
+fn difference(out: &mut String, check: &Check) {
+    let Some(difference) = &check.difference else { return };
+    let printed = |line: &str| if line.is_empty() { "nothing".to_owned() } else { code(line) };
+    let (with, without) = (printed(&difference.with), printed(&difference.without));
+    let _ = writeln!(out, "  It prints {with} with the patch and {without} without it, but does not assert that.");
 }
 
 fn files(finish: &Finish) -> String {

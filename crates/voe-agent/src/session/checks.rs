@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use voe_evidence::check::{self, awaits_counterfactual};
-use voe_proof::counterfactual::RequestedRun;
+use voe_proof::counterfactual::{RequestedRun, hidden};
 use voe_proof::{CallEnd, outcome};
 use voe_trace::{Check, Event, Level, Why};
 
@@ -80,6 +80,11 @@ impl Session {
     /// The same without recording it.
     pub(crate) async fn run_command(&mut self, command: &str) -> Result<Option<Check>, AttemptError> {
         let limit = Duration::from_secs_f64(self.strategy.tools.timeout_s.max(self.strategy.evidence.timeout_s));
+        self.run_within(command, limit).await
+    }
+
+    /// The same with a time limit of its own.
+    pub(super) async fn run_within(&mut self, command: &str, limit: Duration) -> Result<Option<Check>, AttemptError> {
         let step = self.log.conversation.step;
         let called = tokio::select! {
             biased;
@@ -97,7 +102,9 @@ impl Session {
                 return Ok(None);
             }
         };
-        Ok(Some(check::of_run(command, step, &result.state.code_tree, outcome(&result))))
+        let check = check::of_run(command, step, &result.state.code_tree, outcome(&result));
+        self.counterfactuals.keep_output(&check, &result.output);
+        Ok(Some(check))
     }
 
     /// What a command shows about the current code, and without the edits where that is possible. It is not run again if the
@@ -137,7 +144,8 @@ impl Session {
             RequestedRun::Known(check) => Ok(self.log.write(Event::Check(check))?),
             // Reported once, and the level stays at `ran`.
             RequestedRun::NoForks(why) => {
-                Ok(self.log.write(Event::Note { text: format!("checks are not run without the edits: {why}") })?)
+                self.log.write(Event::Note { text: format!("checks are not run without the edits: {why}") })?;
+                hidden(check).map_or(Ok(()), |check| Ok(self.log.write(Event::Check(Box::new(check)))?))
             }
         }
     }
