@@ -270,18 +270,21 @@ pub enum Counterfactual {
 }
 
 /// The condition under which "done" is accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GateKeys {
     /// The evidence that the patch needs.
     pub require: Require,
     /// Refusals after which the attempt may end anyway.
     pub refusals: u32,
+    /// Before the end is accepted, the repository's own tests that touch the change are run with and without it, for at most this
+    /// many seconds; one that turned red is a refusal. 0: they are not run.
+    pub own_tests_s: f64,
 }
 
 impl Default for GateKeys {
     fn default() -> Self {
-        Self { require: Require::Nothing, refusals: 2 }
+        Self { require: Require::Nothing, refusals: 2, own_tests_s: 0.0 }
     }
 }
 

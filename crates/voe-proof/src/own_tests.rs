@@ -7,7 +7,7 @@ use std::time::Duration;
 use voe_trace::event::ChangeKind;
 use voe_trace::{Check, Outcome};
 
-use crate::runners::{self, RunnerFacts};
+use crate::runners::{self, OwnCommand, RunnerFacts};
 use crate::workspace::{CallEnd, Workspace, WorkspaceError};
 
 /// The time limit for finding them.
@@ -37,12 +37,38 @@ impl Workspace {
     /// # Errors
     /// The workspace can't be reached.
     pub async fn own_tests(&mut self) -> Result<Commands, WorkspaceError> {
+        Ok(match self.own_tests_now().await? {
+            CallEnd::Result(own) => Commands::Found(own.into_iter().map(|own| own.command).collect()),
+            CallEnd::Died(why) => Commands::Died(why),
+        })
+    }
+
+    /// The same, the smallest test file first.
+    ///
+    /// # Errors
+    /// The workspace can't be reached.
+    pub async fn own_tests_smallest_first(&mut self) -> Result<Commands, WorkspaceError> {
+        let mut own = match self.own_tests_now().await? {
+            CallEnd::Result(own) => own,
+            CallEnd::Died(why) => return Ok(Commands::Died(why)),
+        };
+        let script = runners::size_script(&own);
+        if own.len() > 1 && !script.is_empty() {
+            match self.check(&script, LIMIT).await? {
+                CallEnd::Result(result) => runners::smallest_first(&mut own, &result.output),
+                CallEnd::Died(why) => return Ok(Commands::Died(why)),
+            }
+        }
+        Ok(Commands::Found(own.into_iter().map(|own| own.command).collect()))
+    }
+
+    async fn own_tests_now(&mut self) -> Result<CallEnd<Vec<OwnCommand>>, WorkspaceError> {
         let state = self.state().await?;
         let changed: Vec<String> =
             state.changes.iter().filter(|c| c.kind != ChangeKind::Deleted).map(|c| c.path.clone()).collect();
         let added: BTreeSet<&str> =
             state.changes.iter().filter(|c| c.kind == ChangeKind::Added).map(|c| c.path.as_str()).collect();
-        self.own_tests_of(&changed, &added).await
+        self.find_own_tests(&changed, &added).await
     }
 
     /// The same for the files `changed`, of which `added` are new.
@@ -54,11 +80,22 @@ impl Workspace {
         changed: &[String],
         added: &BTreeSet<&str>,
     ) -> Result<Commands, WorkspaceError> {
+        Ok(match self.find_own_tests(changed, added).await? {
+            CallEnd::Result(own) => Commands::Found(own.into_iter().map(|own| own.command).collect()),
+            CallEnd::Died(why) => Commands::Died(why),
+        })
+    }
+
+    async fn find_own_tests(
+        &mut self,
+        changed: &[String],
+        added: &BTreeSet<&str>,
+    ) -> Result<CallEnd<Vec<OwnCommand>>, WorkspaceError> {
         Ok(match self.check(&runners::script(changed), LIMIT).await? {
             CallEnd::Result(result) => {
-                Commands::Found(runners::commands(&RunnerFacts::read(&result.output), changed, added))
+                CallEnd::Result(runners::commands(&RunnerFacts::read(&result.output), changed, added))
             }
-            CallEnd::Died(why) => Commands::Died(why),
+            CallEnd::Died(why) => CallEnd::Died(why),
         })
     }
 }

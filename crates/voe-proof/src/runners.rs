@@ -100,14 +100,38 @@ impl RunnerFacts {
     }
 }
 
+/// A command that runs tests of the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OwnCommand {
+    pub(super) command: String,
+    /// The test file, where it runs one.
+    pub(super) file: Option<String>,
+}
+
+/// A shell script that prints the size in bytes of each test file, for [`smallest_first`].
+pub(super) fn size_script(commands: &[OwnCommand]) -> String {
+    let files: Vec<String> = commands.iter().filter_map(|own| own.file.as_deref()).map(quoted).collect();
+    if files.is_empty() { String::new() } else { format!("stat -c '%s %n' -- {} 2>/dev/null", files.join(" ")) }
+}
+
+/// Sorts commands by the size of their test files, which `output` of [`size_script`] has; those without one come last.
+pub(super) fn smallest_first(commands: &mut [OwnCommand], output: &str) {
+    let size = |file: &str| {
+        let sizes = output.lines().filter_map(|line| line.split_once(' '));
+        sizes.filter(|(_, path)| *path == file).find_map(|(size, _)| size.parse::<u64>().ok())
+    };
+    commands.sort_by_key(|own| own.file.as_deref().and_then(size).unwrap_or(u64::MAX));
+}
+
 /// The commands that run the tests which touch `changed`. Tests that the patch `added` are not the repository's own.
-pub(super) fn commands(found: &RunnerFacts, changed: &[String], added: &BTreeSet<&str>) -> Vec<String> {
-    let mut commands: Vec<String> = Vec::new();
-    let mut push = |command: String| {
-        if !commands.contains(&command) {
-            commands.push(command);
+pub(super) fn commands(found: &RunnerFacts, changed: &[String], added: &BTreeSet<&str>) -> Vec<OwnCommand> {
+    let mut commands: Vec<OwnCommand> = Vec::new();
+    let mut add = |own: OwnCommand| {
+        if !commands.contains(&own) {
+            commands.push(own);
         }
     };
+    let mut push = |command: String| add(OwnCommand { command, file: None });
     let mut other = false;
     let mut scripts = Vec::new();
     for path in changed {
@@ -138,17 +162,14 @@ pub(super) fn commands(found: &RunnerFacts, changed: &[String], added: &BTreeSet
     }
     let python = python(found, changed, added);
     other |= python.is_empty() && changed.iter().any(|path| path.ends_with(".py"));
-    python.into_iter().for_each(&mut push);
-    if other && found.has("make test") {
-        push("make test".into());
-    } else if other && found.has("make check") {
-        push("make check".into());
-    }
+    let make = ["make test", "make check"].into_iter().find(|make| other && found.has(make));
+    python.into_iter().for_each(&mut add);
+    make.into_iter().for_each(|make| add(OwnCommand { command: make.into(), file: None }));
     commands
 }
 
 /// One command for each Python test file, so that a file which failed before does not hide another.
-fn python(found: &RunnerFacts, changed: &[String], added: &BTreeSet<&str>) -> Vec<String> {
+fn python(found: &RunnerFacts, changed: &[String], added: &BTreeSet<&str>) -> Vec<OwnCommand> {
     let own = changed.iter().filter(|path| path.ends_with(".py") && is_test(path));
     let mut files: Vec<&String> =
         found.tests.iter().chain(own).filter(|path| is_test(path) && !added.contains(path.as_str())).collect();
@@ -160,7 +181,7 @@ fn python(found: &RunnerFacts, changed: &[String], added: &BTreeSet<&str>) -> Ve
         .into_iter()
         .map(|file| {
             let in_tests = file.strip_prefix("tests/");
-            match (in_tests, manage) {
+            let command = match (in_tests, manage) {
                 (Some(label), _) if found.has("runtests.py") => {
                     format!("python3 tests/runtests.py --verbosity 1 {}", quoted(&dotted(label)))
                 }
@@ -177,7 +198,8 @@ fn python(found: &RunnerFacts, changed: &[String], added: &BTreeSet<&str>) -> Ve
                 }
                 _ if found.has("tox") => format!("tox -q -- {}", quoted(file)),
                 _ => format!("python3 -m unittest -q {}", quoted(file)),
-            }
+            };
+            OwnCommand { command, file: Some(file.clone()) }
         })
         .collect()
 }
@@ -223,7 +245,19 @@ mod tests {
 
     fn commands_for(output: &str, changed: &[&str]) -> Vec<String> {
         let changed: Vec<String> = changed.iter().map(|path| (*path).to_owned()).collect();
-        commands(&RunnerFacts::read(output), &changed, &BTreeSet::new())
+        let own = commands(&RunnerFacts::read(output), &changed, &BTreeSet::new());
+        own.into_iter().map(|own| own.command).collect()
+    }
+
+    #[test]
+    fn the_smallest_test_file_comes_first_and_a_whole_suite_last() {
+        let own = |file: &str| OwnCommand { command: format!("t {file}"), file: Some(file.into()) };
+        let all = OwnCommand { command: "make test".into(), file: None };
+        let mut commands = [all.clone(), own("b c.py"), own("a.py")];
+        assert_eq!(size_script(&commands), "stat -c '%s %n' -- 'b c.py' a.py 2>/dev/null");
+        smallest_first(&mut commands, "300 b c.py\n12 a.py\n");
+        assert_eq!(commands, [own("a.py"), own("b c.py"), all]);
+        assert_eq!(size_script(&commands[2..]), "");
     }
 
     #[test]
@@ -271,10 +305,10 @@ mod tests {
         let commands = commands(&found, &["pkg/a.py".into()], &BTreeSet::from(["tests/test_new.py"]));
         assert_eq!(commands.len(), FILES);
         assert!(
-            commands[0].ends_with("tests/test_a.py") && commands[1].ends_with("pkg/tests/test_near.py"),
+            commands[0].command.ends_with("tests/test_a.py") && commands[1].command.ends_with("pkg/tests/test_near.py"),
             "{commands:?}"
         );
-        assert!(!commands.iter().any(|command| command.contains("test_new")));
+        assert!(!commands.iter().any(|own| own.command.contains("test_new")));
     }
 
     #[test]

@@ -81,18 +81,30 @@ impl Loop {
             let fact = self.session.users_check_if_due().await?;
             self.session.pending_facts.extend(fact.filter(|_| self.session.tells()));
         }
-        let (step, level) = (self.session.log.conversation.step, self.session.log.ledger.level());
-        for policy in self.policies() {
-            for action in policy.on_done(self.view()) {
-                let PolicyAction::Refuse(refusal) = action else { continue };
-                let mut parts = std::mem::take(&mut self.session.pending_facts);
-                parts.push(refusal);
-                let text = parts.join("\n\n");
-                self.session.log.write(Event::Gate { step, accepted: false, level, text: text.clone() })?;
-                return Ok(Some(text));
+        let mut refusal = self.refusal();
+        if refusal.is_none() && self.session.own_tests_due() {
+            let broken = self.session.own_tests_at_gate().await?;
+            if self.session.tells() {
+                self.session.pending_facts.extend(broken);
             }
+            refusal = self.refusal();
         }
-        Ok(None)
+        let Some(refusal) = refusal else { return Ok(None) };
+        let (step, level) = (self.session.log.conversation.step, self.session.log.ledger.level());
+        let mut parts = std::mem::take(&mut self.session.pending_facts);
+        parts.push(refusal);
+        let text = parts.join("\n\n");
+        self.session.log.write(Event::Gate { step, accepted: false, level, text: text.clone() })?;
+        Ok(Some(text))
+    }
+
+    /// The first refusal of a policy, if there is one.
+    fn refusal(&self) -> Option<String> {
+        let actions = self.policies().flat_map(|policy| policy.on_done(self.view()));
+        actions.into_iter().find_map(|action| match action {
+            PolicyAction::Refuse(refusal) => Some(refusal),
+            _ => None,
+        })
     }
 
     /// The policies, in the order in which they are asked.

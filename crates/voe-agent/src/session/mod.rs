@@ -2,13 +2,14 @@
 //! decisions.
 //!
 //! - `ask`: one request; `compaction`, `restart`: keep the conversation within the window
-//! - `checks`: runs commands as checks, with and without the edits
+//! - `checks`: runs commands as checks, with and without the edits; `own_tests`: the repository's own tests
 //! - [`finish`]: the final evidence, and the patch
 
 mod ask;
 mod checks;
 mod compaction;
 pub mod finish;
+mod own_tests;
 mod restart;
 
 use std::sync::Arc;

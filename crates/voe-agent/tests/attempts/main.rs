@@ -4,6 +4,7 @@
 mod evidence;
 mod grid;
 mod hidden;
+mod own_tests;
 mod reasons;
 mod red_first;
 
@@ -32,12 +33,15 @@ fn main() -> ExitCode {
         hidden::one_test_that_turned_green_proves_beside_one_that_fails_either_way,
         hidden::a_test_that_turned_red_refutes_whatever_the_exit_codes_are,
         hidden::a_check_that_only_prints_is_vacuous_and_the_difference_is_told,
+        own_tests::the_gate_runs_the_repositorys_own_tests_and_refuses_a_regression,
+        own_tests::the_gate_records_own_tests_that_the_change_keeps,
         reasons::a_check_that_lost_its_own_file_refutes_nothing,
         reasons::a_file_that_the_change_deletes_is_a_regression_of_what_runs_it,
         reasons::a_missing_runner_refutes_nothing,
         reasons::a_red_check_that_was_green_before_refutes_nothing_and_one_that_never_was_does,
         reasons::a_crash_of_the_check_itself_shows_nothing,
         reasons::a_name_that_the_patch_adds_proves_only_with_an_assertion,
+        reasons::the_repositorys_own_tests_are_kept_and_a_test_of_the_change_is_vacuous,
         reasons::a_gate_that_requires_a_run_accepts_any_check_that_passed,
         grid::a_verification_that_fails_once_is_recovered_from_and_then_passes,
         grid::where_recovery_loses_a_right_fix_the_best_evidenced_state_is_handed_in,
