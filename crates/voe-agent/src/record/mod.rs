@@ -5,6 +5,7 @@
 //! - [`habits`]: whether the model repeats itself ([`loops`]), and which edits it has not verified ([`edits`])
 //! - `own_text`: which part of the first messages was not added by a compaction
 //! - [`history`]: the states of the workspace and the verdicts on them
+//! - `unsent`: facts about checks that the model does not have yet
 
 pub mod counters;
 pub mod edits;
@@ -12,6 +13,7 @@ pub mod habits;
 pub mod history;
 pub mod loops;
 pub(crate) mod own_text;
+pub(crate) mod unsent;
 
 use voe_evidence::Ledger;
 use voe_model::Delta;
@@ -22,6 +24,7 @@ use counters::Counters;
 use habits::Habits;
 use history::StateHistory;
 use own_text::OwnText;
+use unsent::UnsentFacts;
 
 use crate::record::loops::Repetition;
 use crate::strategy::Strategy;
@@ -56,6 +59,8 @@ pub struct Log {
     habits: Habits,
     /// Which part of the first messages was not added by a compaction.
     pub(crate) own_text: OwnText,
+    /// Facts about checks that the model does not have yet.
+    pub(crate) unsent: UnsentFacts,
     /// The file with the scratch files as they were at the end of the last step, where they are kept.
     pub scratch: Option<String>,
     /// The last patch, in case the workspace is lost.
@@ -76,6 +81,7 @@ impl Log {
             counters,
             habits,
             own_text: OwnText::default(),
+            unsent: UnsentFacts::default(),
             scratch: None,
             patch: String::new(),
         };
@@ -106,6 +112,7 @@ impl Log {
         self.own_text.apply(event, &self.conversation.messages);
         self.conversation.apply(event);
         self.ledger.apply(event);
+        self.unsent.apply(event);
         self.history.apply(event);
         match event {
             Event::Patch { patch, .. } => self.patch.clone_from(patch),

@@ -24,6 +24,7 @@ use voe_trace::event::{MessageOrigin, Start, Task, ToolResult};
 use voe_trace::{Event, Message, Reason, Record, ToolCall, WriteError, Writer};
 
 use crate::end::{AttemptError, LoopEnd};
+use crate::facts::fact;
 use crate::plan::AttemptPlan;
 use crate::record::{Log, Observer};
 use crate::strategy::{Counterfactual, Strategy};
@@ -46,7 +47,7 @@ pub struct Session {
     pub(crate) estimator: Estimator,
     pub(crate) counterfactuals: Counterfactuals,
     pub(crate) deadline: Option<Instant>,
-    /// Facts about checks that the model does not have yet.
+    /// Facts about checks that the model does not have yet. An attempt that is resumed gets them from its record.
     pub(crate) pending_facts: Vec<String>,
     /// Where the base can be read outside the sandbox.
     pub(crate) pristine: BaseSource,
@@ -82,6 +83,8 @@ impl Session {
             env: std::collections::BTreeMap::new(),
             byproducts: Vec::new(),
         };
+        let tells = keys.evidence.counterfactual == Counterfactual::Tell;
+        let pending_facts = log.unsent.checks().iter().filter(|_| tells).map(fact).collect();
         let wall = Duration::try_from_secs_f64(keys.limits.wall_s - log.elapsed()).unwrap_or_default();
         Ok(Self {
             tools: if keys.pipeline.is_some() { Vec::new() } else { tools::offered(keys) },
@@ -103,7 +106,7 @@ impl Session {
             stop: plan.stop,
             stream: plan.stream,
             estimator: Estimator::default(),
-            pending_facts: Vec::new(),
+            pending_facts,
         })
     }
 

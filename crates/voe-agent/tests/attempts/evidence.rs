@@ -3,6 +3,7 @@
 use serde_json::json;
 use voe_testkit::replies::{CHECK, bash, call, cure, done};
 use voe_testkit::{Lab, STATS};
+use voe_trace::Event;
 
 pub(crate) fn a_check_decided_by_chance_proves_nothing() {
     let lab = Lab::new(&[STATS]);
@@ -68,4 +69,27 @@ pub(crate) fn a_test_that_the_model_writes_goes_into_the_run_without_its_edits()
     let write = call("file_write", json!({"path": "tests/test_mean.py", "content": test}));
     let played = lab.play("prove-on-edit", &[cure(), write, bash(check), done()]);
     assert_eq!(played.check(check)["level"], "proven", "{played}");
+}
+
+pub(crate) fn a_fact_that_was_recorded_but_not_sent_when_voe_was_killed_goes_with_the_next_result_after_resuming() {
+    let lab = Lab::new(&[STATS]);
+    lab.play("prove-on-edit", &[cure(), bash(CHECK), bash("true"), done()]);
+    // The run without the edits has ended; the call whose result would have carried what it showed has not.
+    let judged = |event: &Event| matches!(event, Event::Check(check) if check.without.is_some());
+    let played = lab.resume("prove-on-edit", &[bash("true"), done()], judged);
+    let facts: Vec<usize> =
+        played.texts().iter().map(|text| text.matches("was also run on a copy without your changes").count()).collect();
+    // The edit, the check, the call that was cut off, and the one after resuming.
+    assert_eq!(facts, [0, 0, 0, 1], "{played}");
+    assert_eq!(played.finish()["evidence"]["level"], "proven", "{played}");
+}
+
+pub(crate) fn a_fact_that_the_model_has_is_not_sent_again_after_resuming() {
+    let lab = Lab::new(&[STATS]);
+    lab.play("prove-on-edit", &[cure(), bash(CHECK), bash("true"), bash("true"), done()]);
+    let third = |event: &Event| matches!(event, Event::StepEnd { step: 3, .. });
+    let played = lab.resume("prove-on-edit", &[bash("true"), done()], third);
+    let facts: Vec<usize> =
+        played.texts().iter().map(|text| text.matches("was also run on a copy without your changes").count()).collect();
+    assert_eq!(facts, [0, 0, 1, 0], "{played}");
 }

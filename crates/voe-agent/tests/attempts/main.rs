@@ -43,6 +43,8 @@ fn main() -> ExitCode {
         reasons::a_name_that_the_patch_adds_proves_only_with_an_assertion,
         reasons::the_repositorys_own_tests_are_kept_and_a_test_of_the_change_is_vacuous,
         reasons::a_gate_that_requires_a_run_accepts_any_check_that_passed,
+        evidence::a_fact_that_was_recorded_but_not_sent_when_voe_was_killed_goes_with_the_next_result_after_resuming,
+        evidence::a_fact_that_the_model_has_is_not_sent_again_after_resuming,
         grid::a_verification_that_fails_once_is_recovered_from_and_then_passes,
         grid::where_recovery_loses_a_right_fix_the_best_evidenced_state_is_handed_in,
         grid::an_inconclusive_verdict_is_neither_pass_nor_fail_and_is_recorded,
