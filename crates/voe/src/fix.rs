@@ -1,5 +1,6 @@
 //! `voe fix`: a problem in this repository.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use voe_model::Model;
 use voe_repo::{Repo, UndoPoint};
 use voe_sandbox::BackendChoice;
 use voe_search::Work;
-use voe_trace::Writer;
 use voe_trace::event::{Reason, ResumedFrom, Start, Task};
+use voe_trace::{Record, Trajectory, Writer};
 use voe_untrusted::UntrustedDir;
 
 use crate::flags::OutputFlags;
@@ -186,8 +187,13 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
         stop: session::stop_on_signals(args.output.json)?,
         time: start.time.clone(),
     };
-    let records = &record.trajectory.records;
-    let writer = Writer::append(&places.trajectory(), records.last().map_or(0.0, |record| record.at))?;
+    let mut records = record.trajectory.records;
+    let before = records.last().map_or(0.0, |record| record.at);
+    if plan.strategy.search.is_some() {
+        records = whole_steps(&places.trajectory(), records)?;
+    }
+    let records = &records;
+    let writer = Writer::append(&places.trajectory(), before)?;
     let from = if stands { ResumedFrom::InPlace } else { ResumedFrom::Record };
     let observer = session::observer(&args.output, stream);
     let files = match voe_trace::last_patch(records) {
@@ -198,6 +204,13 @@ async fn resume(args: &cli::Fix, path: &Path) -> anyhow::Result<u8> {
     trust::record::remember(&places, false)?;
     let finish = session::run(attempt, &places, wishes.apply, &args.output, async |_| Ok(None)).await?;
     Ok(session::code(finish.reason))
+}
+
+/// Cuts a search's record, `records`, after its last complete step: a choice that was not complete is made again as a whole.
+fn whole_steps(path: &Path, records: Vec<Record>) -> anyhow::Result<Vec<Record>> {
+    let Some((whole, end)) = Trajectory::whole_steps(File::open(path)?, path)? else { return Ok(records) };
+    File::options().write(true).open(path)?.set_len(end)?;
+    Ok(whole.records)
 }
 
 /// Finds an undo point for what a resumed attempt does: the one that it has, as long as that can tell the attempt's changes from
@@ -257,7 +270,7 @@ fn adopt(
         // It may have been exchanged since it was read; what is copied is a file, and stays foreign.
         let from = UntrustedDir::open(&record.dir)?.open_file(voe_trace::layout::TRAJECTORY)?;
         let mut from = from.ok_or_else(|| UsageError(format!("{} is gone", record.trajectory.path.display())))?;
-        let mut to = std::fs::File::create_new(places.trajectory())?;
+        let mut to = File::create_new(places.trajectory())?;
         std::io::copy(&mut from, &mut to)?;
         if let Some(undo) = &places.undo {
             UndoPoint::begin(repo, undo)?;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{self, Bench};
-use crate::{PROBLEM, arms, branches, planted, search};
+use crate::{PROBLEM, arms, branches, fix, planted, search};
 
 #[test]
 fn a_search_that_was_killed_ends_as_if_it_had_not_been() {
@@ -81,6 +81,31 @@ fn a_search_that_was_killed_ends_as_if_it_had_not_been() {
         let alone = run(0);
         assert_eq!(run(3), alone, "{keys}");
     }
+}
+
+#[test]
+fn a_search_that_was_killed_during_its_choice_has_one_choice_in_its_record_when_it_is_resumed() {
+    let bench = Bench::python();
+    let keys = format!("[search]\nkind = \"best-of-n\"\nn = 4\nstrategies = [{}]\n", arms(&bench, 4, "prove-on-edit"));
+    let (strategy, model) = (search(&bench, &keys), bench.script(&planted()));
+    let alone = fix(&bench, &strategy, &model, "local", &["--apply", "no"]).finish();
+    let record = std::path::Path::new(alone["trajectory"].as_str().unwrap());
+    let lines = || -> Vec<String> { std::fs::read_to_string(record).unwrap().lines().map(str::to_owned).collect() };
+    let chosen = |lines: &[String]| lines.iter().filter(|line| line.contains("\"kind\":\"choose\"")).count();
+    // The choice and the patch that it adopts are one step; killed when the choice was written.
+    let whole = lines();
+    let at = whole.iter().position(|line| line.contains("\"tool\":\"choose\"")).unwrap();
+    std::fs::write(record, whole[..=at].join("\n") + "\n").unwrap();
+    assert_eq!(chosen(&whole[..=at]), 1);
+    let resume = ["fix", "--resume", record.to_str().unwrap(), "--sandbox", "local", "--apply", "no", "--json"];
+    let said = bench.voe(&[&resume[..], &["--model", &model]].concat());
+    assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
+    let (finish, lines) = (said.finish(), lines());
+    assert_eq!(chosen(&lines), 1, "{lines:#?}");
+    for key in ["patch", "steps"] {
+        assert_eq!(finish[key], alone[key]);
+    }
+    assert_eq!(finish["evidence"]["level"], "proven");
 }
 
 /// Records below a directory.
