@@ -74,7 +74,6 @@ const READERS: &[(&str, &str)] = &[
     // Texts on their way to a page, from which nothing follows.
     ("voe-report/src/figure/style.rs", "a drawing's own path"),
     ("voe-report/src/viewer/assets.rs", "the viewer's page"),
-    ("voe/src/show/live.rs", "the mark before messages to the model, which people are not shown"),
 ];
 
 /// Methods by which text is read.

@@ -104,16 +104,12 @@ impl Live {
                 }
             }
             Event::Result(result) => self.result(result),
-            Event::Nudge { text, .. } => {
-                let text = text.trim_start_matches(voe_agent::prompt::HARNESS).trim();
-                self.line(paint.yellow(&format!("voe → model: {}", indented(text, 6))));
+            // As the model gets it, with the mark of voe's messages.
+            Event::Nudge { text, .. } | Event::Gate { accepted: false, text, .. } => {
+                self.line(paint.yellow(&format!("voe → model: {}", indented(text.trim(), 6))));
             }
             Event::Check(check) if check.without.is_some() || check.why.is_some() => {
                 self.line(paint.cyan(&format!("voe: {}", super::block::check_line(check))));
-            }
-            Event::Gate { accepted: false, text, .. } => {
-                let text = text.trim_start_matches(voe_agent::prompt::HARNESS).trim();
-                self.line(paint.yellow(&format!("voe → model: {}", indented(text, 6))));
             }
             Event::Message { origin: MessageOrigin::Strategy, message, .. } => {
                 self.line(paint.yellow(&format!("voe → model: {}", indented(&message.content, 6))));
