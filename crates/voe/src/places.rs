@@ -11,7 +11,7 @@ use voe_untrusted::{UntrustedDir, atomic_write};
 
 use crate::UsageError;
 
-/// The file next to an attempt's record that says where the attempt's parts are.
+/// The file next to an attempt's record, and in its undo point, that says where the attempt's parts are.
 pub(crate) const ABOUT: &str = "attempt.json";
 /// Where a base is kept that would otherwise be gone.
 pub(crate) const STORE: &str = "store";
@@ -40,7 +40,17 @@ impl AttemptPaths {
     }
 
     pub(crate) fn save(&self) -> anyhow::Result<()> {
-        put(&self.dir.join(ABOUT), &serde_json::to_vec_pretty(self)?)
+        let text = serde_json::to_vec_pretty(self)?;
+        if let Some(undo) = &self.undo {
+            put(&undo.join(ABOUT), &text)?;
+        }
+        put(&self.dir.join(ABOUT), &text)
+    }
+
+    /// The attempt of the undo point in `undo`, which is in the state directory.
+    pub(crate) fn of_undo(undo: &Path) -> Option<Self> {
+        let text = UntrustedDir::open(undo).ok()?.read(ABOUT, MOST_ABOUT).ok()??;
+        serde_json::from_slice(&text).ok()
     }
 
     /// Removes what was made for an attempt that did not begin.

@@ -1,7 +1,12 @@
 //! `voe undo`: reverts the changes of the last `voe fix`.
 
-use voe_repo::{Repo, RepoError, UndoPoint};
+use std::path::{Path, PathBuf};
 
+use voe_repo::{Repo, RepoError, UndoPoint};
+use voe_trace::event::Applied;
+use voe_trace::{Trajectory, layout};
+
+use crate::places::AttemptPaths;
 use crate::{cli, exit, state};
 
 pub(crate) fn run(args: &cli::Undo) -> anyhow::Result<u8> {
@@ -26,10 +31,21 @@ pub(crate) fn run(args: &cli::Undo) -> anyhow::Result<u8> {
         outln!("the attempt was interrupted, so everything that changed since it began was restored");
     }
     if report.restored.is_empty() && report.removed.is_empty() && report.git.is_empty() {
-        outln!("nothing had changed");
+        match unapplied(point.dir()) {
+            Some(patch) => outln!("nothing to undo: the patch was not applied; it is in {}", patch.display()),
+            None => outln!("nothing had changed"),
+        }
     }
     if let Some(redo) = &report.redo {
         outln!("the state before this undo was saved in {}", redo.display());
     }
     Ok(exit::OK)
+}
+
+/// The patch of the attempt with this undo point, if it was never applied.
+fn unapplied(undo: &Path) -> Option<PathBuf> {
+    let places = AttemptPaths::of_undo(undo)?;
+    let record = Trajectory::read(&places.trajectory()).ok()?;
+    let unapplied = |finish: &&voe_trace::event::Finish| finish.applied != Applied::Yes && !finish.patch.is_empty();
+    record.finish().filter(unapplied).map(|_| places.dir.join(layout::PATCH))
 }

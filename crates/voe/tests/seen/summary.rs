@@ -77,3 +77,22 @@ fn a_server_that_fails() {
 fn the_users_own_check() {
     outcome("own-check", &[cure(), done()], &["--check", CHECK]);
 }
+
+#[test]
+fn undo_after_a_patch_that_was_not_applied() {
+    let bench = Bench::python();
+    let before = bench.files();
+    let model = bench.script(&[cure(), bash(CHECK), done()]);
+    let fix = |apply| bench.voe(&["fix", "p", "--sandbox", "local", "--apply", apply, "--quiet", "--model", &model]);
+    let said = fix("no");
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    let undone = bench.voe(&["undo"]);
+    assert_eq!(bench.files(), before);
+    insta::with_settings!({ omit_expression => true }, {
+        insta::assert_snapshot!("undo-not-applied", shown(&undone, &bench));
+    });
+    // One that was applied is undone as ever.
+    fix("yes");
+    assert!(bench.voe(&["undo"]).out.contains("restored: stats.py"));
+    assert_eq!(bench.files(), before);
+}
