@@ -87,9 +87,12 @@ impl Workspace {
     /// The toolbox died and can't be started again.
     pub async fn call(&mut self, tool: &str, arguments: &Value, limit: Duration) -> Result<CallEnd, WorkspaceError> {
         let arguments = renamed(arguments, &self.moved);
+        let begun = Instant::now();
         match self.toolbox().await?.call(tool, arguments, limit).await {
             Ok(mut result) => {
                 self.deaths = 0;
+                let (bytes, exit, ms) = (result.output.len(), result.exit, begun.elapsed().as_millis());
+                tracing::debug!(tool, output_bytes = bytes, exit, ms, "tool call ended");
                 self.sandbox.annotate(&mut result);
                 Ok(CallEnd::Result(Box::new(result)))
             }
@@ -245,9 +248,7 @@ impl Workspace {
         &mut self,
         files: Vec<(RawBytes, Option<FileState>)>,
     ) -> Result<Self, WorkspaceError> {
-        let begun = Instant::now();
         let fork = self.sandbox.fork(&self.sandbox.base()).await?;
-        tracing::debug!(backend = fork.facts().backend, ms = begun.elapsed().as_millis(), "sandbox forked");
         let mut names = self.moved.clone();
         names.extend(moved(&self.sandbox, &fork));
         // Only checks run in it. On a large tree, finding what they change would cost more than everything else.

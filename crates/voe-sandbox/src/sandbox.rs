@@ -1,6 +1,7 @@
 //! An open sandbox of any backend.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use voe_protocol::{CallResult, Hello, Setup, Toolbox};
 use voe_trace::event::SandboxFacts;
@@ -24,10 +25,13 @@ impl Sandbox {
     /// work here.
     pub async fn open(spec: SandboxConfig) -> Result<Self, SandboxError> {
         fit::check(&spec)?;
-        match KINDS.iter().find(|kind| kind.choice == spec.choice) {
-            Some(kind) => Ok(Self((kind.open)(spec).await?)),
-            None => strongest(spec).await,
-        }
+        let begun = Instant::now();
+        let sandbox = match KINDS.iter().find(|kind| kind.choice == spec.choice) {
+            Some(kind) => Self((kind.open)(spec).await?),
+            None => strongest(spec).await?,
+        };
+        tracing::info!(backend = sandbox.facts().backend, ms = begun.elapsed().as_millis(), "sandbox opened");
+        Ok(sandbox)
     }
 
     /// A sandbox of the caller's own backend.
@@ -97,7 +101,10 @@ impl Sandbox {
     /// # Errors
     /// `at` is another backend's snapshot, or the sandbox can't be opened.
     pub async fn fork(&self, at: &Snapshot) -> Result<Self, SandboxError> {
-        self.0.fork(at).await.map(Self)
+        let begun = Instant::now();
+        let fork = Self(self.0.fork(at).await?);
+        tracing::debug!(backend = fork.facts().backend, ms = begun.elapsed().as_millis(), "sandbox forked");
+        Ok(fork)
     }
 
     /// Ends it. Drop the toolbox first.

@@ -178,9 +178,7 @@ impl Search {
                 let at = spec.snapshot().filter(|_| steps::own_mark(&self.shared.dir(spec.id), &spec.begin).is_none());
                 let sandbox = self.host.workspace().sandbox();
                 let at = at.cloned().unwrap_or_else(|| sandbox.base());
-                let begun = std::time::Instant::now();
                 let sandbox = sandbox.fork(&at).await.map_err(voe_proof::WorkspaceError::from)?;
-                tracing::debug!(backend = sandbox.facts().backend, ms = begun.elapsed().as_millis(), "sandbox forked");
                 running.spawn(rollout::run(Arc::clone(&self.shared), spec, sandbox));
             }
             match running.join_next().await {

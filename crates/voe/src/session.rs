@@ -46,10 +46,7 @@ pub(crate) async fn sandbox_at(
     if voe_sandbox::capabilities(spec.choice).mounts {
         spec.mount_at = mount_at.map(PathBuf::from);
     }
-    let begun = std::time::Instant::now();
-    let sandbox = Sandbox::open(spec).await?;
-    tracing::info!(backend = sandbox.facts().backend, ms = begun.elapsed().as_millis(), "sandbox opened");
-    Ok(sandbox)
+    Ok(Sandbox::open(spec).await?)
 }
 
 /// What the settings ask of a sandbox.

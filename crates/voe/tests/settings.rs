@@ -228,7 +228,12 @@ fn the_log_goes_to_standard_error_and_leaves_json_as_it_is() {
         assert_eq!(said.code, 0, "{}", said.err);
         said.finish();
         assert_eq!(said.err.contains(" DEBUG voe_repo::git: git"), has_git, "{}", said.err);
-        assert_eq!(said.err.contains("INFO voe::session: sandbox opened"), !more.is_empty(), "{}", said.err);
+        assert_eq!(said.err.contains("INFO voe_sandbox::sandbox: sandbox opened"), !more.is_empty(), "{}", said.err);
+        // Each call of the model's with its size and time.
+        let calls = said.err.lines().filter(|line| line.contains("voe_proof::workspace: tool call ended"));
+        let calls: Vec<&str> = calls.collect();
+        assert_eq!(calls.len(), if more == ["-vv"] { 2 } else { 0 }, "{}", said.err);
+        assert!(calls.iter().all(|line| line.contains("output_bytes=") && line.contains("ms=")), "{calls:?}");
         // Nothing of what the model said or did.
         for text in ["stats.py", "mean([])", "TASK_COMPLETE", "sum(xs)"] {
             assert!(!said.err.contains(text), "{text}: {}", said.err);

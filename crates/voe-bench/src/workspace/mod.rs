@@ -29,7 +29,7 @@ use crate::native::{Native, no_other_sandbox};
 use crate::run::place::CommandLimits;
 pub use checkout::Checkout;
 pub use error::{PrepareError, Remedy};
-use open::{copy, opened};
+use open::copy;
 pub use origins::Origins;
 pub use prepared::{PreparedTask, TESTBED};
 
@@ -200,7 +200,7 @@ impl Workspaces {
             spec.home = home.join("sandbox");
         }
         if !can.mounts {
-            let sandbox = opened(spec).await?;
+            let sandbox = Sandbox::open(spec).await?;
             let at = sandbox.workspace().to_owned();
             return Ok(TaskSandbox { sandbox, at });
         }
@@ -213,7 +213,7 @@ impl Workspaces {
             if prepared.checkout_in_image {
                 spec.workspace = PathBuf::new();
             }
-            return Ok(TaskSandbox { sandbox: opened(spec).await?, at: TESTBED.into() });
+            return Ok(TaskSandbox { sandbox: Sandbox::open(spec).await?, at: TESTBED.into() });
         }
         spec.overlays.clone_from(&prepared.overlays);
         if let Some(tmp) = tmp {
@@ -221,7 +221,7 @@ impl Workspaces {
             spec.tmp = Some(tmp.to_owned());
         }
         let has_environment = !prepared.overlays.is_empty();
-        let sandbox = opened(spec).await;
+        let sandbox = Sandbox::open(spec).await;
         let sandbox = sandbox.map_err(|error| if has_environment { no_other_sandbox(error) } else { error })?;
         Ok(TaskSandbox { sandbox, at: TESTBED.into() })
     }

@@ -3,17 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use voe_sandbox::{Sandbox, SandboxConfig, SandboxError};
-
 use super::error::PrepareError;
-
-/// Opens a sandbox and logs it.
-pub(super) async fn opened(spec: SandboxConfig) -> Result<Sandbox, SandboxError> {
-    let begun = std::time::Instant::now();
-    let sandbox = Sandbox::open(spec).await?;
-    tracing::debug!(backend = sandbox.facts().backend, ms = begun.elapsed().as_millis(), "sandbox opened");
-    Ok(sandbox)
-}
 
 /// Copies a tree with its modes, times and links; shares the blocks where the file system can.
 pub(super) async fn copy(from: &Path, to: &Path) -> Result<(), PrepareError> {
