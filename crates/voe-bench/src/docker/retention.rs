@@ -1,7 +1,6 @@
 //! Limits how many fetched images are kept: all official ones together take some 280 GB.
 
 use std::path::Path;
-use std::str::FromStr;
 
 use voe_sandbox::{Images, SandboxError};
 
@@ -21,30 +20,6 @@ pub enum Retention {
     Number(usize),
     /// As many images as fit in this many bytes.
     Bytes(u64),
-}
-
-impl FromStr for Retention {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is neither a number of images nor a size; give e.g. 10 or 50GB");
-        let lower = text.trim().to_lowercase();
-        if lower == "all" {
-            return Ok(Self::All);
-        }
-        let digits = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let number: u64 = digits.trim().parse().map_err(|_| wrong())?;
-        let unit = match &lower[digits.len()..] {
-            "" => return usize::try_from(number).map(Self::Number).map_err(|_| wrong()),
-            "gb" | "g" => 1_000_000_000,
-            "gib" => 1 << 30,
-            "mb" | "m" => 1_000_000,
-            "mib" => 1 << 20,
-            "tb" | "t" => 1_000_000_000_000,
-            _ => return Err(wrong()),
-        };
-        number.checked_mul(unit).map(Self::Bytes).ok_or_else(wrong)
-    }
 }
 
 /// An image that voe made from an official one.
@@ -138,16 +113,6 @@ fn within(retention: Retention, all: &[RetainedImage]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_policy_is_a_number_of_images_or_a_size() {
-        assert_eq!("10".parse(), Ok(Retention::Number(10)));
-        assert_eq!("50GB".parse(), Ok(Retention::Bytes(50_000_000_000)));
-        assert_eq!("4 GiB".parse(), Ok(Retention::Bytes(4 << 30)));
-        assert_eq!("all".parse(), Ok(Retention::All));
-        assert!("many".parse::<Retention>().unwrap_err().contains("e.g. 10 or 50GB"));
-        assert!("99999999999TB".parse::<Retention>().is_err());
-    }
 
     #[test]
     fn one_more_image_comes_while_the_policy_has_room_for_it() {

@@ -15,7 +15,7 @@ use voe_sandbox::{BackendChoice, Images};
 
 use super::{cache_dir, hide};
 use crate::settings::table::{BACKEND, DISK, ENV, IMAGE, MEMORY, PROCESSES, READ};
-use crate::settings::{Settings, words};
+use crate::settings::{Settings, units, words};
 use crate::{UsageError, trust};
 
 /// Where tasks run.
@@ -58,6 +58,17 @@ impl GradedBy {
     }
 }
 
+/// How many fetched images are kept: `all`, a number of them, or their total size.
+fn retention(text: &str) -> Result<Retention, String> {
+    if text == "all" {
+        return Ok(Retention::All);
+    }
+    let number = text.parse().map(Retention::Number);
+    number.or_else(|_| units::bytes(text).map(Retention::Bytes)).map_err(|_| {
+        format!("{text:?} is neither a number of images nor a size; give a number such as 10, or a size such as 50GiB")
+    })
+}
+
 /// Where commands run.
 #[derive(Debug, clap::Args, Default, Clone)]
 pub(super) struct PlaceFlags {
@@ -68,7 +79,7 @@ pub(super) struct PlaceFlags {
     #[arg(long, value_name = "IMAGE")]
     pub(super) image: Option<String>,
     /// Fetched images to keep: a number or a total size [default: as many as fit on the disk]
-    #[arg(long, value_name = "N|SIZE")]
+    #[arg(long, value_name = "N|SIZE", value_parser = retention)]
     pub(super) keep_images: Option<Retention>,
     /// Pinned environments of official tasks (environments.json)
     #[arg(long, value_name = "FILE")]
@@ -296,5 +307,22 @@ impl ResolvedPlace {
                 Some(Docker::connect(place.sandbox, place.image.clone(), keep.unwrap_or_default()).await?);
         }
         Ok(workspaces)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_kept_by_number_or_by_a_size_as_settings_have_it() {
+        assert_eq!(retention("10"), Ok(Retention::Number(10)));
+        assert_eq!(retention("all"), Ok(Retention::All));
+        for size in ["50GB", "50 GiB", "1.5T", "512m"] {
+            assert_eq!(retention(size), units::bytes(size).map(Retention::Bytes), "{size}");
+        }
+        for wrong in ["many", "0GB", "-1", "99999999999TB"] {
+            assert!(retention(wrong).unwrap_err().contains("such as 50GiB"), "{wrong}");
+        }
     }
 }
