@@ -45,7 +45,7 @@ pub struct Capabilities {
 /// - a change made by a command is in the next [`Backend::snapshot`], and in no fork of an earlier one;
 /// - a fork shares nothing writable with the sandbox that it came from;
 /// - a fork of [`Snapshot::base`] has the workspace of the start and a copy of the private `/tmp` as it is now.
-pub trait Backend: fmt::Debug + Send + Sync {
+pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The facts to record about it.
     fn facts(&self) -> SandboxFacts;
 
@@ -84,11 +84,17 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// `at` was made by another backend, or the sandbox can't be opened.
     fn fork<'a>(&'a self, at: &'a Snapshot) -> BoxFuture<'a, Result<Box<dyn Backend>, SandboxError>>;
 
-    /// Ends it, waiting for what has to be cleaned up elsewhere. The toolbox is dropped first.
+    /// Ends it, waiting for what has to be cleaned up elsewhere; where dropping it is enough, that is all. The toolbox is
+    /// dropped first.
     ///
     /// # Errors
     /// Something could not be cleaned up.
-    fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), SandboxError>>;
+    fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), SandboxError>> {
+        Box::pin(async move {
+            drop(self);
+            Ok(())
+        })
+    }
 }
 
 /// The state of a workspace at one moment. Owns the files that it needs until it is dropped.

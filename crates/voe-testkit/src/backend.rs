@@ -126,11 +126,4 @@ impl Backend for TestBackend {
             Ok(Box::new(fork) as Box<dyn Backend>)
         })
     }
-
-    fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), SandboxError>> {
-        Box::pin(async move {
-            drop(self);
-            Ok(())
-        })
-    }
 }

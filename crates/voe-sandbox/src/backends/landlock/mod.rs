@@ -302,13 +302,6 @@ impl Backend for Landlock {
             Ok(Box::new(fork) as Box<dyn Backend>)
         })
     }
-
-    fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), SandboxError>> {
-        Box::pin(async move {
-            drop(self);
-            Ok(())
-        })
-    }
 }
 
 impl Drop for Landlock {

@@ -305,13 +305,6 @@ impl Backend for Local {
             Ok(Box::new(fork) as Box<dyn Backend>)
         })
     }
-
-    fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), SandboxError>> {
-        Box::pin(async move {
-            drop(self);
-            Ok(())
-        })
-    }
 }
 
 impl Drop for Local {
