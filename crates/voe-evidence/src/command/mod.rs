@@ -46,8 +46,11 @@ pub fn is_check(command: &str) -> bool {
 
 /// Whether a command ends with `cd`, so that the next call would not start where this one ended.
 pub fn ends_with_cd(command: &str) -> bool {
+    // What ends with a body in braces most likely only defines a function; a `}` of its own is not one of `${…}`.
+    let body = command.trim_end().strip_suffix('}').is_some_and(|rest| rest.ends_with([' ', '\t', '\n', ';']));
     let line = words::parse(command);
-    line.clear
+    !body
+        && line.clear
         && line.commands.last().is_some_and(|last| !last.nested && matches!(last.name(), Some("cd" | "pushd" | "popd")))
 }
 
@@ -164,6 +167,12 @@ mod tests {
         assert!(!ends_with_cd("cd src && ls"));
         assert!(!ends_with_cd("(cd src)"));
         assert!(!ends_with_cd("echo 'cd x'"));
+        for defines in ["f() { cd x; }", "f() {\n  cd x\n}\n", "function f { cd x; }", "ls; f() { cd x;}"] {
+            assert!(!ends_with_cd(defines), "{defines}");
+        }
+        for changes in ["f() { cd x; }; cd y", "cd ${DIR}", "cd \"${DIR}\"", "if true; then cd x; fi"] {
+            assert!(ends_with_cd(changes), "{changes}");
+        }
     }
 
     proptest! {
