@@ -141,7 +141,7 @@ enum NamesBase<'a> {
 }
 
 impl NamesBase<'_> {
-    /// The text of the file `what` and where names in it start; `None` if it can only be a name and there is no such file.
+    /// The text of the file `what` and where names in it start; `None` if it can only be a name and no file has it.
     fn read(&self, what: &str) -> Result<Option<(String, Self)>, LoadError> {
         match self {
             Self::Path(dir) => {
@@ -271,7 +271,7 @@ fn resolve(what: &str, place: &NamesBase<'_>, depth: usize) -> Result<Table, Loa
     }
     let shipped = SHIPPED.iter().find(|(name, _)| *name == what);
     let file;
-    let (text, stem, beside) = match shipped {
+    let (text, stem, start) = match shipped {
         Some((name, text)) => (*text, (*name).to_owned(), place),
         None => {
             file = place.read(what)?.ok_or_else(|| LoadError::Unknown { name: what.into() })?;
@@ -286,7 +286,7 @@ fn resolve(what: &str, place: &NamesBase<'_>, depth: usize) -> Result<Table, Loa
     if let Some(unknown) = crate::keys::unknown(&table, &SCHEMA) {
         return Err(LoadError::Invalid { name: what.into(), error: unknown.to_string() });
     }
-    if let NamesBase::Path(dir) = beside {
+    if let NamesBase::Path(dir) = start {
         resolve_relative_to(&mut table, dir);
     }
     // The parent's name and description are not inherited.
@@ -295,7 +295,7 @@ fn resolve(what: &str, place: &NamesBase<'_>, depth: usize) -> Result<Table, Loa
     match table.get("extends").cloned() {
         None => Ok(table),
         Some(Value::String(parent)) => {
-            let mut base = resolve(&parent, beside, depth + 1)?;
+            let mut base = resolve(&parent, start, depth + 1)?;
             merge(&mut base, table);
             Ok(base)
         }

@@ -111,7 +111,7 @@ impl Scripts {
         toml::from_str(&text).map_err(|error: toml::de::Error| fail(error.message().to_owned()))
     }
 
-    /// The model of one attempt whose record has `served` replies; `None`: of several attempts, told apart by their requests.
+    /// The model of one attempt whose record has `served` replies; `None`: of several attempts, distinguished by their requests.
     ///
     /// # Errors
     /// No script of the file is for this attempt.

@@ -23,7 +23,7 @@ pub enum KnownReason {
     Flaky,
     /// Tests access a public server.
     Internet(&'static str),
-    /// Tests need an address that never answers; without a network the connection is refused at once.
+    /// Tests need an address that never answers; without a network the connection is refused immediately.
     NeverAnswers,
     /// Tests need packages that only conda has.
     CondaOnly(&'static str),

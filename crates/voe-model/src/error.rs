@@ -73,7 +73,7 @@ pub enum ModelError {
         /// The names that the server lists.
         available: Vec<String>,
     },
-    /// There is no such API at that address.
+    /// That address does not have the API.
     #[error(
         "nothing answers Chat Completions at {url} ({status}: {message}); check --base-url (most servers end it in /v1)"
     )]

@@ -18,7 +18,7 @@ use crate::model::Delta;
 use crate::secret::Secret;
 use crate::sse;
 
-/// How long to wait for the end of a stream after its finish reason: the usage follows at once.
+/// How long to wait for the end of a stream after its finish reason: the usage follows immediately.
 const AFTER_LAST: Duration = Duration::from_secs(10);
 
 /// How long to wait for the body of an error after its status.

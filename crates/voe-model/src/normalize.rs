@@ -70,19 +70,19 @@ pub(crate) fn normalize(raw: Raw, tools: &[ToolSpec], earlier: usize) -> Normali
             reasoning.clone_from(&found.rest);
             "thinking"
         };
-        let Findings { calls, repairs: mended, malformed: wrong, .. } = found;
+        let Findings { calls, repairs: made, malformed: wrong, .. } = found;
         salvaged = !calls.is_empty();
         repairs
             .extend(calls.iter().map(|call| format!("the server gave a call as text, in the {place}: {}", call.name)));
-        repairs.extend(mended);
+        repairs.extend(made);
         kept.extend(calls.into_iter().map(|c| call_of(None, c.name, Value::Object(c.arguments).to_string())));
         malformed = wrong;
     } else {
         content = drop_stray_tags(content);
         for call in calls {
             match arguments_of(&call, tools) {
-                Ok((name, arguments, mended)) => {
-                    repairs.extend(mended);
+                Ok((name, arguments, made)) => {
+                    repairs.extend(made);
                     kept.push(call_of(call.id, name, arguments));
                 }
                 Err(wrong) => {

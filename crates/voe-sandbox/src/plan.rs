@@ -34,7 +34,7 @@ pub(crate) struct SetupPlan {
     pub(crate) writable: Vec<PathBuf>,
     /// Limits.
     pub(crate) bounds: ProcessLimits,
-    /// Set everything up and exit at once with 0, to find out whether it works.
+    /// Set everything up and exit with 0, to find out whether it works.
     pub(crate) rehearsal: bool,
 }
 

@@ -230,7 +230,7 @@ pub(crate) fn mount_attributes(
 ) -> io::Result<()> {
     let attr = MountAttr { set, clear, propagation, userns: 0 };
     let flags = libc::AT_EMPTY_PATH | if below { libc::AT_RECURSIVE } else { 0 };
-    // SAFETY: the path is a C string, the struct has the layout and the size that the kernel is told.
+    // SAFETY: the path is a C string, the struct has the layout and the size that the kernel gets.
     let done = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,

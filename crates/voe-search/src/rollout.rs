@@ -193,7 +193,7 @@ async fn open(
         steps::cut(dir, &mark)?;
         let prefix = steps::prefix(dir, mark)?;
         let from = ResumedFrom::Record;
-        return Ok((origin, go_on(shared, spec, sandbox, dir, &origin, &prefix, false, from).await?));
+        return Ok((origin, continued(shared, spec, sandbox, dir, &origin, &prefix, false, from).await?));
     }
     let _ = fs::remove_dir_all(dir);
     steps::make_dir(dir)?;
@@ -201,7 +201,7 @@ async fn open(
         Begin::Middle { from, prefix, snapshot } => {
             steps::copy(&shared.dir(*from), prefix, dir)?;
             let fork = ResumedFrom::Fork { attempt: *from, step: prefix.mark.step };
-            go_on(shared, spec, sandbox, dir, &origin, prefix, snapshot.is_some(), fork).await?
+            continued(shared, spec, sandbox, dir, &origin, prefix, snapshot.is_some(), fork).await?
         }
         Begin::Fresh | Begin::Work { .. } => {
             let (patch, pack) = match &spec.begin {
@@ -227,7 +227,7 @@ async fn open(
 
 /// Continues from a prefix of its own record, or of one copied to its directory.
 #[allow(clippy::too_many_arguments)]
-async fn go_on(
+async fn continued(
     shared: &RolloutContext,
     spec: &RolloutSpec,
     sandbox: Sandbox,

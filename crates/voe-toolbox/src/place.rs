@@ -70,7 +70,7 @@ pub(crate) fn open_plain(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     }
 }
 
-/// The same without the system call that does it at once.
+/// The same without the system call that does all of it.
 fn by_steps(path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let start = if path.is_absolute() { "/" } else { "." };

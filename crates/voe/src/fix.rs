@@ -223,12 +223,12 @@ fn ready_to_undo(
     stands: bool,
 ) -> anyhow::Result<()> {
     let point = places.undo.as_ref().and_then(|dir| UndoPoint::open(dir).ok());
-    let goes_on = match &point {
+    let continues = match &point {
         Some(point) if in_place => stands && point.is_as_left(repo)?,
         Some(point) => point.takes_patches(),
         None => false,
     };
-    if goes_on {
+    if continues {
         return Ok(());
     }
     let dir = state::new_attempt(&parent.join("undo"), None)?;

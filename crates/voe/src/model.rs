@@ -13,7 +13,7 @@ use crate::settings::words::Provider;
 use crate::settings::{Settings, ValueSource, table};
 use crate::{ModelFailed, UsageError, listener};
 
-/// The limit on one question of a probe: a local server answers at once, a remote one soon.
+/// The limit on one question of a probe: a local server answers immediately, a remote one soon.
 const QUESTION: Duration = Duration::from_secs(5);
 
 /// More than any model's window is, in tokens: what a server claims decides when the conversation is shortened.
@@ -83,7 +83,7 @@ async fn find_among(settings: &Settings, usual: &[LocalServer], kind: ModelNameR
     let mut notes = probe.warnings;
     if unsent {
         notes.push(format!(
-            "your API key was not sent to {}, because voe found that server by itself; to send it, name the server with --base-url",
+            "your API key was not sent to {}, because voe found that server on its own; to send it, name the server with --base-url",
             probe.base_url
         ));
     }

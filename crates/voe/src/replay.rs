@@ -93,7 +93,7 @@ async fn again(args: &cli::ReplayArgs) -> anyhow::Result<u8> {
     Ok(if differences.is_empty() { exit::OK } else { session::code(finish.reason).max(exit::INTERNAL) })
 }
 
-/// The base of a record. One from elsewhere may have it beside it; its own account of where the base lies could name any
+/// The base of a record. One from elsewhere may have it next to it; its own account of where the base lies could name any
 /// directory.
 fn base_of(record: &TrustedRecord) -> anyhow::Result<Base> {
     if let Some(places) = &record.places {
@@ -136,7 +136,7 @@ async fn attempt(
     settings: &Settings,
     places: &AttemptPaths,
 ) -> anyhow::Result<Finish> {
-    // The copy stands where the original stood, so that absolute paths in commands hold; where the sandbox can't do that,
+    // The copy stands where the original stood, so that absolute paths in commands are valid; where the sandbox can't do that,
     // the difference shows in the results. A record from elsewhere doesn't choose what it is mounted over.
     let at = (record.origin == RecordOrigin::Own).then_some(start.task.workspace.as_str());
     let sandbox = session::sandbox_at(settings, &places.repository, &places.dir.join("sandbox"), at).await?;

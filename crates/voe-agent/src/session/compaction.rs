@@ -15,7 +15,7 @@ use crate::prompt::HARNESS;
 use crate::record::own_text::{OwnText, extended_at};
 use crate::strategy::CompactHow;
 
-/// After compaction the conversation should take at most this share of the compaction threshold: else it would start again at once.
+/// After compaction the conversation should take at most this share of the compaction threshold: else the next one would follow immediately.
 const ENOUGH: f64 = 0.7;
 
 /// The separator between the task and what voe adds to it.

@@ -184,9 +184,9 @@ impl Batch {
                 GradeRow { why: Some(error.to_string()), remedy: error.remedy(), ..row("skipped", None) }
             }
             Err(error) => {
-                let told = error.to_string();
-                let outcome = PredictionOutcome::error(&[&cell.log, &told]);
-                GradeRow { why: Some(told), ..row("error", Some(outcome)) }
+                let reason = error.to_string();
+                let outcome = PredictionOutcome::error(&[&cell.log, &reason]);
+                GradeRow { why: Some(reason), ..row("error", Some(outcome)) }
             }
         };
         row.cause = match &cell.verdict {
@@ -205,14 +205,14 @@ impl Batch {
     fn write(&self, dir: &Path, patch: &str, cell: &GradedCell, row: &GradeRow) -> Result<(), voe_untrusted::Error> {
         let dir = self.out.make_dirs(dir)?;
         dir.remove_file(REPORT)?;
-        let told = match &cell.verdict {
+        let verdict = match &cell.verdict {
             Ok(graded) => format!("resolved: {}\n", graded.report.resolved),
             Err(error) => format!("{error}\n"),
         };
         dir.replace("patch.diff", patch.as_bytes())?;
         dir.replace("eval.sh", cell.eval.as_bytes())?;
         dir.replace("test_output.txt", cell.log.as_bytes())?;
-        dir.replace("run_instance.log", format!("{}{told}", cell.apply_log).as_bytes())?;
+        dir.replace("run_instance.log", format!("{}{verdict}", cell.apply_log).as_bytes())?;
         write_cause(&dir, Path::new(CAUSE), row)?;
         GradedWhere { setting: self.setting.clone(), origin: cell.origin.clone() }.write(&dir)?;
         if let Some(report) = row.report.as_ref().and_then(|report| report.to_file(&row.instance_id).ok()) {

@@ -21,7 +21,7 @@ pub struct Grading {
 }
 
 impl Grading {
-    /// Reads the settings of the grades in the directory `dir` of `grades`; `None` if there is no such file.
+    /// Reads the settings of the grades in the directory `dir` of `grades`; `None` if the file does not exist.
     ///
     /// # Errors
     /// A message: the file can't be read, or is not a valid `grading.toml`.

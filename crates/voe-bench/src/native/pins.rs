@@ -81,9 +81,9 @@ impl Pins {
         for (name, environment) in &mut pins.environments {
             environment.name.clone_from(name);
         }
-        if let Some(beside) = specs_beside(path) {
-            let fail = |why: String| format!("cannot read {}: {why}", beside.display());
-            let text = std::fs::read_to_string(&beside).map_err(|error| fail(error.to_string()))?;
+        if let Some(specs) = specs_next_to(path) {
+            let fail = |why: String| format!("cannot read {}: {why}", specs.display());
+            let text = std::fs::read_to_string(&specs).map_err(|error| fail(error.to_string()))?;
             pins.specs = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
             pins.content.specs_sha256 = Some(hex(&Sha256::digest(&text)));
         }
@@ -134,7 +134,7 @@ impl Pins {
     }
 }
 
-fn specs_beside(path: &Path) -> Option<PathBuf> {
+fn specs_next_to(path: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(path.parent()?).ok()?.flatten();
     entries.map(|entry| entry.path()).find(|path| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -65,7 +65,7 @@ pub enum HubError {
         /// HTTP status.
         status: u16,
     },
-    /// The hub has no such file.
+    /// The hub does not have the file.
     #[error("{dataset} on {endpoint} has no file for the split {split}; give a file instead of the suite's name")]
     NoSplit {
         /// The data set.

@@ -127,7 +127,7 @@ impl Suite {
     /// Opens the suite `what`: a known name, or a path to a file. Known suites are downloaded on first use.
     ///
     /// # Errors
-    /// There is no such suite, it can't be read or downloaded, or none of its rows is a task.
+    /// The suite does not exist, it can't be read or downloaded, or none of its rows is a task.
     pub async fn open(what: &str, hub: &Hub) -> Result<Self, SuiteError> {
         let Some(known) = KNOWN.iter().find(|known| known.name == what) else {
             let path = Path::new(what);

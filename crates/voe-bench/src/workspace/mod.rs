@@ -130,9 +130,9 @@ impl Workspaces {
         let shared = cell
             .get_or_init(|| async {
                 self.make(task).await.map(Arc::new).map_err(|error| {
-                    let told = (error.to_string(), error.remedy().unwrap_or(Remedy::Reason));
+                    let reported = (error.to_string(), error.remedy().unwrap_or(Remedy::Reason));
                     own = Some(error);
-                    told
+                    reported
                 })
             })
             .await;

@@ -78,7 +78,7 @@ struct ScriptedFault {
     /// For `context_overflow`.
     prompt: Option<u64>,
     window: Option<u64>,
-    /// Reported as a retry; the next reply follows at once.
+    /// Reported as a retry; the next reply follows immediately.
     transient: bool,
 }
 

@@ -94,7 +94,7 @@ pub fn report(options: &ReportOptions) -> Result<ReportOutput, ReportError> {
     parts::check(&arms)?;
     let made = Made::of(&arms, options.suite.as_ref());
     let Some(out) = &options.out else { return Ok(ReportOutput::Text(made.text(options.format)?)) };
-    let beside = || Folder::named(out.parent().unwrap_or(Path::new("")));
+    let folder_of_out = || Folder::named(out.parent().unwrap_or(Path::new("")));
     let mut written = Vec::new();
     match options.format {
         ReportFormat::Csv if out.is_dir() || out.extension().is_none() => {
@@ -108,11 +108,11 @@ pub fn report(options: &ReportOptions) -> Result<ReportOutput, ReportError> {
         ReportFormat::Md => {
             let stem = out.with_extension("").file_name().unwrap_or_default().to_owned();
             let figures = format!("{}-figures", stem.display());
-            let folder = beside()?;
+            let folder = folder_of_out()?;
             made.figures_to(&folder, Path::new(&figures), &mut written)?;
             written.push(output::file(&folder, out, &made.markdown(Some(&figures)))?);
         }
-        format => written.push(output::file(&beside()?, out, &made.text(format)?)?),
+        format => written.push(output::file(&folder_of_out()?, out, &made.text(format)?)?),
     }
     Ok(ReportOutput::Files(written))
 }

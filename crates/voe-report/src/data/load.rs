@@ -22,7 +22,7 @@ use voe_grade::RunReport;
 /// verdicts (a JSON list with an `instance_id` and true or false for each arm in every row; `table.json:arm` for one).
 ///
 /// # Errors
-/// There is none of these at the path, it can't be read, or it has no such arm.
+/// There is none of these at the path, it can't be read, or it does not have the arm.
 pub fn arms(spec: &str) -> Result<Vec<ArmResults>, ReportError> {
     let (path, wanted) = split(spec);
     let arms = if path.is_dir() { of_run(&RunPlace::dir(&path)?)? } else { of_file(&path)? };

@@ -19,7 +19,7 @@ pub(crate) fn arm_and_trial(name: &str) -> Option<(&str, u32)> {
     (!arm.is_empty()).then_some((arm, trial.parse().ok()?))
 }
 
-/// The tasks of a run from its own `suite.jsonl`; empty if there is no such file.
+/// The tasks of a run from its own `suite.jsonl`; empty if the file does not exist.
 pub(crate) fn suite_of_run(run: &RunPlace) -> Result<BTreeMap<String, TaskFacts>, ReportError> {
     let file = run.join(layout::SUITE);
     let Some(text) = file.text(LONGEST_TEXT)? else { return Ok(BTreeMap::new()) };

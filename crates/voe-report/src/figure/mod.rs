@@ -1,7 +1,7 @@
 //! Figures as SVG, ready for a paper, each with its data as CSV.
 //!
 //! Colors are set as plain attributes for white paper, with a style for dark screens: programs without CSS still show them.
-//! Series differ by dash, marker and hatch too, so that they can be told apart in grayscale.
+//! Series differ by dash, marker and hatch too, so that they can be distinguished in grayscale.
 
 mod axis;
 mod calibration;

@@ -84,7 +84,7 @@ fn row(id: usize, entry: &IndexEntry) -> Value {
     })
 }
 
-/// One attempt: its facts, a line for each step, and its finish. Streams the file. `None` if there is no such attempt.
+/// One attempt: its facts, a line for each step, and its finish. Streams the file. `None` if the attempt does not exist.
 pub fn attempt(index: &ViewerIndex, id: usize) -> Option<Value> {
     let entry = index.entries.get(id)?;
     let (mut steps, mut before) = (Vec::<Value>::new(), json!({"marks": []}));
@@ -107,7 +107,7 @@ pub fn attempt(index: &ViewerIndex, id: usize) -> Option<Value> {
                 "asked": r.message.tool_calls.len(), "calls": [], "marks": [], "malformed": r.malformed.is_some(), "repaired": !r.repairs.is_empty(),
             })),
             Event::Result(r) => {
-                let call = json!({"tool": r.tool, "line": line(&told(&r.arguments)), "ok": r.ok, "exit": r.exit, "ended_by": r.ended_by.map(|by| by.to_string()),
+                let call = json!({"tool": r.tool, "line": line(&arguments_line(&r.arguments)), "ok": r.ok, "exit": r.exit, "ended_by": r.ended_by.map(|by| by.to_string()),
                     "seconds": r.seconds, "files": r.changes.iter().map(|c| &c.path).collect::<Vec<_>>(),
                     "added": r.changes.iter().map(|c| c.added).fold(0, u64::saturating_add), "removed": r.changes.iter().map(|c| c.removed).fold(0, u64::saturating_add)});
                 if let Some(calls) = steps.last_mut().and_then(|s| s["calls"].as_array_mut()) {
@@ -263,7 +263,7 @@ fn first(texts: &[&str]) -> String {
 }
 
 /// A call's arguments in one line: the command or the path, else all of them.
-fn told(arguments: &Value) -> String {
+fn arguments_line(arguments: &Value) -> String {
     for key in ["command", "path", "pattern"] {
         if let Some(text) = arguments[key].as_str() {
             return text.to_owned();
@@ -281,7 +281,7 @@ fn line(text: &str) -> String {
     out
 }
 
-/// A text, cut to what the browser should hold.
+/// A text, cut to what the browser should keep.
 fn cut(text: &str) -> String {
     if text.len() <= LONGEST_TEXT {
         return text.to_owned();

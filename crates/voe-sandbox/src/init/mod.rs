@@ -31,7 +31,7 @@ pub(crate) use usage::Processes;
 pub(crate) const NOT_BUILT: u8 = 125;
 
 /// Builds the isolation that the plan behind the descriptor `fd` describes, and runs the toolbox in it. The process must have a
-/// single thread when this is called (no runtime yet). `None`: there is no such descriptor.
+/// single thread when this is called (no runtime yet). `None`: the descriptor is not open.
 pub(crate) fn run(fd: RawFd) -> Option<ExitCode> {
     let control = HelperControl::inherit(fd)?;
     let plan = match control.receive() {
@@ -63,10 +63,10 @@ fn build(control: &HelperControl, plan: &SetupPlan) -> SetupResult<ExitCode> {
     };
     let mounted = plan.view.as_ref().map(|view| view::build(plan, view)).transpose()?;
     let (mut alive, alive_child) = pipe()?;
-    let (told, tell) = socket_pair()?;
+    let (hears, tell) = socket_pair()?;
     match sys::fork_into_process_namespace(plan.view.is_some())? {
         sys::Fork::Child => {
-            drop((alive.take(), told));
+            drop((alive.take(), hears));
             let built = inside(plan, alive_child.as_ref(), &tell);
             if let Err(failure) = &built {
                 let line = serde_json::to_vec(failure).unwrap_or_default();
@@ -84,7 +84,7 @@ fn build(control: &HelperControl, plan: &SetupPlan) -> SetupResult<ExitCode> {
         sys::Fork::Parent(child) => {
             drop((alive_child, tell));
             sys::release_stdio();
-            let (handed_over, report) = sys::hear(told.as_fd());
+            let (handed_over, report) = sys::hear(hears.as_fd());
             if !report.is_empty() {
                 let _ = child.wait();
                 let unread = |error| SetupFailure::new(SetupStep::Processes, "the first process inside", error);

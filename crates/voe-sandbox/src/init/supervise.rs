@@ -146,7 +146,7 @@ impl<'a> SupervisedLimits<'a> {
         if let Some(used) = self.disk_used(child) {
             if used > self.tolerated {
                 over.push(format!("disk {}", bounds.disk_bytes));
-                // Files beyond the limit can be deleted, which needs commands that are not ended at once.
+                // Files beyond the limit can be deleted, which needs commands that are not ended immediately.
                 self.tolerated = used + ROOM_TO_DELETE;
             } else if used <= bounds.disk_bytes {
                 self.tolerated = bounds.disk_bytes;

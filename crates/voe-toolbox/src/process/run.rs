@@ -236,7 +236,7 @@ struct Pipe {
 }
 
 impl Pipe {
-    /// One read, without waiting; true if there may be more at once.
+    /// One read, without waiting; true if more may be there already.
     fn read(&mut self) -> bool {
         let Some(fd) = &self.fd else { return false };
         let mut block = [0_u8; 65536];

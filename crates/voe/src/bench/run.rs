@@ -91,13 +91,13 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
     let (_, totals) = progress.now();
     drop(progress);
     shown.await?;
-    let told = !args.json;
-    if told {
+    let for_people = !args.json;
+    if for_people {
         outln!("{}", live::totals_line(&totals, 0, None));
     }
     match outcome? {
         RunOutcome::Done => {
-            if told {
+            if for_people {
                 outln!("all done; next: voe bench grade {}", out.display());
             }
             Ok(exit::OK)
@@ -112,7 +112,7 @@ pub(super) async fn run(args: args::Run) -> anyhow::Result<u8> {
             Ok(exit::PARTLY)
         }
         RunOutcome::Paused => {
-            if told {
+            if for_people {
                 outln!("stopped; to resume: run the same command, or voe bench run {}", out.display());
             }
             Ok(exit::INTERRUPTED)
@@ -192,8 +192,8 @@ fn arms(args: &args::Run, experiment: &Experiment, here: &Path) -> anyhow::Resul
         return Ok(arms.into_iter().map(ArmFile::resolved).collect::<Result<_, _>>()?);
     }
     // Strategies of an experiment file are relative to it.
-    let beside = args.experiment.as_deref().filter(|path| path.is_file()).and_then(Path::parent);
-    Ok(experiment.arms(&here.join(beside.unwrap_or(Path::new("."))))?)
+    let folder = args.experiment.as_deref().filter(|path| path.is_file()).and_then(Path::parent);
+    Ok(experiment.arms(&here.join(folder.unwrap_or(Path::new("."))))?)
 }
 
 /// A run from somebody else could replay the user's own records, which would then be copied into its own.

@@ -192,7 +192,7 @@ impl Settings {
     fn is_below(&self, row: &SettingRow, value: &Value) -> bool {
         match self.get(row) {
             Some((own, ValueSource::User(_))) => {
-                // As in a strategy, 0 is no limit.
+                // As in a strategy, 0 means no limit.
                 let limit = |value| row.kind.amount(value).map(|n| if n == 0.0 { f64::INFINITY } else { n });
                 limit(own).zip(limit(value)).is_some_and(|(own, asked)| own < asked)
             }

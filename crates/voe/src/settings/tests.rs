@@ -27,7 +27,7 @@ fn a_repository_does_not_raise_the_users_limits() {
     settings.file("max_steps = 99\nmax_wall = 60\nmax_tokens = 5\n", &repository).unwrap();
     let shown = [&table::MAX_STEPS, &table::MAX_WALL, &table::MAX_TOKENS, &table::PRICES];
     assert_eq!(shown.map(|row| settings.text(row).unwrap()), ["10", "60", "5", "/home/u/p.toml"]);
-    // 0 is no limit: the highest of all.
+    // 0 means no limit: the highest of all.
     settings.file("max_steps = 0\nmax_wall = 0\n", &repository).unwrap();
     assert_eq!(settings.text(&table::MAX_STEPS).unwrap(), "10");
     let mut unlimited = user("max_steps = 0\n").unwrap();

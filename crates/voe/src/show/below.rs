@@ -10,7 +10,7 @@ use super::one_line;
 static SCREEN: LazyLock<MultiProgress> =
     LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
 
-/// The lines that are shown now. Whoever prints holds it, so that nobody draws meanwhile.
+/// The lines that are shown now. Whoever prints locks it, so that nobody draws meanwhile.
 static LINES: Mutex<Vec<ProgressBar>> = Mutex::new(Vec::new());
 
 /// Whether anybody would see the lines.

@@ -123,7 +123,7 @@ pub(crate) fn check_line(check: &Check) -> String {
 /// The most files that [`automatic_line`] names.
 const MOST_NAMED: usize = 8;
 
-/// Files of the patch that tools run by themselves, on one line; nothing where there are none.
+/// Files of the patch that tools run on their own, on one line; nothing where there are none.
 pub(crate) fn automatic_line(files: &[voe_repo::Automatic], paint: Paint) -> Text {
     named_line("runs automatically", files, paint)
 }

@@ -24,7 +24,7 @@ const ELSEWHERE: &str = "records-elsewhere";
 /// More than a [`Memo`] is long. Bytes.
 const MOST_MEMO: u64 = 1 << 20;
 
-/// What voe knows of a record that it wrote outside the state directory. What lies beside such a record is not believed: an
+/// What voe knows of a record that it wrote outside the state directory. What lies next to such a record is not believed: an
 /// update of the repository around it, or an archive unpacked over it, could have brought that.
 #[derive(Debug, Serialize, Deserialize)]
 struct Memo {
@@ -117,7 +117,7 @@ fn remembered(path: &Path, dir: &Path) -> Option<AttemptPaths> {
 /// Whether voe made a record for this user, or it comes from elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RecordOrigin {
-    /// Below voe's state directory, or where the user said with `--out`; nobody else can write to it.
+    /// Below voe's state directory, or in the user's `--out`; nobody else can write to it.
     Own,
     /// The same, but it began as a copy of one from elsewhere, whose commands are in it.
     Adopted,

@@ -124,7 +124,7 @@ impl Images {
     /// files, directories and links that `keep` accepts.
     ///
     /// # Errors
-    /// The image has no such path or too much at it, or the engine or the disk failed.
+    /// The image does not have the path, or too much at it, or the engine or the disk failed.
     pub async fn take_out(
         &self,
         image: &str,
@@ -195,7 +195,7 @@ impl Images {
     /// Runs `script` by a shell in a fresh container of `image`: its exit code, and what it wrote.
     ///
     /// # Errors
-    /// There is no such image, or the engine failed.
+    /// The image does not exist, or the engine failed.
     pub async fn run(&self, image: &str, script: &str) -> Result<(i64, String), SandboxError> {
         let container = self.create(image, script, true).await?;
         let done = self.run_to_end(&container).await;

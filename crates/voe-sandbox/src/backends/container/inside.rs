@@ -127,7 +127,7 @@ fn taken() -> u64 {
     bytes
 }
 
-/// Bytes of the files that processes hold open and that have no name any more.
+/// Bytes of the files that processes have open and that have no name any more.
 fn unlinked() -> u64 {
     let proc = rustix::fs::open("/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let inside = proc.ok().and_then(|proc| init::Processes::of_namespace(proc.as_fd()));
