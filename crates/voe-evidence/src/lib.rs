@@ -2,6 +2,7 @@
 //! run nothing.
 //!
 //! - [`is_test`]: which files are tests, by their paths
+//! - [`change`]: which files of a change are code, tests and check files
 //! - [`command`]: what a shell command does: read, write, run, install?
 //! - [`check`]: which commands are checks
 //! - [`counterfactual`]: what a run without the edits shows
@@ -51,6 +52,7 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod change;
 pub mod check;
 pub mod command;
 pub mod counterfactual;
@@ -63,6 +65,7 @@ pub mod reproduction;
 mod test_path;
 pub mod tests;
 pub mod value;
+mod whole_word;
 
 pub use gate::Require;
 pub use ledger::Ledger;

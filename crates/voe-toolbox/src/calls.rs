@@ -34,6 +34,9 @@ impl ToolboxSession {
     fn result(&mut self, done: Result<ToolOutcome, String>, by: Option<By<'_>>, began: Instant) -> CallResult {
         let mut done =
             done.unwrap_or_else(|error| ToolOutcome { output: error, failed: true, ..ToolOutcome::default() });
+        if let Effect::Command(command) = &done.effect {
+            self.tracker.ran(command);
+        }
         let report = match (&done.effect, by) {
             (Effect::Command(_), Some(by)) => self.tracker.after(&by),
             (Effect::File(place), _) => {
@@ -51,6 +54,10 @@ impl ToolboxSession {
         {
             done.notes.push(Note::DirectoryNotKept);
         }
+        let check_files = match &done.effect {
+            Effect::Command(command) if command::is_check(command) => self.tracker.check_files(command, &self.places),
+            _ => Vec::new(),
+        };
         CallResult {
             output: done.output,
             ok: !done.failed,
@@ -64,6 +71,8 @@ impl ToolboxSession {
             byproducts: report.byproducts,
             diff: report.diff,
             state: self.tracker.hashes(),
+            code_before: report.code_before,
+            check_files,
             ..CallResult::default()
         }
     }

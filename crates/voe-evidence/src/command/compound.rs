@@ -32,7 +32,7 @@ impl ShellParser<'_> {
         }
         self.line.clear &= self.now.words.is_empty();
         self.at += 1;
-        self.nested += 1;
+        self.enter_subshell();
         if self.nested > MOST_NESTED {
             self.line.clear = false;
             self.at = self.text.len();

@@ -1,28 +1,35 @@
 //! Which new files a command is meant to create.
 //!
 //! A file that appears while a command runs is either an edit (`cat > new.py <<EOF`, a script that writes a module) or a
-//! by-product of a check (`report.xml`, `test.db`). The rule, for files that are new, that no tool wrote by name and that the list
-//! of by-products does not have:
+//! by-product of a check (`report.xml`, `test.db`, `docs/_build`). The rule, for files that are new, that no tool wrote by name and
+//! that the list of by-products does not have:
 //!
 //! 1. A command that runs nothing (it copies, moves, redirects, unpacks) means every file that it creates.
 //! 2. In a command that does run something, files that its writing parts name are meant: `cat > repro.txt <<EOF … && pytest`
 //!    means `repro.txt`. So are files named in a script that is part of the command and that writes files
 //!    (`python - <<EOF` with `open("new.cfg", "w")`).
-//! 3. Other new files are meant if they are *source* (a text with the extension of a language, a document or a
-//!    configuration) and the command has a part that can be expected to write such files: a script, an unpacking part, a program
-//!    that is neither a build nor a test, or if the output of what was run goes there (`python gen.py > table.py`).
-//! 4. The rest are by-products: files of builds and tests, and files of programs that are not source.
+//! 3. Other new *source* (a text with the extension of a language, a document or a configuration) is meant if the command has a
+//!    part whose purpose it is to write such files: a script that writes files, an unpacking part, a generator of source
+//!    (`makemigrations`, `cargo new`, `protoc`), or if the output of what was run goes there (`python gen.py > table.py`).
+//! 4. New source that another program wrote while it ran is meant if code refers to it, which the command's text does not show.
+//!    In a directory that is new too, only an import or its path counts: what a tool puts there is its own matter.
+//! 5. The rest are by-products: files of builds and tests, and files of programs that are not source.
+//!
+//! A by-product to which code refers later becomes an edit then.
 
 use super::kind::{self, CommandKind};
 use super::words::{self, Word};
+use crate::whole_word::has_word;
 
 /// What a command is meant to create.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Intent {
     /// It runs something.
     runs: bool,
-    /// Something in it may make source files without naming them.
+    /// Something in it is there to make source files without naming them.
     makes_source: bool,
+    /// Something in it may make source files that code then refers to.
+    may_make_source: bool,
     /// Something in it copies or unpacks: many files may be meant.
     pub bulk: bool,
     /// Names in its writing parts.
@@ -37,7 +44,7 @@ impl Intent {
     /// What `command` is meant to create.
     pub fn of(command: &str) -> Self {
         let line = words::parse(command);
-        let mut intent = Self { runs: !line.clear, makes_source: !line.clear, ..Self::default() };
+        let mut intent = Self { runs: !line.clear, may_make_source: !line.clear, ..Self::default() };
         for simple in &line.commands {
             let kind = kind::of(simple);
             let outputs = simple.outputs.iter().filter(|word| !word.text.is_empty());
@@ -51,6 +58,7 @@ impl Intent {
                 intent.written.extend(outputs)
             }
             intent.runs |= runs;
+            intent.makes_source |= runs && generates_source(&simple.words);
             match kind {
                 CommandKind::Looks | CommandKind::Tests | CommandKind::Installs => {}
                 CommandKind::Writes => {
@@ -68,10 +76,10 @@ impl Intent {
                     intent.makes_source = true;
                 }
                 CommandKind::Script(code) => {
-                    intent.makes_source = true;
+                    intent.may_make_source = true;
                     intent.add_script(&code);
                 }
-                CommandKind::Runs => intent.makes_source = true,
+                CommandKind::Runs => intent.may_make_source = true,
             }
         }
         intent
@@ -103,6 +111,7 @@ impl Intent {
             "tee ",
         ];
         if SIGNS.iter().any(|sign| code.contains(sign)) {
+            self.makes_source = true;
             self.scripts.push(code.to_owned());
         }
     }
@@ -111,18 +120,68 @@ impl Intent {
     pub fn names(&self, path: &[u8]) -> bool {
         let path = String::from_utf8_lossy(path);
         let base = path.rsplit('/').next().unwrap_or_default();
-        self.written.iter().any(|word| same(word, &path)) || self.scripts.iter().any(|code| contains_name(code, base))
+        self.written.iter().any(|word| same(word, &path)) || self.scripts.iter().any(|code| has_word(code, base))
     }
 
-    /// Whether a new file is meant; `text`: its content, if it is text.
-    pub fn wrote(&self, path: &[u8], text: Option<&[u8]>) -> bool {
+    /// What a new file is; `text`: its content, if it is text.
+    pub fn of_new(&self, path: &[u8], text: Option<&[u8]>) -> NewFile {
         if !self.runs || self.names(path) {
-            return true;
+            return NewFile::Meant;
         }
         let path = String::from_utf8_lossy(path);
-        let source = text.is_some() && source(&path);
-        source && (self.makes_source || self.outputs.iter().any(|word| same(word, &path)))
+        if text.is_none() || !source(&path) {
+            return NewFile::Byproduct;
+        }
+        if self.makes_source || self.outputs.iter().any(|word| same(word, &path)) {
+            return NewFile::Meant;
+        }
+        if self.may_make_source { NewFile::MeantIfReferredTo } else { NewFile::Byproduct }
     }
+}
+
+/// What a new file is to the command that created it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewFile {
+    /// An edit.
+    Meant,
+    /// An edit if code refers to it, else a by-product.
+    MeantIfReferredTo,
+    /// A by-product.
+    Byproduct,
+}
+
+/// Whether a program is there to write source files.
+fn generates_source(words: &[Word]) -> bool {
+    const VERBS: &str = "
+        makemigrations startapp startproject startplugin inspectdb protoc grpc_tools.protoc codegen generate scaffold
+        openapi-generator openapi-generator-cli swagger-codegen graphql-codegen bison yacc flex antlr4 sqlc cookiecutter
+        copier yo hygen plop quicktype bindgen cbindgen swig pyuic5 pyuic6 pyrcc5
+    ";
+    /// A program and its verb.
+    const PAIRS: [(&str, &str); 14] = [
+        ("alembic", "revision"),
+        ("rails", "g"),
+        ("db", "migrate"),
+        ("db", "revision"),
+        ("cargo", "new"),
+        ("npm", "init"),
+        ("prisma", "migrate"),
+        ("ng", "g"),
+        ("nest", "g"),
+        ("dotnet", "new"),
+        ("buf", "generate"),
+        ("bundle", "gem"),
+        ("sphinx-quickstart", ""),
+        ("sphinx-apidoc", ""),
+    ];
+    let name = |word: &Word| word.text.rsplit('/').next().unwrap_or_default().to_owned();
+    let names: Vec<String> = words.iter().take(8).map(name).collect();
+    names.iter().any(|name| super::programs::has(VERBS, name))
+        || PAIRS.iter().any(|(program, verb)| {
+            names.iter().enumerate().any(|(at, name)| {
+                name == program && (verb.is_empty() || names.get(at + 1).is_some_and(|next| next == verb))
+            })
+        })
 }
 
 /// Whether a word of a command names a file or a directory above it.
@@ -132,15 +191,6 @@ fn same(word: &str, path: &str) -> bool {
         return false;
     };
     path.split('/').any(|part| part == last)
-}
-
-/// Whether a script contains a file's whole name.
-fn contains_name(code: &str, name: &str) -> bool {
-    !name.is_empty()
-        && code.match_indices(name).any(|(at, _)| {
-            let part = |c: char| c.is_alphanumeric() || c == '_';
-            !code[..at].ends_with(part) && !code[at + name.len()..].starts_with(part)
-        })
 }
 
 /// Whether a file's name is that of a file that people write.
@@ -167,7 +217,11 @@ mod tests {
     use super::*;
 
     fn meant(command: &str, path: &str) -> bool {
-        Intent::of(command).wrote(path.as_bytes(), Some(b"text"))
+        new(command, path) == NewFile::Meant
+    }
+
+    fn new(command: &str, path: &str) -> NewFile {
+        Intent::of(command).of_new(path.as_bytes(), Some(b"text"))
     }
 
     #[test]
@@ -191,7 +245,6 @@ mod tests {
             ("python - <<'EOF'\nopen('a/data.json', 'w').write('{}')\nEOF", "a/data.json"),
             ("python - <<'EOF'\nfor n in ns: open(n + '.py', 'w').write('')\nEOF", "mod.py"),
             ("python gen.py > src/table.py && pytest", "src/table.py"),
-            ("python gen.py", "src/table.py"),
             ("python manage.py makemigrations", "app/migrations/0002_x.py"),
             ("git apply x.patch && pytest -q", "pkg/new.py"),
             ("touch a.dat && make test", "a.dat"),
@@ -199,6 +252,34 @@ mod tests {
             ("bash -c 'echo a > b.txt'", "b.txt"),
         ] {
             assert!(meant(command, path), "{command}");
+        }
+    }
+
+    #[test]
+    fn generators_of_source_mean_what_they_write() {
+        for command in [
+            "python manage.py makemigrations app",
+            "python manage.py startapp app && ls app",
+            "alembic revision --autogenerate -m x",
+            "bin/rails generate model user",
+            "cargo new x && cd x && cargo build",
+            "npm init -y",
+            "protoc --python_out=. x.proto",
+            "python -m grpc_tools.protoc -I. --python_out=. x.proto",
+        ] {
+            assert!(meant(command, "src/table.py"), "{command}");
+        }
+    }
+
+    #[test]
+    fn source_that_a_program_writes_while_it_runs_is_meant_if_code_refers_to_it() {
+        for (command, path) in [
+            ("python gen.py", "src/table.py"),
+            ("sphinx-build -b html docs _build", "_build/index.html"),
+            ("python -c 'import gen; gen.main()'", "src/table.py"),
+            ("./configure.sh; echo 'unterminated", "config.h"),
+        ] {
+            assert_eq!(new(command, path), NewFile::MeantIfReferredTo, "{command}");
         }
     }
 
@@ -220,8 +301,9 @@ mod tests {
             ("npm ci", "generated.js"),
             ("gcc a.c -o a && ./a", "a"),
         ] {
-            assert!(!meant(command, path), "{command}");
+            assert_eq!(new(command, path), NewFile::Byproduct, "{command}");
         }
-        assert!(!Intent::of("python gen.py").wrote(b"a.py", None), "a binary is not source");
+        let binary = Intent::of("python gen.py").of_new(b"a.py", None);
+        assert_eq!(binary, NewFile::Byproduct, "a binary is not source");
     }
 }

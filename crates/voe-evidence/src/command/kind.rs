@@ -160,6 +160,14 @@ fn installs(args: &[Word]) -> bool {
 
 /// A command that runs another one.
 fn wrapped(name: &str, args: &[Word], input: Option<&str>, depth: usize) -> CommandKind {
+    if name == "command" && args.iter().any(|arg| matches!(&*arg.text, "-v" | "-V")) {
+        return CommandKind::Looks;
+    }
+    kind(unwrapped(name, args), input, depth + 1)
+}
+
+/// The command that another one runs, from its arguments.
+pub(super) fn unwrapped<'a>(name: &str, args: &'a [Word]) -> &'a [Word] {
     let mut rest = args;
     // `timeout 10 x`
     let mut numbers = usize::from(name == "timeout");
@@ -184,10 +192,7 @@ fn wrapped(name: &str, args: &[Word], input: Option<&str>, depth: usize) -> Comm
             break;
         }
     }
-    if name == "command" && args.iter().any(|arg| matches!(&*arg.text, "-v" | "-V")) {
-        return CommandKind::Looks;
-    }
-    kind(rest, input, depth + 1)
+    rest
 }
 
 fn find(args: &[Word], depth: usize) -> CommandKind {

@@ -10,6 +10,7 @@
 //! - `installs`: commands that install packages
 //! - [`sources`]: checks that only read source text
 //! - `scope`: which files of the change a check runs, and whether it was made for the change
+//! - [`runs`]: which files a command runs
 
 mod compound;
 mod hidden;
@@ -19,14 +20,16 @@ mod joints;
 mod kind;
 mod programs;
 mod scope;
+mod runs;
 mod sources;
 mod word;
 mod words;
 
 pub use hidden::hides_exit;
 pub use installs::installs_packages;
-pub use intent::Intent;
 pub use scope::{could_run, inline_code, made_for_change};
+pub use intent::{Intent, NewFile};
+pub use runs::{CommandFiles, RunFile, runs_files};
 pub use sources::reads_source_only;
 
 use kind::CommandKind;
@@ -185,7 +188,7 @@ mod tests {
             for command in [text.clone(), parts.concat(), format!("{text}{}", parts.concat())] {
                 let looks = looks_only(&command);
                 prop_assert!(!(looks && is_check(&command)));
-                let _ = (reads_source_only(&command), ends_with_cd(&command), Intent::of(&command));
+                let _ = (reads_source_only(&command), ends_with_cd(&command), Intent::of(&command), CommandFiles::of(&command));
             }
         }
     }

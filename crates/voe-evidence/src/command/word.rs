@@ -1,7 +1,7 @@
 //! Reads one word: quotes, variables, substitutions.
 
 use super::compound::{is_arithmetic, substitutes};
-use super::words::{ShellParser, Word, parse_into};
+use super::words::{ShellParser, Word};
 
 impl ShellParser<'_> {
     /// Reads a word.
@@ -91,7 +91,7 @@ impl ShellParser<'_> {
             };
             let inner: String = self.text[self.at..self.at + length].iter().collect();
             self.at += length + 1;
-            parse_into(&inner, self.line, true, self.depth + 1);
+            self.substituted(&inner);
             return;
         }
         self.at += 1;
@@ -162,7 +162,7 @@ impl ShellParser<'_> {
         self.line.clear &= !(arithmetic && substitutes(bracketed));
         self.at = end + 1;
         if !arithmetic {
-            parse_into(&inner, self.line, true, self.depth + 1);
+            self.substituted(&inner);
         }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct ShellLine {
     pub(crate) joints: Vec<ShellJoint>,
     /// Everything in it was understood.
     pub(crate) clear: bool,
+    /// How many subshells it has.
+    subshells: u32,
 }
 
 /// One command with its arguments, without the shell keywords around it.
@@ -26,8 +28,16 @@ pub(crate) struct Simple {
     pub(crate) outputs: Vec<Word>,
     /// Its input from a here-document or a here-string.
     pub(crate) input: Option<String>,
+    /// The file that its input comes from.
+    pub(crate) from: Option<Word>,
     /// It runs in a subshell, a substitution or a pipe: its `cd` ends with it.
     pub(crate) nested: bool,
+    /// The subshells and substitutions around it, from the outside in.
+    pub(crate) subshells: Vec<u32>,
+    /// Its output is the next command's input.
+    pub(crate) feeds: bool,
+    /// It runs in a process of its own, as a part of a pipe or in the background.
+    pub(crate) apart: bool,
 }
 
 /// A word, unquoted.
@@ -60,11 +70,11 @@ const DEEPEST: usize = 8;
 /// Parses a line.
 pub(crate) fn parse(text: &str) -> ShellLine {
     let mut line = ShellLine { clear: true, ..ShellLine::default() };
-    parse_into(text, &mut line, false, 0);
+    parse_into(text, &mut line, Vec::new(), 0);
     line
 }
 
-pub(super) fn parse_into(text: &str, line: &mut ShellLine, nested: bool, depth: usize) {
+fn parse_into(text: &str, line: &mut ShellLine, subshells: Vec<u32>, depth: usize) {
     if depth > DEEPEST {
         line.clear = false;
         return;
@@ -74,7 +84,8 @@ pub(super) fn parse_into(text: &str, line: &mut ShellLine, nested: bool, depth: 
         at: 0,
         line,
         now: Simple::default(),
-        nested: usize::from(nested),
+        nested: usize::from(depth > 0),
+        subshells,
         cases: 0,
         blocks: 0,
         comment: None,
@@ -90,6 +101,7 @@ pub(super) struct ShellParser<'a> {
     pub(super) line: &'a mut ShellLine,
     pub(super) now: Simple,
     pub(super) nested: usize,
+    subshells: Vec<u32>,
     /// `case`s that are open.
     pub(super) cases: usize,
     /// Compound commands that are open: `if`, `for`, `{` …
@@ -143,6 +155,7 @@ impl ShellParser<'_> {
                     self.at += 1;
                     self.at += usize::from(matches!(self.peek(0), Some('|' | '&')));
                     let pipe = self.text[self.at - 1] != '|' || self.at < 2 || self.text[self.at - 2] != '|';
+                    self.now.feeds = pipe;
                     self.end(pipe);
                     let or = self.at - begin == 2 && self.text[begin + 1] == '|';
                     self.joint(self.at - begin, if or { ShellOperator::Or } else { ShellOperator::Pipe });
@@ -153,6 +166,7 @@ impl ShellParser<'_> {
                     self.end(true);
                     self.line.clear &= self.nested > 0;
                     self.nested = self.nested.saturating_sub(1);
+                    self.subshells.pop();
                 }
                 '<' | '>' => self.redirect(),
                 _ => self.argument(),
@@ -180,6 +194,8 @@ impl ShellParser<'_> {
         if command.is_empty() {
             return;
         }
+        command.apart = piped;
+        command.subshells.clone_from(&self.subshells);
         command.nested = self.nested > 0 || self.cases > 0 || piped;
         self.line.commands.push(command);
     }
@@ -235,8 +251,26 @@ impl ShellParser<'_> {
             self.output();
         } else {
             self.at += 1;
-            self.target();
+            self.now.from = Some(self.target());
         }
+    }
+
+    /// The commands of a substitution are commands of this line too.
+    pub(super) fn substituted(&mut self, inner: &str) {
+        let mut subshells = self.subshells.clone();
+        subshells.push(self.next_subshell());
+        parse_into(inner, self.line, subshells, self.depth + 1);
+    }
+
+    pub(super) fn enter_subshell(&mut self) {
+        self.nested += 1;
+        let number = self.next_subshell();
+        self.subshells.push(number);
+    }
+
+    fn next_subshell(&mut self) -> u32 {
+        self.line.subshells += 1;
+        self.line.subshells
     }
 
     fn output(&mut self) {

@@ -3,6 +3,8 @@
 //! - [`tree`], [`walk`]: the last known state, and the walk that finds differences
 //! - [`rules`], [`byproducts`]: which files count
 //! - [`base`]: the files at base
+//! - [`roles`], [`references`]: which new files are check files, and which of them code refers to
+//! - [`copies`]: copies of the files that a check needs
 //! - [`content`], [`diff`]: compare contents and count lines
 //! - [`store`]: state that must outlive a killed toolbox
 //! - [`transfer`]: exports the changes of a workspace and applies them to another
@@ -10,8 +12,11 @@
 mod base;
 mod byproducts;
 mod content;
+mod copies;
 mod diff;
 mod node;
+mod references;
+mod roles;
 mod rules;
 mod stale;
 mod store;
@@ -29,9 +34,11 @@ use voe_trace::Change;
 use base::TrackedBase;
 use content::{HashedContent, KEPT};
 use node::{Finding, Stat, WalkDifference};
+use references::References;
+use roles::RoleBook;
 use store::TrackerStore;
 use tree::WorkspaceTree;
-use voe_evidence::command::Intent;
+use voe_evidence::command::{Intent, NewFile};
 use voe_protocol::{Setup, WorkspaceState};
 
 /// More new files than this from one command that does not unpack or copy are not an edit. They are by-products.
@@ -53,6 +60,11 @@ pub(crate) struct Tracker {
     byproducts: BTreeSet<Vec<u8>>,
     /// Files that a tool wrote by name: edits, whatever they are called.
     claimed: BTreeSet<Vec<u8>>,
+    /// By-products that become edits if code refers to them.
+    doubtful: BTreeSet<Vec<u8>>,
+    /// What the changed files are as evidence.
+    roles: RoleBook,
+    references: References,
     /// Files that can't be part of a patch: sockets, FIFOs, devices, files that can't be read.
     special: BTreeSet<Vec<u8>>,
 }
@@ -90,6 +102,8 @@ pub(crate) struct CallChanges {
     pub(crate) changes: Vec<Change>,
     pub(crate) byproducts: Vec<String>,
     pub(crate) diff: String,
+    /// The hash of the code before the call by the roles after it, if they have changed.
+    pub(crate) code_before: Option<String>,
 }
 
 impl Tracker {
@@ -105,8 +119,14 @@ impl Tracker {
             changed: BTreeMap::new(),
             byproducts: BTreeSet::new(),
             claimed: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
+            roles: RoleBook::new(&[root, &setup.workspace]),
+            references: References::default(),
             special: BTreeSet::new(),
         };
+        for command in &setup.earlier_commands {
+            tracker.roles.ran(command);
+        }
         if setup.unwatched {
             tracker.store.forget()?;
         } else if setup.resumed {
@@ -129,7 +149,12 @@ impl Tracker {
                 self.tree.assume(path, Stat::default());
             }
         }
-        (self.claimed, self.byproducts) = self.store.recall_names();
+        let mut names = self.store.recall_names();
+        let mut set = |mark| names.remove(&mark).unwrap_or_default();
+        (self.claimed, self.byproducts, self.doubtful) = (set(b'c'), set(b'b'), set(b'd'));
+        for command in set(b'r') {
+            self.roles.ran(&String::from_utf8_lossy(&command));
+        }
         let found = self.tree.scan(&self.base, &self.claimed, false)?;
         self.settle(found, &By::Before);
         Ok(())
@@ -147,6 +172,20 @@ impl Tracker {
         self.base.reader()
     }
 
+    /// Saves what a restarted toolbox must know. On a full disk the attempt continues without.
+    fn keep_names(&self) {
+        let sets =
+            [(b'c', &self.claimed), (b'b', &self.byproducts), (b'd', &self.doubtful), (b'r', self.roles.commands())];
+        let _ = self.store.keep_names(sets);
+    }
+
+    /// Remembers a command that was run: files that it runs can be check files.
+    pub(crate) fn ran(&mut self, command: &str) {
+        if !self.unwatched && self.roles.ran(command) {
+            self.keep_names();
+        }
+    }
+
     /// What a command changed.
     pub(crate) fn after(&mut self, by: &By<'_>) -> io::Result<CallChanges> {
         if self.unwatched {
@@ -162,19 +201,38 @@ impl Tracker {
             return Ok(CallChanges::default());
         }
         if self.claimed.insert(path.to_vec()) {
-            let _ = self.store.keep_names(&self.claimed, &self.byproducts);
+            self.keep_names();
         }
         let found = self.tree.look(&self.base, &self.claimed, path)?;
         Ok(self.settle(found, &By::Tool))
     }
 
+    /// Reads what the walk has found, and decides what the changed files are as evidence.
+    fn settle(&mut self, found: Vec<Finding>, by: &By<'_>) -> CallChanges {
+        let before = self.changed.clone();
+        let code_before = self.code_of(&before);
+        let (mut report, mut shown) = self.read(found, by);
+        self.promote(&mut report, &mut shown);
+        report.diff = shown.finish();
+        self.split();
+        for change in &mut report.changes {
+            change.role = self.role(change.path.as_bytes());
+        }
+        let code = self.code_of(&before);
+        report.code_before = (code != code_before).then_some(code);
+        report
+    }
+
     /// Reads what the walk has found, and separates edits from by-products.
-    fn settle(&mut self, mut found: Vec<Finding>, by: &By<'_>) -> CallChanges {
+    fn read(&mut self, mut found: Vec<Finding>, by: &By<'_>) -> (CallChanges, diff::ShownDiffs) {
         let (mut report, mut shown) = (CallChanges::default(), diff::ShownDiffs::default());
         let names = self.byproducts.len();
         let new = found.iter().filter(|(_, found)| *found == WalkDifference::New).count();
         let flood = new > FLOOD && !matches!(by, By::Command(intent) if intent.bulk) && !matches!(by, By::Before);
         found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        if let By::Command(intent) = by {
+            self.look_ahead(&found, intent);
+        }
         let mut listed = Vec::new();
         for (path, found) in found {
             match found {
@@ -232,7 +290,17 @@ impl Tracker {
                         || self.base.content(&path, 0).is_ok_and(|base| base.is_some())
                         || match by {
                             By::Tool | By::Before => true,
-                            By::Command(intent) => intent.wrote(&path, now.text()),
+                            By::Command(intent) => match intent.of_new(&path, now.text()) {
+                                NewFile::Meant => true,
+                                NewFile::MeantIfReferredTo => {
+                                    let meant = self.code_refers_to(&path);
+                                    if !meant {
+                                        self.doubtful.insert(path.clone());
+                                    }
+                                    meant
+                                }
+                                NewFile::Byproduct => false,
+                            },
                             By::Check => false,
                         };
                     if !edit {
@@ -242,17 +310,17 @@ impl Tracker {
                         continue;
                     }
                     self.byproducts.remove(&path);
+                    self.doubtful.remove(&path);
                     stale::forget(&self.root, &path);
                     report.changes.extend(self.update(&path, Some(now), &mut shown));
                 }
             }
         }
         if self.byproducts.len() != names || !listed.is_empty() {
-            let _ = self.store.keep_names(&self.claimed, &self.byproducts);
+            self.keep_names();
         }
         report.byproducts = list(listed);
-        report.diff = shown.finish();
-        report
+        (report, shown)
     }
 
     /// Records a file's new content, and returns how it differs from the last one.
@@ -280,21 +348,13 @@ impl Tracker {
 
     /// How the workspace differs from base, in two hashes.
     pub(crate) fn hashes(&self) -> WorkspaceState {
-        let hash = |wanted: &dyn Fn(&[u8]) -> bool| {
-            let mut hasher = blake3::Hasher::new();
-            let mut any = false;
-            for (path, changed) in self.changed.iter().filter(|(path, _)| wanted(path)) {
-                any = true;
-                hasher.update(&(path.len() as u64).to_le_bytes()).update(path);
-                match changed.now {
-                    Some((mode, content)) => hasher.update(&mode.to_le_bytes()).update(&content),
-                    None => hasher.update(&[0; 4]),
-                };
-            }
-            if any { hasher.finalize().to_hex()[..32].to_owned() } else { String::new() }
-        };
-        let code = |path: &[u8]| !voe_evidence::is_test_bytes(path);
-        WorkspaceState { tree: hash(&|_| true), code_tree: hash(&code), ..WorkspaceState::default() }
+        let (tree, code_tree) = (hash_of(&self.changed, |_| true), self.code_of(&self.changed));
+        WorkspaceState { tree, code_tree, ..WorkspaceState::default() }
+    }
+
+    /// The hash of the code among changed files, by the roles that they have now.
+    fn code_of(&self, changed: &BTreeMap<Vec<u8>, Changed>) -> String {
+        hash_of(changed, |path| self.role(path).is_code())
     }
 
     /// The same with the files by name.
@@ -305,9 +365,27 @@ impl Tracker {
             let now = changed.now.map(|key| self.store.content(key));
             diff::change(&path, base.as_ref(), now.as_ref())
         });
-        let changes = changes.collect();
+        let mut changes: Vec<Change> = changes.collect();
+        for change in &mut changes {
+            change.role = self.role(change.path.as_bytes());
+        }
         WorkspaceState { changes, byproducts: list(self.byproducts.iter().cloned().collect()), ..self.hashes() }
     }
+}
+
+/// Hash over changed files: paths, modes and contents; empty if there are none.
+fn hash_of(changed: &BTreeMap<Vec<u8>, Changed>, wanted: impl Fn(&[u8]) -> bool) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut any = false;
+    for (path, changed) in changed.iter().filter(|(path, _)| wanted(path)) {
+        any = true;
+        hasher.update(&(path.len() as u64).to_le_bytes()).update(path);
+        match changed.now {
+            Some((mode, content)) => hasher.update(&mode.to_le_bytes()).update(&content),
+            None => hasher.update(&[0; 4]),
+        };
+    }
+    if any { hasher.finalize().to_hex()[..32].to_owned() } else { String::new() }
 }
 
 /// By-products for a result: whole directories where there are many files in one, and not too many of them.

@@ -1,6 +1,6 @@
 //! State that must outlive a killed toolbox: the base's metadata, contents of changed files, names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -73,10 +73,10 @@ impl TrackerStore {
         true
     }
 
-    /// Saves which files tools wrote by name, and which are by-products.
-    pub(crate) fn keep_names(&self, claimed: &BTreeSet<Vec<u8>>, byproducts: &BTreeSet<Vec<u8>>) -> io::Result<()> {
+    /// Saves names, each set under a mark of its own.
+    pub(crate) fn keep_names<'a>(&self, sets: impl IntoIterator<Item = (u8, &'a BTreeSet<Vec<u8>>)>) -> io::Result<()> {
         let mut bytes = Vec::new();
-        for (mark, names) in [(b'c', claimed), (b'b', byproducts)] {
+        for (mark, names) in sets {
             for name in names {
                 bytes.push(mark);
                 bytes.extend_from_slice(name);
@@ -86,17 +86,15 @@ impl TrackerStore {
         atomic_write(&self.names, |file| file.write_all(&bytes))
     }
 
-    /// Those names: written by tools, by-products.
-    pub(crate) fn recall_names(&self) -> (BTreeSet<Vec<u8>>, BTreeSet<Vec<u8>>) {
-        let (mut claimed, mut byproducts) = (BTreeSet::new(), BTreeSet::new());
+    /// Those names, by their marks.
+    pub(crate) fn recall_names(&self) -> BTreeMap<u8, BTreeSet<Vec<u8>>> {
+        let mut sets: BTreeMap<u8, BTreeSet<Vec<u8>>> = BTreeMap::new();
         for name in fs::read(&self.names).unwrap_or_default().split(|&b| b == 0) {
-            match name.split_first() {
-                Some((b'c', name)) => drop(claimed.insert(name.to_vec())),
-                Some((b'b', name)) => drop(byproducts.insert(name.to_vec())),
-                _ => {}
+            if let Some((mark, name)) = name.split_first() {
+                sets.entry(*mark).or_default().insert(name.to_vec());
             }
         }
-        (claimed, byproducts)
+        sets
     }
 
     /// Saves the content of a changed file, to compare the next change with.

@@ -49,7 +49,7 @@ impl Tracker {
                     .push(format!("{}: all files together are above {limit} MiB", crate::names::shown(&path)));
                 continue;
             }
-            let role = voe_evidence::role_by_path(&path);
+            let role = self.role(&path);
             export.files.push(ExportedFile { path: RawBytes(path), base, now, role });
         }
         let special = self.special.iter().map(|path| {
@@ -80,7 +80,7 @@ impl Tracker {
             let found = self.tree.look(&self.base, &self.claimed, &path.0).map_err(|error| error.to_string())?;
             self.settle(found, &By::Tool);
         }
-        let _ = self.store.keep_names(&self.claimed, &self.byproducts);
+        self.keep_names();
         Ok(())
     }
 

@@ -11,6 +11,7 @@ mod lab;
 mod packs;
 mod requests;
 mod restart;
+mod roles;
 mod transfer;
 
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         changes::TESTS,
         transfer::TESTS,
         restart::TESTS,
+        roles::TESTS,
         requests::TESTS,
         packs::TESTS,
         hostile::TESTS,
