@@ -248,11 +248,32 @@ pub struct EvidenceKeys {
     pub timeout_s: f64,
     /// Checks that took longer than this many seconds are not run again.
     pub skip_over_s: f64,
+    /// Whether check files stay in the final patch.
+    #[serde(skip_serializing_if = "CheckFilesKey::is_keep")]
+    pub check_files: CheckFilesKey,
+}
+
+/// What becomes of check files in the final patch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckFilesKey {
+    /// They stay, and are reported.
+    #[default]
+    Keep,
+    /// They are removed, unless nothing else would be left. Tests stay.
+    Drop,
+}
+
+impl CheckFilesKey {
+    fn is_keep(&self) -> bool {
+        *self == Self::Keep
+    }
 }
 
 impl Default for EvidenceKeys {
     fn default() -> Self {
-        Self { counterfactual: Counterfactual::Record, timeout_s: 120.0, skip_over_s: 300.0 }
+        let check_files = CheckFilesKey::Keep;
+        Self { counterfactual: Counterfactual::Record, timeout_s: 120.0, skip_over_s: 300.0, check_files }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use voe_trace::event::{Change, ChangeKind, Evidence};
+use voe_trace::event::{Change, ChangeKind, Evidence, ToolResult};
 use voe_trace::{Check, Event, FoundBy, Level, Outcome, TestRun, Why};
 
 use crate::check::{lacks_its_own, regressed};
@@ -52,8 +52,15 @@ impl Ledger {
                         self.byproducts.push(path.clone());
                     }
                 }
+                // The same code with other roles of files has another hash: earlier checks stay checks of it.
+                let before = self.code_before(result).to_owned();
+                let known = std::mem::replace(&mut self.code_tree, result.code_tree.clone());
+                if before != known {
+                    let hashes =
+                        self.checks.iter_mut().map(|check| &mut check.code_tree).chain(self.codes.values_mut());
+                    hashes.filter(|hash| **hash == known).for_each(|hash| hash.clone_from(&before));
+                }
                 self.tree.clone_from(&result.tree);
-                self.code_tree.clone_from(&result.code_tree);
                 self.codes.insert(result.tree.clone(), result.code_tree.clone());
             }
             // An earlier state of the workspace was restored.
@@ -125,6 +132,11 @@ impl Ledger {
     /// Whether the last edit is newer than the last check.
     pub fn unchecked_edit(&self) -> bool {
         self.edited() && self.last_edit > self.last_check
+    }
+
+    /// The hash of the code before a call, by the roles of files after it.
+    pub fn code_before<'a>(&'a self, result: &'a ToolResult) -> &'a str {
+        result.code_before.as_deref().unwrap_or(&self.code_tree)
     }
 
     /// All checks, newest last.

@@ -13,7 +13,7 @@ use voe_evidence::command::{hides_exit, reads_source_only};
 use voe_evidence::counterfactual::{ChangeFacts, CheckRuns, FileVersions, judge};
 use voe_evidence::{difference, hidden_exit};
 use voe_protocol::{Export, ExportedFile, FileState};
-use voe_trace::{Check, Level, Why};
+use voe_trace::{Check, CheckFileCopy, Level, Why};
 
 use crate::Files;
 use crate::fork_run::{ForkCommand, RanInFork, not_run, run};
@@ -117,6 +117,19 @@ impl Counterfactuals {
     /// # Errors
     /// The workspace can't be reached.
     pub async fn start(&mut self, check: &Check, workspace: &mut Workspace) -> Result<RequestedRun, WorkspaceError> {
+        self.start_with(check, &[], workspace).await
+    }
+
+    /// The same with copies of the check's files, for those that are missing.
+    ///
+    /// # Errors
+    /// The workspace can't be reached.
+    pub async fn start_with(
+        &mut self,
+        check: &Check,
+        copies: &[CheckFileCopy],
+        workspace: &mut Workspace,
+    ) -> Result<RequestedRun, WorkspaceError> {
         self.passed_with(check);
         let key = (check.command.clone(), check.code_tree.clone());
         if !self.on || !self.seen.insert(key.clone()) {
@@ -138,7 +151,7 @@ impl Counterfactuals {
         check.origin = origin(&check.command, own.iter().map(String::as_str), &at);
         let mut change = facts(&check.command, &export);
         change.own.extend(workspace.scratch_texts(&check.command).await?);
-        match self.forks(&check, export, workspace).await {
+        match self.forks(&check, export, copies, workspace).await {
             Ok(runs) => {
                 self.pending.push(PendingRun { check, change, output, runs });
                 Ok(RequestedRun::Nothing)
@@ -159,6 +172,7 @@ impl Counterfactuals {
         &self,
         check: &Check,
         export: Export,
+        copies: &[CheckFileCopy],
         workspace: &mut Workspace,
     ) -> Result<JoinHandle<Result<ForkRuns, Why>>, WorkspaceError> {
         let all: Vec<_> = export.files.into_iter().map(|file| (file.role, (file.path, file.now))).collect();
@@ -168,10 +182,10 @@ impl Counterfactuals {
         let second = hides_exit(&check.command).filter(|_| check.with.exit == Some(0));
         let command = ForkCommand { command: check.command.clone(), second, only_second, limit };
         let with = match only_second {
-            true => Some(workspace.fork_with(all.into_iter().map(|(_, file)| file).collect()).await?),
+            true => Some(workspace.fork_edits(all.into_iter().map(|(_, file)| file).collect(), copies).await?),
             false => None,
         };
-        let base = workspace.fork_base(own).await?;
+        let base = workspace.fork_without(own, copies).await?;
         let before = self.passed.get(&check.command).copied();
         Ok(tokio::spawn(async move {
             let without = run(base, command.clone(), before, stop.clone());

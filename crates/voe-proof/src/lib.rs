@@ -3,6 +3,7 @@
 //! - [`workspace`]: a toolbox in a sandbox that is started again when it dies; its forks
 //! - `scratch`: the scratch files of a workspace, packed for another
 //! - [`counterfactual`]: running a check without the edits; `fork_run`: one such run, and the exit code that its command hides
+//! - `copies`: running a check whose files are gone, from copies of them
 //! - [`own_tests`]: the repository's own tests that touch the changed files; `runners` finds their commands
 //! - [`cross`]: running the checks of several changes with each of them
 //!
@@ -32,6 +33,7 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod copies;
 pub mod counterfactual;
 pub mod cross;
 mod fork_run;

@@ -237,8 +237,9 @@ impl Workspace {
         if self.setup.resumed && self.sandbox.in_place() {
             // The tree was edited in place before this sandbox was opened, so the sandbox's base is not the attempt's.
             let (_, export) = self.patch().await?;
-            files
-                .extend(export.files.into_iter().filter(|file| file.role.is_code()).map(|file| (file.path, file.base)));
+            let code = export.files.into_iter().filter(|file| file.role.is_code());
+            let back: Vec<_> = code.filter(|file| !files.iter().any(|(path, _)| *path == file.path)).collect();
+            files.extend(back.into_iter().map(|file| (file.path, file.base)));
         }
         self.fork_with(files).await
     }
@@ -252,7 +253,7 @@ impl Workspace {
         let mut names = self.moved.clone();
         names.extend(moved(&self.sandbox, &fork));
         // Only checks run in it. On a large tree, finding what they change would cost more than everything else.
-        let setup = Setup { unwatched: true, ..self.setup.clone() };
+        let setup = Setup { unwatched: true, earlier_commands: Vec::new(), ..self.setup.clone() };
         let mut fork = Self::open(fork, setup, &self.setup.pristine).await?;
         if !files.is_empty() {
             fork.import(files).await?;

@@ -9,7 +9,7 @@ use voe_proof::CallEnd;
 use voe_proof::outcome;
 use voe_protocol::{CallLimits, CallResult};
 use voe_trace::event::{NudgeKind, ToolResult};
-use voe_trace::{Check, Event, Level, Note, Outcome, Reason, ToolCall, Why};
+use voe_trace::{Check, CheckFile, Event, Level, Note, Outcome, Reason, ToolCall, Why};
 
 use super::Loop;
 use crate::end::LoopEnd;
@@ -17,6 +17,7 @@ use crate::policy::{PolicyAction, RanCall, failing_check};
 use crate::prompt::HARNESS;
 use crate::record::habits::command;
 use crate::record::history::VerifyPoint;
+use crate::session::checks::file_of;
 use crate::session::{sleep_until, stopped};
 use crate::strategy::{Granularity, Method, Placement};
 use crate::tools;
@@ -39,8 +40,9 @@ impl Loop {
             self.verify_due = self.verify_due.or(Some(VerifyPoint::Part));
             return Ok(self.session.own_result(call, true, "Noted. It is verified before you continue.".into())?);
         }
-        let ran = self.run_tool(call).await?;
+        let mut ran = self.run_tool(call).await?;
         let outcome = outcome(&ran);
+        let copies = std::mem::take(&mut ran.check_files);
         let mut pending = PendingCall { result: self.session.recorded_result(call, ran), checks: Vec::new() };
         self.session.collect_counterfactuals().await?;
         for policy in self.policies() {
@@ -49,14 +51,30 @@ impl Loop {
                 self.carry_out(action, &mut pending).await?;
             }
         }
-        let check = check_of(&pending.result, self.session.log.ledger.code_tree(), outcome);
+        let ledger = &self.session.log.ledger;
+        let mut check = check_of(&pending.result, ledger.code_before(&pending.result), outcome);
         if let Some(check) = &check {
             self.session.counterfactuals.keep_output(check, &pending.result.output);
         }
         let (edited, tree) = (!pending.result.changes.is_empty(), pending.result.tree.clone());
+        let ran_command = command(&pending.result.tool, &pending.result.arguments).map(str::to_owned);
         self.session.log.write(Event::Result(Box::new(pending.result)))?;
         if edited {
             self.session.keep_patch(&tree).await?;
+        }
+        let files: Vec<CheckFile> = copies.iter().map(file_of).collect();
+        let own = pending
+            .checks
+            .iter_mut()
+            .map(|(check, _)| check)
+            .filter(|own| Some(&*own.command) == ran_command.as_deref());
+        let mut used = false;
+        for check in own.chain(check.as_mut()) {
+            check.files.clone_from(&files);
+            used = true;
+        }
+        if used {
+            self.session.keep_copies(copies)?;
         }
         for (check, then_without) in pending.checks {
             self.session.log.write(Event::Check(Box::new(check.clone())))?;

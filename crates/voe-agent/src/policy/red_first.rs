@@ -41,7 +41,7 @@ impl Policy for Guard {
     }
 
     fn after_call(&self, view: PolicyView<'_>, ran: &RanCall<'_>) -> Vec<PolicyAction> {
-        if !is_wanted(view) || ran.result.changes.iter().all(|change| is_test(&change.path)) {
+        if !is_wanted(view) || ran.result.changes.iter().all(|change| !change.role.is_code()) {
             return Vec::new();
         }
         let (text, mut actions) = refusal(view, "What this call changed in the source was put back");
@@ -119,7 +119,7 @@ fn refusal(view: PolicyView<'_>, what: &str) -> (String, Vec<PolicyAction>) {
 /// The call as a check that fails on the unchanged code, if it is a new one.
 fn failed_at_base(view: PolicyView<'_>, ran: &RanCall<'_>) -> Option<Check> {
     let command = command(&ran.result.tool, &ran.result.arguments)?;
-    let (before, after) = (view.log.ledger.code_tree(), &ran.result.code_tree);
+    let (before, after) = (view.log.ledger.code_before(ran.result), &ran.result.code_tree);
     let check = of_failure_at_base(command, view.step(), before, after, ran.outcome.clone())?;
     (!view.log.history.reds().iter().any(|red| red == command)).then_some(check)
 }

@@ -89,7 +89,7 @@ fn is_check(result: &ToolResult, ledger: &Ledger) -> bool {
     let Some(command) = command(&result.tool, &result.arguments) else { return false };
     let ToolResult { exit, ended_by, seconds, .. } = *result;
     let with = Outcome { exit, ended_by, seconds, tail: String::new(), ..Outcome::default() };
-    check::of_call(command, result.step, ledger.code_tree(), &result.code_tree, with).is_some()
+    check::of_call(command, result.step, ledger.code_before(result), &result.code_tree, with).is_some()
 }
 
 /// The command of a call, if it runs one.

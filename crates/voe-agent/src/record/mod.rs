@@ -15,10 +15,13 @@ pub mod loops;
 pub(crate) mod own_text;
 pub(crate) mod unsent;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use voe_evidence::Ledger;
 use voe_model::Delta;
 use voe_trace::event::ToolResult;
-use voe_trace::{Conversation, Event, Record, WriteError, Writer};
+use voe_trace::{Check, CheckFile, CheckFileCopy, Conversation, Event, Record, WriteError, Writer};
 
 use counters::Counters;
 use habits::Habits;
@@ -63,6 +66,8 @@ pub struct Log {
     pub(crate) unsent: UnsentFacts,
     /// The file with the scratch files as they were at the end of the last step, where they are kept.
     pub scratch: Option<String>,
+    /// Copies of files of checks, by path and hash.
+    copies: BTreeMap<(String, String), CheckFileCopy>,
     /// The last patch, in case the workspace is lost.
     pub(crate) patch: String,
 }
@@ -83,6 +88,7 @@ impl Log {
             own_text: OwnText::default(),
             unsent: UnsentFacts::default(),
             scratch: None,
+            copies: BTreeMap::new(),
             patch: String::new(),
         };
         for record in records {
@@ -116,6 +122,10 @@ impl Log {
         self.history.apply(event);
         match event {
             Event::Patch { patch, .. } => self.patch.clone_from(patch),
+            Event::CheckFiles { files, .. } => {
+                let keyed = files.iter().map(|copy| ((copy.path.clone(), copy.hash.clone()), copy.clone()));
+                self.copies.extend(keyed);
+            }
             Event::StepEnd { scratch, .. } => self.scratch.clone_from(scratch),
             _ => {}
         }
@@ -125,6 +135,17 @@ impl Log {
     /// nudge the model about.
     pub(crate) fn habit(&self, result: &ToolResult) -> (Repetition, Vec<String>) {
         self.habits.ahead(result, &self.ledger, &self.counters)
+    }
+
+    /// The copies of a check's files.
+    pub(crate) fn copies(&self, check: &Check) -> Vec<CheckFileCopy> {
+        let copy = |file: &CheckFile| self.copies.get(&(file.path.clone(), file.hash.clone())).cloned();
+        check.files.iter().filter_map(copy).collect()
+    }
+
+    /// Whether the record has this copy.
+    pub(crate) fn has_copy(&self, copy: &CheckFileCopy) -> bool {
+        self.copies.contains_key(&(copy.path.clone(), copy.hash.clone()))
     }
 
     /// Seconds since the attempt began.
@@ -144,4 +165,26 @@ impl Log {
     pub fn sync(&self) -> Result<(), WriteError> {
         self.writer.sync()
     }
+}
+
+/// The commands that a record has, each once, with the workspace's path as it is now.
+pub(crate) fn earlier_commands(records: &[Record], workspace: &Path) -> Vec<String> {
+    let mut earlier = String::new();
+    let mut commands = Vec::new();
+    for record in records {
+        match &record.event {
+            Event::Start(start) => earlier.clone_from(&start.task.workspace),
+            Event::Result(result) => commands.extend(habits::command(&result.tool, &result.arguments)),
+            Event::Check(check) => commands.push(check.command.as_str()),
+            _ => {}
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    commands.retain(|command| seen.insert(*command));
+    let now = workspace.display().to_string();
+    let moved = earlier.len() > 1 && earlier != now;
+    commands
+        .into_iter()
+        .map(|command| if moved { command.replace(&earlier, &now) } else { command.to_owned() })
+        .collect()
 }

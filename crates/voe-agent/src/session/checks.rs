@@ -5,7 +5,7 @@ use std::time::Duration;
 use voe_evidence::check::{self, awaits_counterfactual};
 use voe_proof::counterfactual::{RequestedRun, hidden};
 use voe_proof::{CallEnd, outcome};
-use voe_trace::{Check, Event, Level, Why};
+use voe_trace::{Check, CheckFile, CheckFileCopy, Event, Level, Why, WriteError};
 
 use super::{Session, stopped};
 use crate::end::AttemptError;
@@ -47,15 +47,16 @@ impl Session {
             return Ok(());
         }
         let ledger = &self.log.ledger;
-        let mut stale: Vec<String> = Vec::new();
+        let mut stale: Vec<Check> = Vec::new();
         for check in ledger.checks().iter().rev() {
             let again = check.level == Level::Proven && ledger.find(&check.command).is_none();
-            if again && !stale.contains(&check.command) && stale.len() < AGAIN {
-                stale.push(check.command.clone());
+            if again && !stale.iter().any(|other| other.command == check.command) && stale.len() < AGAIN {
+                stale.push(check.clone());
             }
         }
-        for command in stale {
-            if let Some(check) = self.run_check(&command).await? {
+        for check in stale {
+            if let Some(check) = self.run_again(&check).await? {
+                self.log.write(Event::Check(Box::new(check.clone())))?;
                 self.run_without(&check).await?;
             }
         }
@@ -79,8 +80,7 @@ impl Session {
 
     /// The same without recording it.
     pub(crate) async fn run_command(&mut self, command: &str) -> Result<Option<Check>, AttemptError> {
-        let limit = Duration::from_secs_f64(self.strategy.tools.timeout_s.max(self.strategy.evidence.timeout_s));
-        self.run_within(command, limit).await
+        self.run_within(command, self.check_limit()).await
     }
 
     /// The same with a time limit of its own.
@@ -91,7 +91,7 @@ impl Session {
             () = stopped(&mut self.stop) => None,
             called = self.workspace.check(command, limit) => Some(called?),
         };
-        let result = match called {
+        let mut result = match called {
             Some(CallEnd::Result(result)) => result,
             Some(CallEnd::Died(why)) => {
                 self.log.write(Event::ToolboxRestarted { step, why })?;
@@ -102,9 +102,53 @@ impl Session {
                 return Ok(None);
             }
         };
-        let check = check::of_run(command, step, &result.state.code_tree, outcome(&result));
+        let copies = std::mem::take(&mut result.check_files);
+        let files = copies.iter().map(file_of).collect();
+        self.keep_copies(copies)?;
+        let check = Check { files, ..check::of_run(command, step, &result.state.code_tree, outcome(&result)) };
         self.counterfactuals.keep_output(&check, &result.output);
         Ok(Some(check))
+    }
+
+    /// Runs a check on the current code, without recording it. If files of it are gone, it runs in a fork into which their copies are
+    /// put back. `None`: it can't be run.
+    async fn run_again(&mut self, check: &Check) -> Result<Option<Check>, AttemptError> {
+        let missing: Vec<String> =
+            self.workspace.missing(&check.files).await?.into_iter().map(|file| file.hash.clone()).collect();
+        if missing.is_empty() {
+            return self.run_command(&check.command).await;
+        }
+        let copies = self.log.copies(check);
+        if !missing.iter().all(|hash| copies.iter().any(|copy| copy.hash == *hash)) {
+            return Ok(None);
+        }
+        let limit = self.check_limit();
+        let called = tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => None,
+            called = self.workspace.check_from_copies(&check.command, &copies, limit) => called?,
+        };
+        let step = self.log.conversation.step;
+        let code = self.log.ledger.code_tree();
+        Ok(called.map(|result| {
+            let files = check.files.clone();
+            Check { files, ..check::of_run(&check.command, step, code, outcome(&result)) }
+        }))
+    }
+
+    /// Records copies of a check's files that the record does not have.
+    pub(crate) fn keep_copies(&mut self, copies: Vec<CheckFileCopy>) -> Result<(), WriteError> {
+        let files: Vec<_> =
+            copies.into_iter().filter(|copy| !copy.hash.is_empty() && !self.log.has_copy(copy)).collect();
+        if files.is_empty() {
+            return Ok(());
+        }
+        let step = self.log.conversation.step;
+        self.log.write(Event::CheckFiles { step, files })
+    }
+
+    fn check_limit(&self) -> Duration {
+        Duration::from_secs_f64(self.strategy.tools.timeout_s.max(self.strategy.evidence.timeout_s))
     }
 
     /// What a command shows about the current code, and without the edits where that is possible. It is not run again if the
@@ -139,7 +183,8 @@ impl Session {
         if self.log.ledger.void().is_some() {
             return Ok(());
         }
-        match self.counterfactuals.start(check, &mut self.workspace).await? {
+        let copies = self.log.copies(check);
+        match self.counterfactuals.start_with(check, &copies, &mut self.workspace).await? {
             RequestedRun::Nothing => Ok(()),
             RequestedRun::Known(check) => Ok(self.log.write(Event::Check(check))?),
             // Reported once, and the level stays at `ran`.
@@ -177,14 +222,15 @@ impl Session {
     }
 
     /// Restarts the runs without the edits that were under way when the record ended. Files that a check needs, such as a script
-    /// in `/tmp`, may be gone with the sandbox of then, and without them it fails whatever the code is: so it must pass again first.
+    /// in `/tmp`, may be gone with the sandbox of then: their copies are used. Without copies it fails whatever the code is, so it must
+    /// pass again first.
     pub(crate) async fn start_again(&mut self) -> Result<(), AttemptError> {
         let pending = |check: &&Check| awaits_counterfactual(check);
         let checks: Vec<Check> = self.log.ledger.checks().to_vec();
         self.counterfactuals.were_run(checks.iter().filter(|check| !pending(check)));
         let under_way: Vec<Check> = self.log.ledger.current().filter(pending).cloned().collect();
         for check in under_way {
-            match self.run_command(&check.command).await? {
+            match self.run_again(&check).await? {
                 // voe was stopped, or the toolbox died: it stays open for the next resume.
                 None => {}
                 Some(again) if again.code_tree != check.code_tree => {}
@@ -197,4 +243,9 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// What a check's record has of a copy.
+pub(crate) fn file_of(copy: &CheckFileCopy) -> CheckFile {
+    CheckFile { path: copy.path.clone(), role: copy.role, hash: copy.hash.clone() }
 }

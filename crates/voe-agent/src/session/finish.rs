@@ -8,6 +8,7 @@ use voe_trace::{Change, Check, Event, Reason};
 
 use super::Session;
 use crate::end::AttemptError;
+use crate::strategy::CheckFilesKey;
 
 /// The result of an attempt.
 pub struct EndedAttempt {
@@ -97,9 +98,25 @@ impl Session {
 
     /// The current patch.
     async fn take(&mut self) -> Result<TakenWork, AttemptError> {
+        self.drop_check_files().await?;
         let (patch, export) = self.workspace.patch().await?;
         let state = self.workspace.state().await?;
         Ok(TakenWork { patch, export, changes: state.changes, byproducts: state.byproducts })
+    }
+
+    /// Removes check files from the work, if the strategy wants that and something else is left.
+    async fn drop_check_files(&mut self) -> Result<(), AttemptError> {
+        if self.strategy.evidence.check_files == CheckFilesKey::Keep {
+            return Ok(());
+        }
+        let files = self.workspace.export().await?.files;
+        let others = files.iter().any(|file| !file.role.is_check_file());
+        let dropped: Vec<_> =
+            files.into_iter().filter(|file| file.role.is_check_file()).map(|file| (file.path, None)).collect();
+        if others && !dropped.is_empty() {
+            self.workspace.import(dropped).await?;
+        }
+        Ok(())
     }
 
     /// The patch as the record has it, for a workspace that can no longer be reached.

@@ -6,7 +6,7 @@
 //! - [`finish`]: the final evidence, and the patch
 
 mod ask;
-mod checks;
+pub(crate) mod checks;
 mod compaction;
 pub mod finish;
 mod own_tests;
@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use voe_evidence::is_test;
 use voe_model::{Estimator, Model, ToolSpec};
 use voe_proof::{Counterfactuals, Workspace};
 use voe_protocol::{BaseSource, CallLimits, CallResult, Setup, WorkspaceState};
@@ -26,7 +25,7 @@ use voe_trace::{Event, Message, Reason, Record, ToolCall, WriteError, Writer};
 use crate::end::{AttemptError, LoopEnd};
 use crate::facts::fact;
 use crate::plan::AttemptPlan;
-use crate::record::{Log, Observer};
+use crate::record::{Log, Observer, earlier_commands};
 use crate::strategy::{Counterfactual, Strategy};
 use crate::tools;
 use crate::user_tree::UserTree;
@@ -75,7 +74,7 @@ impl Session {
                 ..CallLimits::default()
             },
             syntax: keys.tools.syntax,
-            earlier_commands: Vec::new(),
+            earlier_commands: earlier_commands(records, plan.sandbox.workspace()),
             resumed: !records.is_empty(),
             unwatched: false,
             workspace: plan.sandbox.workspace().to_owned(),
@@ -189,7 +188,7 @@ impl Session {
             export.files.into_iter().filter(|file| file.role.is_code()).map(|file| (file.path, file.base)).collect();
         let WorkspaceState { tree, code_tree, .. } = self.workspace.import(source).await?;
         (result.tree, result.code_tree) = (tree, code_tree);
-        result.changes.retain(|change| is_test(&change.path));
+        result.changes.retain(|change| !change.role.is_code());
         result.diff.clear();
         Ok(())
     }

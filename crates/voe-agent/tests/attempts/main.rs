@@ -1,6 +1,7 @@
 //! Attempts from start to end, without the binary: the loop, its policies, and what is verified when.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod check_files;
 mod evidence;
 mod grid;
 mod hidden;
@@ -45,6 +46,13 @@ fn main() -> ExitCode {
         reasons::a_gate_that_requires_a_run_accepts_any_check_that_passed,
         evidence::a_fact_that_was_recorded_but_not_sent_when_voe_was_killed_goes_with_the_next_result_after_resuming,
         evidence::a_fact_that_the_model_has_is_not_sent_again_after_resuming,
+        check_files::a_script_in_the_workspace_that_fails_before_the_fix_and_passes_after_it_is_a_proof,
+        check_files::a_script_written_and_run_in_one_command_is_a_proof,
+        check_files::helpers_and_data_of_a_script_go_along,
+        check_files::a_script_that_the_agent_deletes_keeps_its_proof_also_for_a_later_edit,
+        check_files::a_script_that_code_imports_is_part_of_what_is_proven,
+        check_files::a_check_that_builds_something_stays_a_check,
+        check_files::check_files_are_dropped_from_the_patch_if_the_strategy_wants_that,
         grid::a_verification_that_fails_once_is_recovered_from_and_then_passes,
         grid::where_recovery_loses_a_right_fix_the_best_evidenced_state_is_handed_in,
         grid::an_inconclusive_verdict_is_neither_pass_nor_fail_and_is_recorded,

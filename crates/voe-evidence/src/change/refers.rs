@@ -36,7 +36,7 @@ pub fn refers_by(text: &str, referrer: &str, candidate: &str, reference: Referen
     if referrer == candidate || is_documentation(referrer) || is_no_code(referrer) {
         return false;
     }
-    let Some(target) = Target::of(candidate) else { return true };
+    let Some(target) = ReferenceTarget::of(candidate) else { return true };
     // Files of one Go package use each other without naming each other.
     if candidate.ends_with(".go") && referrer.ends_with(".go") && directory(referrer) == directory(candidate) {
         return true;
@@ -45,22 +45,22 @@ pub fn refers_by(text: &str, referrer: &str, candidate: &str, reference: Referen
     if !text.contains(target.rarest(reference)) {
         return false;
     }
-    let (from, to) = (Language::of(referrer), Language::of(candidate));
+    let (from, to) = (NamingStyle::of(referrer), NamingStyle::of(candidate));
     let mut found = false;
     let mut imports = false;
     lines(text, comments(referrer), |line| {
         found |= match reference {
-            Reference::Path => target.path_in(line, from == Language::Python),
+            Reference::Path => target.path_in(line, from == NamingStyle::Python),
             Reference::Name => {
                 has_word(line, target.name)
                     || target.in_literal(line)
                     || match from {
-                        Language::Python => target.imported(line, &mut imports),
+                        NamingStyle::Python => target.imported(line, &mut imports),
                         // Imports are strings.
-                        Language::Script => false,
-                        Language::Configuration => has_word(line, target.stem),
+                        NamingStyle::Script => false,
+                        NamingStyle::Configuration => has_word(line, target.stem),
                         // `mod x;`, `require x`, a class in the same package.
-                        Language::Other => from == to && has_word(line, target.stem),
+                        NamingStyle::Other => from == to && has_word(line, target.stem),
                     }
             }
         };
@@ -71,13 +71,13 @@ pub fn refers_by(text: &str, referrer: &str, candidate: &str, reference: Referen
 /// A text that every file has that refers to `candidate`, other than files of the same Go package; `None`: the file has no name of its
 /// own, and counts as referred to.
 pub fn needle(candidate: &str, reference: Reference) -> Option<&str> {
-    let target = Target::of(candidate)?;
+    let target = ReferenceTarget::of(candidate)?;
     let needle = target.rarest(reference);
     (!needle.is_empty()).then_some(needle)
 }
 
 /// What is looked for.
-struct Target<'a> {
+struct ReferenceTarget<'a> {
     name: &'a str,
     /// The name without its extensions; of a file such as `__init__.py` the directory's.
     stem: &'a str,
@@ -87,7 +87,7 @@ struct Target<'a> {
 
 /// What a file's language makes of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Language {
+enum NamingStyle {
     Python,
     /// JavaScript and TypeScript.
     Script,
@@ -96,7 +96,7 @@ enum Language {
     Other,
 }
 
-impl Language {
+impl NamingStyle {
     fn of(path: &str) -> Self {
         match extension(path) {
             "py" | "pyi" | "pyx" | "pxd" | "ipynb" => Self::Python,
@@ -110,7 +110,7 @@ impl Language {
     }
 }
 
-impl<'a> Target<'a> {
+impl<'a> ReferenceTarget<'a> {
     /// `None`: the file has no name of its own.
     fn of(path: &'a str) -> Option<Self> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));

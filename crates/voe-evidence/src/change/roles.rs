@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use voe_trace::FileRole;
 
 use super::refers::{is_documentation, refers};
-use crate::command::{CommandFiles, RunFile};
+use crate::command::{CommandFiles, ExecutedFile};
 use crate::is_test;
 
 /// A file of a change.
@@ -63,7 +63,7 @@ pub fn roles<'a>(
 /// A change while it is split.
 struct Split<'f, 'a> {
     files: &'f [ChangedFile<'a>],
-    runs: BTreeSet<&'f RunFile>,
+    runs: BTreeSet<&'f ExecutedFile>,
     named: &'f [CommandFiles],
     scratch: &'f [(&'f str, &'f str)],
 }

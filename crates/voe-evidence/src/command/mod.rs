@@ -19,17 +19,17 @@ mod intent;
 mod joints;
 mod kind;
 mod programs;
-mod scope;
 mod runs;
+mod scope;
 mod sources;
 mod word;
 mod words;
 
 pub use hidden::hides_exit;
 pub use installs::installs_packages;
-pub use scope::{could_run, inline_code, made_for_change};
 pub use intent::{Intent, NewFile};
-pub use runs::{CommandFiles, RunFile, runs_files};
+pub use runs::{CommandFiles, ExecutedFile, runs_files};
+pub use scope::{could_run, inline_code, made_for_change};
 pub use sources::reads_source_only;
 
 use kind::CommandKind;

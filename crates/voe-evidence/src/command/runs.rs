@@ -13,14 +13,14 @@ use super::words::{self, Simple, Word};
 
 /// A file that a command runs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RunFile {
+pub struct ExecutedFile {
     /// Relative to the directory in which the command starts, without `.` and `..`, or absolute.
     pub path: String,
     /// It is a directory: the files directly in it are run.
     pub directory: bool,
 }
 
-impl RunFile {
+impl ExecutedFile {
     /// Whether this is, or contains, the file at `path`.
     pub fn covers(&self, path: &str) -> bool {
         if !self.directory {
@@ -35,8 +35,8 @@ impl RunFile {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandFiles {
     /// Those that it runs.
-    pub runs: Vec<RunFile>,
-    /// Paths that it gives to what it runs, as [`RunFile::path`].
+    pub runs: Vec<ExecutedFile>,
+    /// Paths that it gives to what it runs, as [`ExecutedFile::path`].
     pub named: Vec<String>,
     /// Code that is part of the command and that it runs.
     pub scripts: Vec<String>,
@@ -53,7 +53,7 @@ pub struct CommandFiles {
 /// assert!(paths("python -m tools.check").contains(&"tools/check.py".to_owned()));
 /// assert!(paths("cat repro.py").is_empty());
 /// ```
-pub fn runs_files(command: &str) -> Vec<RunFile> {
+pub fn runs_files(command: &str) -> Vec<ExecutedFile> {
     CommandFiles::of(command).runs
 }
 
@@ -93,7 +93,7 @@ pub(super) struct RunCollector {
 }
 
 /// What one simple command runs, and where.
-pub(super) struct RunPlace<'a> {
+pub(super) struct ExecutionPlace<'a> {
     pub(super) directory: Option<&'a str>,
     pub(super) input: Option<&'a str>,
     pub(super) from: Option<&'a Word>,
@@ -127,7 +127,7 @@ impl RunCollector {
             let now = shell.now.clone();
             let before = at.checked_sub(1).map(|at| &line.commands[at]);
             let rest = &line.commands[at + 1..];
-            let place = RunPlace {
+            let place = ExecutionPlace {
                 directory: now.as_deref(),
                 input: simple.input.as_deref(),
                 from: simple.from.as_ref(),
@@ -143,30 +143,30 @@ impl RunCollector {
     }
 
     /// Adds a file that is run.
-    pub(super) fn run(&mut self, word: &Word, place: &RunPlace<'_>) {
+    pub(super) fn run(&mut self, word: &Word, place: &ExecutionPlace<'_>) {
         if !word.open {
             self.run_path(&word.text, place);
         }
     }
 
     /// The same, by its path.
-    pub(super) fn run_path(&mut self, path: &str, place: &RunPlace<'_>) {
+    pub(super) fn run_path(&mut self, path: &str, place: &ExecutionPlace<'_>) {
         if let Some(path) =
             place.directory.and_then(|directory| joined(directory, path)).filter(|path| !path.is_empty())
         {
-            self.files.runs.push(RunFile { path, directory: false });
+            self.files.runs.push(ExecutedFile { path, directory: false });
         }
     }
 
     /// Adds a directory whose files are run.
-    pub(super) fn run_directory(&mut self, path: &str, place: &RunPlace<'_>) {
+    pub(super) fn run_directory(&mut self, path: &str, place: &ExecutionPlace<'_>) {
         if let Some(path) = place.directory.and_then(|directory| joined(directory, path)) {
-            self.files.runs.push(RunFile { path, directory: true });
+            self.files.runs.push(ExecutedFile { path, directory: true });
         }
     }
 
     /// Collects the paths that a command is given.
-    fn name(&mut self, words: &[Word], place: &RunPlace<'_>) {
+    fn name(&mut self, words: &[Word], place: &ExecutionPlace<'_>) {
         let Some(directory) = place.directory else { return };
         for word in words.iter().skip(1).chain(place.from).filter(|word| !word.open) {
             for part in std::iter::once(&*word.text).chain(word.text.split_once('=').map(|(_, value)| value)) {
@@ -235,7 +235,7 @@ mod tests {
 
     /// The paths that `command` runs; a directory ends with `/`.
     fn run(command: &str) -> Vec<String> {
-        let shown = |file: RunFile| format!("{}{}", file.path, if file.directory { "/" } else { "" });
+        let shown = |file: ExecutedFile| format!("{}{}", file.path, if file.directory { "/" } else { "" });
         runs_files(command).into_iter().map(shown).collect()
     }
 

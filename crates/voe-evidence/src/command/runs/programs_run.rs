@@ -3,7 +3,7 @@
 use super::super::kind::unwrapped;
 use super::super::programs;
 use super::super::words::Word;
-use super::{RunCollector, RunPlace};
+use super::{ExecutionPlace, RunCollector};
 
 /// Programs in programs deeper than this are not followed.
 const DEEPEST: usize = 8;
@@ -38,7 +38,7 @@ fn has(list: &str, name: &str) -> bool {
 }
 
 /// Collects what a simple command runs.
-pub(super) fn collect(to: &mut RunCollector, words: &[Word], place: &RunPlace<'_>, depth: usize) {
+pub(super) fn collect(to: &mut RunCollector, words: &[Word], place: &ExecutionPlace<'_>, depth: usize) {
     let Some((first, args)) = words.split_first() else { return };
     if first.open || depth > DEEPEST {
         return;
@@ -100,7 +100,7 @@ pub(super) fn collect(to: &mut RunCollector, words: &[Word], place: &RunPlace<'_
 }
 
 /// A program within the arguments of another. `values`: options of the outer one that take a value.
-fn collect_inner(to: &mut RunCollector, args: &[Word], values: &[&str], place: &RunPlace<'_>, depth: usize) {
+fn collect_inner(to: &mut RunCollector, args: &[Word], values: &[&str], place: &ExecutionPlace<'_>, depth: usize) {
     let mut rest = args;
     while let Some((first, after)) = rest.split_first().filter(|(first, _)| first.text.starts_with('-')) {
         rest = if values.contains(&&*first.text) { after.get(1..).unwrap_or_default() } else { after };
@@ -143,7 +143,7 @@ fn valued(args: &[Word], options: &'static [&'static str]) -> impl Iterator<Item
 }
 
 /// What comes by standard input: `< x`, `cat x |`.
-fn standard_input(to: &mut RunCollector, place: &RunPlace<'_>) {
+fn standard_input(to: &mut RunCollector, place: &ExecutionPlace<'_>) {
     if let Some(from) = place.from {
         to.run(from, place);
     }
@@ -154,7 +154,7 @@ fn standard_input(to: &mut RunCollector, place: &RunPlace<'_>) {
 }
 
 /// Test runners: plain arguments, without the name of a test in the file.
-fn tests(to: &mut RunCollector, args: &[Word], place: &RunPlace<'_>) {
+fn tests(to: &mut RunCollector, args: &[Word], place: &ExecutionPlace<'_>) {
     for arg in plain_args(args).filter(|arg| !arg.text.contains(' ')) {
         let path = arg.text.split("::").next().unwrap_or_default();
         // A test's parameters are in brackets, which the shell takes for a pattern.
@@ -164,7 +164,7 @@ fn tests(to: &mut RunCollector, args: &[Word], place: &RunPlace<'_>) {
     }
 }
 
-fn interpreter(to: &mut RunCollector, args: &[Word], place: &RunPlace<'_>) {
+fn interpreter(to: &mut RunCollector, args: &[Word], place: &ExecutionPlace<'_>) {
     const CODE: [&str; 6] = ["-e", "-E", "-p", "--eval", "--print", "-r"];
     const VALUES: [&str; 8] = ["-r", "--require", "--import", "--loader", "-d", "-cp", "-classpath", "-P"];
     let mut rest = args;
@@ -188,7 +188,7 @@ fn interpreter(to: &mut RunCollector, args: &[Word], place: &RunPlace<'_>) {
     standard_input(to, place);
 }
 
-fn shell(to: &mut RunCollector, args: &[Word], place: &RunPlace<'_>) {
+fn shell(to: &mut RunCollector, args: &[Word], place: &ExecutionPlace<'_>) {
     let mut rest = args;
     while let Some((first, after)) = rest.split_first() {
         let option = first.text.starts_with('-') && !first.text.starts_with("--");
@@ -211,7 +211,7 @@ fn shell(to: &mut RunCollector, args: &[Word], place: &RunPlace<'_>) {
     }
 }
 
-fn python(to: &mut RunCollector, args: &[Word], place: &RunPlace<'_>, depth: usize) {
+fn python(to: &mut RunCollector, args: &[Word], place: &ExecutionPlace<'_>, depth: usize) {
     let mut rest = args;
     while let Some((first, after)) = rest.split_first() {
         let Some(letters) = first.text.strip_prefix('-').filter(|letters| !letters.is_empty()) else { break };
@@ -242,7 +242,7 @@ fn python(to: &mut RunCollector, args: &[Word], place: &RunPlace<'_>, depth: usi
 }
 
 /// `python -m MODULE ARGUMENTS`
-fn module(to: &mut RunCollector, words: &[Word], place: &RunPlace<'_>, depth: usize) {
+fn module(to: &mut RunCollector, words: &[Word], place: &ExecutionPlace<'_>, depth: usize) {
     let Some((module, args)) = words.split_first().filter(|(module, _)| !module.open) else { return };
     let name = module.text.as_str();
     match name {
@@ -272,7 +272,7 @@ fn module(to: &mut RunCollector, words: &[Word], place: &RunPlace<'_>, depth: us
 }
 
 /// `pkg.mod.Class.test`: each beginning can be the module.
-fn dotted(to: &mut RunCollector, name: &str, place: &RunPlace<'_>) {
+fn dotted(to: &mut RunCollector, name: &str, place: &ExecutionPlace<'_>) {
     let parts: Vec<&str> = name.split('.').collect();
     if name.contains('/') || parts.iter().any(|part| part.is_empty()) {
         return;
@@ -283,7 +283,7 @@ fn dotted(to: &mut RunCollector, name: &str, place: &RunPlace<'_>) {
 }
 
 /// `coverage run OPTIONS SCRIPT`
-fn coverage(to: &mut RunCollector, args: &[Word], place: &RunPlace<'_>, depth: usize) {
+fn coverage(to: &mut RunCollector, args: &[Word], place: &ExecutionPlace<'_>, depth: usize) {
     let Some((_, rest)) = args.split_first().filter(|(verb, _)| verb.text == "run") else { return };
     if let Some(at) = rest.iter().position(|arg| arg.text == "-m") {
         return module(to, &rest[at + 1..], place, depth);
@@ -291,7 +291,7 @@ fn coverage(to: &mut RunCollector, args: &[Word], place: &RunPlace<'_>, depth: u
     plain_args(rest).take(1).for_each(|file| to.run(file, place));
 }
 
-fn cargo(to: &mut RunCollector, args: &[Word], place: &RunPlace<'_>) {
+fn cargo(to: &mut RunCollector, args: &[Word], place: &ExecutionPlace<'_>) {
     let ours = args.iter().position(|arg| arg.text == "--").map_or(args, |at| &args[..at]);
     let package = valued(ours, &["-p", "--package"]).next();
     let mut target = |name: &str, folder: &str| {
@@ -310,7 +310,7 @@ fn cargo(to: &mut RunCollector, args: &[Word], place: &RunPlace<'_>) {
 }
 
 /// `go run x.go`, `go run ./dir`
-fn go(to: &mut RunCollector, args: &[Word], place: &RunPlace<'_>) {
+fn go(to: &mut RunCollector, args: &[Word], place: &ExecutionPlace<'_>) {
     let start = plain(args).unwrap_or(args.len());
     for (at, arg) in args[start..].iter().enumerate() {
         if arg.text.ends_with(".go") {
