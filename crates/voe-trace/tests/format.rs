@@ -103,19 +103,19 @@ fn a_torn_last_line_is_dropped_and_appending_continues_after_the_last_whole_one(
     let whole = examples().join("\n") + "\n";
     let (_dir, path) = file_with(&format!("{whole}{{\"at\":1.0,\"event\":\"no"));
     let read = Trajectory::read(&path).unwrap();
-    assert_eq!((read.records.len(), read.skipped), (20, 1));
+    assert_eq!((read.records.len(), read.skipped), (23, 1));
 
     let mut writer = Writer::append(&path, 17.0).unwrap();
     writer.write(Event::Note { text: "on".into() }).unwrap();
     let read = Trajectory::read(&path).unwrap();
-    assert_eq!((read.records.len(), read.skipped), (21, 0));
-    assert!(read.records[20].at >= 17.0);
+    assert_eq!((read.records.len(), read.skipped), (24, 0));
+    assert!(read.records[23].at >= 17.0);
 }
 
 #[test]
 fn an_unknown_event_and_a_newer_minor_version_are_read_and_a_newer_major_is_refused() {
     let start = examples().remove(0);
-    let newer = start.replace("\"format\":\"2.0\"", "\"format\":\"2.7\",\"colour\":\"blue\"");
+    let newer = start.replace("\"format\":\"2.1\"", "\"format\":\"2.7\",\"colour\":\"blue\"");
     let (_dir, path) = file_with(&format!("{newer}\n{{\"at\":1.0,\"event\":\"dance\",\"steps\":3}}\n"));
     let read = Trajectory::read(&path).unwrap();
     assert_eq!(read.records[1].event, Event::Unknown);

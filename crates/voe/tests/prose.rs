@@ -39,6 +39,7 @@ const READERS: &[(&str, &str)] = &[
     ("voe-proof/src/runners.rs", "output of the script that looks for test runners, and paths"),
     ("voe-proof/src/scratch.rs", "paths in shell commands"),
     ("voe-search/src/cross.rs", "paths in shell commands"),
+    ("voe-toolbox/src/changes/copies.rs", "paths in shell commands"),
     ("voe-toolbox/src/pack.rs", "paths"),
     ("voe-toolbox/src/tools/grep.rs", "whether a regular expression spans lines"),
     // Git.
