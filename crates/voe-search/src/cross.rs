@@ -59,7 +59,7 @@ async fn patches(shared: &RolloutContext, mut rolled: Vec<RolloutResult>) -> Res
     for rolled in rolled {
         let files = shared.files(&rolled.finish.patch).await?;
         let (tests, code): (Files, Files) =
-            files.into_iter().partition(|(path, _)| is_test(&String::from_utf8_lossy(&path.0)));
+            files.into_iter().partition(|(path, _)| is_for_checks(&rolled, &String::from_utf8_lossy(&path.0)));
         let alike = |patched: &Patched| patched.code == code && (!code.is_empty() || patched.tests == tests);
         match patches.iter().position(alike) {
             Some(same) => patches[same].attempts.push(rolled.id),
@@ -68,6 +68,11 @@ async fn patches(shared: &RolloutContext, mut rolled: Vec<RolloutResult>) -> Res
         }
     }
     Ok(patches)
+}
+
+/// Whether a file of an attempt's patch is a test or a check file.
+fn is_for_checks(rolled: &RolloutResult, path: &str) -> bool {
+    is_test(path) || rolled.finish.changes.iter().any(|change| change.path == path && !change.role.is_code())
 }
 
 fn candidate(search: &Search, patched: &Patched) -> Candidate {
@@ -95,7 +100,8 @@ async fn proofs_of(
             continue;
         }
         let files = shared.files(&rolled.finish.patch).await?;
-        let tests: Files = files.into_iter().filter(|(path, _)| is_test(&String::from_utf8_lossy(&path.0))).collect();
+        let tests: Files =
+            files.into_iter().filter(|(path, _)| is_for_checks(rolled, &String::from_utf8_lossy(&path.0))).collect();
         for command in commands {
             // As far as is visible from outside, only files that it names matter to it.
             let pack = if command.contains("/tmp") || command.contains("/var/tmp") {

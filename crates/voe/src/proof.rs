@@ -5,7 +5,7 @@ use std::fmt::Write;
 use voe_evidence::check::regressed;
 use voe_evidence::examination::Examine;
 use voe_trace::event::Finish;
-use voe_trace::{Check, Level, Outcome, Trajectory};
+use voe_trace::{ChangeKind, Check, Level, Outcome, Trajectory};
 
 use crate::show::one_line;
 use crate::{UsageError, cli, exit, trust};
@@ -102,6 +102,15 @@ pub(crate) fn render(finish: &Finish, own: bool) -> String {
     if !finish.evidence.unchecked.is_empty() {
         let unchecked: Vec<String> = finish.evidence.unchecked.iter().map(|path| code(path)).collect();
         let _ = writeln!(out, "Nothing was run since the last edit of: {}.\n", unchecked.join(", "));
+    }
+    let left: Vec<String> = finish
+        .changes
+        .iter()
+        .filter(|change| change.role.is_check_file() && change.kind != ChangeKind::Deleted)
+        .map(|change| format!("{} ({})", code(&change.path), change.role.rule()))
+        .collect();
+    if !left.is_empty() {
+        let _ = writeln!(out, "Check files left in the patch: {}.\n", left.join(", "));
     }
     let _ = writeln!(
         out,

@@ -50,7 +50,9 @@ pub(crate) fn render(finish: &Finish, patch_file: Option<&str>, applied: &str, p
             Text::default()
         };
         let path = Text::from(format!("{}{kind}  ", one_line(&change.path)));
-        row(if i == 0 { "files" } else { "" }, path.then(lines).then(unchecked));
+        let left = change.role.is_check_file() && change.kind != ChangeKind::Deleted;
+        let left = left.then(|| paint.yellow(&format!("  check file left in the patch: {}", change.role.rule())));
+        row(if i == 0 { "files" } else { "" }, path.then(lines).then(unchecked).then(left.unwrap_or_default()));
     }
     for (i, check) in finish.evidence.checks.iter().enumerate() {
         row(if i == 0 { "checks" } else { "" }, check_line(check).into());
