@@ -47,6 +47,31 @@ pub enum RepoError {
         "{0} belongs to another user, so git refuses it (safe.directory); if you trust it: git config --global --add safe.directory {0:?}"
     )]
     NotTrusted(PathBuf),
+    /// A name is not that of a commit.
+    #[error("{revision} is not a commit of this repository{}", fetch_hint(*shallow, revision))]
+    NoRevision {
+        /// The name, as given.
+        revision: String,
+        /// The clone is shallow, so that the commit may only be missing.
+        shallow: bool,
+    },
+    /// Two revisions have no common ancestor here.
+    #[error("{range}: the two have no common ancestor here{}", fetch_hint(*shallow, "the base branch"))]
+    NoMergeBase {
+        /// The range, as given.
+        range: String,
+        /// The clone is shallow.
+        shallow: bool,
+    },
+    /// A submodule has changes of its own.
+    #[error("the submodule {0} has changes of its own; commit or stash them, or prove the change inside the submodule")]
+    DirtySubmodule(String),
+    /// A patch does not apply.
+    #[error("the patch does not apply ({detail}); name the revision that it was made for with --base")]
+    PatchDoesNotApply {
+        /// The first reason that git gives.
+        detail: String,
+    },
     /// git failed.
     #[error("git {command} failed: {detail}")]
     Git {
@@ -161,6 +186,17 @@ fn named(paths: &[String]) -> String {
     match paths.get(..MOST_NAMED).filter(|_| paths.len() > MOST_NAMED + 1) {
         Some(some) => format!("{} and {} more", some.join(", "), paths.len() - some.len()),
         None => paths.join(", "),
+    }
+}
+
+/// What to do about a missing commit.
+fn fetch_hint(shallow: bool, what: &str) -> String {
+    if shallow {
+        format!(
+            "; this clone is shallow: fetch {what} with its history (git fetch --unshallow, or fetch-depth: 0 in CI)"
+        )
+    } else {
+        "; `git log --all` lists what there is".to_owned()
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - [`Repo`]: the user's repository, found from a directory in it.
 //! - [`Base`]: its current work tree, uncommitted work included, recorded in a git directory of voe's own.
+//! - [`Repo::change`]: a change that somebody made, as two states of the files: a work tree, a range of commits, a patch.
 //! - [`make_patch`]: the changes of an attempt in the format of `git apply`, with the [`Hazard`]s that forbid applying it.
 //! - [`automatic()`]: which of its files tools run automatically.
 //! - [`Repo::apply`]: applies the patch to the user's tree, all of it or nothing.
@@ -51,6 +52,7 @@
 mod apply;
 mod automatic;
 mod base;
+mod change;
 mod copy;
 mod error;
 mod files;
@@ -71,6 +73,7 @@ mod undo;
 pub use apply::{ApplyOutcome, Conflict};
 pub use automatic::{Automatic, Trigger, automatic};
 pub use base::Base;
+pub use change::{ChangeSource, TreeChange};
 pub use copy::throw_away_copy;
 pub use error::RepoError;
 pub use hazard::Hazard;
