@@ -35,6 +35,14 @@ struct LedgerEdit {
     step: u32,
 }
 
+/// The level of a change by its checks: that of the best one, unless something that passes without the change fails with it.
+pub fn level_of<'a>(checks: impl Iterator<Item = &'a Check> + Clone) -> Level {
+    if checks.clone().any(regressed) {
+        return Level::Refuted;
+    }
+    checks.map(|check| check.level).max().unwrap_or(Level::None)
+}
+
 impl Ledger {
     /// Adds one event.
     pub fn apply(&mut self, event: &Event) {
@@ -190,11 +198,7 @@ impl Ledger {
         if code.is_empty() || self.void.is_some() {
             return Level::None;
         }
-        let of_code = || self.checks.iter().filter(|check| check.code_tree == code);
-        if of_code().any(regressed) {
-            return Level::Refuted;
-        }
-        of_code().map(|check| check.level).max().unwrap_or(Level::None)
+        level_of(self.checks.iter().filter(|check| check.code_tree == code))
     }
 
     /// Whether the gate accepts the current code.

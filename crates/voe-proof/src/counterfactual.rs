@@ -250,7 +250,7 @@ pub fn hidden(check: &Check) -> Option<Check> {
 }
 
 /// What judging needs to know about the change.
-fn facts(command: &str, export: &Export) -> ChangeFacts {
+pub(crate) fn facts(command: &str, export: &Export) -> ChangeFacts {
     let text =
         |state: &Option<FileState>| state.as_ref().map(|state| String::from_utf8_lossy(&state.content.0).into_owned());
     let texts: Vec<_> =

@@ -5,6 +5,7 @@
 //! - [`counterfactual`]: running a check without the edits; `fork_run`: one such run, and the exit code that its command hides
 //! - `copies`: running a check whose files are gone, from copies of them
 //! - [`own_tests`]: the repository's own tests that touch the changed files; `runners` finds their commands
+//! - [`Prover`]: proving a change that somebody made; [`Proof`]: what came of it
 //! - [`cross`]: running the checks of several changes with each of them
 //!
 //! # A check with and without the edits
@@ -38,11 +39,15 @@ pub mod counterfactual;
 pub mod cross;
 mod fork_run;
 pub mod own_tests;
+pub mod proof;
+mod prove;
 mod runners;
 mod scratch;
 pub mod workspace;
 
 pub use counterfactual::Counterfactuals;
+pub use proof::{Proof, ProofVerdict, is_code};
+pub use prove::{OwnTestsToRun, ProveOptions, Prover};
 pub use workspace::{CallEnd, Workspace, WorkspaceError};
 
 use voe_protocol::CallResult;

@@ -100,6 +100,19 @@ impl Workspace {
     }
 }
 
+impl Workspace {
+    /// The commands that run those of `files` that are tests.
+    ///
+    /// # Errors
+    /// The workspace can't be reached.
+    pub async fn changed_tests(&mut self, files: &[String]) -> Result<Vec<String>, WorkspaceError> {
+        Ok(match self.check(&runners::script(files), LIMIT).await? {
+            CallEnd::Result(result) => runners::commands_for_tests(&RunnerFacts::read(&result.output), files),
+            CallEnd::Died(_) => Vec::new(),
+        })
+    }
+}
+
 /// The verdict on all runs: a test that fails now and did not fail before is a failure; one that failed before does not count.
 pub fn judge(checks: &[Check]) -> OwnTests {
     let (mut passed, mut broken, mut before) = (Vec::new(), Vec::new(), Vec::new());

@@ -53,6 +53,9 @@ say pytest '[ -e pytest.ini ] || [ -e conftest.py ] || [ -e tests/conftest.py ] 
 say 'import pytest' 'python3 -c "import pytest"'
 say tox '[ -e tox.ini ] && grep -q posargs tox.ini && command -v tox'
 say vitest 'grep -q "\"vitest\"" package.json'
+say mocha 'grep -q "\"mocha\"" package.json'
+say gradlew '[ -x gradlew ]'
+say maven '[ -e pom.xml ] && command -v mvn'
 say jest 'grep -q "\"jest\"" package.json'
 say 'make test' 'grep -qE "^test:" Makefile || grep -qE "^test:" makefile || grep -qE "^test:" GNUmakefile'
 say 'make check' 'grep -qE "^check:" Makefile || grep -qE "^check:" makefile || grep -qE "^check:" GNUmakefile'
@@ -177,31 +180,104 @@ fn python(found: &RunnerFacts, changed: &[String], added: &BTreeSet<&str>) -> Ve
     files.dedup();
     files.truncate(FILES);
     let manage = changed.iter().find_map(|path| found.near("manage.py", path));
-    files
-        .into_iter()
-        .map(|file| {
-            let in_tests = file.strip_prefix("tests/");
-            let command = match (in_tests, manage) {
-                (Some(label), _) if found.has("runtests.py") => {
-                    format!("python3 tests/runtests.py --verbosity 1 {}", quoted(&dotted(label)))
+    let own = |file: &String| OwnCommand { command: python_command(found, file, manage), file: Some(file.clone()) };
+    files.into_iter().map(own).collect()
+}
+
+/// The command that runs one Python test file. `manage`: the directory of Django's `manage.py`, where there is one.
+fn python_command(found: &RunnerFacts, file: &str, manage: Option<&String>) -> String {
+    let in_tests = file.strip_prefix("tests/");
+    match (in_tests, manage) {
+        (Some(label), _) if found.has("runtests.py") => {
+            format!("python3 tests/runtests.py --verbosity 1 {}", quoted(&dotted(label)))
+        }
+        _ if found.has("pytest") && found.has("import pytest") => {
+            format!("python3 -m pytest -q --tb=short -rfE -p no:cacheprovider {}", quoted(file))
+        }
+        (_, Some(dir)) => {
+            let label = file.strip_prefix(&format!("{dir}/")).unwrap_or(file);
+            let enter = if dir == "." { String::new() } else { format!("cd {} && ", quoted(dir)) };
+            format!("{enter}python3 manage.py test --noinput {}", quoted(&dotted(label)))
+        }
+        _ if found.has("import pytest") => {
+            format!("python3 -m pytest -q --tb=short -rfE -p no:cacheprovider {}", quoted(file))
+        }
+        _ if found.has("tox") => format!("tox -q -- {}", quoted(file)),
+        _ => format!("python3 -m unittest -q {}", quoted(file)),
+    }
+}
+
+/// The commands that run the tests in `files`, by the runner that the repository uses; files that are no tests of their own
+/// (fixtures, helpers, data) are left out.
+pub(super) fn commands_for_tests(found: &RunnerFacts, files: &[String]) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    let mut scripts: Vec<&String> = Vec::new();
+    let mut push = |command: String| {
+        if !commands.contains(&command) {
+            commands.push(command);
+        }
+    };
+    for file in files.iter().filter(|file| is_test(file)) {
+        let name = file.rsplit('/').next().unwrap_or(file);
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+        match extension {
+            "py" if stem.starts_with("test") || stem.ends_with("_test") || stem.ends_with("_tests") => {
+                push(python_command(found, file, found.near("manage.py", file)));
+            }
+            "js" | "mjs" | "cjs" | "jsx" | "ts" | "mts" | "cts" | "tsx" => scripts.push(file),
+            "rs" => push(cargo_test(found, file, stem)),
+            "go" if stem.ends_with("_test") => {
+                let root = found.near("go.mod", file).map_or(".", |dir| dir);
+                let package = file.rsplit_once('/').map_or(".", |(dir, _)| dir);
+                let package = package.strip_prefix(root).unwrap_or(package).trim_start_matches('/');
+                push(format!("go -C {} test {}", quoted(root), quoted(&format!("./{package}"))));
+            }
+            "java" | "kt" | "groovy" if found.has("gradlew") => {
+                push(format!("./gradlew --offline test --tests {}", quoted(stem)));
+            }
+            "java" | "kt" if found.has("maven") => push(format!("mvn -o -q test -Dtest={}", quoted(stem))),
+            "c" | "cc" | "cpp" | "h" | "hpp" | "sh" | "bats" | "t" => {
+                if found.has("make check") {
+                    push("make check".into());
+                } else if found.has("make test") {
+                    push("make test".into());
                 }
-                _ if found.has("pytest") && found.has("import pytest") => {
-                    format!("python3 -m pytest -q --tb=short -rfE -p no:cacheprovider {}", quoted(file))
-                }
-                (_, Some(dir)) => {
-                    let label = file.strip_prefix(&format!("{dir}/")).unwrap_or(file);
-                    let enter = if dir == "." { String::new() } else { format!("cd {} && ", quoted(dir)) };
-                    format!("{enter}python3 manage.py test --noinput {}", quoted(&dotted(label)))
-                }
-                _ if found.has("import pytest") => {
-                    format!("python3 -m pytest -q --tb=short -rfE -p no:cacheprovider {}", quoted(file))
-                }
-                _ if found.has("tox") => format!("tox -q -- {}", quoted(file)),
-                _ => format!("python3 -m unittest -q {}", quoted(file)),
-            };
-            OwnCommand { command, file: Some(file.clone()) }
-        })
-        .collect()
+            }
+            _ => {}
+        }
+    }
+    if !scripts.is_empty() {
+        push(script_tests(found, &scripts));
+    }
+    commands
+}
+
+/// `cargo test` for one file: an integration test by its name, else the package's tests.
+fn cargo_test(found: &RunnerFacts, file: &str, stem: &str) -> String {
+    let dir = found.near("Cargo.toml", file).map_or(".", |dir| dir);
+    let cargo = format!("cargo test --offline --manifest-path {}", quoted(&format!("{dir}/Cargo.toml")));
+    let inside = if dir == "." { file } else { file.strip_prefix(&format!("{dir}/")).unwrap_or(file) };
+    match inside.strip_prefix("tests/") {
+        Some(rest) if !rest.contains('/') => format!("{cargo} --test {}", quoted(stem)),
+        Some(rest) if rest.ends_with("/main.rs") => {
+            format!("{cargo} --test {}", quoted(rest.split('/').next().unwrap_or(rest)))
+        }
+        _ => cargo,
+    }
+}
+
+/// The tests of JavaScript and TypeScript: by the runner that `package.json` names, else Node's own.
+fn script_tests(found: &RunnerFacts, files: &[&String]) -> String {
+    let names = files.iter().map(|file| quoted(file)).collect::<Vec<_>>().join(" ");
+    if found.has("vitest") {
+        format!("npx --no-install vitest run {names}")
+    } else if found.has("jest") {
+        format!("npx --no-install jest {names}")
+    } else if found.has("mocha") {
+        format!("npx --no-install mocha {names}")
+    } else {
+        format!("node --test {names}")
+    }
 }
 
 /// How far a test is from the changes: those named after a changed file first, then by shared folders.

@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Run, resume, and grade benchmark suites
     Bench(crate::bench::Args),
+    /// Prove a change: run its tests with and without it
+    Prove(Box<crate::prove::Prove>),
     /// Print an attempt's evidence as Markdown for a pull request
     Proof(Proof),
     /// Undo the changes of the last `voe fix`

@@ -10,6 +10,10 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const PARTLY: u8 = 3;
 /// The model or its server failed for good.
 pub(crate) const MODEL: u8 = 4;
+/// `voe prove`: the change is not proven, or with `--strict` there was nothing to prove.
+pub(crate) const NOT_PROVEN: u8 = 5;
+/// `voe prove`: something passes without the change and fails with it.
+pub(crate) const REGRESSED: u8 = 6;
 /// The user stopped it.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -21,6 +25,16 @@ mod tests {
         let text = std::fs::read_to_string(path).unwrap();
         let codes: Vec<u8> =
             text.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok()).collect();
-        assert_eq!(codes, [super::OK, super::INTERNAL, super::USAGE, super::PARTLY, super::MODEL, super::INTERRUPTED]);
+        let all = [
+            super::OK,
+            super::INTERNAL,
+            super::USAGE,
+            super::PARTLY,
+            super::MODEL,
+            super::NOT_PROVEN,
+            super::REGRESSED,
+            super::INTERRUPTED,
+        ];
+        assert_eq!(codes, all);
     }
 }

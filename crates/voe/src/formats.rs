@@ -9,6 +9,8 @@ pub(crate) enum Format {
     Strategy,
     /// An experiment file, once its TOML is read
     Experiment,
+    /// `prove --format json`
+    Prove,
     /// `doctor --json`
     Doctor,
     /// `config --json`

@@ -19,6 +19,7 @@ mod log;
 mod model;
 mod places;
 mod proof;
+mod prove;
 #[cfg(test)]
 mod reference;
 mod replay;
@@ -92,6 +93,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
         Command::Replay(args) => runtime()?.block_on(replay::run(args)),
         Command::Bench(args) => runtime()?.block_on(bench::run(args)),
+        Command::Prove(args) => runtime()?.block_on(prove::run(*args)),
         Command::Proof(args) => proof::run(&args),
         Command::Report(args) => runtime()?.block_on(report::report(args)),
         Command::Compare(args) => runtime()?.block_on(report::compare(args)),

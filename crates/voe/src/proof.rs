@@ -141,7 +141,7 @@ fn files(finish: &Finish) -> String {
     }
 }
 
-fn side(out: &mut String, name: &str, outcome: Option<&Outcome>) {
+pub(crate) fn side(out: &mut String, name: &str, outcome: Option<&Outcome>) {
     let Some(outcome) = outcome else { return };
     let _ = writeln!(out, "{name}: {}", ended(outcome));
     let lines: Vec<_> = outcome.tail.lines().collect();
@@ -161,14 +161,14 @@ fn ended(outcome: &Outcome) -> String {
 }
 
 /// Text in a fence that it cannot break out of.
-fn fenced(language: &str, text: &str) -> String {
+pub(crate) fn fenced(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}{language}\n{}\n{fence}", text.trim_end())
 }
 
 /// Text in a code span that it cannot break out of, on one line.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let text = one_line(text.trim());
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);

@@ -20,6 +20,7 @@ fn of(format: Format) -> Schema {
         Format::Trajectory => read::<voe_trace::Record>(),
         Format::Strategy => read::<voe_agent::load::StrategyFile>(),
         Format::Experiment => read::<voe_bench::Experiment>(),
+        Format::Prove => printed::<voe_proof::Proof>(),
         Format::Doctor => printed::<doctor::DoctorReport>(),
         Format::Config => printed::<config::ShownSettings>(),
         Format::Report => printed::<voe_report::report::build::ArmsReport>(),

@@ -24,6 +24,8 @@ const WRONG: &[&[&str]] = &[
     &["undo"],
     &["replay", "none.jsonl"],
     &["proof", "none.jsonl"],
+    &["prove", "--base", "no-such-revision"],
+    &["prove", "--patch", "none.patch"],
     &["strategies", "show", "no-such-strategy"],
     &["report", "nowhere"],
     &["compare", "nowhere", "elsewhere"],

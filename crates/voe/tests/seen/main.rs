@@ -11,6 +11,7 @@ mod support;
 mod doctor;
 mod errors;
 mod help;
+mod prove;
 mod summary;
 
 use support::{Bench, Said};
