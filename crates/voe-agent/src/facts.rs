@@ -65,3 +65,69 @@ fn named(before: &str, tests: &[String]) -> String {
 }
 
 pub(crate) use voe_proof::own_tests::short;
+
+#[cfg(test)]
+mod tests {
+    use voe_trace::{Outcome, TestComparison};
+
+    use super::*;
+
+    fn said(level: Level, exits: [i32; 2], change: impl FnOnce(&mut Check)) -> String {
+        let ended = |exit| Outcome { exit: Some(exit), ..Outcome::default() };
+        let (with, without) = (ended(exits[0]), Some(ended(exits[1])));
+        let mut check = Check { command: "t".into(), level, with, without, ..Check::default() };
+        change(&mut check);
+        fact(&check).trim_start_matches(HARNESS).trim().to_owned()
+    }
+
+    #[test]
+    fn each_level_is_told_in_its_own_words() {
+        let tests = |proven: &[&str], regressed: &[&str]| {
+            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            Some(TestComparison { proven: owned(proven), regressed: owned(regressed), ..TestComparison::default() })
+        };
+        let difference = OutputDifference { with: "-1".into(), without: String::new() };
+        let run = |with: i32, without: i32| {
+            format!(
+                "`t` was also run on a copy without your changes: exit code {without}; with them: exit code {with}."
+            )
+        };
+        for (found, exits, expected) in [
+            (
+                said(Level::Proven, [1, 1], |check| check.tests = tests(&["a", "b"], &[])),
+                [1, 1],
+                "So it shows that the change makes the difference. These tests fail without your changes and pass with them: a, b.",
+            ),
+            (
+                said(Level::Refuted, [1, 1], |check| check.tests = tests(&[], &["a"])),
+                [1, 1],
+                "So your changes break it. These tests pass without your changes and fail with them: a.",
+            ),
+            (said(Level::Refuted, [1, 1], |_| {}), [1, 1], "It failed before your changes too."),
+            (
+                said(Level::Kept, [0, 0], |_| {}),
+                [0, 0],
+                "Your changes keep it, which is good; it does not show that the problem is solved.",
+            ),
+            (
+                said(Level::Vacuous, [0, 0], |check| check.difference = Some(difference)),
+                [0, 0],
+                "It passes either way, but with your changes it prints `-1` instead of nothing: assert that, and it shows what they do.",
+            ),
+            (
+                said(Level::Inconclusive, [1, 1], |check| check.why = Some(Why::SameTestsFail { tests: 2 })),
+                [1, 1],
+                "That proves nothing: the same 2 tests fail without the changes.",
+            ),
+        ] {
+            assert_eq!(found, format!("{} {expected}", run(exits[0], exits[1])));
+        }
+    }
+
+    #[test]
+    fn not_all_of_many_tests_are_named() {
+        let names: Vec<String> = (0..20).map(|at| format!("t{at}")).collect();
+        assert!(named(" Red: ", &names).ends_with("t7 and 12 more."));
+        assert_eq!(named(" Red: ", &[]), "");
+    }
+}

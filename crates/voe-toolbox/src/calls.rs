@@ -73,7 +73,6 @@ impl ToolboxSession {
             state: self.tracker.hashes(),
             code_before: report.code_before,
             check_files,
-            ..CallResult::default()
         }
     }
 }

@@ -153,10 +153,8 @@ pub(crate) fn broken(command: &str, outcome: &Outcome, change: &ChangeFacts, imp
             _ => false,
         };
         let place = || frame_after(&lines[at + 1..]).or(frame);
-        if own_kind && place().is_some_and(|file| is_own(command, file, change)) {
-            found = Some(line);
-        } else if line.contains(": syntax error") && is_own(command, line.split(':').next().unwrap_or_default(), change)
-        {
+        let shell = || line.contains(": syntax error") && is_own(command, kind, change);
+        if own_kind && place().is_some_and(|file| is_own(command, file, change)) || shell() {
             found = Some(line);
         }
     }
