@@ -57,7 +57,6 @@ pub mod check;
 pub mod command;
 pub mod counterfactual;
 pub mod difference;
-mod documentation;
 pub mod examination;
 pub mod gate;
 pub mod hidden_exit;
@@ -68,7 +67,7 @@ pub mod tests;
 pub mod value;
 mod whole_word;
 
-pub use documentation::is_documentation;
+pub use change::is_documentation;
 pub use gate::Require;
 pub use ledger::Ledger;
 pub use test_path::{is_test, is_test_bytes, role_by_path};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use voe_trace::FileRole;
 
-use super::refers::{is_documentation, refers};
+use super::refers::refers;
 use crate::command::{CommandFiles, ExecutedFile};
 use crate::is_test;
 
@@ -35,8 +35,8 @@ pub fn roles<'a>(
         Split { files, runs: commands.iter().flat_map(|command| &command.runs).collect(), named: commands, scratch };
     let mut checks = split.check_files(&BTreeSet::new(), base_refers);
     let proven = |checks: &BTreeSet<usize>| {
-        let code = |at: &usize| !is_test(files[*at].path) && !is_documentation(files[*at].path) && !checks.contains(at);
-        (0..files.len()).any(|at| code(&at))
+        let code = |at: usize| is_source(files[at].path) && !is_test(files[at].path) && !checks.contains(&at);
+        (0..files.len()).any(code)
     };
     if !proven(&checks) {
         let helpers: BTreeSet<usize> =
@@ -114,9 +114,8 @@ impl Split<'_, '_> {
         for at in possible.difference(&checks.clone()) {
             let path = self.files[*at].path;
             let named = self.scratch.iter().any(|(from, text)| refers(text, from, path))
-                || !is_source(path)
-                    && (self.named.iter().any(|command| command.names(path))
-                        || (0..self.files.len()).any(|from| is_test(self.files[from].path) && self.refers(from, *at)));
+                || (0..self.files.len()).any(|from| is_test(self.files[from].path) && self.refers(from, *at))
+                || !is_source(path) && self.named.iter().any(|command| command.names(path));
             if named && checks.insert(*at) {
                 fresh.push(*at);
             }
@@ -215,8 +214,7 @@ mod tests {
         let (data, feature) = (file("data.csv", true, "1"), file("feature.py", true, ""));
         assert_eq!(
             split(&[FIX, repro, test, readme, data, feature], &["python repro.py"], &[]),
-            ["data.csv: needed", "repro.py: run", "tests/test_a.py: test"],
-            "a module that only tests refer to is code"
+            ["data.csv: needed", "feature.py: needed", "repro.py: run", "tests/test_a.py: test"]
         );
     }
 
@@ -233,6 +231,9 @@ mod tests {
         let demo = file("demo.py", true, "from feature import f");
         let feature = file("feature.py", true, "");
         assert_eq!(split(&[demo, feature], &["python demo.py"], &[]), ["demo.py: run"]);
+        let test = file("tests/test_feature.py", true, "import feature");
+        let version = ChangedFile { path: "pyproject.toml", text: Some("version = '2'"), ..FIX };
+        assert_eq!(split(&[version, feature, test], &["pytest"], &[]), ["tests/test_feature.py: test"]);
     }
 
     #[test]
