@@ -34,6 +34,7 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod change_roles;
 mod copies;
 pub mod counterfactual;
 pub mod cross;

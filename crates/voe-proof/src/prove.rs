@@ -18,6 +18,7 @@ use voe_sandbox::Sandbox;
 use voe_trace::{Change, Check, CheckOrigin, Level, Why};
 
 use crate::Files;
+use crate::change_roles;
 use crate::counterfactual::facts;
 use crate::fork_run::{ForkCommand, RanInFork, not_run, run};
 use crate::own_tests::Commands;
@@ -71,10 +72,15 @@ impl Prover {
     /// The toolbox can't be started in the sandbox.
     pub async fn open(
         sandbox: Sandbox,
-        change: TreeChange,
+        mut change: TreeChange,
         options: ProveOptions,
         stop: watch::Receiver<bool>,
     ) -> Result<Self, WorkspaceError> {
+        let checks = options.checks.clone();
+        let change = tokio::task::spawn_blocking(move || change_roles::set(&mut change, &checks).map(|()| change))
+            .await
+            .map_err(|error| WorkspaceError::Patch(error.to_string()))?
+            .map_err(|error| WorkspaceError::Patch(error.to_string()))?;
         let seconds = options.limit.as_secs_f64();
         let setup = Setup {
             workspace: sandbox.workspace().to_owned(),

@@ -66,6 +66,7 @@ mod prepared;
 mod rebuild;
 mod repo;
 mod sealed;
+mod search;
 mod snapshot;
 mod staged;
 mod undo;

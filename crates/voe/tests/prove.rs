@@ -261,3 +261,21 @@ fn the_hook_stops_a_push_that_breaks_a_test_and_lets_others_through() {
     let zero = "0".repeat(40);
     assert_eq!(script(&bench, "pre-push", &["origin"], &[], &format!("(delete) {zero} refs/heads/x {base}\n")).code, 0);
 }
+
+#[test]
+fn a_new_script_that_a_check_runs_goes_along_and_one_that_code_uses_does_not() {
+    let bench = calculator();
+    bench.write("calc.py", FIXED);
+    bench.write("reproduce_issue.py", "import calc\nassert calc.add(2, 3) == 5, calc.add(2, 3)\nprint('fixed')\n");
+    let (code, proof) = json(&bench, &["--check", "python3 reproduce_issue.py"]);
+    assert_eq!((code, proof["verdict"].as_str()), (0, Some("proven")), "{proof:#}");
+    let role = |path: &str, proof: &Value| {
+        let files = proof["files"].as_array().unwrap().iter();
+        files.filter(|file| file["path"] == path).map(|file| file["role"].clone()).next().unwrap()
+    };
+    assert_eq!(role("reproduce_issue.py", &proof), "run_by_check");
+    bench.write("calc.py", &format!("import os\nif os.environ.get('X'):\n    import reproduce_issue\n{FIXED}"));
+    let (code, proof) = json(&bench, &["--check", "python3 reproduce_issue.py"]);
+    assert_eq!((code, role("reproduce_issue.py", &proof)), (5, Value::Null), "{proof:#}");
+    assert_eq!(levels(&proof["checks"]), ["inconclusive python3 reproduce_issue.py"]);
+}
