@@ -78,7 +78,7 @@ pub enum LoadError {
         name: String,
     },
     /// The file could not be read.
-    #[error("cannot read the strategy {path}: {source}")]
+    #[error("cannot read the strategy {path}: {source}; give another file, or a name from `voe strategies`")]
     Io {
         /// The file.
         path: PathBuf,
@@ -281,7 +281,7 @@ fn resolve(what: &str, place: &NamesBase<'_>, depth: usize) -> Result<Table, Loa
     };
     let mut table: Table = text.parse().map_err(|e: toml::de::Error| LoadError::Invalid {
         name: what.into(),
-        error: format!("{}{}", one_line(e.message()), line_of(text, &e)),
+        error: format!("{}{}; correct it there", one_line(e.message()), line_of(text, &e)),
     })?;
     if let Some(unknown) = crate::keys::unknown(&table, &SCHEMA) {
         return Err(LoadError::Invalid { name: what.into(), error: unknown.to_string() });

@@ -124,11 +124,16 @@ impl Experiment {
     /// The file can't be read, or is not an experiment; the error names the key.
     pub fn read(path: &Path) -> Result<Self, ExperimentError> {
         let fail = |why: String| ExperimentError::Read { path: path.to_owned(), why };
-        let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            fail(format!("{error}; give an experiment file (.toml), a run directory to resume, or --suite and --model"))
+        })?;
         let mut read: Self = toml::from_str(&text).map_err(|error: toml::de::Error| {
             let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            let why = unknown_key(&text).unwrap_or_else(|| error.message().to_owned());
-            fail(format!("{why}{}", line.map(|line| format!(" (line {line})")).unwrap_or_default()))
+            let line = line.map(|line| format!(" (line {line})")).unwrap_or_default();
+            fail(match unknown_key(&text) {
+                Some(unknown) => format!("{unknown}{line}"),
+                None => format!("{}{line}; correct it there", error.message()),
+            })
         })?;
         // Keys under `set` are validated with the strategy, which is not in this file.
         if let Some(why) = unknown_key(&text) {

@@ -159,7 +159,7 @@ pub enum RepoError {
         paths: Vec<String>,
     },
     /// There is nothing to undo for this repository.
-    #[error("there is no attempt to undo in {0}")]
+    #[error("there is no attempt to undo in {0}; run `voe undo` in the repository that `voe fix` changed")]
     NothingToUndo(PathBuf),
     /// The attempt was already undone.
     #[error("this attempt was already undone; nothing was changed")]

@@ -53,7 +53,9 @@ pub enum ReportError {
         path: PathBuf,
     },
     /// Neither a run directory nor a report.
-    #[error("{path} is neither a run directory nor an official run report (schema 2): {why}")]
+    #[error(
+        "{path} is neither a run directory nor an official run report (schema 2): {why}; give one of these, such as runs/NAME"
+    )]
     NotARun {
         /// The path.
         path: PathBuf,

@@ -116,9 +116,9 @@ fn mistakes_are_answered_with_what_would_be_right() {
     insta::assert_snapshot!([refused("run"), refused("run:z"), refused("junk.json"), refused("later.json"), refused("nothing"), refused(".")].join("\n"), @r#"
     DIR/run has several arms; give one as DIR/run:ARM: x, y
     DIR/run has no arm "z"; it has: x, y
-    DIR/junk.json is neither a run directory nor an official run report (schema 2): missing field `resolved_ids`
-    DIR/later.json is neither a run directory nor an official run report (schema 2): its schema_version is 3, and this voe reads 2; grade the predictions again with voe bench grade --predictions
+    DIR/junk.json is neither a run directory nor an official run report (schema 2) (missing field `resolved_ids`); give one of these, such as runs/NAME
+    DIR/later.json is neither a run directory nor an official run report (schema 2) (its schema_version is 3, and this voe reads 2; grade the predictions again with voe bench grade --predictions); give one of these, such as runs/NAME
     DIR/nothing not found; give a run directory (runs/NAME), an arm of one (runs/NAME:ARM) or a file
-    DIR/. is neither a run directory nor an official run report (schema 2): it has no tasks/*/ARM-TRIAL, predictions or grades
+    DIR/. is neither a run directory nor an official run report (schema 2) (it has no tasks/*/ARM-TRIAL, predictions or grades); give one of these, such as runs/NAME
     "#);
 }

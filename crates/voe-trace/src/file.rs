@@ -29,7 +29,7 @@ pub struct WriteError {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file could not be opened or read.
-    #[error("cannot read the record {path}: {source}")]
+    #[error("cannot read the record {path}: {source}; give the trajectory.jsonl of an attempt (its summary names it)")]
     Io {
         /// The file.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum ReadError {
         source: io::Error,
     },
     /// Its first line is not the start of a trajectory.
-    #[error("{0} is not a trajectory: its first line is not a `start` event")]
+    #[error("{0} is not a trajectory: its first line is not a `start` event; give the trajectory.jsonl of an attempt")]
     NotATrajectory(PathBuf),
     /// Written by an earlier major version.
     #[error(

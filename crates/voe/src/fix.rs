@@ -318,8 +318,12 @@ fn limit(strategy: &mut Strategy, settings: &Settings) {
 /// The problem: an argument, a file, or standard input.
 fn statement(args: &cli::Fix) -> anyhow::Result<String> {
     let text = match (&args.problem, &args.issue) {
-        (_, Some(file)) if file.as_os_str() != "-" => std::fs::read_to_string(file)
-            .map_err(|e| UsageError(format!("cannot read the problem from {}: {e}", file.display())))?,
+        (_, Some(file)) if file.as_os_str() != "-" => std::fs::read_to_string(file).map_err(|e| {
+            UsageError(format!(
+                "cannot read the problem from {}: {e}; give another file, - for standard input, or the problem itself",
+                file.display()
+            ))
+        })?,
         (Some(problem), None) if problem != "-" => problem.clone(),
         _ => {
             let mut text = String::new();

@@ -110,8 +110,8 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
 fn one_line(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        // Some errors say their cause themselves.
-        if !text.ends_with(&cause) {
+        // Some errors say their cause themselves, and then what to do.
+        if !text.contains(&cause) {
             text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
         }
     }

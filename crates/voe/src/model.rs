@@ -168,8 +168,8 @@ fn idle(settings: &Settings) -> Idle {
 fn prices(settings: &Settings) -> anyhow::Result<Prices> {
     let Some(file) = settings.path(&table::PRICES) else { return Ok(Prices::shipped()) };
     let shown = file.display();
-    let text =
-        std::fs::read_to_string(&file).map_err(|e| UsageError(format!("cannot read the prices {shown}: {e}")))?;
+    let text = std::fs::read_to_string(&file)
+        .map_err(|e| UsageError(format!("cannot read the prices {shown}: {e}; correct the setting `prices`")))?;
     let own = Prices::from_toml(&text).map_err(|e| UsageError(format!("{shown}: {e}")))?;
     Ok(Prices::shipped().with(own))
 }

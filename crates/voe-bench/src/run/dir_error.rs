@@ -11,7 +11,9 @@ pub const FORMAT: u32 = 2;
 #[derive(Debug, thiserror::Error)]
 pub enum DirError {
     /// The directory is not a run directory.
-    #[error("{0} is not a run directory: missing run.toml")]
+    #[error(
+        "{0} is not a run directory: missing run.toml; give the directory that `voe bench run` made, such as runs/NAME"
+    )]
     NotARun(PathBuf),
     /// The directory contains other files, which a run could damage.
     #[error("{0} contains other files and is not a run directory: missing run.toml; give a new directory")]

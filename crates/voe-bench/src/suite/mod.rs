@@ -158,7 +158,16 @@ impl Suite {
     /// # Errors
     /// The file can't be read, or none of its rows is a task.
     pub fn read(path: &Path) -> Result<Self, SuiteError> {
-        let fail = |error: voe_untrusted::Error| SuiteError::Read { path: path.to_owned(), why: error.to_string() };
+        let fail = |error: voe_untrusted::Error| {
+            let why = match error {
+                // The path is named before it.
+                voe_untrusted::Error::Io { source, .. } => source.to_string(),
+                other => other.to_string(),
+            };
+            let names = KNOWN.map(|known| known.name).join(", ");
+            let why = format!("{why}; give a file (.jsonl, .json, .parquet) or one of {names}");
+            SuiteError::Read { path: path.to_owned(), why }
+        };
         Self::of_bytes(path, voe_untrusted::read_named(path, LARGEST).map_err(fail)?)
     }
 

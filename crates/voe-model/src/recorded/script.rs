@@ -139,7 +139,8 @@ impl Scripted {
     /// The file can't be read, or is not a script.
     pub fn from_file(path: &Path) -> Result<Self, ModelScriptError> {
         let fail = |message: String| ModelScriptError { path: path.display().to_string(), message };
-        let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| fail(format!("{error}; give a file of replies as scripted:FILE")))?;
         let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
         Self::parse(&text, kind).map_err(fail)
     }

@@ -67,8 +67,12 @@ impl FilterFlags {
     pub(super) fn filter(&self) -> anyhow::Result<Filter> {
         let mut ids = self.ids.clone();
         if let Some(file) = &self.ids_file {
-            let text = std::fs::read_to_string(file)
-                .map_err(|e| UsageError(format!("cannot read the ids from {}: {e}", file.display())))?;
+            let text = std::fs::read_to_string(file).map_err(|e| {
+                let file = file.display();
+                UsageError(format!(
+                    "cannot read the ids from {file}: {e}; give a file of task ids, or the ids with --ids"
+                ))
+            })?;
             ids.extend(text.split_whitespace().map(str::to_owned));
         }
         Ok(Filter {

@@ -64,7 +64,7 @@ pub(super) async fn run(args: Grade) -> anyhow::Result<u8> {
             return officially(&args, &suite, file, &results(&out)?).await;
         }
         let text = voe_untrusted::read_named(file, MOST_PREDICTIONS)
-            .map_err(|e| UsageError(format!("cannot read the predictions: {e}")))?;
+            .map_err(|e| UsageError(format!("{e}; give a file of predictions")))?;
         let text = String::from_utf8(text).map_err(|_| UsageError(format!("{} is not UTF-8 text", file.display())))?;
         let predictions = Predictions::read(&text).map_err(|e| UsageError(format!("{}: {e}", file.display())))?;
         let model = predictions.all.first().map(|prediction| prediction.model_name_or_path.as_str());
@@ -340,6 +340,9 @@ async fn self_test(args: &Grade, found: &ResolvedPlace, grading: Grading, suite:
 }
 
 fn of_logs(dir: &Path, suite: &Suite, json: bool) -> anyhow::Result<u8> {
+    if !dir.is_dir() {
+        return Err(UsageError(format!("{} is not a directory; give one with logs (--logs DIR)", dir.display())).into());
+    }
     let (mut resolved, mut count, mut problems) = (0, 0, 0);
     logs::grade_all(dir, suite, |found| match found {
         logs::LogResult::Graded(log) => {

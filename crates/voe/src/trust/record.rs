@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use voe_agent::Strategy;
-use voe_trace::Trajectory;
 use voe_trace::event::Start;
+use voe_trace::{ReadError, Trajectory};
 use voe_untrusted::{UntrustedDir, atomic_write, private};
 
 use voe_trace::layout::TRAJECTORY;
@@ -172,7 +172,8 @@ impl TrustedRecord {
 /// # Errors
 /// It can't be read, or it comes from elsewhere and `trust` is not set.
 pub(crate) fn open(path: &Path, trust: bool) -> anyhow::Result<TrustedRecord> {
-    let path = std::fs::canonicalize(path).map_err(|e| UsageError(format!("cannot read {}: {e}", path.display())))?;
+    let unread = |source| ReadError::Io { path: path.to_owned(), source };
+    let path = std::fs::canonicalize(path).map_err(unread)?;
     let dir = path.parent().unwrap_or(Path::new("/")).to_owned();
     let places = if is_below_state(&dir) && file_is_private(&path, &dir) {
         // An attempt of a search has its places with the search.
