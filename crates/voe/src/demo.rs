@@ -41,11 +41,8 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
     {
         return Err(UsageError("the demo's task needs python3, which is not on PATH; install it".into()).into());
     }
-    let settings = {
-        let mut settings = Settings::defaults();
-        settings.flag_sandbox(args.sandbox);
-        settings
-    };
+    let mut settings = Settings::load(None)?;
+    settings.flag_sandbox(args.sandbox);
     if !args.output.json && !args.output.quiet {
         outln!(
             "This is a demo: the replies are scripted, and no model is called. Everything else is real: the loop, the"

@@ -76,3 +76,22 @@ fn where_no_sandbox_works_the_demo_exits_2_and_names_the_way_without_one() {
     let said = demo(dir.path(), Command::new("python3").args(args));
     assert_eq!((said.code, &said.finish()["resolved"]), (0, &true.into()), "{}", said.err);
 }
+
+#[test]
+fn the_demo_honours_the_settings_of_the_sandbox() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("home/.config/voe");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(config.join("config.toml"), "[sandbox]\nbackend = \"none\"\n").unwrap();
+    let run = |memory: &str| {
+        let mut command = Command::new(VOE);
+        command.args(["demo", "--json"]).env_remove("XDG_CONFIG_HOME").env("VOE_MEMORY", memory);
+        demo(dir.path(), &mut command)
+    };
+    let said = run("2GiB");
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(said.events()[0]["sandbox"]["backend"], "none");
+    let refused = run("lots");
+    assert_eq!((refused.code, refused.err.lines().count()), (2, 1), "{}", refused.err);
+    assert!(refused.err.contains("VOE_MEMORY"), "{}", refused.err);
+}

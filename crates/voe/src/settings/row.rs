@@ -13,7 +13,7 @@ pub(crate) struct SettingRow {
     pub(crate) env: &'static str,
     /// What a value can be.
     pub(crate) kind: SettingKind,
-    /// What holds where nobody sets it.
+    /// The default.
     pub(crate) default: Default,
     /// What a repository's own `voe.toml` may do with it.
     pub(crate) by_repository: ByRepository,
@@ -21,13 +21,13 @@ pub(crate) struct SettingRow {
     pub(crate) in_bench: InBench,
     /// Whether `voe doctor` honours it.
     pub(crate) in_doctor: bool,
-    /// Whether `voe replay --run` honours it.
-    in_replay: bool,
+    /// Whether commands that open a sandbox of their own, `voe replay --run` and `voe demo`, honour it.
+    in_any_sandbox: bool,
     /// What it does.
     pub(crate) about: &'static str,
 }
 
-/// What holds where nobody sets it.
+/// The default of a setting.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Default {
     /// This, as it stands in a variable.
@@ -67,7 +67,7 @@ pub(crate) enum InBench {
 }
 
 impl SettingRow {
-    /// A row with what most have in common: a repository may set it, `voe bench run` honours it, and nothing holds without it.
+    /// A row with what most have in common: a repository may set it, `voe bench run` honours it, and it has no default.
     pub(super) const fn new(name: &'static str, env: &'static str, kind: SettingKind, about: &'static str) -> Self {
         Self {
             name,
@@ -78,7 +78,7 @@ impl SettingRow {
             by_repository: ByRepository::Sets,
             in_bench: InBench::Run,
             in_doctor: false,
-            in_replay: false,
+            in_any_sandbox: false,
             about,
         }
     }
@@ -107,8 +107,8 @@ impl SettingRow {
         Self { in_doctor: true, ..self }
     }
 
-    pub(super) const fn in_replay(self) -> Self {
-        Self { in_replay: true, ..self }
+    pub(super) const fn in_any_sandbox(self) -> Self {
+        Self { in_any_sandbox: true, ..self }
     }
 
     /// The commands that honour it.
@@ -119,16 +119,16 @@ impl SettingRow {
             InBench::Refused(_) | InBench::RefusedInRun(_) => &[],
         };
         let doctor: &[&str] = if self.in_doctor { &["doctor"] } else { &[] };
-        let replay: &[&str] = if self.in_replay { &["replay --run"] } else { &[] };
-        [&["fix"], bench, doctor, replay].concat()
+        let others: &[&str] = if self.in_any_sandbox { &["replay --run", "demo"] } else { &[] };
+        [&["fix"], bench, doctor, others].concat()
     }
 
-    /// Whether a value is what holds without it.
+    /// Whether a value is the default.
     pub(crate) fn is_default(&self, value: &toml::Value) -> bool {
         self.default.text().is_some_and(|text| self.kind.same(&self.kind.read(&text), value))
     }
 
-    /// What it does, and what holds without it where that can't be said by a value.
+    /// What it does, and its default where that is not a value.
     pub(crate) fn about_with_default(&self) -> String {
         match self.default {
             Default::Depends(what) => format!("{} [default: {what}]", self.about),

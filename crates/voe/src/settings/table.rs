@@ -111,7 +111,7 @@ settings! {
         .guarded()
         .in_bench(InBench::Everywhere)
         .in_doctor()
-        .in_replay();
+        .in_any_sandbox();
     NETWORK = SettingRow::new("sandbox.network", "VOE_NETWORK", SettingKind::Switch, "Network access for commands")
         .flag("network")
         .default(Default::Of(|| if SandboxConfig::new("", "", "").network { "on" } else { "off" }.to_owned()))
@@ -120,43 +120,43 @@ settings! {
             "attempts have no network, because they could find the solutions there; `voe bench grade --network` allows it for tests",
         ))
         .in_doctor()
-        .in_replay();
+        .in_any_sandbox();
     IMAGE = SettingRow::new("sandbox.image", "VOE_IMAGE", SettingKind::Text, "Image for the docker and podman sandboxes")
         .flag("image")
         .guarded()
         .in_bench(InBench::Everywhere)
         .in_doctor()
-        .in_replay();
+        .in_any_sandbox();
     MEMORY = SettingRow::new("sandbox.memory", "VOE_MEMORY", SettingKind::Size, "Memory limit of a command and its child processes")
         .default(Default::Of(|| show_bytes(SandboxConfig::new("", "", "").limits.memory_bytes)))
         .guarded()
         .in_bench(InBench::Everywhere)
         .in_doctor()
-        .in_replay();
+        .in_any_sandbox();
     PROCESSES = SettingRow::new("sandbox.processes", "VOE_PROCESSES", SettingKind::Count, "Max concurrent processes")
         .default(Default::Of(|| SandboxConfig::new("", "", "").limits.processes.to_string()))
         .guarded()
         .in_bench(InBench::Everywhere)
         .in_doctor()
-        .in_replay();
+        .in_any_sandbox();
     DISK = SettingRow::new("sandbox.disk", "VOE_DISK", SettingKind::Size, "Total bytes that commands may write")
         .default(Default::Of(|| show_bytes(SandboxConfig::new("", "", "").disk_bytes)))
         .guarded()
         .in_bench(InBench::Everywhere)
         .in_doctor()
-        .in_replay();
+        .in_any_sandbox();
     READ = SettingRow::new("sandbox.read", "VOE_SANDBOX_READ", SettingKind::Paths, "Additional paths that commands may read")
         .default(Default::Value(""))
         .guarded()
         .in_bench(InBench::Everywhere)
         .in_doctor()
-        .in_replay();
+        .in_any_sandbox();
     ENV = SettingRow::new("sandbox.env", "VOE_SANDBOX_ENV", SettingKind::Names, "Additional environment variables passed to commands, by name")
         .default(Default::Value(""))
         .guarded()
         .in_bench(InBench::Everywhere)
         .in_doctor()
-        .in_replay();
+        .in_any_sandbox();
 }
 
 /// The row of a setting as a file names it.
