@@ -20,7 +20,7 @@
 //! ```
 //! use serde_json::json;
 //! use voe_model::ToolSpec;
-//! use voe_model::salvage::{Place, salvage};
+//! use voe_model::salvage::{TextSource, salvage};
 //!
 //! let tools = [ToolSpec {
 //!     name: "file_read".into(),
@@ -33,7 +33,7 @@
 //! }];
 //! let text = r#"I look. <tool_call>{"name": "file_read", "arguments": {"path": "a.py", "offset": "10"}}</tool_call>"#;
 //!
-//! let found = salvage(text, &tools, Place::Content, false);
+//! let found = salvage(text, &tools, TextSource::Content, false);
 //! assert_eq!(found.calls[0].name, "file_read");
 //! assert_eq!(found.calls[0].arguments["offset"], 10);
 //! assert_eq!(found.repairs.len(), 1);
