@@ -1,10 +1,10 @@
-//! Embeds the suite `mini` in the library: the files of `suites/mini`, unchanged.
+//! Embeds the suites that ship in the library: the files of `suites`, unchanged.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 fn main() -> std::io::Result<()> {
-    let top = PathBuf::from(env("CARGO_MANIFEST_DIR")?).join("../../suites/mini").canonicalize()?;
+    let top = PathBuf::from(env("CARGO_MANIFEST_DIR")?).join("../../suites").canonicalize()?;
     println!("cargo:rerun-if-changed={}", top.display());
     let mut files = Vec::new();
     walk(&top, &mut files)?;
@@ -15,7 +15,7 @@ fn main() -> std::io::Result<()> {
         let _ = writeln!(code, "    ({name:?}, include_bytes!({:?})),", file.display().to_string());
     }
     code.push(']');
-    std::fs::write(PathBuf::from(env("OUT_DIR")?).join("mini.rs"), code)
+    std::fs::write(PathBuf::from(env("OUT_DIR")?).join("suites.rs"), code)
 }
 
 fn env(name: &str) -> std::io::Result<String> {

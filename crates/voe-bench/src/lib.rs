@@ -1,7 +1,6 @@
 //! Suites, workspaces for tasks, the run queue, resuming, predictions and grading.
 //!
-//! - [`mini`]: the built-in suite
-//! - [`suite`]: suites by name and from files, filtered
+//! - [`suite`]: suites by name and from files, filtered; [`shipped`]: those that ship with voe
 //! - [`experiment`]: what to run, resolved into arms
 //! - [`name`]: names that are used as directory names
 //! - [`models`], [`script`]: the models that answer
@@ -15,7 +14,7 @@
 //! ```
 //! use voe_bench::{Filter, Suite};
 //!
-//! let mut suite = Suite::mini()?;
+//! let mut suite = Suite::shipped("mini")?;
 //! let task = suite.task("mini__pages-1").expect("the suite has it");
 //! assert!(!task.problem_statement.is_empty() && !task.fail_to_pass.is_empty());
 //!
@@ -31,12 +30,12 @@ pub mod cache;
 pub mod docker;
 pub mod experiment;
 pub mod grade;
-pub mod mini;
 pub mod models;
 pub mod name;
 pub mod native;
 pub mod run;
 pub mod script;
+pub mod shipped;
 pub mod suite;
 pub mod workspace;
 

@@ -241,7 +241,7 @@ mod tests {
     #[tokio::test]
     async fn the_first_script_that_fits_answers_and_goes_on_at_its_step() {
         let scripts: Scripts = toml::from_str(TEXT).unwrap();
-        let task = crate::mini::find("mini__pages-1").unwrap().unwrap().row();
+        let task = crate::shipped::find("mini__pages-1").unwrap().unwrap().row();
         let named = scripts.model(&task, "b", 1, Some(0)).unwrap();
         assert_eq!(ask(&named).await.unwrap().message.content, "one");
         assert!(matches!(ask(&named).await, Err(ModelError::OutOfReplies { served: 1, .. })));
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn an_attempt_that_no_script_fits_is_named() {
         let scripts: Scripts = toml::from_str("[[script]]\ntask = \"x\"\n").unwrap();
-        let task = crate::mini::find("mini__pages-1").unwrap().unwrap().row();
+        let task = crate::shipped::find("mini__pages-1").unwrap().unwrap().row();
         let error = scripts.model(&task, "a", 2, Some(0)).unwrap_err();
         insta::assert_snapshot!(error, @"the script has no replies for mini__pages-1 with a, trial 2; add a [[script]] for it");
     }

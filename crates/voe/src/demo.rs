@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use voe_agent::{AttemptPlan, EndedAttempt};
-use voe_bench::mini::{self, MiniTask};
+use voe_bench::shipped::{self, ShippedTask};
 use voe_model::Scripted;
 use voe_protocol::{BaseSource, CallLimits, FileState, RawBytes, Setup, SyntaxCheck};
 use voe_protocol::{ClientError, Toolbox};
@@ -36,7 +36,7 @@ const REPLIES: &str = include_str!("../demo/replies.toml");
 const STRATEGY: &str = table::DEFAULT_STRATEGY;
 
 pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
-    let task = mini::find(TASK)?.ok_or_else(|| anyhow!("the task {TASK} is not in this build"))?;
+    let task = shipped::find(TASK)?.ok_or_else(|| anyhow!("the task {TASK} is not in this build"))?;
     if voe_untrusted::program("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
     {
         return Err(UsageError("the demo's task needs python3, which is not on PATH; install it".into()).into());
@@ -99,7 +99,12 @@ pub(crate) async fn run(args: cli::Demo) -> anyhow::Result<u8> {
 
 /// Runs the task's own tests, which the agent never saw, on a fresh copy with the patch: in a sandbox of its own, since
 /// the patch is the model's work and so is what its tests run.
-async fn verdict(settings: &Settings, task: &MiniTask, ended: &EndedAttempt, temporary: &Path) -> anyhow::Result<bool> {
+async fn verdict(
+    settings: &Settings,
+    task: &ShippedTask,
+    ended: &EndedAttempt,
+    temporary: &Path,
+) -> anyhow::Result<bool> {
     if ended.patch.is_empty() || task.test_patch.is_empty() {
         return Ok(false);
     }
@@ -128,7 +133,7 @@ async fn verdict(settings: &Settings, task: &MiniTask, ended: &EndedAttempt, tem
 }
 
 /// Applies the patch and the tests, and runs the tests. Only their exit code counts.
-async fn test(toolbox: &mut Toolbox, task: &MiniTask, ended: &EndedAttempt) -> Result<bool, ClientError> {
+async fn test(toolbox: &mut Toolbox, task: &ShippedTask, ended: &EndedAttempt) -> Result<bool, ClientError> {
     let diff = |name: &str, text: &str| {
         let state = FileState { mode: 0o100_644, content: RawBytes(text.as_bytes().to_vec()) };
         (RawBytes(name.as_bytes().to_vec()), Some(state))

@@ -61,7 +61,7 @@ const READERS: &[(&str, &str)] = &[
     ("voe-sandbox/src/init/usage.rs", "files in /proc"),
     // Names that people write.
     ("voe-agent/src/strategy/validate.rs", "variables in a strategy's template"),
-    ("voe-bench/src/mini/", "ids and paths of the built-in suite"),
+    ("voe-bench/src/shipped/", "ids and paths of the suites that ship"),
     ("voe-bench/src/suite/hub.rs", "paths on a hub"),
     ("voe-model/src/recorded/script.rs", "a model's name: scripted:FILE"),
     ("voe/src/bench/", "a model's name: scripted:FILE, replay:FILE"),

@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use voe_grade::Instance;
 use voe_sandbox::{BackendChoice, Images, SandboxError};
 
-use crate::mini;
 use crate::native;
+use crate::shipped;
 use crate::workspace::error::{PrepareError, Remedy};
 use crate::workspace::prepared::PreparedTask;
 use index::{ImageEntry, Index};
@@ -60,15 +60,15 @@ impl Docker {
 
     /// Prepares the task's workspace. Images can be removed between two calls, so each call looks for the image again.
     pub(crate) async fn prepare(&self, task: &Instance, cache: &Path) -> Result<PreparedTask, PrepareError> {
-        if mini::is_of(task) { self.mini(task, cache).await } else { self.official(task, cache).await }
+        if shipped::is_of(task) { self.shipped(task, cache).await } else { self.official(task, cache).await }
     }
 
-    /// Prepares a task of `mini`: its repository is copied into the image that the user names.
-    async fn mini(&self, task: &Instance, cache: &Path) -> Result<PreparedTask, PrepareError> {
+    /// Prepares a task that ships with voe: its repository is copied into the image that the user names.
+    async fn shipped(&self, task: &Instance, cache: &Path) -> Result<PreparedTask, PrepareError> {
         let id = &task.instance_id;
         let failed = |why: String| PrepareError::Environment { id: id.clone(), why, remedy: Remedy::Image };
         let image = self.image.clone().ok_or_else(|| {
-            failed("tasks of the suite mini have no image of their own; give one that has git, bash and python3 with --image".into())
+            failed("tasks that ship with voe have no image of their own; give one that has git, bash and python3 with --image".into())
         })?;
         let held = {
             let _one = self.one.lock().await;
@@ -79,7 +79,7 @@ impl Docker {
             held
         };
         let image_id = self.images.find(&image).await?.map(|found| found.id).unwrap_or_default();
-        let found = mini::shipped(task)?;
+        let found = shipped::of_row(task)?;
         let look = "for p in git bash \"$@\"; do command -v $p > /dev/null || echo $p; done; true";
         let script = format!("set -- {}; {look}", found.about.needs.join(" "));
         let (exit, missing) = self.images.run(&image, &script).await?;
@@ -92,10 +92,10 @@ impl Docker {
             return Err(PrepareError::Missing { id: id.clone(), what });
         }
         let (place, id) = (cache.to_owned(), id.clone());
-        let checkout = tokio::task::spawn_blocking(move || mini::checkout(&place, &id, &found));
+        let checkout = tokio::task::spawn_blocking(move || shipped::checkout(&place, &id, &found));
         let checkout = checkout.await.map_err(|error| failed(error.to_string()))??;
-        let origin = format!("{} in the image {image_id}", mini::origin(task));
-        Ok(PreparedTask { image: Some(held), env: mini::variables(), origin, ..PreparedTask::new(checkout) })
+        let origin = format!("{} in the image {image_id}", shipped::origin(task));
+        Ok(PreparedTask { image: Some(held), env: shipped::variables(), origin, ..PreparedTask::new(checkout) })
     }
 
     async fn official(&self, task: &Instance, cache: &Path) -> Result<PreparedTask, PrepareError> {

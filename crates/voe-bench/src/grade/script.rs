@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn an_eval_script_is_known_again_wherever_its_checkout_was_and_not_after_the_row_changed() {
-        let mut task = crate::mini::tasks().unwrap().remove(0).row();
+        let mut task = crate::shipped::tasks("mini").unwrap().remove(0).row();
         let run = |task: &Instance, at: &str| script(task, "", Path::new(at), Path::new("/tmp")).unwrap().eval;
         for at in [TESTBED, "/somewhere/else"] {
             assert!(is_of(&task, &run(&task, at)), "{at}");

@@ -8,7 +8,7 @@ use voe_grade::Instance;
 use super::environment::NO_UV;
 use super::pins::Environment;
 use super::{Native, environment, interpreter};
-use crate::mini;
+use crate::shipped;
 use crate::workspace::error::Remedy;
 
 /// The parsers of logs of programs that are not in Python (SWE-bench Multilingual).
@@ -75,7 +75,7 @@ impl Native {
     /// # Errors
     /// The task can't be prepared on this machine; the error says why and what to do.
     pub async fn ahead(&self, task: &Instance, cache: &Path) -> Result<Ahead, Refusal> {
-        if mini::is_of(task) {
+        if shipped::is_of(task) {
             return Ok(Ahead::Built);
         }
         let Some(pins) = self.known(task, cache)? else { return Ok(Ahead::Fetches) };
@@ -102,7 +102,7 @@ impl Native {
 
     /// How many of `tasks` have a pinned environment, and how many could have one.
     pub fn pinned(&self, tasks: &[Instance], cache: &Path) -> (usize, usize) {
-        let official = || tasks.iter().filter(|task| !mini::is_of(task));
+        let official = || tasks.iter().filter(|task| !shipped::is_of(task));
         (official().filter(|task| self.known(task, cache).is_ok()).count(), official().count())
     }
 

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     fn left(filter: &Filter) -> (Vec<String>, Vec<String>) {
-        let mut suite = Suite::mini().unwrap();
+        let mut suite = Suite::shipped("mini").unwrap();
         let problems = filter.apply(&mut suite);
         (suite.tasks.into_iter().map(|task| task.instance_id).collect(), problems)
     }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use voe_grade::Instance;
 
-use crate::mini;
+use crate::shipped;
 use hub::{Hub, HubError};
 
 /// Most bytes read of a suite's file.
@@ -39,7 +39,7 @@ pub struct Suite {
 pub struct SuiteSource {
     /// The file, or "shipped".
     pub file: String,
-    /// SHA-256 of the file, hexadecimal; empty for the built-in suite.
+    /// SHA-256 of the file, hexadecimal; empty for a suite that ships.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sha256: String,
 }
@@ -51,7 +51,7 @@ pub struct KnownSuite {
     pub name: &'static str,
     /// Description, in one line.
     pub about: &'static str,
-    /// The data set on the hub and its split; `None` for the built-in suite.
+    /// The data set on the hub and its split; `None` for a suite that ships.
     pub dataset: Option<(&'static str, &'static str)>,
 }
 
@@ -115,9 +115,9 @@ pub enum SuiteError {
         /// What is wrong with the first.
         first: String,
     },
-    /// The built-in suite is damaged, which the tests rule out.
+    /// A suite that ships is damaged, which the tests rule out.
     #[error("the shipped suite: {0}")]
-    Mini(#[from] toml::de::Error),
+    Shipped(#[from] toml::de::Error),
     /// It could not be downloaded.
     #[error(transparent)]
     Hub(#[from] HubError),
@@ -137,7 +137,7 @@ impl Suite {
             }
             return Self::read(path);
         };
-        let Some((dataset, split)) = known.dataset else { return Self::mini() };
+        let Some((dataset, split)) = known.dataset else { return Self::shipped(known.name) };
         let file = hub.split(dataset, split).await?;
         let mut suite = Self::read(&file)?;
         suite.keep_part(known.name);
@@ -221,10 +221,10 @@ impl Suite {
     ///
     /// # Errors
     /// Never in a correct build: the suite is compiled in.
-    pub fn mini() -> Result<Self, SuiteError> {
-        let tasks = mini::tasks()?.iter().map(mini::MiniTask::row).collect();
+    pub fn shipped(name: &str) -> Result<Self, SuiteError> {
+        let tasks = shipped::tasks(name)?.iter().map(shipped::ShippedTask::row).collect();
         let source = SuiteSource { file: "shipped".to_owned(), sha256: String::new() };
-        Ok(Self { name: "mini".to_owned(), source, tasks, notes: Vec::new() })
+        Ok(Self { name: name.to_owned(), source, tasks, notes: Vec::new() })
     }
 
     /// The task of this id.

@@ -23,10 +23,10 @@ use voe_grade::Instance;
 use voe_sandbox::{BackendChoice, Sandbox, SandboxConfig};
 
 use crate::docker::Docker;
-use crate::mini;
 use crate::native::ahead::{Ahead, BuildPlan, Refusal};
 use crate::native::{Native, no_other_sandbox};
 use crate::run::place::CommandLimits;
+use crate::shipped;
 pub use checkout::Checkout;
 pub use error::{PrepareError, Remedy};
 use open::copy;
@@ -146,10 +146,10 @@ impl Workspaces {
     async fn make(&self, task: &Instance) -> Result<PreparedTask, PrepareError> {
         let io = |error: tokio::task::JoinError| PrepareError::io("prepare", &self.cache)(io::Error::other(error));
         let (cache, row) = (self.cache.clone(), task.clone());
-        if !mini::is_of(task) {
+        if !shipped::is_of(task) {
             return self.native.prepare(task, &cache, &self.program, &self.hidden).await;
         }
-        tokio::task::spawn_blocking(move || mini::prepare(&cache, &row)).await.map_err(io)?
+        tokio::task::spawn_blocking(move || shipped::prepare(&cache, &row)).await.map_err(io)?
     }
 
     /// What preparing `task` will take; uses no network and builds nothing.

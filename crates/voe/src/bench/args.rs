@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use voe_bench::Filter;
-use voe_bench::suite::filter;
+use voe_bench::suite::{KNOWN, filter};
 
 use super::place::{GradedBy, PlaceFlag, PlaceFlags};
 use crate::UsageError;
@@ -35,6 +35,11 @@ pub(super) enum BenchCommand {
     Show(Show),
     /// Show the disk usage of the cache, and free parts of it
     Prune(Prune),
+}
+
+/// The help of an argument that names a suite.
+fn suites() -> String {
+    format!("Suite: {}, or a file", KNOWN.map(|known| known.name).join(", "))
 }
 
 /// Which tasks of a suite.
@@ -91,8 +96,7 @@ pub(super) struct Run {
     /// Experiment file, or run directory to resume
     #[arg(value_name = "EXPERIMENT.toml|RUN", required_unless_present = "suite")]
     pub(super) experiment: Option<PathBuf>,
-    /// Suite: mini, verified, verified-hard, lite, lite-dev, multilingual, or a file
-    #[arg(long, value_name = "SUITE")]
+    #[arg(long, value_name = "SUITE", help = suites())]
     pub(super) suite: Option<String>,
     /// Strategy, by name or file; each is an arm; can be repeated
     #[arg(long, value_name = "NAME|FILE")]
@@ -157,7 +161,7 @@ impl Run {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Prepare {
-    /// Suite: mini, verified, verified-hard, lite, lite-dev, multilingual, or a file
+    #[arg(help = suites())]
     pub(super) suite: String,
     #[command(flatten)]
     pub(super) filter: FilterFlags,

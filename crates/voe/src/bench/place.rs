@@ -10,7 +10,7 @@ use voe_bench::native::Native;
 use voe_bench::native::pins::{PinnedContent, Pins};
 use voe_bench::run::place::{CommandLimits, Environments, PlaceBackend, PlaceRecord};
 use voe_bench::workspace::Workspaces;
-use voe_bench::{Hub, Suite, mini};
+use voe_bench::{Hub, Suite, shipped};
 use voe_sandbox::{BackendChoice, Images};
 
 use super::{cache_dir, hide};
@@ -121,7 +121,7 @@ pub(super) struct ResolvedPlace {
 
 /// Whether any task needs an environment: one of an official suite.
 pub(super) fn is_official(suite: &Suite) -> bool {
-    !suite.tasks.iter().all(mini::is_of)
+    !suite.tasks.iter().all(shipped::is_of)
 }
 
 /// The file of a suite that voe doesn't ship.
@@ -245,8 +245,8 @@ impl ResolvedPlace {
         if *backend == PlaceBackend::Native && is_official(suite) {
             self.check_pins(suite)?;
         }
-        if *backend == PlaceBackend::Docker && image.is_none() && suite.tasks.iter().any(mini::is_of) {
-            let text = "tasks of the suite mini have no image of their own; give one that has git, bash and python3 with --image";
+        if *backend == PlaceBackend::Docker && image.is_none() && suite.tasks.iter().any(shipped::is_of) {
+            let text = "tasks that ship with voe have no image of their own; give one that has git, bash and python3 with --image";
             return Err(UsageError(text.into()).into());
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use voe_bench::grade::PatchToGrade;
-use voe_bench::{Suite, mini};
+use voe_bench::{Suite, shipped};
 use voe_untrusted::{FileKind, UntrustedDir, private};
 
 use crate::UsageError;
@@ -37,17 +37,16 @@ pub(super) fn new(state: &Path, model: &str) -> anyhow::Result<(UntrustedDir, Fi
     Ok((made, lock))
 }
 
-/// The wrong solutions of tasks of the suite `mini`.
+/// The wrong solutions of tasks that ship.
 ///
 /// # Errors
-/// A task is not from the suite `mini`: only that one has wrong patches.
+/// A task does not ship: only those have wrong patches.
 pub(super) fn wrong(suite: &Suite) -> anyhow::Result<Vec<PatchToGrade>> {
-    let shipped = mini::tasks()?;
     let mut entries = Vec::new();
     for task in &suite.tasks {
-        let Some(known) = shipped.iter().find(|known| known.about.id == task.instance_id) else {
+        let Some(known) = shipped::find(&task.instance_id)? else {
             return Err(UsageError(format!(
-                "{}: it has no wrong solutions; only tasks of the suite mini do",
+                "{}: it has no wrong solutions; only tasks that ship with voe do",
                 task.instance_id
             ))
             .into());

@@ -1,19 +1,19 @@
-//! The tasks of `mini` as rows in SWE-bench's shape.
+//! The tasks that ship as rows in SWE-bench's shape.
 
 use voe_grade::{EvalType, Instance};
 
-use super::{MiniTask, commit};
+use super::{ShippedTask, commit};
 
 /// What ends the test patch in the eval script; the word of the official scripts.
 const HERE: &str = "EOF_114329324912";
 
-impl MiniTask {
+impl ShippedTask {
     /// The task as a row.
     pub fn row(&self) -> Instance {
         let base = commit::id(&self.files);
-        let name = self.about.id.trim_start_matches("mini__").trim_end_matches("-1");
+        let (suite, name) = self.about.id.split_once("__").unwrap_or_default();
         Instance {
-            repo: format!("mini/{name}"),
+            repo: format!("{suite}/{}", name.trim_end_matches("-1")),
             instance_id: self.about.id.clone(),
             patch: self.gold.clone(),
             test_patch: self.test_patch.clone(),
@@ -72,7 +72,7 @@ fn on_path(name: &str) -> bool {
 mod tests {
     #[test]
     fn rows_have_the_shape_of_the_official_ones() {
-        for task in crate::mini::tasks().unwrap() {
+        for task in crate::shipped::tasks("mini").unwrap() {
             let row = task.row();
             assert_eq!(row.base_commit.len(), 40);
             row.parser().unwrap();

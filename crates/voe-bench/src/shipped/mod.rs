@@ -1,4 +1,4 @@
-//! The built-in suite: small tasks that run anywhere.
+//! The suites that ship with voe, each a folder of `suites`: small tasks that run anywhere. `suites/mini/README.md` describes a task.
 
 mod commit;
 mod rows;
@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use voe_grade::Instance;
 use voe_protocol::{FileState, RawBytes};
-pub(crate) use workspace::{checkout, origin, prepare, shipped, variables};
+pub(crate) use workspace::{checkout, of_row, origin, prepare, variables};
 
-/// Every file of `suites/mini`, by its path there.
-static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/mini.rs"));
+/// Every file of `suites`, by its path there: `SUITE/TASK/…`.
+static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/suites.rs"));
 
-/// A task of the suite `mini`.
+/// A task that ships.
 #[derive(Debug, Clone)]
-pub struct MiniTask {
+pub struct ShippedTask {
     /// The content of `task.toml`.
     pub about: About,
     /// The problem statement; all that an agent sees besides the repository.
@@ -35,7 +35,7 @@ pub struct MiniTask {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
-    /// `mini__<name>-1`.
+    /// `SUITE__NAME-1`.
     pub id: String,
     /// One of SWE-bench's difficulty labels.
     pub difficulty: String,
@@ -59,19 +59,21 @@ pub struct About {
     pub wrong: BTreeMap<String, Vec<String>>,
 }
 
-/// Whether a row is from this suite: such tasks need programs of the machine, but no environment.
+/// Whether a row is a task that ships: such tasks need programs of the machine, but no environment.
 pub fn is_of(row: &Instance) -> bool {
-    row.repo.starts_with("mini/")
+    let suite = row.repo.split('/').next();
+    FILES.iter().any(|(path, _)| path.split('/').next() == suite)
 }
 
-/// All tasks, by id.
+/// All tasks of a suite, by id.
 ///
 /// # Errors
 /// A `task.toml` is invalid, which the tests rule out.
-pub fn tasks() -> Result<Vec<MiniTask>, toml::de::Error> {
+pub fn tasks(suite: &str) -> Result<Vec<ShippedTask>, toml::de::Error> {
     let mut folders: BTreeMap<&str, Vec<(&str, &[u8])>> = BTreeMap::new();
     for (path, content) in FILES {
-        if let Some((folder, rest)) = path.split_once('/') {
+        let inside = path.split_once('/').filter(|(first, _)| *first == suite);
+        if let Some((folder, rest)) = inside.and_then(|(_, inside)| inside.split_once('/')) {
             folders.entry(folder).or_default().push((rest, content));
         }
     }
@@ -82,11 +84,12 @@ pub fn tasks() -> Result<Vec<MiniTask>, toml::de::Error> {
 ///
 /// # Errors
 /// As [`tasks`].
-pub fn find(id: &str) -> Result<Option<MiniTask>, toml::de::Error> {
-    Ok(tasks()?.into_iter().find(|task| task.about.id == id))
+pub fn find(id: &str) -> Result<Option<ShippedTask>, toml::de::Error> {
+    let suite = id.split("__").next().unwrap_or_default();
+    Ok(tasks(suite)?.into_iter().find(|task| task.about.id == id))
 }
 
-fn task(files: &[(&str, &[u8])]) -> Result<MiniTask, toml::de::Error> {
+fn task(files: &[(&str, &[u8])]) -> Result<ShippedTask, toml::de::Error> {
     let text = |name: &str| -> String {
         let found = files.iter().find(|(path, _)| *path == name);
         found.map(|(_, content)| String::from_utf8_lossy(content).into_owned()).unwrap_or_default()
@@ -98,7 +101,7 @@ fn task(files: &[(&str, &[u8])]) -> Result<MiniTask, toml::de::Error> {
         let state = FileState { mode: 0o100_644, content: RawBytes(content.to_vec()) };
         Some((RawBytes(path.as_bytes().to_vec()), state))
     });
-    Ok(MiniTask {
+    Ok(ShippedTask {
         statement: text("statement.md"),
         gold: text("gold.diff"),
         test_patch: text("test.diff"),
@@ -112,7 +115,7 @@ fn task(files: &[(&str, &[u8])]) -> Result<MiniTask, toml::de::Error> {
 mod tests {
     #[test]
     fn every_task_is_whole() {
-        let tasks = super::tasks().unwrap();
+        let tasks = super::tasks("mini").unwrap();
         assert!(tasks.len() >= 20, "{} tasks", tasks.len());
         for task in tasks {
             let id = &task.about.id;

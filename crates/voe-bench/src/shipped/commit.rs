@@ -79,7 +79,7 @@ fn hex(id: &[u8]) -> String {
 mod tests {
     #[test]
     fn the_calculated_commit_is_the_one_that_git_makes() {
-        for task in crate::mini::tasks().unwrap() {
+        for task in crate::shipped::tasks("mini").unwrap() {
             let dir = tempfile::tempdir().unwrap();
             let made = voe_repo::throw_away_copy(&task.files, &dir.path().join("copy")).unwrap();
             assert_eq!(super::id(&task.files), made, "{}", task.about.id);
