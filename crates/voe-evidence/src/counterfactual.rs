@@ -146,6 +146,11 @@ fn red(runs: &CheckRuns<'_>) -> JudgedRuns {
 }
 
 fn passes_either_way(runs: &CheckRuns<'_>) -> JudgedRuns {
+    if runs.with.tests.is_none()
+        && let Some(why) = fault::found_nothing(runs.command, runs.with)
+    {
+        return JudgedRuns::of(Level::Inconclusive, Some(why));
+    }
     let level = match runs.origin {
         CheckOrigin::Repository => Level::Kept,
         CheckOrigin::Made => Level::Vacuous,
@@ -194,7 +199,11 @@ fn telling_line(with: &str, without: &str) -> Option<String> {
             .iter()
             .any(|word| line.contains(word))
     };
-    let line = own().rfind(error).or_else(|| own().next_back())?;
+    // A summary such as "FAILED (failures=1)" tells less than the error itself.
+    let thrown = |line: &&str| {
+        ["Error:", "Error [", "Exception:", "panicked at", "assertion `"].iter().any(|word| line.contains(word))
+    };
+    let line = own().rfind(thrown).or_else(|| own().rfind(error)).or_else(|| own().next_back())?;
     Some(line.chars().take(300).collect())
 }
 

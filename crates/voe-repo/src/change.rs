@@ -65,7 +65,7 @@ impl Repo {
     pub fn change(&self, source: &ChangeSource<'_>, store: &Path) -> Result<TreeChange> {
         let work = self.base(store)?;
         let git = GitCommand::private(&work.git_dir);
-        let sides = Sides { repo: self, git: &git, work: &work.tree };
+        let sides = ChangeSides { repo: self, git: &git, work: &work.tree };
         match source {
             ChangeSource::WorkTree { base } => {
                 let base = sides.commit(base)?;
@@ -118,14 +118,14 @@ fn steps(differences: Vec<Difference>) -> BTreeMap<Vec<u8>, Entry> {
     differences.into_iter().map(|difference| (difference.path, difference.new)).collect()
 }
 
-struct Sides<'a> {
+struct ChangeSides<'a> {
     repo: &'a Repo,
     git: &'a GitCommand,
     /// The tree of the work tree.
     work: &'a str,
 }
 
-impl Sides<'_> {
+impl ChangeSides<'_> {
     /// The commit of a revision.
     fn commit(&self, revision: &str) -> Result<String> {
         let name = format!("{revision}^{{commit}}");

@@ -37,7 +37,7 @@ pub(crate) enum Command {
     /// Prove a change: run its tests with and without it
     Prove(Box<crate::prove::Prove>),
     /// Print an attempt's evidence as Markdown for a pull request
-    Proof(Proof),
+    Proof(ProofArgs),
     /// Undo the changes of the last `voe fix`
     Undo(Undo),
     /// Summarize runs: tables, figures, statistics
@@ -179,7 +179,7 @@ pub(crate) struct Schema {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Proof {
+pub(crate) struct ProofArgs {
     /// The record
     pub(crate) trajectory: PathBuf,
 }

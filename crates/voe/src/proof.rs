@@ -7,13 +7,11 @@ use voe_evidence::examination::Examine;
 use voe_trace::event::Finish;
 use voe_trace::{ChangeKind, Check, Level, Outcome, Trajectory};
 
+use crate::show::markdown::{code, ended, fenced, side};
 use crate::show::one_line;
 use crate::{UsageError, cli, exit, trust};
 
-/// Lines of output that are shown of each run.
-const LINES: usize = 25;
-
-pub(crate) fn run(args: &cli::Proof) -> anyhow::Result<u8> {
+pub(crate) fn run(args: &cli::ProofArgs) -> anyhow::Result<u8> {
     let trajectory = Trajectory::read(&args.trajectory)?;
     let finish = trajectory.finish().ok_or_else(|| {
         UsageError(format!("{}: this attempt has not ended, so nothing is proven", args.trajectory.display()))
@@ -138,52 +136,5 @@ fn files(finish: &Finish) -> String {
         "none".into()
     } else {
         finish.changes.iter().map(file).collect::<Vec<_>>().join(", ")
-    }
-}
-
-pub(crate) fn side(out: &mut String, name: &str, outcome: Option<&Outcome>) {
-    let Some(outcome) = outcome else { return };
-    let _ = writeln!(out, "{name}: {}", ended(outcome));
-    let lines: Vec<_> = outcome.tail.lines().collect();
-    let tail = lines[lines.len().saturating_sub(LINES)..].join("\n");
-    if tail.trim().is_empty() {
-        let _ = writeln!(out);
-    } else {
-        let _ = writeln!(out, "\n{}\n", fenced("text", &tail));
-    }
-}
-
-fn ended(outcome: &Outcome) -> String {
-    outcome.exit_code().map_or_else(
-        || outcome.ended_by.map_or_else(|| "did not end".into(), |by| code(&by.to_string())),
-        |exit| format!("exit code {exit}"),
-    )
-}
-
-/// Text in a fence that it cannot break out of.
-pub(crate) fn fenced(language: &str, text: &str) -> String {
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
-    format!("{fence}{language}\n{}\n{fence}", text.trim_end())
-}
-
-/// Text in a code span that it cannot break out of, on one line.
-pub(crate) fn code(text: &str) -> String {
-    let text = one_line(text.trim());
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest + 1);
-    let pad = if longest > 0 { " " } else { "" };
-    format!("{fence}{pad}{text}{pad}{fence}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_with_backticks_stays_inside_its_fence() {
-        assert_eq!(fenced("sh", "echo '```'"), "````sh\necho '```'\n````");
-        assert_eq!(code("echo `date`"), "`` echo `date` ``");
-        assert_eq!(code("a\nb"), "`a⏎b`");
     }
 }

@@ -15,8 +15,8 @@ pub fn could_run(command: &str, path: &str) -> bool {
     any_part(command, 0, &|simple| part_could_run(simple, path))
 }
 
-/// Whether a check's command was made for the change, by its text: code in the command, a scratch file, or a comparison of what a
-/// program prints. `workspace`: its path, which may itself be below `/tmp`.
+/// Whether a check's command was made for the change, by its text: code in the command, a scratch file, a program that is no test
+/// runner, or a comparison of what a program prints. `workspace`: its path, which may itself be below `/tmp`.
 pub fn made_for_change(command: &str, workspace: &str) -> bool {
     let outside = if workspace.len() > 1 { command.replace(workspace, "") } else { command.to_owned() };
     if outside.contains("/tmp/") {
@@ -34,6 +34,8 @@ pub fn made_for_change(command: &str, workspace: &str) -> bool {
             CommandKind::Script(code) => !is_shell(simple) || made_for_change(code, workspace),
             // Runners compare by themselves; their output is only filtered.
             CommandKind::Looks => compares(simple) && !tests,
+            // It runs the program itself, and not its tests.
+            CommandKind::Runs => true,
             _ => false,
         })
 }

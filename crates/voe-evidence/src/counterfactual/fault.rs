@@ -99,6 +99,17 @@ pub(crate) fn nothing_tested(command: &str, outcome: &Outcome) -> Option<Why> {
     Some(Why::NothingTested { words: (*said).to_owned() })
 }
 
+/// The reason, if the runner ended well although it ran no test.
+pub(super) fn found_nothing(command: &str, outcome: &Outcome) -> Option<Why> {
+    const NONE: &str = "running 0 tests";
+    let ran = |line: &str| line.starts_with("running ") && !line.starts_with(NONE);
+    let cargo = || {
+        let none = outcome.tail.contains(NONE) && !outcome.tail.lines().any(ran);
+        none.then(|| Why::NothingTested { words: NONE.to_owned() })
+    };
+    nothing_tested(command, outcome).or_else(cargo)
+}
+
 /// Whether `tail` reports that `path`, or the module at that path, is missing.
 pub(super) fn misses(tail: &str, path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);

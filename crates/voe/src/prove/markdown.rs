@@ -7,7 +7,7 @@ use voe_proof::{Proof, ProofVerdict};
 use voe_trace::{Check, Level};
 
 use super::words;
-use crate::proof::{code, fenced, side};
+use crate::show::markdown::{code, fenced, side};
 use crate::show::one_line;
 
 pub(super) fn render(proof: &Proof) -> String {

@@ -7,6 +7,7 @@ pub(crate) mod ask;
 pub(crate) mod below;
 pub(crate) mod block;
 pub(crate) mod live;
+pub(crate) mod markdown;
 pub(crate) mod paint;
 pub(crate) mod text;
 
