@@ -5,7 +5,7 @@ use std::fmt::Write;
 use voe_evidence::check::regressed;
 use voe_evidence::examination::Examine;
 use voe_trace::event::Finish;
-use voe_trace::{ChangeKind, Check, Level, Outcome, Trajectory};
+use voe_trace::{ChangeKind, Check, Level, Trajectory};
 
 use crate::show::markdown::{code, ended, fenced, side};
 use crate::show::one_line;
