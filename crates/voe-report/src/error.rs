@@ -54,7 +54,7 @@ pub enum ReportError {
     },
     /// Neither a run directory nor a report.
     #[error(
-        "{path} is neither a run directory nor an official run report (schema 2): {why}; give one of these, such as runs/NAME"
+        "{path} is neither a run directory nor an official run report (schema 2) ({why}); give one of these, such as runs/NAME"
     )]
     NotARun {
         /// The path.
