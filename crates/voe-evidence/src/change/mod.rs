@@ -1,7 +1,7 @@
 //! Splits a change into code, tests and check files.
 //!
 //! - [`refers()`]: whether a file refers to another one
-//! - [`roles`]: the role of each file of a change
+//! - [`roles()`]: the role of each file of a change
 //!
 //! # The rule
 //!
