@@ -207,11 +207,12 @@ mod tests {
     }
 
     #[test]
-    fn code_in_a_command_scratch_files_and_comparisons_are_made_for_the_change() {
+    fn code_in_a_command_scratch_files_programs_and_comparisons_are_made_for_the_change() {
         for command in [
             "python3 -c 'import a'",
             "python3 - <<'EOF'\nimport a\nEOF",
             "python3 /tmp/t.py",
+            "python3 app.py",
             "python3 app.py | grep -q 5",
             "[ \"$(python3 app.py)\" = 5 ]",
             "bash -c \"python3 -c 'import a'\"",
@@ -223,7 +224,6 @@ mod tests {
             "pytest -q",
             "pytest 2>&1 | grep -E 'passed|failed'",
             "cd /tmp/w/src && make test | tail",
-            "python3 app.py",
             "bash -c 'pytest -q'",
         ] {
             assert!(!made_for_change(command, "/tmp/w"), "{command}");
