@@ -8,12 +8,12 @@
 //! # The wire
 //!
 //! ```
-//! use voe_protocol::{Op, Request, shown_path};
+//! use voe_protocol::{Op, ToolboxRequest, shown_path};
 //!
-//! let request = Request { id: 7, op: Op::Check { command: "pytest -q".into(), timeout_s: 60.0 } };
+//! let request = ToolboxRequest { id: 7, op: Op::Check { command: "pytest -q".into(), timeout_s: 60.0 } };
 //! let line = serde_json::to_string(&request)?;
 //! assert_eq!(line, r#"{"id":7,"op":"check","command":"pytest -q","timeout_s":60.0}"#);
-//! assert_eq!(serde_json::from_str::<Request>(&line)?, request);
+//! assert_eq!(serde_json::from_str::<ToolboxRequest>(&line)?, request);
 //!
 //! // Paths are bytes; in a line of text they are shown with escapes.
 //! assert_eq!(shown_path(b"caf\xe9.txt"), r"caf\xe9.txt");

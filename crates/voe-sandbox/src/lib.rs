@@ -17,12 +17,11 @@
 //! # Opening one, and forking it
 //!
 //! ```no_run
-//! use voe_protocol::{BaseSource, Limits, Setup};
-//! use voe_sandbox::{Choice, Sandbox, Spec};
+//! use voe_sandbox::{BackendChoice, Sandbox, SandboxConfig};
 //!
 //! # async fn example() -> Result<(), voe_sandbox::SandboxError> {
-//! let mut spec = Spec::new("/usr/local/bin/voe", "/home/me/project", "/var/tmp/voe/one");
-//! spec.choice = Choice::Local;
+//! let mut spec = SandboxConfig::new("/usr/local/bin/voe", "/home/me/project", "/var/tmp/voe/one");
+//! spec.choice = BackendChoice::Local;
 //! let sandbox = Sandbox::open(spec).await?;
 //!
 //! // The workspace as it is now, in a second sandbox that shares nothing writable with the first.

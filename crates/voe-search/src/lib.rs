@@ -11,11 +11,11 @@
 //! # Running a strategy, be it one attempt or a search
 //!
 //! ```no_run
-//! use voe_agent::{Observer, Plan};
+//! use voe_agent::{Observer, AttemptPlan};
 //! use voe_search::{SearchError, Work};
 //! use voe_trace::Writer;
 //!
-//! # async fn example(plan: Plan, writer: Writer, observer: Box<dyn Observer>) -> Result<(), SearchError> {
+//! # async fn example(plan: AttemptPlan, writer: Writer, observer: Box<dyn Observer>) -> Result<(), SearchError> {
 //! let path = writer.path().display().to_string();
 //! let mut work = Work::start(plan, writer, observer).await?;
 //! let (reason, error) = work.run().await;

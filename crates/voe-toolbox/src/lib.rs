@@ -15,17 +15,17 @@
 //! # The tools, and one edit
 //!
 //! ```
-//! use voe_toolbox::edit::{Edit, EditError, apply};
+//! use voe_toolbox::edit::{TextEdit, EditError, apply};
 //!
 //! let names: Vec<&str> = voe_toolbox::specs().into_iter().map(|(name, _, _)| name).collect();
 //! assert!(names.contains(&"bash") && names.contains(&"file_edit"));
 //!
-//! let edited = apply(b"a = 1\nb = 1\n", &Edit { old: "b = 1", new: "b = 2", line: None })?;
+//! let edited = apply(b"a = 1\nb = 1\n", &TextEdit { old: "b = 1", new: "b = 2", line: None })?;
 //! assert_eq!(edited.content, b"a = 1\nb = 2\n");
 //! assert_eq!(edited.line, 2);
 //!
 //! // A text that is there twice is not guessed at.
-//! let twice = apply(b"a = 1\nb = 1\n", &Edit { old: "= 1", new: "= 2", line: None });
+//! let twice = apply(b"a = 1\nb = 1\n", &TextEdit { old: "= 1", new: "= 2", line: None });
 //! assert!(matches!(twice, Err(EditError::Several { .. })));
 //! # Ok::<(), EditError>(())
 //! ```
