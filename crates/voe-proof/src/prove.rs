@@ -105,16 +105,13 @@ impl Prover {
     /// The sandbox can't be forked, or its toolbox can't be reached any more.
     pub async fn prove(&mut self) -> Result<Proof, WorkspaceError> {
         let files = self.files().await?;
-        let (mut checks, own) = self.commands(&files).await?;
-        checks.dedup();
+        let (checks, own) = self.commands(&files).await?;
         let slots = Arc::new(Semaphore::new(self.options.parallel.max(1)));
-        let mut runs = Vec::new();
-        for command in checks {
-            runs.push(self.start(command, CheckOrigin::Made, &slots).await?);
-        }
-        for command in own {
+        let mut runs: Vec<BothRuns> = Vec::new();
+        let made = checks.into_iter().map(|command| (command, CheckOrigin::Made));
+        for (command, origin) in made.chain(own.into_iter().map(|command| (command, CheckOrigin::Repository))) {
             if !runs.iter().any(|run| run.command == command) {
-                runs.push(self.start(command, CheckOrigin::Repository, &slots).await?);
+                runs.push(self.start(command, origin, &slots).await?);
             }
         }
         let (mut made, mut kept) = (Vec::new(), Vec::new());

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 
 use crate::git::GitCommand;
+use crate::index::edited_tree;
 use crate::objects::{Blobs, Difference, differences, printable};
 use crate::{Base, Repo, RepoError, Result};
 
@@ -65,7 +65,7 @@ impl Repo {
     pub fn change(&self, source: &ChangeSource<'_>, store: &Path) -> Result<TreeChange> {
         let work = self.base(store)?;
         let git = GitCommand::private(&work.git_dir);
-        let sides = ChangeSides { repo: self, git: &git, work: &work.tree };
+        let sides = ChangeSides { repo: self, git: &git, store: &work.git_dir, work: &work.tree };
         match source {
             ChangeSource::WorkTree { base } => {
                 let base = sides.commit(base)?;
@@ -121,6 +121,8 @@ fn steps(differences: Vec<Difference>) -> BTreeMap<Vec<u8>, Entry> {
 struct ChangeSides<'a> {
     repo: &'a Repo,
     git: &'a GitCommand,
+    /// The git directory of voe's own that has all objects.
+    store: &'a Path,
     /// The tree of the work tree.
     work: &'a str,
 }
@@ -238,7 +240,7 @@ impl ChangeSides<'_> {
         if files.is_empty() {
             return Ok(self.work.to_owned());
         }
-        self.with_index(self.work, |git| {
+        edited_tree(self.git, self.store, self.work, |git| {
             let zero = "0".repeat(self.work.len());
             let mut input = Vec::new();
             // A file in the place of a directory, or the reverse, needs the old ones removed first.
@@ -257,26 +259,13 @@ impl ChangeSides<'_> {
 
     /// A tree with a patch applied.
     fn tree_with_patch(&self, tree: &str, patch: &[u8]) -> Result<String> {
-        self.with_index(tree, |git| match git.run_with(&["apply", "--cached", "--whitespace=nowarn", "-"], patch) {
-            Ok(_) => Ok(()),
-            Err(RepoError::Git { detail, .. }) => Err(RepoError::PatchDoesNotApply { detail }),
-            Err(error) => Err(error),
+        edited_tree(self.git, self.store, tree, |git| {
+            match git.run_with(&["apply", "--cached", "--whitespace=nowarn", "-"], patch) {
+                Ok(_) => Ok(()),
+                Err(RepoError::Git { detail, .. }) => Err(RepoError::PatchDoesNotApply { detail }),
+                Err(error) => Err(error),
+            }
         })
-    }
-
-    /// The tree that comes of `tree` by changing an index of it.
-    fn with_index(&self, tree: &str, edit: impl FnOnce(&GitCommand) -> Result<()>) -> Result<String> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let dir = tempfile::Builder::new()
-            .prefix("change-")
-            .tempdir()
-            .map_err(|error| RepoError::io("make", &std::env::temp_dir())(error))?;
-        let index = dir.path().join(format!("{number}.index"));
-        let git = self.git.clone().index(&index);
-        git.run(&["read-tree", tree])?;
-        edit(&git)?;
-        git.line(&["write-tree", "--missing-ok"])
     }
 
     /// The change between two states, each given by what leads to it from the work tree.

@@ -99,3 +99,18 @@ pub(crate) fn feed(git: &GitCommand, args: &[&str], paths: &BTreeSet<Vec<u8>>) -
 pub(crate) fn index_name(prefix: &[u8]) -> String {
     if prefix.is_empty() { "index".to_owned() } else { format!("index-of-{}", &blake3::hash(prefix).to_hex()[..16]) }
 }
+
+/// The tree that comes of `tree` by an edit of an index with its files. `store`: the git directory, in which that index lies for so
+/// long: attempts share a base, so each has a name of its own.
+pub(crate) fn edited_tree(
+    git: &GitCommand,
+    store: &Path,
+    tree: &str,
+    edit: impl FnOnce(&GitCommand) -> Result<()>,
+) -> Result<String> {
+    let dir = tempfile::Builder::new().prefix("index-").tempdir_in(store).map_err(RepoError::io("write", store))?;
+    let git = git.clone().index(&dir.path().join("index"));
+    git.run(&["read-tree", tree])?;
+    edit(&git)?;
+    git.line(&["write-tree", "--missing-ok"])
+}

@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use voe_protocol::{Export, ExportedFile, FileState, RawBytes};
 
 use crate::copy::init;
 use crate::git::GitCommand;
+use crate::index::edited_tree;
 use crate::objects::{Blobs, differences, entries_of, init_bare, list_tree};
 use crate::snapshot::as_path;
 use crate::snapshot::{NO_ATTRIBUTES, alternate, write};
@@ -26,19 +26,12 @@ impl Base {
         if patch.is_empty() {
             return Ok(Vec::new());
         }
-        // Attempts at one task share its base, also within one process.
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let index = self.git_dir.join(format!("rebuild-{}-{number}.index", std::process::id()));
-        let git = GitCommand::private(&self.git_dir).index(&index);
-        let tree = (|| {
-            git.run(&["read-tree", &self.tree])?;
-            git.run_with(&["apply", "--cached", "--whitespace=nowarn", "-"], patch.as_bytes())?;
-            git.line(&["write-tree", "--missing-ok"])
-        })();
-        let _ = std::fs::remove_file(&index);
+        let git = GitCommand::private(&self.git_dir);
+        let tree = edited_tree(&git, &self.git_dir, &self.tree, |git| {
+            git.run_with(&["apply", "--cached", "--whitespace=nowarn", "-"], patch.as_bytes()).map(drop)
+        })?;
         let mut blobs = Blobs::open(&git)?;
-        differences(&git, &self.tree, &tree?)?
+        differences(&git, &self.tree, &tree)?
             .into_iter()
             .map(|difference| {
                 let now = match difference.new {
