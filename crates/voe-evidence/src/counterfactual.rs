@@ -350,7 +350,7 @@ mod tests {
         assert_eq!(red("node t.js", 1, node).0, Level::Inconclusive);
         let pytest = "E   NameError: name 'chek' is not defined\n\nt.py:3: NameError";
         assert_eq!(red("pytest t.py", 1, pytest).0, Level::Inconclusive);
-        // In the product it is the product's fault: the change has to mend it.
+        // In the product it is the product's fault: the change has to fix it.
         let product = name.replace("/w/t.py", "/w/calc.py");
         assert_eq!(red("python3 t.py", 1, &product), (Level::Refuted, None));
         assert_eq!(self::level("python3 t.py", &ended(Some(1), &product), &[]), Level::Proven);

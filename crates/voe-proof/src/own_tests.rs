@@ -105,10 +105,12 @@ impl Workspace {
     ///
     /// # Errors
     /// The workspace can't be reached.
-    pub async fn changed_tests(&mut self, files: &[String]) -> Result<Vec<String>, WorkspaceError> {
+    pub async fn changed_tests(&mut self, files: &[String]) -> Result<Commands, WorkspaceError> {
         Ok(match self.check(&runners::script(files), LIMIT).await? {
-            CallEnd::Result(result) => runners::commands_for_tests(&RunnerFacts::read(&result.output), files),
-            CallEnd::Died(_) => Vec::new(),
+            CallEnd::Result(result) => {
+                Commands::Found(runners::commands_for_tests(&RunnerFacts::read(&result.output), files))
+            }
+            CallEnd::Died(why) => Commands::Died(why),
         })
     }
 }

@@ -176,23 +176,32 @@ impl Prover {
         let changed: Vec<String> = files.iter().filter(there).map(|change| change.path.clone()).collect();
         let checks = match checks {
             Some(checks) => checks,
-            None => here.changed_tests(&changed).await?,
+            None => self.found(here.changed_tests(&changed).await?),
         };
         let own = match self.options.own_tests {
             OwnTestsToRun::Found => {
                 let tests: BTreeSet<&str> =
                     files.iter().filter(|file| !file.role.is_code()).map(|file| file.path.as_str()).collect();
                 let code: Vec<String> = changed.iter().filter(|path| !tests.contains(path.as_str())).cloned().collect();
-                match here.own_tests_of(&code, &tests).await? {
-                    Commands::Found(commands) => commands,
-                    Commands::Died(_) => Vec::new(),
-                }
+                let found = here.own_tests_of(&code, &tests).await?;
+                self.found(found)
             }
             _ => self.own_command(),
         };
         // The next start sweeps what could not be cleaned up.
         let _ = here.close().await.close().await;
         Ok((checks, own))
+    }
+
+    /// The commands that were found; why there are none, if the search was cut off, is in the notes.
+    fn found(&mut self, commands: Commands) -> Vec<String> {
+        match commands {
+            Commands::Found(commands) => commands,
+            Commands::Died(why) => {
+                self.change.notes.push(format!("tests could not be looked for: {why}"));
+                Vec::new()
+            }
+        }
     }
 
     fn own_command(&self) -> Vec<String> {
@@ -264,7 +273,7 @@ impl Prover {
             Err(why) => return Ok(inconclusive(why)),
         };
         let check = Check { origin, ..check::of_run(&command, 0, "", with.outcome.clone()) };
-        if reads_source_only(&command) {
+        if check.with.passed() && reads_source_only(&command) {
             return Ok(Check { level: Level::Inconclusive, why: Some(Why::ReadsSourceOnly), ..check });
         }
         let without = match without {

@@ -16,9 +16,7 @@ pub enum RepoError {
     #[error("{0} is not a directory; name one that is inside a git repository")]
     NoDirectory(PathBuf),
     /// The directory is not in a repository.
-    #[error(
-        "{0} is not in a git repository; run `git init` there, or change to the directory of the project you want fixed"
-    )]
+    #[error("{0} is not in a git repository; run `git init` there, or change to the directory of your project")]
     NotARepository(PathBuf),
     /// The repository has no work tree.
     #[error("{0} is a bare repository; voe needs a work tree: make one with `git worktree add` or `git clone`")]

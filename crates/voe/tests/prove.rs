@@ -93,6 +93,10 @@ fn a_change_without_code_has_nothing_to_prove() {
     assert_eq!(prove(&bench, &["--strict"]).code, 5);
     let (_, proof) = json(&bench, &[]);
     assert_eq!(proof["verdict"], "nothing_to_prove");
+    bench.git(&["checkout", "-q", "."]);
+    let unchanged = prove(&bench, &[]);
+    assert_eq!(unchanged.code, 0);
+    assert!(unchanged.out.contains("nothing differs") && unchanged.out.contains("--base"), "{}", unchanged.out);
 }
 
 #[test]
@@ -102,6 +106,13 @@ fn without_a_test_and_without_a_check_it_says_so() {
     let said = prove(&bench, &[]);
     assert_eq!(said.code, 5);
     assert!(said.out.contains("no test") && said.out.contains("--check"), "{}", said.out);
+    let (_, proof) = json(&bench, &["--check", "sleep 20", "--timeout", "1s", "--tests", "off"]);
+    assert!(proof["checks"][0]["with"]["ended_by"].is_object(), "{proof:#}");
+    assert_eq!(
+        (&proof["checks"][0]["why"], proof["checks"][0]["level"].as_str()),
+        (&Value::Null, Some("refuted")),
+        "{proof:#}"
+    );
     let said = prove(&bench, &["--check", "python3 -c 'import calc; assert calc.add(2, 3) == 5'"]);
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
 }

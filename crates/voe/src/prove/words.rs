@@ -25,6 +25,10 @@ pub(super) fn verdict(proof: &Proof) -> String {
                 if broken == 1 { "fails" } else { "fail" }
             )
         }
+        ProofVerdict::NothingToProve if proof.files.is_empty() => {
+            "nothing to prove: nothing differs; name what to compare, as in voe prove main..topic or --base REV"
+                .to_owned()
+        }
         ProofVerdict::NothingToProve => "nothing to prove: the change has no code".to_owned(),
         ProofVerdict::NotProven if proof.checks.is_empty() => {
             "not proven: the change adds or changes no test, and no --check was given".to_owned()
